@@ -1,0 +1,196 @@
+//! The hidden states of one batch, and which of them a measure looks at.
+
+use core::fmt;
+use core::str::FromStr;
+
+use burn::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{ConfigError, Moments};
+
+/// The hidden states of one batch: what every layer of a model says of every token.
+///
+/// Holding them costs nothing: the tensors share their storage with the model's own.
+#[derive(Clone, Debug)]
+pub struct HiddenStates {
+    /// What enters the first layer, if the model has such a thing. Shape `[sequences, tokens, d]`.
+    pub embedding_output: Option<Tensor<3>>,
+    /// What leaves each layer, first to last. Shape `[sequences, tokens, d]` each.
+    pub layers: Vec<Tensor<3>>,
+    /// True at the tokens that count, false at padding; `None` where every token counts. Shape `[sequences, tokens]`.
+    ///
+    /// States under a false entry have no influence on any measure, so long as they are finite.
+    pub mask: Option<Tensor<2, Bool>>,
+}
+
+impl HiddenStates {
+    /// The states of a model without an embedding output or padding.
+    pub fn of_layers(layers: Vec<Tensor<3>>) -> Self {
+        Self { embedding_output: None, layers, mask: None }
+    }
+
+    /// The states of a model that turns each row into one vector a layer: `[rows, d]` each.
+    pub fn of_vectors(layers: Vec<Tensor<2>>) -> Self {
+        Self::of_layers(layers.into_iter().map(|layer| layer.unsqueeze_dim(1)).collect())
+    }
+
+    /// The same states, of which only those under `mask` count. Shape of `mask`: `[sequences, tokens]`.
+    pub fn with_mask(mut self, mask: Tensor<2, Bool>) -> Self {
+        self.mask = Some(mask);
+        self
+    }
+
+    /// How many layers there are, the embedding output not counted.
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Layer `index`: 0 is the embedding output, 1 the first layer.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn layer(&self, index: usize) -> &Tensor<3> {
+        let found = match index {
+            0 => self.embedding_output.as_ref(),
+            _ => self.layers.get(index - 1),
+        };
+        found.unwrap_or_else(|| panic!("{}", self.missing(index)))
+    }
+
+    fn missing(&self, index: usize) -> ConfigError {
+        match index {
+            0 => ConfigError::NoEmbeddingOutput { depth: self.depth() },
+            _ => ConfigError::NoSuchLayer { layer: index, depth: self.depth() },
+        }
+    }
+}
+
+/// Which layers a measure looks at.
+///
+/// Written `all`, `last`, or as numbers: `1,3,12`. Number 0 is the embedding output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum LayerSelection {
+    /// Every layer but the embedding output, as in the paper.
+    #[default]
+    All,
+    /// The last layer.
+    Last,
+    /// The layers of these numbers.
+    Only(Vec<usize>),
+}
+
+impl LayerSelection {
+    /// The numbers of the selected layers in a model of `depth` layers.
+    ///
+    /// # Errors
+    /// If the selection is empty or names a layer above `depth`.
+    pub fn indices(&self, depth: usize) -> Result<Vec<usize>, ConfigError> {
+        let indices = match self {
+            Self::All => (1..=depth).collect(),
+            Self::Last => vec![depth],
+            Self::Only(indices) => indices.clone(),
+        };
+        if indices.is_empty() || depth == 0 {
+            return Err(ConfigError::NoLayers);
+        }
+        match indices.iter().find(|&&layer| layer > depth) {
+            Some(&layer) => Err(ConfigError::NoSuchLayer { layer, depth }),
+            None => Ok(indices),
+        }
+    }
+}
+
+impl FromStr for LayerSelection {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text.trim() {
+            "all" => Ok(Self::All),
+            "last" => Ok(Self::Last),
+            numbers => {
+                let parsed: Result<Vec<usize>, _> = numbers.split(',').map(|number| number.trim().parse()).collect();
+                let mut indices = parsed.map_err(|_| ConfigError::LayerSyntax { text: text.to_string() })?;
+                indices.sort_unstable();
+                indices.dedup();
+                Ok(Self::Only(indices))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for LayerSelection {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl From<LayerSelection> for String {
+    fn from(selection: LayerSelection) -> Self {
+        selection.to_string()
+    }
+}
+
+impl fmt::Display for LayerSelection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Last => f.write_str("last"),
+            Self::Only(indices) => {
+                let numbers: Vec<String> = indices.iter().map(usize::to_string).collect();
+                f.write_str(&numbers.join(","))
+            }
+        }
+    }
+}
+
+/// What becomes of the states at padding positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Padding {
+    /// They are left out.
+    #[default]
+    Mask,
+    /// They count like any other, as in the published code.
+    Keep,
+}
+
+/// Which hidden states a measure looks at: of which layers, and with or without padding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateSelection {
+    /// The layers; all but the embedding output by default.
+    pub layers: LayerSelection,
+    /// Padding is masked out by default.
+    pub padding: Padding,
+}
+
+impl StateSelection {
+    /// The selected layers of `states`, in order.
+    ///
+    /// # Panics
+    /// If a selected layer does not exist.
+    pub fn layers<'a>(&self, states: &'a HiddenStates) -> Vec<&'a Tensor<3>> {
+        let indices = self.layers.indices(states.depth()).unwrap_or_else(|error| panic!("{error}"));
+        indices.into_iter().map(|index| states.layer(index)).collect()
+    }
+
+    /// The mask that the selection leaves in force. Shape `[sequences, tokens]`.
+    pub fn mask<'a>(&self, states: &'a HiddenStates) -> Option<&'a Tensor<2, Bool>> {
+        match self.padding {
+            Padding::Mask => states.mask.as_ref(),
+            Padding::Keep => None,
+        }
+    }
+
+    /// The moments of the union of the selected states: one layer at a time, never a concatenation.
+    ///
+    /// # Panics
+    /// If a selected layer does not exist, or the layers differ in width.
+    pub fn moments(&self, states: &HiddenStates) -> Moments {
+        let mask = self.mask(states);
+        let layers = self.layers(states).into_iter();
+        Moments::union(layers.map(|layer| Moments::of_sequences(layer.clone(), mask.cloned())).collect())
+    }
+}

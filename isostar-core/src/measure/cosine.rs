@@ -1,0 +1,121 @@
+//! Cosine similarity over all pairs of points in O(n·d), never the n×n matrix.
+
+use burn::prelude::*;
+
+use crate::moments::widen;
+
+/// The two sums from which every average of cosines follows.
+///
+/// ```text
+///   x̂ᵢ = xᵢ/‖xᵢ‖  (0 where xᵢ = 0)        Σᵢⱼ cos(xᵢ, xⱼ) = ‖Σᵢ x̂ᵢ‖²
+/// ```
+///
+/// Sums of disjoint sets add up to those of their union, so batches and layers merge without being concatenated.
+#[derive(Clone, Debug)]
+pub struct CosineSums {
+    /// Σᵢ x̂ᵢ. Shape `[1, d]`.
+    pub directions: Tensor<2>,
+    /// The number of points that are not zero, Σᵢ ‖x̂ᵢ‖². Shape `[1, 1]`.
+    pub directed: Tensor<2>,
+    /// The number n of points. Shape `[1, 1]`.
+    pub count: Tensor<2>,
+}
+
+impl CosineSums {
+    /// The sums of the rows of `points`, of which those with weight 1 count.
+    ///
+    /// # Shapes
+    /// - `points`: `[n, d]`
+    /// - `weights`: `[1, n]`, 0 or 1 each; `None` where all rows count
+    pub fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
+        let points = widen(points);
+        let [n, _] = points.dims();
+        let device = points.device().without_autodiff();
+        let weights = match weights {
+            Some(weights) => weights.without_autodiff().cast(points.dtype()),
+            None => Tensor::ones([1, n], (&device, points.dtype())),
+        };
+        let squared: Tensor<2> = points.clone().square().sum_dim(1);
+        let zero = squared.clone().equal_scalar(0.0);
+        // A zero row has no direction: divided by 1 it stays zero, and without weight its gradient is zero too.
+        let norms = squared.mask_fill(zero.clone(), 1.0).sqrt();
+        let directed = weights.clone() * zero.bool_not().float().without_autodiff().cast(points.dtype()).transpose();
+        Self {
+            directions: directed.clone().matmul(points / norms),
+            directed: directed.sum_dim(1),
+            count: weights.sum_dim(1),
+        }
+    }
+
+    /// The sums of the states of one layer under a mask. Shapes: `[sequences, tokens, d]` and `[sequences, tokens]`.
+    ///
+    /// # Panics
+    /// If the mask does not fit the states.
+    pub fn of_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
+        let [sequences, tokens, d] = states.dims();
+        let rows = sequences * tokens;
+        Self::of_rows(states.reshape([rows, d]), mask.map(|mask| mask.float().reshape([1, rows])))
+    }
+
+    /// The sums of the union of two disjoint sets.
+    pub fn merge(self, other: Self) -> Self {
+        Self {
+            directions: self.directions + other.directions,
+            directed: self.directed + other.directed,
+            count: self.count + other.count,
+        }
+    }
+
+    /// Σ over i ≠ j of cos(xᵢ, xⱼ). Shape `[1, 1]`.
+    fn over_distinct_pairs(&self) -> Tensor<2> {
+        self.directions.clone().square().sum_dim(1) - self.directed.clone()
+    }
+
+    /// The penalty of Gao et al., Σ_{i≠j} cos(xᵢ, xⱼ)/n²; 0 where there are no points. Shape `[1]`.
+    pub fn cosreg(&self) -> Tensor<1> {
+        let pairs = self.count.clone().square().clamp_min(1.0);
+        (self.over_distinct_pairs() / pairs).squeeze_dim(0)
+    }
+
+    /// The mean cosine over distinct pairs, Σ_{i≠j} cos(xᵢ, xⱼ)/(n(n − 1)); 0 with fewer than two points. Shape `[1]`.
+    pub fn mean_cosine(&self) -> Tensor<1> {
+        let pairs = (self.count.clone() * (self.count.clone() - 1.0)).clamp_min(1.0);
+        (self.over_distinct_pairs() / pairs).squeeze_dim(0)
+    }
+}
+
+/// The cosine penalty of a set of points, differentiable.
+///
+/// ```text
+///   CosReg(X) = (Σᵢⱼ cos(xᵢ, xⱼ) − n)/n² = (‖Σᵢ x̂ᵢ‖² − n)/n²
+/// ```
+///
+/// By definition the cosine with a zero row is 0, its own with itself included, and so is its gradient.
+///
+/// # Shapes
+/// - `points`: `[n, d]`
+/// - output: `[1]`, in `[−1/n, 1 − 1/n]`
+///
+/// # References
+/// Gao et al., "Representation Degeneration Problem in Training Natural Language Generation Models" (ICLR 2019).
+pub fn cosreg(points: Tensor<2>) -> Tensor<1> {
+    CosineSums::of_rows(points, None).cosreg()
+}
+
+/// The mean cosine similarity over distinct pairs of points.
+///
+/// ```text
+///   (‖Σᵢ x̂ᵢ‖² − n)/(n(n − 1))
+/// ```
+///
+/// By definition the cosine with a zero row is 0, and the mean of a single point is 0.
+///
+/// # Shapes
+/// - `points`: `[n, d]`
+/// - output: `[1]`, in `[−1/(n − 1), 1]`
+///
+/// # References
+/// Ethayarajh, "How Contextual are Contextualized Word Representations?" (EMNLP 2019).
+pub fn mean_cosine(points: Tensor<2>) -> Tensor<1> {
+    CosineSums::of_rows(points, None).mean_cosine()
+}

@@ -1,0 +1,188 @@
+//! Count, mean and scatter of points on the device: all that a covariance needs, in O(d²) memory.
+
+use burn::prelude::*;
+use burn::tensor::DType;
+
+/// Count, mean and scatter of a set of points.
+///
+/// ```text
+///   n = Σᵢ wᵢ        m = Σᵢ wᵢxᵢ / n        S = Σᵢ wᵢ(xᵢ − m)(xᵢ − m)ᵀ        wᵢ ∈ {0, 1}
+/// ```
+///
+/// Moments of disjoint sets add up to the moments of their union by the rule of Chan, Golub and LeVeque, so the layers of a
+/// model are never concatenated:
+///
+/// ```text
+///   S = Σₗ Sₗ + Σₗ nₗ(mₗ − m)(mₗ − m)ᵀ
+/// ```
+///
+/// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. Value and gradient cost two products of size
+/// n·d², and nothing of the size of the points is kept between them: see the source of `of_rows`.
+///
+/// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n keep clear of under- and
+/// overflow, and the relative error of the gradient grows as ε·|m|/σ, as if the points had been rounded once more.
+///
+/// # References
+/// Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// The number n of points, exact up to 2²⁴ in f32. Shape `[1]`.
+    pub count: Tensor<1>,
+    /// The mean m, zero where there are no points. Shape `[d]`.
+    pub mean: Tensor<1>,
+    /// The scatter S about the mean, symmetric. Shape `[d, d]`.
+    pub scatter: Tensor<2>,
+}
+
+impl Moments {
+    /// The moments of the rows of `points`, shape `[n, d]`.
+    pub fn of_points(points: Tensor<2>) -> Self {
+        Self::of_rows(points, None)
+    }
+
+    /// The moments of the states of one layer under a mask.
+    ///
+    /// # Shapes
+    /// - `states`: `[sequences, tokens, d]`
+    /// - `mask`: `[sequences, tokens]`, true at the states that count; `None` where all do
+    ///
+    /// # Panics
+    /// If the mask does not fit the states.
+    pub fn of_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
+        let [sequences, tokens, d] = states.dims();
+        let rows = sequences * tokens;
+        let weights = mask.map(|mask| {
+            assert_eq!(
+                mask.dims(),
+                [sequences, tokens],
+                "Moments::of_sequences: the mask must be [sequences, tokens] of states {:?}",
+                [sequences, tokens, d]
+            );
+            mask.float().reshape([1, rows])
+        });
+        Self::of_rows(states.reshape([rows, d]), weights)
+    }
+
+    /// Weights: `[1, n]`, 0 or 1 each.
+    ///
+    /// The gradient of S towards the points needs the centred points once more. To keep no copy of them on the tape, the product is taken
+    /// as Lᵀ·(X − c) with L = X itself as a constant, which the model holds anyway, and corrected by −l̄·rᵀ, where l̄ is the mean of L and
+    /// r = Σ(x − c) the little that rounding left in the centre c. That correction also turns the gradient L·G into (L − l̄)·G.
+    /// Differentiating the right factor alone gives half of the gradient of a symmetric function, and the transpose the other half.
+    fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
+        let points = widen(points);
+        let [n, d] = points.dims();
+        if n == 0 {
+            return Self::none(d, &points);
+        }
+        let constant = points.clone().without_autodiff();
+        let padded = weights.is_some();
+        let weights = match weights {
+            Some(weights) => weights.without_autodiff().cast(constant.dtype()),
+            None => Tensor::ones([1, n], (&constant.device(), constant.dtype())),
+        };
+        let count = weights.clone().sum_dim(1);
+        let divisor = count.clone().clamp_min(1.0);
+
+        // A second pass leaves half a unit in the last place, and constant points exactly their value.
+        let near = sum_of_rows(weights.clone(), constant.clone()) / divisor.clone();
+        let centre = sum_of_rows(weights.clone(), constant.clone() - near.clone()) / divisor.clone() + near;
+        let tracked = points.is_tracked();
+        let centred = points - centre.clone();
+        // Masked once for both uses, so that backward holds one gradient of this size a layer, not two.
+        let centred = if padded { centred * weights.clone().transpose() } else { centred };
+        let residual = weights.matmul(centred.clone());
+        let mean = residual.clone() / divisor + centre.clone();
+
+        let (left, left_mean) = if tracked {
+            (constant, mean.clone().without_autodiff())
+        } else {
+            (centred.clone(), mean.clone() - centre)
+        };
+        let product = left.transpose().matmul(centred) - left_mean.transpose().matmul(residual);
+        let twice = product.clone() + product.transpose();
+        let scatter = twice.clone() - twice.without_autodiff() * 0.5;
+
+        Self { count: count.squeeze_dim(0), mean: mean.squeeze_dim(0), scatter }
+    }
+
+    /// The moments of no points: not every backend multiplies matrices without rows.
+    fn none(d: usize, like: &Tensor<2>) -> Self {
+        let options = (&like.device().without_autodiff(), like.dtype());
+        Self { count: Tensor::zeros([1], options), mean: Tensor::zeros([d], options), scatter: Tensor::zeros([d, d], options) }
+    }
+
+    /// The moments of the union of two disjoint sets.
+    ///
+    /// # Panics
+    /// If they differ in width.
+    pub fn merge(self, other: Self) -> Self {
+        Self::union(vec![self, other])
+    }
+
+    /// The moments of the union of disjoint sets. Empty sets change nothing.
+    ///
+    /// # Panics
+    /// If `parts` is empty, or the parts differ in width.
+    pub fn union(parts: Vec<Self>) -> Self {
+        assert!(!parts.is_empty(), "Moments::union: there must be at least one part");
+        if parts.len() == 1 {
+            return parts.into_iter().next().expect("one part");
+        }
+        let width = parts[0].width();
+        for part in &parts {
+            assert_eq!(part.width(), width, "Moments::union: parts of width {width} and {} cannot be merged", part.width());
+        }
+        let counts = Tensor::cat(parts.iter().map(|part| part.count.clone()).collect(), 0);
+        let means: Tensor<2> = Tensor::stack(parts.iter().map(|part| part.mean.clone()).collect(), 0);
+        let within = parts.into_iter().map(|part| part.scatter).reduce(|sum, scatter| sum + scatter).expect("parts");
+
+        let count = counts.clone().sum();
+        let counts: Tensor<2> = counts.unsqueeze_dim(1);
+        let divisor = count.clone().clamp_min(1.0).unsqueeze_dim(1);
+        // Again in two passes: equal means have no scatter, not even that of rounding.
+        let centre = (means.clone().without_autodiff() * counts.clone()).sum_dim(0) / divisor.clone();
+        let offsets = means - centre.clone();
+        let residual = (offsets.clone() * counts.clone()).sum_dim(0) / divisor;
+        let spread = (offsets - residual.clone()) * counts.sqrt();
+        let scatter = within + spread.clone().transpose().matmul(spread);
+        Self { count, mean: (centre + residual).squeeze_dim(0), scatter }
+    }
+
+    /// The width d of the points.
+    pub fn width(&self) -> usize {
+        self.mean.dims()[0]
+    }
+
+    /// The sample covariance Σ = S/(n − 1), unbiased; zero where there are fewer than two points. Shape `[d, d]`.
+    pub fn covariance(&self) -> Tensor<2> {
+        let divisor = (self.count.clone() - 1.0).clamp_min(1.0);
+        self.scatter.clone() / divisor.unsqueeze_dim(1)
+    }
+}
+
+/// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`, in blocks: one f32 sum over tens of thousands of rows loses three digits. Shape `[1, d]`.
+pub(crate) fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+    const BLOCK: usize = 64;
+    let [n, d] = rows.dims();
+    let blocks = n / BLOCK;
+    if blocks < 2 {
+        return weights.matmul(rows);
+    }
+    let whole = blocks * BLOCK;
+    if whole < n {
+        let rest = sum_of_rows(weights.clone().narrow(1, whole, n - whole), rows.clone().narrow(0, whole, n - whole));
+        return sum_of_rows(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole)) + rest;
+    }
+    let weights: Tensor<3> = weights.reshape([blocks, 1, BLOCK]);
+    let sums: Tensor<3> = weights.matmul(rows.reshape([blocks, BLOCK, d]));
+    sums.sum_dim(0).squeeze_dim(0)
+}
+
+/// Half precision has neither the digits nor the range for a covariance.
+pub(crate) fn widen<const D: usize>(points: Tensor<D>) -> Tensor<D> {
+    match points.dtype() {
+        DType::F32 | DType::F64 => points,
+        _ => points.cast(DType::F32),
+    }
+}

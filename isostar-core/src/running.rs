@@ -1,0 +1,123 @@
+//! Moments of more points than a device should hold: batches are merged on the host, in f64.
+
+use burn::prelude::*;
+use burn::tensor::TensorReadError;
+
+use crate::Moments;
+
+/// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
+///
+/// Memory is O(d²) whatever the length of the stream: at d = 768 a running scatter takes 4.7 MB, and a batch on its way in twice that again.
+///
+/// ```
+/// use burn::prelude::*;
+/// use isostar_core::{Moments, RunningMoments};
+///
+/// let mut running = RunningMoments::new(2);
+/// for batch in [[[0.0, 1.0], [2.0, 1.0]], [[1.0, 0.0], [1.0, 2.0]]] {
+///     running.update(&Moments::of_points(Tensor::from_floats(batch, &Device::flex())))?;
+/// }
+/// assert_eq!(running.isoscore(), Some(1.0));
+/// # Ok::<(), burn::tensor::TensorReadError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunningMoments {
+    count: f64,
+    mean: Vec<f64>,
+    scatter: Vec<f64>,
+}
+
+impl RunningMoments {
+    /// No points yet, of width `d`.
+    pub fn new(d: usize) -> Self {
+        Self { count: 0.0, mean: vec![0.0; d], scatter: vec![0.0; d * d] }
+    }
+
+    /// Adds the points of a batch.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    ///
+    /// # Panics
+    /// If the batch has another width.
+    pub fn update(&mut self, batch: &Moments) -> Result<(), TensorReadError> {
+        assert_eq!(batch.width(), self.width(), "RunningMoments::update: a batch of width {} for moments of width {}", batch.width(), self.width());
+        let count: f64 = batch.count.clone().try_into_scalar()?;
+        let mean: Vec<f64> = batch.mean.try_to_vec_as()?;
+        let scatter: Vec<f32> = batch.scatter.try_to_vec_as()?;
+        self.absorb(count, &mean, |at| scatter[at] as f64);
+        Ok(())
+    }
+
+    /// Adds the points of another stream.
+    ///
+    /// # Panics
+    /// If it has another width.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(other.width(), self.width(), "RunningMoments::merge: moments of width {} and {}", other.width(), self.width());
+        self.absorb(other.count, &other.mean, |at| other.scatter[at]);
+    }
+
+    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m.
+    fn absorb(&mut self, count: f64, mean: &[f64], scatter: impl Fn(usize) -> f64) {
+        let total = self.count + count;
+        if count == 0.0 {
+            return;
+        }
+        let d = self.width();
+        let offset: Vec<f64> = mean.iter().zip(&self.mean).map(|(theirs, ours)| theirs - ours).collect();
+        let between = self.count * count / total;
+        for (row, sums) in self.scatter.chunks_exact_mut(d).enumerate() {
+            for (column, sum) in sums.iter_mut().enumerate() {
+                *sum += scatter(row * d + column) + between * offset[row] * offset[column];
+            }
+        }
+        for (ours, offset) in self.mean.iter_mut().zip(&offset) {
+            *ours += offset * count / total;
+        }
+        self.count = total;
+    }
+
+    /// The number of points.
+    pub fn count(&self) -> u64 {
+        self.count as u64
+    }
+
+    /// The width d of the points.
+    pub fn width(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The mean of the points, length d.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The scatter Σᵢ(xᵢ − m)(xᵢ − m)ᵀ, row by row, length d².
+    pub fn scatter(&self) -> &[f64] {
+        &self.scatter
+    }
+
+    /// The sample covariance, S/(n − 1), as f32 on `device`; `None` with fewer than two points. Shape `[d, d]`.
+    pub fn covariance(&self, device: &Device) -> Option<Tensor<2>> {
+        let d = self.width();
+        let divisor = self.divisor()?;
+        let values: Vec<f32> = self.scatter.iter().map(|sum| (sum / divisor) as f32).collect();
+        Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
+    }
+
+    /// IsoScore of all the points in f64, (t²/F − 1)/(d − 1); `None` where no direction has variance or d < 2.
+    pub fn isoscore(&self) -> Option<f64> {
+        let d = self.width();
+        let trace: f64 = self.scatter.iter().step_by(d + 1).sum();
+        if d < 2 || !(trace > 0.0) {
+            return None;
+        }
+        let frobenius: f64 = self.scatter.iter().map(|sum| (sum / trace).powi(2)).sum();
+        Some((1.0 / frobenius - 1.0) / (d as f64 - 1.0))
+    }
+
+    fn divisor(&self) -> Option<f64> {
+        (self.count >= 2.0).then(|| self.count - 1.0)
+    }
+}
