@@ -1,0 +1,186 @@
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, SafeTensorError};
+use thiserror::Error;
+
+/// Why a model could not be built, read or written.
+///
+/// The message says what is wrong and where; [`remedy`](ModelError::remedy) says what to do about it.
+/// Wrong tensor shapes in a forward pass are not here: they panic, as they do in Burn.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The folder to read a model from does not exist or is not a folder.
+    #[error("there is no model folder at {}", path.display())]
+    NoFolder {
+        /// The folder asked for.
+        path: PathBuf,
+    },
+    /// A file that every model folder has is not there.
+    #[error("the model folder has no {}", path.display())]
+    NoFile {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// The folder holds its weights as a Python pickle only.
+    #[error("{} holds the weights as a Python pickle, which is not read, and there is no model.safetensors beside it", path.display())]
+    PickleOnly {
+        /// The pickle found.
+        path: PathBuf,
+    },
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: read, write, rename.
+        action: &'static str,
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A JSON file does not parse, or a field has the wrong type.
+    #[error("{} is not the JSON it should be: {source}", path.display())]
+    Json {
+        /// The file read.
+        path: PathBuf,
+        /// Where parsing stopped.
+        source: serde_json::Error,
+    },
+    /// The folder holds a model of another architecture.
+    #[error("{} describes a model of type {found:?}; supported: {supported}", path.display())]
+    ModelType {
+        /// The configuration read.
+        path: PathBuf,
+        /// Its `model_type`.
+        found: String,
+        /// The types that can be read.
+        supported: &'static str,
+    },
+    /// A configuration field holds a value that the model cannot honour.
+    #[error("{}{field} is {value}; it must be {expected}", place(path))]
+    Setting {
+        /// The file that says so; `None` for a configuration made in code.
+        path: Option<PathBuf>,
+        /// The field, in transformers' name.
+        field: &'static str,
+        /// Its value, as written in JSON.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// The checkpoint is truncated, corrupt or not a safetensors file.
+    #[error("{} is not a complete safetensors file: {source}", path.display())]
+    Checkpoint {
+        /// The file read.
+        path: PathBuf,
+        /// What the parser met.
+        source: SafeTensorError,
+    },
+    /// The checkpoint lacks tensors of the model.
+    #[error("{} lacks {}", path.display(), list(keys))]
+    MissingTensors {
+        /// The file read.
+        path: PathBuf,
+        /// The names looked for.
+        keys: Vec<String>,
+    },
+    /// The checkpoint holds tensors that the model has no place for.
+    #[error("{} holds tensors this model has no place for: {}", path.display(), list(keys))]
+    UnexpectedTensors {
+        /// The file read.
+        path: PathBuf,
+        /// The names found.
+        keys: Vec<String>,
+    },
+    /// A tensor's shape contradicts the configuration.
+    #[error("{}: {key} has shape {found:?}, but config.json asks for {expected:?}", path.display())]
+    TensorShape {
+        /// The file read.
+        path: PathBuf,
+        /// The tensor's name.
+        key: String,
+        /// The shape that the configuration implies.
+        expected: Vec<usize>,
+        /// The shape stored.
+        found: Vec<usize>,
+    },
+    /// A weight is stored in a type that is not a floating-point number of 16, 32 or 64 bits.
+    #[error("{}: {key} is stored as {found:?}; supported: F16, BF16, F32, F64", path.display())]
+    TensorType {
+        /// The file read.
+        path: PathBuf,
+        /// The tensor's name.
+        key: String,
+        /// The type stored.
+        found: Dtype,
+    },
+    /// tokenizer.json does not parse.
+    #[error("{} is not a tokenizer: {source}", path.display())]
+    Tokenizer {
+        /// The file read.
+        path: PathBuf,
+        /// What the parser met.
+        source: tokenizers::Error,
+    },
+    /// The tokenizer can produce ids for which the model has no embedding.
+    #[error("{} knows {tokens} tokens, but the model embeds only {rows} (vocab_size)", path.display())]
+    Vocabulary {
+        /// The tokenizer read.
+        path: PathBuf,
+        /// One more than its largest id.
+        tokens: usize,
+        /// Rows of the embedding table.
+        rows: usize,
+    },
+}
+
+impl ModelError {
+    /// One line that says what to do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoFolder { .. } => "give the path of a folder with config.json, model.safetensors and tokenizer.json",
+            Self::NoFile { .. } => "copy the missing file from the model's page, or save the model again with save_pretrained",
+            Self::PickleOnly { .. } => {
+                "convert it once: python -c 'import sys; from transformers import AutoModel; \
+                 AutoModel.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' FOLDER"
+            }
+            Self::Io { .. } => "check that the path exists, that you may use it, and that the disk has room",
+            Self::Json { .. } => "compare the file with the one on the model's page; copy it again if it is cut short",
+            Self::ModelType { .. } => "use a model of a supported type, for instance a BERT or MiniLM",
+            Self::Setting { .. } => "correct the field, or use a model that does without it",
+            Self::Checkpoint { .. } => "copy the file again: the download was probably interrupted",
+            Self::MissingTensors { .. } | Self::UnexpectedTensors { .. } | Self::TensorShape { .. } => {
+                "check that config.json and model.safetensors belong to the same model"
+            }
+            Self::TensorType { .. } => "save the model again as float32",
+            Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
+            Self::Vocabulary { .. } => "use the tokenizer.json that belongs to this model",
+        }
+    }
+
+    /// The refusal of a configuration field, before it is known which file said so.
+    pub(crate) fn setting(field: &'static str, value: impl ToString, expected: impl ToString) -> Self {
+        Self::Setting { path: None, field, value: value.to_string(), expected: expected.to_string() }
+    }
+
+    /// The same error, where a setting came from the file at `file`.
+    pub(crate) fn in_file(mut self, file: &Path) -> Self {
+        if let Self::Setting { path, .. } = &mut self {
+            *path = Some(file.to_path_buf());
+        }
+        self
+    }
+}
+
+fn place(path: &Option<PathBuf>) -> String {
+    path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default()
+}
+
+/// The first few names, and how many more there are: a wrong checkpoint lacks hundreds.
+fn list(keys: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match keys.len().checked_sub(SHOWN) {
+        None | Some(0) => keys.join(", "),
+        Some(more) => format!("{} and {more} more", keys[..SHOWN].join(", ")),
+    }
+}

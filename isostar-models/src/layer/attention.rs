@@ -1,0 +1,65 @@
+use burn::nn::{Dropout, Linear};
+use burn::prelude::*;
+
+use super::{dropout::dropped, each_token};
+
+/// Self-attention with several heads.
+///
+/// ```text
+/// y = concat over heads of  dropout(softmax(Q Kᵀ / √d_head + mask)) V,  times the output weights
+/// ```
+///
+/// The softmax is divided by its sum after the product with V, where there are `d_head` numbers a row
+/// instead of one a token:
+/// the value is the same, and the largest tensors of the model go through fewer operations.
+#[derive(Module, Debug)]
+pub struct SelfAttention {
+    /// Makes Q.
+    pub query: Linear,
+    /// Makes K.
+    pub key: Linear,
+    /// Makes V.
+    pub value: Linear,
+    /// Mixes what the heads found.
+    pub output: Linear,
+    /// Applied to the attention probabilities.
+    pub dropout: Dropout,
+    /// Number of heads; divides d.
+    pub heads: usize,
+}
+
+impl SelfAttention {
+    /// # Shapes
+    /// - `hidden`: `[sequences, tokens, d]`
+    /// - `mask`: `[sequences, 1, 1, tokens]`, from [`additive_mask`]
+    /// - output: `[sequences, tokens, d]`
+    pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
+        let [sequences, tokens, d] = hidden.dims();
+        let d_head = d / self.heads;
+        let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, self.heads, d_head]).swap_dims(1, 2);
+
+        let query = split(each_token(&self.query, hidden.clone()).mul_scalar(1.0 / (d_head as f64).sqrt()));
+        let key = split(each_token(&self.key, hidden.clone()));
+        let value = split(each_token(&self.value, hidden));
+
+        let scores = query.matmul(key.transpose()) + mask;
+        let largest = scores.clone().detach().max_dim(3);
+        let weights = (scores - largest).exp();
+        let total = weights.clone().sum_dim(3);
+        let context = dropped(&self.dropout, weights).matmul(value) / total;
+
+        each_token(&self.output, context.swap_dims(1, 2).reshape([sequences, tokens, d]))
+    }
+}
+
+/// What to add to the attention scores so that no token looks at padding: 0 where `mask` is true, elsewhere the
+/// most negative finite number, which leaves a row of nothing but padding finite.
+///
+/// # Shapes
+/// - `mask`: `[sequences, tokens]`
+/// - output: `[sequences, 1, 1, tokens]`
+pub(crate) fn additive_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4> {
+    let lowest = like.dtype().finfo().expect("hidden states are floating-point numbers").min;
+    let additive: Tensor<2> = mask.bool_not().float().cast(like.dtype()).mul_scalar(lowest);
+    additive.unsqueeze_dims(&[1, 1])
+}

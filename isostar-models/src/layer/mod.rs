@@ -1,0 +1,94 @@
+//! What the encoders share: embeddings, attention, feed-forward, and the layer that joins them.
+
+mod attention;
+mod dropout;
+mod embeddings;
+mod feed_forward;
+
+pub use attention::SelfAttention;
+pub(crate) use attention::additive_mask;
+pub use embeddings::Embeddings;
+pub use feed_forward::{Activation, FeedForward};
+
+use burn::module::Param;
+use burn::nn::{Dropout, Embedding, Initializer, LayerNorm, Linear};
+use burn::prelude::*;
+
+use dropout::dropped;
+
+/// One encoder layer that normalises after each of its two parts, as BERT does.
+///
+/// ```text
+/// a = LayerNorm(x + dropout(attention(x)))
+/// y = LayerNorm(a + dropout(feed_forward(a)))
+/// ```
+///
+/// # References
+/// Vaswani et al., "Attention Is All You Need"; Devlin et al., "BERT".
+#[derive(Module, Debug)]
+pub struct EncoderLayer {
+    /// Every token looks at every other.
+    pub attention: SelfAttention,
+    /// Normalises the first sum.
+    pub attention_norm: LayerNorm,
+    /// Every token by itself.
+    pub feed_forward: FeedForward,
+    /// Normalises the second sum.
+    pub feed_forward_norm: LayerNorm,
+    /// Applied to what either part adds.
+    pub dropout: Dropout,
+}
+
+impl EncoderLayer {
+    /// # Shapes
+    /// - `hidden`: `[sequences, tokens, d]`
+    /// - `mask`: `[sequences, 1, 1, tokens]`, added to the attention scores
+    /// - output: `[sequences, tokens, d]`
+    pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
+        let attended = dropped(&self.dropout, self.attention.forward(hidden.clone(), mask));
+        let hidden = self.attention_norm.forward(hidden + attended);
+        let transformed = dropped(&self.dropout, self.feed_forward.forward(hidden.clone()));
+        self.feed_forward_norm.forward(hidden + transformed)
+    }
+}
+
+/// `linear` applied to every token, as one product of two matrices.
+///
+/// Left to itself Burn multiplies sequence by sequence, and the gradient of the weights is then one matrix a sequence,
+/// to be summed: a fifth of a training step on flex.
+fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
+    let [sequences, tokens, d] = hidden.dims();
+    let rows = linear.forward(hidden.reshape([sequences * tokens, d]));
+    let [_, d_output] = rows.dims();
+    rows.reshape([sequences, tokens, d_output])
+}
+
+/// A linear layer with weights from N(0, `std`²) and zero biases, as transformers starts them.
+pub(crate) fn linear(d_input: usize, d_output: usize, std: f64, device: &Device) -> Linear {
+    Linear { weight: normal(std).init([d_input, d_output], device), bias: Some(Initializer::Zeros.init([d_output], device)) }
+}
+
+/// An embedding table with weights from N(0, `std`²), zero in the row of the padding token.
+pub(crate) fn embedding(rows: usize, d: usize, std: f64, padding: Option<usize>, device: &Device) -> Embedding {
+    let weight: Param<Tensor<2>> = normal(std).init([rows, d], device);
+    let weight = match padding {
+        Some(row) => weight.init_mapper(move |table| table.slice_fill(row..row + 1, 0.0)),
+        None => weight,
+    };
+    Embedding { weight }
+}
+
+fn normal(std: f64) -> Initializer {
+    Initializer::Normal { mean: 0.0, std }
+}
+
+/// Whether `device` is the CPU backend flex, for which some operations are written differently.
+#[cfg(feature = "flex")]
+fn is_flex(device: &Device) -> bool {
+    device.clone().without_autodiff() == Device::flex()
+}
+
+#[cfg(not(feature = "flex"))]
+fn is_flex(_device: &Device) -> bool {
+    false
+}

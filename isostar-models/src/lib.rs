@@ -1,0 +1,54 @@
+//! Token ids in, the hidden states of every layer out.
+//!
+//! isostar-models holds the encoders whose geometry isostar regularises, with transformers' names, numbers and files: a model
+//! is read from the folder that `save_pretrained` wrote, trained with Burn, and written back for `from_pretrained`.
+//!
+//! ```no_run
+//! use burn::prelude::*;
+//! use isostar_models::{Pretrained, TokenBatch};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let device = Device::default();
+//! let pretrained = Pretrained::read("all-MiniLM-L6-v2", &device)?;
+//! let encoding = pretrained.tokenizer.encode("Hidden states fill few directions.", true)?;
+//! let ids = Tensor::<1, Int>::from_ints(encoding.get_ids(), &device).unsqueeze();
+//! let (logits, states) = pretrained.model.forward(TokenBatch::unpadded(ids));
+//! println!("{} layers, logits {logits}", states.depth());
+//! pretrained.write("copy")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Models
+//!
+//! | `model_type` | encoder | head | settings |
+//! |---|---|---|---|
+//! | `bert` (BERT, MiniLM, …) | [`Bert`] | [`SequenceClassifier`]: classes, or one number | [`BertConfig`] |
+//!
+//! # What is where
+//!
+//! - [`Pretrained`]: a model folder, read and written
+//! - [`BertConfig`] and [`SequenceClassifier::new`]: a model with fresh weights
+//! - [`layer`]: what the encoders are made of
+//! - [`ModelError`]: what can be wrong with a folder, and what to do about it
+//!
+//! No tokenizing, no pooling of sentences, no generation: `tokenizers` does the first, and isostar needs neither of the others.
+//!
+//! # Crate features
+//!
+//! No backend is enabled by default; `flex`, `ndarray`, `wgpu` and `cuda` enable Burn's backends of these names.
+
+#![warn(missing_docs)]
+
+mod batch;
+mod bert;
+mod error;
+mod head;
+pub mod layer;
+mod pretrained;
+
+pub use batch::TokenBatch;
+pub use bert::{Bert, BertConfig};
+pub use error::ModelError;
+pub use head::SequenceClassifier;
+pub use pretrained::Pretrained;

@@ -1,0 +1,98 @@
+//! Files of a model folder: read with errors that name them, written so that no half of one is ever seen.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use crate::ModelError;
+
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ModelError {
+    let path = path.to_path_buf();
+    move |source| ModelError::Io { action, path, source }
+}
+
+/// The bytes of a file that a model folder must have.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ModelError::NoFile { path: path.to_path_buf() }),
+        content => content.map_err(failed("read", path)),
+    }
+}
+
+pub(super) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(bytes).map_err(|source| ModelError::Json { path: path.to_path_buf(), source })
+}
+
+pub(super) fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, ModelError> {
+    serde_json::to_vec_pretty(value).map_err(|source| ModelError::Json { path: path.to_path_buf(), source })
+}
+
+/// A folder that is filled out of sight and then takes its place.
+pub(super) struct Staging {
+    temporary: TempDir,
+    target: PathBuf,
+    files: Vec<&'static str>,
+}
+
+impl Staging {
+    /// Makes the temporary folder where renaming to `target` moves no data: beside it, or in it if it exists.
+    pub(super) fn new(target: &Path) -> Result<Self, ModelError> {
+        let parent = match target.parent() {
+            _ if target.is_dir() => target,
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).map_err(failed("create", parent))?;
+        let temporary = builder().tempdir_in(parent).map_err(failed("write in", parent))?;
+        Ok(Self { temporary, target: target.to_path_buf(), files: Vec::new() })
+    }
+
+    /// Writes one file, through to the disk.
+    pub(super) fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), ModelError> {
+        let path = self.temporary.path().join(name);
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(failed("write", &path))?;
+        self.files.push(name);
+        Ok(())
+    }
+
+    /// Puts the files where they belong: the whole folder at once, or, if there is one already, file by file,
+    /// so that what else it holds stays.
+    pub(super) fn finish(self) -> Result<(), ModelError> {
+        if !self.target.is_dir() {
+            fs::rename(self.temporary.path(), &self.target).map_err(failed("rename a folder to", &self.target))?;
+            // It is no longer there to be removed.
+            let _ = self.temporary.keep();
+            return Ok(());
+        }
+        for name in &self.files {
+            let place = self.target.join(name);
+            fs::rename(self.temporary.path().join(name), &place).map_err(failed("rename a file to", &place))?;
+        }
+        Ok(())
+    }
+}
+
+/// Temporary folders are private by default; this one becomes a folder like any other.
+#[cfg(unix)]
+fn builder() -> tempfile::Builder<'static, 'static> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-").permissions(fs::Permissions::from_mode(0o755));
+    builder
+}
+
+#[cfg(not(unix))]
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    builder
+}

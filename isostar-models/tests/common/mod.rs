@@ -1,0 +1,74 @@
+//! Fixtures and comparisons that several test files use.
+#![allow(dead_code, reason = "each test file uses some of these")]
+
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use isostar_models::TokenBatch;
+use safetensors::SafeTensors;
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The backends that the tests run on.
+pub fn devices() -> Vec<Device> {
+    #[allow(deprecated, reason = "as long as Burn has it, it is a second opinion")]
+    let ndarray = Device::ndarray();
+    vec![
+        Device::flex(),
+        ndarray,
+        #[cfg(feature = "wgpu")]
+        Device::wgpu(burn::tensor::DeviceKind::default()),
+    ]
+}
+
+/// What transformers made of a batch: scripts/golden_bert.py.
+pub struct Expected(Vec<u8>);
+
+impl Expected {
+    pub fn read(name: &str) -> Self {
+        Self(std::fs::read(fixture(name)).expect("the fixture is in the repository"))
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.tensors().names().into_iter().map(String::from).collect()
+    }
+
+    pub fn floats(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let tensors = self.tensors();
+        let view = tensors.tensor(name).expect("the fixture has this tensor");
+        let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        (view.shape().to_vec(), values)
+    }
+
+    pub fn ints(&self, name: &str, device: &Device) -> Tensor<2, Int> {
+        let tensors = self.tensors();
+        let view = tensors.tensor(name).expect("the fixture has this tensor");
+        let values: Vec<i64> = view.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+        let shape = [view.shape()[..view.shape().len() - 1].iter().product(), *view.shape().last().unwrap()];
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    pub fn batch(&self, device: &Device) -> TokenBatch {
+        let ids = self.ints("ids", device);
+        TokenBatch { type_ids: self.ints("type_ids", device), mask: ids.clone().not_equal_elem(0), ids }
+    }
+
+    fn tensors(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).expect("the fixture is whole")
+    }
+}
+
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("the models compute in f32")
+}
+
+/// The largest difference, as a part of the largest expected number.
+pub fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len(), "as many numbers as transformers");
+    let largest = expected.iter().fold(0f32, |largest, number| largest.max(number.abs()));
+    let difference = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    difference.fold(0f32, |largest, number| if number.is_nan() { f32::INFINITY } else { largest.max(number) }) / largest
+}
