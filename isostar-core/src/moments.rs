@@ -94,11 +94,8 @@ impl Moments {
         let residual = weights.matmul(centred.clone());
         let mean = residual.clone() / divisor + centre.clone();
 
-        let (left, left_mean) = if tracked {
-            (constant, mean.clone().without_autodiff())
-        } else {
-            (centred.clone(), mean.clone() - centre)
-        };
+        let (left, left_mean) =
+            if tracked { (constant, mean.clone().without_autodiff()) } else { (centred.clone(), mean.clone() - centre) };
         let product = left.transpose().matmul(centred) - left_mean.transpose().matmul(residual);
         let twice = product.clone() + product.transpose();
         let scatter = twice.clone() - twice.without_autodiff() * 0.5;

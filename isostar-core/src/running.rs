@@ -41,7 +41,13 @@ impl RunningMoments {
     /// # Panics
     /// If the batch has another width.
     pub fn update(&mut self, batch: &Moments) -> Result<(), TensorReadError> {
-        assert_eq!(batch.width(), self.width(), "RunningMoments::update: a batch of width {} for moments of width {}", batch.width(), self.width());
+        assert_eq!(
+            batch.width(),
+            self.width(),
+            "RunningMoments::update: a batch of width {} for moments of width {}",
+            batch.width(),
+            self.width()
+        );
         let count: f64 = batch.count.clone().try_into_scalar()?;
         let mean: Vec<f64> = batch.mean.try_to_vec_as()?;
         let scatter: Vec<f32> = batch.scatter.try_to_vec_as()?;
@@ -110,7 +116,8 @@ impl RunningMoments {
     pub fn isoscore(&self) -> Option<f64> {
         let d = self.width();
         let trace: f64 = self.scatter.iter().step_by(d + 1).sum();
-        if d < 2 || !(trace > 0.0) {
+        let varied = trace > 0.0;
+        if d < 2 || !varied {
             return None;
         }
         let frobenius: f64 = self.scatter.iter().map(|sum| (sum / trace).powi(2)).sum();
@@ -118,6 +125,6 @@ impl RunningMoments {
     }
 
     fn divisor(&self) -> Option<f64> {
-        (self.count >= 2.0).then(|| self.count - 1.0)
+        (self.count >= 2.0).then_some(self.count - 1.0)
     }
 }

@@ -24,6 +24,7 @@ pub struct Shrinkage {
 
 /// What a covariance is shrunk towards.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::large_enum_variant, reason = "there is one a run, and a box would only make it harder to write")]
 pub enum ShrinkageTarget {
     /// The reference covariance Σ_S, re-estimated from training data at the start of every epoch.
     #[default]
@@ -93,7 +94,9 @@ impl Shrinkage {
             return covariance;
         }
         let target = match &self.target {
-            ShrinkageTarget::Reference => constant(reference.expect("Shrinkage::apply: the target is the reference, and none was given"), &covariance),
+            ShrinkageTarget::Reference => {
+                constant(reference.expect("Shrinkage::apply: the target is the reference, and none was given"), &covariance)
+            }
             ShrinkageTarget::Matrix(matrix) => constant(matrix, &covariance),
             ShrinkageTarget::Identity => identity_like(&covariance),
             ShrinkageTarget::ScaledIdentity => {

@@ -35,7 +35,8 @@ impl UnbiasedSums {
     /// Chen, Zhang & Zhong, "Tests for high-dimensional covariance matrices" (JASA 2010).
     pub fn isoscore(&self, d: usize) -> Option<f64> {
         let n = self.count;
-        if n < 4.0 || d < 2 || !(self.squared_norms > 0.0) {
+        let varied = self.squared_norms > 0.0;
+        if n < 4.0 || d < 2 || !varied {
             return None;
         }
         // The score does not depend on scale: in units of T nothing can overflow.
@@ -72,7 +73,8 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     let centred = centre(centre(points));
     // In units of the largest deviation, so that fourth powers stay within f32.
     let largest: f64 = centred.clone().abs().max().into_scalar();
-    if !(largest > 0.0) {
+    let varied = largest > 0.0;
+    if !varied {
         return None;
     }
     let centred = centred / largest;

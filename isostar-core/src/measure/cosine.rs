@@ -40,11 +40,7 @@ impl CosineSums {
         // A zero row has no direction: divided by 1 it stays zero, and without weight its gradient is zero too.
         let norms = squared.mask_fill(zero.clone(), 1.0).sqrt();
         let directed = weights.clone() * zero.bool_not().float().without_autodiff().cast(points.dtype()).transpose();
-        Self {
-            directions: directed.clone().matmul(points / norms),
-            directed: directed.sum_dim(1),
-            count: weights.sum_dim(1),
-        }
+        Self { directions: directed.clone().matmul(points / norms), directed: directed.sum_dim(1), count: weights.sum_dim(1) }
     }
 
     /// The sums of the states of one layer under a mask. Shapes: `[sequences, tokens, d]` and `[sequences, tokens]`.
@@ -59,11 +55,7 @@ impl CosineSums {
 
     /// The sums of the union of two disjoint sets.
     pub fn merge(self, other: Self) -> Self {
-        Self {
-            directions: self.directions + other.directions,
-            directed: self.directed + other.directed,
-            count: self.count + other.count,
-        }
+        Self { directions: self.directions + other.directions, directed: self.directed + other.directed, count: self.count + other.count }
     }
 
     /// Σ over i ≠ j of cos(xᵢ, xⱼ). Shape `[1, 1]`.

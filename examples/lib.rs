@@ -1,0 +1,1 @@
+//! Programs to start from: `cargo run -p isostar-examples --example NAME`.
