@@ -1,0 +1,317 @@
+//! Batches for burn-train's Learner, for evaluation and for calibration.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
+use burn::tensor::Device;
+
+use super::order::{self, Batching};
+use super::{ClassificationBatch, Examples};
+
+/// How a training loader orders its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrainingOrder {
+    /// Rows of a batch; the last one to be cut may have fewer.
+    pub batch_size: usize,
+    /// How rows are cut into batches.
+    pub batching: Batching,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The epoch of the first pass: 0, or how many epochs a resumed run has done.
+    pub first_epoch: usize,
+}
+
+/// Pads and moves one batch after the other to a device.
+///
+/// Made by [`training`](Self::training), pass *e* over the loader (the *e*-th call of [`iter`](DataLoader::iter), from 0) has the order of
+/// epoch `first_epoch + e`, which depends on the seed and the epoch alone: a resumed run sees the batches that an uninterrupted one would. The pass
+/// begins by seeding the device from the two, so that dropout repeats as well.
+/// Made by [`evaluation`](Self::evaluation), every pass goes from the longest row to the shortest.
+#[derive(Debug)]
+pub struct BatchLoader {
+    examples: Arc<Examples>,
+    /// The rows of this loader, and the length of each: all of them, a slice or a sample.
+    rows: Arc<[u32]>,
+    lengths: Arc<[u32]>,
+    order: Order,
+    batch_size: usize,
+    device: Device,
+}
+
+#[derive(Debug)]
+enum Order {
+    Training { batching: Batching, seed: u64, next_epoch: AtomicUsize },
+    Sample { max_tokens: usize, seed: u64, next_epoch: AtomicUsize },
+    ByLength,
+}
+
+impl Clone for Order {
+    /// A loader and its copy count their passes separately, starting from the same one.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Training { batching, seed, next_epoch } => {
+                Self::Training { batching: *batching, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
+            }
+            Self::Sample { max_tokens, seed, next_epoch } => {
+                Self::Sample { max_tokens: *max_tokens, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
+            }
+            Self::ByLength => Self::ByLength,
+        }
+    }
+}
+
+impl BatchLoader {
+    /// A loader over all rows, in a new random order every pass.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    pub fn training(examples: Arc<Examples>, order: TrainingOrder, device: &Device) -> Self {
+        let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
+        Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into() }, batch_size, device)
+    }
+
+    /// A loader over all rows, from the longest to the shortest in every pass; [`ClassificationBatch::rows`] tells which is which.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    pub fn evaluation(examples: Arc<Examples>, batch_size: usize, device: &Device) -> Self {
+        Self::over_all(examples, Order::ByLength, batch_size, device)
+    }
+
+    /// A loader over a random sample of the rows, drawn afresh every pass: pass *e* is the calibration of epoch `first_epoch + e`.
+    ///
+    /// Rows are drawn until their tokens would exceed `max_tokens`; at least one row is drawn. Hidden states number the tokens times the layers,
+    /// so a limit on states is `max_tokens` times the layers taken. A sample goes from its longest row to its shortest.
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    pub fn calibration(
+        examples: Arc<Examples>,
+        batch_size: usize,
+        seed: u64,
+        first_epoch: usize,
+        max_tokens: usize,
+        device: &Device,
+    ) -> Self {
+        Self::over_all(examples, Order::Sample { max_tokens, seed, next_epoch: first_epoch.into() }, batch_size, device)
+    }
+
+    /// This loader with its batches on another device.
+    pub fn on_device(&self, device: &Device) -> Self {
+        Self { device: device.clone(), ..self.pick(0..self.rows.len()) }
+    }
+
+    /// The tokenized rows that this loader draws from.
+    pub fn examples(&self) -> &Arc<Examples> {
+        &self.examples
+    }
+
+    /// The number of rows of one pass.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The number of tokens of one pass, padding not counted.
+    pub fn tokens(&self) -> usize {
+        self.lengths.iter().map(|length| *length as usize).sum()
+    }
+
+    /// The number of batches of one pass.
+    pub fn batches(&self) -> usize {
+        self.rows.len().div_ceil(self.batch_size)
+    }
+
+    fn over_all(examples: Arc<Examples>, order: Order, batch_size: usize, device: &Device) -> Self {
+        assert!(batch_size > 0, "a batch holds at least one row");
+        let rows = (0..examples.len() as u32).collect();
+        let lengths = examples.lengths().into();
+        Self { examples, rows, lengths, order, batch_size, device: device.clone() }
+    }
+
+    /// This loader with only the rows at some of its positions.
+    fn pick(&self, positions: impl Iterator<Item = usize> + Clone) -> Self {
+        Self {
+            examples: self.examples.clone(),
+            rows: positions.clone().map(|position| self.rows[position]).collect(),
+            lengths: positions.map(|position| self.lengths[position]).collect(),
+            order: self.order.clone(),
+            batch_size: self.batch_size,
+            device: self.device.clone(),
+        }
+    }
+
+    /// The batches of the next pass, as positions in `self.rows`.
+    fn next_pass(&self) -> Vec<Vec<u32>> {
+        match &self.order {
+            Order::Training { batching, seed, next_epoch } => {
+                let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
+                // Dropout, too, becomes a function of the seed and the epoch.
+                self.device.seed(seed.wrapping_add(epoch as u64));
+                order::batches(&self.lengths, self.batch_size, *batching, *seed, epoch)
+            }
+            Order::Sample { max_tokens, seed, next_epoch } => {
+                let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
+                let sample = order::sample(&self.lengths, *max_tokens, *seed, epoch);
+                let lengths: Vec<u32> = sample.iter().map(|&position| self.lengths[position as usize]).collect();
+                let batches = order::by_length(&lengths, self.batch_size).into_iter();
+                batches.map(|batch| batch.into_iter().map(|at| sample[at as usize]).collect()).collect()
+            }
+            Order::ByLength => order::by_length(&self.lengths, self.batch_size),
+        }
+    }
+}
+
+impl DataLoader<ClassificationBatch> for BatchLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<ClassificationBatch> + 'a> {
+        Box::new(Pass { loader: self, batches: self.next_pass().into_iter(), items_processed: 0 })
+    }
+
+    fn num_items(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<ClassificationBatch>> {
+        Arc::new(self.on_device(device))
+    }
+
+    /// The rows from `start` to before `end`, in an order of their own: the share of one of several devices.
+    ///
+    /// Shares that differ in their number of rows may differ in their number of batches, which strategies that wait for every device at every
+    /// step do not survive: give such a strategy a number of rows that the devices divide evenly.
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<ClassificationBatch>> {
+        Arc::new(self.pick(start..end))
+    }
+}
+
+/// One pass over a loader; a batch is made when it is asked for.
+struct Pass<'a> {
+    loader: &'a BatchLoader,
+    batches: std::vec::IntoIter<Vec<u32>>,
+    items_processed: usize,
+}
+
+impl Iterator for Pass<'_> {
+    type Item = Result<ClassificationBatch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let BatchLoader { examples, rows, device, .. } = self.loader;
+        let positions = self.batches.next()?;
+        self.items_processed += positions.len();
+        let rows = positions.into_iter().map(|position| rows[position as usize]).collect();
+        Some(Ok(ClassificationBatch::new(examples, rows, device)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.batches.size_hint()
+    }
+}
+
+impl DataLoaderIterator<ClassificationBatch> for Pass<'_> {
+    fn progress(&self) -> Progress {
+        Progress::new(self.items_processed, self.loader.rows.len(), Some("items".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::data::dataloader::split::split_dataloader;
+
+    use super::super::{DEFAULT_TOKENIZER, TextEncoder, default_rows};
+    use super::*;
+
+    const ORDER: TrainingOrder = TrainingOrder { batch_size: 8, batching: Batching::Length, seed: 1, first_epoch: 0 };
+
+    fn examples(count: usize) -> Arc<Examples> {
+        let rows = &default_rows().train.rows[..count];
+        let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap();
+        encoder.encode(rows, (0..count as u32).collect()).unwrap().into()
+    }
+
+    fn training(count: usize, first_epoch: usize) -> BatchLoader {
+        BatchLoader::training(examples(count), TrainingOrder { first_epoch, ..ORDER }, &Device::default())
+    }
+
+    /// The row indices of the batches of one pass.
+    fn pass(loader: &dyn DataLoader<ClassificationBatch>) -> Vec<Vec<u32>> {
+        loader.iter().map(|batch| batch.unwrap().rows).collect()
+    }
+
+    fn sorted(batches: &[Vec<u32>]) -> Vec<u32> {
+        let mut rows = batches.concat();
+        rows.sort_unstable();
+        rows
+    }
+
+    #[test]
+    fn a_resumed_run_sees_what_an_uninterrupted_one_would() {
+        let whole = training(50, 0);
+        let epochs: Vec<_> = (0..4).map(|_| pass(&whole)).collect();
+        let resumed = training(50, 2);
+        assert_eq!(pass(&resumed), epochs[2]);
+        assert_eq!(pass(&resumed), epochs[3]);
+        assert_ne!(epochs[2], epochs[3]);
+    }
+
+    #[test]
+    fn progress_counts_rows() {
+        let loader = training(20, 0);
+        assert_eq!((loader.num_items(), loader.batches()), (20, 3));
+        let mut pass = loader.iter();
+        let mut seen = 0;
+        while let Some(batch) = pass.next() {
+            let batch = batch.unwrap();
+            seen += batch.len();
+            assert_eq!(batch.input.ids.dims()[0], batch.len());
+            assert_eq!((pass.progress().items_processed, pass.progress().items_total), (seen, 20));
+        }
+        assert!(pass.progress().is_completed());
+    }
+
+    #[test]
+    fn evaluation_visits_every_row_in_the_same_order_each_pass() {
+        let loader = BatchLoader::evaluation(examples(50), 8, &Device::default());
+        let first = pass(&loader);
+        assert_eq!(sorted(&first), (0..50).collect::<Vec<u32>>());
+        assert_eq!(pass(&loader), first);
+        let lengths = loader.examples().lengths();
+        assert!(first.concat().is_sorted_by_key(|row| std::cmp::Reverse(lengths[*row as usize])));
+    }
+
+    #[test]
+    fn labels_and_tokens_follow_their_row() {
+        let loader = training(50, 0);
+        for batch in loader.iter() {
+            let batch = batch.unwrap();
+            let labels: Vec<u32> = batch.labels.into_data().iter::<u32>().collect();
+            assert_eq!(labels, batch.rows, "the labels of this test are the row indices");
+            let tokens: Vec<usize> = batch.input.mask.int().sum_dim(1).into_data().iter::<i64>().map(|count| count as usize).collect();
+            let expected: Vec<usize> = batch.rows.iter().map(|row| loader.examples().ids(*row).len()).collect();
+            assert_eq!(tokens, expected);
+        }
+    }
+
+    #[test]
+    fn devices_share_the_rows_and_each_has_an_order_of_its_own_epoch() {
+        let device = Device::default();
+        let loader: Arc<dyn DataLoader<ClassificationBatch>> = Arc::new(training(51, 3));
+        let shares = split_dataloader(loader, &[device.clone(), device]);
+        let rows: Vec<Vec<u32>> = shares.iter().map(|share| sorted(&pass(share.as_ref()))).collect();
+        assert_eq!(rows, [(0..25).collect::<Vec<u32>>(), (25..51).collect()]);
+        let first = order::batches(&examples(25).lengths(), 8, Batching::Length, 1, 4);
+        assert_eq!(pass(shares[0].as_ref()), first, "the second pass of a share is epoch 3 + 1");
+    }
+
+    #[test]
+    fn calibration_keeps_to_its_budget_and_changes_with_the_epoch() {
+        let calibration = |first_epoch| BatchLoader::calibration(examples(200), 8, 1, first_epoch, 500, &Device::default());
+        let loader = calibration(0);
+        let (first, second) = (pass(&loader), pass(&loader));
+        let tokens: u32 = first.concat().iter().map(|&row| loader.lengths[row as usize]).sum();
+        assert!((500 - 32..=500).contains(&tokens), "{tokens}");
+        assert!(first.iter().all(|batch| batch.len() <= 8));
+        assert_ne!(sorted(&first), sorted(&second));
+        assert_eq!(pass(&calibration(1)), second, "a resumed run draws the sample that an uninterrupted one would");
+    }
+}

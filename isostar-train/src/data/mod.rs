@@ -1,0 +1,49 @@
+//! From a row of text to a batch of tensors.
+//!
+//! ```text
+//! file ──read_rows──▶ TextRow ──TextEncoder──▶ Examples ──BatchLoader──▶ ClassificationBatch
+//!                        └──Labels (class indices)──┘           └── order: which rows, which batch
+//! ```
+//!
+//! Text is tokenized once, before training, and only the token ids are kept. Batches are padded to their longest row when they are asked for.
+//! The order of an epoch is a function of the seed and the epoch alone, see [`order`].
+//!
+//! ```
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use burn::data::dataloader::DataLoader;
+//! use burn::tensor::Device;
+//! use isostar_train::data::{BatchLoader, DEFAULT_TOKENIZER, Labels, TextEncoder, TrainingOrder, default_rows};
+//!
+//! let train = default_rows().train;
+//! let labels = Labels::of(&train.rows)?;
+//! let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64)?;
+//! let examples = encoder.encode(&train.rows, labels.indices_of(&train.rows, &train.path)?)?;
+//!
+//! let order = TrainingOrder { batch_size: 32, batching: Default::default(), seed: 1, first_epoch: 0 };
+//! let loader = BatchLoader::training(Arc::new(examples), order, &Device::default());
+//! let batch = loader.iter().next().expect("there are rows")?;
+//! assert_eq!(batch.labels.dims(), [32]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod batch;
+mod columns;
+mod error;
+mod labels;
+mod loader;
+pub mod order;
+mod splits;
+mod table;
+mod tokenize;
+
+pub use batch::ClassificationBatch;
+pub use columns::Columns;
+pub use error::DataError;
+pub use labels::Labels;
+pub use loader::{BatchLoader, TrainingOrder};
+pub use order::Batching;
+pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows};
+pub use table::{Format, TextRow, read_rows};
+pub use tokenize::{Examples, TextEncoder};

@@ -1,0 +1,121 @@
+//! Training and development rows: from a folder, from one file, or those that come with the crate.
+
+use std::path::{Path, PathBuf};
+
+use super::order::{self, Purpose};
+use super::table::{Format, parse_rows};
+use super::{Columns, DataError, TextRow, read_rows};
+
+/// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
+pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
+
+const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
+const DEFAULT_DEV: &str = include_str!("../../../data/dev.tsv");
+
+/// Names under which the development rows may lie in a folder.
+const DEV_NAMES: [&str; 2] = ["dev", "validation"];
+
+/// The rows of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The file, for messages.
+    pub path: PathBuf,
+    /// Its rows, in the order of the file.
+    pub rows: Vec<TextRow>,
+}
+
+/// The rows to train on and those to measure on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Splits {
+    /// The rows to train on.
+    pub train: Split,
+    /// The rows to measure on.
+    pub dev: Split,
+}
+
+impl Splits {
+    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]. SST-2's official download is such a folder.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`].
+    pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
+        if !folder.exists() {
+            return Err(DataError::NotFound { path: folder.into() });
+        }
+        let read = |split, names: &[&str]| -> Result<Split, DataError> {
+            let path = find(folder, names).ok_or_else(|| DataError::MissingSplit { folder: folder.into(), split })?;
+            Ok(Split { rows: read_rows(&path, columns)?, path })
+        };
+        Ok(Self { train: read("train", &["train"])?, dev: read("dev", &DEV_NAMES)? })
+    }
+
+    /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
+    ///
+    /// # Panics
+    /// If `dev_rows` leaves no row to train on.
+    pub fn hold_out(split: Split, dev_rows: usize, seed: u64) -> Self {
+        let count = split.rows.len();
+        assert!(dev_rows < count, "Splits::hold_out: {dev_rows} of {count} rows leave none to train on");
+        let mut held_out = vec![false; count];
+        for &row in &order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows] {
+            held_out[row as usize] = true;
+        }
+        let (mut train, mut dev) = (Vec::with_capacity(count - dev_rows), Vec::with_capacity(dev_rows));
+        for (row, held_out) in split.rows.into_iter().zip(held_out) {
+            if held_out { &mut dev } else { &mut train }.push(row);
+        }
+        Self { train: Split { path: split.path.clone(), rows: train }, dev: Split { path: split.path, rows: dev } }
+    }
+}
+
+/// The rows that come with the crate: 10,000 and 1,000 news headlines, half of them satire (label 1).
+///
+/// Their source and licence are in `data/README.md`.
+pub fn default_rows() -> Splits {
+    let parse = |content, path: &str| {
+        let rows = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path)).expect("the embedded file is well-formed");
+        Split { path: path.into(), rows }
+    };
+    Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
+}
+
+/// The first file of `folder` with one of the names and a known extension.
+fn find(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    let paths = names.iter().flat_map(|name| Format::EXTENSIONS.map(|(extension, _)| folder.join(format!("{name}.{extension}"))));
+    paths.into_iter().find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_default_rows_are_balanced_and_share_no_text() {
+        let Splits { train, dev } = default_rows();
+        assert_eq!((train.rows.len(), dev.rows.len()), (10_000, 1_000));
+        for split in [&train, &dev] {
+            let satire = split.rows.iter().filter(|row| row.label == "1").count();
+            assert_eq!(2 * satire, split.rows.len(), "{}", split.path.display());
+        }
+        let texts: HashSet<&str> = train.rows.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!(texts.len(), train.rows.len());
+        assert!(dev.rows.iter().all(|row| !texts.contains(row.text.as_str())));
+    }
+
+    #[test]
+    fn holding_out_divides_the_rows_by_seed() {
+        let rows = |range: std::ops::Range<usize>| -> Vec<TextRow> {
+            range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
+        };
+        let file = Split { path: "file.csv".into(), rows: rows(0..100) };
+        let Splits { train, dev } = Splits::hold_out(file.clone(), 10, 1);
+        assert_eq!((train.rows.len(), dev.rows.len()), (90, 10));
+        assert!(train.rows.is_sorted_by_key(|row| row.line) && dev.rows.is_sorted_by_key(|row| row.line));
+        let lines: HashSet<usize> = train.rows.iter().chain(&dev.rows).map(|row| row.line).collect();
+        assert_eq!(lines.len(), 100);
+        assert_eq!(Splits::hold_out(file.clone(), 10, 1).dev, dev);
+        assert_ne!(Splits::hold_out(file, 10, 2).dev, dev);
+    }
+}

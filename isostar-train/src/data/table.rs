@@ -1,0 +1,272 @@
+//! Rows of labelled text from a file: TSV, CSV or JSON lines.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::columns::ColumnIndices;
+use super::{Columns, DataError};
+
+/// One labelled text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextRow {
+    /// The text, exactly as in the file.
+    pub text: String,
+    /// The second text of a pair.
+    pub pair: Option<String>,
+    /// The label, without surrounding white space.
+    pub label: String,
+    /// The 1-based line of the file on which the row begins.
+    pub line: usize,
+}
+
+/// How a file lays out its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A header, then a row a line, columns between tabs. Nothing is quoted: a quotation mark is part of the text, as in GLUE's files.
+    Tsv,
+    /// A header, then rows of columns between commas, quoted as RFC 4180 has it: a quoted text may hold commas and line breaks.
+    Csv,
+    /// A JSON object a line; numbers and booleans stand for their text.
+    JsonLines,
+}
+
+impl Format {
+    /// File extensions with what they stand for, the likelier ones first.
+    pub(super) const EXTENSIONS: [(&str, Self); 4] =
+        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines)];
+
+    /// The format that the extension of `path` stands for.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl` and `ndjson`.
+    pub fn of(path: &Path) -> Result<Self, DataError> {
+        let extension = path.extension().unwrap_or_default();
+        Self::EXTENSIONS
+            .iter()
+            .find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format))
+            .ok_or_else(|| DataError::UnknownFormat { path: path.into() })
+    }
+}
+
+/// Reads all rows of a file.
+///
+/// Both kinds of line ending, a byte-order mark and empty lines are understood; [`Format::of`] tells the format.
+///
+/// # Errors
+/// Every [`DataError`] about a file, with the line where there is one.
+pub fn read_rows(path: &Path, columns: &Columns) -> Result<Vec<TextRow>, DataError> {
+    let format = Format::of(path)?;
+    let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
+    let content = str::from_utf8(&bytes)
+        .map_err(|error| DataError::NotUtf8 { path: path.into(), line: 1 + line_breaks(&bytes[..error.valid_up_to()]) })?;
+    parse_rows(content, format, columns, path)
+}
+
+/// The rows in the content of a file; `path` is named in errors.
+pub(super) fn parse_rows(content: &str, format: Format, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
+    let content = content.strip_prefix('\u{feff}').unwrap_or(content);
+    if content.trim().is_empty() {
+        return Err(DataError::EmptyFile { path: path.into() });
+    }
+    let rows = match format {
+        Format::Tsv => table_rows(tsv_records(content), columns, path)?,
+        Format::Csv => table_rows(csv_records(content), columns, path)?,
+        Format::JsonLines => json_rows(content, columns, path)?,
+    };
+    if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok(rows) }
+}
+
+/// The columns of one line or quoted record, and the line on which it begins.
+struct Record {
+    line: usize,
+    values: Vec<String>,
+}
+
+fn tsv_records(content: &str) -> impl Iterator<Item = Record> {
+    let split = |(index, line): (usize, &str)| Record { line: index + 1, values: line.split('\t').map(String::from).collect() };
+    content.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(split)
+}
+
+fn csv_records(content: &str) -> impl Iterator<Item = Record> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_bytes());
+    let (mut counted, mut line) = (0, 1);
+    reader.into_records().map(move |record| {
+        let record = record.expect("a record of text in memory, of any width, can be read");
+        // The reader's own line number is that of the line break before the record where lines end in CR LF or are empty.
+        let begin = record.position().map_or(counted, |position| position.byte() as usize);
+        let begin = begin + content.as_bytes()[begin..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        line += line_breaks(&content.as_bytes()[counted..begin]);
+        counted = begin;
+        Record { line, values: record.iter().map(String::from).collect() }
+    })
+}
+
+/// The number of line breaks, LF or CR LF, in `bytes`.
+fn line_breaks(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// The rows of a table whose first record is the header, unless the columns come with one.
+fn table_rows(mut records: impl Iterator<Item = Record>, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
+    let header: Vec<String> = match &columns.header {
+        Some(names) => names.clone(),
+        None => records.next().map(|record| record.values.iter().map(|name| name.trim().into()).collect()).unwrap_or_default(),
+    };
+    let indices = columns.locate(&header, path)?;
+    records.map(|record| table_row(record, &header, indices, path)).collect()
+}
+
+fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path: &Path) -> Result<TextRow, DataError> {
+    let line = record.line;
+    if record.values.len() != header.len() {
+        return Err(DataError::ColumnCount { path: path.into(), line, expected: header.to_vec(), found: record.values.len() });
+    }
+    let label = label_text(&record.values[indices.label], &header[indices.label], line, path)?;
+    let mut take = |index: usize| std::mem::take(&mut record.values[index]);
+    Ok(TextRow { text: take(indices.text), pair: indices.pair.map(take), label, line })
+}
+
+/// The rows of JSON lines; the keys of the first object are the header.
+fn json_rows(content: &str, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
+    let mut located: Option<(Vec<String>, ColumnIndices)> = None;
+    let mut rows = Vec::new();
+    for (index, text) in content.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let line = index + 1;
+        let object: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| DataError::NotJson { path: path.into(), line, reason: error.to_string() })?;
+        let (header, indices) = match &located {
+            Some(located) => located,
+            None => {
+                let header: Vec<String> = object.keys().cloned().collect();
+                let indices = columns.locate(&header, path)?;
+                located.insert((header, indices))
+            }
+        };
+        let value = |index: usize| json_text(&object, &header[index], line, path);
+        rows.push(TextRow {
+            text: value(indices.text)?,
+            pair: indices.pair.map(value).transpose()?,
+            label: label_text(&value(indices.label)?, &header[indices.label], line, path)?,
+            line,
+        });
+    }
+    Ok(rows)
+}
+
+/// A label without surrounding white space; there must be something left.
+fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+    let label = value.trim();
+    if label.is_empty() {
+        return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
+    }
+    Ok(label.into())
+}
+
+/// A string as it is, a number or boolean as JSON writes it.
+fn json_text(object: &Map<String, Value>, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+    let found = match object.get(column) {
+        Some(Value::String(text)) => return Ok(text.clone()),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => return Ok(value.to_string()),
+        Some(Value::Null) => "null",
+        Some(Value::Array(_)) => "an array",
+        Some(Value::Object(_)) => "an object",
+        None => "missing",
+    };
+    Err(DataError::BadValue { path: path.into(), line, column: column.into(), found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(content: &str, format: Format) -> Result<Vec<TextRow>, DataError> {
+        parse_rows(content, format, &Columns::default(), Path::new("file"))
+    }
+
+    fn row(text: &str, label: &str, line: usize) -> TextRow {
+        TextRow { text: text.into(), pair: None, label: label.into(), line }
+    }
+
+    #[test]
+    fn extensions_name_formats_in_any_case() {
+        assert_eq!(Format::of(Path::new("a.b/C.TSV")).unwrap(), Format::Tsv);
+        assert_eq!(Format::of(Path::new("rows.ndjson")).unwrap(), Format::JsonLines);
+        assert!(matches!(Format::of(Path::new("rows.txt")), Err(DataError::UnknownFormat { .. })));
+        assert!(matches!(Format::of(Path::new("tsv")), Err(DataError::UnknownFormat { .. })));
+    }
+
+    #[test]
+    fn tsv_keeps_quotes_and_spaces_of_the_text() {
+        let rows = parse("sentence\tlabel\n\"so \"good\" \t1\nit 's \t 0 \n", Format::Tsv).unwrap();
+        assert_eq!(rows, [row("\"so \"good\" ", "1", 2), row("it 's ", "0", 3)]);
+    }
+
+    #[test]
+    fn csv_lines_are_those_of_the_file_after_quoted_line_breaks() {
+        for line_break in ["\n", "\r\n"] {
+            let content = "text,label\n\n\"two\nlines, \"\"quoted\"\"\",yes\nplain,no\n\n\nlast,yes\n".replace('\n', line_break);
+            let two = format!("two{line_break}lines, \"quoted\"");
+            let rows = parse(&content, Format::Csv).unwrap();
+            assert_eq!(rows, [row(&two, "yes", 3), row("plain", "no", 5), row("last", "yes", 8)], "{line_break:?}");
+        }
+    }
+
+    #[test]
+    fn json_labels_may_be_numbers_and_booleans() {
+        let content = "{\"text\": \"a\", \"label\": 1}\n\n{\"label\": true, \"text\": \"b\\tc\"}\n{\"text\": \"d\", \"label\": \"x\"}";
+        let rows = parse(content, Format::JsonLines).unwrap();
+        assert_eq!(rows, [row("a", "1", 1), row("b\tc", "true", 3), row("d", "x", 4)]);
+    }
+
+    #[test]
+    fn json_without_a_usable_value_names_line_and_column() {
+        for (second, found) in [
+            (r#"{"text": "b"}"#, "missing"),
+            (r#"{"text": "b", "label": null}"#, "null"),
+            (r#"{"text": "b", "label": " "}"#, "empty"),
+            (r#"{"text": ["b"], "label": 1}"#, "an array"),
+        ] {
+            let error = parse(&format!("{}\n{second}\n", r#"{"text": "a", "label": 0}"#), Format::JsonLines).unwrap_err();
+            assert!(matches!(&error, DataError::BadValue { line: 2, found: f, .. } if *f == found), "{second}: {error}");
+        }
+        let error = parse("{\"text\": \"a\", \"label\": 0}\n[1]\n", Format::JsonLines).unwrap_err();
+        assert!(matches!(error, DataError::NotJson { line: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn rows_of_another_width_than_the_header_are_refused() {
+        for (content, format, width) in [
+            ("text\tlabel\na\t1\nno label\n", Format::Tsv, 1),
+            ("text\tlabel\na\t1\na\ttab\t1\n", Format::Tsv, 3),
+            ("text,label\na,1\nunquoted, comma,1\n", Format::Csv, 3),
+        ] {
+            let error = parse(content, format).unwrap_err();
+            assert!(matches!(&error, DataError::ColumnCount { line: 3, found, .. } if *found == width), "{content:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_header_reads_from_its_first_line() {
+        let header = ["source", "label", "mark", "text"].map(String::from).to_vec();
+        let columns = Columns { header: Some(header), ..Columns::default() };
+        let rows = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
+        assert_eq!(rows, [row("One.", "1", 1), row("Two.", "0", 2)]);
+    }
+
+    #[test]
+    fn files_without_rows_are_refused() {
+        assert!(matches!(parse("", Format::Csv), Err(DataError::EmptyFile { .. })));
+        assert!(matches!(parse("\u{feff}\r\n", Format::JsonLines), Err(DataError::EmptyFile { .. })));
+        assert!(matches!(parse("text\tlabel\n\n", Format::Tsv), Err(DataError::NoRows { .. })));
+        assert!(matches!(parse("text,label", Format::Csv), Err(DataError::NoRows { .. })));
+    }
+
+    #[test]
+    fn an_empty_label_is_refused_and_an_empty_text_is_not() {
+        assert_eq!(parse("text\tlabel\n\t1\n", Format::Tsv).unwrap(), [row("", "1", 2)]);
+        let error = parse("text\tlabel\na\t \n", Format::Tsv).unwrap_err();
+        assert_eq!(error.to_string(), r#"file, line 2: column "label" is empty"#);
+    }
+}

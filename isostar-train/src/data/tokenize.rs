@@ -1,0 +1,249 @@
+//! Rows of text to token ids, all of them at once and in parallel.
+
+use std::fs;
+use std::path::Path;
+
+use rayon::prelude::*;
+use tokenizers::{EncodeInput, Encoding, PostProcessor, Tokenizer, TruncationParams};
+
+use super::{DataError, TextRow};
+
+/// Padding tokens of the tokenizers that name none, the likelier ones first. GPT-2 has none; its end of text serves.
+const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
+
+/// How many rows are encoded before their ids are copied: what the tokenizer knows beyond ids takes a hundred times the memory of the ids.
+const ROWS_AT_ONCE: usize = 4096;
+
+/// Tokenized rows: token ids, segments and class indices, without padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examples {
+    /// The token ids of all rows, one row after the other.
+    ids: Vec<u32>,
+    /// The segment of each token; none where no row is a pair.
+    type_ids: Option<Vec<u32>>,
+    /// Where each row begins in `ids`, and at last where the last one ends.
+    offsets: Vec<usize>,
+    labels: Vec<u32>,
+    padding_id: u32,
+}
+
+impl Examples {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The token ids of a row, special tokens among them.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn ids(&self, row: u32) -> &[u32] {
+        &self.ids[self.span(row)]
+    }
+
+    /// The segment of each token of a row; `None` where no row is a pair and every token belongs to segment 0.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn type_ids(&self, row: u32) -> Option<&[u32]> {
+        self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(row)])
+    }
+
+    /// The class index of a row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn label(&self, row: u32) -> u32 {
+        self.labels[row as usize]
+    }
+
+    /// The length of each row in tokens.
+    pub fn lengths(&self) -> Vec<u32> {
+        self.offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
+    }
+
+    /// The number of tokens of all rows.
+    pub fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The id that fills rows up to the longest one of a batch.
+    pub fn padding_id(&self) -> u32 {
+        self.padding_id
+    }
+
+    fn span(&self, row: u32) -> std::ops::Range<usize> {
+        let row = row as usize;
+        self.offsets[row]..self.offsets[row + 1]
+    }
+}
+
+/// Turns text into token ids as the model's `tokenizer.json` says, with special tokens, cut to a longest sequence.
+#[derive(Debug, Clone)]
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    padding_id: u32,
+}
+
+impl TextEncoder {
+    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first.
+    ///
+    /// # Errors
+    /// [`DataError::MaxLength`] if a pair of texts would have no room between the special tokens.
+    pub fn new(mut tokenizer: Tokenizer, max_length: usize) -> Result<Self, DataError> {
+        let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+        if max_length <= special {
+            return Err(DataError::MaxLength { max_length, special });
+        }
+        let padding_id = match tokenizer.get_padding() {
+            Some(padding) => padding.pad_id,
+            None => PADDING_TOKENS.iter().find_map(|token| tokenizer.token_to_id(token)).unwrap_or(0),
+        };
+        // The file may ask for padding to a fixed length; rows are padded when their batch is known.
+        tokenizer.with_padding(None);
+        let truncation = TruncationParams { max_length, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).map_err(tokenizer_error)?;
+        Ok(Self { tokenizer, padding_id })
+    }
+
+    /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file.
+    ///
+    /// # Errors
+    /// Also [`DataError::NotFound`], [`DataError::Unreadable`] and [`DataError::Tokenizer`] about the file.
+    pub fn from_file(path: &Path, max_length: usize) -> Result<Self, DataError> {
+        let content = fs::read(path).map_err(|error| DataError::io(path, error))?;
+        Self::from_json(&content, max_length)
+    }
+
+    /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file's content.
+    ///
+    /// # Errors
+    /// Also [`DataError::Tokenizer`] if the content is no tokenizer.
+    pub fn from_json(content: impl AsRef<[u8]>, max_length: usize) -> Result<Self, DataError> {
+        Self::new(Tokenizer::from_bytes(content).map_err(tokenizer_error)?, max_length)
+    }
+
+    /// The tokenizer, with truncation set and padding off.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The id that fills rows up to the longest one of a batch.
+    pub fn padding_id(&self) -> u32 {
+        self.padding_id
+    }
+
+    /// Encodes rows, in order, on all threads; `labels` are the class indices of the rows.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`] if the tokenizer fails on a text, for example on an unknown piece without a token for such.
+    ///
+    /// # Panics
+    /// If there are not as many labels as rows.
+    pub fn encode(&self, rows: &[TextRow], labels: Vec<u32>) -> Result<Examples, DataError> {
+        assert_eq!(rows.len(), labels.len(), "TextEncoder::encode: every row needs a label");
+        let mut ids = Vec::new();
+        let mut type_ids = rows.iter().any(|row| row.pair.is_some()).then(Vec::new);
+        let mut offsets = Vec::with_capacity(rows.len() + 1);
+        offsets.push(0);
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.tokenizer.encode_fast(input(row), true)).collect();
+            for encoding in encodings.map_err(tokenizer_error)? {
+                ids.extend_from_slice(encoding.get_ids());
+                if let Some(type_ids) = &mut type_ids {
+                    type_ids.extend_from_slice(encoding.get_type_ids());
+                }
+                offsets.push(ids.len());
+            }
+        }
+        Ok(Examples { ids, type_ids, offsets, labels, padding_id: self.padding_id })
+    }
+}
+
+fn input(row: &TextRow) -> EncodeInput<'_> {
+    match &row.pair {
+        Some(pair) => (row.text.as_str(), pair.as_str()).into(),
+        None => row.text.as_str().into(),
+    }
+}
+
+fn tokenizer_error(error: tokenizers::Error) -> DataError {
+    DataError::Tokenizer { reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DEFAULT_TOKENIZER;
+    use super::*;
+
+    const PADDING: u32 = 0;
+    const CLASSIFY: u32 = 2;
+    const SEPARATE: u32 = 3;
+
+    fn row(text: &str, pair: Option<&str>) -> TextRow {
+        TextRow { text: text.into(), pair: pair.map(String::from), label: "0".into(), line: 1 }
+    }
+
+    fn encoder(max_length: usize) -> TextEncoder {
+        TextEncoder::from_json(DEFAULT_TOKENIZER, max_length).unwrap()
+    }
+
+    fn encode(max_length: usize, rows: &[TextRow]) -> Examples {
+        encoder(max_length).encode(rows, vec![0; rows.len()]).unwrap()
+    }
+
+    #[test]
+    fn rows_keep_their_order_beyond_one_chunk() {
+        let words = ["man", "trump", "area man", "scientists"];
+        let rows: Vec<TextRow> = (0..ROWS_AT_ONCE + 5).map(|index| row(words[index % 4], None)).collect();
+        let labels: Vec<u32> = (0..rows.len() as u32).collect();
+        let examples = encoder(16).encode(&rows, labels).unwrap();
+        assert_eq!(examples.len(), rows.len());
+        for index in 0..rows.len() as u32 {
+            assert_eq!(examples.ids(index), examples.ids(index % 4), "row {index}");
+            assert_eq!(examples.label(index), index);
+        }
+        assert_ne!(examples.ids(0), examples.ids(1));
+        assert_eq!(examples.tokens(), examples.lengths().iter().sum::<u32>() as usize);
+    }
+
+    #[test]
+    fn special_tokens_frame_the_text_without_padding() {
+        let examples = encode(16, &[row("Area MAN", None), row("", None)]);
+        assert_eq!(examples.padding_id(), PADDING);
+        assert_eq!(examples.lengths(), [4, 2]);
+        assert_eq!(examples.ids(1), [CLASSIFY, SEPARATE]);
+        assert_eq!(examples.ids(0)[0], CLASSIFY);
+        assert_eq!(examples.ids(0)[3], SEPARATE);
+        assert_eq!(examples.type_ids(0), None);
+        assert_eq!(examples.ids(0), encode(16, &[row("area man", None)]).ids(0), "the vocabulary is lower-cased");
+    }
+
+    #[test]
+    fn the_longer_text_of_a_pair_is_cut_first() {
+        let long = "man ".repeat(20);
+        let examples = encode(10, &[row(&long, Some("area man")), row(&long, None)]);
+        assert_eq!(examples.lengths(), [10, 10]);
+        // Three special tokens leave seven: two for the short text, five for the long one.
+        assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);
+    }
+
+    #[test]
+    fn a_length_without_room_for_text_is_refused() {
+        assert!(TextEncoder::from_json(DEFAULT_TOKENIZER, 4).is_ok());
+        let error = TextEncoder::from_json(DEFAULT_TOKENIZER, 3).unwrap_err();
+        assert!(matches!(error, DataError::MaxLength { max_length: 3, special: 3 }), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_tokenizer_is_an_error() {
+        assert!(matches!(TextEncoder::from_json("{}", 16), Err(DataError::Tokenizer { .. })));
+        assert!(matches!(TextEncoder::from_file(Path::new("no/tokenizer.json"), 16), Err(DataError::NotFound { .. })));
+    }
+}
