@@ -1,0 +1,134 @@
+//! The training hook: a regularizer of hidden states for anyone's model under burn-train's Learner.
+//!
+//! ```text
+//! loss = task loss + penalty(hidden states, reference)
+//! ```
+//!
+//! A model implements [`HiddenStateModel`]; a [`Hook`] wraps it and taps the training loader; everything else of
+//! [`SupervisedTraining`](burn::train::SupervisedTraining) stays as it was:
+//!
+//! ```ignore
+//! let hook = Hook::new(IStarConfig::new(-1.0).init()?);
+//! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader).num_epochs(4);
+//! let result = training.launch(Learner::new(hook.wrap(model), optimizer, learning_rate));
+//! let model = result.model.into_inner();
+//! ```
+//!
+//! The way of one batch: [`Regularized`] calls [`HiddenStateModel::forward_step`], adds the penalty, differentiates the sum, and hands the parts to the
+//! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
+//! calibration batches through the same model in evaluation mode, without gradient, into moments that are merged batch by batch.
+//!
+//! The wrapper is transparent: checkpoints and records are those of the bare model.
+
+mod calibration;
+mod model;
+mod output;
+mod regularized;
+mod tap;
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::data::dataloader::DataLoader;
+use burn::train::Interrupter;
+use isostar_core::Regularizer;
+
+pub use calibration::HookEvent;
+pub use model::{ForwardStep, HiddenStateModel};
+pub use output::{MeasureInput, MomentsInput, PenaltyInput, RegularizedOutput};
+pub use regularized::Regularized;
+
+use crate::metric::{MeasureMetric, PenaltyMetric};
+use calibration::Calibration;
+use tap::EpochTap;
+
+/// The most states from which a reference is estimated, as in the paper.
+pub const CALIBRATION_LIMIT: usize = 250_000;
+
+/// Ties a regularizer to a model and to the loader it is trained from. `B` is the model's batch.
+pub struct Hook<B> {
+    regularizer: Option<Arc<dyn Regularizer>>,
+    calibration: Arc<Calibration<B>>,
+}
+
+impl<B: Send + 'static> Hook<B> {
+    /// A hook that adds `regularizer`'s penalty to the loss.
+    pub fn new(regularizer: impl Regularizer + 'static) -> Self {
+        let regularizer: Arc<dyn Regularizer> = Arc::new(regularizer);
+        let states = regularizer.reference_states().cloned();
+        Self { regularizer: Some(regularizer), calibration: Arc::new(Calibration::new(states)) }
+    }
+
+    /// A hook that adds nothing to the loss, and measures the validation split all the same.
+    pub fn without_regularizer() -> Self {
+        Self { regularizer: None, calibration: Arc::new(Calibration::new(None)) }
+    }
+
+    /// Estimates the reference from at most `limit` states; [`CALIBRATION_LIMIT`] by default.
+    pub fn with_limit(self, limit: usize) -> Self {
+        self.calibration.set_limit(limit);
+        self
+    }
+
+    /// Takes the calibration batches from a loader of its own, in its order, instead of from the training loader.
+    ///
+    /// The loader is iterated anew every epoch, until the limit is reached.
+    pub fn with_calibration_loader(self, loader: Arc<dyn DataLoader<B>>) -> Self {
+        self.calibration.set_source(loader, true);
+        self
+    }
+
+    /// Calls `observer` when a reference is being estimated and when the states collapse; by default these are `tracing` events.
+    pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
+        self.calibration.set_observer(Box::new(observer));
+        self
+    }
+
+    /// The training loader, tapped so that each epoch begins with a new reference. Unless it was given one of its own, the hook calibrates
+    /// from this loader; with a shuffling loader, that is a random sample of its rows.
+    pub fn tap(&self, loader: Arc<dyn DataLoader<B>>) -> Arc<dyn DataLoader<B>> {
+        self.calibration.set_source(loader.clone(), false);
+        EpochTap::wrap(loader, self.calibration.clone())
+    }
+
+    /// The model, wrapped for the Learner.
+    pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
+        Regularized::new(model, self.clone())
+    }
+
+    /// What stops the training when the calibration batches cannot be read; pass it to
+    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    pub fn interrupter(&self) -> Interrupter {
+        self.calibration.interrupter()
+    }
+
+    /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.
+    pub fn measure_metric(&self) -> Option<MeasureMetric> {
+        let regularizer = self.regularizer.as_ref()?;
+        let calibration = self.calibration.clone();
+        let watch = move |score: f64, threshold: f64| calibration.report_collapse(score, threshold);
+        Some(MeasureMetric::new(regularizer.measure_name(), regularizer.collapsed_below(), Arc::new(watch)))
+    }
+
+    /// The penalty of each training batch, weight included, as a metric; `None` without a regularizer.
+    pub fn penalty_metric(&self) -> Option<PenaltyMetric> {
+        self.regularizer.as_ref().map(|_| PenaltyMetric::new())
+    }
+
+    /// Seconds spent so far on estimating references.
+    pub fn calibration_seconds(&self) -> f64 {
+        self.calibration.seconds()
+    }
+}
+
+impl<B> Clone for Hook<B> {
+    fn clone(&self) -> Self {
+        Self { regularizer: self.regularizer.clone(), calibration: self.calibration.clone() }
+    }
+}
+
+impl<B> fmt::Debug for Hook<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").field("regularizer", &self.regularizer).finish_non_exhaustive()
+    }
+}

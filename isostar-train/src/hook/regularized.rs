@@ -1,0 +1,116 @@
+use std::fmt;
+
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::prelude::*;
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use isostar_core::StateSelection;
+
+use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
+
+/// A model whose training loss carries a penalty on its hidden states.
+///
+/// To Burn it *is* the model: it adds no segment to the paths of parameters, so records, checkpoints and parameter groups are those of the bare model.
+pub struct Regularized<M: HiddenStateModel> {
+    inner: M,
+    hook: Hook<M::Batch>,
+}
+
+impl<M: HiddenStateModel> Regularized<M> {
+    pub(super) fn new(inner: M, hook: Hook<M::Batch>) -> Self {
+        Self { inner, hook }
+    }
+
+    /// The bare model.
+    pub fn inner(&self) -> &M {
+        &self.inner
+    }
+
+    /// The bare model, the hook dropped.
+    pub fn into_inner(self) -> M {
+        self.inner
+    }
+}
+
+impl<M: HiddenStateModel> Clone for Regularized<M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), hook: self.hook.clone() }
+    }
+}
+
+impl<M: HiddenStateModel> fmt::Debug for Regularized<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Regularized").field("inner", &self.inner).field("hook", &self.hook).finish()
+    }
+}
+
+impl<M: HiddenStateModel> TrainStep for Regularized<M> {
+    type Input = M::Batch;
+    type Output = RegularizedOutput<M::Output>;
+
+    fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
+        let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
+        let reference = self.hook.calibration.reference(&self.inner, &device);
+        let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
+        let penalty = self.hook.regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        // The layers have been looked at; what the backward pass needs of them is on the tape.
+        drop(hidden_states);
+        let loss = match &penalty {
+            Some(penalty) => task_loss.clone() + penalty.value.clone(),
+            None => task_loss.clone(),
+        };
+        let gradients = loss.backward();
+        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, moments: None, output })
+    }
+}
+
+impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
+    type Input = M::Batch;
+    type Output = RegularizedOutput<M::Output>;
+
+    fn step(&self, batch: M::Batch) -> Self::Output {
+        let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
+        // What is reported does not depend on the regularizer, so that runs compare: all layers, padding left out.
+        let moments = StateSelection::default().moments(&hidden_states);
+        RegularizedOutput { task_loss, penalty: None, moments: Some(moments), output }
+    }
+}
+
+impl<M: HiddenStateModel> Module for Regularized<M> {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.inner.collect_devices(devices)
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        Self { inner: self.inner.fork(device), hook: self.hook }
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        Self { inner: self.inner.to_device(device), hook: self.hook }
+    }
+
+    fn train(self) -> Self {
+        Self { inner: self.inner.train(), hook: self.hook }
+    }
+
+    fn valid(&self) -> Self {
+        Self { inner: self.inner.valid(), hook: self.hook.clone() }
+    }
+
+    fn materialize(self) -> Self {
+        Self { inner: self.inner.materialize(), hook: self.hook }
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        self.inner.visit(visitor)
+    }
+
+    fn map<P: ModuleMapper>(self, mapper: &mut P) -> Self {
+        Self { inner: self.inner.map(mapper), hook: self.hook }
+    }
+}
+
+impl<M: HiddenStateModel> fmt::Display for Regularized<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.inner, f)
+    }
+}

@@ -1,0 +1,43 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::data::dataloader::{DataLoader, DataLoaderIterator};
+use burn::prelude::Device;
+
+use super::calibration::Calibration;
+
+/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch.
+///
+/// Under several devices each worker iterates a slice of its own. Every slice counts its epochs, and the reference follows the highest count, so a fast worker's
+/// request serves the slow ones too.
+pub(super) struct EpochTap<B> {
+    inner: Arc<dyn DataLoader<B>>,
+    calibration: Arc<Calibration<B>>,
+    epoch: AtomicUsize,
+}
+
+impl<B: Send + 'static> EpochTap<B> {
+    pub(super) fn wrap(inner: Arc<dyn DataLoader<B>>, calibration: Arc<Calibration<B>>) -> Arc<dyn DataLoader<B>> {
+        Arc::new(Self { inner, calibration, epoch: AtomicUsize::new(0) })
+    }
+}
+
+impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
+        let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
+        self.calibration.request(epoch);
+        self.inner.iter()
+    }
+
+    fn num_items(&self) -> usize {
+        self.inner.num_items()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<B>> {
+        Self::wrap(self.inner.to_device(device), self.calibration.clone())
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<B>> {
+        Self::wrap(self.inner.slice(start, end), self.calibration.clone())
+    }
+}

@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use burn::prelude::Tensor;
+use burn::tensor::TensorReadError;
+use burn::train::metric::state::{FormatOptions, NumericMetricState};
+use burn::train::metric::{
+    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
+};
+
+use crate::hook::{MeasureInput, PenaltyInput};
+
+/// The mean over batches of a number that each training batch has.
+#[derive(Clone)]
+struct BatchMean {
+    name: MetricName,
+    higher_is_better: bool,
+    state: NumericMetricState,
+}
+
+impl BatchMean {
+    fn new(name: &str, higher_is_better: bool) -> Self {
+        Self { name: Arc::new(name.into()), higher_is_better, state: NumericMetricState::new() }
+    }
+
+    fn format(&self) -> FormatOptions {
+        FormatOptions::new(self.name.clone()).precision(4)
+    }
+
+    /// Adds the number of one batch; validation batches have none.
+    fn update(&mut self, number: Option<&Tensor<1>>) -> Result<(Option<f64>, SerializedEntry), TensorReadError> {
+        let number = match number {
+            Some(number) => Some(number.clone().try_into_scalar::<f64>()?),
+            None => None,
+        };
+        if let Some(number) = number {
+            self.state.update(number, 1);
+        }
+        Ok((number, self.state.compute_update(self.format())))
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        NumericAttributes { unit: None, higher_is_better: self.higher_is_better }.into()
+    }
+}
+
+/// Whom to tell of a measure under its threshold: the measure and the threshold.
+type Watch = Arc<dyn Fn(f64, f64) + Send + Sync>;
+
+/// The regularizer's measure of each training batch, IsoScore* for I-STAR.
+#[derive(Clone)]
+pub struct MeasureMetric {
+    mean: BatchMean,
+    threshold: Option<f64>,
+    watch: Watch,
+}
+
+impl MeasureMetric {
+    pub(crate) fn new(name: &str, threshold: Option<f64>, watch: Watch) -> Self {
+        Self { mean: BatchMean::new(name, true), threshold, watch }
+    }
+}
+
+/// The penalty of each training batch, weight included.
+#[derive(Clone)]
+pub struct PenaltyMetric {
+    mean: BatchMean,
+}
+
+impl PenaltyMetric {
+    pub(crate) fn new() -> Self {
+        Self { mean: BatchMean::new("Penalty", false) }
+    }
+}
+
+impl Metric for MeasureMetric {
+    type Input = MeasureInput;
+
+    fn name(&self) -> MetricName {
+        self.mean.name.clone()
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        self.mean.attributes()
+    }
+
+    fn update(&mut self, input: &MeasureInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+        let (measure, entry) = self.mean.update(input.0.as_ref())?;
+        if let (Some(measure), Some(threshold)) = (measure, self.threshold)
+            && measure < threshold
+        {
+            (self.watch)(measure, threshold);
+        }
+        Ok(entry)
+    }
+
+    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
+        Ok(self.mean.state.compute_final(self.mean.format()))
+    }
+
+    fn clear(&mut self) {
+        self.mean.state.reset();
+    }
+}
+
+impl Metric for PenaltyMetric {
+    type Input = PenaltyInput;
+
+    fn name(&self) -> MetricName {
+        self.mean.name.clone()
+    }
+
+    fn attributes(&self) -> MetricAttributes {
+        self.mean.attributes()
+    }
+
+    fn update(&mut self, input: &PenaltyInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+        Ok(self.mean.update(input.0.as_ref())?.1)
+    }
+
+    fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
+        Ok(self.mean.state.compute_final(self.mean.format()))
+    }
+
+    fn clear(&mut self) {
+        self.mean.state.reset();
+    }
+}
+
+macro_rules! numeric_by_mean {
+    ($($metric:ty),*) => {$(
+        impl Numeric for $metric {
+            fn value(&self) -> Option<NumericEntry> {
+                Some(self.mean.state.current_value())
+            }
+
+            fn running_value(&self) -> Option<NumericEntry> {
+                Some(self.mean.state.running_value())
+            }
+
+            fn final_value(&self) -> NumericEntry {
+                self.mean.state.final_value()
+            }
+        }
+    )*};
+}
+
+numeric_by_mean!(MeasureMetric, PenaltyMetric);
