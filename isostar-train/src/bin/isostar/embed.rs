@@ -1,0 +1,90 @@
+//! `isostar embed`: the hidden states of every layer, in a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use isostar_core::LayerSelection;
+use isostar_models::Pretrained;
+use isostar_train::device::{default_device_name, parse_device};
+use isostar_train::embeddings::{EmbeddingsError, Sequences, embed};
+
+use crate::failure::Failure;
+use crate::measure::{print, progress_bar};
+
+/// Write the hidden states of every layer to a .safetensors file.
+///
+/// One tensor a layer, layer.0 (the embedding output) to layer.L, each [sequences, tokens, d] in f32, and mask [sequences, tokens], true at tokens. Sequences
+/// keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all.
+#[derive(Args)]
+pub struct EmbedArgs {
+    /// The folder of a model: config.json, model.safetensors, tokenizer.json
+    #[arg(value_name = "DIR|ID")]
+    model: PathBuf,
+    #[command(flatten)]
+    input: Input,
+    /// all (the embedding output included), last, or numbers such as 0,3,12
+    #[arg(long, default_value = "all")]
+    layers: LayerSelection,
+    /// Cut texts to this many tokens; refuse longer sequences of ids [default: the model's positions]
+    #[arg(long, value_name = "N")]
+    max_length: Option<usize>,
+    /// Sequences computed together
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    batch_size: usize,
+    /// The device that computes: flex, ndarray, wgpu, cuda or cuda:I
+    #[arg(long, default_value = default_device_name())]
+    device: String,
+    /// The file to write
+    #[arg(long, value_name = "FILE.safetensors")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Input {
+    /// A file of one text a line; an empty line is an empty text
+    #[arg(long, value_name = "FILE")]
+    texts: Option<PathBuf>,
+    /// A file of one JSON array of token ids a line, special tokens among them
+    #[arg(long, value_name = "FILE.jsonl")]
+    ids: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
+    if arguments.batch_size == 0 {
+        return Err(EmbeddingsError::BatchSize.into());
+    }
+    let device = parse_device(&arguments.device)?;
+    let pretrained = Pretrained::read(&arguments.model, &device)?;
+    let config = &pretrained.config;
+
+    let layers = match &arguments.layers {
+        LayerSelection::All => (0..=config.num_hidden_layers).collect(),
+        selection => selection.indices(config.num_hidden_layers)?,
+    };
+    let positions = config.max_position_embeddings;
+    let max_length = match arguments.max_length {
+        Some(max_length) if max_length > positions => return Err(EmbeddingsError::MaxLength { max_length, positions }.into()),
+        Some(max_length) => max_length,
+        None => positions,
+    };
+    let sequences = match (&arguments.input.texts, &arguments.input.ids) {
+        (Some(texts), _) => Sequences::from_texts(texts, pretrained.tokenizer.clone(), max_length)?,
+        (None, Some(ids)) => Sequences::from_ids(ids, config.vocab_size, max_length)?,
+        (None, None) => unreachable!("clap requires one of the two"),
+    };
+
+    let bar = progress_bar("tokens", sequences.tokens());
+    embed(&pretrained, &sequences, &layers, arguments.batch_size, &arguments.out, &|tokens| bar.inc(tokens as u64))?;
+    bar.finish_and_clear();
+    print(&format!(
+        "{}: {} of {} sequences, {} tokens, padded to {}; width {}\n",
+        arguments.out.display(),
+        if layers.len() == 1 { "one layer".into() } else { format!("{} layers", layers.len()) },
+        sequences.len(),
+        sequences.tokens(),
+        sequences.longest(),
+        config.hidden_size
+    ))
+}

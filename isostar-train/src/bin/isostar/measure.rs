@@ -1,0 +1,176 @@
+//! `isostar measure`: the geometry of embeddings in files.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use isostar_core::{Shrinkage, ShrinkageTarget};
+use isostar_train::device::{default_device_name, parse_device};
+use isostar_train::embeddings::{EmbeddingsFile, Geometry, Place, Points, References, measure};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Measure the geometry of embeddings in .npy and .safetensors files.
+///
+/// An array [points, d] holds a point a row. In [sequences, tokens, d] every token is a point; in a .safetensors file a mask [sequences, tokens] says
+/// which of them count. Files may be larger than memory: they are read in blocks, twice.
+///
+/// Nothing is printed unless everything could be measured.
+#[derive(Args)]
+pub struct MeasureArgs {
+    /// .npy or .safetensors files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Measure this tensor; otherwise every floating-point tensor of two or three dimensions
+    #[arg(long, value_name = "NAME")]
+    tensor: Option<String>,
+    /// The mask of the points, true (nonzero) at those that count [default: the tensor "mask", if there is one, for three-dimensional tensors]
+    #[arg(long, value_name = "NAME")]
+    mask: Option<String>,
+    /// Also give IsoScore* of the covariance shrunk towards this one: a covariance [d, d] or points [N, d].
+    ///
+    /// A square matrix that is symmetric and has no negative number on its diagonal is taken as a covariance, anything else as points; which, is said
+    /// on stderr. Of several tensors in a .safetensors file, that of the name of the measured one is taken.
+    #[arg(long, value_name = "FILE", requires = "shrinkage")]
+    reference: Option<PathBuf>,
+    /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
+    #[arg(long, value_name = "Z", requires = "reference", allow_negative_numbers = true)]
+    shrinkage: Option<f64>,
+    /// Measure N points drawn at random without replacement, instead of all of them
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// The seed of the sample
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// The device that computes: flex, ndarray, wgpu, cuda or cuda:I
+    #[arg(long, default_value = default_device_name())]
+    device: String,
+    /// Print one JSON object a tensor and line
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of JSON, one column of the table.
+#[derive(Serialize)]
+struct Measurement {
+    file: String,
+    tensor: Option<String>,
+    #[serde(flatten)]
+    geometry: Geometry,
+}
+
+/// Runs the command.
+pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
+    let device = parse_device(&arguments.device)?;
+    let shrinkage = arguments.shrinkage.map(|weight| Shrinkage::new(weight, ShrinkageTarget::Reference)).transpose()?;
+    let mut references = arguments.reference.as_deref().map(References::open).transpose()?;
+
+    // Every header is checked before the first point is read.
+    let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut measured: Vec<Points> = Vec::new();
+    for file in &files {
+        for points in file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())? {
+            measured.push(match arguments.sample {
+                Some(count) => points.sample(count, arguments.seed)?,
+                None => points,
+            });
+        }
+    }
+
+    let bar = progress_bar("points", measured.iter().map(|points| 2 * points.count()).sum());
+    let progress = |rows: usize| bar.inc(rows as u64);
+    let mut measurements = Vec::new();
+    for points in &measured {
+        let Place { path, tensor } = points.place().clone();
+        bar.set_message(points.place().to_string());
+        let reference = match (&mut references, &shrinkage) {
+            (Some(references), Some(shrinkage)) => Some((references.of(points, &device, &|_| ())?, shrinkage)),
+            _ => None,
+        };
+        let geometry = measure(points, reference, &device, &progress)?;
+        measurements.push(Measurement { file: path.display().to_string(), tensor, geometry });
+    }
+    bar.finish_and_clear();
+
+    for reference in references.iter().flat_map(References::computed) {
+        eprintln!("reference: {reference}");
+    }
+    print(&if arguments.json { json_lines(&measurements)? } else { table(&measurements) })
+}
+
+/// A bar on stderr, not there where stderr is no terminal, gone when it is dropped.
+pub fn progress_bar(unit: &str, length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64).with_finish(ProgressFinish::AndClear);
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:32}} {{percent}}% {{per_sec}} {unit} {{msg}}")) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Prints the results. A reader that has seen enough, such as `head`, is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+            format_args!("the results cannot be printed: {error}"),
+            "check where the output goes, and that the disk has room",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn json_lines(measurements: &[Measurement]) -> Result<String, Failure> {
+    let mut lines = String::new();
+    for measurement in measurements {
+        let line = serde_json::to_string(measurement).map_err(|error| Failure::new(error, "leave out --json"))?;
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// Rows are measures, columns are files or tensors.
+fn table(measurements: &[Measurement]) -> String {
+    type Cell = fn(&Measurement) -> Option<String>;
+    let rows: [(&str, Cell); 9] = [
+        ("file", |column| Some(column.file.clone())),
+        ("tensor", |column| column.tensor.clone()),
+        ("points", |column| Some(column.geometry.points.to_string())),
+        ("dimension", |column| Some(column.geometry.dimension.to_string())),
+        ("IsoScore", |column| Some(number(column.geometry.isoscore))),
+        ("IsoScore, unbiased", |column| Some(column.geometry.isoscore_unbiased.map_or("-".into(), number))),
+        ("IsoScore*", |column| column.geometry.isoscore_star.map(number)),
+        ("mean cosine", |column| Some(number(column.geometry.mean_cosine))),
+        ("CosReg", |column| Some(number(column.geometry.cosreg))),
+    ];
+    let cells = rows.map(|(name, cell)| (name, measurements.iter().map(cell).collect::<Vec<_>>()));
+    let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let column_width = |column: usize| {
+        let lengths = cells.iter().filter_map(|(_, row)| row[column].as_ref().map(|cell| cell.chars().count()));
+        lengths.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..measurements.len()).map(column_width).collect();
+
+    let mut text = String::new();
+    for (name, row) in &cells {
+        // A row without a cell is one that these files do not have: names of tensors, a reference.
+        if row.iter().any(Option::is_some) {
+            let _ = write!(text, "{name:name_width$}");
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(text, "  {:>width$}", cell.as_deref().unwrap_or("-"));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Four digits behind the point, or four that count where those would be zeros.
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}

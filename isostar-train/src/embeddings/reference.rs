@@ -1,0 +1,133 @@
+//! The covariance that points are shrunk towards, from a file of its own.
+
+use std::fmt;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::covariance::ScaledCovariance;
+use super::spread::Spread;
+use super::{EmbeddingsError, EmbeddingsFile, Place, Points};
+
+/// How far a covariance may be from symmetric, in units of its largest entry: as far as f32 products computed both ways differ.
+const ASYMMETRY: f64 = 1e-5;
+
+/// What a reference's file was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceKind {
+    /// A matrix `[d, d]`, symmetric and without a negative number on its diagonal.
+    Covariance,
+    /// Anything else: points, of which the covariance is computed.
+    Points,
+}
+
+/// A covariance to shrink towards.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    place: Place,
+    kind: ReferenceKind,
+    pub(super) covariance: ScaledCovariance,
+}
+
+impl Reference {
+    /// The covariance that `points` are, if their matrix is one; the covariance of `points` otherwise.
+    ///
+    /// # Errors
+    /// If a number is not finite, there is no variance, or the device fails.
+    pub fn of(points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+        let place = points.place().clone();
+        if points.are_square() {
+            let width = points.width();
+            let rows: Vec<usize> = (0..width).collect();
+            let entries = points.read(&rows)?;
+            if is_covariance(width, &entries) {
+                let covariance = ScaledCovariance::of_entries(width, entries);
+                let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: place.clone() })?;
+                progress(2 * width);
+                return Ok(Self { place, kind: ReferenceKind::Covariance, covariance });
+            }
+        }
+        let covariance = Spread::of(points, device, progress)?.covariance();
+        Ok(Self { place, kind: ReferenceKind::Points, covariance })
+    }
+
+    /// The file and the tensor.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What the file was taken for.
+    pub fn kind(&self) -> ReferenceKind {
+        self.kind
+    }
+
+    /// The width d.
+    pub fn width(&self) -> usize {
+        self.covariance.width
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, width) = (&self.place, self.width());
+        match self.kind {
+            ReferenceKind::Covariance => {
+                write!(f, "{place}: taken as a covariance [{width}, {width}], being symmetric with no negative variance")
+            }
+            ReferenceKind::Points => write!(f, "{place}: taken as points of width {width}"),
+        }
+    }
+}
+
+fn is_covariance(width: usize, entries: &[f64]) -> bool {
+    let tolerance = ASYMMETRY * entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+    let symmetric = |row: usize, column: usize| (entries[row * width + column] - entries[column * width + row]).abs() <= tolerance;
+    entries.iter().step_by(width + 1).all(|variance| *variance >= 0.0)
+        && (0..width).all(|row| (0..row).all(|column| symmetric(row, column)))
+}
+
+/// The references in a file, each computed when it is first asked for.
+#[derive(Debug)]
+pub struct References {
+    file: EmbeddingsFile,
+    computed: Vec<Reference>,
+}
+
+impl References {
+    /// The references in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`EmbeddingsFile::open`].
+    pub fn open(path: &Path) -> Result<Self, EmbeddingsError> {
+        Ok(Self { file: EmbeddingsFile::open(path)?, computed: Vec::new() })
+    }
+
+    /// The reference of `points`: the tensor of the same name, or the only one in the file.
+    ///
+    /// # Errors
+    /// If there are several tensors and none of that name, the widths differ, and as [`Reference::of`].
+    pub fn of(&mut self, points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<&Reference, EmbeddingsError> {
+        let counterpart = self.file.counterpart(points.place().tensor.as_deref())?;
+        if counterpart.width() != points.width() {
+            return Err(EmbeddingsError::ReferenceWidth {
+                place: points.place().clone(),
+                reference: counterpart.place().clone(),
+                expected: points.width(),
+                found: counterpart.width(),
+            });
+        }
+        let at = match self.computed.iter().position(|reference| reference.place() == counterpart.place()) {
+            Some(at) => at,
+            None => {
+                self.computed.push(Reference::of(&counterpart, device, progress)?);
+                self.computed.len() - 1
+            }
+        };
+        Ok(&self.computed[at])
+    }
+
+    /// Those computed so far.
+    pub fn computed(&self) -> &[Reference] {
+        &self.computed
+    }
+}

@@ -1,0 +1,125 @@
+//! Token sequences from a file of texts or of ids.
+
+use std::fs;
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use super::EmbeddingsError;
+use crate::data::{TextEncoder, TextRow};
+
+/// Token ids, one sequence a line of a file, without padding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequences {
+    /// The ids of all sequences, one after the other.
+    ids: Vec<u32>,
+    /// Where each sequence ends in `ids`.
+    ends: Vec<usize>,
+}
+
+impl Sequences {
+    /// Tokenizes a file of one text a line, with special tokens, cut to `max_length` tokens. An empty line is an empty text.
+    ///
+    /// # Errors
+    /// If there is no such file or nothing in it, it is not UTF-8, or the tokenizer fails.
+    pub fn from_texts(path: &Path, tokenizer: Tokenizer, max_length: usize) -> Result<Self, EmbeddingsError> {
+        let content = read(path)?;
+        let row = |(index, text): (usize, &str)| TextRow { text: text.into(), pair: None, label: String::new(), line: index + 1 };
+        let rows: Vec<TextRow> = content.lines().enumerate().map(row).collect();
+        let examples = TextEncoder::new(tokenizer, max_length)?.encode(&rows, vec![0; rows.len()])?;
+        let mut sequences = Self::default();
+        for (index, row) in rows.iter().enumerate() {
+            let ids = examples.ids(index as u32);
+            if ids.is_empty() {
+                return Err(EmbeddingsError::NoTokens { path: path.into(), line: row.line });
+            }
+            sequences.push(ids);
+        }
+        Ok(sequences)
+    }
+
+    /// Reads a file of one JSON array of token ids a line, such as `[101, 2023, 102]`.
+    ///
+    /// # Errors
+    /// If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a sequence has more than
+    /// `max_length` tokens: ids are never cut.
+    pub fn from_ids(path: &Path, vocabulary: usize, max_length: usize) -> Result<Self, EmbeddingsError> {
+        let content = read(path)?;
+        let mut sequences = Self::default();
+        for (index, text) in content.trim_end().lines().enumerate() {
+            let (path, line) = (path.to_path_buf(), index + 1);
+            let ids: Vec<i64> = match serde_json::from_str(text) {
+                Ok(ids) => ids,
+                Err(error) => return Err(EmbeddingsError::NotIds { path, line, column: error.column() }),
+            };
+            if ids.is_empty() {
+                return Err(EmbeddingsError::NoTokens { path, line });
+            }
+            if ids.len() > max_length {
+                return Err(EmbeddingsError::LongSequence { path, line, tokens: ids.len(), limit: max_length });
+            }
+            if let Some(&id) = ids.iter().find(|id| !(0..vocabulary as i64).contains(id)) {
+                return Err(EmbeddingsError::UnknownId { path, line, id, vocabulary });
+            }
+            let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
+            sequences.push(&ids);
+        }
+        match sequences.is_empty() {
+            true => Err(EmbeddingsError::Empty { path: path.into() }),
+            false => Ok(sequences),
+        }
+    }
+
+    fn push(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.ends.push(self.ids.len());
+    }
+
+    /// The number of sequences.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The ids of a sequence.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    pub fn ids(&self, sequence: usize) -> &[u32] {
+        let start = if sequence == 0 { 0 } else { self.ends[sequence - 1] };
+        &self.ids[start..self.ends[sequence]]
+    }
+
+    /// The length of each sequence in tokens.
+    pub fn lengths(&self) -> Vec<u32> {
+        (0..self.len()).map(|sequence| self.ids(sequence).len() as u32).collect()
+    }
+
+    /// The number of tokens of all sequences.
+    pub fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The length of the longest sequence; 0 where there are none.
+    pub fn longest(&self) -> usize {
+        self.lengths().into_iter().max().unwrap_or(0) as usize
+    }
+}
+
+/// The text of a file, without the mark that some editors put before UTF-8.
+fn read(path: &Path) -> Result<String, EmbeddingsError> {
+    let bytes = fs::read(path).map_err(|error| EmbeddingsError::reading(path, error))?;
+    if bytes.is_empty() {
+        return Err(EmbeddingsError::Empty { path: path.into() });
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        EmbeddingsError::NotUtf8 { path: path.into(), line }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+}

@@ -1,0 +1,112 @@
+//! A safetensors file of hidden states, written batch by batch in any order.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+use tempfile::NamedTempFile;
+
+use super::{EmbeddingsError, MASK};
+
+/// Bytes of an f32.
+const SIZE: usize = 4;
+
+/// A file of one tensor `layer.I` a layer, `[sequences, tokens, d]` in f32, and their mask `[sequences, tokens]`.
+///
+/// The file has its size from the start, reads as zeros where nothing was written, and stands beside its target until it is finished.
+#[derive(Debug)]
+pub(super) struct StatesFile {
+    target: PathBuf,
+    temporary: NamedTempFile,
+    /// Where the numbers begin.
+    start: usize,
+    layers: usize,
+    shape: [usize; 3],
+}
+
+impl StatesFile {
+    /// Lays out the file. The shape is `[sequences, tokens, d]`.
+    ///
+    /// # Errors
+    /// If the target is a folder, or the system refuses.
+    pub fn create(target: &Path, layers: &[usize], shape: [usize; 3]) -> Result<Self, EmbeddingsError> {
+        let create = || {
+            if target.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            let header = header(layers, shape)?;
+            let mut temporary = beside(target)?;
+            let [sequences, tokens, width] = shape;
+            let positions = sequences * tokens;
+            temporary.write_all(&header)?;
+            temporary.as_file().set_len((header.len() + positions * (layers.len() * width * SIZE + 1)) as u64)?;
+            Ok(Self { target: target.into(), temporary, start: header.len(), layers: layers.len(), shape })
+        };
+        create().map_err(|source| EmbeddingsError::Output { path: target.into(), source })
+    }
+
+    /// Writes the states of one sequence in one layer, `[tokens, d]` for its first tokens; `layer` counts those of this file.
+    pub fn write_states(&mut self, layer: usize, sequence: usize, states: &[f32]) -> Result<(), EmbeddingsError> {
+        let [sequences, tokens, width] = self.shape;
+        let bytes: Vec<u8> = states.iter().flat_map(|state| state.to_le_bytes()).collect();
+        self.write_at((layer * sequences + sequence) * tokens * width * SIZE, &bytes)
+    }
+
+    /// Marks the first tokens of a sequence as such.
+    pub fn write_mask(&mut self, sequence: usize, tokens: usize) -> Result<(), EmbeddingsError> {
+        let [sequences, longest, width] = self.shape;
+        let states = self.layers * sequences * longest * width * SIZE;
+        self.write_at(states + sequence * longest, &vec![1; tokens])
+    }
+
+    fn write_at(&mut self, position: usize, bytes: &[u8]) -> Result<(), EmbeddingsError> {
+        let file = self.temporary.as_file_mut();
+        let written = file.seek(SeekFrom::Start((self.start + position) as u64)).and_then(|_| file.write_all(bytes));
+        written.map_err(|source| EmbeddingsError::Output { path: self.target.clone(), source })
+    }
+
+    /// Puts the file where it belongs, whole.
+    pub fn finish(self) -> Result<(), EmbeddingsError> {
+        let Self { target, temporary, .. } = self;
+        let renamed = temporary.as_file().sync_all().and_then(|()| temporary.persist(&target).map_err(|error| error.error));
+        match renamed {
+            Ok(File { .. }) => Ok(()),
+            Err(source) => Err(EmbeddingsError::Output { path: target, source }),
+        }
+    }
+}
+
+/// The header with its length before it, padded so that the numbers lie on multiples of eight bytes.
+fn header(layers: &[usize], shape: [usize; 3]) -> io::Result<Vec<u8>> {
+    let [sequences, tokens, width] = shape;
+    let layer_bytes = sequences * tokens * width * SIZE;
+    let mut tensors: Vec<(String, TensorInfo)> = Vec::new();
+    for (at, layer) in layers.iter().enumerate() {
+        let data_offsets = (at * layer_bytes, (at + 1) * layer_bytes);
+        tensors.push((format!("layer.{layer}"), TensorInfo { dtype: Dtype::F32, shape: shape.into(), data_offsets }));
+    }
+    let states = layers.len() * layer_bytes;
+    let data_offsets = (states, states + sequences * tokens);
+    tensors.push((MASK.into(), TensorInfo { dtype: Dtype::BOOL, shape: vec![sequences, tokens], data_offsets }));
+
+    let metadata = Metadata::new(None, tensors).map_err(io::Error::other)?;
+    let mut json = serde_json::to_vec(&metadata)?;
+    json.resize(json.len().next_multiple_of(8), b' ');
+    Ok([(json.len() as u64).to_le_bytes().as_slice(), &json].concat())
+}
+
+/// A temporary file where renaming it to `target` moves no data.
+fn beside(target: &Path) -> io::Result<NamedTempFile> {
+    let folder = match target.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    // Temporary files are private by default; this one becomes a file like any other, as the process's mask allows.
+    #[cfg(unix)]
+    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    builder.tempfile_in(folder)
+}

@@ -1,0 +1,81 @@
+//! The first pass over points: what the second needs to keep every digit.
+
+use rayon::prelude::*;
+
+use super::points::PART_ROWS;
+use super::{EmbeddingsError, Points};
+
+/// The largest number that points may hold: differences and sums of a block stay within f64.
+pub(super) const LARGEST: f64 = 1e300;
+
+/// The mean and the extent of points, in f64.
+#[derive(Clone, Debug)]
+pub(super) struct Survey {
+    count: f64,
+    /// Length d.
+    pub mean: Vec<f64>,
+    lowest: Vec<f64>,
+    highest: Vec<f64>,
+}
+
+impl Survey {
+    /// Reads all points once; `progress` is told of rows done.
+    ///
+    /// # Errors
+    /// If a point holds a number that is not finite, or all points are equal.
+    pub fn of(points: &Points, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+        let mut survey: Option<Self> = None;
+        for rows in points.blocks() {
+            let parts: Vec<_> = rows.par_chunks(PART_ROWS).map(|part| Self::of_rows(points, part)).collect();
+            for part in parts {
+                let part = part?;
+                match &mut survey {
+                    Some(survey) => survey.absorb(&part),
+                    None => survey = Some(part),
+                }
+            }
+            progress(rows.len());
+        }
+        match survey {
+            Some(survey) if survey.largest_deviation() > 0.0 => Ok(survey),
+            _ => Err(EmbeddingsError::NoVariance { place: points.place().clone() }),
+        }
+    }
+
+    /// The largest |xᵢⱼ − mⱼ|; exactly 0 where all points are equal.
+    pub fn largest_deviation(&self) -> f64 {
+        let extents = self.lowest.iter().zip(&self.highest).zip(&self.mean);
+        let deviations = extents.map(|((lowest, highest), mean)| if lowest < highest { (highest - mean).max(mean - lowest) } else { 0.0 });
+        deviations.fold(0.0, f64::max)
+    }
+
+    /// Sums differences from the first row, so that a mean far from zero keeps its digits.
+    fn of_rows(points: &Points, rows: &[usize]) -> Result<Self, EmbeddingsError> {
+        let width = points.width();
+        let values = points.read(rows)?;
+        let origin = &values[..width];
+        let (mut lowest, mut highest) = (origin.to_vec(), origin.to_vec());
+        let mut sums = vec![0.0; width];
+        for row in values.chunks_exact(width) {
+            for column in 0..width {
+                let value = row[column];
+                sums[column] += value - origin[column];
+                lowest[column] = lowest[column].min(value);
+                highest[column] = highest[column].max(value);
+            }
+        }
+        let count = rows.len() as f64;
+        let mean = sums.iter().zip(origin).map(|(sum, origin)| origin + sum / count).collect();
+        Ok(Self { count, mean, lowest, highest })
+    }
+
+    fn absorb(&mut self, part: &Self) {
+        self.count += part.count;
+        let share = part.count / self.count;
+        for column in 0..self.mean.len() {
+            self.mean[column] += (part.mean[column] - self.mean[column]) * share;
+            self.lowest[column] = self.lowest[column].min(part.lowest[column]);
+            self.highest[column] = self.highest[column].max(part.highest[column]);
+        }
+    }
+}
