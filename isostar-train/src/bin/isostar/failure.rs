@@ -1,0 +1,52 @@
+//! What a command says when it fails: one line of cause, one of remedy.
+
+use std::fmt;
+
+use isostar_core::ConfigError;
+use isostar_models::ModelError;
+use isostar_train::data::DataError;
+use isostar_train::device::DeviceError;
+use isostar_train::embeddings::EmbeddingsError;
+use isostar_train::experiment::{ExperimentError, config_remedy};
+use isostar_train::task::TaskError;
+
+/// A command's failure, exit status 1.
+#[derive(Debug)]
+pub struct Failure {
+    cause: String,
+    remedy: String,
+}
+
+impl Failure {
+    /// A failure of this cause, against which this helps.
+    pub fn new(cause: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        // A line each: whatever comes from a file or a library may hold line breaks.
+        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { cause: line(cause.to_string()), remedy: line(remedy.into()) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}\n  try: {}", self.cause, self.remedy)
+    }
+}
+
+/// Errors that know their own remedy.
+macro_rules! with_own_remedy {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(&error, error.remedy())
+            }
+        }
+    )*};
+}
+
+with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, ModelError, TaskError);
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(&error, config_remedy(&error))
+    }
+}

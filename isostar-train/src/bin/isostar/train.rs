@@ -1,0 +1,73 @@
+//! `isostar train`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use isostar_train::experiment::{Experiment, RunFolder, TrainOptions, TrainSettings};
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Arguments of `isostar train`.
+#[derive(Args)]
+pub struct TrainArgs {
+    /// Settings file in TOML; flags go before it
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: TrainOptions,
+    /// Folder of the run; runs/TASK-1, -2, … by default
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the unfinished run in --out, with its settings
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Print result.json to stdout, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// Trains a classifier with a penalty on its hidden states.
+pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
+    let TrainArgs { config, options, out, resume, json } = arguments;
+    let console = Arc::new(Console::new(json));
+    let (experiment, folder, done) = match (&out, resume) {
+        (Some(path), true) => {
+            let (folder, settings, done) = RunFolder::reopen(path)?;
+            console.line(&format!("going on after epoch {done} of {}", settings.epochs));
+            (Experiment::prepare(settings)?, folder, done)
+        }
+        _ => {
+            let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
+            let experiment = Experiment::prepare(TrainSettings::resolve(options.over(base)))?;
+            let folder = RunFolder::choose(out.as_deref(), &experiment.task.name)?;
+            (experiment, folder, 0)
+        }
+    };
+    describe(&experiment, &console);
+    let result = experiment.run(&folder, done, console.clone())?;
+    if json {
+        println!("{}", serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?);
+    } else {
+        println!("{}", folder.path().display());
+    }
+    Ok(())
+}
+
+/// What is about to happen, before it does.
+fn describe(experiment: &Experiment, console: &Console) {
+    let Experiment { settings, task, model, train, dev, .. } = experiment;
+    console.line(&format!(
+        "{}: {} rows to learn from, {} to judge by, {} classes, majority {:.3}",
+        task.name,
+        train.len(),
+        dev.len(),
+        task.labels.len(),
+        task.majority()
+    ));
+    let depth = model.config.num_hidden_layers;
+    console.line(&format!("{}: {depth} layers of width {} on {}", settings.model, model.config.hidden_size, settings.device));
+    if !model.fresh.is_empty() {
+        console.line(&format!("fresh weights: {}", model.fresh.join(", ")));
+    }
+}

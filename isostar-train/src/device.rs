@@ -1,0 +1,130 @@
+//! From a device's name on the command line to a Burn device that is really there.
+
+use burn::prelude::*;
+use thiserror::Error;
+
+/// Why a device cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No backend has that name.
+    #[error("there is no device {name:?}")]
+    Unknown {
+        /// The name given.
+        name: String,
+    },
+    /// The backend exists, but this build leaves it out.
+    #[error("the device {name:?} is not compiled in")]
+    NotCompiled {
+        /// The name given.
+        name: String,
+    },
+    /// The backend is compiled in, but the machine has no such device: no driver, no adapter, or a number too high.
+    #[error("the device {name:?} is not on this machine: {found} of its kind found")]
+    Absent {
+        /// The name given.
+        name: String,
+        /// How many devices of the kind there are.
+        found: usize,
+    },
+}
+
+impl DeviceError {
+    /// One line that says what to do.
+    pub fn remedy(&self) -> String {
+        let compiled = compiled_devices().join(", ");
+        match self {
+            Self::Unknown { .. } => format!("choose one of: {compiled}"),
+            Self::NotCompiled { name } => {
+                let backend = name.split(':').next().unwrap_or(name);
+                format!("choose one of: {compiled}; or build with --features {backend}")
+            }
+            Self::Absent { name, .. } if name.starts_with("cuda") => {
+                format!("install NVIDIA's driver and check with nvidia-smi, or choose one of: {compiled}")
+            }
+            Self::Absent { .. } => {
+                format!("install a Vulkan, Metal or DirectX 12 driver (on Debian, mesa-vulkan-drivers), or choose one of: {compiled}")
+            }
+        }
+    }
+}
+
+/// The names of the devices that this build can use.
+pub fn compiled_devices() -> Vec<&'static str> {
+    let devices = [
+        ("flex", cfg!(feature = "flex")),
+        ("ndarray", cfg!(feature = "ndarray")),
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cuda", cfg!(feature = "cuda")),
+    ];
+    devices.into_iter().filter_map(|(name, compiled)| compiled.then_some(name)).collect()
+}
+
+/// The name of the device used where none is asked for: the first one compiled in.
+pub fn default_device_name() -> &'static str {
+    compiled_devices().first().copied().unwrap_or("flex")
+}
+
+/// The device called `name`: `flex`, `ndarray`, `wgpu`, `cuda`, or `cuda:1` for the second one.
+///
+/// The machine is asked before the device is touched, because a missing driver is a panic in a thread of the device's own.
+///
+/// # Errors
+/// If no device has that name, this build leaves it out, or the machine has none.
+pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
+    let (kind, index) = match name.split_once(':') {
+        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| DeviceError::Unknown { name: name.to_string() })?),
+        None => (name, 0),
+    };
+    if !["flex", "ndarray", "wgpu", "cuda"].contains(&kind) || (index > 0 && kind != "cuda") {
+        return Err(DeviceError::Unknown { name: name.to_string() });
+    }
+    match kind {
+        #[cfg(feature = "flex")]
+        "flex" => Ok(Device::flex()),
+        #[cfg(feature = "ndarray")]
+        "ndarray" => {
+            // Burn 0.23 drops this backend; 0.22, to which isostar is pinned, has it.
+            #[allow(deprecated)]
+            Ok(Device::ndarray())
+        }
+        #[cfg(feature = "wgpu")]
+        "wgpu" => {
+            use burn::tensor::{DeviceKind, DeviceType};
+            present(name, 0, Device::enumerate(DeviceType::Wgpu).into_iter().count())?;
+            Ok(Device::wgpu(DeviceKind::DefaultDevice))
+        }
+        #[cfg(feature = "cuda")]
+        "cuda" => {
+            use burn::tensor::DeviceType;
+            present(name, index, Device::enumerate(DeviceType::Cuda).into_iter().count())?;
+            Ok(Device::cuda(index))
+        }
+        _ => Err(DeviceError::NotCompiled { name: name.to_string() }),
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn present(name: &str, index: usize, found: usize) -> Result<(), DeviceError> {
+    if index < found { Ok(()) } else { Err(DeviceError::Absent { name: name.to_string(), found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_left_out_of_the_build_is_named_with_those_that_are_in_it() {
+        let missing = if cfg!(feature = "cuda") { return } else { "cuda:1" };
+        let error = parse_device(missing).unwrap_err();
+        assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".into() });
+        assert!(error.remedy().contains("flex") && error.remedy().contains("--features cuda"), "{}", error.remedy());
+    }
+
+    #[test]
+    fn a_name_of_no_device_is_refused() {
+        for name in ["tpu", "flex:1", "cuda:x", ""] {
+            assert_eq!(parse_device(name).unwrap_err(), DeviceError::Unknown { name: name.into() });
+        }
+    }
+}

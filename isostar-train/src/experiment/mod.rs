@@ -1,0 +1,36 @@
+//! One training run, from its settings to its folder.
+//!
+//! ```text
+//! TrainOptions (file, flags) ──▶ TrainSettings ──▶ Experiment::prepare ──▶ Experiment::run ──▶ run folder
+//! ```
+//!
+//! Everything that can be wrong with settings, data or model is found by `prepare`, before anything is written.
+//!
+//! | in the run folder | what |
+//! |---|---|
+//! | config.toml | the settings, as resolved |
+//! | metrics.jsonl | a line per epoch and split |
+//! | result.json | [`RunResult`] |
+//! | checkpoint/ | what a resumed run needs |
+//! | model/ | config.json, model.safetensors, tokenizer.json: what transformers' `from_pretrained` reads |
+
+mod error;
+mod evaluate;
+mod folder;
+mod observer;
+mod optimizer;
+mod prepare;
+mod renderer;
+mod result;
+mod run;
+mod settings;
+mod values;
+
+pub use error::{ExperimentError, config_remedy};
+pub use evaluate::{Prediction, SplitReport, evaluate};
+pub use folder::RunFolder;
+pub use observer::{Observer, Phase, Silent};
+pub use optimizer::{Schedule, WarmupLinear, adamw};
+pub use prepare::Experiment;
+pub use result::{IsoScores, RunResult};
+pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};

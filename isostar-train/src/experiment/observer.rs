@@ -1,0 +1,63 @@
+//! Who is told how a run gets on.
+
+use super::{RunResult, SplitReport};
+
+/// A stretch of work whose length is known.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Measuring the rows to judge by, before or after training. In rows.
+    Evaluation,
+    /// Estimating the reference. In states.
+    Calibration {
+        /// The epoch.
+        epoch: usize,
+    },
+    /// Training. In rows.
+    Training {
+        /// The epoch.
+        epoch: usize,
+        /// Of how many.
+        epochs: usize,
+    },
+    /// Validation at an epoch's end. In rows.
+    Validation {
+        /// The epoch.
+        epoch: usize,
+    },
+}
+
+/// Is told how a run gets on; every method may be left out.
+pub trait Observer: Send + Sync {
+    /// A phase of `total` units begins. Phases overlap: calibration happens within the first step of training.
+    fn begin(&self, _phase: Phase, _total: usize) {}
+
+    /// So many units of a phase are done.
+    fn advance(&self, _phase: &Phase, _done: usize) {}
+
+    /// A number of a phase changed, such as the loss.
+    fn metric(&self, _phase: &Phase, _name: &str, _value: f64) {}
+
+    /// A phase is over.
+    fn end(&self, _phase: &Phase) {}
+
+    /// Whether Burn's dashboard may take over the terminal, if it is compiled in.
+    fn wants_dashboard(&self) -> bool {
+        false
+    }
+
+    /// Something that a person should read.
+    fn note(&self, _text: &str) {}
+
+    /// The rows to judge by have been measured before training.
+    fn before(&self, _report: &SplitReport) {}
+
+    /// The run is over.
+    fn after(&self, _report: &SplitReport, _result: &RunResult) {}
+}
+
+/// Listens to nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

@@ -1,0 +1,105 @@
+//! The optimizer of the published runs, and the schedule of its rate.
+
+use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
+use burn::module::ParamGroup;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use serde::{Deserialize, Serialize};
+
+/// AdamW as transformers and the published code set it: ε = 1e-8, β = (0.9, 0.999), and decay on matrices and embeddings only, not on biases and norms.
+pub fn adamw(weight_decay: f64) -> ModuleOptimizer {
+    let config = AdamWConfig::new().with_epsilon(1e-8).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
+    let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
+    config.init().with_group(undecayed, config.clone().with_weight_decay(0.0).build(), None)
+}
+
+/// How the learning rate goes on after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Schedule {
+    /// It stays as it is.
+    #[default]
+    Constant,
+    /// It falls in a line to 0 at the last step.
+    Linear,
+}
+
+/// A rate that rises in a line from 0 over the warm-up, then stays or falls in a line to 0, as transformers' schedules of the same names.
+///
+/// ```text
+///   rate(s) = peak · s/warmup                        s < warmup, s = 0, 1, …
+///   rate(s) = peak · (total − s)/(total − warmup)    after it, linear
+/// ```
+#[derive(Clone, Debug)]
+pub struct WarmupLinear {
+    peak: f64,
+    warmup: usize,
+    total: usize,
+    schedule: Schedule,
+    step: usize,
+}
+
+impl WarmupLinear {
+    /// A schedule over `total` optimizer steps, of which the first `warmup` rise to `peak`.
+    pub fn new(peak: f64, warmup: usize, total: usize, schedule: Schedule) -> Self {
+        Self { peak, warmup, total, schedule, step: 0 }
+    }
+
+    fn rate(&self, step: usize) -> f64 {
+        if step < self.warmup {
+            return self.peak * step as f64 / self.warmup as f64;
+        }
+        match self.schedule {
+            Schedule::Constant => self.peak,
+            Schedule::Linear => {
+                let left = self.total.saturating_sub(step) as f64;
+                self.peak * left / (self.total.saturating_sub(self.warmup)).max(1) as f64
+            }
+        }
+    }
+}
+
+impl LrScheduler for WarmupLinear {
+    fn step(&mut self) -> f64 {
+        let rate = self.rate(self.step);
+        self.step += 1;
+        rate
+    }
+
+    fn to_record(&self) -> LrSchedulerRecord {
+        LrSchedulerRecord::new().with_scalar("step", self.step as u64)
+    }
+
+    fn load_record(&mut self, record: LrSchedulerRecord) {
+        if let Some(step) = record.scalar::<u64>("step") {
+            self.step = step as usize;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_stays_or_falls_as_transformers_schedules_do() {
+        // transformers.get_linear_schedule_with_warmup(optimizer, 2, 6) and get_constant_schedule_with_warmup(optimizer, 2) with lr 0.1.
+        let mut linear = WarmupLinear::new(0.1, 2, 6, Schedule::Linear);
+        let mut constant = WarmupLinear::new(0.1, 2, 6, Schedule::Constant);
+        for (falling, staying) in [(0.0, 0.0), (0.05, 0.05), (0.1, 0.1), (0.075, 0.1), (0.05, 0.1), (0.025, 0.1), (0.0, 0.1)] {
+            assert!((linear.step() - falling).abs() < 1e-12);
+            assert!((constant.step() - staying).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_resumed_schedule_goes_on_where_it_stopped() {
+        let mut first = WarmupLinear::new(1.0, 3, 9, Schedule::Linear);
+        for _ in 0..4 {
+            first.step();
+        }
+        let mut resumed = WarmupLinear::new(1.0, 3, 9, Schedule::Linear);
+        resumed.load_record(first.to_record());
+        assert_eq!(first.step(), resumed.step());
+    }
+}

@@ -1,0 +1,216 @@
+//! What burn-train says while it trains: passed on to the observer, and written to metrics.jsonl.
+//!
+//! The renderer is told of everything in order and on one thread. The renderer and event types of burn-train change between versions; nothing outside of
+//! this module and [`values`](super::values) names them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use burn::train::LearnerSummary;
+use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::metric::{MetricDefinition, MetricId, NumericEntry};
+use burn::train::renderer::{EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation, MetricsRendererTraining};
+use serde::Serialize;
+
+use super::{ExperimentError, Observer, Phase};
+
+/// A line of metrics.jsonl.
+#[derive(Serialize)]
+struct Line<'a> {
+    epoch: usize,
+    split: &'a str,
+    metrics: &'a BTreeMap<String, f64>,
+    seconds: f64,
+}
+
+/// Seconds spent between the start and the end of training splits.
+pub(super) type TrainingSeconds = Arc<Mutex<f64>>;
+
+pub(super) struct RunRenderer {
+    observer: Arc<dyn Observer>,
+    /// Burn's own dashboard, if there is one.
+    dashboard: Option<Box<dyn MetricsRenderer>>,
+    lines: File,
+    training_seconds: TrainingSeconds,
+    names: HashMap<MetricId, String>,
+    epoch: usize,
+    epochs: usize,
+    phase: Phase,
+    split: String,
+    started: Instant,
+    finals: BTreeMap<String, f64>,
+}
+
+impl RunRenderer {
+    /// Appends to the file at `path`, and passes everything on to the observer.
+    pub(super) fn new(
+        path: &Path,
+        observer: Arc<dyn Observer>,
+        dashboard: Option<Box<dyn MetricsRenderer>>,
+        training_seconds: TrainingSeconds,
+    ) -> Result<Self, ExperimentError> {
+        let lines = OpenOptions::new().create(true).append(true).open(path).map_err(ExperimentError::io(path))?;
+        Ok(Self {
+            observer,
+            dashboard,
+            lines,
+            training_seconds,
+            names: HashMap::new(),
+            epoch: 1,
+            epochs: 1,
+            phase: Phase::Training { epoch: 1, epochs: 1 },
+            split: String::new(),
+            started: Instant::now(),
+            finals: BTreeMap::new(),
+        })
+    }
+
+    fn note(&mut self, state: &MetricState) {
+        let MetricState::Numeric(entry, number) = state else { return };
+        let Some(name) = self.names.get(&entry.metric_id) else { return };
+        match number {
+            Some(NumericEntry::Final(value)) => {
+                let (key, value) = as_in_result(name, *value);
+                self.finals.insert(key, value);
+            }
+            Some(number) => self.observer.metric(&self.phase, name, number.current()),
+            None => {}
+        }
+    }
+}
+
+/// The name and the unit of a number in metrics.jsonl, which are those of result.json.
+fn as_in_result(name: &str, value: f64) -> (String, f64) {
+    match name {
+        "Accuracy" => ("accuracy".into(), value / 100.0),
+        "Loss" => ("task_loss".into(), value),
+        other => (other.to_lowercase().replace(' ', "_"), value),
+    }
+}
+
+impl MetricsRendererTraining for RunRenderer {
+    fn update_train(&mut self, state: MetricState) {
+        self.note(&state);
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.update_train(state);
+        }
+    }
+
+    fn update_valid(&mut self, state: MetricState) {
+        self.note(&state);
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.update_valid(state);
+        }
+    }
+
+    fn on_train_end(&mut self, summary: Option<LearnerSummary>) -> Result<(), Box<dyn core::error::Error>> {
+        match &mut self.dashboard {
+            Some(dashboard) => dashboard.on_train_end(summary),
+            // Burn's default prints a table to stdout, where only the command's own output belongs.
+            None => Ok(()),
+        }
+    }
+}
+
+impl TrainingProgressLogger for RunRenderer {
+    fn start(&mut self, total_epochs: usize, starting_epoch: usize, total_items: Option<usize>, label: Option<&str>) {
+        (self.epochs, self.epoch) = (total_epochs, starting_epoch);
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.start(total_epochs, starting_epoch, total_items, label);
+        }
+    }
+
+    fn start_split(&mut self, split: &str, total_items: usize) {
+        self.split = split.to_string();
+        self.finals.clear();
+        self.started = Instant::now();
+        self.phase = match split {
+            "train" => Phase::Training { epoch: self.epoch, epochs: self.epochs },
+            _ => Phase::Validation { epoch: self.epoch },
+        };
+        self.observer.begin(self.phase.clone(), total_items);
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.start_split(split, total_items);
+        }
+    }
+
+    fn update_split(&mut self, items_processed: usize) {
+        self.observer.advance(&self.phase, items_processed);
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.update_split(items_processed);
+        }
+    }
+
+    fn end_split(&mut self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        if self.split == "train" {
+            *self.training_seconds.lock().unwrap_or_else(PoisonError::into_inner) += seconds;
+        }
+        self.observer.end(&self.phase);
+        let line = Line { epoch: self.epoch, split: &self.split, metrics: &self.finals, seconds };
+        let text = serde_json::to_string(&line).expect("a line is plain values");
+        if let Err(error) = writeln!(self.lines, "{text}") {
+            self.observer.note(&format!("metrics.jsonl could not be written: {error}"));
+        }
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.end_split();
+        }
+    }
+
+    fn update_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch + 1;
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.update_epoch(epoch);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.end();
+        }
+    }
+
+    fn log_event_training(&mut self, event: String) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.log_event_training(event);
+        }
+    }
+}
+
+impl MetricsRenderer for RunRenderer {
+    fn manual_close(&mut self) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.manual_close();
+        }
+    }
+
+    fn register_metric(&mut self, definition: MetricDefinition) {
+        self.names.insert(definition.metric_id.clone(), definition.name.to_string());
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.register_metric(definition);
+        }
+    }
+}
+
+/// Evaluation by burn-train's Evaluator, which runs do not use.
+impl MetricsRendererEvaluation for RunRenderer {
+    fn update_test(&mut self, _name: EvaluationName, _state: MetricState) {}
+}
+
+impl EvaluationProgressLogger for RunRenderer {
+    fn start_global_progress(&mut self, _total_tests: usize) {}
+
+    fn start_test(&mut self, _name: &str, _total_items: usize) {}
+
+    fn update_test_progress(&mut self, _items_processed: usize) {}
+
+    fn end_test(&mut self) {}
+
+    fn end_global_progress(&mut self) {}
+
+    fn log_event_evaluation(&mut self, _event: String) {}
+}

@@ -1,0 +1,169 @@
+//! The run itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::prelude::*;
+use burn::train::metric::{AccuracyMetric, LossMetric};
+use burn::train::renderer::MetricsRenderer;
+use burn::train::{Learner, LearningResult, SupervisedTraining};
+use isostar_models::{Pretrained, SequenceClassifier};
+
+use super::optimizer::{WarmupLinear, adamw};
+use super::renderer::{RunRenderer, TrainingSeconds};
+use super::values::EpochValues;
+use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, SplitReport, evaluate};
+use crate::data::{BatchLoader, ClassificationBatch, TrainingOrder};
+use crate::hook::{Hook, HookEvent, Regularized};
+use crate::metric::IsoScoreMetric;
+
+/// Rows a step where nothing is learned.
+const EVALUATION_BATCH: usize = 64;
+
+impl Experiment {
+    /// Trains, measures before and after, and fills the run folder.
+    ///
+    /// With `done` epochs behind it, the run goes on from the checkpoint of that epoch, and sees the batches that an uninterrupted one would.
+    ///
+    /// # Errors
+    /// If the folder cannot be written, or training stops on an error; checkpoints made so far are kept.
+    pub fn run(self, folder: &RunFolder, done: usize, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
+        folder.create(&self.settings)?;
+        let plain = self.device.clone().without_autodiff();
+        let labels = self.task.labels.names().to_vec();
+        let dev = BatchLoader::evaluation(self.dev.clone(), EVALUATION_BATCH, &plain);
+        let before = evaluate(&self.model.model, &dev, &labels, observer.as_ref())?;
+        observer.before(&before);
+
+        let hook = self.hook(done, observer.clone());
+        let training_seconds = TrainingSeconds::default();
+        let trained = self.train(folder, done, &hook, &observer, &training_seconds)?;
+
+        let report = evaluate(&trained, &dev, &labels, observer.as_ref())?;
+        let written = Pretrained { model: trained, ..self.model.clone() };
+        written.write(folder.model())?;
+        let all_seconds = *training_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let result = self.result(&report, all_seconds - hook.calibration_seconds(), hook.calibration_seconds(), done);
+        folder.write_result(&result)?;
+        observer.after(&report, &result);
+        Ok(result)
+    }
+
+    fn hook(&self, done: usize, observer: Arc<dyn Observer>) -> Hook<ClassificationBatch> {
+        let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
+        let layers = self.settings.layers.indices(self.model.config.num_hidden_layers).map_or(1, |layers| layers.len());
+        let limit = self.settings.calibration_states;
+        let sample = BatchLoader::calibration(
+            self.train.clone(),
+            EVALUATION_BATCH,
+            self.settings.seed,
+            done,
+            limit / layers,
+            &self.device.clone().without_autodiff(),
+        );
+        Hook::new(regularizer)
+            .with_limit(limit)
+            .with_calibration_loader(Arc::new(sample))
+            .with_observer(move |event| tell(observer.as_ref(), event, done))
+    }
+
+    fn train(
+        &self,
+        folder: &RunFolder,
+        done: usize,
+        hook: &Hook<ClassificationBatch>,
+        observer: &Arc<dyn Observer>,
+        training_seconds: &TrainingSeconds,
+    ) -> Result<SequenceClassifier, ExperimentError> {
+        let settings = &self.settings;
+        let device = self.device.clone().autodiff();
+        let order = TrainingOrder { batch_size: settings.batch_size, batching: settings.batching, seed: settings.seed, first_epoch: done };
+        let train = Arc::new(BatchLoader::training(self.train.clone(), order, &device));
+        let valid = Arc::new(BatchLoader::evaluation(self.dev.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff()));
+        let interrupter = hook.interrupter();
+        let renderer =
+            RunRenderer::new(&folder.metrics(), observer.clone(), dashboard(&interrupter, observer.as_ref()), training_seconds.clone())?;
+
+        let mut training = SupervisedTraining::<Regularized<SequenceClassifier>>::new(folder.path(), hook.tap(train), valid)
+            .metric_train_numeric(LossMetric::new())
+            .metric_valid_numeric(LossMetric::new())
+            .metric_train_numeric(AccuracyMetric::new())
+            .metric_valid_numeric(AccuracyMetric::new())
+            .metric_valid_numeric(IsoScoreMetric::new())
+            .with_metric_logger(EpochValues::default())
+            .with_application_logger(None)
+            .with_default_checkpointers()
+            .with_interrupter(interrupter.clone())
+            .renderer(Box::new(renderer))
+            .num_epochs(settings.epochs);
+        if let (Some(penalty), Some(measure)) = (hook.penalty_metric(), hook.measure_metric()) {
+            training = training.metric_train_numeric(penalty).metric_train_numeric(measure);
+        }
+        if done > 0 {
+            training = training.checkpoint(done);
+        }
+
+        let steps = self.steps();
+        let warmup = (settings.warmup * steps as f64).round() as usize;
+        let schedule = WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule);
+        let model = hook.wrap(self.model.model.clone().train());
+        let LearningResult { model, error, interrupted, .. } = training.launch(Learner::new(model, adamw(settings.weight_decay), schedule));
+        let stopped = error.map(|error| error.to_string()).or_else(|| interrupter.error().map(|error| error.to_string()));
+        let stopped = stopped.or_else(|| interrupted.map(|stop| stop.reason.unwrap_or_else(|| "it was interrupted".into())));
+        match stopped {
+            Some(message) => Err(ExperimentError::Training { message }),
+            None => Ok(model.into_inner()),
+        }
+    }
+
+    fn result(&self, report: &SplitReport, seconds: f64, calibration_seconds: f64, done: usize) -> RunResult {
+        let settings = &self.settings;
+        let tokens = self.train.tokens() * (settings.epochs - done);
+        RunResult {
+            task: self.task.name.clone(),
+            model: settings.model.clone(),
+            regularizer: settings.regularizer,
+            weight: settings.weight,
+            shrinkage: settings.shrinkage,
+            layers: settings.layers.clone(),
+            seed: settings.seed,
+            epochs: settings.epochs,
+            device: settings.device.clone(),
+            metrics: BTreeMap::from([("accuracy".to_string(), report.accuracy)]),
+            task_loss: report.task_loss,
+            isoscore: report.isoscore.clone(),
+            seconds,
+            calibration_seconds,
+            tokens_per_second: tokens as f64 / seconds,
+        }
+    }
+}
+
+/// Burn's dashboard, where it is compiled in and a person is looking.
+fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) -> Option<Box<dyn MetricsRenderer>> {
+    #[cfg(feature = "tui")]
+    if observer.wants_dashboard() {
+        use std::io::IsTerminal;
+        if std::io::stdout().is_terminal() {
+            return Some(burn::train::renderer::default_renderer(interrupter.clone(), None));
+        }
+    }
+    let _ = (interrupter, observer);
+    None
+}
+
+fn tell(observer: &dyn Observer, event: &HookEvent, done: usize) {
+    match event {
+        HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
+        HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
+        HookEvent::CalibrationFinished { epoch, states, isoscore, seconds } => {
+            observer.end(&Phase::Calibration { epoch: done + epoch });
+            let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
+            observer.note(&format!("reference from {states} states in {seconds:.1} s, IsoScore {score}"));
+        }
+        HookEvent::Collapsed { score, threshold } => observer.note(&format!(
+            "the states have collapsed: a batch scores {score:.4}, under {threshold}. A --weight nearer to 0 keeps them apart; the published weights \
+             belong to padded states (--padding keep)"
+        )),
+    }
+}

@@ -1,0 +1,235 @@
+//! `isostar train` and `isostar evaluate`, as a user runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Rows of the vendored headlines, in a folder with a train and a dev file.
+fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
+    let all = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/dev.tsv")).unwrap();
+    let mut lines = all.lines();
+    let header = lines.next().unwrap();
+    let data = folder.join("data");
+    fs::create_dir_all(&data).unwrap();
+    for (name, count) in [("train.tsv", train), ("dev.tsv", dev)] {
+        let rows: Vec<&str> = lines.by_ref().take(count).collect();
+        fs::write(data.join(name), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    }
+    data
+}
+
+fn isostar(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_isostar")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = isostar(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const SMALL: [&str; 8] = ["train", "--data", "data", "--epochs", "2", "--batch-size", "16", "--json"];
+
+fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    SMALL.iter().copied().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_run_fills_its_folder_and_evaluate_agrees_with_it() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 96, 48);
+    let printed = succeed(folder.path(), &small(&["--out", "run", "--weight", "-0.5"]));
+    let result: Value = serde_json::from_str(&printed).expect("stdout is JSON alone");
+
+    let run = folder.path().join("run");
+    let written: Value = serde_json::from_str(&fs::read_to_string(run.join("result.json")).unwrap()).unwrap();
+    assert_eq!(written, result);
+    let keys = [
+        "calibration_seconds",
+        "device",
+        "epochs",
+        "isoscore",
+        "layers",
+        "metrics",
+        "model",
+        "regularizer",
+        "seconds",
+        "seed",
+        "shrinkage",
+        "task",
+        "task_loss",
+        "tokens_per_second",
+        "weight",
+    ];
+    assert_eq!(result.as_object().unwrap().keys().collect::<Vec<_>>(), keys);
+    assert_eq!((&result["weight"], &result["task"], &result["epochs"]), (&(-0.5).into(), &"data".into(), &2.into()));
+    assert_eq!(result["isoscore"]["layers"].as_array().unwrap().len(), 4);
+
+    let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |line: &Value| (line["epoch"].as_u64().unwrap(), line["split"].as_str().unwrap().to_string());
+    let expected = [(1, "train"), (1, "valid"), (2, "train"), (2, "valid")].map(|(epoch, split)| (epoch, split.to_string()));
+    assert_eq!(lines.iter().map(of).collect::<Vec<_>>(), expected);
+    for key in ["task_loss", "accuracy", "penalty", "isoscore_star"] {
+        assert!(lines[0]["metrics"][key].is_f64(), "{key} in {}", lines[0]);
+    }
+    let close = |one: &Value, other: &Value| (one.as_f64().unwrap() - other.as_f64().unwrap()).abs() < 1e-6;
+    assert!(close(&lines[3]["metrics"]["isoscore"], &result["isoscore"]["all"]), "{} {result}", lines[3]);
+    assert!(close(&lines[3]["metrics"]["task_loss"], &result["task_loss"]), "{} {result}", lines[3]);
+
+    let predictions = folder.path().join("predictions.jsonl");
+    let arguments = ["evaluate", "run", "--json", "--predictions", predictions.to_str().unwrap()];
+    let evaluation: Value = serde_json::from_str(&succeed(folder.path(), &arguments)).unwrap();
+    assert_eq!(evaluation["metrics"]["accuracy"], result["metrics"]["accuracy"]);
+    assert!(close(&evaluation["metrics"]["task_loss"], &result["task_loss"]));
+    assert_eq!((&evaluation["rows"], &evaluation["split"]), (&48.into(), &"dev".into()));
+
+    let truth = fs::read_to_string(folder.path().join("data/dev.tsv")).unwrap();
+    let truth: Vec<&str> = truth.lines().skip(1).map(|line| line.rsplit('\t').next().unwrap()).collect();
+    let predictions = fs::read_to_string(predictions).unwrap();
+    let mut right = 0;
+    for (at, line) in predictions.lines().enumerate() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&row["index"], row["scores"].as_array().unwrap().len()), (&at.into(), 2));
+        right += usize::from(row["label"] == truth[at]);
+    }
+    assert_eq!(right as f64 / 48.0, result["metrics"]["accuracy"].as_f64().unwrap());
+}
+
+#[test]
+fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 64, 16);
+    succeed(folder.path(), &small(&["--out", "whole"]));
+    succeed(folder.path(), &small(&["--out", "halted"]));
+    let weights = |run: &str| fs::read(folder.path().join(run).join("model/model.safetensors")).unwrap();
+    assert!(weights("whole") == weights("halted"), "the same seed gives the same weights");
+
+    // As if the second epoch had been cut short.
+    let halted = folder.path().join("halted");
+    for part in ["model", "optim", "scheduler"] {
+        fs::remove_file(halted.join(format!("checkpoint/{part}-2.bpk"))).unwrap();
+    }
+    fs::remove_dir_all(halted.join("model")).unwrap();
+    fs::remove_file(halted.join("result.json")).unwrap();
+    succeed(folder.path(), &["train", "--resume", "--out", "halted", "--json"]);
+    assert!(weights("whole") == weights("halted"));
+
+    let again = isostar(folder.path(), &["train", "--resume", "--out", "halted"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("all its epochs are done"));
+}
+
+#[test]
+fn settings_come_from_a_file_and_flags_go_before_it() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 32, 16);
+    fs::write(folder.path().join("run.toml"), "data = \"data\"\nepochs = 1\nweight = 0.5\nlayers = \"last\"\nregularizer = \"cosreg\"\n")
+        .unwrap();
+    let printed = succeed(folder.path(), &["train", "run.toml", "--weight", "0.25", "--out", "run", "--json"]);
+    let result: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&result["weight"], &result["layers"], &result["regularizer"]), (&0.25.into(), &"last".into(), &"cosreg".into()));
+    let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("weight = 0.25") && config.contains("epochs = 1"), "{config}");
+}
+
+/// Exit status 1, one line of cause and one of remedy, nothing on stdout, no run folder; the cause names what is wrong.
+#[track_caller]
+fn fails(folder: &Path, arguments: &[&str], named: &[&str]) {
+    let before: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let output = isostar(folder, arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("  try: "), "{arguments:?}: {stderr}");
+    for name in named {
+        assert!(lines[0].contains(name), "{name:?} in {stderr}");
+    }
+    let after: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(before, after, "{arguments:?} left something behind");
+}
+
+#[test]
+fn what_is_wrong_with_settings_is_said_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 8);
+    fs::write(at.join("typo.toml"), "epochs = 1\nepoch = 2\n").unwrap();
+    fails(at, &["train", "--shrinkage", "1.5"], &["shrinkage", "1.5"]);
+    fails(at, &["train", "--weight", "inf"], &["weight", "inf"]);
+    fails(at, &["train", "--epochs", "0"], &["epochs is 0"]);
+    fails(at, &["train", "--batch-size", "0"], &["batch_size is 0"]);
+    fails(at, &["train", "--limit", "0"], &["limit is 0"]);
+    fails(at, &["train", "--learning-rate", "-1"], &["learning_rate is -1"]);
+    fails(at, &["train", "--layers", "5"], &["no layer 5", "1 to 4"]);
+    fails(at, &["train", "--max-length", "2"], &["2"]);
+    fails(at, &["train", "--device", "tpu"], &["tpu"]);
+    if cfg!(not(feature = "cuda")) {
+        fails(at, &["train", "--device", "cuda"], &["\"cuda\" is not compiled in"]);
+    }
+    fails(at, &["train", "typo.toml"], &["typo.toml", "line 2", "epoch"]);
+    fails(at, &["train", "absent.toml"], &["absent.toml"]);
+    fails(at, &["train", "--out", "data"], &["data is not empty"]);
+    fails(at, &["train", "--resume", "--out", "data"], &["no config.toml"]);
+}
+
+#[test]
+fn what_is_wrong_with_data_names_the_file_and_the_line() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 8);
+    let write = |name: &str, train: &str, dev: &str| {
+        fs::create_dir_all(at.join(name)).unwrap();
+        fs::write(at.join(name).join("train.tsv"), train).unwrap();
+        fs::write(at.join(name).join("dev.tsv"), dev).unwrap();
+    };
+    let good = "sentence\tlabel\ngood\t1\nbad\t0\n";
+    write("short", "sentence\tlabel\ngood\t1\nbad\n", good);
+    write("unseen", good, "sentence\tlabel\nso so\t2\n");
+    write("empty", "", good);
+    fs::write(at.join("one.csv"), "text,label\nalone,1\n").unwrap();
+    fails(at, &["train", "--data", "nowhere"], &["nowhere"]);
+    fails(at, &["train", "--data", "short"], &["short/train.tsv", "line 3"]);
+    fails(at, &["train", "--data", "unseen"], &["unseen/dev.tsv", "line 2", "2"]);
+    fails(at, &["train", "--data", "empty"], &["empty/train.tsv", "empty"]);
+    fails(at, &["train", "--task", "sst2"], &["sst2"]);
+    fails(at, &["train", "--task", "sst3"], &["sst3"]);
+    fails(at, &["train", "--task", "absent.csv"], &["absent.csv"]);
+    fails(at, &["train", "--task", "one.csv"], &["one.csv"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_model_names_its_file() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 8);
+    succeed(at, &["train", "--data", "data", "--epochs", "1", "--out", "run", "--json"]);
+    let copy = |name: &str| {
+        let to = at.join(name);
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(at.join("run/model")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        to
+    };
+    let truncated = copy("truncated").join("model.safetensors");
+    let bytes = fs::read(&truncated).unwrap();
+    fs::write(&truncated, &bytes[..bytes.len() / 2]).unwrap();
+    let other = copy("other").join("config.json");
+    let config = fs::read_to_string(&other).unwrap();
+    fs::write(&other, config.replace("\"bert\"", "\"gpt2\"")).unwrap();
+
+    for command in [&["train", "--data", "data", "--model"][..], &["evaluate"][..]] {
+        let with = |model| command.iter().copied().chain([model]).collect::<Vec<&str>>();
+        fails(at, &with("absent"), &["absent"]);
+        fails(at, &with("truncated"), &["truncated/model.safetensors"]);
+        fails(at, &with("other"), &["other/config.json", "gpt2"]);
+    }
+    fails(at, &["evaluate", "run", "--task", "absent.csv"], &["absent.csv"]);
+    fails(at, &["evaluate", "run", "--device", "tpu"], &["tpu"]);
+}
