@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     let trained = Pretrained::read(folder.model(), &device)?;
     let text = "a quietly moving film, and often a very funny one";
-    let ids: Vec<i32> = trained.tokenizer.encode(text, true).map_err(|error| error.to_string())?.get_ids().iter().map(|&id| id as i32).collect();
+    let ids: Vec<i32> =
+        trained.tokenizer.encode(text, true).map_err(|error| error.to_string())?.get_ids().iter().map(|&id| id as i32).collect();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [1, ids.len()]), &device);
     let (logits, _) = trained.model.valid().forward(TokenBatch::unpadded(ids));
     let probabilities: Vec<f32> = softmax(logits, 1).try_into_vec_as()?;

@@ -53,10 +53,12 @@ impl BagOfWords {
     }
 }
 
-impl HiddenStateModel for BagOfWords { // +
+impl HiddenStateModel for BagOfWords {
+    // +
     type Batch = ClassificationBatch; // +
     type Output = ClassificationOutput; // +
-    fn forward_step(&self, batch: ClassificationBatch) -> ForwardStep<ClassificationOutput> { // +
+    fn forward_step(&self, batch: ClassificationBatch) -> ForwardStep<ClassificationOutput> {
+        // +
         let (layers, output) = self.classify(batch); // +
         ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::of_vectors(layers), output } // +
     } // +

@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let cosine: f64 = mean_cosine(points).into_scalar();
         println!("{name:<10} {score:>9.4} {unbiased:>9.4} {star:>9.4} {cosine:>12.4}");
     }
-    println!("\nFew points understate the ball, whose score is 1; the unbiased estimate does not. Cosines mistake distance from the origin for anisotropy.");
+    println!(
+        "\nFew points understate the ball, whose score is 1; the unbiased estimate does not. Cosines mistake distance from the origin for anisotropy."
+    );
     Ok(())
 }
