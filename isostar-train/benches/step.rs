@@ -74,7 +74,7 @@ fn measure(shape: &Shape) -> (f64, f64) {
             };
             drop(step.hidden_states);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            model = optimizer.step(1e-5.into(), model, gradients);
+            model = optimizer.step(1e-5, model, gradients);
             if round > 0 {
                 times.push(start.elapsed());
             }
