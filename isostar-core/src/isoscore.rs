@@ -51,7 +51,7 @@ pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
 
 /// IsoScore of points: [`isoscore_of_covariance`] of their sample covariance.
 ///
-/// With n points the score is biased low unless n ≫ d, since E[F] ≈ F + t²/n; see [`isoscore_unbiased`](crate::isoscore_unbiased).
+/// With n points the score is biased low unless n ≫ d, since the expectation of F is about F + t²/n; see [`isoscore_unbiased`](crate::isoscore_unbiased).
 /// A single point and constant points have no variance and score 0, with zero gradient.
 ///
 /// # Shapes

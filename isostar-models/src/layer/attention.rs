@@ -31,7 +31,7 @@ pub struct SelfAttention {
 impl SelfAttention {
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, 1, 1, tokens]`, from [`additive_mask`]
+    /// - `mask`: `[sequences, 1, 1, tokens]`: 0 at tokens, the most negative number at padding
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
         let [sequences, tokens, d] = hidden.dims();

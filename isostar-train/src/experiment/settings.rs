@@ -158,7 +158,7 @@ pub struct TrainSettings {
     pub limit: Option<usize>,
     /// The regularizer.
     pub regularizer: RegularizerName,
-    /// λ; −0.1 for I-STAR, −0.02 from scratch, and 1 for CosReg by default.
+    /// λ; −0.1 for I-STAR, −0.02 from scratch, 1 for CosReg, and 0 for none by default.
     pub weight: f64,
     /// ζ; 0.2 by default.
     pub shrinkage: f64,
@@ -206,6 +206,7 @@ impl TrainSettings {
             limit: options.limit,
             regularizer,
             weight: options.weight.unwrap_or(match (regularizer, scratch) {
+                (RegularizerName::None, _) => 0.0,
                 (RegularizerName::Cosreg, _) => 1.0,
                 // These lower isotropy without costing accuracy where padding is masked; the published −1 … −5 belong to padded states, and fresh
                 // weights yield sooner than pretrained ones.
