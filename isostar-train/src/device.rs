@@ -32,7 +32,9 @@ pub enum DeviceError {
 impl DeviceError {
     /// One line that says what to do.
     pub fn remedy(&self) -> String {
-        let compiled = compiled_devices().join(", ");
+        // An absent device is no way out.
+        let usable = |name: &&str| !matches!(self, Self::Absent { name: absent, .. } if absent.starts_with(*name));
+        let compiled = compiled_devices().into_iter().filter(usable).collect::<Vec<_>>().join(", ");
         match self {
             Self::Unknown { .. } => format!("choose one of: {compiled}"),
             Self::NotCompiled { name } => {
@@ -119,6 +121,12 @@ mod tests {
         let error = parse_device(missing).unwrap_err();
         assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".into() });
         assert!(error.remedy().contains("flex") && error.remedy().contains("--features cuda"), "{}", error.remedy());
+    }
+
+    #[test]
+    fn an_absent_device_is_not_offered() {
+        let absent = DeviceError::Absent { name: "flex".into(), found: 0 };
+        assert!(compiled_devices().contains(&"flex") && !absent.remedy().contains("flex"), "{}", absent.remedy());
     }
 
     #[test]

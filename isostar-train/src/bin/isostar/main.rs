@@ -31,9 +31,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure a trained classifier on a split
     Evaluate(evaluate::EvaluateArgs),
-    /// Write the hidden states of every layer to a file
     Embed(embed::EmbedArgs),
-    /// Measure the geometry of embeddings in a file
     Measure(measure::MeasureArgs),
 }
 
