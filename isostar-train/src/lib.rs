@@ -1,4 +1,16 @@
 //! I-STAR for Burn's Learner: a training hook for anyone's model, text classification, and what the `isostar` command is made of.
+//!
+//! # Where things are
+//! - [`hook`]: a regularizer of hidden states for a model of one's own under burn-train
+//! - [`metric`]: the penalty and its measure batch by batch, and the IsoScore of a whole split
+//! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
+//! - [`experiment`]: one training run, from its settings to its folder
+//! - [`embeddings`]: hidden states written to files, and the geometry of points in files
+//! - [`device`]: from a name on the command line to a device that is there
+//!
+//! # Crate features
+//! `flex` (default), `ndarray`, `wgpu` and `cuda` enable Burn's backends of the same name, `tui` Burn's dashboard, and `cli` (default) the command. A program
+//! that needs only the hook takes `default-features = false`.
 
 pub mod data;
 pub mod device;
