@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
-use isostar_models::{Pretrained, TokenBatch};
+use isostar_models::{Pretrained, SequenceClassifier, TokenBatch};
 use isostar_train::experiment::{Experiment, RunFolder, Silent, TrainOptions, TrainSettings};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,14 +25,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("accuracy {:.4}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());
 
     let device = Device::flex();
-    let trained = Pretrained::read(folder.model(), &device)?;
+    let trained = Pretrained::<SequenceClassifier>::read(folder.model(), &device)?;
     let text = "a quietly moving film, and often a very funny one";
     let ids: Vec<i32> =
         trained.tokenizer.encode(text, true).map_err(|error| error.to_string())?.get_ids().iter().map(|&id| id as i32).collect();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [1, ids.len()]), &device);
     let (logits, _) = trained.model.valid().forward(TokenBatch::unpadded(ids));
     let probabilities: Vec<f32> = softmax(logits, 1).try_into_vec_as()?;
-    for (label, probability) in trained.config.labels().iter().zip(probabilities) {
+    for (label, probability) in trained.config.labels().names().iter().zip(probabilities) {
         println!("{label}: {probability:.3}");
     }
     Ok(())

@@ -1,16 +1,17 @@
 //! BERT: configuration, encoder, and where a checkpoint keeps each parameter.
 
-use std::collections::BTreeMap;
-
 use burn::nn::{DropoutConfig, LayerNormConfig};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::layer::{Activation, Embeddings, EncoderLayer, FeedForward, SelfAttention, additive_mask, embedding, linear};
-use crate::pretrained::Layout;
-use crate::{ModelError, TokenBatch};
+use crate::config::{Architecture, Labels, ModelSizes, check};
+use crate::encoder::run_layers;
+use crate::head::{Dense, HeadSettings};
+use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, embedding, padding_mask};
+use crate::pretrained::{Key, Layout};
+use crate::{Encoder, ModelError, TokenBatch};
 
 /// The settings of a BERT, under the names and with the defaults of transformers' `BertConfig`.
 ///
@@ -18,8 +19,6 @@ use crate::{ModelError, TokenBatch};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BertConfig {
-    /// The architecture: `bert`.
-    pub model_type: String,
     /// Rows of the word table.
     pub vocab_size: usize,
     /// Width d of the hidden states.
@@ -30,7 +29,7 @@ pub struct BertConfig {
     pub num_attention_heads: usize,
     /// Inner width of the feed-forward part.
     pub intermediate_size: usize,
-    /// `gelu`, `gelu_new`, `relu` or `silu`.
+    /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
     pub hidden_act: String,
     /// Dropout after the embeddings and after both parts of a layer, in [0, 1).
     pub hidden_dropout_prob: f64,
@@ -38,7 +37,7 @@ pub struct BertConfig {
     pub attention_probs_dropout_prob: f64,
     /// Dropout before the classifier, in [0, 1); that of the hidden states where it is absent.
     pub classifier_dropout: Option<f64>,
-    /// Rows of the position table: the longest sequence.
+    /// Rows of the position table.
     pub max_position_embeddings: usize,
     /// Rows of the token type table.
     pub type_vocab_size: usize,
@@ -48,23 +47,9 @@ pub struct BertConfig {
     pub layer_norm_eps: f64,
     /// The id of the padding token.
     pub pad_token_id: Option<usize>,
-    /// `absolute`, or absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub position_embedding_type: Option<String>,
-    /// Whether attention looks backwards only: must be false.
-    pub is_decoder: bool,
-    /// How many labels there are, where they have no names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub num_labels: Option<usize>,
-    /// The name of each label.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id2label: Option<BTreeMap<usize, String>>,
-    /// The same, the other way round.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label2id: Option<BTreeMap<String, usize>>,
-    /// `single_label_classification`, `multi_label_classification` or `regression`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem_type: Option<String>,
+    /// The labels of a classifier.
+    #[serde(flatten)]
+    pub labels: Labels,
     /// Every other field.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -73,7 +58,6 @@ pub struct BertConfig {
 impl Default for BertConfig {
     fn default() -> Self {
         Self {
-            model_type: BertConfig::MODEL_TYPE.to_string(),
             vocab_size: 30_522,
             hidden_size: 768,
             num_hidden_layers: 12,
@@ -88,109 +72,96 @@ impl Default for BertConfig {
             initializer_range: 0.02,
             layer_norm_eps: 1e-12,
             pad_token_id: Some(0),
-            position_embedding_type: None,
-            is_decoder: false,
-            num_labels: None,
-            id2label: None,
-            label2id: None,
-            problem_type: None,
+            labels: Labels::default(),
             rest: Map::new(),
         }
     }
 }
 
 impl BertConfig {
-    /// What `model_type` says of a BERT.
-    pub const MODEL_TYPE: &str = "bert";
-
-    /// The names of the labels, `LABEL_0`, `LABEL_1`, … where the configuration names none (two, if it does not count them).
-    pub fn labels(&self) -> Vec<String> {
-        match &self.id2label {
-            Some(names) => names.values().cloned().collect(),
-            None => (0..self.num_labels.unwrap_or(2)).map(|id| format!("LABEL_{id}")).collect(),
-        }
-    }
-
-    /// The same model with these labels; one label makes it a regression, as in transformers.
-    pub fn with_labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
-        let names: BTreeMap<usize, String> = labels.into_iter().map(Into::into).enumerate().collect();
-        let problem = if names.len() == 1 { "regression" } else { "single_label_classification" };
-        self.label2id = Some(names.iter().map(|(id, name)| (name.clone(), *id)).collect());
-        self.id2label = Some(names);
-        self.num_labels = None;
-        self.problem_type = Some(problem.to_string());
-        self
-    }
-
-    /// Fresh weights: N(0, `initializer_range`²), zero biases, LayerNorm at 1 and 0, zero for the padding token.
-    ///
-    /// # Errors
-    /// If [`validate`](BertConfig::validate) refuses the configuration.
-    pub fn init(&self, device: &Device) -> Result<Bert, ModelError> {
-        self.validate()?;
+    /// Fresh weights for an encoder that numbers its places this way.
+    pub(crate) fn bert(&self, places: Places, device: &Device) -> Result<Bert, ModelError> {
         let table = |rows, padding| embedding(rows, self.hidden_size, self.initializer_range, padding, device);
-        let norm = || LayerNormConfig::new(self.hidden_size).with_epsilon(self.layer_norm_eps).init(device);
-        Ok(Bert {
-            embeddings: Embeddings {
-                word: table(self.vocab_size, self.pad_token_id),
-                position: table(self.max_position_embeddings, None),
-                token_type: table(self.type_vocab_size, None),
-                norm: norm(),
-                dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
-                padding: self.pad_token_id,
-            },
-            layers: (0..self.num_hidden_layers).map(|_| self.init_layer(device)).collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn init_layer(&self, device: &Device) -> Result<EncoderLayer, ModelError> {
-        let (d, inner) = (self.hidden_size, self.intermediate_size);
-        let linear = |d_input, d_output| linear(d_input, d_output, self.initializer_range, device);
-        let norm = || LayerNormConfig::new(d).with_epsilon(self.layer_norm_eps).init(device);
-        Ok(EncoderLayer {
-            attention: SelfAttention {
-                query: linear(d, d),
-                key: linear(d, d),
-                value: linear(d, d),
-                output: linear(d, d),
-                dropout: DropoutConfig::new(self.attention_probs_dropout_prob).init(),
-                heads: self.num_attention_heads,
-            },
-            attention_norm: norm(),
-            feed_forward: FeedForward { inner: linear(d, inner), outer: linear(inner, d), activation: self.activation()? },
-            feed_forward_norm: norm(),
+        let padded_place = match places {
+            Places::FromZero => None,
+            Places::AfterPadding(padding) => Some(padding),
+        };
+        let embeddings = Embeddings {
+            word: table(self.vocab_size, self.pad_token_id),
+            position: table(self.max_position_embeddings, padded_place),
+            token_type: Some(table(self.type_vocab_size, None)),
+            norm: LayerNormConfig::new(self.hidden_size).with_epsilon(self.layer_norm_eps).init(device),
             dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
+            padding: self.pad_token_id,
+            places,
+        };
+        let layer = self.layer()?;
+        Ok(Bert { embeddings, layers: (0..self.num_hidden_layers).map(|_| layer.init(device)).collect() })
+    }
+
+    fn layer(&self) -> Result<LayerSettings, ModelError> {
+        Ok(LayerSettings {
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            inner: self.intermediate_size,
+            activation: check::activation("hidden_act", &self.hidden_act)?,
+            epsilon: self.layer_norm_eps,
+            deviation: self.initializer_range,
+            probability_dropout: self.attention_probs_dropout_prob,
+            attention_dropout: self.hidden_dropout_prob,
+            feed_forward_dropout: self.hidden_dropout_prob,
         })
     }
 
-    /// Refuses what no forward pass could honour, naming the field and its value.
-    ///
-    /// # Errors
-    /// [`ModelError::Setting`].
-    pub fn validate(&self) -> Result<(), ModelError> {
-        self.activation()?;
-        self.validate_sizes()?;
-        self.validate_numbers()?;
-        match &self.position_embedding_type {
-            Some(kind) if kind != "absolute" => {
-                return Err(ModelError::setting("position_embedding_type", format!("{kind:?}"), "\"absolute\""));
-            }
-            _ => {}
-        }
-        if self.is_decoder {
-            return Err(ModelError::setting("is_decoder", true, "false: only encoders are supported"));
-        }
-        match &self.id2label {
-            Some(names) if !names.keys().copied().eq(0..names.len()) => {
-                Err(ModelError::setting("id2label", format!("{names:?}"), "numbered from 0 without gaps"))
-            }
-            _ if self.labels().is_empty() => Err(ModelError::setting("num_labels", 0, "at least 1")),
-            _ => Ok(()),
+    /// The dropout before the classifier.
+    pub(crate) fn classifier_dropout(&self) -> f64 {
+        self.classifier_dropout.unwrap_or(self.hidden_dropout_prob)
+    }
+}
+
+impl Architecture for BertConfig {
+    fn class(&self) -> &'static str {
+        "Bert"
+    }
+
+    fn layout(&self) -> &'static Layout {
+        &LAYOUT
+    }
+
+    fn sizes(&self) -> ModelSizes {
+        ModelSizes {
+            vocabulary: self.vocab_size,
+            width: self.hidden_size,
+            layers: self.num_hidden_layers,
+            positions: self.max_position_embeddings,
+            segments: self.type_vocab_size,
         }
     }
 
-    fn validate_sizes(&self) -> Result<(), ModelError> {
-        let sizes = [
+    fn padding(&self) -> Option<usize> {
+        self.pad_token_id
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn labels_mut(&mut self) -> &mut Labels {
+        &mut self.labels
+    }
+
+    fn deviation(&self) -> f64 {
+        self.initializer_range
+    }
+
+    fn head(&self) -> HeadSettings {
+        HeadSettings { dense: Some(Dense::Tanh), dropout: self.classifier_dropout(), ..HeadSettings::default() }
+    }
+
+    fn validate(&self) -> Result<(), ModelError> {
+        check::supported(&self.rest)?;
+        check::activation("hidden_act", &self.hidden_act)?;
+        check::sizes(&[
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
             ("num_hidden_layers", self.num_hidden_layers),
@@ -198,50 +169,23 @@ impl BertConfig {
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
-        ];
-        if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(ModelError::setting(field, 0, "at least 1"));
-        }
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            let expected = format!("a multiple of num_attention_heads, {}", self.num_attention_heads);
-            return Err(ModelError::setting("hidden_size", self.hidden_size, expected));
-        }
-        match self.pad_token_id {
-            Some(id) if id >= self.vocab_size => {
-                Err(ModelError::setting("pad_token_id", id, format!("below vocab_size, {}", self.vocab_size)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_numbers(&self) -> Result<(), ModelError> {
-        let rates = [
+        ])?;
+        check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
+        check::padding(self.pad_token_id, self.vocab_size)?;
+        check::rates(&[
             ("hidden_dropout_prob", self.hidden_dropout_prob),
             ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
             ("classifier_dropout", self.classifier_dropout()),
-        ];
-        if let Some((field, rate)) = rates.into_iter().find(|(_, rate)| !(0.0..1.0).contains(rate)) {
-            return Err(ModelError::setting(field, rate, "in [0, 1)"));
-        }
-        let scales = [("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)];
-        match scales.into_iter().find(|(_, scale)| !(scale.is_finite() && *scale >= 0.0)) {
-            Some((field, scale)) => Err(ModelError::setting(field, scale, "a finite number, 0 or more")),
-            None => Ok(()),
-        }
+        ])?;
+        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
     }
 
-    /// The dropout before the classifier.
-    pub(crate) fn classifier_dropout(&self) -> f64 {
-        self.classifier_dropout.unwrap_or(self.hidden_dropout_prob)
-    }
-
-    fn activation(&self) -> Result<Activation, ModelError> {
-        Activation::from_name(&self.hidden_act)
-            .ok_or_else(|| ModelError::setting("hidden_act", format!("{:?}", self.hidden_act), Activation::NAMES))
+    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
+        self.bert(Places::FromZero, device).map(Encoder::Bert)
     }
 }
 
-/// The encoder: token ids in, the hidden states of every layer out.
+/// The encoder of BERT, RoBERTa and DistilBERT, which differ in what their embeddings add up.
 ///
 /// # References
 /// Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding".
@@ -254,52 +198,36 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// The hidden states of every layer, each `[sequences, tokens, d]`, with the batch's mask.
-    ///
-    /// # Panics
-    /// If the batch has more tokens than the model has positions.
+    /// See [`Encoder::forward`].
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = self.embeddings.forward(input.ids, input.type_ids);
-        let attention_mask = additive_mask(input.mask.clone(), &embedding_output);
-        let layers = self
-            .layers
-            .iter()
-            .scan(embedding_output.clone(), |hidden, layer| {
-                *hidden = layer.forward(hidden.clone(), attention_mask.clone());
-                Some(hidden.clone())
-            })
-            .collect();
-        HiddenStates { embedding_output: Some(embedding_output), layers, mask: Some(input.mask) }
+        let mask = padding_mask(input.mask.clone(), &embedding_output);
+        run_layers(embedding_output, self.layers.iter(), |layer, hidden| layer.forward(hidden, mask.clone()), input.mask)
     }
 }
 
-/// Where a checkpoint of `BertForSequenceClassification` keeps each part.
-pub(crate) const LAYOUT: Layout = Layout { keys: KEYS, canonical, optional: &["pooler", "classifier"] };
+const LAYOUT: Layout = Layout {
+    prefix: "bert.",
+    encoder: ENCODER,
+    linear_is_transposed: true,
+    classifier: &[Key::new("dense", "bert.pooler.dense"), Key::new("output", "classifier")],
+    span: &[Key::new("output", "qa_outputs")],
+    passed_over: &["embeddings.position_ids", "pooler.", "cls."],
+    heads: &["classifier.", "qa_outputs.", "cls."],
+};
 
-const KEYS: &[(&str, &str)] = &[
-    ("encoder.embeddings.word", "bert.embeddings.word_embeddings"),
-    ("encoder.embeddings.position", "bert.embeddings.position_embeddings"),
-    ("encoder.embeddings.token_type", "bert.embeddings.token_type_embeddings"),
-    ("encoder.embeddings.norm", "bert.embeddings.LayerNorm"),
-    ("encoder.layers.*.attention.query", "bert.encoder.layer.*.attention.self.query"),
-    ("encoder.layers.*.attention.key", "bert.encoder.layer.*.attention.self.key"),
-    ("encoder.layers.*.attention.value", "bert.encoder.layer.*.attention.self.value"),
-    ("encoder.layers.*.attention.output", "bert.encoder.layer.*.attention.output.dense"),
-    ("encoder.layers.*.attention_norm", "bert.encoder.layer.*.attention.output.LayerNorm"),
-    ("encoder.layers.*.feed_forward.inner", "bert.encoder.layer.*.intermediate.dense"),
-    ("encoder.layers.*.feed_forward.outer", "bert.encoder.layer.*.output.dense"),
-    ("encoder.layers.*.feed_forward_norm", "bert.encoder.layer.*.output.LayerNorm"),
-    ("pooler", "bert.pooler.dense"),
-    ("classifier", "classifier"),
+/// The encoder's part of a checkpoint; RoBERTa's is the same under another prefix.
+pub(crate) const ENCODER: &[Key] = &[
+    Key::new("embeddings.word", "embeddings.word_embeddings"),
+    Key::new("embeddings.position", "embeddings.position_embeddings"),
+    Key::new("embeddings.token_type", "embeddings.token_type_embeddings"),
+    Key::new("embeddings.norm", "embeddings.LayerNorm"),
+    Key::new("layers.*.attention.query", "encoder.layer.*.attention.self.query"),
+    Key::new("layers.*.attention.key", "encoder.layer.*.attention.self.key"),
+    Key::new("layers.*.attention.value", "encoder.layer.*.attention.self.value"),
+    Key::new("layers.*.attention.output", "encoder.layer.*.attention.output.dense"),
+    Key::new("layers.*.attention_norm", "encoder.layer.*.attention.output.LayerNorm"),
+    Key::new("layers.*.feed_forward.inner", "encoder.layer.*.intermediate.dense"),
+    Key::new("layers.*.feed_forward.outer", "encoder.layer.*.output.dense"),
+    Key::new("layers.*.feed_forward_norm", "encoder.layer.*.output.LayerNorm"),
 ];
-
-/// The name under which [`KEYS`] knows a stored tensor: a bare encoder leaves off the prefix, and checkpoints of 2018 call
-/// the parameters of a LayerNorm gamma and beta. `None` for what no classifier uses.
-fn canonical(stored: &str) -> Option<String> {
-    let bare = stored.strip_prefix("bert.").unwrap_or(stored);
-    if bare == "embeddings.position_ids" || bare.starts_with("cls.") {
-        return None;
-    }
-    let bare = bare.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias");
-    Some(if bare.starts_with("classifier.") { bare } else { format!("bert.{bare}") })
-}

@@ -54,7 +54,7 @@ pub enum ModelError {
         /// Its `model_type`.
         found: String,
         /// The types that can be read.
-        supported: &'static str,
+        supported: String,
     },
     /// A configuration field holds a value that the model cannot honour.
     #[error("{}{field} is {value}; it must be {expected}", place(path))]
@@ -75,6 +75,14 @@ pub enum ModelError {
         path: PathBuf,
         /// What the parser met.
         source: SafeTensorError,
+    },
+    /// The index of a checkpoint names a shard that is no file beside it.
+    #[error("{} names {shard:?} as a part of the model, which is not the name of a file beside it", path.display())]
+    Shard {
+        /// The index read.
+        path: PathBuf,
+        /// What it says.
+        shard: String,
     },
     /// The checkpoint lacks tensors of the model.
     #[error("{} lacks {}", path.display(), list(keys))]
@@ -146,7 +154,8 @@ impl ModelError {
             }
             Self::Io { .. } => "check that the path exists, that you may use it, and that the disk has room",
             Self::Json { .. } => "compare the file with the one on the model's page; copy it again if it is cut short",
-            Self::ModelType { .. } => "use a model of a supported type, for instance a BERT or MiniLM",
+            Self::ModelType { .. } => "use a model of a supported type: `isostar models` lists them",
+            Self::Shard { .. } => "copy the index again from the model's page",
             Self::Setting { .. } => "correct the field, or use a model that does without it",
             Self::Checkpoint { .. } => "copy the file again: the download was probably interrupted",
             Self::MissingTensors { .. } | Self::UnexpectedTensors { .. } | Self::TensorShape { .. } => {
@@ -163,10 +172,12 @@ impl ModelError {
         Self::Setting { path: None, field, value: value.to_string(), expected: expected.to_string() }
     }
 
-    /// The same error, where a setting came from the file at `file`.
+    /// The same error, about the configuration in the file at `file`.
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
-        if let Self::Setting { path, .. } = &mut self {
-            *path = Some(file.to_path_buf());
+        match &mut self {
+            Self::Setting { path, .. } => *path = Some(file.to_path_buf()),
+            Self::ModelType { path, .. } | Self::Json { path, .. } => *path = file.to_path_buf(),
+            _ => {}
         }
         self
     }

@@ -40,15 +40,27 @@
 
 #![warn(missing_docs)]
 
+mod albert;
 mod batch;
 mod bert;
+mod config;
+mod distilbert;
+mod encoder;
 mod error;
+mod gpt2;
 mod head;
 pub mod layer;
 mod pretrained;
+mod roberta;
 
+pub use albert::{Albert, AlbertConfig, AlbertGroup};
 pub use batch::TokenBatch;
 pub use bert::{Bert, BertConfig};
+pub use config::{Labels, ModelConfig, ModelSizes, ProblemType};
+pub use distilbert::DistilBertConfig;
+pub use encoder::Encoder;
 pub use error::ModelError;
-pub use head::SequenceClassifier;
+pub use gpt2::{Gpt2, Gpt2Config, Gpt2Layer};
+pub use head::{ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier, SpanExtractor, SpanHead, loss};
 pub use pretrained::Pretrained;
+pub use roberta::RobertaConfig;

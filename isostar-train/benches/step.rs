@@ -10,7 +10,7 @@ use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::Distribution;
 use isostar_core::{IStarConfig, Regularizer};
-use isostar_models::{BertConfig, SequenceClassifier, TokenBatch};
+use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifier, TokenBatch};
 use isostar_train::data::ClassificationBatch;
 use isostar_train::experiment::adamw;
 use isostar_train::hook::HiddenStateModel;
@@ -51,12 +51,15 @@ fn median(mut times: Vec<Duration>) -> f64 {
 fn measure(shape: &Shape) -> (f64, f64) {
     let device = Device::flex().autodiff();
     device.seed(1);
-    let config = serde_json::json!({
-        "vocab_size": VOCABULARY, "hidden_size": shape.width, "num_hidden_layers": shape.layers, "num_attention_heads": shape.width / 64,
-        "intermediate_size": 4 * shape.width, "max_position_embeddings": 512,
-    });
-    let config: BertConfig = serde_json::from_value(config).expect("the fields are those of a configuration");
-    let mut model = SequenceClassifier::new(&config, &device).expect("the configuration is valid");
+    let config = BertConfig {
+        vocab_size: VOCABULARY,
+        hidden_size: shape.width,
+        num_hidden_layers: shape.layers,
+        num_attention_heads: shape.width / 64,
+        intermediate_size: 4 * shape.width,
+        ..BertConfig::default()
+    };
+    let mut model = SequenceClassifier::new(&ModelConfig::Bert(config), &device).expect("the configuration is valid");
     let mut optimizer = adamw(0.01);
     let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
     let reference = Tensor::<2>::eye(shape.width, &device.clone().without_autodiff());

@@ -222,13 +222,13 @@ fn what_is_wrong_with_a_model_names_its_file() {
     fs::write(&truncated, &bytes[..bytes.len() / 2]).unwrap();
     let other = copy("other").join("config.json");
     let config = fs::read_to_string(&other).unwrap();
-    fs::write(&other, config.replace("\"bert\"", "\"gpt2\"")).unwrap();
+    fs::write(&other, config.replace("\"bert\"", "\"t5\"")).unwrap();
 
     for command in [&["train", "--data", "data", "--model"][..], &["evaluate"][..]] {
         let with = |model| command.iter().copied().chain([model]).collect::<Vec<&str>>();
         fails(at, &with("absent"), &["absent"]);
         fails(at, &with("truncated"), &["truncated/model.safetensors"]);
-        fails(at, &with("other"), &["other/config.json", "gpt2"]);
+        fails(at, &with("other"), &["other/config.json", "t5"]);
     }
     fails(at, &["evaluate", "run", "--task", "absent.csv"], &["absent.csv"]);
     fails(at, &["evaluate", "run", "--device", "tpu"], &["tpu"]);

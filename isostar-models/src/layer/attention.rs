@@ -6,7 +6,7 @@ use super::{dropout::dropped, each_token};
 /// Self-attention with several heads.
 ///
 /// ```text
-/// y = concat over heads of  dropout(softmax(Q Kᵀ / √d_head + mask)) V,  times the output weights
+/// y = concat over heads of  dropout(softmax(scale · Q Kᵀ + mask)) V,  times the output weights
 /// ```
 ///
 /// The softmax is divided by its sum after the product with V, where there are `d_head` numbers a row
@@ -26,19 +26,21 @@ pub struct SelfAttention {
     pub dropout: Dropout,
     /// Number of heads; divides d.
     pub heads: usize,
+    /// What the scores are multiplied by: 1/√d_head in all models but some of GPT-2's.
+    pub scale: f64,
 }
 
 impl SelfAttention {
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, 1, 1, tokens]`: 0 at tokens, the most negative number at padding
+    /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may look, the most negative number elsewhere
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
         let [sequences, tokens, d] = hidden.dims();
         let d_head = d / self.heads;
         let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, self.heads, d_head]).swap_dims(1, 2);
 
-        let query = split(each_token(&self.query, hidden.clone()).mul_scalar(1.0 / (d_head as f64).sqrt()));
+        let query = split(each_token(&self.query, hidden.clone()).mul_scalar(self.scale));
         let key = split(each_token(&self.key, hidden.clone()));
         let value = split(each_token(&self.value, hidden));
 
@@ -58,8 +60,25 @@ impl SelfAttention {
 /// # Shapes
 /// - `mask`: `[sequences, tokens]`
 /// - output: `[sequences, 1, 1, tokens]`
-pub(crate) fn additive_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4> {
+pub(crate) fn padding_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4> {
+    additive(mask.unsqueeze_dims(&[1, 1]), like)
+}
+
+/// The same for models that look backwards only: 0 where the other token is no padding and not behind this one.
+///
+/// # Shapes
+/// - `mask`: `[sequences, tokens]`
+/// - output: `[sequences, 1, tokens, tokens]`
+pub(crate) fn causal_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4> {
+    let [sequences, tokens] = mask.dims();
+    let position = Tensor::<1, Int>::arange(0..tokens as i64, &mask.device());
+    let is_past = position.clone().unsqueeze_dim::<2>(1).greater_equal(position.unsqueeze_dim(0));
+    let shape = [sequences, 1, tokens, tokens];
+    let is_token = mask.unsqueeze_dims::<4>(&[1, 1]).expand(shape);
+    additive(is_token.bool_and(is_past.unsqueeze_dims::<4>(&[0, 0]).expand(shape)), like)
+}
+
+fn additive(may_look: Tensor<4, Bool>, like: &Tensor<3>) -> Tensor<4> {
     let lowest = like.dtype().finfo().expect("hidden states are floating-point numbers").min;
-    let additive: Tensor<2> = mask.bool_not().float().cast(like.dtype()).mul_scalar(lowest);
-    additive.unsqueeze_dims(&[1, 1])
+    may_look.bool_not().float().cast(like.dtype()).mul_scalar(lowest)
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Distribution, TensorData};
 /// It differs from `dropout.forward` in speed. The scale is part of the random mask, so that one operation is
 /// recorded and not two, and on flex the mask does not come number by number from a cryptographic generator, which
 /// took 8% of a training step.
-pub(super) fn dropped<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
+pub(crate) fn dropped<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     if dropout.prob == 0.0 || !dropout.training.is_enabled() || !device.is_autodiff() {
         return input;

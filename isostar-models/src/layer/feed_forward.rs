@@ -33,7 +33,7 @@ impl FeedForward {
 pub enum Activation {
     /// `gelu`: x Φ(x), with the error function.
     Gelu,
-    /// `gelu_new`: the approximation of the same by tanh.
+    /// `gelu_new` or `gelu_pytorch_tanh`: the approximation of the same by tanh.
     GeluNew,
     /// `relu`: max(x, 0).
     Relu,
@@ -43,13 +43,13 @@ pub enum Activation {
 
 impl Activation {
     /// Every name that [`from_name`](Activation::from_name) knows.
-    pub const NAMES: &str = "gelu, gelu_new, relu or silu";
+    pub const NAMES: &str = "gelu, gelu_new, gelu_pytorch_tanh, relu or silu";
 
     /// The activation that transformers calls `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "gelu" => Some(Self::Gelu),
-            "gelu_new" => Some(Self::GeluNew),
+            "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluNew),
             "relu" => Some(Self::Relu),
             "silu" => Some(Self::Silu),
             _ => None,

@@ -6,21 +6,21 @@ mod embeddings;
 mod feed_forward;
 
 pub use attention::SelfAttention;
-pub(crate) use attention::additive_mask;
-pub use embeddings::Embeddings;
+pub(crate) use attention::{causal_mask, padding_mask};
+pub(crate) use dropout::dropped;
+pub(crate) use embeddings::assert_positions;
+pub use embeddings::{Embeddings, Places};
 pub use feed_forward::{Activation, FeedForward};
 
 use burn::module::Param;
-use burn::nn::{Dropout, Embedding, Initializer, LayerNorm, Linear};
+use burn::nn::{Dropout, DropoutConfig, Embedding, Initializer, LayerNorm, LayerNormConfig, Linear};
 use burn::prelude::*;
-
-use dropout::dropped;
 
 /// One encoder layer that normalises after each of its two parts, as BERT does.
 ///
 /// ```text
-/// a = LayerNorm(x + dropout(attention(x)))
-/// y = LayerNorm(a + dropout(feed_forward(a)))
+/// a = LayerNorm(x + dropout₁(attention(x)))
+/// y = LayerNorm(a + dropout₂(feed_forward(a)))
 /// ```
 ///
 /// # References
@@ -35,20 +35,69 @@ pub struct EncoderLayer {
     pub feed_forward: FeedForward,
     /// Normalises the second sum.
     pub feed_forward_norm: LayerNorm,
-    /// Applied to what either part adds.
-    pub dropout: Dropout,
+    /// Applied to what attention adds.
+    pub attention_dropout: Dropout,
+    /// Applied to what the feed-forward part adds.
+    pub feed_forward_dropout: Dropout,
 }
 
 impl EncoderLayer {
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, 1, 1, tokens]`, added to the attention scores
+    /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`, added to the attention scores
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let attended = dropped(&self.dropout, self.attention.forward(hidden.clone(), mask));
+        let attended = dropped(&self.attention_dropout, self.attention.forward(hidden.clone(), mask));
         let hidden = self.attention_norm.forward(hidden + attended);
-        let transformed = dropped(&self.dropout, self.feed_forward.forward(hidden.clone()));
+        let transformed = dropped(&self.feed_forward_dropout, self.feed_forward.forward(hidden.clone()));
         self.feed_forward_norm.forward(hidden + transformed)
+    }
+}
+
+/// What an [`EncoderLayer`] with fresh weights is made from.
+pub(crate) struct LayerSettings {
+    /// d.
+    pub width: usize,
+    pub heads: usize,
+    /// Of the feed-forward part.
+    pub inner: usize,
+    pub activation: Activation,
+    /// Of both LayerNorms.
+    pub epsilon: f64,
+    /// Of fresh weights.
+    pub deviation: f64,
+    /// Of the attention probabilities.
+    pub probability_dropout: f64,
+    /// Of what attention adds.
+    pub attention_dropout: f64,
+    /// Of what the feed-forward part adds.
+    pub feed_forward_dropout: f64,
+}
+
+impl LayerSettings {
+    pub(crate) fn init(&self, device: &Device) -> EncoderLayer {
+        let linear = |d_input, d_output| linear(d_input, d_output, self.deviation, device);
+        let norm = || LayerNormConfig::new(self.width).with_epsilon(self.epsilon).init(device);
+        EncoderLayer {
+            attention: SelfAttention {
+                query: linear(self.width, self.width),
+                key: linear(self.width, self.width),
+                value: linear(self.width, self.width),
+                output: linear(self.width, self.width),
+                dropout: DropoutConfig::new(self.probability_dropout).init(),
+                heads: self.heads,
+                scale: ((self.width / self.heads) as f64).powf(-0.5),
+            },
+            attention_norm: norm(),
+            feed_forward: FeedForward {
+                inner: linear(self.width, self.inner),
+                outer: linear(self.inner, self.width),
+                activation: self.activation,
+            },
+            feed_forward_norm: norm(),
+            attention_dropout: DropoutConfig::new(self.attention_dropout).init(),
+            feed_forward_dropout: DropoutConfig::new(self.feed_forward_dropout).init(),
+        }
     }
 }
 
@@ -56,7 +105,7 @@ impl EncoderLayer {
 ///
 /// Left to itself Burn multiplies sequence by sequence, and the gradient of the weights is then one matrix a sequence,
 /// to be summed: a fifth of a training step on flex.
-fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
+pub(crate) fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
     let [sequences, tokens, d] = hidden.dims();
     let rows = linear.forward(hidden.reshape([sequences * tokens, d]));
     let [_, d_output] = rows.dims();

@@ -1,7 +1,7 @@
 //! Files of a model folder: read with errors that name them, written so that no half of one is ever seen.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -53,11 +53,20 @@ impl Staging {
 
     /// Writes one file, through to the disk.
     pub(super) fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), ModelError> {
+        self.write_with(name, |file| file.write_all(bytes))
+    }
+
+    /// The same with what `content` writes.
+    pub(super) fn write_with(
+        &mut self,
+        name: &'static str,
+        content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), ModelError> {
         let path = self.temporary.path().join(name);
         let write = || {
-            let mut file = File::create(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
+            let mut file = BufWriter::new(File::create(&path)?);
+            content(&mut file)?;
+            file.into_inner()?.sync_all()
         };
         write().map_err(failed("write", &path))?;
         self.files.push(name);

@@ -1,34 +1,35 @@
 //! A model folder: config.json, model.safetensors and tokenizer.json, as transformers reads and writes them.
 
-mod checkpoint;
 mod folder;
-mod keys;
+mod layout;
+mod load;
+mod save;
+mod tokenizer;
+mod weights;
 
 use std::path::Path;
 
 use burn::prelude::*;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokenizers::Tokenizer;
 
-use crate::bert::LAYOUT;
-use crate::{BertConfig, ModelError, SequenceClassifier};
-pub(crate) use checkpoint::Layout;
-use folder::{Staging, parse_json, read_file, to_json};
+use crate::head::{Head, PretrainedModel};
+use crate::{Labels, ModelConfig, ModelError, ProblemType, SequenceClassifier};
+use folder::{Staging, read_file, to_json};
+pub(crate) use layout::{Key, Layout};
+use tokenizer::{TOKENIZER, TOKENIZER_CONFIG};
+use weights::Weights;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
-const PICKLE: &str = "pytorch_model.bin";
-const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// A model with all that its folder says of it.
 #[derive(Clone, Debug)]
-pub struct Pretrained {
+pub struct Pretrained<M = SequenceClassifier> {
     /// The settings.
-    pub config: BertConfig,
+    pub config: ModelConfig,
     /// The weights.
-    pub model: SequenceClassifier,
+    pub model: M,
     /// What turns text into ids.
     pub tokenizer: Tokenizer,
     /// transformers' settings of the tokenizer: kept for writing, not used.
@@ -37,12 +38,13 @@ pub struct Pretrained {
     pub fresh: Vec<String>,
 }
 
-impl Pretrained {
-    /// Reads config.json, model.safetensors, tokenizer.json and, if it is there, tokenizer_config.json.
+impl<M: PretrainedModel> Pretrained<M> {
+    /// Reads config.json, the weights, tokenizer.json and, if it is there, tokenizer_config.json.
     ///
-    /// The checkpoint may be that of a classifier, with the `bert.` prefix, or of a bare encoder, without it. Its pooler and
-    /// classifier may be absent; any other tensor that is absent, misshapen or unknown is an error, but for
-    /// `embeddings.position_ids` and pretraining's `cls.` heads, which are passed over. Weights of 16 and 64 bits become f32.
+    /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
+    /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and
+    /// [`fresh`](Pretrained::fresh) then names their tensors. Buffers, unused poolers and other heads are passed over; any other tensor that
+    /// is absent, misshapen or unknown is an error.
     ///
     /// # Errors
     /// Every way in which a folder can be incomplete or contradict itself: see [`ModelError`].
@@ -51,6 +53,58 @@ impl Pretrained {
         read_with(folder.as_ref(), config, None, device)
     }
 
+    /// A model with fresh weights, for training from nothing; every tensor is new, so [`fresh`](Pretrained::fresh) is left empty.
+    ///
+    /// # Errors
+    /// If the configuration cannot be honoured.
+    pub fn from_scratch(config: ModelConfig, tokenizer: Tokenizer, device: &Device) -> Result<Self, ModelError> {
+        let model = M::new(&config, device)?;
+        let tokenizer_config = tokenizer::settings(&tokenizer, &config);
+        Ok(Self { config, model, tokenizer, tokenizer_config, fresh: Vec::new() })
+    }
+
+    /// Writes the model to `folder`, for transformers' `from_pretrained` and for [`read`](Pretrained::read).
+    ///
+    /// The folder appears whole or not at all. If it exists, its model is replaced file by file once all are on the disk,
+    /// and other files in it stay. The same model is written as the same bytes.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
+        let folder = folder.as_ref();
+        let path = folder.join(TOKENIZER);
+        let tokenizer = self.tokenizer.to_string(true).map_err(|source| ModelError::Tokenizer { path, source })?;
+        let layout = self.config.architecture().layout();
+
+        let mut staging = Staging::new(folder)?;
+        staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
+        staging.write_with(WEIGHTS, |file| save::write(&self.model, layout, file))?;
+        staging.write(TOKENIZER, tokenizer.as_bytes())?;
+        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.tokenizer_config)?)?;
+        staging.finish()
+    }
+
+    /// The configuration with what transformers needs to choose the class, name the labels, find the last token and keep the precision.
+    fn transformers_config(&self) -> Value {
+        let labels = match M::HEAD {
+            // Its two outputs are what transformers calls labels there.
+            Head::Span => Labels::default(),
+            Head::None | Head::Classification => self.config.labels().spelled_out(),
+        };
+        let mut config = self.config.clone().with_labels(labels).to_json();
+        config["architectures"] = json!([format!("{}{}", self.config.architecture().class(), M::HEAD.suffix())]);
+        // The first is the name since transformers 4.56, the second the one before.
+        config["dtype"] = json!("float32");
+        config["torch_dtype"] = json!("float32");
+        // Without it GPT-2's classifier refuses batches in transformers; its tokenizers pad with the end of text.
+        if M::HEAD == Head::Classification && config["pad_token_id"].is_null() {
+            config["pad_token_id"] = config["eos_token_id"].clone();
+        }
+        config
+    }
+}
+
+impl Pretrained<SequenceClassifier> {
     /// Reads a model for a task with these labels; one label makes it a regression.
     ///
     /// The stored classifier is used if it has as many labels; otherwise it starts afresh, and
@@ -63,117 +117,42 @@ impl Pretrained {
         labels: impl IntoIterator<Item = S>,
         device: &Device,
     ) -> Result<Self, ModelError> {
+        let names: Vec<String> = labels.into_iter().map(Into::into).collect();
+        let problem = if names.len() == 1 { ProblemType::Regression } else { ProblemType::SingleLabel };
+        Self::read_for(folder, Labels::new(names, problem), device)
+    }
+
+    /// The same for any type of problem.
+    ///
+    /// # Errors
+    /// As [`read`](Pretrained::read).
+    pub fn read_for(folder: impl AsRef<Path>, labels: Labels, device: &Device) -> Result<Self, ModelError> {
         let stored = read_config(folder.as_ref())?;
-        let stored_labels = stored.labels().len();
+        let is_new = stored.labels().len() != labels.len();
         let config = stored.with_labels(labels);
-        let discarded = (config.labels().len() != stored_labels).then_some("classifier");
-        read_with(folder.as_ref(), config, discarded, device)
-    }
-
-    /// A model with fresh weights, for training from nothing; every tensor is new, so [`fresh`](Pretrained::fresh) is left empty.
-    ///
-    /// # Errors
-    /// If the configuration cannot be honoured.
-    pub fn from_scratch(config: BertConfig, tokenizer: Tokenizer, device: &Device) -> Result<Self, ModelError> {
-        let model = SequenceClassifier::new(&config, device)?;
-        let tokenizer_config = minimal_tokenizer_config(&tokenizer, &config);
-        Ok(Self { config, model, tokenizer, tokenizer_config, fresh: Vec::new() })
-    }
-
-    /// Writes the model to `folder`, for `AutoModelForSequenceClassification.from_pretrained` and for [`read`](Pretrained::read).
-    ///
-    /// The folder appears whole or not at all. If it exists, its model is replaced file by file once all are on the disk,
-    /// and other files in it stay.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
-        let folder = folder.as_ref();
-        let weights_path = folder.join(WEIGHTS);
-        let weights =
-            checkpoint::serialize(&self.model, &LAYOUT).map_err(|source| ModelError::Checkpoint { path: weights_path, source })?;
-        let tokenizer_path = folder.join(TOKENIZER);
-        let tokenizer = self.tokenizer.to_string(true).map_err(|source| ModelError::Tokenizer { path: tokenizer_path, source })?;
-
-        let mut staging = Staging::new(folder)?;
-        staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
-        staging.write(WEIGHTS, &weights)?;
-        staging.write(TOKENIZER, tokenizer.as_bytes())?;
-        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.tokenizer_config)?)?;
-        staging.finish()
-    }
-
-    /// The configuration with what transformers needs to choose the class, name the labels and keep the precision.
-    fn transformers_config(&self) -> impl Serialize + use<> {
-        let mut config = self.config.clone();
-        if config.id2label.is_none() {
-            let problem = config.problem_type.take();
-            config = config.with_labels(self.config.labels());
-            config.problem_type = problem;
-        }
-        config.rest.insert("architectures".to_string(), json!(["BertForSequenceClassification"]));
-        // The first is the name since transformers 4.56, the second the one before.
-        config.rest.insert("dtype".to_string(), json!("float32"));
-        config.rest.insert("torch_dtype".to_string(), json!("float32"));
-        config
+        config.validate()?;
+        let output = config.architecture().layout().classifier_output();
+        read_with(folder.as_ref(), config, is_new.then_some(output), device)
     }
 }
 
-fn read_config(folder: &Path) -> Result<BertConfig, ModelError> {
+fn read_config(folder: &Path) -> Result<ModelConfig, ModelError> {
     if !folder.is_dir() {
         return Err(ModelError::NoFolder { path: folder.to_path_buf() });
     }
     let path = folder.join(CONFIG);
-    let value: Value = parse_json(&path, &read_file(&path)?)?;
-    // Before the fields: those of another architecture have other names and types.
-    match value.get("model_type").and_then(Value::as_str) {
-        Some(BertConfig::MODEL_TYPE) => {}
-        found => {
-            let found = found.unwrap_or_default().to_string();
-            return Err(ModelError::ModelType { path, found, supported: BertConfig::MODEL_TYPE });
-        }
-    }
-    let config: BertConfig = serde_json::from_value(value).map_err(|source| ModelError::Json { path: path.clone(), source })?;
-    config.validate().map_err(|error| error.in_file(&path))?;
-    Ok(config)
+    ModelConfig::from_json(&read_file(&path)?).map_err(|error| error.in_file(&path))
 }
 
-fn read_with(folder: &Path, config: BertConfig, discarded: Option<&str>, device: &Device) -> Result<Pretrained, ModelError> {
-    let weights = folder.join(WEIGHTS);
-    let pickle = folder.join(PICKLE);
-    if !weights.exists() && pickle.exists() {
-        return Err(ModelError::PickleOnly { path: pickle });
-    }
-    let tokenizer = read_tokenizer(folder, &config)?;
-    let tokenizer_config = match folder.join(TOKENIZER_CONFIG) {
-        path if path.exists() => parse_json(&path, &read_file(&path)?)?,
-        _ => minimal_tokenizer_config(&tokenizer, &config),
-    };
-    let model = SequenceClassifier::new(&config, device)?;
-    let (model, fresh) = checkpoint::load(model, &weights, &read_file(&weights)?, &LAYOUT, discarded)?;
+fn read_with<M: PretrainedModel>(
+    folder: &Path,
+    config: ModelConfig,
+    discarded: Option<&str>,
+    device: &Device,
+) -> Result<Pretrained<M>, ModelError> {
+    let weights = Weights::open(folder)?;
+    let (tokenizer, tokenizer_config) = tokenizer::read(folder, &config)?;
+    let model = M::new(&config, device)?;
+    let (model, fresh) = load::load(model, weights, config.architecture().layout(), discarded)?;
     Ok(Pretrained { config, model, tokenizer, tokenizer_config, fresh })
-}
-
-fn read_tokenizer(folder: &Path, config: &BertConfig) -> Result<Tokenizer, ModelError> {
-    let path = folder.join(TOKENIZER);
-    let bytes = read_file(&path)?;
-    let tokenizer = Tokenizer::from_bytes(bytes).map_err(|source| ModelError::Tokenizer { path: path.clone(), source })?;
-    let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
-    match tokens > config.vocab_size {
-        true => Err(ModelError::Vocabulary { path, tokens, rows: config.vocab_size }),
-        false => Ok(tokenizer),
-    }
-}
-
-/// The tokenizer's settings where the source has none: its length limit and which of BERT's special tokens it knows.
-fn minimal_tokenizer_config(tokenizer: &Tokenizer, config: &BertConfig) -> Map<String, Value> {
-    const SPECIAL: [(&str, &str); 5] =
-        [("cls_token", "[CLS]"), ("mask_token", "[MASK]"), ("pad_token", "[PAD]"), ("sep_token", "[SEP]"), ("unk_token", "[UNK]")];
-    let known = SPECIAL.into_iter().filter(|(_, token)| tokenizer.token_to_id(token).is_some());
-    let tokens = known.map(|(name, token)| (name.to_string(), json!(token)));
-    let settings = [
-        ("tokenizer_class".to_string(), json!("PreTrainedTokenizerFast")),
-        ("model_max_length".to_string(), json!(config.max_position_embeddings)),
-    ];
-    settings.into_iter().chain(tokens).collect()
 }

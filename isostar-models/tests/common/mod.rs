@@ -24,7 +24,7 @@ pub fn devices() -> Vec<Device> {
     ]
 }
 
-/// What transformers made of a batch: scripts/golden_bert.py.
+/// What transformers made of a batch: scripts/golden_models.py.
 pub struct Expected(Vec<u8>);
 
 impl Expected {
@@ -52,8 +52,14 @@ impl Expected {
     }
 
     pub fn batch(&self, device: &Device) -> TokenBatch {
-        let ids = self.ints("ids", device);
-        TokenBatch { type_ids: self.ints("type_ids", device), mask: ids.clone().not_equal_elem(0), ids }
+        let [ids, type_ids, mask] = ["ids", "type_ids", "mask"].map(|name| self.ints(name, device));
+        TokenBatch { ids, type_ids, mask: mask.equal_elem(1) }
+    }
+
+    /// The numbers of a tensor of any rank.
+    pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
+        let (shape, values) = self.floats(name);
+        Tensor::from_data(TensorData::new(values, shape), device)
     }
 
     fn tensors(&self) -> SafeTensors<'_> {
@@ -65,10 +71,13 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec().expect("the models compute in f32")
 }
 
-/// The largest difference, as a part of the largest expected number.
+/// The largest difference, as a part of the largest expected number; infinite if one is no number.
 pub fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len(), "as many numbers as transformers");
-    let largest = expected.iter().fold(0f32, |largest, number| largest.max(number.abs()));
-    let difference = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
-    difference.fold(0f32, |largest, number| if number.is_nan() { f32::INFINITY } else { largest.max(number) }) / largest
+    let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
+    differences.fold(0f32, |largest, number| if number.is_nan() { f32::INFINITY } else { largest.max(number) }) / largest(expected)
+}
+
+pub fn largest(numbers: &[f32]) -> f32 {
+    numbers.iter().fold(0f32, |largest, number| largest.max(number.abs()))
 }

@@ -3,12 +3,12 @@
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use isostar_models::TokenBatch;
 
-use super::Examples;
+use super::{Examples, PaddingSide};
 
 /// One batch of a classification task.
 #[derive(Debug, Clone)]
 pub struct ClassificationBatch {
-    /// The tokens, every row padded on the right to the longest one. Shape of each tensor: `[sequences, tokens]`.
+    /// The tokens, every row padded to the longest one. Shape of each tensor: `[sequences, tokens]`.
     pub input: TokenBatch,
     /// The class indices. Shape `[sequences]`.
     pub labels: Tensor<1, Int>,
@@ -30,7 +30,11 @@ impl ClassificationBatch {
         let mut mask = vec![false; sequences * tokens];
         for (sequence, &row) in rows.iter().enumerate() {
             let row_ids = examples.ids(row);
-            let span = sequence * tokens..sequence * tokens + row_ids.len();
+            let start = match examples.padding_side() {
+                PaddingSide::Right => sequence * tokens,
+                PaddingSide::Left => (sequence + 1) * tokens - row_ids.len(),
+            };
+            let span = start..start + row_ids.len();
             copy(row_ids, &mut ids[span.clone()]);
             if let Some(row_type_ids) = examples.type_ids(row) {
                 copy(row_type_ids, &mut type_ids[span.clone()]);

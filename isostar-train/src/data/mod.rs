@@ -46,4 +46,4 @@ pub use loader::{BatchLoader, TrainingOrder};
 pub use order::Batching;
 pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows};
 pub use table::{Format, TextRow, read_rows};
-pub use tokenize::{Examples, TextEncoder};
+pub use tokenize::{Examples, PaddingSide, TextEncoder, Truncation};

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use isostar_models::ModelConfig;
 use rayon::prelude::*;
-use tokenizers::{EncodeInput, Encoding, PostProcessor, Tokenizer, TruncationParams};
+use tokenizers::{EncodeInput, Encoding, PaddingDirection, PostProcessor, Tokenizer, TruncationParams, TruncationStrategy};
 
 use super::{DataError, TextRow};
 
@@ -25,6 +26,27 @@ pub struct Examples {
     offsets: Vec<usize>,
     labels: Vec<u32>,
     padding_id: u32,
+    padding_side: PaddingSide,
+}
+
+/// Where rows are filled up to the longest one of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaddingSide {
+    /// After the text.
+    #[default]
+    Right,
+    /// Before it, as some models that look backwards were trained.
+    Left,
+}
+
+/// What is cut from a pair of texts that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Truncation {
+    /// The end of the longer text, token by token.
+    #[default]
+    LongestFirst,
+    /// The end of the second text alone: the first is a question that must stay whole.
+    OnlySecond,
 }
 
 impl Examples {
@@ -77,6 +99,11 @@ impl Examples {
         self.padding_id
     }
 
+    /// The side on which they are filled.
+    pub fn padding_side(&self) -> PaddingSide {
+        self.padding_side
+    }
+
     fn span(&self, row: u32) -> std::ops::Range<usize> {
         let row = row as usize;
         self.offsets[row]..self.offsets[row + 1]
@@ -88,6 +115,8 @@ impl Examples {
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     padding_id: u32,
+    padding_side: PaddingSide,
+    has_segments: bool,
 }
 
 impl TextEncoder {
@@ -104,11 +133,15 @@ impl TextEncoder {
             Some(padding) => padding.pad_id,
             None => PADDING_TOKENS.iter().find_map(|token| tokenizer.token_to_id(token)).unwrap_or(0),
         };
+        let padding_side = match tokenizer.get_padding().map(|padding| padding.direction) {
+            Some(PaddingDirection::Left) => PaddingSide::Left,
+            Some(PaddingDirection::Right) | None => PaddingSide::Right,
+        };
         // The file may ask for padding to a fixed length; rows are padded when their batch is known.
         tokenizer.with_padding(None);
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(tokenizer_error)?;
-        Ok(Self { tokenizer, padding_id })
+        Ok(Self { tokenizer, padding_id, padding_side, has_segments: true })
     }
 
     /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file.
@@ -126,6 +159,40 @@ impl TextEncoder {
     /// Also [`DataError::Tokenizer`] if the content is no tokenizer.
     pub fn from_json(content: impl AsRef<[u8]>, max_length: usize) -> Result<Self, DataError> {
         Self::new(Tokenizer::from_bytes(content).map_err(tokenizer_error)?, max_length)
+    }
+
+    /// The same for a model: with its padding token, and without segments if it knows fewer than two.
+    pub fn for_model(mut self, config: &ModelConfig) -> Self {
+        self.padding_id = config.padding().map_or(self.padding_id, |id| id as u32);
+        self.has_segments = config.sizes().segments > 1;
+        self
+    }
+
+    /// The same with another way to cut pairs.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`] if the tokenizer cannot.
+    pub fn with_truncation(mut self, truncation: Truncation) -> Result<Self, DataError> {
+        let strategy = match truncation {
+            Truncation::LongestFirst => TruncationStrategy::LongestFirst,
+            Truncation::OnlySecond => TruncationStrategy::OnlySecond,
+        };
+        let params = self.tokenizer.get_truncation().cloned().unwrap_or_default();
+        self.tokenizer.with_truncation(Some(TruncationParams { strategy, ..params })).map_err(tokenizer_error)?;
+        Ok(self)
+    }
+
+    /// The same with padding on another side than the tokenizer's file says.
+    pub fn with_padding_side(self, padding_side: PaddingSide) -> Self {
+        Self { padding_side, ..self }
+    }
+
+    /// One row with all that the tokenizer knows of it: ids, segments, and where each token stands in its text, in characters.
+    ///
+    /// # Errors
+    /// As [`encode`](TextEncoder::encode).
+    pub fn encode_row(&self, row: &TextRow) -> Result<Encoding, DataError> {
+        self.tokenizer.encode_char_offsets(input(row), true).map_err(tokenizer_error)
     }
 
     /// The tokenizer, with truncation set and padding off.
@@ -148,7 +215,7 @@ impl TextEncoder {
     pub fn encode(&self, rows: &[TextRow], labels: Vec<u32>) -> Result<Examples, DataError> {
         assert_eq!(rows.len(), labels.len(), "TextEncoder::encode: every row needs a label");
         let mut ids = Vec::new();
-        let mut type_ids = rows.iter().any(|row| row.pair.is_some()).then(Vec::new);
+        let mut type_ids = (self.has_segments && rows.iter().any(|row| row.pair.is_some())).then(Vec::new);
         let mut offsets = Vec::with_capacity(rows.len() + 1);
         offsets.push(0);
         for rows in rows.chunks(ROWS_AT_ONCE) {
@@ -161,7 +228,7 @@ impl TextEncoder {
                 offsets.push(ids.len());
             }
         }
-        Ok(Examples { ids, type_ids, offsets, labels, padding_id: self.padding_id })
+        Ok(Examples { ids, type_ids, offsets, labels, padding_id: self.padding_id, padding_side: self.padding_side })
     }
 }
 

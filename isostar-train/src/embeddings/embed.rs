@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use isostar_models::{Pretrained, TokenBatch};
+use isostar_models::{Encoder, Pretrained, TokenBatch};
 
 use super::states_file::StatesFile;
 use super::{EmbeddingsError, Sequences};
@@ -21,7 +21,7 @@ use crate::data::order;
 /// # Panics
 /// If there are no sequences or no such layers, or an id or a length is beyond what the model has.
 pub fn embed(
-    pretrained: &Pretrained,
+    pretrained: &Pretrained<Encoder>,
     sequences: &Sequences,
     layers: &[usize],
     batch_size: usize,
@@ -31,10 +31,10 @@ pub fn embed(
     if batch_size == 0 {
         return Err(EmbeddingsError::BatchSize);
     }
-    let encoder = &pretrained.model.encoder;
-    let padding = pretrained.config.pad_token_id.unwrap_or(0);
-    let width = pretrained.config.hidden_size;
-    let device = encoder.embeddings.word.weight.device();
+    let encoder = &pretrained.model;
+    let padding = pretrained.config.padding().unwrap_or(0);
+    let width = pretrained.config.sizes().width;
+    let device = encoder.devices().remove(0);
 
     let mut file = StatesFile::create(out, layers, [sequences.len(), sequences.longest(), width])?;
     for rows in order::by_length(&sequences.lengths(), batch_size) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use isostar_core::Regularizer;
-use isostar_models::{BertConfig, Pretrained};
+use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, ProblemType};
 
 use super::{ExperimentError, SCRATCH, TrainSettings};
 use crate::data::{DEFAULT_TOKENIZER, Examples, TextEncoder};
@@ -47,15 +47,15 @@ impl Experiment {
             folder => Pretrained::read_with_labels(Path::new(folder), labels, &device)?,
         };
         if regularizer.is_some() {
-            settings.layers.indices(model.config.num_hidden_layers)?;
+            settings.layers.indices(model.config.sizes().layers)?;
         }
-        let positions = model.config.max_position_embeddings;
+        let positions = model.config.sizes().positions;
         if settings.max_length > positions {
             let value = settings.max_length.to_string();
             return Err(ExperimentError::Setting { name: "max_length", value, expected: "no more than the model's positions" });
         }
 
-        let encoder = TextEncoder::new(model.tokenizer.clone(), settings.max_length)?;
+        let encoder = TextEncoder::new(model.tokenizer.clone(), settings.max_length)?.for_model(&model.config);
         let encode = |split: &crate::data::Split| -> Result<Arc<Examples>, ExperimentError> {
             let labels = task.labels.indices_of(&split.rows, &split.path)?;
             Ok(Arc::new(encoder.encode(&split.rows, labels)?))
@@ -73,16 +73,15 @@ impl Experiment {
 /// A small BERT with fresh weights: 4 layers of width 128, 1.6 million parameters.
 fn from_scratch(labels: impl Iterator<Item = String>, max_length: usize, device: &Device) -> Result<Pretrained, ExperimentError> {
     let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?.tokenizer().clone();
-    let config = serde_json::json!({
-        "model_type": "bert",
-        "vocab_size": tokenizer.get_vocab_size(true),
-        "hidden_size": 128,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "intermediate_size": 512,
-        "max_position_embeddings": max_length,
-        "pad_token_id": 0,
-    });
-    let config: BertConfig = serde_json::from_value(config).expect("the fields are those of a configuration");
-    Ok(Pretrained::from_scratch(config.with_labels(labels), tokenizer, device)?)
+    let config = BertConfig {
+        vocab_size: tokenizer.get_vocab_size(true),
+        hidden_size: 128,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+        intermediate_size: 512,
+        max_position_embeddings: max_length,
+        labels: Labels::new(labels, ProblemType::SingleLabel),
+        ..BertConfig::default()
+    };
+    Ok(Pretrained::from_scratch(ModelConfig::Bert(config), tokenizer, device)?)
 }

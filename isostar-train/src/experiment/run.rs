@@ -51,7 +51,7 @@ impl Experiment {
 
     fn hook(&self, done: usize, observer: Arc<dyn Observer>) -> Hook<ClassificationBatch> {
         let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
-        let layers = self.settings.layers.indices(self.model.config.num_hidden_layers).map_or(1, |layers| layers.len());
+        let layers = self.settings.layers.indices(self.model.config.sizes().layers).map_or(1, |layers| layers.len());
         let limit = self.settings.calibration_states;
         let sample = BatchLoader::calibration(
             self.train.clone(),

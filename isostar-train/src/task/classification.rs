@@ -2,11 +2,10 @@
 
 use burn::prelude::*;
 use burn::tensor::ExecutionError;
-use burn::tensor::activation::log_softmax;
 use burn::train::ItemLazy;
 use burn::train::metric::{AccuracyInput, Adaptor, LossInput};
 use isostar_core::HiddenStates;
-use isostar_models::SequenceClassifier;
+use isostar_models::{SequenceClassifier, loss};
 
 use crate::data::ClassificationBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
@@ -30,7 +29,7 @@ impl HiddenStateModel for SequenceClassifier {
 
     fn forward_step(&self, batch: ClassificationBatch) -> ForwardStep<ClassifiedRows> {
         let (logits, hidden_states) = self.forward(batch.input);
-        let losses = cross_entropy(logits.clone(), batch.labels.clone());
+        let losses = loss::cross_entropy(logits.clone(), batch.labels.clone());
         let output = ClassifiedRows { losses: losses.clone(), logits, labels: batch.labels, rows: batch.rows };
         ForwardStep { task_loss: losses.mean(), hidden_states, output }
     }
@@ -38,11 +37,6 @@ impl HiddenStateModel for SequenceClassifier {
     fn hidden_states(&self, batch: ClassificationBatch) -> HiddenStates {
         self.encoder.forward(batch.input)
     }
-}
-
-/// −log softmax(logits)\[label\] of each row. Shapes: `[rows, classes]` and `[rows]` to `[rows]`.
-fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).neg().squeeze_dim(1)
 }
 
 impl ItemLazy for ClassifiedRows {

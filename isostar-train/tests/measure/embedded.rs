@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use isostar_models::{Pretrained, TokenBatch};
+use isostar_models::{Encoder, Pretrained, TokenBatch};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 
@@ -14,11 +14,11 @@ use crate::refused::cause_of;
 const STATES: f32 = 1e-5;
 
 /// Rows of different lengths, the longest neither first nor last.
-const IDS: &str = "[2, 5, 9, 3]\n[2, 3]\n[2, 20, 31, 42, 53, 60, 3]\n[2, 7, 7, 3]\n[2, 11, 12, 13, 3]\n";
+const IDS: &str = "[2, 5, 9, 3]\n[2, 3]\n[2, 20, 31, 32, 33, 40, 3]\n[2, 7, 7, 3]\n[2, 11, 12, 13, 3]\n";
 
-/// A random BERT of three layers of width 24, with 61 ids and 16 positions.
+/// A random BERT of two layers of width 16, with 41 ids and 12 positions.
 fn model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../isostar-models/tests/fixtures/encoder")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../isostar-models/tests/fixtures/bert_bare")
 }
 
 fn embed(arguments: &[&str], out: &Path) {
@@ -39,22 +39,22 @@ fn the_states_of_every_row_are_those_of_the_row_alone() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let mut names = file.names();
     names.sort();
-    assert_eq!(names, ["layer.0", "layer.1", "layer.2", "layer.3", "mask"]);
+    assert_eq!(names, ["layer.0", "layer.1", "layer.2", "mask"]);
     assert_eq!((file.tensor("mask").unwrap().dtype(), file.tensor("mask").unwrap().shape()), (Dtype::BOOL, &[5, 7][..]));
 
     let device = Device::flex();
-    let encoder = Pretrained::read(model(), &device).unwrap().model.encoder;
+    let encoder = Pretrained::<Encoder>::read(model(), &device).unwrap().model;
     for (row, line) in IDS.lines().enumerate() {
         let ids: Vec<i32> = serde_json::from_str(line).unwrap();
         let tokens = ids.len();
         let alone = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, tokens]), &device);
         let states = encoder.forward(TokenBatch::unpadded(alone));
-        for layer in 0..=3 {
+        for layer in 0..=2 {
             let name = format!("layer.{layer}");
-            assert_eq!(file.tensor(&name).unwrap().shape(), [5, 7, 24]);
-            let found = &floats(&file, &name)[row * 7 * 24..(row + 1) * 7 * 24];
+            assert_eq!(file.tensor(&name).unwrap().shape(), [5, 7, 16]);
+            let found = &floats(&file, &name)[row * 7 * 16..(row + 1) * 7 * 16];
             let expected: Vec<f32> = states.layer(layer).try_to_vec_as().unwrap();
-            let (found, padding) = found.split_at(tokens * 24);
+            let (found, padding) = found.split_at(tokens * 16);
             assert!(padding.iter().all(|state| *state == 0.0));
             let largest = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max);
             assert!(largest <= STATES, "row {row}, {name}: {largest}");
@@ -70,7 +70,7 @@ fn what_is_embedded_can_be_measured() {
     let (ids, out) = (folder.write("ids.jsonl", IDS), folder.path("states.safetensors"));
     embed(&["--ids", ids.to_str().unwrap()], &out);
     let measured = measure(&out, &[]);
-    assert_eq!(measured.len(), 4);
+    assert_eq!(measured.len(), 3);
 
     let bytes = std::fs::read(&out).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -79,8 +79,8 @@ fn what_is_embedded_can_be_measured() {
         let name = format!("layer.{layer}");
         assert_eq!((&found["tensor"], &found["points"]), (&json!(name), &json!(22)), "only tokens count");
         let states = floats(&file, &name);
-        let tokens = states.chunks_exact(24).zip(mask).filter(|(_, flag)| **flag == 1).flat_map(|(state, _)| state.to_vec());
-        let tokens = measure_one(&folder.write("tokens.npy", npy("<f4", false, &[22, 24], &f32_bytes(tokens))), &[]);
+        let tokens = states.chunks_exact(16).zip(mask).filter(|(_, flag)| **flag == 1).flat_map(|(state, _)| state.to_vec());
+        let tokens = measure_one(&folder.write("tokens.npy", npy("<f4", false, &[22, 16], &f32_bytes(tokens))), &[]);
         for key in ["isoscore", "isoscore_unbiased", "mean_cosine", "cosreg"] {
             let (found, expected) = (found[key].as_f64().unwrap(), tokens[key].as_f64().unwrap());
             assert!((found - expected).abs() <= 1e-9, "{name}, {key}: {found} and {expected}");
@@ -89,15 +89,29 @@ fn what_is_embedded_can_be_measured() {
 }
 
 #[test]
+fn every_architecture_can_be_embedded() {
+    let folder = Folder::new();
+    let ids = folder.write("ids.jsonl", "[5, 7, 6]\n[5, 6]\n");
+    for architecture in ["roberta", "distilbert", "albert", "gpt2"] {
+        let model = model().with_file_name(format!("{architecture}_classes"));
+        let out = folder.path(&format!("{architecture}.safetensors"));
+        isostar(["embed"]).arg(model).arg("--ids").arg(&ids).arg("--out").arg(&out).assert().success();
+        let measured = measure(&out, &[]);
+        assert_eq!(measured.len(), 3, "{architecture}");
+        assert!(measured.iter().all(|layer| layer["points"] == json!(5)));
+    }
+}
+
+#[test]
 fn texts_are_tokenized_and_cut_and_layers_chosen() {
     let folder = Folder::new();
-    let texts = folder.write("texts.txt", "w5 w9\n\nw20 w31 w42 w53 w60 w5 w6 w7\n");
+    let texts = folder.write("texts.txt", "w5 w9\n\nw20 w31 w32 w33 w40 w5 w6 w7\n");
     let out = folder.path("states.safetensors");
     let texts = texts.to_str().unwrap();
     embed(&["--texts", texts, "--layers", "last", "--max-length", "7"], &out);
-    let ids = folder.write("ids.jsonl", "[2, 5, 9, 3]\n[2, 3]\n[2, 20, 31, 42, 53, 60, 3]\n");
+    let ids = folder.write("ids.jsonl", "[2, 5, 9, 3]\n[2, 3]\n[2, 20, 31, 32, 33, 40, 3]\n");
     let same = folder.path("same.safetensors");
-    embed(&["--ids", ids.to_str().unwrap(), "--layers", "3"], &same);
+    embed(&["--ids", ids.to_str().unwrap(), "--layers", "2"], &same);
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&same).unwrap());
 
     embed(&["--texts", texts, "--layers", "2,0"], &out);
@@ -128,17 +142,17 @@ fn bad_input_is_refused_and_leaves_no_file() {
     refuses(&[model, "--texts", latin.to_str().unwrap(), "--out", out], "latin.txt, line 2: not UTF-8 text");
     refuses_ids("", "ids.jsonl: the file is empty");
     refuses_ids("\n\n", "ids.jsonl: the file is empty");
-    refuses_ids("[2, 3]\n[2, 61, 3]\n", "line 2: the id 61 is outside the model's vocabulary, 0 to 60");
-    refuses_ids("[2, -1, 3]\n", "line 1: the id -1 is outside the model's vocabulary, 0 to 60");
+    refuses_ids("[2, 3]\n[2, 61, 3]\n", "line 2: the id 61 is outside the model's vocabulary, 0 to 40");
+    refuses_ids("[2, -1, 3]\n", "line 1: the id -1 is outside the model's vocabulary, 0 to 40");
     refuses_ids("[2, 3]\nhello\n", "line 2: not a JSON array of token ids (at column 1)");
     refuses_ids("[2, 3]\n\n[2, 3]\n", "line 2: not a JSON array of token ids");
     refuses_ids("[2, 1.5]\n", "line 1: not a JSON array of token ids");
     refuses_ids("[2, 3]\n[]\n", "line 2: a sequence without tokens");
-    refuses_ids(&format!("{:?}\n", [5; 17]), "line 1: 17 tokens, where at most 16 are possible");
+    refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens, where at most 12 are possible");
     refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens, where at most 6 are possible");
-    refuses(&[model, "--ids", good, "--max-length", "17", "--out", out], "17 tokens were asked for, and the model has 16 positions");
+    refuses(&[model, "--ids", good, "--max-length", "13", "--out", out], "13 tokens were asked for, and the model has 12 positions");
     refuses(&[model, "--texts", good, "--max-length", "2", "--out", out], "a sequence of 2 tokens holds no text");
-    refuses(&[model, "--ids", good, "--layers", "4", "--out", out], "there is no layer 4: the model has layers 1 to 3");
+    refuses(&[model, "--ids", good, "--layers", "3", "--out", out], "there is no layer 3: the model has layers 1 to 2");
     refuses(&[model, "--ids", good, "--batch-size", "0", "--out", out], "the batch size is 0");
     refuses(&[model, "--ids", good, "--out", "nowhere/out.safetensors"], "nowhere/out.safetensors: cannot be written");
     let place = folder.path("");

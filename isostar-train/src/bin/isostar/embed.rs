@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use isostar_core::LayerSelection;
-use isostar_models::Pretrained;
+use isostar_models::{Encoder, Pretrained};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{EmbeddingsError, Sequences, embed};
 
@@ -56,14 +56,14 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         return Err(EmbeddingsError::BatchSize.into());
     }
     let device = parse_device(&arguments.device)?;
-    let pretrained = Pretrained::read(&arguments.model, &device)?;
-    let config = &pretrained.config;
+    let pretrained = Pretrained::<Encoder>::read(&arguments.model, &device)?;
+    let sizes = pretrained.config.sizes();
 
     let layers = match &arguments.layers {
-        LayerSelection::All => (0..=config.num_hidden_layers).collect(),
-        selection => selection.indices(config.num_hidden_layers)?,
+        LayerSelection::All => (0..=sizes.layers).collect(),
+        selection => selection.indices(sizes.layers)?,
     };
-    let positions = config.max_position_embeddings;
+    let positions = sizes.positions;
     let max_length = match arguments.max_length {
         Some(max_length) if max_length > positions => return Err(EmbeddingsError::MaxLength { max_length, positions }.into()),
         Some(max_length) => max_length,
@@ -71,7 +71,7 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
     };
     let sequences = match (&arguments.input.texts, &arguments.input.ids) {
         (Some(texts), _) => Sequences::from_texts(texts, pretrained.tokenizer.clone(), max_length)?,
-        (None, Some(ids)) => Sequences::from_ids(ids, config.vocab_size, max_length)?,
+        (None, Some(ids)) => Sequences::from_ids(ids, sizes.vocabulary, max_length)?,
         (None, None) => unreachable!("clap requires one of the two"),
     };
 
@@ -85,6 +85,6 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         sequences.len(),
         sequences.tokens(),
         sequences.longest(),
-        config.hidden_size
+        sizes.width
     ))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use isostar_models::Pretrained;
+use isostar_models::{Pretrained, SequenceClassifier};
 use isostar_train::data::{BatchLoader, Columns, Labels, TextEncoder};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::experiment::{SplitReport, TrainSettings, evaluate};
@@ -68,15 +68,15 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let task = arguments.task.or(task);
 
     let device = parse_device(&arguments.device)?;
-    let model = Pretrained::read(&model_folder, &device)?;
+    let model = Pretrained::<SequenceClassifier>::read(&model_folder, &device)?;
     let task = Task::read(task.as_deref(), data.as_deref(), &columns, limit, seed)?;
     let split = if arguments.split == "dev" { &task.splits.dev } else { &task.splits.train };
 
-    let labels = Labels::from_names(model.config.labels());
-    let positions = model.config.max_position_embeddings;
+    let labels = Labels::from_names(model.config.labels().names());
+    let positions = model.config.sizes().positions;
     let max_length = arguments.max_length.or(max_length).unwrap_or(256).min(positions);
-    let examples =
-        TextEncoder::new(model.tokenizer.clone(), max_length)?.encode(&split.rows, labels.indices_of(&split.rows, &split.path)?)?;
+    let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
+    let examples = encoder.encode(&split.rows, labels.indices_of(&split.rows, &split.path)?)?;
     let loader = BatchLoader::evaluation(Arc::new(examples), BATCH, &device);
     let report = evaluate(&model.model, &loader, labels.names(), &Console::new(arguments.json))?;
 

@@ -65,8 +65,8 @@ fn describe(experiment: &Experiment, console: &Console) {
         task.labels.len(),
         task.majority()
     ));
-    let depth = model.config.num_hidden_layers;
-    console.line(&format!("{}: {depth} layers of width {} on {}", settings.model, model.config.hidden_size, settings.device));
+    let sizes = model.config.sizes();
+    console.line(&format!("{}: {} layers of width {} on {}", settings.model, sizes.layers, sizes.width, settings.device));
     if !model.fresh.is_empty() {
         console.line(&format!("fresh weights: {}", model.fresh.join(", ")));
     }

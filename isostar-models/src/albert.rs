@@ -1,0 +1,253 @@
+//! ALBERT: few layers used many times, on embeddings narrower than the states.
+
+use burn::nn::{DropoutConfig, LayerNormConfig, Linear};
+use burn::prelude::*;
+use isostar_core::HiddenStates;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::{Architecture, Labels, ModelSizes, check};
+use crate::encoder::run_layers;
+use crate::head::{Dense, HeadSettings};
+use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, each_token, embedding, linear, padding_mask};
+use crate::pretrained::{Key, Layout};
+use crate::{Encoder, ModelError, TokenBatch};
+
+/// The settings of an ALBERT, under the names and with the defaults of transformers' `AlbertConfig`.
+///
+/// Fields it does not know stay in [`rest`](AlbertConfig::rest), so that writing a configuration back loses nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlbertConfig {
+    /// Rows of the word table.
+    pub vocab_size: usize,
+    /// Width of the embeddings, which a linear layer widens to d.
+    pub embedding_size: usize,
+    /// Width d of the hidden states.
+    pub hidden_size: usize,
+    /// How many times a group is applied.
+    pub num_hidden_layers: usize,
+    /// How many groups there are; the first is applied first, and all of them equally often.
+    pub num_hidden_groups: usize,
+    /// Number of attention heads; divides d.
+    pub num_attention_heads: usize,
+    /// Inner width of the feed-forward part.
+    pub intermediate_size: usize,
+    /// Layers of a group.
+    pub inner_group_num: usize,
+    /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
+    pub hidden_act: String,
+    /// Dropout after the embeddings and after attention, in [0, 1).
+    pub hidden_dropout_prob: f64,
+    /// Dropout of the attention probabilities, in [0, 1).
+    pub attention_probs_dropout_prob: f64,
+    /// Rows of the position table: the longest sequence.
+    pub max_position_embeddings: usize,
+    /// Rows of the token type table.
+    pub type_vocab_size: usize,
+    /// Standard deviation of fresh weights.
+    pub initializer_range: f64,
+    /// Added to the variance in every LayerNorm.
+    pub layer_norm_eps: f64,
+    /// Dropout before the classifier, in [0, 1).
+    pub classifier_dropout_prob: f64,
+    /// The id of the padding token.
+    pub pad_token_id: Option<usize>,
+    /// The labels of a classifier.
+    #[serde(flatten)]
+    pub labels: Labels,
+    /// Every other field.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+impl Default for AlbertConfig {
+    fn default() -> Self {
+        Self {
+            vocab_size: 30_000,
+            embedding_size: 128,
+            hidden_size: 4_096,
+            num_hidden_layers: 12,
+            num_hidden_groups: 1,
+            num_attention_heads: 64,
+            intermediate_size: 16_384,
+            inner_group_num: 1,
+            hidden_act: "gelu_new".to_string(),
+            hidden_dropout_prob: 0.0,
+            attention_probs_dropout_prob: 0.0,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            initializer_range: 0.02,
+            layer_norm_eps: 1e-12,
+            classifier_dropout_prob: 0.1,
+            pad_token_id: Some(0),
+            labels: Labels::default(),
+            rest: Map::new(),
+        }
+    }
+}
+
+impl AlbertConfig {
+    fn layer(&self) -> Result<LayerSettings, ModelError> {
+        Ok(LayerSettings {
+            width: self.hidden_size,
+            heads: self.num_attention_heads,
+            inner: self.intermediate_size,
+            activation: check::activation("hidden_act", &self.hidden_act)?,
+            epsilon: self.layer_norm_eps,
+            deviation: self.initializer_range,
+            probability_dropout: self.attention_probs_dropout_prob,
+            attention_dropout: self.hidden_dropout_prob,
+            feed_forward_dropout: 0.0,
+        })
+    }
+
+    /// Which group each application uses. In floating point, as in transformers, so that both agree where the groups do not divide the layers.
+    fn schedule(&self) -> Vec<usize> {
+        let layers_of_a_group = self.num_hidden_layers as f64 / self.num_hidden_groups as f64;
+        (0..self.num_hidden_layers).map(|layer| (layer as f64 / layers_of_a_group) as usize).collect()
+    }
+}
+
+impl Architecture for AlbertConfig {
+    fn class(&self) -> &'static str {
+        "Albert"
+    }
+
+    fn layout(&self) -> &'static Layout {
+        &LAYOUT
+    }
+
+    fn sizes(&self) -> ModelSizes {
+        ModelSizes {
+            vocabulary: self.vocab_size,
+            width: self.hidden_size,
+            layers: self.num_hidden_layers * self.inner_group_num,
+            positions: self.max_position_embeddings,
+            segments: self.type_vocab_size,
+        }
+    }
+
+    fn padding(&self) -> Option<usize> {
+        self.pad_token_id
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn labels_mut(&mut self) -> &mut Labels {
+        &mut self.labels
+    }
+
+    fn deviation(&self) -> f64 {
+        self.initializer_range
+    }
+
+    fn head(&self) -> HeadSettings {
+        HeadSettings { dense: Some(Dense::Tanh), dropout: self.classifier_dropout_prob, ..HeadSettings::default() }
+    }
+
+    fn validate(&self) -> Result<(), ModelError> {
+        check::supported(&self.rest)?;
+        check::activation("hidden_act", &self.hidden_act)?;
+        check::sizes(&[
+            ("vocab_size", self.vocab_size),
+            ("embedding_size", self.embedding_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_hidden_groups", self.num_hidden_groups),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("inner_group_num", self.inner_group_num),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
+        ])?;
+        check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
+        check::padding(self.pad_token_id, self.vocab_size)?;
+        check::rates(&[
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            ("classifier_dropout_prob", self.classifier_dropout_prob),
+        ])?;
+        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
+    }
+
+    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
+        let (width, std) = (self.embedding_size, self.initializer_range);
+        let embeddings = Embeddings {
+            word: embedding(self.vocab_size, width, std, self.pad_token_id, device),
+            position: embedding(self.max_position_embeddings, width, std, None, device),
+            token_type: Some(embedding(self.type_vocab_size, width, std, None, device)),
+            norm: LayerNormConfig::new(width).with_epsilon(self.layer_norm_eps).init(device),
+            dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
+            padding: self.pad_token_id,
+            places: Places::FromZero,
+        };
+        let layer = self.layer()?;
+        let group = || AlbertGroup { layers: (0..self.inner_group_num).map(|_| layer.init(device)).collect() };
+        Ok(Encoder::Albert(Albert {
+            embeddings,
+            widening: linear(width, self.hidden_size, std, device),
+            groups: (0..self.num_hidden_groups).map(|_| group()).collect(),
+            schedule: self.schedule(),
+        }))
+    }
+}
+
+/// The encoder of ALBERT.
+///
+/// # References
+/// Lan et al., "ALBERT: A Lite BERT for Self-supervised Learning of Language Representations".
+#[derive(Module, Debug)]
+pub struct Albert {
+    /// What is widened to enter the first layer.
+    pub embeddings: Embeddings,
+    /// From the width of the embeddings to d.
+    pub widening: Linear,
+    /// The layers, each of which may be applied several times.
+    pub groups: Vec<AlbertGroup>,
+    /// Which group is applied, first to last.
+    pub schedule: Vec<usize>,
+}
+
+/// Layers that are applied one after the other, and together several times.
+#[derive(Module, Debug)]
+pub struct AlbertGroup {
+    /// First to last.
+    pub layers: Vec<EncoderLayer>,
+}
+
+impl Albert {
+    /// See [`Encoder::forward`]. The embedding output is the widened one, and every layer of a group returns its states.
+    pub fn forward(&self, input: TokenBatch) -> HiddenStates {
+        let embedding_output = each_token(&self.widening, self.embeddings.forward(input.ids, input.type_ids));
+        let mask = padding_mask(input.mask.clone(), &embedding_output);
+        let layers = self.schedule.iter().flat_map(|group| &self.groups[*group].layers);
+        run_layers(embedding_output, layers, |layer, hidden| layer.forward(hidden, mask.clone()), input.mask)
+    }
+}
+
+const LAYOUT: Layout = Layout {
+    prefix: "albert.",
+    encoder: &[
+        Key::new("embeddings.word", "embeddings.word_embeddings"),
+        Key::new("embeddings.position", "embeddings.position_embeddings"),
+        Key::new("embeddings.token_type", "embeddings.token_type_embeddings"),
+        Key::new("embeddings.norm", "embeddings.LayerNorm"),
+        Key::new("widening", "encoder.embedding_hidden_mapping_in"),
+        Key::new("groups.*.layers.*.attention.query", "encoder.albert_layer_groups.*.albert_layers.*.attention.query"),
+        Key::new("groups.*.layers.*.attention.key", "encoder.albert_layer_groups.*.albert_layers.*.attention.key"),
+        Key::new("groups.*.layers.*.attention.value", "encoder.albert_layer_groups.*.albert_layers.*.attention.value"),
+        Key::new("groups.*.layers.*.attention.output", "encoder.albert_layer_groups.*.albert_layers.*.attention.dense"),
+        Key::new("groups.*.layers.*.attention_norm", "encoder.albert_layer_groups.*.albert_layers.*.attention.LayerNorm"),
+        Key::new("groups.*.layers.*.feed_forward.inner", "encoder.albert_layer_groups.*.albert_layers.*.ffn"),
+        Key::new("groups.*.layers.*.feed_forward.outer", "encoder.albert_layer_groups.*.albert_layers.*.ffn_output"),
+        Key::new("groups.*.layers.*.feed_forward_norm", "encoder.albert_layer_groups.*.albert_layers.*.full_layer_layer_norm"),
+    ],
+    linear_is_transposed: true,
+    classifier: &[Key::new("dense", "albert.pooler"), Key::new("output", "classifier")],
+    span: &[Key::new("output", "qa_outputs")],
+    passed_over: &["embeddings.position_ids", "pooler."],
+    heads: &["classifier.", "qa_outputs.", "predictions.", "sop_classifier."],
+};

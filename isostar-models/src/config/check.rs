@@ -1,0 +1,79 @@
+//! Refusals of configuration fields, each naming the field, its value and what it may be.
+
+use serde_json::{Map, Value};
+
+use crate::ModelError;
+use crate::layer::Activation;
+
+/// Fields that would change what the model computes in a way that no forward pass here honours, and the values that change nothing.
+const UNSUPPORTED: &[(&str, fn(&Value) -> bool, &str)] = &[
+    ("position_embedding_type", |value| value == "absolute", "\"absolute\""),
+    ("is_decoder", is_off, "false: attention looks both ways"),
+    ("is_encoder_decoder", is_off, "false"),
+    ("add_cross_attention", is_off, "false"),
+    ("pruned_heads", is_empty, "empty: heads cannot be missing"),
+    ("quantization_config", Value::is_null, "absent: weights are floating-point numbers"),
+];
+
+fn is_off(value: &Value) -> bool {
+    value == false || value.is_null()
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// Refuses what is set in fields that the configuration does not know but transformers does.
+pub(crate) fn supported(rest: &Map<String, Value>) -> Result<(), ModelError> {
+    for (field, is_harmless, expected) in UNSUPPORTED {
+        if let Some(value) = rest.get(*field).filter(|value| !is_harmless(value)) {
+            return Err(ModelError::setting(field, value, expected));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a size of 0.
+pub(crate) fn sizes(fields: &[(&'static str, usize)]) -> Result<(), ModelError> {
+    match fields.iter().find(|(_, size)| *size == 0) {
+        Some((field, _)) => Err(ModelError::setting(field, 0, "at least 1")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a width that the heads cannot share.
+pub(crate) fn divisible(width: (&'static str, usize), heads: (&'static str, usize)) -> Result<(), ModelError> {
+    match width.1.is_multiple_of(heads.1) {
+        true => Ok(()),
+        false => Err(ModelError::setting(width.0, width.1, format!("a multiple of {}, {}", heads.0, heads.1))),
+    }
+}
+
+/// Refuses a padding token outside the vocabulary.
+pub(crate) fn padding(id: Option<usize>, vocab_size: usize) -> Result<(), ModelError> {
+    match id {
+        Some(id) if id >= vocab_size => Err(ModelError::setting("pad_token_id", id, format!("below vocab_size, {vocab_size}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses dropout rates outside [0, 1).
+pub(crate) fn rates(fields: &[(&'static str, f64)]) -> Result<(), ModelError> {
+    match fields.iter().find(|(_, rate)| !(0.0..1.0).contains(rate)) {
+        Some((field, rate)) => Err(ModelError::setting(field, rate, "in [0, 1)")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses negative or infinite standard deviations and epsilons.
+pub(crate) fn scales(fields: &[(&'static str, f64)]) -> Result<(), ModelError> {
+    match fields.iter().find(|(_, scale)| !(scale.is_finite() && *scale >= 0.0)) {
+        Some((field, scale)) => Err(ModelError::setting(field, scale, "a finite number, 0 or more")),
+        None => Ok(()),
+    }
+}
+
+/// The activation of this name.
+pub(crate) fn activation(field: &'static str, name: &str) -> Result<Activation, ModelError> {
+    Activation::from_name(name).ok_or_else(|| ModelError::setting(field, format!("{name:?}"), Activation::NAMES))
+}

@@ -1,0 +1,46 @@
+use burn::prelude::*;
+use isostar_core::HiddenStates;
+
+use crate::{Albert, Bert, Gpt2, TokenBatch};
+
+/// The encoder of any supported architecture: token ids in, the hidden states of every layer out.
+#[derive(Module, Debug)]
+pub enum Encoder {
+    /// BERT, RoBERTa and DistilBERT.
+    Bert(Bert),
+    /// ALBERT.
+    Albert(Albert),
+    /// GPT-2.
+    Gpt2(Gpt2),
+}
+
+impl Encoder {
+    /// The hidden states of every layer, each `[sequences, tokens, d]`, with the batch's mask; the ones that transformers returns with
+    /// `output_hidden_states=True`.
+    ///
+    /// # Panics
+    /// If the batch has more tokens than the model has positions.
+    pub fn forward(&self, input: TokenBatch) -> HiddenStates {
+        match self {
+            Self::Bert(encoder) => encoder.forward(input),
+            Self::Albert(encoder) => encoder.forward(input),
+            Self::Gpt2(encoder) => encoder.forward(input),
+        }
+    }
+}
+
+/// Runs the layers one after the other and keeps what each returns.
+pub(crate) fn run_layers<'a, L: 'a>(
+    embedding_output: Tensor<3>,
+    layers: impl Iterator<Item = &'a L>,
+    forward: impl Fn(&L, Tensor<3>) -> Tensor<3>,
+    mask: Tensor<2, Bool>,
+) -> HiddenStates {
+    let mut hidden = embedding_output.clone();
+    let layers = layers.map(|layer| {
+        hidden = forward(layer, hidden.clone());
+        hidden.clone()
+    });
+    let layers = layers.collect();
+    HiddenStates { embedding_output: Some(embedding_output), layers, mask: Some(mask) }
+}

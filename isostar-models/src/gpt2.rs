@@ -1,0 +1,280 @@
+//! GPT-2: it looks backwards only, normalises before each part of a layer, and keeps its weights the other way round.
+
+use burn::nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig};
+use burn::prelude::*;
+use isostar_core::HiddenStates;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::{Architecture, Labels, ModelSizes, check};
+use crate::encoder::run_layers;
+use crate::head::{ClassifiedToken, HeadSettings};
+use crate::layer::{FeedForward, Places, SelfAttention, assert_positions, causal_mask, dropped, embedding, linear};
+use crate::pretrained::{Key, Layout};
+use crate::{Encoder, ModelError, TokenBatch};
+
+/// The settings of a GPT-2, under the names and with the defaults of transformers' `GPT2Config`.
+///
+/// Fields it does not know stay in [`rest`](Gpt2Config::rest), so that writing a configuration back loses nothing.
+/// `reorder_and_upcast_attn` is among them: it changes how half-precision numbers are rounded, and the states are f32.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gpt2Config {
+    /// Rows of the word table.
+    pub vocab_size: usize,
+    /// Rows of the position table: the longest sequence.
+    #[serde(alias = "max_position_embeddings")]
+    pub n_positions: usize,
+    /// Width d of the hidden states.
+    #[serde(alias = "hidden_size")]
+    pub n_embd: usize,
+    /// Number of layers.
+    #[serde(alias = "num_hidden_layers")]
+    pub n_layer: usize,
+    /// Number of attention heads; divides d.
+    #[serde(alias = "num_attention_heads")]
+    pub n_head: usize,
+    /// Inner width of the feed-forward part; 4 d where it is absent.
+    pub n_inner: Option<usize>,
+    /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
+    pub activation_function: String,
+    /// Dropout of what either part of a layer adds, in [0, 1).
+    pub resid_pdrop: f64,
+    /// Dropout after the embeddings, in [0, 1).
+    pub embd_pdrop: f64,
+    /// Dropout of the attention probabilities, in [0, 1).
+    pub attn_pdrop: f64,
+    /// Added to the variance in every LayerNorm.
+    pub layer_norm_epsilon: f64,
+    /// Standard deviation of fresh weights; where they lead back to the states, 1/√(2 `n_layer`) of it.
+    pub initializer_range: f64,
+    /// Whether attention scores are divided by √d_head.
+    pub scale_attn_weights: bool,
+    /// Whether those of layer i, from 1, are divided by i as well.
+    pub scale_attn_by_inverse_layer_idx: bool,
+    /// The id of the padding token.
+    pub pad_token_id: Option<usize>,
+    /// The labels of a classifier.
+    #[serde(flatten)]
+    pub labels: Labels,
+    /// Every other field.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+impl Default for Gpt2Config {
+    fn default() -> Self {
+        Self {
+            vocab_size: 50_257,
+            n_positions: 1_024,
+            n_embd: 768,
+            n_layer: 12,
+            n_head: 12,
+            n_inner: None,
+            activation_function: "gelu_new".to_string(),
+            resid_pdrop: 0.1,
+            embd_pdrop: 0.1,
+            attn_pdrop: 0.1,
+            layer_norm_epsilon: 1e-5,
+            initializer_range: 0.02,
+            scale_attn_weights: true,
+            scale_attn_by_inverse_layer_idx: false,
+            pad_token_id: None,
+            labels: Labels::default(),
+            rest: Map::new(),
+        }
+    }
+}
+
+impl Gpt2Config {
+    fn inner(&self) -> usize {
+        self.n_inner.unwrap_or(4 * self.n_embd)
+    }
+
+    fn scale(&self, layer: usize) -> f64 {
+        let head = if self.scale_attn_weights { ((self.n_embd / self.n_head) as f64).powf(-0.5) } else { 1.0 };
+        if self.scale_attn_by_inverse_layer_idx { head / (layer + 1) as f64 } else { head }
+    }
+
+    fn layer(&self, layer: usize, device: &Device) -> Result<Gpt2Layer, ModelError> {
+        let (d, inner) = (self.n_embd, self.inner());
+        let returning = self.initializer_range / ((2 * self.n_layer) as f64).sqrt();
+        let linear = |d_input, d_output, std| linear(d_input, d_output, std, device);
+        Ok(Gpt2Layer {
+            attention_norm: self.norm(device),
+            attention: SelfAttention {
+                query: linear(d, d, self.initializer_range),
+                key: linear(d, d, self.initializer_range),
+                value: linear(d, d, self.initializer_range),
+                output: linear(d, d, returning),
+                dropout: DropoutConfig::new(self.attn_pdrop).init(),
+                heads: self.n_head,
+                scale: self.scale(layer),
+            },
+            feed_forward_norm: self.norm(device),
+            feed_forward: FeedForward {
+                inner: linear(d, inner, self.initializer_range),
+                outer: linear(inner, d, returning),
+                activation: check::activation("activation_function", &self.activation_function)?,
+            },
+            dropout: DropoutConfig::new(self.resid_pdrop).init(),
+        })
+    }
+
+    fn norm(&self, device: &Device) -> LayerNorm {
+        LayerNormConfig::new(self.n_embd).with_epsilon(self.layer_norm_epsilon).init(device)
+    }
+}
+
+impl Architecture for Gpt2Config {
+    fn class(&self) -> &'static str {
+        "GPT2"
+    }
+
+    fn layout(&self) -> &'static Layout {
+        &LAYOUT
+    }
+
+    fn sizes(&self) -> ModelSizes {
+        ModelSizes { vocabulary: self.vocab_size, width: self.n_embd, layers: self.n_layer, positions: self.n_positions, segments: 0 }
+    }
+
+    fn padding(&self) -> Option<usize> {
+        self.pad_token_id
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    fn labels_mut(&mut self) -> &mut Labels {
+        &mut self.labels
+    }
+
+    fn deviation(&self) -> f64 {
+        self.initializer_range
+    }
+
+    fn head(&self) -> HeadSettings {
+        HeadSettings { bias: false, token: ClassifiedToken::Last, ..HeadSettings::default() }
+    }
+
+    fn validate(&self) -> Result<(), ModelError> {
+        check::supported(&self.rest)?;
+        check::activation("activation_function", &self.activation_function)?;
+        check::sizes(&[
+            ("vocab_size", self.vocab_size),
+            ("n_positions", self.n_positions),
+            ("n_embd", self.n_embd),
+            ("n_layer", self.n_layer),
+            ("n_head", self.n_head),
+            ("n_inner", self.inner()),
+        ])?;
+        check::divisible(("n_embd", self.n_embd), ("n_head", self.n_head))?;
+        check::padding(self.pad_token_id, self.vocab_size)?;
+        check::rates(&[("resid_pdrop", self.resid_pdrop), ("embd_pdrop", self.embd_pdrop), ("attn_pdrop", self.attn_pdrop)])?;
+        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_epsilon", self.layer_norm_epsilon)])
+    }
+
+    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
+        Ok(Encoder::Gpt2(Gpt2 {
+            word: embedding(self.vocab_size, self.n_embd, self.initializer_range, None, device),
+            position: embedding(self.n_positions, self.n_embd, self.initializer_range, None, device),
+            dropout: DropoutConfig::new(self.embd_pdrop).init(),
+            layers: (0..self.n_layer).map(|layer| self.layer(layer, device)).collect::<Result<_, _>>()?,
+            norm: self.norm(device),
+        }))
+    }
+}
+
+/// The stack of GPT-2, without its language model's head.
+///
+/// # References
+/// Radford et al., "Language Models are Unsupervised Multitask Learners".
+#[derive(Module, Debug)]
+pub struct Gpt2 {
+    /// A row a token. Shape `[vocabulary, d]`.
+    pub word: Embedding,
+    /// A row a place. Shape `[positions, d]`.
+    pub position: Embedding,
+    /// Applied to their sum.
+    pub dropout: Dropout,
+    /// First to last.
+    pub layers: Vec<Gpt2Layer>,
+    /// Normalises what the last layer returns.
+    pub norm: LayerNorm,
+}
+
+impl Gpt2 {
+    /// See [`Encoder::forward`]. The last layer's states are the normalised ones; segments have no say.
+    ///
+    /// Places are numbered from the left, padding included, as transformers does where it is not told otherwise.
+    pub fn forward(&self, input: TokenBatch) -> HiddenStates {
+        let [_, tokens] = input.ids.dims();
+        assert_positions(&self.position, Places::FromZero, tokens);
+        let position = self.position.weight.val().slice(0..tokens).unsqueeze::<3>();
+        let embedding_output = dropped(&self.dropout, self.word.forward(input.ids) + position);
+
+        let mask = causal_mask(input.mask.clone(), &embedding_output);
+        let mut states = run_layers(embedding_output, self.layers.iter(), |layer, hidden| layer.forward(hidden, mask.clone()), input.mask);
+        let last = states.layers.pop().expect("there is at least one layer");
+        states.layers.push(self.norm.forward(last));
+        states
+    }
+}
+
+/// One layer that normalises before each of its two parts.
+///
+/// ```text
+/// a = x + dropout(attention(LayerNorm(x)))
+/// y = a + dropout(feed_forward(LayerNorm(a)))
+/// ```
+#[derive(Module, Debug)]
+pub struct Gpt2Layer {
+    /// Normalises what attention looks at.
+    pub attention_norm: LayerNorm,
+    /// Every token looks at itself and those before it.
+    pub attention: SelfAttention,
+    /// Normalises what enters the feed-forward part.
+    pub feed_forward_norm: LayerNorm,
+    /// Every token by itself.
+    pub feed_forward: FeedForward,
+    /// Applied to what either part adds.
+    pub dropout: Dropout,
+}
+
+impl Gpt2Layer {
+    /// # Shapes
+    /// - `hidden`: `[sequences, tokens, d]`
+    /// - `mask`: `[sequences, 1, tokens, tokens]`, added to the attention scores
+    /// - output: `[sequences, tokens, d]`
+    pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
+        let attended = self.attention.forward(self.attention_norm.forward(hidden.clone()), mask);
+        let hidden = hidden + dropped(&self.dropout, attended);
+        let transformed = self.feed_forward.forward(self.feed_forward_norm.forward(hidden.clone()));
+        hidden + dropped(&self.dropout, transformed)
+    }
+}
+
+const LAYOUT: Layout = Layout {
+    prefix: "transformer.",
+    encoder: &[
+        Key::new("word", "wte"),
+        Key::new("position", "wpe"),
+        Key::new("layers.*.attention_norm", "h.*.ln_1"),
+        Key::third(0, "layers.*.attention.query", "h.*.attn.c_attn"),
+        Key::third(1, "layers.*.attention.key", "h.*.attn.c_attn"),
+        Key::third(2, "layers.*.attention.value", "h.*.attn.c_attn"),
+        Key::new("layers.*.attention.output", "h.*.attn.c_proj"),
+        Key::new("layers.*.feed_forward_norm", "h.*.ln_2"),
+        Key::new("layers.*.feed_forward.inner", "h.*.mlp.c_fc"),
+        Key::new("layers.*.feed_forward.outer", "h.*.mlp.c_proj"),
+        Key::new("norm", "ln_f"),
+    ],
+    // transformers' Conv1D keeps [inputs, outputs].
+    linear_is_transposed: false,
+    classifier: &[Key::new("output", "score")],
+    span: &[Key::new("output", "qa_outputs")],
+    passed_over: &["h.*.attn.bias", "h.*.attn.masked_bias"],
+    heads: &["score.", "qa_outputs.", "lm_head.", "multiple_choice_head.", "classifier."],
+};

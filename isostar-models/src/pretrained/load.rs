@@ -1,0 +1,178 @@
+//! A checkpoint into a module, strictly: every tensor has its place and every place its tensor.
+
+use std::collections::{BTreeMap, HashSet};
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::prelude::*;
+use burn::tensor::{DType, TensorData};
+use rayon::prelude::*;
+
+use super::layout::{Layout, Path, Place};
+use super::weights::Weights;
+use crate::ModelError;
+use crate::head::{Head, PretrainedModel};
+
+/// `model` with the weights of a folder, and the names of the tensors that keep their fresh values: those of the head's modules that are not
+/// stored, and of the module `discarded`, whatever is stored.
+pub(super) fn load<M: PretrainedModel>(
+    model: M,
+    weights: Weights,
+    layout: &Layout,
+    discarded: Option<&str>,
+) -> Result<(M, Vec<String>), ModelError> {
+    let mut stored = BTreeMap::new();
+    let mut twice = Vec::new();
+    for name in weights.names() {
+        if let Some(other) = stored.insert(layout.canonical(name), name.to_string()) {
+            twice.push(other);
+        }
+    }
+    if !twice.is_empty() {
+        return Err(ModelError::UnexpectedTensors { path: weights.path, keys: twice });
+    }
+    let loader = Loader {
+        weights,
+        layout,
+        head: M::HEAD,
+        discarded,
+        path: Path::default(),
+        stored,
+        used: HashSet::new(),
+        loaded_modules: HashSet::new(),
+        lacking: Vec::new(),
+        discards: Vec::new(),
+        error: None,
+    };
+    loader.load(model)
+}
+
+struct Loader<'a> {
+    weights: Weights,
+    layout: &'a Layout,
+    head: Head,
+    discarded: Option<&'a str>,
+    path: Path,
+    /// Canonical name to the one stored.
+    stored: BTreeMap<String, String>,
+    /// By canonical name.
+    used: HashSet<String>,
+    loaded_modules: HashSet<String>,
+    /// The parameters that are not stored.
+    lacking: Vec<Place>,
+    discards: Vec<String>,
+    error: Option<ModelError>,
+}
+
+impl Loader<'_> {
+    fn load<M: Module>(mut self, model: M) -> Result<(M, Vec<String>), ModelError> {
+        let model = model.map(&mut self);
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let is_fresh = |place: &Place| place.in_head && !self.loaded_modules.contains(&place.module);
+        let (fresh, missing): (Vec<_>, Vec<_>) = self.lacking.iter().partition(|place| is_fresh(place));
+        let path = self.weights.path;
+        if !missing.is_empty() {
+            return Err(ModelError::MissingTensors { path, keys: missing.into_iter().map(Place::key).collect() });
+        }
+        let has_no_place = |key: &String| !self.used.contains(key) && !self.layout.is_passed_over(key, self.head);
+        let keys: Vec<String> = self.stored.into_iter().filter(|(key, _)| has_no_place(key)).map(|(_, name)| name).collect();
+        if !keys.is_empty() {
+            return Err(ModelError::UnexpectedTensors { path, keys });
+        }
+        Ok((model, fresh.into_iter().map(Place::key).chain(self.discards).collect()))
+    }
+
+    fn read<const D: usize>(&mut self, name: &str, place: &Place, param: &Param<Tensor<D>>) -> Result<Tensor<D>, ModelError> {
+        let shape: [usize; D] = param.lazy_shape().dims();
+        let mut expected = shape.to_vec();
+        if place.third.is_some() {
+            expected[D - 1] *= 3;
+        }
+        if place.is_transposed {
+            expected.reverse();
+        }
+        let found = self.weights.shape(name).to_vec();
+        if found != expected {
+            let path = self.weights.file(name).to_path_buf();
+            return Err(ModelError::TensorShape { path, key: name.to_string(), expected, found });
+        }
+        let mut values = self.weights.read(name)?;
+        if let Some(part) = place.third {
+            let columns = shape[D - 1];
+            values = values.chunks_exact(3 * columns).flat_map(|row| &row[part * columns..(part + 1) * columns]).copied().collect();
+        }
+        if place.is_transposed {
+            values = transposed(&values, found[1]);
+        }
+        Ok(Tensor::from_data(TensorData::new(values, shape), (&param.lazy_device(), DType::F32)))
+    }
+}
+
+impl ModuleMapper for Loader<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let place = self.layout.place(&self.path, self.head);
+        let key = place.key();
+        let name = self.stored.get(&key).cloned();
+        self.used.insert(key.clone());
+        if self.discarded == Some(place.module.as_str()) {
+            self.discards.push(key);
+            return param;
+        }
+        let Some(name) = name else {
+            self.lacking.push(place);
+            return param;
+        };
+        let read = self.read(&name, &place, &param);
+        self.loaded_modules.insert(place.module);
+        match read {
+            Ok(tensor) => {
+                let id = param.id;
+                param.transform_for_load(tensor, id)
+            }
+            Err(error) => {
+                self.error.get_or_insert(error);
+                param
+            }
+        }
+    }
+}
+
+/// A matrix of so many columns, row by row, with its rows as columns.
+pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    /// Columns at once: as many rows of the output as fit into the caches beside the lines they are read from.
+    const BLOCK: usize = 16;
+    let rows = values.len() / columns;
+    let mut output = vec![0.0; values.len()];
+    output.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, output)| {
+        for (row, values) in values.chunks_exact(columns).enumerate() {
+            for (at, value) in values[block * BLOCK..].iter().take(BLOCK).enumerate() {
+                output[at * rows + row] = *value;
+            }
+        }
+    });
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transposed;
+
+    #[test]
+    fn transposing_twice_changes_nothing() {
+        for (rows, columns) in [(1, 1), (3, 40), (40, 3), (17, 33), (1, 20), (20, 1)] {
+            let values: Vec<f32> = (0..rows * columns).map(|number| number as f32).collect();
+            let other = transposed(&values, columns);
+            assert_eq!(other[rows * columns - 1 - (rows - 1)], (columns - 1) as f32, "the last row starts with the last column's first");
+            assert_eq!(transposed(&other, rows), values);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The safetensors files of a folder: one, or shards with an index. Headers are read and checked whole, tensors one at a time.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{bf16, f16};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensorError};
+use serde::Deserialize;
+
+use super::folder::{failed, parse_json, read_file};
+use crate::ModelError;
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+/// What the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Tensors by the names they are stored under.
+pub(super) struct Weights {
+    /// model.safetensors, or the index of the shards: what a message about a tensor that is nowhere speaks of.
+    pub path: PathBuf,
+    files: Vec<(PathBuf, File)>,
+    tensors: BTreeMap<String, Stored>,
+}
+
+/// Where a tensor lies.
+#[derive(Clone)]
+struct Stored {
+    file: usize,
+    /// In bytes from the beginning of the file.
+    offset: u64,
+    info: TensorInfo,
+}
+
+/// The part of the index that says where each tensor is.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Weights {
+    /// Opens what the folder holds: model.safetensors, and without it the shards that model.safetensors.index.json names.
+    pub(super) fn open(folder: &Path) -> Result<Self, ModelError> {
+        let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
+        if single.exists() {
+            let mut weights = Self { path: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+            weights.add(single)?;
+            return Ok(weights);
+        }
+        if index.exists() {
+            return Self::open_shards(folder, index);
+        }
+        match PICKLES.into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+            Some(path) => Err(ModelError::PickleOnly { path }),
+            None => Err(ModelError::NoFile { path: single }),
+        }
+    }
+
+    fn open_shards(folder: &Path, path: PathBuf) -> Result<Self, ModelError> {
+        let Index { weight_map } = parse_json(&path, &read_file(&path)?)?;
+        let mut weights = Self { path: path.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut names: Vec<&String> = weight_map.values().collect();
+        names.sort();
+        names.dedup();
+        for name in names {
+            // The name comes from outside: a path would reach out of the folder.
+            if Path::new(name).file_name() != Some(name.as_ref()) {
+                return Err(ModelError::Shard { path, shard: name.clone() });
+            }
+            weights.add(folder.join(name))?;
+        }
+        let misplaced = |(key, shard): &(&String, &String)| match weights.tensors.get(*key) {
+            Some(stored) => !weights.files[stored.file].0.ends_with(shard),
+            None => true,
+        };
+        let keys: Vec<String> = weight_map.iter().filter(misplaced).map(|(key, _)| key.clone()).collect();
+        if !keys.is_empty() {
+            return Err(ModelError::MissingTensors { path, keys });
+        }
+        Ok(weights)
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<(), ModelError> {
+        let mut file = File::open(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => ModelError::NoFile { path: path.clone() },
+            _ => failed("open", &path)(error),
+        })?;
+        let (start, metadata) = header(&path, &mut file)?;
+        for (name, info) in metadata.tensors() {
+            let stored = Stored { file: self.files.len(), offset: start + info.data_offsets.0 as u64, info: info.clone() };
+            if self.tensors.insert(name.clone(), stored).is_some() {
+                return Err(ModelError::UnexpectedTensors { path, keys: vec![name] });
+            }
+        }
+        self.files.push((path, file));
+        Ok(())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// # Panics
+    /// If there is no such tensor.
+    pub(super) fn shape(&self, name: &str) -> &[usize] {
+        &self.tensors[name].info.shape
+    }
+
+    /// The file that holds a tensor.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    pub(super) fn file(&self, name: &str) -> &Path {
+        &self.files[self.tensors[name].file].0
+    }
+
+    /// The numbers of a tensor as f32, in the order they are stored.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    pub(super) fn read(&mut self, name: &str) -> Result<Vec<f32>, ModelError> {
+        let Stored { file, offset, info } = self.tensors[name].clone();
+        let (path, file) = &mut self.files[file];
+        let count: usize = info.shape.iter().product();
+        let mut bytes = |bytes: &mut [u8]| {
+            let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes));
+            read.map_err(failed("read", path))
+        };
+        if info.dtype == Dtype::F32 {
+            // Straight into place: a copy of the largest table would be felt.
+            let mut numbers = vec![0.0f32; count];
+            bytes(bytemuck::cast_slice_mut(&mut numbers))?;
+            numbers.iter_mut().for_each(|number| *number = f32::from_bits(u32::from_le(number.to_bits())));
+            return Ok(numbers);
+        }
+        let convert = match info.dtype {
+            Dtype::F16 => |bytes: &[u8]| numbers(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            Dtype::BF16 => |bytes: &[u8]| numbers(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            Dtype::F64 => |bytes: &[u8]| numbers(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
+            found => return Err(ModelError::TensorType { path: path.clone(), key: name.to_string(), found }),
+        };
+        let mut stored = vec![0; info.data_offsets.1 - info.data_offsets.0];
+        bytes(&mut stored)?;
+        Ok(convert(&stored))
+    }
+}
+
+fn numbers<const BYTES: usize>(bytes: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<BYTES>();
+    numbers.iter().map(|bytes| number(*bytes)).collect()
+}
+
+/// Where the numbers begin, and what the header says of them. Sizes are believed only as far as the file reaches.
+fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
+    let corrupt = |source| ModelError::Checkpoint { path: path.to_path_buf(), source };
+    let length = file.metadata().map_err(failed("read", path))?.len();
+    let mut size = [0; 8];
+    if length < size.len() as u64 {
+        return Err(corrupt(SafeTensorError::HeaderTooSmall));
+    }
+    file.read_exact(&mut size).map_err(failed("read", path))?;
+    let size = u64::from_le_bytes(size);
+    if size > LONGEST_HEADER {
+        return Err(corrupt(SafeTensorError::HeaderTooLarge));
+    }
+    if size > length - 8 {
+        return Err(corrupt(SafeTensorError::InvalidHeaderLength));
+    }
+    let mut json = vec![0; size as usize];
+    file.read_exact(&mut json).map_err(failed("read", path))?;
+    let metadata: Metadata =
+        serde_json::from_slice(&json).map_err(|error| corrupt(SafeTensorError::InvalidHeaderDeserialization(error)))?;
+    match metadata.data_len() as u64 == length - 8 - size {
+        true => Ok((8 + size, metadata)),
+        false => Err(corrupt(SafeTensorError::MetadataIncompleteBuffer)),
+    }
+}
