@@ -44,13 +44,21 @@ impl SelfAttention {
         let key = split(each_token(&self.key, hidden.clone()));
         let value = split(each_token(&self.value, hidden));
 
-        let scores = query.matmul(key.transpose()) + mask;
+        let context = self.context(query.matmul(key.transpose()), mask, value);
+        each_token(&self.output, context.swap_dims(1, 2).reshape([sequences, tokens, d]))
+    }
+
+    /// The values of each head's tokens, weighted by the softmax of their scores.
+    fn context(&self, scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+        #[cfg(feature = "flex")]
+        if super::flex::holds(&scores) && !scores.is_tracked() {
+            return super::flex::masked_softmax(scores, mask).matmul(value);
+        }
+        let scores = scores + mask;
         let largest = scores.clone().detach().max_dim(3);
         let weights = (scores - largest).exp();
         let total = weights.clone().sum_dim(3);
-        let context = dropped(&self.dropout, weights).matmul(value) / total;
-
-        each_token(&self.output, context.swap_dims(1, 2).reshape([sequences, tokens, d]))
+        dropped(&self.dropout, weights).matmul(value) / total
     }
 }
 

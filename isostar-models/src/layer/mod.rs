@@ -4,6 +4,8 @@ mod attention;
 mod dropout;
 mod embeddings;
 mod feed_forward;
+#[cfg(feature = "flex")]
+mod flex;
 
 pub use attention::SelfAttention;
 pub(crate) use attention::{causal_mask, padding_mask};
