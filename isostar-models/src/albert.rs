@@ -110,10 +110,6 @@ impl AlbertConfig {
 }
 
 impl Architecture for AlbertConfig {
-    fn class(&self) -> &'static str {
-        "Albert"
-    }
-
     fn layout(&self) -> &'static Layout {
         &LAYOUT
     }

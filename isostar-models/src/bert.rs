@@ -120,10 +120,6 @@ impl BertConfig {
 }
 
 impl Architecture for BertConfig {
-    fn class(&self) -> &'static str {
-        "Bert"
-    }
-
     fn layout(&self) -> &'static Layout {
         &LAYOUT
     }

@@ -122,10 +122,6 @@ fn sinusoids(positions: usize, width: usize) -> Vec<f32> {
 }
 
 impl Architecture for DistilBertConfig {
-    fn class(&self) -> &'static str {
-        "DistilBert"
-    }
-
     fn layout(&self) -> &'static Layout {
         &LAYOUT
     }

@@ -38,12 +38,22 @@ pub enum ModelError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A JSON file does not parse, or a field has the wrong type.
+    /// A JSON file does not parse, or is not what it should be as a whole.
     #[error("{} is not the JSON it should be: {source}", path.display())]
     Json {
         /// The file read.
         path: PathBuf,
         /// Where parsing stopped.
+        source: serde_json::Error,
+    },
+    /// A configuration field holds something of another type.
+    #[error("{}: {field}: {source}", path.display())]
+    FieldType {
+        /// The configuration read.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// What it holds and what it should.
         source: serde_json::Error,
     },
     /// The folder holds a model of another architecture.
@@ -99,6 +109,16 @@ pub enum ModelError {
         path: PathBuf,
         /// The names found.
         keys: Vec<String>,
+    },
+    /// The checkpoint holds a tensor of the model twice.
+    #[error("{}: {key} is stored twice, also {other}", path.display())]
+    TensorTwice {
+        /// The file read.
+        path: PathBuf,
+        /// The tensor's name there.
+        key: String,
+        /// Its other name, or the other file.
+        other: String,
     },
     /// A tensor's shape contradicts the configuration.
     #[error("{}: {key} has shape {found:?}, but config.json asks for {expected:?}", path.display())]
@@ -156,11 +176,13 @@ impl ModelError {
             Self::Json { .. } => "compare the file with the one on the model's page; copy it again if it is cut short",
             Self::ModelType { .. } => "use a model of a supported type: `isostar models` lists them",
             Self::Shard { .. } => "copy the index again from the model's page",
+            Self::FieldType { .. } => "compare the field with the one on the model's page",
             Self::Setting { .. } => "correct the field, or use a model that does without it",
             Self::Checkpoint { .. } => "copy the file again: the download was probably interrupted",
             Self::MissingTensors { .. } | Self::UnexpectedTensors { .. } | Self::TensorShape { .. } => {
                 "check that config.json and model.safetensors belong to the same model"
             }
+            Self::TensorTwice { .. } => "save the model again with save_pretrained",
             Self::TensorType { .. } => "save the model again as float32",
             Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
             Self::Vocabulary { .. } => "use the tokenizer.json that belongs to this model",
@@ -176,7 +198,7 @@ impl ModelError {
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
         match &mut self {
             Self::Setting { path, .. } => *path = Some(file.to_path_buf()),
-            Self::ModelType { path, .. } | Self::Json { path, .. } => *path = file.to_path_buf(),
+            Self::ModelType { path, .. } | Self::Json { path, .. } | Self::FieldType { path, .. } => *path = file.to_path_buf(),
             _ => {}
         }
         self

@@ -88,7 +88,7 @@ impl Default for Gpt2Config {
 
 impl Gpt2Config {
     fn inner(&self) -> usize {
-        self.n_inner.unwrap_or(4 * self.n_embd)
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
     }
 
     fn scale(&self, layer: usize) -> f64 {
@@ -127,10 +127,6 @@ impl Gpt2Config {
 }
 
 impl Architecture for Gpt2Config {
-    fn class(&self) -> &'static str {
-        "GPT2"
-    }
-
     fn layout(&self) -> &'static Layout {
         &LAYOUT
     }

@@ -53,10 +53,6 @@ impl RobertaConfig {
 }
 
 impl Architecture for RobertaConfig {
-    fn class(&self) -> &'static str {
-        "Roberta"
-    }
-
     fn layout(&self) -> &'static Layout {
         &LAYOUT
     }

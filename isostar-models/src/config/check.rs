@@ -33,10 +33,11 @@ pub(crate) fn supported(rest: &Map<String, Value>) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// Refuses a size of 0.
+/// Refuses a size of 0, and those whose products might not be numbers any more.
 pub(crate) fn sizes(fields: &[(&'static str, usize)]) -> Result<(), ModelError> {
-    match fields.iter().find(|(_, size)| *size == 0) {
-        Some((field, _)) => Err(ModelError::setting(field, 0, "at least 1")),
+    const LARGEST: usize = 1 << 24;
+    match fields.iter().find(|(_, size)| !(1..=LARGEST).contains(size)) {
+        Some((field, size)) => Err(ModelError::setting(field, size, format!("between 1 and {LARGEST}"))),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::check;
 use crate::ModelError;
 
 /// The labels of a model and the problem they belong to, under the names of transformers' configurations.
@@ -84,11 +85,10 @@ impl Labels {
 
     pub(super) fn validate(&self) -> Result<(), ModelError> {
         match &self.id2label {
-            Some(names) if !names.keys().copied().eq(0..names.len()) => {
+            Some(names) if !names.keys().copied().eq(0..names.len().max(1)) => {
                 return Err(ModelError::setting("id2label", format!("{names:?}"), "numbered from 0 without gaps"));
             }
-            _ if self.len() == 0 => return Err(ModelError::setting("num_labels", 0, "at least 1")),
-            _ => {}
+            _ => check::sizes(&[("num_labels", self.len())])?,
         }
         match &self.problem_type {
             Some(found) if ProblemType::ALL.into_iter().all(|problem| problem.name() != found) => {
@@ -115,6 +115,6 @@ fn unnamed(count: usize) -> impl Iterator<Item = String> {
 /// Keys that are numbers come through serde's `flatten` as text.
 fn numbered<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap<usize, String>>, D::Error> {
     let Some(names) = Option::<BTreeMap<String, String>>::deserialize(deserializer)? else { return Ok(None) };
-    let number = |id: &str| id.parse().map_err(|_| D::Error::custom(format!("id2label has the key {id:?}, which is no number")));
+    let number = |id: &str| id.parse().map_err(|_| D::Error::custom(format!("the key {id:?} is no number")));
     names.into_iter().map(|(id, name)| Ok((number(&id)?, name))).collect::<Result<_, _>>().map(Some)
 }

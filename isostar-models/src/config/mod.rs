@@ -5,9 +5,9 @@ mod labels;
 
 use burn::prelude::*;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::head::HeadSettings;
+use crate::head::{Head, HeadSettings};
 use crate::pretrained::Layout;
 use crate::{AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, ModelError, RobertaConfig};
 pub use labels::{Labels, ProblemType};
@@ -44,8 +44,6 @@ pub struct ModelSizes {
 
 /// One architecture: where its settings become a model.
 pub(crate) trait Architecture {
-    /// How transformers' classes for it begin: `Bert` of `BertForSequenceClassification`.
-    fn class(&self) -> &'static str;
     fn layout(&self) -> &'static Layout;
     fn sizes(&self) -> ModelSizes;
     fn padding(&self) -> Option<usize>;
@@ -61,15 +59,65 @@ pub(crate) trait Architecture {
     fn encoder(&self, device: &Device) -> Result<Encoder, ModelError>;
 }
 
-/// A `model_type` and what to read its settings with.
-type Reader = (&'static str, fn(Value) -> Result<ModelConfig, serde_json::Error>);
+/// An architecture that can be read.
+#[derive(Clone, Copy, Debug)]
+pub struct SupportedModel {
+    /// What config.json calls it.
+    pub model_type: &'static str,
+    /// What people call it.
+    pub name: &'static str,
+    /// How transformers' classes for it begin.
+    pub class: &'static str,
+    /// A well-known model of this architecture, by its name on the hub.
+    pub example: &'static str,
+    read: fn(Value) -> Result<ModelConfig, serde_json::Error>,
+}
 
-const READERS: [Reader; 5] = [
-    ("bert", |value| fields(value).map(ModelConfig::Bert)),
-    ("roberta", |value| fields(value).map(ModelConfig::Roberta)),
-    ("distilbert", |value| fields(value).map(ModelConfig::DistilBert)),
-    ("albert", |value| fields(value).map(ModelConfig::Albert)),
-    ("gpt2", |value| fields(value).map(ModelConfig::Gpt2)),
+impl SupportedModel {
+    /// transformers' classes that are read and written.
+    pub fn classes(&self) -> impl Iterator<Item = String> + use<> {
+        let class = self.class;
+        [Head::None, Head::Classification, Head::Span].into_iter().map(move |head| format!("{class}{}", head.suffix()))
+    }
+}
+
+/// Every architecture that can be read.
+pub const MODELS: &[SupportedModel] = &[
+    SupportedModel {
+        model_type: "bert",
+        name: "BERT",
+        class: "Bert",
+        example: "google-bert/bert-base-cased",
+        read: |value| fields(value).map(ModelConfig::Bert),
+    },
+    SupportedModel {
+        model_type: "roberta",
+        name: "RoBERTa",
+        class: "Roberta",
+        example: "FacebookAI/roberta-base",
+        read: |value| fields(value).map(ModelConfig::Roberta),
+    },
+    SupportedModel {
+        model_type: "distilbert",
+        name: "DistilBERT",
+        class: "DistilBert",
+        example: "distilbert/distilbert-base-cased",
+        read: |value| fields(value).map(ModelConfig::DistilBert),
+    },
+    SupportedModel {
+        model_type: "albert",
+        name: "ALBERT",
+        class: "Albert",
+        example: "albert/albert-base-v2",
+        read: |value| fields(value).map(ModelConfig::Albert),
+    },
+    SupportedModel {
+        model_type: "gpt2",
+        name: "GPT-2",
+        class: "GPT2",
+        example: "openai-community/gpt2",
+        read: |value| fields(value).map(ModelConfig::Gpt2),
+    },
 ];
 
 fn fields<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
@@ -77,25 +125,29 @@ fn fields<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
 }
 
 impl ModelConfig {
-    /// Every `model_type` that can be read.
-    pub const MODEL_TYPES: [&str; 5] = [READERS[0].0, READERS[1].0, READERS[2].0, READERS[3].0, READERS[4].0];
-
     /// The settings in the content of a config.json, with transformers' defaults for what it leaves out.
     ///
     /// # Errors
-    /// [`ModelError::ModelType`] for another architecture, [`ModelError::Json`] for a field of the wrong type, and
-    /// [`ModelError::Setting`] for a value that cannot be honoured.
+    /// [`ModelError::Json`] for what is no JSON object, [`ModelError::ModelType`] for another architecture, [`ModelError::FieldType`] for a
+    /// field of the wrong type, and [`ModelError::Setting`] for a value that cannot be honoured.
     pub fn from_json(content: &[u8]) -> Result<Self, ModelError> {
         let json = |source| ModelError::Json { path: "config.json".into(), source };
-        let mut value: Value = serde_json::from_slice(content).map_err(json)?;
+        let mut fields: Map<String, Value> = serde_json::from_slice(content).map_err(json)?;
         // Before the fields: those of another architecture have other names and types.
-        let found = value.as_object_mut().and_then(|fields| fields.remove("model_type"));
+        let found = fields.remove("model_type");
         let found = found.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let Some((_, read)) = READERS.into_iter().find(|(model_type, _)| *model_type == found) else {
-            let supported = Self::MODEL_TYPES.join(", ");
+        let Some(model) = MODELS.iter().find(|model| model.model_type == found) else {
+            let supported = MODELS.iter().map(|model| model.model_type).collect::<Vec<_>>().join(", ");
             return Err(ModelError::ModelType { path: "config.json".into(), found: found.to_string(), supported });
         };
-        let config = read(value).map_err(json)?;
+        let config = (model.read)(Value::Object(fields.clone())).map_err(|source| {
+            // serde does not say which field it is about: tried alone, the field does.
+            let wrong = fields.into_iter().find_map(|(field, value)| {
+                let source = (model.read)(json!({ field.as_str(): value })).err()?;
+                Some(ModelError::FieldType { path: "config.json".into(), field, source })
+            });
+            wrong.unwrap_or(json(source))
+        })?;
         config.validate()?;
         Ok(config)
     }
@@ -110,19 +162,20 @@ impl ModelConfig {
             Self::Gpt2(config) => serde_json::to_value(config),
         };
         let mut value = fields.expect("settings are numbers, text and maps with text as keys");
-        value["model_type"] = json!(self.model_type());
+        value["model_type"] = json!(self.model().model_type);
         value
     }
 
-    /// The architecture: `bert`, `roberta`, …
-    pub fn model_type(&self) -> &'static str {
-        match self {
-            Self::Bert(_) => "bert",
-            Self::Roberta(_) => "roberta",
-            Self::DistilBert(_) => "distilbert",
-            Self::Albert(_) => "albert",
-            Self::Gpt2(_) => "gpt2",
-        }
+    /// The architecture.
+    pub fn model(&self) -> &'static SupportedModel {
+        let number = match self {
+            Self::Bert(_) => 0,
+            Self::Roberta(_) => 1,
+            Self::DistilBert(_) => 2,
+            Self::Albert(_) => 3,
+            Self::Gpt2(_) => 4,
+        };
+        &MODELS[number]
     }
 
     /// The sizes of the model.

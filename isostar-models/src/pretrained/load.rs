@@ -21,14 +21,11 @@ pub(super) fn load<M: PretrainedModel>(
     discarded: Option<&str>,
 ) -> Result<(M, Vec<String>), ModelError> {
     let mut stored = BTreeMap::new();
-    let mut twice = Vec::new();
     for name in weights.names() {
         if let Some(other) = stored.insert(layout.canonical(name), name.to_string()) {
-            twice.push(other);
+            let path = weights.file(name).to_path_buf();
+            return Err(ModelError::TensorTwice { path, key: name.to_string(), other: format!("as {other}") });
         }
-    }
-    if !twice.is_empty() {
-        return Err(ModelError::UnexpectedTensors { path: weights.path, keys: twice });
     }
     let loader = Loader {
         weights,
@@ -73,7 +70,11 @@ impl Loader<'_> {
         let (fresh, missing): (Vec<_>, Vec<_>) = self.lacking.iter().partition(|place| is_fresh(place));
         let path = self.weights.path;
         if !missing.is_empty() {
-            return Err(ModelError::MissingTensors { path, keys: missing.into_iter().map(Place::key).collect() });
+            let mut keys: Vec<String> = missing.into_iter().map(Place::key).collect();
+            // Of a tensor that several parameters share, each misses it.
+            keys.sort();
+            keys.dedup();
+            return Err(ModelError::MissingTensors { path, keys });
         }
         let has_no_place = |key: &String| !self.used.contains(key) && !self.layout.is_passed_over(key, self.head);
         let keys: Vec<String> = self.stored.into_iter().filter(|(key, _)| has_no_place(key)).map(|(_, name)| name).collect();

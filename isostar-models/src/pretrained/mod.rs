@@ -80,7 +80,7 @@ impl<M: PretrainedModel> Pretrained<M> {
         staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
         staging.write_with(WEIGHTS, |file| save::write(&self.model, layout, file))?;
         staging.write(TOKENIZER, tokenizer.as_bytes())?;
-        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.tokenizer_config)?)?;
+        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.transformers_tokenizer_config())?)?;
         staging.finish()
     }
 
@@ -92,15 +92,36 @@ impl<M: PretrainedModel> Pretrained<M> {
             Head::None | Head::Classification => self.config.labels().spelled_out(),
         };
         let mut config = self.config.clone().with_labels(labels).to_json();
-        config["architectures"] = json!([format!("{}{}", self.config.architecture().class(), M::HEAD.suffix())]);
+        config["architectures"] = json!([format!("{}{}", self.config.model().class, M::HEAD.suffix())]);
         // The first is the name since transformers 4.56, the second the one before.
         config["dtype"] = json!("float32");
         config["torch_dtype"] = json!("float32");
-        // Without it GPT-2's classifier refuses batches in transformers; its tokenizers pad with the end of text.
+        // Without it GPT-2's classifier refuses batches in transformers.
         if M::HEAD == Head::Classification && config["pad_token_id"].is_null() {
-            config["pad_token_id"] = config["eos_token_id"].clone();
+            config["pad_token_id"] = json!(self.padding());
         }
         config
+    }
+
+    /// The tokenizer's settings with the token to pad with: without it transformers' tokenizers make no batches.
+    fn transformers_tokenizer_config(&self) -> Map<String, Value> {
+        let mut settings = self.tokenizer_config.clone();
+        let token = self.padding().and_then(|id| self.tokenizer.id_to_token(id));
+        if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
+            settings.insert("pad_token".to_string(), json!(token));
+        }
+        settings
+    }
+
+    /// The padding token: the model's, else the tokenizer's, else the end of text, which GPT-2 pads with.
+    fn padding(&self) -> Option<u32> {
+        let named = || {
+            let token = self.tokenizer_config.get("pad_token")?;
+            self.tokenizer.token_to_id(token.as_str().or(token["content"].as_str())?)
+        };
+        let end = || u32::try_from(self.config.to_json()["eos_token_id"].as_u64()?).ok();
+        let id = self.config.padding().map(|id| id as u32).or_else(named).or_else(end);
+        id.filter(|id| (*id as usize) < self.config.sizes().vocabulary)
     }
 }
 

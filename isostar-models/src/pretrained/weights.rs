@@ -73,13 +73,11 @@ impl Weights {
             }
             weights.add(folder.join(name))?;
         }
-        let misplaced = |(key, shard): &(&String, &String)| match weights.tensors.get(*key) {
-            Some(stored) => !weights.files[stored.file].0.ends_with(shard),
-            None => true,
-        };
-        let keys: Vec<String> = weight_map.iter().filter(misplaced).map(|(key, _)| key.clone()).collect();
-        if !keys.is_empty() {
-            return Err(ModelError::MissingTensors { path, keys });
+        for (key, shard) in weight_map {
+            let path = folder.join(shard);
+            if weights.tensors.get(&key).is_none_or(|stored| weights.files[stored.file].0 != path) {
+                return Err(ModelError::MissingTensors { path, keys: vec![key] });
+            }
         }
         Ok(weights)
     }
@@ -92,8 +90,9 @@ impl Weights {
         let (start, metadata) = header(&path, &mut file)?;
         for (name, info) in metadata.tensors() {
             let stored = Stored { file: self.files.len(), offset: start + info.data_offsets.0 as u64, info: info.clone() };
-            if self.tensors.insert(name.clone(), stored).is_some() {
-                return Err(ModelError::UnexpectedTensors { path, keys: vec![name] });
+            if let Some(other) = self.tensors.insert(name.clone(), stored) {
+                let other = format!("in {}", self.files[other.file].0.display());
+                return Err(ModelError::TensorTwice { path, key: name, other });
             }
         }
         self.files.push((path, file));

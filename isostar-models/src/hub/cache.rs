@@ -1,0 +1,134 @@
+//! The cache as huggingface_hub lays it out: `models--org--name/{blobs, refs, snapshots}`, and locks beside.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use super::{HubError, ModelId};
+
+/// The part of the cache that holds one model.
+pub(super) struct Cache {
+    folder: PathBuf,
+    locks: PathBuf,
+}
+
+/// Where a file is collected until it is whole.
+pub(super) struct Partial {
+    pub(super) path: PathBuf,
+    /// Keeps other processes away for as long as it lives.
+    lock: Option<File>,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.lock.is_none() {
+            // Nothing else will look for it; usually it has become a blob.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Cache {
+    pub(super) fn new(cache: &Path, id: &ModelId) -> Self {
+        let name = format!("models--{}", id.name.replace('/', "--"));
+        Self { folder: cache.join(&name), locks: cache.join(".locks").join(&name) }
+    }
+
+    /// The folder of a revision that was brought whole.
+    pub(super) fn find(&self, revision: &str) -> Option<PathBuf> {
+        let commit = match is_commit(revision) {
+            true => revision.to_string(),
+            false => fs::read_to_string(self.reference(revision)).ok()?.trim().to_string(),
+        };
+        let folder = self.snapshot(&commit);
+        (is_commit(&commit) && files::is_complete(&folder)).then_some(folder)
+    }
+
+    pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
+        self.folder.join("snapshots").join(commit)
+    }
+
+    pub(super) fn blob(&self, etag: &str) -> PathBuf {
+        self.folder.join("blobs").join(etag)
+    }
+
+    fn reference(&self, revision: &str) -> PathBuf {
+        self.folder.join("refs").join(revision)
+    }
+
+    /// Reserves the place where a blob is collected; `wait` is told if another process has it.
+    ///
+    /// The name is not `.incomplete`, which huggingface_hub fills in another order: what is found there is continued.
+    pub(super) fn partial(&self, etag: &str, wait: impl FnOnce()) -> Result<Partial, HubError> {
+        let lock_path = self.locks.join(format!("{etag}.lock"));
+        create_folder_of(&lock_path)?;
+        let blob = self.blob(etag);
+        create_folder_of(&blob)?;
+        let failed = || HubError::io("lock", &lock_path);
+        let lock = File::create(&lock_path).map_err(failed())?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                wait();
+                lock.lock().map_err(failed())?;
+            }
+            // Some network file systems have no locks: a place of one's own is safe without, but nothing continues it.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                let path = blob.with_added_extension(format!("{}.partial", std::process::id()));
+                return Ok(Partial { path, lock: None });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed()(error)),
+        }
+        Ok(Partial { path: blob.with_added_extension("partial"), lock: Some(lock) })
+    }
+
+    /// Makes the file at `path`, a blob of this model, the file `name` of a snapshot.
+    pub(super) fn link(&self, commit: &str, name: &str, path: &Path) -> Result<(), HubError> {
+        let pointer = self.snapshot(commit).join(name);
+        if is_same(&pointer, path) {
+            return Ok(());
+        }
+        let blob = Path::new("../../blobs").join(path.file_name().unwrap_or_default());
+        place(&pointer, |new| symlink(&blob, new).or_else(|_| fs::hard_link(path, new)).or_else(|_| fs::copy(path, new).map(drop)))
+    }
+
+    /// Notes which commit a branch or tag is at.
+    pub(super) fn set_commit(&self, revision: &str, commit: &str) -> Result<(), HubError> {
+        if revision == commit {
+            return Ok(());
+        }
+        place(&self.reference(revision), |new| fs::write(new, commit))
+    }
+}
+
+/// Whether a revision is the full hash of a commit.
+pub(super) fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn create_folder_of(path: &Path) -> Result<(), HubError> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(HubError::io("create", folder))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Makes a file under another name, then gives it its own: others see the old one or the new one.
+fn place(path: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> Result<(), HubError> {
+    create_folder_of(path)?;
+    let new = tempfile::Builder::new().make_in(path.parent().unwrap_or(path), make);
+    let placed = new.and_then(|new| new.into_temp_path().persist(path).map_err(|error| error.error));
+    placed.map_err(HubError::io("write", path))
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
+#[cfg(windows)]
+use std::os::windows::fs::symlink_file as symlink;
+#[cfg(not(any(unix, windows)))]
+fn symlink(_: &Path, _: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}

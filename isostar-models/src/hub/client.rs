@@ -1,0 +1,229 @@
+//! What is asked of the hub, and what its answers mean.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Deserialize;
+use ureq::http::{HeaderValue, Response, StatusCode, header};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use super::url::{encode, is_absolute, is_loopback, join, origin, server, shown};
+use super::{HubError, HubSettings, ModelId, cache};
+
+const REDIRECTS: usize = 10;
+/// Repositories of tens of thousands of files have listings of a few megabytes.
+const LONGEST_LISTING: u64 = 64 << 20;
+
+/// A conversation with the hub about one model.
+pub(super) struct Client<'a> {
+    agent: Agent,
+    endpoint: String,
+    token: Option<HeaderValue>,
+    id: &'a ModelId,
+}
+
+/// What a repository holds at a revision.
+pub(super) struct Listing {
+    /// The commit that the revision is at.
+    pub(super) sha: String,
+    /// The files, each with its size if the hub gives it.
+    pub(super) sizes: BTreeMap<String, Option<u64>>,
+}
+
+/// A file as the hub announces it.
+pub(super) struct Announced {
+    /// The name of its blob in the cache.
+    pub(super) etag: String,
+    pub(super) size: u64,
+    /// Its SHA-256 in hexadecimal digits, which the hub gives of large files.
+    pub(super) sha256: Option<String>,
+}
+
+/// An answer, and who gave it: the hub itself, or a server that it pointed to.
+struct Answer {
+    url: String,
+    by_hub: bool,
+    response: Response<Body>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+    size: Option<u64>,
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(settings: &HubSettings, id: &'a ModelId) -> Result<Self, HubError> {
+        let endpoint = settings.endpoint.trim_end_matches('/').to_string();
+        if origin(&endpoint).is_none() {
+            return Err(HubError::Endpoint { endpoint });
+        }
+        let token = settings.token.as_ref().map(|token| HeaderValue::try_from(format!("Bearer {token}"))).transpose();
+        let mut token = token.map_err(|_| HubError::Unauthorized { endpoint: endpoint.clone() })?;
+        token.iter_mut().for_each(|token| token.set_sensitive(true));
+        let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(root_certificates(settings)?).build())
+            .user_agent(concat!("isostar/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_resolve(Some(settings.timeout))
+            .timeout_connect(Some(settings.timeout))
+            .timeout_recv_response(Some(settings.timeout))
+            .timeout_per_read(Some(settings.timeout));
+        Ok(Self { agent: config.build().into(), endpoint, token, id })
+    }
+
+    /// The commit and the files of the revision.
+    pub(super) fn list(&self) -> Result<Listing, HubError> {
+        let revision = encode(&self.id.revision);
+        let url = format!("{}/api/models/{}/revision/{revision}?blobs=true", self.endpoint, self.id.name);
+        let mut answer = self.accept(self.ask(false, &url, 0)?, None)?;
+        let body = answer.response.body_mut().with_config().limit(LONGEST_LISTING).read_to_vec();
+        let body = body.map_err(|error| unreached(&answer.url, error))?;
+        let info: Info = serde_json::from_slice(&body).map_err(|error| answer.unlike_a_hub(error))?;
+        if !cache::is_commit(&info.sha) {
+            return Err(answer.unlike_a_hub(format!("{:?} is not a commit", info.sha)));
+        }
+        let sizes = info.siblings.into_iter().map(|file| (file.rfilename, file.size)).collect();
+        Ok(Listing { sha: info.sha, sizes })
+    }
+
+    /// What the hub says of a file before it is sent.
+    pub(super) fn announce(&self, commit: &str, file: &str) -> Result<Announced, HubError> {
+        let answer = self.ask(true, &self.file_url(commit, file), 0)?;
+        let is_redirect = answer.response.status().is_redirection();
+        let answer = if is_redirect { answer } else { self.accept(answer, Some(file))? };
+        let linked = answer.header("x-linked-etag").map(normalize);
+        let etag = linked.clone().or_else(|| answer.header("etag").map(normalize)).unwrap_or_default();
+        if etag.is_empty() || !etag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Err(answer.unlike_a_hub(format!("{etag:?} is not an entity tag")));
+        }
+        let length = if is_redirect { None } else { answer.header("content-length") };
+        let size = answer.header("x-linked-size").or(length).and_then(|size| size.parse().ok());
+        let size = size.ok_or_else(|| answer.unlike_a_hub("it does not say how large the file is"))?;
+        let sha256 = linked.filter(|etag| etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        Ok(Announced { etag, size, sha256 })
+    }
+
+    /// A file's bytes from `from` on, and whether they do start there: a server may send the whole file instead.
+    pub(super) fn open(&self, commit: &str, file: &str, from: u64) -> Result<(bool, impl io::Read + use<>), HubError> {
+        let url = self.file_url(commit, file);
+        let mut answer = self.ask(false, &url, from)?;
+        if from > 0 && answer.response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            answer = self.ask(false, &url, 0)?;
+        }
+        let answer = self.accept(answer, Some(file))?;
+        let is_part = answer.response.status() == StatusCode::PARTIAL_CONTENT;
+        let start = format!("bytes {from}-");
+        if is_part && !answer.header("content-range").is_some_and(|range| range.starts_with(&start)) {
+            return Err(answer.unlike_a_hub("it sends another part of the file than was asked for"));
+        }
+        Ok((is_part, answer.response.into_body().into_reader()))
+    }
+
+    fn file_url(&self, commit: &str, file: &str) -> String {
+        format!("{}/{}/resolve/{commit}/{}", self.endpoint, self.id.name, encode(file))
+    }
+
+    /// Sends a request and follows redirects. The token goes to the hub only, and not back to it from elsewhere.
+    ///
+    /// A `HEAD` request ends where the hub hands over to another server, as its answer describes the file.
+    fn ask(&self, head: bool, url: &str, from: u64) -> Result<Answer, HubError> {
+        let mut url = url.to_string();
+        let mut by_hub = true;
+        for _ in 0..=REDIRECTS {
+            by_hub &= origin(&url) == origin(&self.endpoint);
+            let mut request = if head { self.agent.head(&url) } else { self.agent.get(&url) };
+            // A compressed answer would have another length.
+            request = request.header(header::ACCEPT_ENCODING, "identity");
+            if let Some(token) = self.token.as_ref().filter(|_| by_hub) {
+                request = request.header(header::AUTHORIZATION, token);
+            }
+            if from > 0 {
+                request = request.header(header::RANGE, format!("bytes={from}-"));
+            }
+            if is_loopback(&url) {
+                request = request.config().proxy(None).build();
+            }
+            let response = request.call().map_err(|error| unreached(&url, error))?;
+            let answer = Answer { url, by_hub, response };
+            let next = match answer.header("location").filter(|_| answer.response.status().is_redirection()) {
+                Some(location) if !(head && is_absolute(location) && answer.describes_file()) => join(&answer.url, location),
+                _ => return Ok(answer),
+            };
+            url = next;
+        }
+        Err(HubError::Answer { url: shown(&url), reason: "it redirects without end".to_string() })
+    }
+
+    /// The answer if it is one of success; if not, what its refusal means.
+    fn accept(&self, answer: Answer, file: Option<&str>) -> Result<Answer, HubError> {
+        let status = answer.response.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let name = self.id.name.clone();
+        let reason = match answer.header("x-error-message") {
+            Some(message) => format!("{status}: {message}"),
+            None => status.to_string(),
+        };
+        Err(match (answer.header("x-error-code").unwrap_or_default(), status.as_u16()) {
+            (_, 408 | 429 | 500..) => unreached(&answer.url, io::Error::other(format!("it answers {status}")).into()),
+            _ if !answer.by_hub => answer.unlike_a_hub(reason),
+            ("GatedRepo", _) => HubError::Gated { name },
+            ("RepoNotFound", _) => HubError::NotFound { name },
+            ("RevisionNotFound", _) => HubError::NoRevision { id: self.id.clone() },
+            // A repository that does not exist is answered thus to whoever shows no token.
+            (_, 401) if self.token.is_none() => HubError::NotFound { name },
+            (_, 401 | 403) if self.token.is_some() => HubError::Unauthorized { endpoint: server(&answer.url) },
+            (_, 404) => match file {
+                Some(file) => HubError::NoFile { id: self.id.clone(), file: file.to_string() },
+                None => HubError::NotFound { name },
+            },
+            _ => answer.unlike_a_hub(reason),
+        })
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn describes_file(&self) -> bool {
+        self.header("x-linked-etag").or(self.header("etag")).is_some()
+    }
+
+    fn unlike_a_hub(&self, reason: impl ToString) -> HubError {
+        HubError::Answer { url: shown(&self.url), reason: reason.to_string() }
+    }
+}
+
+fn unreached(url: &str, error: ureq::Error) -> HubError {
+    HubError::Unreachable { endpoint: server(url), source: error.into_io() }
+}
+
+/// An entity tag without its quotes and the mark of a weak one.
+fn normalize(etag: &str) -> String {
+    etag.trim_start_matches("W/").trim_matches('"').to_string()
+}
+
+fn root_certificates(settings: &HubSettings) -> Result<RootCerts, HubError> {
+    let Some(path) = &settings.certificates else { return Ok(RootCerts::WebPki) };
+    let bytes = std::fs::read(path).map_err(HubError::io("read", path))?;
+    let certificates: Vec<_> = parse_pem(&bytes)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    Ok(RootCerts::new_with_certs(&certificates))
+}

@@ -1,0 +1,72 @@
+//! Which files of a repository make a model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::client::Listing;
+use super::{HubError, ModelId};
+
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const WEIGHTS: &str = "model.safetensors";
+const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The part of a sharded checkpoint's index that says where the tensors are.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// The files to bring, but for the shards, which the index names; the small ones first.
+pub(super) fn wanted(id: &ModelId, listing: &Listing) -> Result<Vec<&'static str>, HubError> {
+    let has = |file: &str| listing.sizes.contains_key(file);
+    let weights = [WEIGHTS, INDEX].into_iter().find(|file| has(file));
+    if weights.is_none()
+        && let Some(pickle) = PICKLES.into_iter().find(|file| has(file))
+    {
+        return Err(HubError::PickleOnly { id: id.clone(), file: pickle.to_string() });
+    }
+    let needed = [CONFIG, TOKENIZER, weights.unwrap_or(WEIGHTS)];
+    if let Some(missing) = needed.into_iter().find(|file| !has(file)) {
+        return Err(HubError::NoFile { id: id.clone(), file: missing.to_string() });
+    }
+    let [config, tokenizer, weights] = needed;
+    Ok([config, tokenizer, TOKENIZER_CONFIG, weights].into_iter().filter(|file| has(file)).collect())
+}
+
+/// The shards that the index at `path` names.
+pub(super) fn read_shards(id: &ModelId, path: &Path) -> Result<BTreeSet<String>, HubError> {
+    let bytes = fs::read(path).map_err(HubError::io("read", path))?;
+    shards(&bytes).map_err(|reason| HubError::Index { id: id.clone(), reason })
+}
+
+/// Whether the folder has all that [`wanted`] asks for.
+pub(super) fn is_complete(folder: &Path) -> bool {
+    let has = |file: &str| folder.join(file).is_file();
+    let is_sharded = || {
+        let shards = fs::read(folder.join(INDEX)).map_err(|error| error.to_string()).and_then(|bytes| shards(&bytes));
+        shards.is_ok_and(|shards| shards.iter().all(|shard| has(shard)))
+    };
+    has(CONFIG) && has(TOKENIZER) && (has(WEIGHTS) || is_sharded())
+}
+
+fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
+    let index: Index = serde_json::from_slice(index).map_err(|error| error.to_string())?;
+    let shards: BTreeSet<_> = index.weight_map.into_values().collect();
+    match shards.iter().find(|shard| !is_shard(shard)) {
+        Some(other) => Err(format!("{other:?} is not the plain name of a safetensors file")),
+        None if shards.is_empty() => Err("it names no file".to_string()),
+        None => Ok(shards),
+    }
+}
+
+/// A name that can neither leave the folder nor stand for a file of another kind.
+fn is_shard(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.ends_with(".safetensors") && !name.starts_with('.') && name.bytes().all(is_plain)
+}

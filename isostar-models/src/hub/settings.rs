@@ -1,0 +1,108 @@
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the hub is, where its cache is, and who asks.
+///
+/// ```
+/// use isostar_models::hub::HubSettings;
+///
+/// let mut settings = HubSettings::new("models");
+/// settings.offline = true;
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HubSettings {
+    /// The address of the hub; `https://huggingface.co` by default.
+    pub endpoint: String,
+    /// The cache, which holds a folder `models--organisation--name` for each model.
+    pub cache: PathBuf,
+    /// The access token; sent to the hub, and to no other server that it points to.
+    pub token: Option<String>,
+    /// Whether to use the cache alone.
+    pub offline: bool,
+    /// How long to wait for a connection, for an answer, and for the next bytes of a file; 30 seconds by default.
+    pub timeout: Duration,
+    /// Certificates to trust, in PEM, instead of Mozilla's: those of a company's proxy, for instance.
+    pub certificates: Option<PathBuf>,
+}
+
+impl HubSettings {
+    /// The public hub, no token, and this cache.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self {
+            endpoint: "https://huggingface.co".to_string(),
+            cache: cache.into(),
+            token: None,
+            offline: false,
+            timeout: Duration::from_secs(30),
+            certificates: None,
+        }
+    }
+
+    /// The settings that the Python libraries would take from the environment: see [`from_vars`](HubSettings::from_vars).
+    pub fn from_env() -> Self {
+        Self::from_vars(|name| std::env::var_os(name))
+    }
+
+    /// The settings of an environment in which `var` looks up a variable. An empty variable counts as absent.
+    ///
+    /// | setting | first of these |
+    /// |---|---|
+    /// | `endpoint` | `HF_ENDPOINT`, the public hub |
+    /// | `cache` | `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `$HF_HOME/hub` |
+    /// | `token` | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `$HF_HOME/token` |
+    /// | `offline` | whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is `1`, `true`, `yes` or `on` |
+    /// | `timeout` | `HF_HUB_DOWNLOAD_TIMEOUT` in seconds, 30 |
+    /// | `certificates` | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, none |
+    ///
+    /// `HF_HOME` is `$XDG_CACHE_HOME/huggingface` by default, and that `~/.cache/huggingface`. If
+    /// `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true there is no token.
+    pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let user = ["HOME", "USERPROFILE"].into_iter().find_map(&var).map(PathBuf::from).unwrap_or_default();
+        let set = |name: &str| var(name).filter(|value| !value.is_empty());
+        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let path = |name: &str| set(name).map(|value| expand(value.into(), &user));
+        let is_true = |name: &str| text(name).is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()));
+
+        let home = path("HF_HOME").unwrap_or_else(|| path("XDG_CACHE_HOME").unwrap_or(user.join(".cache")).join("huggingface"));
+        let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE")).unwrap_or_else(|| home.join("hub"));
+        let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
+        let token = text("HF_TOKEN").or_else(|| text("HUGGING_FACE_HUB_TOKEN"));
+        let token = token.or_else(|| std::fs::read_to_string(token_path).ok()).map(|token| token.trim().to_string());
+        let seconds = text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|value| value.trim().parse().ok()).filter(|&seconds| seconds > 0);
+
+        let default = Self::new(cache);
+        Self {
+            endpoint: text("HF_ENDPOINT").unwrap_or(default.endpoint),
+            token: token.filter(|token| !token.is_empty() && !is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
+            offline: is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE"),
+            timeout: seconds.map_or(default.timeout, Duration::from_secs),
+            certificates: path("SSL_CERT_FILE").or_else(|| path("REQUESTS_CA_BUNDLE")),
+            cache: default.cache,
+        }
+    }
+}
+
+/// The token stays out of logs.
+impl fmt::Debug for HubSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubSettings")
+            .field("endpoint", &self.endpoint)
+            .field("cache", &self.cache)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("offline", &self.offline)
+            .field("timeout", &self.timeout)
+            .field("certificates", &self.certificates)
+            .finish()
+    }
+}
+
+/// A leading `~` is the user's folder, as in Python.
+fn expand(path: PathBuf, user: &Path) -> PathBuf {
+    match path.strip_prefix("~") {
+        Ok(rest) => user.join(rest),
+        Err(_) => path,
+    }
+}
