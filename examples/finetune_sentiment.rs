@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let limit = arguments.next().map(|rows| rows.parse()).transpose()?;
 
     let options = TrainOptions { model: Some(model), task: Some(task), limit, weight: Some(-0.1), epochs: Some(1), ..Default::default() };
-    let experiment = Experiment::prepare(TrainSettings::resolve(options))?;
+    let experiment = Experiment::prepare(TrainSettings::resolve(options), &Silent)?;
     let folder = RunFolder::choose(None, &experiment.task.name)?;
     let result = experiment.run(&folder, 0, Arc::new(Silent))?;
     println!("accuracy {:.4}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());

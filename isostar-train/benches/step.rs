@@ -1,6 +1,6 @@
 //! What I-STAR costs of a training step: forward, backward and AdamW of a BERT, with and without the penalty on all layers.
 //!
-//! cargo bench -p isostar-train --bench step --profile dev
+//! cargo bench --workspace --bench step --profile dev
 //!
 //! The dev profile is optimised; no second build is needed. Steps alternate, so that the ratio survives a noisy machine.
 
@@ -14,6 +14,9 @@ use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifie
 use isostar_train::data::ClassificationBatch;
 use isostar_train::experiment::adamw;
 use isostar_train::hook::HiddenStateModel;
+
+#[path = "../src/bin/isostar/allocator.rs"]
+mod allocator;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -88,8 +91,7 @@ fn measure(shape: &Shape) -> (f64, f64) {
 }
 
 fn main() {
-    // SAFETY: 15 is mimalloc's purge delay, and −1 stands for never; no tensor exists yet.
-    unsafe { libmimalloc_sys::mi_option_set(15, -1) }
+    allocator::keep_pages();
     println!("{:>8} {:>10} {:>14} {:>14} {:>8}", "model", "batch", "plain (ms)", "I-STAR (ms)", "share");
     for shape in [Shape { layers: 6, width: 384, sequences: 32, tokens: 64 }, Shape { layers: 12, width: 768, sequences: 8, tokens: 128 }] {
         let (plain, regularized) = measure(&shape);

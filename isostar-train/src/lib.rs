@@ -6,10 +6,12 @@
 //! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
 //! - [`experiment`]: one training run, from its settings to its folder
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
+//! - [`model`]: from a folder or a name on the hub to a model's folder
 //! - [`device`]: from a name on the command line to a device that is there
 //!
 //! # Crate features
-//! `flex` (default), `ndarray`, `wgpu` and `cuda` enable Burn's backends of the same name, `tui` Burn's dashboard, and `cli` (default) the command. A program
+//! `flex` (default), `ndarray`, `wgpu` and `cuda` enable Burn's backends of the same name, `tui` Burn's dashboard, `cli` (default) is the command, and `hub` (default) reads
+//! models by name from the Hugging Face hub. A program
 //! that needs only the hook takes `default-features = false`.
 
 pub mod data;
@@ -18,4 +20,5 @@ pub mod embeddings;
 pub mod experiment;
 pub mod hook;
 pub mod metric;
+pub mod model;
 pub mod task;

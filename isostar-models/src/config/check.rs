@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 use crate::ModelError;
 use crate::layer::Activation;
 
+/// A field, which of its values are harmless, and what the message says they are.
+type Unsupported = (&'static str, fn(&Value) -> bool, &'static str);
+
 /// Fields that would change what the model computes in a way that no forward pass here honours, and the values that change nothing.
-const UNSUPPORTED: &[(&str, fn(&Value) -> bool, &str)] = &[
+const UNSUPPORTED: &[Unsupported] = &[
     ("position_embedding_type", |value| value == "absolute", "\"absolute\""),
     ("is_decoder", is_off, "false: attention looks both ways"),
     ("is_encoder_decoder", is_off, "false"),

@@ -1,15 +1,82 @@
 //! Fixtures and comparisons that several test files use.
 #![allow(dead_code, reason = "each test file uses some of these")]
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{TensorData, bf16, f16};
 use isostar_models::TokenBatch;
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const ARCHITECTURES: [&str; 5] = ["bert", "roberta", "distilbert", "albert", "gpt2"];
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// A copy of a fixture's folder, to be changed.
+pub fn copy(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(fixture(name)).unwrap() {
+        let file = entry.unwrap().path();
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+pub fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+pub fn change_json(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = read_json(path);
+    change(&mut value);
+    fs::write(path, value.to_string()).unwrap();
+}
+
+/// Sets a field of config.json.
+pub fn set(folder: &Path, field: &str, value: Value) {
+    change_json(&folder.join("config.json"), |config| config[field] = value);
+}
+
+/// The weights of a folder, whichever files they are in: type, shape and bytes by name.
+pub type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+
+pub fn read_tensors(folder: &Path) -> Tensors {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_weights = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("model") && name.ends_with(".safetensors")
+    };
+    let mut all = Tensors::new();
+    for path in files.filter(is_weights) {
+        let bytes = fs::read(path).unwrap();
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
+            all.insert(name.to_string(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()));
+        }
+    }
+    all
+}
+
+pub fn write_tensors(path: &Path, tensors: &Tensors) {
+    let view = |(dtype, shape, bytes)| TensorView::new(dtype, shape, bytes).unwrap();
+    let views = tensors.iter().map(|(name, (dtype, shape, bytes))| (name, view((*dtype, shape.clone(), bytes.as_slice()))));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+/// Stored numbers of 16 or 32 bits.
+pub fn floats(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+    match dtype {
+        Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+        other => panic!("{other:?} holds no floats"),
+    }
 }
 
 /// The backends that the tests run on.

@@ -24,6 +24,8 @@ impl ClassificationBatch {
     pub fn new(examples: &Examples, rows: Vec<u32>, device: &Device) -> Self {
         let sequences = rows.len();
         let tokens = rows.iter().map(|row| examples.ids(*row).len()).max().expect("a batch holds at least one row");
+        // GPT-2's tokenizers add nothing to an empty text, and no model takes sequences of no tokens.
+        let tokens = tokens.max(1);
 
         let mut ids = vec![examples.padding_id() as i32; sequences * tokens];
         let mut type_ids = vec![0_i32; sequences * tokens];

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::model::FindModelError;
 use crate::task::TaskError;
 
 /// Why a run could not be made.
@@ -74,6 +75,9 @@ pub enum ExperimentError {
     /// The model.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Where the model is.
+    #[error(transparent)]
+    FindModel(#[from] FindModelError),
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -94,6 +98,7 @@ impl ExperimentError {
             Self::Data(error) => error.remedy(),
             Self::Task(error) => error.remedy(),
             Self::Model(error) => error.remedy().to_string(),
+            Self::FindModel(error) => error.remedy().to_string(),
             Self::Device(error) => error.remedy(),
         }
     }

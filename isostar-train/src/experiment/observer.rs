@@ -8,6 +8,11 @@ use super::{RunResult, SplitReport};
 pub enum Phase {
     /// Measuring the rows to judge by, before or after training. In rows.
     Evaluation,
+    /// Downloading a file of the model. In bytes.
+    Download {
+        /// The file's name.
+        file: String,
+    },
     /// Estimating the reference. In states.
     Calibration {
         /// The epoch.

@@ -1,15 +1,15 @@
 //! From settings to everything a run needs, before anything is written.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
 use isostar_core::Regularizer;
 use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, ProblemType};
 
-use super::{ExperimentError, SCRATCH, TrainSettings};
+use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::{DEFAULT_TOKENIZER, Examples, TextEncoder};
 use crate::device::parse_device;
+use crate::model::find_model;
 use crate::task::Task;
 
 /// A run that can start: settings checked, rows tokenized, model on its device.
@@ -30,11 +30,11 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// Checks the settings, reads the data and the model.
+    /// Checks the settings, reads the data and the model; a model on the hub is downloaded, and the observer told.
     ///
     /// # Errors
     /// The first thing that is wrong with any of them.
-    pub fn prepare(settings: TrainSettings) -> Result<Self, ExperimentError> {
+    pub fn prepare(settings: TrainSettings, observer: &dyn Observer) -> Result<Self, ExperimentError> {
         settings.check()?;
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
@@ -44,7 +44,7 @@ impl Experiment {
         let labels = task.labels.names().iter().cloned();
         let model = match settings.model.as_str() {
             SCRATCH => from_scratch(labels, settings.max_length, &device)?,
-            folder => Pretrained::read_with_labels(Path::new(folder), labels, &device)?,
+            model => Pretrained::read_with_labels(find_model(model, observer)?, labels, &device)?,
         };
         if regularizer.is_some() {
             settings.layers.indices(model.config.sizes().layers)?;

@@ -145,7 +145,7 @@ impl TrainOptions {
 /// Every setting of a run. This is what config.toml holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
-    /// Folder of a pretrained model, or [`SCRATCH`].
+    /// Folder of a pretrained model, its name on the hub, or [`SCRATCH`].
     pub model: String,
     /// Task or file; `None` for the folder alone, or the embedded default.
     #[serde(skip_serializing_if = "Option::is_none")]

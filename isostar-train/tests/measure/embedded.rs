@@ -134,7 +134,7 @@ fn bad_input_is_refused_and_leaves_no_file() {
     let good = folder.write("good.jsonl", IDS);
     let good = good.to_str().unwrap();
 
-    refuses(&["nowhere", "--ids", good, "--out", out], "there is no model folder at nowhere");
+    refuses(&["nowhere", "--ids", good, "--out", out], "there is no folder nowhere, and from the hub: nowhere is not in the cache");
     refuses(&[model, "--texts", "nowhere.txt", "--out", out], "nowhere.txt: no such file");
     let empty = folder.write("empty.txt", "");
     refuses(&[model, "--texts", empty.to_str().unwrap(), "--out", out], "empty.txt: the file is empty");

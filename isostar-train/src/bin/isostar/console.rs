@@ -47,6 +47,7 @@ impl State {
 
 fn title(phase: &Phase) -> String {
     match phase {
+        Phase::Download { file } => file.clone(),
         Phase::Evaluation => "measuring".into(),
         Phase::Calibration { epoch } => format!("reference of epoch {epoch}"),
         Phase::Training { epoch, epochs } => format!("epoch {epoch} of {epochs}"),
@@ -61,7 +62,10 @@ fn score(value: Option<f64>) -> String {
 
 impl Observer for Console {
     fn begin(&self, phase: Phase, total: usize) {
-        let style = "{prefix:>22} [{bar:30}] {pos}/{len} {elapsed_precise}<{eta_precise} {msg}";
+        let style = match phase {
+            Phase::Download { .. } => "{prefix:>22} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta_precise}",
+            _ => "{prefix:>22} [{bar:30}] {pos}/{len} {elapsed_precise}<{eta_precise} {msg}",
+        };
         let bar = self.bars.add(ProgressBar::new(total as u64));
         bar.set_style(ProgressStyle::with_template(style).expect("the template is valid").progress_chars("=> "));
         bar.set_prefix(title(&phase));

@@ -7,7 +7,9 @@ use isostar_core::LayerSelection;
 use isostar_models::{Encoder, Pretrained};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{EmbeddingsError, Sequences, embed};
+use isostar_train::model::find_model;
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::{print, progress_bar};
 
@@ -17,9 +19,9 @@ use crate::measure::{print, progress_bar};
 /// keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all.
 #[derive(Args)]
 pub struct EmbedArgs {
-    /// The folder of a model: config.json, model.safetensors, tokenizer.json
+    /// The folder of a model, or its name on the hub: organisation/name, or organisation/name@revision
     #[arg(value_name = "DIR|ID")]
-    model: PathBuf,
+    model: String,
     #[command(flatten)]
     input: Input,
     /// all (the embedding output included), last, or numbers such as 0,3,12
@@ -56,7 +58,7 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         return Err(EmbeddingsError::BatchSize.into());
     }
     let device = parse_device(&arguments.device)?;
-    let pretrained = Pretrained::<Encoder>::read(&arguments.model, &device)?;
+    let pretrained = Pretrained::<Encoder>::read(find_model(&arguments.model, &Console::new(false))?, &device)?;
     let sizes = pretrained.config.sizes();
 
     let layers = match &arguments.layers {

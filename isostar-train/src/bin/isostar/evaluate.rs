@@ -11,6 +11,7 @@ use isostar_models::{Pretrained, SequenceClassifier};
 use isostar_train::data::{BatchLoader, Columns, Labels, TextEncoder};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::experiment::{SplitReport, TrainSettings, evaluate};
+use isostar_train::model::find_model;
 use isostar_train::task::Task;
 use serde::Serialize;
 
@@ -22,8 +23,9 @@ const BATCH: usize = 64;
 /// Arguments of `isostar evaluate`.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// A run's folder, or that of a model
-    folder: PathBuf,
+    /// A run's folder, a model's, or a model's name on the hub: organisation/name, or organisation/name@revision
+    #[arg(value_name = "RUN|DIR|ID")]
+    model: String,
     /// Task or file; the run's own by default
     #[arg(long, value_name = "NAME|FILE")]
     task: Option<String>,
@@ -57,8 +59,10 @@ struct Evaluation<'a> {
 
 /// Measures a trained classifier on a split.
 pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
-    let settings = settings_of(&arguments.folder)?;
-    let model_folder = if settings.is_some() { arguments.folder.join("model") } else { arguments.folder.clone() };
+    let console = Console::new(arguments.json);
+    let folder = find_model(&arguments.model, &console)?;
+    let settings = settings_of(&folder)?;
+    let model_folder = if settings.is_some() { folder.join("model") } else { folder };
     let (task, data, columns, limit, max_length, seed) = match settings {
         Some(run) => (run.task, run.data, run.columns, run.limit, Some(run.max_length), run.seed),
         None => (None, None, Columns::default(), None, None, 1),
@@ -78,7 +82,7 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let examples = encoder.encode(&split.rows, labels.indices_of(&split.rows, &split.path)?)?;
     let loader = BatchLoader::evaluation(Arc::new(examples), BATCH, &device);
-    let report = evaluate(&model.model, &loader, labels.names(), &Console::new(arguments.json))?;
+    let report = evaluate(&model.model, &loader, labels.names(), &console)?;
 
     if let Some(path) = &arguments.predictions {
         write_predictions(path, &report)

@@ -8,6 +8,7 @@ use isostar_train::data::DataError;
 use isostar_train::device::DeviceError;
 use isostar_train::embeddings::EmbeddingsError;
 use isostar_train::experiment::{ExperimentError, config_remedy};
+use isostar_train::model::FindModelError;
 use isostar_train::task::TaskError;
 
 /// A command's failure, exit status 1.
@@ -43,7 +44,7 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, ModelError, TaskError);
+with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, FindModelError, ModelError, TaskError);
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

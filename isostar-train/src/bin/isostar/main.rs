@@ -6,6 +6,7 @@ mod embed;
 mod evaluate;
 mod failure;
 mod measure;
+mod models;
 mod train;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Embed(embed::EmbedArgs),
     Measure(measure::MeasureArgs),
+    /// List the models that can be read
+    Models(models::ModelsArgs),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
+        Command::Models(arguments) => models::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

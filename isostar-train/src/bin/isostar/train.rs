@@ -35,11 +35,11 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
         (Some(path), true) => {
             let (folder, settings, done) = RunFolder::reopen(path)?;
             console.line(&format!("going on after epoch {done} of {}", settings.epochs));
-            (Experiment::prepare(settings)?, folder, done)
+            (Experiment::prepare(settings, console.as_ref())?, folder, done)
         }
         _ => {
             let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
-            let experiment = Experiment::prepare(TrainSettings::resolve(options.over(base)))?;
+            let experiment = Experiment::prepare(TrainSettings::resolve(options.over(base)), console.as_ref())?;
             let folder = RunFolder::choose(out.as_deref(), &experiment.task.name)?;
             (experiment, folder, 0)
         }

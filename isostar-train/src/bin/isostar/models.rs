@@ -1,0 +1,51 @@
+//! `isostar models`: what can be read.
+
+use clap::Args;
+use isostar_models::MODELS;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::measure::print;
+
+/// Arguments of `isostar models`.
+#[derive(Args)]
+pub struct ModelsArgs {
+    /// Print one JSON object a model and line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    model_type: &'static str,
+    name: &'static str,
+    classes: Vec<String>,
+    example: &'static str,
+}
+
+/// Lists the supported architectures.
+pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
+    let mut text = String::new();
+    if !arguments.json {
+        text += &format!("{:<12} {:<12} {:<48} {}\n", "model_type", "name", "transformers' classes", "for instance");
+    }
+    for model in MODELS {
+        let (model_type, name, example) = (model.model_type, model.name, model.example);
+        text += &match arguments.json {
+            true => {
+                let line = Line { model_type, name, classes: model.classes().collect(), example };
+                serde_json::to_string(&line).expect("a line is text")
+            }
+            false => {
+                let classes = format!("{}{{Model, ForSequenceClassification, ForQuestionAnswering}}", model.class);
+                format!("{model_type:<12} {name:<12} {classes:<48} {example}")
+            }
+        };
+        text.push('\n');
+    }
+    if !arguments.json {
+        text += "\nA model is a folder with config.json, model.safetensors (or shards with an index) and tokenizer.json";
+        text += if cfg!(feature = "hub") { ", or the name of one on the hub.\n" } else { ".\n" };
+    }
+    print(&text)
+}

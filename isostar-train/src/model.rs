@@ -1,0 +1,80 @@
+//! Where a model is: in a folder here, or on the hub.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::experiment::Observer;
+#[cfg(feature = "hub")]
+use crate::experiment::Phase;
+#[cfg(feature = "hub")]
+use isostar_models::hub::{HubError, HubEvent, HubSettings, ModelId, fetch};
+
+/// Why a model could not be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FindModelError {
+    /// It is no folder here, and the hub could not give it.
+    #[cfg(feature = "hub")]
+    #[error("there is no folder {model}, and from the hub: {source}")]
+    Hub {
+        /// The folder or name asked for.
+        model: String,
+        /// What the hub's side met.
+        source: Box<HubError>,
+    },
+}
+
+impl FindModelError {
+    /// One line that says what to do.
+    pub fn remedy(&self) -> &'static str {
+        match *self {
+            #[cfg(feature = "hub")]
+            Self::Hub { ref source, .. } => source.remedy(),
+        }
+    }
+}
+
+/// The folder of a model: `model` itself if it is a folder, and else, with the feature `hub`, the model of this name on the hub,
+/// `organisation/name` or `organisation/name@revision`, brought into the cache that the Python libraries share.
+///
+/// What is neither is returned as it is: reading it then says that there is no such folder. Environment variables say where the hub and the
+/// cache are: see [`HubSettings::from_vars`](isostar_models::hub::HubSettings::from_vars).
+///
+/// # Errors
+/// If the hub does not give it.
+#[cfg(feature = "hub")]
+pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+    let folder = PathBuf::from(model);
+    let Ok(id) = model.parse::<ModelId>() else { return Ok(folder) };
+    if folder.exists() {
+        return Ok(folder);
+    }
+    let mut running: Option<Phase> = None;
+    let fetched = fetch(&id, &HubSettings::from_env(), &mut |event| match event {
+        HubEvent::Progress { file, received, total } => {
+            let phase = Phase::Download { file: file.to_string() };
+            if running.as_ref() != Some(&phase) {
+                observer.begin(phase.clone(), total as usize);
+            }
+            observer.advance(&phase, received as usize);
+            running = (received < total).then(|| phase.clone());
+            if running.is_none() {
+                observer.end(&phase);
+            }
+        }
+        HubEvent::Waiting { file } => observer.note(&format!("another process is downloading {file}: waiting for it")),
+        HubEvent::FromCache { cause } => observer.note(&format!("{cause}: using {id} as it was downloaded earlier")),
+        _ => {}
+    });
+    fetched.map_err(|source| FindModelError::Hub { model: model.to_string(), source: Box::new(source) })
+}
+
+/// The folder of a model: `model` itself. Names of models on the hub need the feature `hub`.
+///
+/// # Errors
+/// None.
+#[cfg(not(feature = "hub"))]
+pub fn find_model(model: &str, _observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+    Ok(PathBuf::from(model))
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Whether transformers finds in the folders that isostar writes the models that isostar wrote.
+
+    ISOSTAR_OUT=FOLDER cargo test -p isostar-models --test folders -- --ignored
+    python scripts/transformers_round_trip.py FOLDER
+
+FOLDER holds models, at any depth, each with a logits.safetensors beside it: the batch and isostar's logits. Fails if transformers takes one for
+a model of another class, lacks a weight or has one too many, pads with another token than the model expects, or computes other logits.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file
+from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, AutoTokenizer
+
+TOLERANCE = 1e-5
+
+
+def check(folder):
+    stored = load_file(folder / "logits.safetensors")
+    names = [name for name in stored if name.endswith("logits")]
+    kind = AutoModelForSequenceClassification if names == ["logits"] else AutoModelForQuestionAnswering
+    model, report = kind.from_pretrained(folder, attn_implementation="eager", output_loading_info=True)
+    problems = {name: keys for name, keys in report.items() if keys}
+    if problems:
+        sys.exit(f"{folder} does not hold the whole model: {problems}")
+    if model.config.architectures != [type(model).__name__]:
+        sys.exit(f"{folder} holds a {type(model).__name__}, but says {model.config.architectures}")
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer(["w7 w8 w9", "w7"], padding=True)
+    if tokenizer.pad_token_id != model.config.pad_token_id and names == ["logits"]:
+        sys.exit(f"{folder} pads with {tokenizer.pad_token_id}, but its model knows {model.config.pad_token_id}")
+
+    types = dict(token_type_ids=stored["type_ids"]) if hasattr(model.config, "type_vocab_size") else {}
+    with torch.no_grad():
+        output = model.eval()(stored["ids"], attention_mask=stored["mask"], **types)
+    differences = []
+    for name in names:
+        found, expected = output[name], stored[name]
+        if found.shape != expected.shape:
+            sys.exit(f"{folder}: {name} of shape {list(found.shape)}, isostar has {list(expected.shape)}")
+        differences.append((found - expected).abs().max().item() / expected.abs().max().item())
+    print(f"{folder}: {type(model).__name__}, {', '.join(names)} differ by {max(differences):.1e} of the largest")
+    return max(differences)
+
+
+def main(folder):
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    folders = sorted(path.parent for path in Path(folder).rglob("logits.safetensors"))
+    if not folders:
+        sys.exit(f"{folder} holds no logits.safetensors")
+    largest = max(map(check, folders))
+    print(f"{len(folders)} models, largest difference {largest:.1e}")
+    if not largest <= TOLERANCE:
+        sys.exit(f"above the tolerance of {TOLERANCE:g}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
