@@ -151,14 +151,14 @@ impl Architecture for AlbertConfig {
             ("vocab_size", self.vocab_size),
             ("embedding_size", self.embedding_size),
             ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_hidden_groups", self.num_hidden_groups),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
-            ("inner_group_num", self.inner_group_num),
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
         ])?;
+        check::layers("num_hidden_layers", self.num_hidden_layers)?;
+        check::layers("num_hidden_groups", self.num_hidden_groups)?;
+        check::layers("inner_group_num", self.inner_group_num.saturating_mul(self.num_hidden_groups))?;
         check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[

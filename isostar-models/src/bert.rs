@@ -160,12 +160,12 @@ impl Architecture for BertConfig {
         check::sizes(&[
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
         ])?;
+        check::layers("num_hidden_layers", self.num_hidden_layers)?;
         check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[

@@ -1,6 +1,5 @@
 //! DistilBERT: BERT without segments and pooler, under names of its own.
 
-use burn::module::Param;
 use burn::nn::{DropoutConfig, Embedding, LayerNormConfig};
 use burn::prelude::*;
 use burn::tensor::TensorData;
@@ -100,13 +99,16 @@ impl DistilBertConfig {
     }
 
     fn position(&self, device: &Device) -> Embedding {
+        let [rows, width] = [self.max_position_embeddings, self.dim];
+        let table = embedding(rows, width, self.initializer_range, None, device);
         match self.sinusoidal_pos_embds {
-            true => {
-                let table = sinusoids(self.max_position_embeddings, self.dim);
-                let shape = [self.max_position_embeddings, self.dim];
-                Embedding { weight: Param::from_data(TensorData::new(table, shape), device) }
-            }
-            false => embedding(self.max_position_embeddings, self.dim, self.initializer_range, None, device),
+            true => Embedding {
+                weight: table.weight.init_mapper(move |table| {
+                    let sinusoids = TensorData::new(sinusoids(rows, width), [rows, width]);
+                    Tensor::from_data(sinusoids, (&table.device(), table.dtype()))
+                }),
+            },
+            false => table,
         }
     }
 }
@@ -163,11 +165,11 @@ impl Architecture for DistilBertConfig {
         check::sizes(&[
             ("vocab_size", self.vocab_size),
             ("dim", self.dim),
-            ("n_layers", self.n_layers),
             ("n_heads", self.n_heads),
             ("hidden_dim", self.hidden_dim),
             ("max_position_embeddings", self.max_position_embeddings),
         ])?;
+        check::layers("n_layers", self.n_layers)?;
         check::divisible(("dim", self.dim), ("n_heads", self.n_heads))?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[

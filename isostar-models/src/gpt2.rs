@@ -162,10 +162,10 @@ impl Architecture for Gpt2Config {
             ("vocab_size", self.vocab_size),
             ("n_positions", self.n_positions),
             ("n_embd", self.n_embd),
-            ("n_layer", self.n_layer),
             ("n_head", self.n_head),
             ("n_inner", self.inner()),
         ])?;
+        check::layers("n_layer", self.n_layer)?;
         check::divisible(("n_embd", self.n_embd), ("n_head", self.n_head))?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[("resid_pdrop", self.resid_pdrop), ("embd_pdrop", self.embd_pdrop), ("attn_pdrop", self.attn_pdrop)])?;

@@ -11,7 +11,7 @@ type Unsupported = (&'static str, fn(&Value) -> bool, &'static str);
 /// Fields that would change what the model computes in a way that no forward pass here honours, and the values that change nothing.
 const UNSUPPORTED: &[Unsupported] = &[
     ("position_embedding_type", |value| value == "absolute", "\"absolute\""),
-    ("is_decoder", is_off, "false: attention looks both ways"),
+    ("is_decoder", is_off, "false"),
     ("is_encoder_decoder", is_off, "false"),
     ("add_cross_attention", is_off, "false"),
     ("pruned_heads", is_empty, "empty: heads cannot be missing"),
@@ -42,6 +42,15 @@ pub(crate) fn sizes(fields: &[(&'static str, usize)]) -> Result<(), ModelError> 
     match fields.iter().find(|(_, size)| !(1..=LARGEST).contains(size)) {
         Some((field, size)) => Err(ModelError::setting(field, size, format!("between 1 and {LARGEST}"))),
         None => Ok(()),
+    }
+}
+
+/// Refuses more layers than any model has: they are made before the checkpoint shows whether it holds them.
+pub(crate) fn layers(field: &'static str, layers: usize) -> Result<(), ModelError> {
+    const MOST: usize = 1_024;
+    match layers {
+        1..=MOST => Ok(()),
+        _ => Err(ModelError::setting(field, layers, format!("between 1 and {MOST}"))),
     }
 }
 

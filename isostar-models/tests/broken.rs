@@ -1,0 +1,346 @@
+//! Broken model folders: each is refused by an error that names the file and what is wrong in it, and none makes the reader allocate more than
+//! its files are worth.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+
+use burn::prelude::*;
+use common::{Tensors, change_json, copy, fixture, read_json, read_tensors, set, write_tensors};
+use isostar_models::{Labels, ModelConfig, ModelError, Pretrained, ProblemType, SequenceClassifier};
+use safetensors::Dtype;
+use serde_json::{Value, json};
+
+/// Many times what any of the folders holds.
+const MUCH: usize = 4 << 20;
+
+thread_local! {
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, which remembers the largest request of each thread.
+struct Watched;
+
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(layout.size())));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+/// A folder that is broken in one way.
+struct Broken {
+    fixture: &'static str,
+    how: &'static str,
+    damage: fn(&Path),
+    /// The variant of [`ModelError`].
+    error: &'static str,
+    /// What the message must say: the file or its name first.
+    says: &'static [&'static str],
+}
+
+/// A folder without some of its tensors, with other ones, or with damaged ones.
+fn change_tensors(folder: &Path, change: impl FnOnce(&mut Tensors)) {
+    let mut tensors = read_tensors(folder);
+    change(&mut tensors);
+    write_tensors(&folder.join("model.safetensors"), &tensors);
+}
+
+/// A checkpoint of this header and `bytes` zeros.
+fn write_header(folder: &Path, header: &str, bytes: usize) {
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header.as_bytes());
+    file.resize(file.len() + bytes, 0);
+    fs::write(folder.join("model.safetensors"), file).unwrap();
+}
+
+fn name_shard(folder: &Path, key: &str, shard: Value) {
+    change_json(&folder.join("model.safetensors.index.json"), |index| index["weight_map"][key] = shard);
+}
+
+const WORD: &str = "bert.embeddings.word_embeddings.weight";
+
+#[rustfmt::skip]
+const BROKEN: &[Broken] = &[
+    Broken { fixture: "bert_classes", how: "no folder", error: "NoFolder", says: &["no model folder"],
+        damage: |folder| fs::remove_dir_all(folder).unwrap() },
+    Broken { fixture: "bert_classes", how: "a file in its place", error: "NoFolder", says: &["no model folder"],
+        damage: |folder| fs::remove_dir_all(folder).and_then(|_| fs::write(folder, "model")).unwrap() },
+    Broken { fixture: "bert_classes", how: "no configuration", error: "NoFile", says: &["config.json"],
+        damage: |folder| fs::remove_file(folder.join("config.json")).unwrap() },
+    Broken { fixture: "bert_classes", how: "no weights", error: "NoFile", says: &["model.safetensors"],
+        damage: |folder| fs::remove_file(folder.join("model.safetensors")).unwrap() },
+    Broken { fixture: "bert_classes", how: "no tokenizer", error: "NoFile", says: &["tokenizer.json"],
+        damage: |folder| fs::remove_file(folder.join("tokenizer.json")).unwrap() },
+    Broken { fixture: "bert_classes", how: "a pickle only", error: "PickleOnly", says: &["pytorch_model.bin", "pickle"],
+        damage: |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap() },
+    Broken { fixture: "bert_classes", how: "pickles only", error: "PickleOnly", says: &["pytorch_model.bin.index.json", "pickle"],
+        damage: |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin.index.json")).unwrap() },
+
+    Broken { fixture: "bert_classes", how: "a configuration cut short", error: "Json", says: &["config.json", "EOF"],
+        damage: |folder| fs::write(folder.join("config.json"), "{\"model_type\": \"be").unwrap() },
+    Broken { fixture: "bert_classes", how: "a configuration that is a list", error: "Json", says: &["config.json", "sequence", "map"],
+        damage: |folder| fs::write(folder.join("config.json"), "[1, 2]").unwrap() },
+    Broken { fixture: "bert_classes", how: "an unknown model", error: "ModelType",
+        says: &["config.json", "\"t5\"", "bert, roberta, distilbert, albert, gpt2"],
+        damage: |folder| set(folder, "model_type", json!("t5")) },
+    Broken { fixture: "bert_classes", how: "an unnamed model", error: "ModelType", says: &["config.json", "\"\""],
+        damage: |folder| set(folder, "model_type", Value::Null) },
+
+    Broken { fixture: "bert_classes", how: "a file cut short", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
+        damage: |folder| {
+            let whole = fs::read(folder.join("model.safetensors")).unwrap();
+            fs::write(folder.join("model.safetensors"), &whole[..whole.len() - 1]).unwrap();
+        } },
+    Broken { fixture: "bert_classes", how: "a file with a tail", error: "Checkpoint", says: &["model.safetensors", "not fully covered"],
+        damage: |folder| {
+            let whole = fs::read(folder.join("model.safetensors")).unwrap();
+            fs::write(folder.join("model.safetensors"), [whole, vec![0]].concat()).unwrap();
+        } },
+    Broken { fixture: "bert_classes", how: "an empty file", error: "Checkpoint", says: &["model.safetensors", "header too small"],
+        damage: |folder| fs::write(folder.join("model.safetensors"), "").unwrap() },
+    Broken { fixture: "bert_classes", how: "a header longer than the file", error: "Checkpoint",
+        says: &["model.safetensors", "invalid header length"],
+        damage: |folder| fs::write(folder.join("model.safetensors"), 99_000_000u64.to_le_bytes()).unwrap() },
+    Broken { fixture: "bert_classes", how: "a header longer than any", error: "Checkpoint", says: &["model.safetensors", "header too large"],
+        damage: |folder| fs::write(folder.join("model.safetensors"), [0xff; 1000]).unwrap() },
+    Broken { fixture: "bert_classes", how: "a header that is no JSON", error: "Checkpoint", says: &["model.safetensors", "invalid JSON"],
+        damage: |folder| write_header(folder, "{{{{", 8) },
+    Broken { fixture: "bert_classes", how: "a tensor far larger than the file", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
+        damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[1048576,1048576],"data_offsets":[0,4398046511104]}}"#, 64) },
+    Broken { fixture: "bert_classes", how: "a size that is no number of 64 bits", error: "Checkpoint", says: &["model.safetensors", "overflow"],
+        damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}"#, 8) },
+    Broken { fixture: "bert_classes", how: "a shape that is not that of the bytes", error: "Checkpoint", says: &["model.safetensors", "shape"],
+        damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8) },
+    Broken { fixture: "bert_classes", how: "a hole between tensors", error: "Checkpoint", says: &["model.safetensors", "invalid offset", "`a`"],
+        damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8) },
+
+    Broken { fixture: "bert_classes", how: "a missing tensor", error: "MissingTensors",
+        says: &["model.safetensors lacks bert.encoder.layer.1.output.dense.bias"],
+        damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("bert.encoder.layer.1.output.dense.bias"))) },
+    Broken { fixture: "roberta_classes", how: "half a classifier", error: "MissingTensors",
+        says: &["model.safetensors lacks classifier.out_proj.bias"],
+        damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("classifier.out_proj.bias"))) },
+    Broken { fixture: "gpt2_classes", how: "a missing tensor of three", error: "MissingTensors",
+        says: &["model.safetensors lacks transformer.h.1.attn.c_attn.weight"],
+        damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("transformer.h.1.attn.c_attn.weight"))) },
+    Broken { fixture: "distilbert_classes", how: "a missing layer", error: "MissingTensors",
+        says: &["model.safetensors lacks distilbert.transformer.layer.2.", "and 12 more"],
+        damage: |folder| set(folder, "n_layers", json!(3)) },
+    Broken { fixture: "bert_classes", how: "tensors without a place", error: "UnexpectedTensors",
+        says: &["model.safetensors holds", "bert.encoder.layer.1.attention.output.LayerNorm.bias", "and 12 more"],
+        damage: |folder| set(folder, "num_hidden_layers", json!(1)) },
+    Broken { fixture: "albert_classes", how: "an unknown part of the head", error: "UnexpectedTensors",
+        says: &["model.safetensors holds", "classifier.scale"],
+        damage: |folder| change_tensors(folder, |tensors| {
+            let bias = tensors["classifier.bias"].clone();
+            tensors.insert("classifier.scale".into(), bias);
+        }) },
+    Broken { fixture: "bert_classes", how: "a misshapen tensor", error: "TensorShape",
+        says: &["model.safetensors", "bert.encoder.layer.0.intermediate.dense.weight", "[23, 16]", "[40, 16]"],
+        damage: |folder| set(folder, "intermediate_size", json!(40)) },
+    Broken { fixture: "gpt2_classes", how: "a misshapen matrix of three", error: "TensorShape",
+        says: &["model.safetensors", "transformer.h.1.attn.c_attn.weight", "[24, 32]", "[16, 48]"],
+        damage: |folder| change_tensors(folder, |tensors| tensors.get_mut("transformer.h.1.attn.c_attn.weight").unwrap().1 = vec![24, 32]) },
+    Broken { fixture: "gpt2_classes", how: "a matrix stored the other way round", error: "TensorShape",
+        says: &["model.safetensors", "transformer.h.0.mlp.c_fc.weight", "[23, 16]", "[16, 23]"],
+        damage: |folder| change_tensors(folder, |tensors| tensors.get_mut("transformer.h.0.mlp.c_fc.weight").unwrap().1 = vec![23, 16]) },
+    Broken { fixture: "gpt2_classes", how: "a classifier of other labels", error: "TensorShape",
+        says: &["model.safetensors", "score.weight", "[3, 16]", "[2, 16]"],
+        damage: |folder| set(folder, "id2label", json!({"0": "no", "1": "yes"})) },
+    Broken { fixture: "bert_classes", how: "a vocabulary too large for memory", error: "TensorShape",
+        says: &["model.safetensors", WORD, "[41, 16]", "[16777216, 16]"],
+        damage: |folder| set(folder, "vocab_size", json!(1 << 24)) },
+    Broken { fixture: "bert_classes", how: "a tensor with and without prefix", error: "TensorTwice",
+        says: &["model.safetensors", "embeddings.word_embeddings.weight is stored twice", WORD],
+        damage: |folder| change_tensors(folder, |tensors| {
+            let word = tensors[WORD].clone();
+            tensors.insert("embeddings.word_embeddings.weight".into(), word);
+        }) },
+    Broken { fixture: "bert_classes", how: "integers for weights", error: "TensorType", says: &["model.safetensors", WORD, "I32", "BF16"],
+        damage: |folder| change_tensors(folder, |tensors| tensors.get_mut(WORD).unwrap().0 = Dtype::I32) },
+
+    Broken { fixture: "bert_sharded", how: "an index that reaches upwards", error: "Shard", says: &["index.json", "\"../x\""],
+        damage: |folder| name_shard(folder, WORD, json!("../x")) },
+    Broken { fixture: "bert_sharded", how: "an index that reaches away", error: "Shard", says: &["index.json", "\"/etc/passwd\""],
+        damage: |folder| name_shard(folder, WORD, json!("/etc/passwd")) },
+    Broken { fixture: "bert_sharded", how: "an index that reaches down", error: "Shard", says: &["index.json", "\"a/b\""],
+        damage: |folder| name_shard(folder, WORD, json!("a/b")) },
+    Broken { fixture: "bert_sharded", how: "an index that names the folder", error: "Shard", says: &["index.json", "\"..\""],
+        damage: |folder| name_shard(folder, WORD, json!("..")) },
+    Broken { fixture: "bert_sharded", how: "an index that names nothing", error: "Shard", says: &["index.json", "\"\""],
+        damage: |folder| name_shard(folder, WORD, json!("")) },
+    Broken { fixture: "bert_sharded", how: "an absent shard", error: "NoFile", says: &["model-00002-of-00003.safetensors"],
+        damage: |folder| fs::remove_file(folder.join("model-00002-of-00003.safetensors")).unwrap() },
+    Broken { fixture: "bert_sharded", how: "a shard without its tensor", error: "MissingTensors", 
+        says: &["model-00001-of-00003.safetensors lacks bert.elsewhere"],
+        damage: |folder| name_shard(folder, "bert.elsewhere", json!("model-00001-of-00003.safetensors")) },
+    Broken { fixture: "bert_sharded", how: "a tensor in another shard", error: "MissingTensors", says: &["model-00003-of-00003.safetensors lacks", WORD],
+        damage: |folder| name_shard(folder, WORD, json!("model-00003-of-00003.safetensors")) },
+    Broken { fixture: "bert_sharded", how: "a tensor in two shards", error: "TensorTwice",
+        says: &["model-00002-of-00003.safetensors", "is stored twice", "model-00001-of-00003.safetensors"],
+        damage: |folder| drop(fs::copy(folder.join("model-00001-of-00003.safetensors"), folder.join("model-00002-of-00003.safetensors"))) },
+    Broken { fixture: "bert_sharded", how: "a shard cut short", error: "Checkpoint", says: &["model-00003-of-00003.safetensors"],
+        damage: |folder| fs::write(folder.join("model-00003-of-00003.safetensors"), "short").unwrap() },
+    Broken { fixture: "bert_sharded", how: "an index that is no JSON", error: "Json", says: &["index.json", "expected value"],
+        damage: |folder| fs::write(folder.join("model.safetensors.index.json"), "model").unwrap() },
+    Broken { fixture: "bert_sharded", how: "an index without a map", error: "Json", says: &["index.json", "`weight_map`"],
+        damage: |folder| fs::write(folder.join("model.safetensors.index.json"), "{}").unwrap() },
+    Broken { fixture: "bert_sharded", how: "a number for a shard", error: "Json", says: &["index.json", "integer `7`"],
+        damage: |folder| name_shard(folder, WORD, json!(7)) },
+
+    Broken { fixture: "bert_classes", how: "a tokenizer that is no JSON", error: "Tokenizer", says: &["tokenizer.json", "expected value"],
+        damage: |folder| fs::write(folder.join("tokenizer.json"), "words").unwrap() },
+    Broken { fixture: "bert_classes", how: "a tokenizer that is none", error: "Tokenizer", says: &["tokenizer.json"],
+        damage: |folder| fs::write(folder.join("tokenizer.json"), "{}").unwrap() },
+    Broken { fixture: "bert_classes", how: "a tokenizer of another model", error: "Vocabulary",
+        says: &["tokenizer.json knows 51 tokens", "embeds only 41", "vocab_size"],
+        damage: |folder| change_json(&folder.join("tokenizer.json"), |tokenizer| tokenizer["model"]["vocab"]["w40"] = json!(50)) },
+    Broken { fixture: "bert_classes", how: "settings of the tokenizer that are no JSON", error: "Json",
+        says: &["tokenizer_config.json", "expected value"],
+        damage: |folder| fs::write(folder.join("tokenizer_config.json"), "pad").unwrap() },
+];
+
+/// Fields that hold what they cannot: field, its value in JSON, and what the message says besides both.
+#[rustfmt::skip]
+const SETTINGS: &[(&str, &str, &str, &str)] = &[
+    ("bert", "hidden_act", "\"mish\"", "gelu, gelu_new"),
+    ("distilbert", "activation", "\"gelu_fast\"", "gelu, gelu_new"),
+    ("gpt2", "activation_function", "\"tanh\"", "gelu, gelu_new"),
+    ("bert", "is_decoder", "true", "false"),
+    ("roberta", "is_decoder", "true", "false"),
+    ("roberta", "position_embedding_type", "\"relative_key\"", "absolute"),
+    ("albert", "quantization_config", "{\"bits\":4}", "absent"),
+    ("distilbert", "pruned_heads", "{\"0\":[1]}", "empty"),
+    ("gpt2", "add_cross_attention", "true", "false"),
+    ("bert", "num_attention_heads", "0", "between 1"),
+    ("albert", "num_hidden_groups", "0", "between 1"),
+    ("bert", "num_hidden_layers", "18446744073709551615", "between 1"),
+    ("albert", "inner_group_num", "4294967296", "between 1"),
+    ("gpt2", "n_embd", "4611686018427387904", "between 1"),
+    ("bert", "hidden_size", "18", "a multiple of num_attention_heads, 4"),
+    ("albert", "hidden_size", "18", "a multiple of num_attention_heads, 4"),
+    ("distilbert", "dim", "18", "a multiple of n_heads, 4"),
+    ("gpt2", "n_embd", "18", "a multiple of n_head, 4"),
+    ("bert", "pad_token_id", "41", "below vocab_size, 41"),
+    ("roberta", "pad_token_id", "null", "a token's id"),
+    ("roberta", "max_position_embeddings", "2", "more than pad_token_id + 1, 2"),
+    ("bert", "hidden_dropout_prob", "1.0", "[0, 1)"),
+    ("distilbert", "qa_dropout", "-0.5", "[0, 1)"),
+    ("gpt2", "resid_pdrop", "1.5", "[0, 1)"),
+    ("albert", "layer_norm_eps", "-1.0", "finite"),
+    ("bert", "id2label", "{\"0\":\"no\",\"2\":\"yes\"}", "without gaps"),
+    ("gpt2", "id2label", "{}", "without gaps"),
+    ("bert", "problem_type", "\"ranking\"", "regression"),
+];
+
+/// Fields of the wrong type: field, its value in JSON, and what the message says besides the field.
+const TYPES: &[(&str, &str, &str, &str)] = &[
+    ("bert", "hidden_size", "\"wide\"", "string \"wide\", expected usize"),
+    ("roberta", "vocab_size", "-1", "integer `-1`, expected usize"),
+    ("distilbert", "activation", "3", "integer `3`, expected a string"),
+    ("albert", "classifier_dropout_prob", "\"0.1\"", "string \"0.1\", expected f64"),
+    ("gpt2", "n_layer", "2.5", "floating point `2.5`, expected usize"),
+    ("gpt2", "problem_type", "7", "integer `7`, expected a string"),
+    ("bert", "id2label", "{\"zero\":\"no\"}", "the key \"zero\" is no number"),
+    ("roberta", "id2label", "[\"no\",\"yes\"]", "sequence, expected a map"),
+    ("distilbert", "label2id", "{\"no\":\"0\"}", "string \"0\", expected usize"),
+];
+
+fn refusal(folder: &Path) -> ModelError {
+    LARGEST.set(0);
+    let error = Pretrained::<SequenceClassifier>::read(folder, &Device::flex()).expect_err("the folder is broken");
+    assert!(LARGEST.get() < MUCH, "{} bytes at once", LARGEST.get());
+    println!("{error}\n  -> {}", error.remedy());
+    assert!(error.to_string().contains(folder.to_str().unwrap()), "the message says where");
+    assert!(!error.remedy().is_empty());
+    error
+}
+
+#[test]
+fn each_broken_folder_is_refused_by_an_error_that_names_what_is_wrong() {
+    for Broken { fixture, how, damage, error, says } in BROKEN {
+        let folder = copy(fixture);
+        damage(folder.path());
+        let found = refusal(folder.path());
+        assert_eq!(variant(&found), *error, "{how}");
+        let message = found.to_string();
+        assert!(says.iter().all(|part| message.contains(part)), "{how}: {message}");
+        if let ModelError::MissingTensors { keys, .. } = found {
+            assert!(keys.is_sorted_by(|key, next| key < next), "{how}: each is named once");
+        }
+    }
+}
+
+fn variant(error: &ModelError) -> String {
+    format!("{error:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
+}
+
+fn with_field(architecture: &str, field: &str, value: &str) -> (ModelError, String) {
+    let folder = copy(&format!("{architecture}_classes"));
+    set(folder.path(), field, serde_json::from_str(value).unwrap());
+    let path = folder.path().join("config.json").display().to_string();
+    (refusal(folder.path()), path)
+}
+
+#[test]
+fn each_refused_setting_is_named_with_its_value_and_what_it_may_be() {
+    for (architecture, field, value, expected) in SETTINGS {
+        let (error, path) = with_field(architecture, field, value);
+        let message = error.to_string();
+        assert_eq!(variant(&error), "Setting", "{message}");
+        let (start, end) = message.split_once("; it must be ").unwrap();
+        assert!(start.starts_with(&format!("{path}: {field} is ")), "{message}");
+        assert!(end.contains(expected), "{message}");
+        // Numbers of labels and floats are written in another way than in JSON.
+        let is_same = field == &"id2label" || value.ends_with(".0") || start.ends_with(value);
+        assert!(is_same, "{message} names the value");
+    }
+}
+
+#[test]
+fn each_field_of_the_wrong_type_is_named() {
+    for (architecture, field, value, expected) in TYPES {
+        let (error, path) = with_field(architecture, field, value);
+        let message = error.to_string();
+        assert_eq!(variant(&error), "FieldType", "{message}");
+        assert!(message.starts_with(&format!("{path}: {field}: ")), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_checkpoint_cut_short_anywhere_is_an_error() {
+    for name in ["bert_classes", "gpt2_classes"] {
+        let folder = copy(name);
+        let path = folder.path().join("model.safetensors");
+        let whole = fs::read(&path).unwrap();
+        for length in (0..whole.len()).step_by(97) {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(variant(&refusal(folder.path())), "Checkpoint", "cut to {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn labels_and_settings_made_in_code_are_refused_without_a_file() {
+    let none = Labels::new(Vec::<String>::new(), ProblemType::SingleLabel);
+    let error = Pretrained::read_for(fixture("bert_classes"), none, &Device::flex()).unwrap_err();
+    assert!(error.to_string().starts_with("id2label is "), "{error}");
+
+    let fields = read_json(&fixture("gpt2_classes/config.json"));
+    let ModelConfig::Gpt2(mut config) = ModelConfig::from_json(fields.to_string().as_bytes()).unwrap() else { panic!("it is a GPT-2") };
+    config.n_head = 3;
+    let error = ModelConfig::Gpt2(config).init(&Device::flex()).unwrap_err();
+    assert_eq!(error.to_string(), "n_embd is 16; it must be a multiple of n_head, 3");
+}
