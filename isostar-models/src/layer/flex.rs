@@ -98,10 +98,10 @@ fn in_chunks<const D: usize>(tensor: Tensor<D>, chunk: usize, work: impl Fn(usiz
 /// Abramowitz & Stegun, "Handbook of Mathematical Functions", 7.1.26.
 #[inline(always)]
 pub(super) fn gelu(x: f32) -> [f32; 2] {
-    const INV_SQRT_2PI: f32 = 0.398_942_28;
+    const INV_SQRT_2PI: f32 = 0.398_942_3;
     let bell = exp(-0.5 * x * x);
     let t = 1.0 / (1.0 + 0.327_591_1 * core::f32::consts::FRAC_1_SQRT_2 * x.abs());
-    let series = t * (0.254_829_592 + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let series = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
     let tail = 0.5 * series * bell;
     let phi = if x < 0.0 { tail } else { 1.0 - tail };
     [x * phi, phi + x * INV_SQRT_2PI * bell]
@@ -110,7 +110,7 @@ pub(super) fn gelu(x: f32) -> [f32; 2] {
 /// x σ(2√(2/π) (x + 0.044715 x³)), the approximation of GELU by tanh, and its slope.
 #[inline(always)]
 pub(super) fn gelu_new(x: f32) -> [f32; 2] {
-    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
     let [sigma, slope] = sigmoid(x * TWICE_SQRT_2_OVER_PI * (1.0 + 0.044715 * x * x));
     let inner_slope = TWICE_SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x * x);
     [x * sigma, sigma + x * slope * inner_slope]
@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn values_and_slopes_are_those_of_f64() {
-        let functions: [(fn(f32) -> [f32; 2], fn(f64) -> f64); 3] = [
+        type Pair = (fn(f32) -> [f32; 2], fn(f64) -> f64);
+        let functions: [Pair; 3] = [
             (gelu, |x| x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)),
             (gelu_new, |x| x / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp())),
             (silu, |x| x / (1.0 + (-x).exp())),

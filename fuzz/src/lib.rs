@@ -1,0 +1,92 @@
+//! What the fuzz targets share: a bound on allocations, a model folder with one fuzzed file, and what must hold of every answer.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use isostar_models::ModelError;
+
+/// The repository's tiny checkpoints.
+pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
+
+#[global_allocator]
+static ALLOCATOR: Bounded = Bounded;
+
+static LARGEST: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// The system's allocator, which ends the program where a file's word is taken for the memory it needs.
+struct Bounded;
+
+impl Bounded {
+    fn check(size: usize) {
+        if size > LARGEST.load(Ordering::Relaxed) {
+            // The report may allocate.
+            LARGEST.store(usize::MAX, Ordering::Relaxed);
+            eprintln!("an allocation of {size} bytes\n{}", Backtrace::force_capture());
+            process::abort();
+        }
+    }
+}
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Bounded {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::check(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::check(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::check(size);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Runs `read` on an input of this length, and ends the program at an allocation that the length does not account for.
+pub fn bounded<T>(length: usize, read: impl FnOnce() -> T) -> T {
+    LARGEST.store((64 << 20) + 16 * length, Ordering::Relaxed);
+    let answer = read();
+    LARGEST.store(usize::MAX, Ordering::Relaxed);
+    answer
+}
+
+/// What must hold of every refusal.
+pub fn check_error(error: &ModelError) {
+    assert!(!error.remedy().is_empty());
+    assert!(!error.to_string().is_empty());
+}
+
+/// A model folder of this process.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("isostar-fuzz-{}", process::id())).join(name);
+        fs::create_dir_all(&path).expect("temporary files can be written");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn write(&self, name: &str, content: &[u8]) {
+        fs::write(self.0.join(name), content).expect("temporary files can be written");
+    }
+
+    /// Copies a file of a fixture.
+    pub fn copy(&self, fixture: &str, name: &str) {
+        fs::copy(Path::new(FIXTURES).join(fixture).join(name), self.0.join(name)).expect("the fixture is in the repository");
+    }
+}
