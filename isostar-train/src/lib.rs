@@ -3,6 +3,7 @@
 //! # Where things are
 //! - [`hook`]: a regularizer of hidden states for a model of one's own under burn-train
 //! - [`metric`]: the penalty and its measure batch by batch, and the IsoScore of a whole split
+//! - [`score`]: F1, correlations, and the answers of SQuAD, as scikit-learn, SciPy and the official script compute them
 //! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
 //! - [`experiment`]: one training run, from its settings to its folder
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
@@ -21,4 +22,5 @@ pub mod experiment;
 pub mod hook;
 pub mod metric;
 pub mod model;
+pub mod score;
 pub mod task;

@@ -1,5 +1,7 @@
 //! Accuracy, loss and geometry of a whole split.
 
+use std::collections::BTreeMap;
+
 use burn::data::dataloader::DataLoader;
 use burn::prelude::*;
 use isostar_core::{LayerSelection, RunningMoments, StateSelection};
@@ -9,6 +11,7 @@ use serde::Serialize;
 use super::{ExperimentError, IsoScores, Observer, Phase};
 use crate::data::BatchLoader;
 use crate::hook::HiddenStateModel;
+use crate::score;
 
 /// What a model makes of one row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,12 +31,23 @@ pub struct SplitReport {
     pub rows: usize,
     /// The share of rows whose class is right.
     pub accuracy: f64,
+    /// F1 of the second of two classes, and of more the mean of them all.
+    pub f1: f64,
+    /// Matthews' correlation coefficient.
+    pub matthews: f64,
     /// The mean cross entropy of a row.
     pub task_loss: f64,
     /// IsoScore of all token states, padding left out.
     pub isoscore: IsoScores,
     /// A line a row, in the order of the file.
     pub predictions: Vec<Prediction>,
+}
+
+impl SplitReport {
+    /// The scores of the predictions, by name.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        [("accuracy", self.accuracy), ("f1", self.f1), ("matthews", self.matthews)].map(|(name, value)| (name.to_string(), value)).into()
+    }
 }
 
 /// Runs a model in evaluation mode over a split.
@@ -52,7 +66,8 @@ pub fn evaluate(
     let rows = loader.rows();
     observer.begin(Phase::Evaluation, rows);
 
-    let (mut right, mut loss, mut done) = (0_usize, 0.0, 0);
+    let (mut loss, mut done) = (0.0, 0);
+    let (mut right_classes, mut found_classes) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     let mut layers: Vec<RunningMoments> = Vec::new();
     let mut predictions: Vec<Prediction> = Vec::with_capacity(rows);
     for batch in loader.iter() {
@@ -76,7 +91,8 @@ pub fn evaluate(
         for (at, &row) in step.output.rows.iter().enumerate() {
             let of_row = at * classes..(at + 1) * classes;
             let best = argmax(&logits[of_row.clone()]);
-            right += usize::from(best as i64 == truth[at]);
+            right_classes.push(truth[at] as usize);
+            found_classes.push(best);
             predictions.push(Prediction { index: row as usize, label: labels[best].clone(), scores: logits[of_row].to_vec() });
         }
         done += step.output.rows.len();
@@ -86,7 +102,19 @@ pub fn evaluate(
 
     predictions.sort_unstable_by_key(|prediction| prediction.index);
     let isoscore = IsoScores::of_layers(&layers);
-    Ok(SplitReport { rows, accuracy: right as f64 / rows as f64, task_loss: loss / rows as f64, isoscore, predictions })
+    let f1 = match labels.len() {
+        2 => score::f1(&right_classes, &found_classes, 1),
+        _ => score::macro_f1(&right_classes, &found_classes),
+    };
+    Ok(SplitReport {
+        rows,
+        accuracy: score::accuracy(&right_classes, &found_classes),
+        f1,
+        matthews: score::matthews_correlation(&right_classes, &found_classes),
+        task_loss: loss / rows as f64,
+        isoscore,
+        predictions,
+    })
 }
 
 /// The index of the largest number, the first of equals.

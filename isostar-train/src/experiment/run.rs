@@ -1,6 +1,5 @@
 //! The run itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::prelude::*;
@@ -129,7 +128,7 @@ impl Experiment {
             seed: settings.seed,
             epochs: settings.epochs,
             device: settings.device.clone(),
-            metrics: BTreeMap::from([("accuracy".to_string(), report.accuracy)]),
+            metrics: report.metrics(),
             task_loss: report.task_loss,
             isoscore: report.isoscore.clone(),
             seconds,

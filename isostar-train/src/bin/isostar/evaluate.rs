@@ -54,7 +54,7 @@ struct Evaluation<'a> {
     task: &'a str,
     split: &'a str,
     rows: usize,
-    metrics: BTreeMap<&'a str, f64>,
+    metrics: BTreeMap<String, f64>,
 }
 
 /// Measures a trained classifier on a split.
@@ -88,7 +88,8 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
         write_predictions(path, &report)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "name a file that can be written"))?;
     }
-    let metrics = BTreeMap::from([("accuracy", report.accuracy), ("task_loss", report.task_loss)]);
+    let mut metrics = report.metrics();
+    metrics.insert("task_loss".into(), report.task_loss);
     if arguments.json {
         let evaluation = Evaluation { task: &task.name, split: &arguments.split, rows: report.rows, metrics };
         println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);

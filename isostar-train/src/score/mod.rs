@@ -1,0 +1,18 @@
+//! Scores of predictions against what is right: pure functions of host data.
+//!
+//! - classes: [`accuracy`], [`f1`], [`macro_f1`], [`matthews_correlation`], [`confusion`]
+//! - numbers: [`pearson`], [`spearman`]
+//! - spans of text: [`best_span`] finds a question's answer, [`squad_score`] scores answers as SQuAD v1.1 does
+
+mod answer;
+mod best_span;
+mod classification;
+mod correlation;
+mod span;
+mod word;
+
+pub use answer::normalize_answer;
+pub use best_span::{Span, SpanLimits, Window, best_span, n_best_spans};
+pub use classification::{accuracy, confusion, f1, macro_f1, matthews_correlation};
+pub use correlation::{pearson, ranks, spearman};
+pub use span::{SpanScore, answer_score, exact_match, squad_score, token_f1};
