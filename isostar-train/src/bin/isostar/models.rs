@@ -27,7 +27,7 @@ struct Line {
 pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
     let mut text = String::new();
     if !arguments.json {
-        text += &format!("{:<12} {:<12} {:<48} {}\n", "model_type", "name", "transformers' classes", "for instance");
+        text += &format!("{:<12} {:<12} {}\n", "model_type", "name", "for instance");
     }
     for model in MODELS {
         let (model_type, name, example) = (model.model_type, model.name, model.example);
@@ -36,16 +36,15 @@ pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
                 let line = Line { model_type, name, classes: model.classes().collect(), example };
                 serde_json::to_string(&line).expect("a line is text")
             }
-            false => {
-                let classes = format!("{}{{Model, ForSequenceClassification, ForQuestionAnswering}}", model.class);
-                format!("{model_type:<12} {name:<12} {classes:<48} {example}")
-            }
+            false => format!("{model_type:<12} {name:<12} {example}"),
         };
         text.push('\n');
     }
     if !arguments.json {
         text += "\nA model is a folder with config.json, model.safetensors (or shards with an index) and tokenizer.json";
-        text += if cfg!(feature = "hub") { ", or the name of one on the hub.\n" } else { ".\n" };
+        text += if cfg!(feature = "hub") { ",\nor the name of one on the hub" } else { "" };
+        text +=
+            ". Each is read and written with the heads of transformers' …Model, …ForSequenceClassification\nand …ForQuestionAnswering.\n";
     }
     print(&text)
 }

@@ -1,6 +1,4 @@
 //! The name of a model on the hub, and the environment that says where the hub is.
-#![cfg(feature = "hub")]
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;

@@ -1,0 +1,116 @@
+//! What is brought, and where it lies.
+
+use std::fs;
+
+use crate::bench::{Bench, COMMIT, INDEX, NAME, OTHER_COMMIT, WEIGHTS, bodies, names, repository, sharded};
+use crate::server::{Request, State};
+
+#[test]
+fn a_model_is_brought_into_the_cache_that_python_shares() {
+    let bench = Bench::new(repository());
+    let folder = bench.fetch(NAME).unwrap();
+    assert_eq!(folder, bench.folder().join("snapshots").join(COMMIT));
+    assert_eq!(names(&folder), ["config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json"]);
+    for file in names(&folder) {
+        assert!(fs::read(folder.join(&file)).unwrap() == bench.hub.state().files[&file], "{file} has other bytes");
+    }
+    assert_eq!(fs::read_to_string(bench.folder().join("refs/main")).unwrap(), COMMIT);
+    let blobs = names(&bench.folder().join("blobs"));
+    assert_eq!(blobs.len(), 4);
+    assert!(blobs.iter().all(|blob| [40, 64].contains(&blob.len())), "{blobs:?}");
+    #[cfg(unix)]
+    assert!(fs::read_link(folder.join(WEIGHTS)).unwrap().starts_with("../../blobs"));
+}
+
+#[test]
+fn the_files_brought_and_no_others_are_asked_for() {
+    let bench = Bench::new(repository());
+    bench.fetch(NAME).unwrap();
+    let requests = bench.hub.requests();
+    let asked = |request: &Request, file: &str| request.path.split('?').next().unwrap().ends_with(&format!("/{file}"));
+    assert!(!requests.iter().any(|request| ["pytorch_model.bin", "README.md", "model.onnx"].iter().any(|file| asked(request, file))));
+    assert!(requests.iter().skip(1).all(|request| request.by_cdn || request.path.contains(COMMIT)), "the commit may change between files");
+}
+
+#[test]
+fn a_second_call_transfers_no_file() {
+    let bench = Bench::new(repository());
+    let first = bench.fetch(NAME).unwrap();
+    bench.hub.requests();
+    assert_eq!(bench.fetch(NAME).unwrap(), first);
+    let requests = bench.hub.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert!(requests[0].path.starts_with("/api/models/"));
+}
+
+#[test]
+fn a_commit_in_the_cache_needs_no_network() {
+    let bench = Bench::new(repository());
+    let first = bench.fetch(&format!("{NAME}@{COMMIT}")).unwrap();
+    assert!(!bench.folder().join("refs").exists(), "a commit is no reference");
+    bench.hub.requests();
+    assert_eq!(bench.fetch(&format!("{NAME}@{COMMIT}")).unwrap(), first);
+    assert!(bench.hub.requests().is_empty());
+}
+
+#[test]
+fn a_new_commit_brings_only_what_changed() {
+    let bench = Bench::new(repository());
+    let old = bench.fetch(NAME).unwrap();
+    bench.hub.requests();
+    bench.hub.state().revisions.insert("main".to_string(), OTHER_COMMIT.to_string());
+    bench.hub.state().files.insert("config.json".to_string(), b"{\"model_type\": \"roberta\"}".to_vec());
+    let new = bench.fetch(NAME).unwrap();
+    assert_eq!(new, bench.folder().join("snapshots").join(OTHER_COMMIT));
+    assert_eq!(bodies(&bench.hub.requests()), [format!("/{NAME}/resolve/{OTHER_COMMIT}/config.json")]);
+    assert!(fs::read_to_string(new.join("config.json")).unwrap().contains("roberta"));
+    assert!(fs::read_to_string(old.join("config.json")).unwrap().contains("bert"));
+    assert_eq!(fs::read_to_string(bench.folder().join("refs/main")).unwrap(), OTHER_COMMIT);
+}
+
+#[test]
+fn a_revision_may_hold_slashes() {
+    let bench = Bench::new(repository());
+    bench.hub.state().revisions.insert("refs/pr/3".to_string(), OTHER_COMMIT.to_string());
+    let folder = bench.fetch(&format!("{NAME}@refs/pr/3")).unwrap();
+    assert!(folder.ends_with(OTHER_COMMIT));
+    assert!(bench.hub.requests()[0].path.contains("/revision/refs%2Fpr%2F3"));
+    assert_eq!(fs::read_to_string(bench.folder().join("refs/refs/pr/3")).unwrap(), OTHER_COMMIT);
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_not_where_it_redirects() {
+    let mut bench = Bench::new(State { token: Some("hf_secret".to_string()), ..repository() });
+    bench.settings.token = Some("hf_secret".to_string());
+    bench.fetch(NAME).unwrap();
+    let (cdn, hub): (Vec<_>, Vec<_>) = bench.hub.requests().into_iter().partition(|request| request.by_cdn);
+    assert!(hub.iter().all(|request| request.headers["authorization"] == "Bearer hf_secret"));
+    assert_eq!(cdn.len(), 1);
+    assert!(!cdn[0].headers.contains_key("authorization"), "{cdn:?}");
+}
+
+#[test]
+fn a_renamed_model_is_followed_and_kept_under_the_name_asked_for() {
+    let bench = Bench::new(State { old_name: Some("old/name".to_string()), ..repository() });
+    let folder = bench.fetch("old/name").unwrap();
+    assert_eq!(folder, bench.cache.path().join("models--old--name/snapshots").join(COMMIT));
+    assert!(folder.join(WEIGHTS).is_file());
+}
+
+#[test]
+fn a_sharded_model_comes_with_its_index() {
+    let bench = Bench::new(sharded());
+    let folder = bench.fetch(NAME).unwrap();
+    let expected = [
+        "config.json",
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        INDEX,
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
+    assert_eq!(names(&folder), expected);
+    bench.hub.requests();
+    assert_eq!(bench.fetch(NAME).unwrap(), folder);
+    assert!(bodies(&bench.hub.requests()).is_empty());
+}

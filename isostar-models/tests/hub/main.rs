@@ -1,0 +1,9 @@
+//! The download from the hub, against a hub on loopback.
+#![cfg(feature = "hub")]
+
+mod bench;
+mod download;
+mod interrupted;
+mod refused;
+mod server;
+mod settings;
