@@ -1,5 +1,15 @@
 //! Measures of the geometry of points beside IsoScore, one equation a file.
+//!
+//! What works on eigenvalues takes a [`Spectrum`], so that several measures share one decomposition.
 
 mod cosine;
+mod effective_rank;
+mod explained_variance;
+mod participation_ratio;
+mod spectrum;
 
 pub use cosine::{CosineSums, cosreg, mean_cosine};
+pub use effective_rank::effective_rank;
+pub use explained_variance::{EXPLAINED_SHARE, ExplainedVariance, VAREX_FRACTION, explained_variance, varex};
+pub use participation_ratio::participation_ratio;
+pub use spectrum::Spectrum;
