@@ -5,6 +5,7 @@
 mod cosine;
 mod effective_rank;
 mod explained_variance;
+mod outlier_dimensions;
 mod participation_ratio;
 mod partition;
 mod spectrum;
@@ -12,6 +13,7 @@ mod spectrum;
 pub use cosine::{CosineSums, cosreg, mean_cosine};
 pub use effective_rank::effective_rank;
 pub use explained_variance::{EXPLAINED_SHARE, ExplainedVariance, VAREX_FRACTION, explained_variance, varex};
+pub use outlier_dimensions::{OutlierDimension, OutlierThreshold, outlier_dimensions};
 pub use participation_ratio::participation_ratio;
 pub use partition::{Partition, partition};
 pub use spectrum::Spectrum;
