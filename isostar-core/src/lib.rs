@@ -24,6 +24,7 @@
 //!
 //! # Where things are
 //! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: the measure
+//! - [`isoscore_interval`], [`IsoscoreJackknife`]: how sure the unbiased estimate is
 //! - [`measure`]: other measures of the same points
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches
 //! - [`HiddenStates`], [`StateSelection`]: which states of a model count
@@ -39,6 +40,7 @@
 
 mod error;
 mod hidden_states;
+mod interval;
 mod isoscore;
 pub mod measure;
 mod moments;
@@ -49,6 +51,7 @@ mod unbiased;
 
 pub use error::ConfigError;
 pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};
+pub use interval::{IsoscoreJackknife, isoscore_interval};
 pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use regularizer::{CosReg, CosRegConfig, IStar, IStarConfig, Penalty, Regularizer};
