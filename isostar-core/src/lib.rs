@@ -25,7 +25,7 @@
 //! # Where things are
 //! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: the measure
 //! - [`isoscore_interval`], [`IsoscoreJackknife`]: how sure the unbiased estimate is
-//! - [`measure`]: other measures of the same points
+//! - [`measure`]: other measures of the same points, and the table of all
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches
 //! - [`HiddenStates`], [`StateSelection`]: which states of a model count
 //! - [`Shrinkage`]: towards a steadier covariance

@@ -1,6 +1,7 @@
 //! Measures of the geometry of points beside IsoScore, one equation a file.
 //!
-//! What works on eigenvalues takes a [`Spectrum`], so that several measures share one decomposition.
+//! [`MEASURES`] lists all that are one number, with their range, their cost and what they do not depend on. What works on eigenvalues takes a [`Spectrum`],
+//! so that several measures share one decomposition.
 
 mod cosine;
 mod effective_rank;
@@ -9,6 +10,7 @@ mod outlier_dimensions;
 mod participation_ratio;
 mod partition;
 mod spectrum;
+mod table;
 
 pub use cosine::{CosineSums, cosreg, mean_cosine};
 pub use effective_rank::effective_rank;
@@ -17,3 +19,4 @@ pub use outlier_dimensions::{OutlierDimension, OutlierThreshold, outlier_dimensi
 pub use participation_ratio::participation_ratio;
 pub use partition::{Partition, partition};
 pub use spectrum::Spectrum;
+pub use table::{Cost, Function, Ignores, MEASURES, Measure};
