@@ -40,9 +40,9 @@ fn coverage(n: usize, variances: &[f64], scale: impl Fn(&mut Normal) -> f64) -> 
     (covered, width)
 }
 
-/// 180 of 200 are expected. A binomial count lies in 167..=192 in 99.7 of 100 cases; near isotropy, where the interval is cut at 1, it may be more.
+/// 180 of 200 are expected, and a binomial count lies in 167..=192 in 99.7 of 100 cases; 173 to 184 were observed.
 fn assert_nominal(covered: usize) {
-    assert!((167..=195).contains(&covered), "{covered} of {SEEDS} intervals cover the true score");
+    assert!((167..=192).contains(&covered), "{covered} of {SEEDS} intervals cover the true score");
 }
 
 /// Variances that fall by e^3.48 from the first to the last, whose score at d = 96 is 0.534.
@@ -84,7 +84,8 @@ fn points_of_varying_length_are_covered() {
 fn isotropic_points_are_covered() {
     // The linear term of the score is exactly zero here.
     let (covered, width) = coverage(200, &[1.0; 40], |_| 1.0);
-    assert!((167..=200).contains(&covered), "{covered} of {SEEDS}");
+    // An interval cut at 1 misses on one side only: 190 are expected, 197 were observed.
+    assert!((182..=200).contains(&covered), "{covered} of {SEEDS}");
     // Its standard deviation is that of tr Σ², 2/n: nominal intervals are 2·1.73·2/n wide, of which the half above 1 is cut off.
     assert!(width < 2.0 * 1.73 * 2.0 / 200.0, "{width} wide");
 }

@@ -11,8 +11,9 @@ use serde::Serialize;
 ///
 /// Infinity leaves a criterion out.
 ///
-/// Variance five times the average is the rule of Rudman et al. Means are held to the same multiple: five times the average magnitude is four standard
-/// deviations of means that are normal around 0, beyond the three of Kovaleva et al. and Puccetti et al., which two of 768 such means exceed by chance.
+/// Variance five times the average is the rule of Rudman et al. Means are held to the same multiple: five times the average magnitude is
+/// four standard deviations of means that are normal around 0, beyond the three of Kovaleva et al. and Puccetti et al., which two of 768
+/// such means exceed by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutlierThreshold {
     /// The multiple of the average magnitude of the means.
@@ -44,15 +45,16 @@ pub struct OutlierDimension {
 ///   |mⱼ| > a·(Σ|m|/d)    or    σⱼ² > b·(Σσ²/d)        a, b of the threshold
 /// ```
 ///
-/// The averages include the outliers, so that no dimension exceeds d times the average: with multiples of 5, there is none where d ≤ 5, and fewer than d/5
-/// of each kind anywhere. The set does not depend on the points' scale. Zeros and numbers that are not finite have no outliers.
+/// The averages include the outliers, so that no dimension exceeds d times the average: with multiples of 5, there is none where d ≤ 5, and
+/// fewer than d/5 of each kind anywhere. The set does not depend on the points' scale. Zeros and numbers that are not finite have no
+/// outliers.
 ///
 /// # Panics
 /// If there are not as many means as standard deviations.
 ///
 /// # References
-/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of ACL 2021);
-/// Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
+/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of
+/// ACL 2021); Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
 pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<OutlierDimension> {
     assert_eq!(mean.len(), std.len(), "outlier_dimensions: {} means and {} standard deviations", mean.len(), std.len());
     let magnitudes = over_average(mean, f64::abs);

@@ -16,13 +16,13 @@ const BLOCK_ROWS: usize = 1024;
 ///   I(X) = min Z(c)/max Z(c)        Z(c) = Σᵢ exp(c·xᵢ),  c ∈ {±u : u an eigenvector of XᵀX}
 /// ```
 ///
-/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one dominates. It
-/// depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its logarithm, which is kept, does
-/// not. Points of equal second moment in several directions, such as exactly isotropic ones, have no eigenvectors of their own there, and the score is that
-/// of whichever are found.
+/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one
+/// dominates. It depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its
+/// logarithm, which is kept, does not. Points of equal second moment in several directions, such as exactly isotropic ones, have no
+/// eigenvectors of their own there, and the score is that of whichever are found.
 ///
-/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum is kept
-/// by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
+/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum
+/// is kept by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -49,7 +49,8 @@ const BLOCK_ROWS: usize = 1024;
 pub struct Partition {
     /// The unit of length s of the blocks.
     unit: f64,
-    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost their digits.
+    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost
+    /// their digits.
     centre: Tensor<2>,
     /// The directions, one a row. Shape `[d, d]`.
     directions: Tensor<2>,
