@@ -4,10 +4,10 @@ mod common;
 
 use burn::prelude::*;
 use common::{Points, devices, differentiate, scalar};
-use isostar_core::measure::{cosreg, mean_cosine};
+use isostar_core::measure::{cosreg, mean_cosine, mle, twonn};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Regularizer, Shrinkage, ShrinkageTarget, StateSelection, isoscore, isoscore_of_covariance,
-    isoscore_star, isoscore_unbiased,
+    isoscore_star, isoscore_unbiased, nearest_neighbours,
 };
 
 type Measure = fn(Tensor<2>) -> Tensor<1>;
@@ -98,5 +98,18 @@ fn the_unbiased_estimate_takes_no_part_in_a_graph() {
         let tracked = isoscore_unbiased(points().tensor(&device.autodiff()).require_grad());
         assert!(plain.is_some_and(f64::is_finite), "on {backend}");
         assert_eq!(plain, tracked, "on {backend}");
+    }
+}
+
+#[test]
+fn the_intrinsic_dimension_takes_no_part_in_a_graph() {
+    let of = |points| {
+        let neighbours = nearest_neighbours(points, 4, &|_| ());
+        (twonn(&neighbours).expect("points that differ"), mle(&neighbours).expect("points that differ"))
+    };
+    for (backend, device) in devices() {
+        let plain = of(points().tensor(&device));
+        assert!(plain.0.linear > 0.0 && plain.0.maximum_likelihood > 0.0 && plain.1 > 0.0, "on {backend}");
+        assert_eq!(plain, of(points().tensor(&device.autodiff()).require_grad()), "on {backend}");
     }
 }

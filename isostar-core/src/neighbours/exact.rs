@@ -200,3 +200,39 @@ fn select(points: &Tensor<2>, rows: impl Iterator<Item = i64>) -> TensorData {
     let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &points.device());
     widen(points.clone().select(0, rows)).into_data()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_in_less_than_f32_show() {
+        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off by up to 2⁻⁹ or 2⁻¹².
+        let doubt = Doubt { d: 64, norm: 3.0 };
+        assert!(doubt.agrees(1.0, 1.0 + f32::EPSILON));
+        for roundoff in [2f32.powi(-9), 2f32.powi(-12)] {
+            assert!(!doubt.agrees(1.0, 1.0 + roundoff));
+            assert!(!doubt.agrees(1.0, 1.0 - roundoff));
+        }
+    }
+
+    #[test]
+    fn only_what_is_clearly_farther_is_excluded() {
+        let doubt = Doubt { d: 64, norm: 3.0 };
+        // ‖cᵢ − cⱼ‖² ≥ 3 − 2v: 1.1, 1 and 0.9.
+        assert!(doubt.excludes(0.95, 1.0));
+        assert!(!doubt.excludes(1.0, 1.0));
+        assert!(!doubt.excludes(1.05, 1.0));
+        assert!(doubt.excludes(1.5, 0.0), "nothing is closer than 0");
+        assert!(!Doubt { d: 1 << 24, norm: 3.0 }.excludes(0.0, 1.0), "no bound in so many dimensions");
+    }
+
+    #[test]
+    fn long_distances_are_left_early_and_short_ones_are_not() {
+        let (x, y) = (vec![1.0f32; 100], vec![3.0f32; 100]);
+        assert_eq!(squared(&x, &y, 0.5, f64::INFINITY), 100.0);
+        assert_eq!(squared(&x, &y, 0.5, 100.0), 100.0);
+        let left = squared(&x, &y, 0.5, 40.0);
+        assert!(left > 40.0 && left < 100.0, "{left}");
+    }
+}
