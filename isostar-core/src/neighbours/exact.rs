@@ -148,7 +148,7 @@ impl Search<'_> {
     /// The lists after the points `others`.
     fn block<T: Copy + Into<f64> + Sync>(&self, own: &[T], others: &[T]) -> Vec<Vec<f64>> {
         let rows = self.rows.par_iter().zip(own.par_chunks(self.d)).zip(self.limits).zip(self.lists);
-        let search = |(((&row, own), &limit), list): (((&usize, &[T]), &f64), &Vec<f64>)| {
+        let found = rows.map(|(((&row, own), &limit), list)| {
             let mut list = list.clone();
             let last = list.len() - 1;
             for (_, other) in (self.start..).zip(others.chunks_exact(self.d)).filter(|&(point, _)| point != row) {
@@ -161,8 +161,8 @@ impl Search<'_> {
                 }
             }
             list
-        };
-        rows.map(search).collect()
+        });
+        found.collect()
     }
 }
 
