@@ -93,11 +93,13 @@ def compare(bench, size, path):
         for variant, result in results.items():
             ratio = result["seconds"] / results["isostar"]["seconds"]
             off = abs(result["dimension"] / results["isostar"]["dimension"] - 1)
-            print(f"{size} turn {turn + 1}: {variant:<17}{result['seconds']:8.2f} s  {ratio:5.2f}×  dimension {result['dimension']:.6f} (off by {off:.0e})"
+            print(f"{size} turn {turn + 1}: {variant:<17}{result['seconds']:8.2f} s  {ratio:5.2f}×"
+                  f"  dimension {result['dimension']:.6f} (off by {off:.0e})"
                   f"  peak {result['peak_mib']:6.0f} MiB, beyond before {result['delta_mib']:6.0f}", flush=True)
     for variant in PYTHON:
         ratios = [results[variant]["seconds"] / results["isostar"]["seconds"] for results in turns]
-        print(f"{size}: {variant} takes {statistics.median(ratios):.2f}× isostar's time, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
+        median = statistics.median(ratios)
+        print(f"{size}: {variant} takes {median:.2f}× isostar's time, {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
 
 if __name__ == "__main__":

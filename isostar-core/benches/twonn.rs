@@ -4,8 +4,8 @@
 //! cargo bench -p isostar-core --profile dev --bench twonn -- POINTS.bin N D [ROUNDS]
 //! ```
 //!
-//! `scripts/twonn_speed.py` writes the file, N·D little-endian f32 row by row, and compares with scikit-dimension and with a chunked search in torch. Without arguments, as under `cargo bench`
-//! alone, points of a 10-dimensional Gaussian under a random tanh layer are made here.
+//! `scripts/twonn_speed.py` writes the file, N·D little-endian f32 row by row, and compares with scikit-dimension and with a chunked search
+//! in torch. Without arguments, as under `cargo bench` alone, points of a 10-dimensional Gaussian under a random tanh layer are made here.
 
 use std::io::Read;
 use std::time::Instant;

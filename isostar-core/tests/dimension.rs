@@ -8,7 +8,8 @@ use isostar_core::{ConfigError, NearestNeighbours, nearest_neighbours};
 
 /// Relative difference from SciPy's distances in f64; 3e-16 at most was measured.
 const DISTANCE: f64 = 1e-13;
-/// Relative difference from scikit-dimension's estimates, which work in f64 too; 5e-15 at most was measured, and 1e-14 from DADApy's likelihood.
+/// Relative difference from scikit-dimension's estimates, which work in f64 too; 5e-15 at most was measured, and 1e-14 from DADApy's
+/// likelihood.
 const ESTIMATE: f64 = 1e-12;
 /// Relative difference from DADApy's slope, an iterative fit; 3e-9 at most was measured.
 const FITTED: f64 = 1e-8;
@@ -78,7 +79,8 @@ fn one_neighbour_gives_no_ratio() {
 const POINTS: usize = 3000;
 /// Standard deviations of a TwoNN estimate, d/√n each, that a test grants it.
 const DEVIATIONS: f64 = 4.0;
-/// What TwoNN misses because density and curvature change over the distance of a neighbour, as a share of d: nothing to speak of up to four dimensions.
+/// What TwoNN misses because density and curvature change over the distance of a neighbour, as a share of d: nothing to speak of up to four
+/// dimensions.
 const FLAT: f64 = 0.01;
 /// What Levina–Bickel over twenty neighbours misses, of which each point's estimate varies less; 1.5% at most was measured.
 const OVER_TWENTY: f64 = 0.03;

@@ -139,7 +139,8 @@ fn a_stream_of_250_000_states_needs_less_than_100_mb() {
     assert!(peak * MIB < 100e6, "{peak:.1} MiB at the peak, where all states are {all:.0} MiB");
 }
 
-/// MiB that a search may take beyond the points: a tile (4), two blocks of points (2.5), what the product packs, and candidates (4); 10.8 and 11.8 were measured.
+/// MiB that a search may take beyond the points: a tile (4), two blocks of points (2.5), what the product packs, and candidates (4);
+/// 10.8 and 11.8 were measured.
 const SEARCH: f64 = 16.0;
 /// Bytes a point: eight candidates (64), two distances (16) and norms (16), doubled where lists grow; 85 were measured.
 const PER_POINT: f64 = 256.0;

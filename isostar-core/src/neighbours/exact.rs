@@ -49,8 +49,8 @@ pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candi
 
 /// How far a value vᵢⱼ formed in f32 can be from what it stands for, for one point i.
 ///
-/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and whatever the order in which it adds,
-/// |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
+/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and
+/// whatever the order in which it adds, |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
 ///
 /// ```text
 ///   |‖cᵢ − cⱼ‖² − (‖cᵢ‖² − 2vᵢⱼ)| ≤ 2γR²          |‖aᵢ − aⱼ‖ − ‖cᵢ − cⱼ‖| ≤ 2uR
