@@ -4,10 +4,10 @@ mod common;
 
 use burn::prelude::*;
 use common::{Points, assert_within, devices, differentiate, rotated, scalar};
-use isostar_core::measure::{Function, MEASURES, Measure};
+use isostar_core::measure::{Function, MEASURES, Measure, mle, twonn};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Regularizer, Shrinkage, ShrinkageTarget, StateSelection, isoscore_interval,
-    isoscore_of_covariance, isoscore_star,
+    isoscore_of_covariance, isoscore_star, nearest_neighbours,
 };
 
 type Differentiable = fn(Tensor<2>) -> Tensor<1>;
@@ -216,5 +216,18 @@ fn the_interval_takes_no_part_in_a_graph() {
         let tracked = isoscore_interval(points().tensor(&device.autodiff()).require_grad(), 0.9);
         assert!(plain.is_some(), "on {backend}");
         assert_eq!(plain, tracked, "on {backend}");
+    }
+}
+
+#[test]
+fn the_intrinsic_dimension_takes_no_part_in_a_graph() {
+    let of = |points| {
+        let neighbours = nearest_neighbours(points, 4, &|_| ());
+        (twonn(&neighbours).expect("points that differ"), mle(&neighbours).expect("points that differ"))
+    };
+    for (backend, device) in devices() {
+        let plain = of(points().tensor(&device));
+        assert!(plain.0.linear > 0.0 && plain.0.maximum_likelihood > 0.0 && plain.1 > 0.0, "on {backend}");
+        assert_eq!(plain, of(points().tensor(&device.autodiff()).require_grad()), "on {backend}");
     }
 }
