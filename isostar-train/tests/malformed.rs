@@ -178,7 +178,11 @@ fn archives() -> Vec<Case> {
         ("cut.npz", cut(stored("x.npy"), 30), "not a complete .npz archive"),
         ("up.npz", stored("../../etc/x.npy"), "the member \"../../etc/x.npy\" leads out of the archive"),
         ("inside_up.npz", stored("a/../../x.npy"), "leads out of the archive"),
-        ("absolute.npz", replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"), "the member \"/tmp/x.npy\" leads out of the archive"),
+        (
+            "absolute.npz",
+            replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"),
+            "the member \"/tmp/x.npy\" leads out of the archive",
+        ),
         ("backslash.npz", replaced(stored("aa/../x.npy"), b"aa/../x.npy", b"aa\\..\\x.npy"), "leads out of the archive"),
         ("drive.npz", replaced(stored("C_x.npy"), b"C_x.npy", b"C:x.npy"), "leads out of the archive"),
         ("nul.npz", replaced(stored("a_x.npy"), b"a_x.npy", b"a\0x.npy"), "leads out of the archive"),
