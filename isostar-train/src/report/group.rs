@@ -100,10 +100,12 @@ fn label(run: &Run, all: &[&Run]) -> String {
     keys.sort_unstable();
     keys.dedup();
     let regularizers = keys.contains(&"regularizer");
+    // I-STAR goes without saying, unless there is another penalty.
+    let penalties = all.iter().any(|run| run.text("regularizer") == Some("cosreg"));
     let weight = match run.text("regularizer") {
         Some("none") => "no penalty".into(),
-        Some("cosreg") if regularizers => format!("CosReg λ = {}", setting(run.weight())),
-        Some("istar") if regularizers => format!("I-STAR λ = {}", setting(run.weight())),
+        Some("cosreg") => format!("CosReg λ = {}", setting(run.weight())),
+        Some("istar") if penalties => format!("I-STAR λ = {}", setting(run.weight())),
         _ => format!("λ = {}", setting(run.weight())),
     };
     // What depends on the regularizer says nothing without one.
@@ -178,7 +180,7 @@ mod tests {
         ];
         let groups = groups(&runs);
         let labels: Vec<&str> = groups.iter().map(|group| group.label.as_str()).collect();
-        assert_eq!(labels, ["I-STAR λ = −0.5", "no penalty", "I-STAR λ = 0.5"]);
+        assert_eq!(labels, ["λ = −0.5", "no penalty", "λ = 0.5"]);
         assert_eq!(groups[2].runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["c", "a"]);
         assert_eq!(groups.iter().map(|group| group.colour).collect::<Vec<_>>(), [-3, 0, 3].map(Colour::Diverging));
     }

@@ -24,7 +24,7 @@ impl Axis {
 }
 
 /// Pixels to a tick: across, for whole numbers and for others, and down.
-const PIXELS_PER_TICK: (f64, f64, f64) = (18.0, 72.0, 44.0);
+const PIXELS_PER_TICK: (f64, f64, f64) = (18.0, 72.0, 36.0);
 
 /// From the name of the vertical axis to the data, with room for the label of the highest tick.
 const NAME_GAP: f64 = 15.0;

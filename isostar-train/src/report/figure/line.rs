@@ -137,7 +137,7 @@ impl LineChart {
             @for ((label, (x, y)), place) in labels.iter().zip(&ends).zip(&places) {
                 // A line from the end to its label, where that had to move.
                 @if (y - place).abs() > 3.0 || right - x > 24.0 {
-                    path class=(format!("line thin faint {}", label.style.colour.class()))
+                    path class=(format!("line thin dotted {}", label.style.colour.class()))
                         d=(format!("M{} {}L{} {}", px(x + 5.0), px(*y), px(right + 8.0), px(*place))) {}
                 }
                 text class=(label.style.colour.class()) x=(px(right + 11.0)) y=(px(place + 0.35 * SIZE)) { (label.text) }

@@ -5,6 +5,9 @@ use crate::report::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, Line
 use crate::report::group::Group;
 use crate::report::source::Run;
 
+/// Lines of more runs than this are thin.
+const MANY: usize = 6;
+
 /// Which number of which split, and how its lines are drawn.
 struct Curve {
     split: &'static str,
@@ -58,6 +61,7 @@ pub fn penalty(groups: &[Group<'_>]) -> Vec<Figure> {
 }
 
 fn figure(groups: &[Group<'_>], id: &str, title: &str, y: &str, curves: &[Curve], caption: &str) -> Figure {
+    let runs = groups.iter().map(|group| group.runs.len()).sum::<usize>();
     let mut series = Vec::new();
     let mut shown = Vec::new();
     for curve in curves {
@@ -66,7 +70,11 @@ fn figure(groups: &[Group<'_>], id: &str, title: &str, y: &str, curves: &[Curve]
                 let points = points(run, curve);
                 if points.iter().any(|point| point.y.is_some()) {
                     let line = Style::line(group.colour).dashed(curve.dash);
-                    let style = if curve.dash == Dash::Solid { line.marked(Mark::Circle) } else { line.thin() };
+                    let style = match (curve.dash, runs > MANY) {
+                        (Dash::Solid, false) => line.marked(Mark::Circle),
+                        (Dash::Solid, true) => line.thin().marked(Mark::Circle),
+                        _ => line.thin(),
+                    };
                     // The unbroken line alone is named, where there is more than one of a run.
                     let label = (curve.dash == Dash::Solid && groups.len() > 1).then(|| group.label.clone());
                     series.push(Series { label, style, points });
@@ -83,7 +91,6 @@ fn figure(groups: &[Group<'_>], id: &str, title: &str, y: &str, curves: &[Curve]
         Entry::line(curve.name, if curve.dash == Dash::Solid { line.marked(Mark::Circle) } else { line.thin() })
     };
     let key = if curves.len() > 1 { shown.iter().rev().filter_map(of_name).map(entry).collect() } else { Vec::new() };
-    let runs = groups.iter().map(|group| group.runs.len()).sum::<usize>();
     let many = if runs > groups.len() { " Runs that differ in the seed alone share a colour." } else { "" };
     Figure {
         id: id.into(),

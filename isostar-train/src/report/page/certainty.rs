@@ -114,7 +114,7 @@ fn of_model(model: &Model<'_>) -> String {
     };
     let rows = count(model.analysis.rows);
     format!(
-        "{}: {told}. They are for points drawn anew; tokens of one row are not independent, and {rows} rows are fewer than their tokens.",
+        "{}: {told}. They take points as independent; the tokens of a row are not, so that {rows} other rows may differ by more.",
         model.label
     )
 }

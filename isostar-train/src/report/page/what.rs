@@ -8,10 +8,14 @@ use crate::report::figures::Model;
 use crate::report::group::Group;
 use crate::report::source::Run;
 
+/// The model of a run that was trained from nothing.
+const SCRATCH: &str = "scratch";
+
 /// Task and model.
 pub fn title(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
     let tasks = distinct(runs(groups).map(task).chain(models.iter().filter_map(|model| model.analysis.task.clone())));
-    let names = distinct(runs(groups).map(model_name).chain(models.iter().map(|model| model.label.clone())));
+    let spelled = |name: String| if name == SCRATCH { "a small encoder from scratch".into() } else { name };
+    let names = distinct(runs(groups).map(model_name).map(spelled).chain(models.iter().map(|model| model.label.clone())));
     let task = if tasks.is_empty() { "Geometry".into() } else { tasks.join(", ") };
     match names.len() {
         0 => task,
@@ -118,7 +122,7 @@ fn task(run: &Run) -> String {
 fn model_name(run: &Run) -> String {
     let path = run.text("model").unwrap_or("a model");
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
-    if last == "scratch" { "a small encoder from scratch".into() } else { last.to_string() }
+    last.to_string()
 }
 
 fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
