@@ -55,6 +55,12 @@ pub struct LineChart {
 /// Labels at the ends of lines take at most this share of the width.
 const LABEL_SHARE: f64 = 0.34;
 
+/// A label farther from its line than this says less than a key.
+const FARTHEST: f64 = 4.0 * LINE;
+
+/// Marks of a line with more points than this would run together.
+const MARKED: usize = 25;
+
 struct EndLabel {
     text: String,
     style: Style,
@@ -132,6 +138,9 @@ impl LineChart {
         let ends: Vec<(f64, f64)> = labels.iter().map(mean).collect();
         let wanted: Vec<f64> = ends.iter().map(|end| end.1).collect();
         let places = spread(&wanted, LINE, frame.area.top + 2.0, frame.area.bottom - 4.0)?;
+        if wanted.iter().zip(&places).any(|(wanted, place)| (wanted - place).abs() > FARTHEST) {
+            return None;
+        }
         let right = frame.area.right;
         Some(html! {
             @for ((label, (x, y)), place) in labels.iter().zip(&ends).zip(&places) {
@@ -152,9 +161,8 @@ fn draw_series(series: &Series, frame: &Frame) -> Markup {
     let mut path = String::new();
     let mut broken = true;
     for place in places.clone() {
-        match place {
-            Some((x, y)) => path += &format!("{}{} {}", if broken { 'M' } else { 'L' }, px(x), px(y)),
-            None => {}
+        if let Some((x, y)) = place {
+            path += &format!("{}{} {}", if broken { 'M' } else { 'L' }, px(x), px(y));
         }
         broken = place.is_none();
     }
@@ -165,7 +173,7 @@ fn draw_series(series: &Series, frame: &Frame) -> Markup {
     html! {
         @for bar in bars { path class=(format!("bar {}", colour.class())) d=(bar) {} }
         path class=(series.style.line_class()) d=(path) {}
-        @if let (Some(shape), true) = (shape, colour != Colour::Pale) {
+        @if let (Some(shape), true) = (shape, colour != Colour::Pale && series.points.len() <= MARKED) {
             @for (x, y) in places.flatten() { (mark(shape, colour, x, y, 3.0, "")) }
         }
     }

@@ -77,10 +77,8 @@ impl Colour {
 
 /// The names of the colours and their values in a scheme.
 pub fn colours(scheme: Scheme) -> Vec<(String, &'static str)> {
-    let (ground, pick): (&Ground, fn(&(&'static str, &'static str)) -> &'static str) = match scheme {
-        Scheme::Light => (&LIGHT, |pair| pair.0),
-        Scheme::Dark => (&DARK, |pair| pair.1),
-    };
+    let ground = if scheme == Scheme::Light { &LIGHT } else { &DARK };
+    let pick = |pair: &(&'static str, &'static str)| if scheme == Scheme::Light { pair.0 } else { pair.1 };
     let fixed =
         [("background", ground.background), ("ink", ground.ink), ("quiet", ground.quiet), ("grid", ground.grid), ("pale", ground.pale)];
     let mut all: Vec<_> = fixed.map(|(name, value)| (name.to_string(), value)).into();

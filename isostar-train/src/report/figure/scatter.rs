@@ -6,7 +6,7 @@ use super::frame::{Axis, Frame, Margins, px};
 use super::legend::{self, Entry};
 use super::palette::Colour;
 use super::placement::{Area, Placed, beside};
-use super::style::{Mark, mark};
+use super::style::{Mark, Style, mark};
 use super::{Drawing, plot_height};
 
 /// One observation.
@@ -54,27 +54,39 @@ const SMALL: f64 = 2.5;
 impl ScatterChart {
     /// The chart at a width. `None` if no point has a place.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
-        let (legend, top) = legend::draw(&self.key, across);
+        // Names that find no place beside their points stand in the key, and all of them there if one does.
+        let direct = self.draw_with(across, &self.key, true);
+        let names = self.clusters.iter().map(|cluster| {
+            let style = Style::line(cluster.colour).marked(Mark::Circle);
+            Entry::mark(&cluster.label, style)
+        });
+        direct.or_else(|| self.draw_with(across, &names.chain(self.key.clone()).collect::<Vec<_>>(), false))
+    }
+
+    /// With names beside the points or without; `None` if a name finds no place, or there is nothing to draw.
+    fn draw_with(&self, across: f64, key: &[Entry], named: bool) -> Option<Drawing> {
+        let (legend, top) = legend::draw(key, across);
         let ends = |at: f64, reach: Option<f64>| [at - reach.unwrap_or(0.0), at + reach.unwrap_or(0.0)];
         let members = || self.clusters.iter().flat_map(|cluster| &cluster.members);
         let xs = self.clusters.iter().flat_map(|cluster| ends(cluster.centre.x, cluster.reach[0])).chain(members().map(|one| one.x));
         let ys = self.clusters.iter().flat_map(|cluster| ends(cluster.centre.y, cluster.reach[1])).chain(members().map(|one| one.y));
         let margins = Margins { top, right: 12.0 };
         let frame = Frame::new([&self.x, &self.y], [across, plot_height(across)], margins, xs, ys)?;
+        let labels = if named { self.labels(&frame)? } else { Vec::new() };
         let body = html! {
             (legend)
             (frame.axes())
             @for cluster in &self.clusters { (draw_members(cluster, &frame)) }
             @for cluster in &self.clusters { (draw_centre(cluster, &frame)) }
-            @for (cluster, placed) in self.labels(&frame) {
+            @for (cluster, placed) in &labels {
                 text class=(cluster.colour.class()) x=(px(placed.x)) y=(px(placed.y)) { (cluster.label) }
             }
         };
         Some(Drawing { width: across, height: frame.height(), body })
     }
 
-    /// The names that find a place. A name that finds none is still in the hint of its mark, and in the table.
-    fn labels(&self, frame: &Frame) -> Vec<(&Cluster, Placed)> {
+    /// The names with their places; `None` if one finds none.
+    fn labels(&self, frame: &Frame) -> Option<Vec<(&Cluster, Placed)>> {
         let places = self.clusters.iter().filter_map(|cluster| Some((cluster, frame.x(cluster.centre.x)?, frame.y(cluster.centre.y)?)));
         let mut obstacles: Vec<Area> = Vec::new();
         for (cluster, x, y) in places.clone() {
@@ -91,12 +103,11 @@ impl ScatterChart {
         }
         let mut placed = Vec::new();
         for (cluster, x, y) in places {
-            if let Some(label) = beside(&cluster.label, x, y, &frame.area, &obstacles) {
-                obstacles.push(label.area);
-                placed.push((cluster, label));
-            }
+            let label = beside(&cluster.label, x, y, &frame.area, &obstacles)?;
+            obstacles.push(label.area);
+            placed.push((cluster, label));
         }
-        placed
+        Some(placed)
     }
 }
 

@@ -64,12 +64,12 @@ fn tiles(groups: &[Group<'_>], models: &[Model<'_>]) -> Vec<(String, String)> {
     let several = models.len() > 1;
     for model in models.iter().take(2) {
         let of_model = if several { format!(", {}", model.label) } else { String::new() };
-        let scores = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.isoscore?)));
-        if let Some((layer, score)) = scores.last() {
+        let mut scores = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.isoscore?)));
+        if let Some((layer, score)) = scores.next_back() {
             tiles.push((fixed(score, 3), format!("IsoScore of token states in layer {layer}{of_model}")));
         }
-        let estimates = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.twonn?)));
-        if let (Some((layer, estimate)), false) = (estimates.last(), several) {
+        let mut estimates = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.twonn?)));
+        if let (Some((layer, estimate)), false) = (estimates.next_back(), several) {
             tiles.push((fixed(estimate, 1), format!("intrinsic dimension (TwoNN) of token states in layer {layer}")));
         }
     }

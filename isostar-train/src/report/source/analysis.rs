@@ -126,7 +126,7 @@ impl Analysis {
                 let Some(geometry) = geometry else { continue };
                 let dimension = geometry.dimension;
                 let lengths = [("mean", geometry.mean.len()), ("std", geometry.std.len()), ("spectrum", geometry.spectrum.len())];
-                for (name, found) in lengths.into_iter().filter(|(_, found)| *found != 0 && *found != dimension) {
+                if let Some((name, found)) = lengths.into_iter().find(|(_, found)| *found != 0 && *found != dimension) {
                     return Err(ReportError::Width { path: file.into(), layer: layer.layer, set, name, found, dimension });
                 }
                 if let Some(outlier) = geometry.outlier_dimensions.iter().find(|outlier| outlier.dimension >= dimension) {
