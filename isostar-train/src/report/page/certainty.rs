@@ -8,7 +8,7 @@ use crate::report::figures::{Model, Set, main_metric, title_case};
 use crate::report::group::{Group, Spread, binomial_error};
 use crate::report::source::Run;
 
-/// The spread over seeds, the error of judging by so many rows, and the bootstrap intervals.
+/// The spread over seeds, the error of judging by so many rows, and the confidence intervals.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     html! {
         @if let Some(metric) = main_metric(groups) { (of_runs(groups, &metric)) }
@@ -103,18 +103,18 @@ fn of_model(model: &Model<'_>) -> String {
     let told = match widest {
         Some((set, layer, [low, high])) => {
             format!(
-                "bootstrap intervals of IsoScore are at most {} wide, from {} to {} for {} of layer {layer}",
+                "95% intervals of IsoScore are at most {} wide, from {} to {} for {} of layer {layer}",
                 fixed(high - low, 4),
                 fixed(low, 4),
                 fixed(high, 4),
                 set.name()
             )
         }
-        None => "no bootstrap interval of IsoScore was computed".into(),
+        None => "no interval of IsoScore was computed".into(),
     };
-    let rows = count(model.analysis.rows);
     format!(
-        "{}: {told}. They take points as independent; the tokens of a row are not, so that {rows} other rows may differ by more.",
-        model.label
+        "{}: {told}. They are for other rows drawn like these {}, and say nothing of other data.",
+        model.label,
+        count(model.analysis.rows)
     )
 }

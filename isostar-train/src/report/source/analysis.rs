@@ -60,7 +60,7 @@ pub struct Geometry {
     pub isoscore: Option<f64>,
     /// Its nearly unbiased estimate.
     pub isoscore_unbiased: Option<f64>,
-    /// The bootstrap interval of the latter.
+    /// The 95% confidence interval of the latter.
     pub isoscore_interval: Option<[f64; 2]>,
     /// Mean cosine of distinct pairs.
     pub mean_cosine: Option<f64>,
