@@ -7,6 +7,7 @@
 //! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
 //! - [`experiment`]: one training run, from its settings to its folder
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
+//! - [`report`]: one page, with figures, about runs and analyses
 //! - [`model`]: from a folder or a name on the hub to a model's folder
 //! - [`device`]: from a name on the command line to a device that is there
 //!
@@ -22,5 +23,6 @@ pub mod experiment;
 pub mod hook;
 pub mod metric;
 pub mod model;
+pub mod report;
 pub mod score;
 pub mod task;

@@ -9,7 +9,7 @@
 //! | in the run folder | what |
 //! |---|---|
 //! | config.toml | the settings, as resolved |
-//! | metrics.jsonl | a line per epoch and split |
+//! | metrics.jsonl | a line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | what a resumed run needs |
 //! | model/ | config.json, model.safetensors, tokenizer.json: what transformers' `from_pretrained` reads |

@@ -23,6 +23,7 @@ use super::{ExperimentError, Observer, Phase};
 struct Line<'a> {
     epoch: usize,
     split: &'a str,
+    rows: usize,
     metrics: &'a BTreeMap<String, f64>,
     seconds: f64,
 }
@@ -41,6 +42,7 @@ pub(super) struct RunRenderer {
     epochs: usize,
     phase: Phase,
     split: String,
+    rows: usize,
     started: Instant,
     finals: BTreeMap<String, f64>,
 }
@@ -64,6 +66,7 @@ impl RunRenderer {
             epochs: 1,
             phase: Phase::Training { epoch: 1, epochs: 1 },
             split: String::new(),
+            rows: 0,
             started: Instant::now(),
             finals: BTreeMap::new(),
         })
@@ -126,6 +129,7 @@ impl TrainingProgressLogger for RunRenderer {
 
     fn start_split(&mut self, split: &str, total_items: usize) {
         self.split = split.to_string();
+        self.rows = total_items;
         self.finals.clear();
         self.started = Instant::now();
         self.phase = match split {
@@ -151,7 +155,7 @@ impl TrainingProgressLogger for RunRenderer {
             *self.training_seconds.lock().unwrap_or_else(PoisonError::into_inner) += seconds;
         }
         self.observer.end(&self.phase);
-        let line = Line { epoch: self.epoch, split: &self.split, metrics: &self.finals, seconds };
+        let line = Line { epoch: self.epoch, split: &self.split, rows: self.rows, metrics: &self.finals, seconds };
         let text = serde_json::to_string(&line).expect("a line is plain values");
         if let Err(error) = writeln!(self.lines, "{text}") {
             self.observer.note(&format!("metrics.jsonl could not be written: {error}"));

@@ -9,6 +9,7 @@ use isostar_train::device::DeviceError;
 use isostar_train::embeddings::EmbeddingsError;
 use isostar_train::experiment::{ExperimentError, config_remedy};
 use isostar_train::model::FindModelError;
+use isostar_train::report::ReportError;
 use isostar_train::task::TaskError;
 
 /// A command's failure, exit status 1.
@@ -44,7 +45,7 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, FindModelError, ModelError, TaskError);
+with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, FindModelError, ModelError, ReportError, TaskError);
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

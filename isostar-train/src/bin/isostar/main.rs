@@ -7,6 +7,7 @@ mod evaluate;
 mod failure;
 mod measure;
 mod models;
+mod report;
 mod train;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ enum Command {
     Measure(measure::MeasureArgs),
     /// List the models that can be read
     Models(models::ModelsArgs),
+    Report(report::ReportArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Models(arguments) => models::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

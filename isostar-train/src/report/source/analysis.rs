@@ -1,0 +1,152 @@
+//! analysis.json.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{parse_json, read_text};
+use crate::report::ReportError;
+
+/// The geometry of a model's states, layer by layer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Analysis {
+    /// The file it was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
+    /// The model.
+    pub model: String,
+    /// The task whose rows were embedded.
+    pub task: Option<String>,
+    /// The split.
+    pub split: Option<String>,
+    /// The rows.
+    pub rows: usize,
+    /// Their tokens.
+    pub tokens: usize,
+    /// The seed of what is sampled.
+    pub seed: u64,
+    /// How many points the quadratic measures were computed from, where not from all.
+    pub sample: Option<usize>,
+    /// The device.
+    pub device: Option<String>,
+    /// Seconds it took.
+    pub seconds: Option<f64>,
+    /// The layers, 0 being the embedding output.
+    pub layers: Vec<Layer>,
+    /// The model that the first is compared with.
+    pub against: Option<Box<Analysis>>,
+}
+
+/// A layer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Layer {
+    /// Its number.
+    pub layer: usize,
+    /// The geometry of token states.
+    pub tokens: Option<Geometry>,
+    /// The geometry of sentence vectors.
+    pub sentences: Option<Geometry>,
+}
+
+/// What was measured of points. A measure without a value is null.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Geometry {
+    /// n.
+    pub points: usize,
+    /// d.
+    pub dimension: usize,
+    /// IsoScore of the sample covariance.
+    pub isoscore: Option<f64>,
+    /// Its nearly unbiased estimate.
+    pub isoscore_unbiased: Option<f64>,
+    /// The 95% confidence interval of the latter.
+    pub isoscore_interval: Option<[f64; 2]>,
+    /// Mean cosine of distinct pairs.
+    pub mean_cosine: Option<f64>,
+    /// The partition score.
+    pub partition: Option<f64>,
+    /// exp of the entropy of the spectrum.
+    pub effective_rank: Option<f64>,
+    /// (Σλ)²/Σλ².
+    pub participation_ratio: Option<f64>,
+    /// The components that carry most of the variance.
+    pub explained_variance: Option<Share>,
+    /// TwoNN, linear fit.
+    pub twonn: Option<f64>,
+    /// TwoNN, maximum likelihood.
+    pub twonn_ml: Option<f64>,
+    /// Levina and Bickel's estimator.
+    pub mle: Option<f64>,
+    /// The dimensions that stand out.
+    pub outlier_dimensions: Vec<OutlierDimension>,
+    /// The eigenvalues of the covariance, descending.
+    pub spectrum: Vec<f64>,
+    /// The mean of each dimension.
+    pub mean: Vec<f64>,
+    /// The standard deviation of each dimension.
+    pub std: Vec<f64>,
+}
+
+/// So many components carry such a share of the variance.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Share {
+    /// How many.
+    pub components: usize,
+    /// Which share.
+    pub share: f64,
+}
+
+/// A dimension whose mean or variance stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct OutlierDimension {
+    /// Its number, from 0.
+    pub dimension: usize,
+    /// Its mean.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub std: f64,
+}
+
+impl Analysis {
+    /// Reads analysis.json.
+    ///
+    /// # Errors
+    /// If it cannot be read or is malformed, or the vectors of a layer have other lengths than its dimension.
+    pub fn read(file: &Path) -> Result<Self, ReportError> {
+        let mut analysis: Self = parse_json(&read_text(file)?, file, 1)?;
+        analysis.file = file.into();
+        analysis.check(file)?;
+        Ok(analysis)
+    }
+
+    fn check(&self, file: &Path) -> Result<(), ReportError> {
+        for layer in &self.layers {
+            for (set, geometry) in [("tokens", &layer.tokens), ("sentences", &layer.sentences)] {
+                let Some(geometry) = geometry else { continue };
+                let dimension = geometry.dimension;
+                let lengths = [("mean", geometry.mean.len()), ("std", geometry.std.len()), ("spectrum", geometry.spectrum.len())];
+                if let Some((name, found)) = lengths.into_iter().find(|(_, found)| *found != 0 && *found != dimension) {
+                    return Err(ReportError::Width { path: file.into(), layer: layer.layer, set, name, found, dimension });
+                }
+                if let Some(outlier) = geometry.outlier_dimensions.iter().find(|outlier| outlier.dimension >= dimension) {
+                    let found = outlier.dimension + 1;
+                    return Err(ReportError::Width {
+                        path: file.into(),
+                        layer: layer.layer,
+                        set,
+                        name: "outlier_dimensions",
+                        found,
+                        dimension,
+                    });
+                }
+            }
+        }
+        self.against.as_ref().map_or(Ok(()), |against| against.check(file))
+    }
+
+    /// This model and the one it is compared with.
+    pub fn models(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.against.as_deref())
+    }
+}

@@ -1,0 +1,123 @@
+//! What a report is made from: the files of runs and analyses, read and checked.
+
+mod analysis;
+mod run;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::ReportError;
+pub use analysis::{Analysis, Geometry, Layer, OutlierDimension, Share};
+pub use run::{EpochLine, Outcome, Run};
+
+/// Everything that was named.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sources {
+    /// The runs, in the order of the folders named, those inside of one by name.
+    pub runs: Vec<Run>,
+    /// The analyses, with the names of their folders.
+    pub analyses: Vec<(String, Analysis)>,
+}
+
+impl Sources {
+    /// Reads folders of runs and analyses, and folders of such folders.
+    ///
+    /// # Errors
+    /// If a folder does not exist or holds nothing, or a file in it is missing, cannot be read, or is malformed.
+    pub fn read(folders: &[PathBuf]) -> Result<Self, ReportError> {
+        let mut sources = Self::default();
+        for folder in folders {
+            for found in expand(folder)? {
+                // A folder may be named twice, or be inside of another one named.
+                let name = name_of(&found);
+                if Run::is_in(&found) && !sources.runs.iter().any(|run| run.folder == found) {
+                    sources.runs.push(Run::read(&found, name.clone())?);
+                }
+                let file = found.join(ANALYSIS);
+                if file.is_file() && !sources.analyses.iter().any(|(_, analysis)| analysis.file == file) {
+                    sources.analyses.push((name, Analysis::read(&file)?));
+                }
+            }
+        }
+        Ok(sources)
+    }
+}
+
+/// The file of an analysis.
+const ANALYSIS: &str = "analysis.json";
+
+/// The folder itself if it holds anything, or else those in it that do.
+fn expand(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let holds_something = |path: &Path| Run::is_in(path) || path.join(ANALYSIS).is_file();
+    if !folder.is_dir() {
+        return Err(ReportError::NotFound { path: folder.into() });
+    }
+    if holds_something(folder) {
+        return Ok(vec![folder.into()]);
+    }
+    let unreadable = |source| ReportError::Unreadable { path: folder.into(), source };
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() && holds_something(&path) {
+            inside.push(path);
+        }
+    }
+    inside.sort_by_key(|path| natural(&name_of(path)));
+    if inside.is_empty() { Err(ReportError::NothingHere { path: folder.into() }) } else { Ok(inside) }
+}
+
+/// So that run-10 comes after run-9.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = vec![(String::new(), 0u64)];
+    let mut in_number = false;
+    for letter in name.chars() {
+        match letter.to_digit(10) {
+            Some(digit) => {
+                let (_, number) = parts.last_mut().expect("there is always a part");
+                *number = number.saturating_mul(10).saturating_add(digit.into());
+                in_number = true;
+            }
+            None => {
+                if in_number {
+                    parts.push((String::new(), 0));
+                    in_number = false;
+                }
+                parts.last_mut().expect("there is always a part").0.push(letter);
+            }
+        }
+    }
+    parts
+}
+
+/// The last name of a path; of `.`, that of the folder it stands for.
+fn name_of(folder: &Path) -> String {
+    let own = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    own(folder).or_else(|| own(&folder.canonicalize().ok()?)).unwrap_or_else(|| folder.display().to_string())
+}
+
+fn read_text(path: &Path) -> Result<String, ReportError> {
+    fs::read_to_string(path).map_err(|source| ReportError::Unreadable { path: path.into(), source })
+}
+
+fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, first_line: usize) -> Result<T, ReportError> {
+    serde_json::from_str(text).map_err(|error| {
+        let whole = error.to_string();
+        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message).to_string();
+        ReportError::Malformed { path: path.into(), line: first_line + error.line().max(1) - 1, message }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_ordered_as_numbers() {
+        let mut names = ["run-10", "run-9", "run-1-b", "run-1-a", "a"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["a", "run-1-a", "run-1-b", "run-9", "run-10"]);
+    }
+}
