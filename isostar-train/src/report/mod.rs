@@ -19,8 +19,8 @@
 //! | analysis.json | an analysis; a run's folder may hold one too |
 //! | folders of these | a sweep |
 //!
-//! The page has no script and asks nobody for anything: a content security policy in its head forbids both. Text from files is escaped where it is written. The
-//! same files give the same bytes.
+//! The page has no script and asks nobody for anything: a content security policy in its head forbids both. Text from files is escaped
+//! where it is written. The same files give the same bytes.
 
 mod error;
 pub mod figure;

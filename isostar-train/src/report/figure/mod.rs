@@ -1,11 +1,12 @@
 //! Figures as SVG: axes, lines, points and labels, drawn for a width.
 //!
-//! No kept library gives what a page without scripts and a paper both need. plotters' SVG backend writes colours as numbers, so that a page cannot turn dark, and neither
-//! measures text nor keeps labels apart; charming and plotly draw with JavaScript; poloto has themes, but no error bars, labels at lines, or room for a second
-//! layout. What is here is small: scales and ticks ([`scale`]), room for text ([`text`], [`placement`]), a frame of axes ([`Frame`]) and three kinds of charts.
-//! maud writes the markup and escapes whatever comes from files.
+//! No kept library gives what a page without scripts and a paper both need. plotters' SVG backend writes colours as numbers, so that a page
+//! cannot turn dark, and keeps no labels apart; charming and plotly draw with JavaScript; poloto has themes, but no error bars and no labels
+//! at lines. What is here is small: scales and ticks, room for text, a frame of axes and three kinds of charts. maud writes the markup and
+//! escapes whatever comes from files.
 //!
-//! Text in SVG shrinks with the picture. A figure is therefore drawn once for each of a few widths, and the page shows the one that fits, at its own size.
+//! Text in SVG shrinks with the picture. A figure is therefore drawn once for each of a few widths, and the page shows the one that fits, at
+//! its own size.
 
 mod frame;
 mod legend;

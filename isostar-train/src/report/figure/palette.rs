@@ -1,7 +1,8 @@
 //! Colours for light and dark, told apart by readers with colour-vision deficiencies, and legible as text on both backgrounds.
 //!
-//! The categorical colours descend from Okabe and Ito's, made darker on white and lighter on black until each reaches a contrast of 4.5 (WCAG 2.2, 1.4.3). The
-//! diverging ones run from orange through grey to blue, the pair that every common deficiency keeps apart. Marks and dashes repeat what colours say.
+//! The categorical colours descend from Okabe and Ito's, made darker on white and lighter on black until each reaches a contrast of 4.5
+//! (WCAG 2.2, 1.4.3). The diverging ones run from orange through grey to blue, the pair that every common deficiency keeps apart. Labels,
+//! marks and dashes repeat what colours say.
 
 use std::fmt::Write as _;
 

@@ -43,7 +43,8 @@ pub struct Domain {
 const DECADES: f64 = 1.5;
 
 impl Domain {
-    /// The least domain that holds all values and begins and ends at round numbers, with about `wanted` ticks. `None` if no value has a place on it.
+    /// The least domain that holds all values and begins and ends at round numbers, with about `wanted` ticks. `None` if no value has a
+    /// place on it.
     pub fn covering(kind: Kind, values: impl Iterator<Item = f64>, wanted: usize) -> Option<Self> {
         let has_place = |value: &f64| value.is_finite() && (*value > 0.0 || !kind.is_log());
         let (low, high) = values.filter(has_place).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));

@@ -31,7 +31,8 @@ fn figure(model: &Model<'_>, at: usize, several: bool) -> Figure {
             if named.is_empty() { "none".into() } else { named.join("; ") }
         ),
         caption: format!(
-            "Token states. Outlier dimensions are marked, the {NAMED} with the largest means by their number; the table of outliers has all. Each layer has a scale of its own."
+            "Token states. Outlier dimensions are marked, \
+             the {NAMED} with the largest means by their number; the table of outliers has all. Each layer has a scale of its own."
         ),
         chart: Chart::Stems(StemChart { panels, x: "Dimension".into() }),
     }

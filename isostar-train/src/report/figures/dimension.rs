@@ -39,7 +39,9 @@ fn figure(models: &[Model<'_>], set: Set) -> Figure {
         id: format!("dimension-{}", set.id()),
         title: format!("Intrinsic dimension of {}", set.name()),
         description: format!("Intrinsic dimension by layer; TwoNN of {}.", models.iter().filter_map(told).collect::<Vec<_>>().join("; ")),
-        caption: "From distances to nearest neighbours: TwoNN by its linear fit, and the maximum-likelihood estimate of Levina and Bickel. Both fall short where the dimension is high and points are few.".into(),
+        caption: "From distances to nearest neighbours: TwoNN by its linear fit, and the maximum-likelihood estimate of Levina and \
+                  Bickel. Both fall short where the dimension is high and points are few."
+            .into(),
         chart: Chart::Lines(LineChart {
             x: Axis::new("Layer", Kind::Integer),
             y: Axis::new("Intrinsic dimension", Kind::Linear),

@@ -49,7 +49,9 @@ pub fn of_models(models: &[Model<'_>]) -> Vec<Figure> {
             id: id.into(),
             title: format!("IsoScore of each layer{name}"),
             description: format!("Unbiased IsoScore by layer: {}.", told(&series, "model")),
-            caption: "The unbiased estimate, with its 95% confidence interval as a bar where there is one. Layer 0 is the output of the embeddings.".into(),
+            caption: "The unbiased estimate, with its 95% confidence interval as a bar where there is one. \
+                      Layer 0 is the output of the embeddings."
+                .into(),
             chart: Chart::Lines(LineChart {
                 x: layer_axis(),
                 y: Axis::new("IsoScore, unbiased estimate", Kind::Linear),

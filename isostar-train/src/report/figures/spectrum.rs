@@ -41,7 +41,9 @@ fn figure(model: &Model<'_>, set: Set, at: usize, several: bool) -> Figure {
             "Share of the variance by principal component, logarithmic. The first component carries {}.",
             chosen.iter().filter_map(first).collect::<Vec<_>>().join(", ")
         ),
-        caption: "Eigenvalues of the covariance, as shares of their sum. A flat line is isotropic. Other layers are pale; shares below 10⁻⁸ are left out.".into(),
+        caption: "Eigenvalues of the covariance, as shares of their sum. A flat line is isotropic. \
+                  Other layers are pale; shares below 10⁻⁸ are left out."
+            .into(),
         chart: Chart::Lines(LineChart {
             x: Axis::new("Principal component (rank)", Kind::Rank),
             y: Axis::new("Share of the variance", Kind::Log),

@@ -29,7 +29,8 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
             "Task loss",
             "Task loss, mean of a row (nats)",
             &[curve("train", "task_loss", "training", Dash::Dashed), curve("valid", "task_loss", "validation", Dash::Solid)],
-            "The task's loss alone, without the penalty. The training loss is a mean over the epoch, with dropout; the validation loss is taken at its end.",
+            "The task's loss alone, without the penalty. The training loss is a mean over the epoch, with dropout; \
+             the validation loss is taken at its end.",
         ),
         figure(
             groups,
@@ -48,7 +49,8 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
                 curve("train", "isoscore_star", "IsoScore* of training batches", Dash::Dashed),
                 curve("valid", "isoscore", "IsoScore of validation", Dash::Solid),
             ],
-            "IsoScore of the token states of all layers, from the whole validation split. IsoScore* is that of a batch after shrinkage, and not comparable in value.",
+            "IsoScore of the token states of all layers, from the whole validation split. \
+             IsoScore* is that of a batch after shrinkage, and not comparable in value.",
         ),
     ]
 }

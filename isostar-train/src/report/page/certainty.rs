@@ -57,7 +57,10 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
             (of_rows(groups, shares))
         }
         @if seeds > 1 {
-            p class="quiet" { "Seeds change weights, order and dropout, not the rows: a difference between two settings that is below about two of its standard errors may be chance." }
+            p class="quiet" {
+                "Seeds change weights, order and dropout, not the rows: a difference between two settings that is below about two of its \
+                 standard errors may be chance."
+            }
         }
     }
 }
