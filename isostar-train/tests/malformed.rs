@@ -3,10 +3,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
 use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -35,8 +38,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What the readers of archives and of Parquet keep beside the file: windows, tables and a page. Largest observed: 0.3 MiB.
-const CONSTANT: usize = 1 << 20;
+/// The count is the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// What the readers of archives and of Parquet keep beside the file: windows, tables and a page. Largest observed: 66 KiB.
+const CONSTANT: usize = 1 << 18;
 
 /// An .npy file of this header.
 fn npy(version: u8, header: &[u8], numbers: &[u8]) -> Vec<u8> {
@@ -196,7 +202,11 @@ fn archives() -> Vec<Case> {
         ("no_arrays.npz", archive(CompressionMethod::Stored, &[("x.txt", b"hello")]), "holds no floating-point tensor"),
         ("inner_huge.npz", deflated(&declaring("<f4", "(1000000000000, 768)", &[0; 64])), "but only 64 bytes follow"),
         ("checksum.npz", patched_twice(deflated(&array()), 16, &[0; 4]), "tensor \"x\": cannot be inflated"),
-        ("garbage.npz", replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]), "tensor \"x\": it does not begin as .npy files do"),
+        (
+            "garbage.npz",
+            replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]),
+            "tensor \"x\": it does not begin as .npy files do",
+        ),
         ("inner_nan.npz", deflated(&with(5, f32::NAN)), "tensor \"x\": NaN at row 2, column 1"),
     ]
 }
@@ -227,6 +237,7 @@ fn measured(path: &Path) -> Result<(), EmbeddingsError> {
 
 #[test]
 fn every_malformed_file_is_refused_by_name_and_within_its_size() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("whole.npy");
     std::fs::write(&path, array()).unwrap();
@@ -247,5 +258,40 @@ fn every_malformed_file_is_refused_by_name_and_within_its_size() {
         assert!(message.contains(cause) && message.contains(name), "{name}: {message:?} does not say {cause:?}");
         assert!(!error.remedy().is_empty());
         assert!(peak <= content.len() + CONSTANT, "{name}: {peak} bytes were allocated for a file of {}", content.len());
+    }
+}
+
+/// How many altered copies of each file are read.
+const ALTERED: usize = 1000;
+
+#[test]
+fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let whole = [
+        ("array.npy", array()),
+        ("stored.npz", stored("x.npy")),
+        ("deflated.npz", deflated(&array())),
+        ("masked.npz", fixture("masked_fortran.npz")),
+        ("snappy.parquet", fixture("single.parquet")),
+        ("zstd.parquet", fixture("fixed.parquet")),
+        ("lz4.parquet", fixture("double.parquet")),
+        ("half.parquet", fixture("half.parquet")),
+    ];
+    for (name, content) in whole {
+        let path = folder.path().join(name);
+        let mut refused = 0;
+        for _ in 0..ALTERED {
+            let mut altered = content.clone();
+            for _ in 0..random.random_range(1..4) {
+                let at = random.random_range(0..altered.len());
+                altered[at] = random.random();
+            }
+            std::fs::write(&path, &altered).unwrap();
+            refused += usize::from(measured(&path).is_err());
+        }
+        println!("{name}: {refused} of {ALTERED} refused");
+        assert!(refused > 0, "{name}: what was altered was not read");
     }
 }

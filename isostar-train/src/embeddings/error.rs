@@ -33,7 +33,7 @@ pub enum EmbeddingsError {
     },
     /// The file is not what its format asks for.
     #[error(transparent)]
-    Format(#[from] FormatError),
+    Format(Box<FormatError>),
     /// The file holds nothing at all.
     #[error("{}: the file is empty", path.display())]
     Empty {
@@ -239,6 +239,12 @@ pub enum EmbeddingsError {
     /// The texts cannot be tokenized.
     #[error(transparent)]
     Data(#[from] DataError),
+}
+
+impl From<FormatError> for EmbeddingsError {
+    fn from(error: FormatError) -> Self {
+        Self::Format(Box::new(error))
+    }
 }
 
 impl EmbeddingsError {

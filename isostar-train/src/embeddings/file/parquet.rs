@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use parquet::basic::{LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
@@ -68,7 +70,17 @@ fn open(file: &Arc<Mapped>) -> Result<SerializedFileReader<Bytes>, ParquetError>
             self.0.bytes()
         }
     }
-    SerializedFileReader::new(Bytes::from_owner(Owner(file.clone())))
+    let reader = SerializedFileReader::new(Bytes::from_owner(Owner(file.clone())))?;
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    // The reader takes this for granted, and panics where it is not so.
+    let within = |column: &ColumnChunkMetaData| {
+        let start = u64::try_from(column.dictionary_page_offset().unwrap_or(column.data_page_offset())).ok()?;
+        start.checked_add(u64::try_from(column.compressed_size()).ok()?).filter(|end| *end <= file.bytes().len() as u64)
+    };
+    match columns.map(within).all(|end| end.is_some()) {
+        true => Ok(reader),
+        false => Err(ParquetError::General("a column lies outside of the file".into())),
+    }
 }
 
 /// The column's name in the table, without the two levels below it of which Parquet makes lists.
@@ -152,7 +164,15 @@ enum Fault {
 }
 
 impl Batch {
+    /// The next rows. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is an
+    /// error.
     fn read(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
+        // A column whose decoder panicked is not read again.
+        let read = panic::catch_unwind(AssertUnwindSafe(|| Self::read_any(column, rows)));
+        read.unwrap_or_else(|_| Err(ParquetError::General("a page that cannot be decoded".into())))
+    }
+
+    fn read_any(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
         match column {
             ColumnReader::FloatColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
             ColumnReader::DoubleColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
