@@ -1,10 +1,10 @@
 //! Embeddings in files: written by a model, measured whatever wrote them.
 //!
 //! ```text
-//! texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
-//!                                              │ .safetensors or .npy
-//!                             EmbeddingsFile ◀─┘
-//!                                   └──Points──▶ measure ──▶ Geometry
+//! rows, texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
+//!                                                    │ .safetensors or .npy
+//!                                   EmbeddingsFile ◀─┘
+//!                                         └──Points──▶ measure ──▶ Geometry
 //! ```
 //!
 //! A file is mapped into memory and read twice in blocks of rows, so that it may be larger than the memory: first for the mean and the largest
@@ -39,10 +39,11 @@ mod spread;
 mod states_file;
 mod survey;
 
-pub use embed::embed;
+pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;
 pub use file::{EmbeddingsFile, MASK, Place};
 pub use geometry::{Geometry, measure};
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;
+pub(crate) use states_file::beside;
