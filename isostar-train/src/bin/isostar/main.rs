@@ -1,12 +1,15 @@
 //! The command line of isostar.
 
 mod allocator;
+mod analyze;
 mod console;
 mod embed;
 mod evaluate;
 mod failure;
+mod layers;
 mod measure;
 mod models;
+mod source;
 mod train;
 
 use std::process::ExitCode;
@@ -32,6 +35,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure a trained classifier on a split
     Evaluate(evaluate::EvaluateArgs),
+    Analyze(Box<analyze::AnalyzeArgs>),
     Embed(embed::EmbedArgs),
     Measure(measure::MeasureArgs),
     /// List the models that can be read
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
     let result: Result<(), Failure> = match CommandLine::parse().command {
         Command::Train(arguments) => train::run(*arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Analyze(arguments) => analyze::run(*arguments),
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Models(arguments) => models::run(arguments),
