@@ -31,15 +31,14 @@ pub fn analyze(
     settings.check()?;
     let last = pretrained.config.sizes().layers;
     let device = pretrained.model.devices().remove(0);
-    let states = States::write(pretrained, sequences, settings, observer)?;
-    let [tokens, sentences] = states.open()?;
+    let states = States::write(pretrained, sequences, settings, observer)?.open()?;
 
     let sampled = |points: usize| points.min(settings.sample.unwrap_or(points));
     let points = sampled(sequences.tokens()) + sampled(sequences.len());
     let layer = |layer| {
         let steps = Steps::begin(observer, Phase::Measuring { layer, last }, PASSES * points);
         let of = |file| geometry(file, layer, settings, &device, &|rows| steps.advance(rows));
-        Ok(LayerAnalysis { layer, tokens: of(&tokens)?, sentences: of(&sentences)? })
+        Ok(LayerAnalysis { layer, tokens: of(&states.tokens)?, sentences: of(&states.sentences)? })
     };
     (0..=last).map(layer).collect()
 }

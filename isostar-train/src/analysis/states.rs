@@ -54,13 +54,29 @@ impl States {
         }
     }
 
-    /// Opens the states of tokens, and the vectors of sentences.
-    pub fn open(&self) -> Result<[EmbeddingsFile; 2], EmbeddingsError> {
+    /// Opens the files. Where the system lets a mapped file live on without its name, they lose theirs: nothing stays behind if the process is ended.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn open(self) -> Result<OpenStates, EmbeddingsError> {
         let [tokens, sentences] = self.paths();
-        Ok([EmbeddingsFile::open(&tokens)?, EmbeddingsFile::open(&sentences)?])
+        let (tokens, sentences) = (EmbeddingsFile::open(&tokens)?, EmbeddingsFile::open(&sentences)?);
+        let folder = (!cfg!(unix)).then_some(self.folder);
+        Ok(OpenStates { tokens, sentences, _folder: folder })
     }
 
     fn paths(&self) -> [PathBuf; 2] {
         ["tokens.safetensors", "sentences.safetensors"].map(|name| self.folder.path().join(name))
     }
+}
+
+/// The files, to be measured.
+#[derive(Debug)]
+pub(super) struct OpenStates {
+    /// The states of tokens, `[rows, tokens, d]` a layer.
+    pub tokens: EmbeddingsFile,
+    /// The mean states of rows, `[rows, 1, d]` a layer.
+    pub sentences: EmbeddingsFile,
+    /// Removed after the files are closed.
+    _folder: Option<TempDir>,
 }
