@@ -22,7 +22,7 @@ use crate::source::{RowsArgs, Source};
 /// states of a row's tokens, special tokens among them and padding left out. The scores are those that `isostar embed` and `isostar measure` give.
 ///
 /// The states stand in the system's temporary folder meanwhile (the variable TMPDIR names another one): up to rows × longest row × width × layers × 4 bytes, or
-/// 0.6 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
+/// 0.5 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
 ///
 /// --against compares layers of the same number, whatever their width; a layer that only one of the models has is compared with nothing.
 #[derive(Args)]
