@@ -18,6 +18,12 @@ pub enum ConfigError {
         /// The value given.
         value: f64,
     },
+    /// The share of ratios to leave out is outside [0, 1) or not a number.
+    #[error("the share to discard must lie in [0, 1), got {value}")]
+    Discarded {
+        /// The value given.
+        value: f64,
+    },
     /// A layer was asked for that the model does not have.
     #[error("there is no layer {layer}: the model has layers 1 to {depth}, and 0 is its embedding output")]
     NoSuchLayer {

@@ -24,7 +24,9 @@
 //!
 //! # Where things are
 //! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: the measure
-//! - [`measure`]: other measures of the same points
+//! - [`isoscore_interval`], [`IsoscoreJackknife`]: how sure the unbiased estimate is
+//! - [`measure`]: other measures of the same points, and the table of all
+//! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic dimension
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches
 //! - [`HiddenStates`], [`StateSelection`]: which states of a model count
 //! - [`Shrinkage`]: towards a steadier covariance
@@ -39,9 +41,11 @@
 
 mod error;
 mod hidden_states;
+mod interval;
 mod isoscore;
 pub mod measure;
 mod moments;
+mod neighbours;
 mod regularizer;
 mod running;
 mod shrinkage;
@@ -49,8 +53,10 @@ mod unbiased;
 
 pub use error::ConfigError;
 pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};
+pub use interval::{IsoscoreJackknife, isoscore_interval};
 pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
+pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{CosReg, CosRegConfig, IStar, IStarConfig, Penalty, Regularizer};
 pub use running::RunningMoments;
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};

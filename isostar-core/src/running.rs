@@ -104,6 +104,12 @@ impl RunningMoments {
         &self.scatter
     }
 
+    /// The standard deviation of each dimension, √(Sⱼⱼ/(n − 1)); 0 with fewer than two points. Length d.
+    pub fn standard_deviations(&self) -> Vec<f64> {
+        let variances = self.scatter.iter().step_by(self.width() + 1);
+        variances.map(|sum| self.divisor().map_or(0.0, |divisor| (sum / divisor).max(0.0).sqrt())).collect()
+    }
+
     /// The sample covariance, S/(n − 1), as f32 on `device`; `None` with fewer than two points. Shape `[d, d]`.
     pub fn covariance(&self, device: &Device) -> Option<Tensor<2>> {
         let d = self.width();

@@ -91,7 +91,7 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
 }
 
 /// A second pass takes away what rounding left of a mean far from zero.
-fn centre(points: Tensor<2>) -> Tensor<2> {
+pub(crate) fn centre(points: Tensor<2>) -> Tensor<2> {
     let [n, _] = points.dims();
     let weights = Tensor::ones([1, n], (&points.device(), points.dtype()));
     let mean = sum_of_rows(weights, points.clone()) / n as f64;

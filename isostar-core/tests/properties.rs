@@ -3,8 +3,7 @@
 mod common;
 
 use burn::prelude::*;
-use common::{Normal, Points, assert_within, devices, differentiate_tensor, distance, largest, oracle, scalar, values};
-use faer::Mat;
+use common::{Normal, Points, assert_within, devices, differentiate_tensor, distance, largest, oracle, rotated, scalar, values};
 use isostar_core::measure::{cosreg, mean_cosine};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Padding, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection,
@@ -34,17 +33,6 @@ fn cloud() -> impl Strategy<Value = Points> {
             mean + row[column] * (-decay * column as f64 / d as f64).exp() + 0.4 * row[0]
         })
     })
-}
-
-/// A rotation drawn at random, as the orthogonal factor of a Gaussian matrix.
-fn rotation(d: usize, seed: u64) -> Mat<f64> {
-    let mut normal = Normal::new(seed);
-    Mat::from_fn(d, d, |_, _| normal.draw()).qr().compute_Q()
-}
-
-fn rotated(points: &Points, seed: u64) -> Points {
-    let rotation = rotation(points.d, seed);
-    Points::of_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
 }
 
 fn score(points: &Points, device: &Device) -> f64 {

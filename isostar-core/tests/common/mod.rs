@@ -5,6 +5,7 @@ pub mod oracle;
 
 use burn::prelude::*;
 use burn::tensor::DType;
+use faer::Mat;
 use serde_json::Value;
 
 /// Every device that this build of the tests can reach.
@@ -19,7 +20,7 @@ pub fn devices() -> Vec<(&'static str, Device)> {
     ]
 }
 
-/// A golden file, written by `scripts/golden_isoscore.py` with the authors' code.
+/// A golden file, written by `scripts/golden_isoscore.py`.
 pub fn golden(name: &str) -> Value {
     let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -97,6 +98,18 @@ impl Points {
     pub fn tensor_of(&self, device: &Device, dtype: DType) -> Tensor<2> {
         Tensor::from_data(TensorData::new(self.values.clone(), [self.n, self.d]).convert_dtype(dtype), (device, dtype))
     }
+}
+
+/// A rotation drawn at random, as the orthogonal factor of a Gaussian matrix.
+fn rotation(d: usize, seed: u64) -> Mat<f64> {
+    let mut normal = Normal::new(seed);
+    Mat::from_fn(d, d, |_, _| normal.draw()).qr().compute_Q()
+}
+
+/// The points turned by such a rotation.
+pub fn rotated(points: &Points, seed: u64) -> Points {
+    let rotation = rotation(points.d, seed);
+    Points::of_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
 }
 
 /// What a tensor holds, in f64.

@@ -1,0 +1,197 @@
+//! How sure the unbiased IsoScore is: a jackknife over groups of points.
+
+use std::ops::Range;
+
+use burn::prelude::*;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::moments::widen;
+use crate::unbiased::centre;
+use crate::{Moments, RunningMoments};
+
+/// Groups beyond this number would narrow the interval by less than 3%.
+const MOST_GROUPS: usize = 20;
+/// With fewer points a group, too many degrees of freedom go into the groups' means.
+const FEWEST_POINTS: usize = 5;
+/// With three groups, nothing tells the quadratic term from the linear one.
+const FEWEST_GROUPS: usize = 4;
+
+/// A confidence interval of IsoScore from the covariances of groups of points.
+///
+/// With Σ_g and t_g = tr Σ_g the sample covariance of group g of G and its trace, ⟨Σ_g, Σ_h⟩ of two independent groups is an unbiased estimate of tr Σ²,
+/// so that the score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is estimated without any pair of a point with itself:
+///
+/// ```text
+///   φ̂ = F̄/t̄²                                   F̄ = mean over g ≠ h of ⟨Σ_g, Σ_h⟩,  t̄ = mean of t_g
+///   D_gh = ⟨Σ_g, Σ_h⟩/t̄² − φ̂·(t_g + t_h)/t̄      the pairs' part in φ̂, to first order
+///   V = 4(G − 1)²/(G(G − 2)²)·s² − excess        s² = variance of the row means of D
+///   φ̂ ± t_{G−1}·√V,  turned into scores and cut to [0, 1]
+/// ```
+///
+/// The first term of V is the jackknife's variance when a group is left out at a time. It counts the variance σ² of what is quadratic in D, the residual
+/// after row effects, as 4σ²/(G(G − 2)) where 2σ²/(G(G − 1)) is right; near isotropy that is all there is. The excess is taken off, as Efron and Stein do.
+///
+/// Points are not resampled one by one: a point drawn twice forms a pair with itself, ‖x‖⁴ instead of (xᵀy)², and brings back the very bias that the
+/// estimate avoids. Groups should be contiguous, as [`groups`](Self::groups) makes them: the tokens of a sentence, which are not independent, then share
+/// one, and the interval is honest about them; in a file sorted by topic it is wide.
+///
+/// Memory is G·d²/2 numbers of f32, 24 MB at d = 768 with 20 groups; each group is read once.
+///
+/// ```
+/// use burn::prelude::*;
+/// use burn::tensor::Distribution;
+/// use isostar_core::{IsoscoreJackknife, Moments, RunningMoments};
+///
+/// let points = Tensor::<2>::random([2000, 8], Distribution::Normal(0.0, 1.0), &Device::flex());
+/// let mut jackknife = IsoscoreJackknife::new(8);
+/// for rows in IsoscoreJackknife::groups(2000) {
+///     let mut group = RunningMoments::new(8);
+///     group.update(&Moments::of_points(points.clone().slice([rows])))?; // or block by block
+///     jackknife.push(&group);
+/// }
+/// let [low, high] = jackknife.interval(0.9).unwrap();
+/// assert!(0.9 < low && low < high && high <= 1.0);
+/// # Ok::<(), burn::tensor::TensorReadError>(())
+/// ```
+///
+/// # References
+/// Efron & Stein, "The jackknife estimate of variance" (1981); Arvesen, "Jackknifing U-statistics" (1969); Künsch, "The jackknife and the bootstrap for
+/// general stationary observations" (1989), for contiguous groups.
+#[derive(Clone, Debug)]
+pub struct IsoscoreJackknife {
+    width: usize,
+    /// t_g of every group.
+    traces: Vec<f64>,
+    /// Σ_g/t_g of every group: its lower triangle, what lies off the diagonal times √2, so that ⟨·, ·⟩ is a sum of products.
+    covariances: Vec<Vec<f32>>,
+    /// ⟨Σ_g, Σ_h⟩/(t_g·t_h) of every h < g.
+    products: Vec<Vec<f64>>,
+}
+
+impl IsoscoreJackknife {
+    /// No groups yet, of points of width `d`.
+    pub fn new(d: usize) -> Self {
+        Self { width: d, traces: vec![], covariances: vec![], products: vec![] }
+    }
+
+    /// The rows of each group of `n` points: contiguous, of nearly equal size, at most 20 and of at least five points each.
+    pub fn groups(n: usize) -> impl Iterator<Item = Range<usize>> {
+        let groups = (n / FEWEST_POINTS).min(MOST_GROUPS);
+        (0..groups).map(move |group| group * n / groups..(group + 1) * n / groups)
+    }
+
+    /// Adds a group, independent of the others. One of fewer than two points has no covariance and is left out.
+    ///
+    /// # Panics
+    /// If it has another width.
+    pub fn push(&mut self, group: &RunningMoments) {
+        let d = self.width;
+        assert_eq!(group.width(), d, "IsoscoreJackknife::push: a group of width {} for a jackknife of width {d}", group.width());
+        if group.count() < 2 {
+            return;
+        }
+        let scatter = group.scatter();
+        let trace: f64 = scatter.iter().step_by(d + 1).sum();
+        let unit = if trace > 0.0 { trace } else { 1.0 };
+        let mut covariance = Vec::with_capacity(d * (d + 1) / 2);
+        for (row, sums) in scatter.chunks_exact(d).enumerate() {
+            covariance.extend(sums[..row].iter().map(|sum| (std::f64::consts::SQRT_2 * sum / unit) as f32));
+            covariance.push((sums[row] / unit) as f32);
+        }
+        self.products.push(self.covariances.iter().map(|other| inner_product(&covariance, other)).collect());
+        self.covariances.push(covariance);
+        self.traces.push(trace / (group.count() - 1) as f64);
+    }
+
+    /// The interval that holds the score of the points' distribution with probability `confidence`, within [0, 1].
+    ///
+    /// At a confidence of 0 or less it is the estimate alone, at 1 or more all of [0, 1]. `None` with fewer than four groups or two dimensions, where
+    /// nothing varies, or where a number is not finite.
+    pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
+        let groups = self.traces.len();
+        let largest = self.traces.iter().fold(0.0, |largest: f64, trace| largest.max(*trace));
+        let varied = largest > 0.0;
+        if groups < FEWEST_GROUPS || self.width < 2 || !varied {
+            return None;
+        }
+        // The score does not depend on scale: with a mean trace of 1, φ̂ = F̄.
+        let relative: Vec<f64> = self.traces.iter().map(|trace| trace / largest).collect();
+        let mean = relative.iter().sum::<f64>() / groups as f64;
+        let traces: Vec<f64> = relative.iter().map(|trace| trace / mean).collect();
+        let product = |g: usize, h: usize| traces[g] * traces[h] * self.products[g.max(h)][g.min(h)];
+
+        let pairs = (groups * (groups - 1)) as f64 / 2.0;
+        let phi = (0..groups).flat_map(|g| (0..g).map(move |h| (g, h))).map(|(g, h)| product(g, h)).sum::<f64>() / pairs;
+        let variance = variance_of_mean(groups, |g, h| product(g, h) - phi * (traces[g] + traces[h]));
+        let student = StudentsT::new(0.0, 1.0, (groups - 1) as f64).expect("there are degrees of freedom");
+        let quantile = student.inverse_cdf(0.5 + 0.5 * confidence.clamp(0.0, 1.0));
+        let reach = if quantile.is_infinite() { quantile } else { quantile * variance.sqrt() };
+        if reach.is_nan() {
+            return None;
+        }
+        let d = self.width as f64;
+        let score = |phi: f64| (1.0 / phi.clamp(1.0 / d, 1.0) - 1.0) / (d - 1.0);
+        Some([score(phi + reach), score(phi - reach)])
+    }
+}
+
+/// A confidence interval of the IsoScore of the distribution that points were drawn from; see [`IsoscoreJackknife`].
+///
+/// `None` with fewer than twenty points or two dimensions, or where nothing varies.
+///
+/// # Shapes
+/// - `points`: `[n, d]`, of which contiguous rows form groups
+pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]> {
+    let [n, d] = points.dims();
+    if n < FEWEST_GROUPS * FEWEST_POINTS || d < 2 {
+        return None;
+    }
+    let centred = centre(widen(points.without_autodiff()));
+    // In units of the largest deviation, so that products stay within f32.
+    let largest: f64 = centred.clone().abs().max().into_scalar();
+    let varied = largest > 0.0;
+    if !varied {
+        return None;
+    }
+    let centred = centred / largest;
+    let mut jackknife = IsoscoreJackknife::new(d);
+    for rows in IsoscoreJackknife::groups(n) {
+        let mut group = RunningMoments::new(d);
+        group.update(&Moments::of_points(centred.clone().slice([rows]))).expect("the device can be read");
+        jackknife.push(&group);
+    }
+    jackknife.interval(confidence)
+}
+
+/// The variance of the mean over pairs g ≠ h of D_gh = D_hg, whose rows and columns stand for independent draws.
+fn variance_of_mean(groups: usize, d: impl Fn(usize, usize) -> f64) -> f64 {
+    let g = groups as f64;
+    let others = |row: usize| (0..groups).filter(move |&column| column != row);
+    let rows: Vec<f64> = (0..groups).map(|row| others(row).map(|column| d(row, column)).sum::<f64>() / (g - 1.0)).collect();
+    let mean = rows.iter().sum::<f64>() / g;
+    let effects: Vec<f64> = rows.iter().map(|row| (g - 1.0) / (g - 2.0) * (row - mean)).collect();
+    let residual = |row: usize, column: usize| d(row, column) - mean - effects[row] - effects[column];
+    let squares: f64 =
+        (0..groups).flat_map(|row| (0..row).map(move |column| (row, column))).map(|(row, column)| residual(row, column).powi(2)).sum();
+    let quadratic = squares / (g * (g - 3.0) / 2.0);
+
+    let spread = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>() / (g - 1.0);
+    let jackknife = 4.0 * (g - 1.0).powi(2) / (g * (g - 2.0).powi(2)) * spread;
+    let counted = 4.0 * quadratic / (g * (g - 2.0));
+    let right = 2.0 * quadratic / (g * (g - 1.0));
+    (jackknife - counted).max(0.0) + right
+}
+
+/// Σₖ aₖbₖ in f64, in short sums that the compiler runs side by side.
+fn inner_product(a: &[f32], b: &[f32]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += f64::from(*a) * f64::from(*b);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    sums.iter().sum::<f64>() + rest
+}

@@ -1,0 +1,246 @@
+//! The partition score of Mu and Viswanath, streamed over blocks of points.
+
+use burn::prelude::*;
+use burn::tensor::{DType, TensorReadError};
+use faer::{MatRef, Side};
+
+use crate::moments::{sum_of_rows, widen};
+use crate::{Moments, RunningMoments};
+
+/// Rows of which [`Partition::of_points`] holds the projections at once.
+const BLOCK_ROWS: usize = 8192;
+
+/// How unevenly points fill the directions of their second moment.
+///
+/// ```text
+///   I(X) = min Z(c)/max Z(c)        Z(c) = Σᵢ exp(c·xᵢ),  c ∈ {±u : u an eigenvector of XᵀX}
+/// ```
+///
+/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one dominates. It
+/// depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its logarithm, which is kept, does
+/// not. Points of equal second moment in several directions, such as exactly isotropic ones, have no eigenvectors of their own there, and the score is that
+/// of whichever are found.
+///
+/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum is kept
+/// by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
+///
+/// ```
+/// use burn::prelude::*;
+/// use isostar_core::measure::Partition;
+/// use isostar_core::{Moments, RunningMoments};
+///
+/// let device = Device::flex();
+/// let blocks = [[[0.0, 1.0], [2.0, 1.0]], [[1.0, 0.0], [1.0, 2.0]]].map(|block| Tensor::<2>::from_floats(block, &device));
+/// let mut moments = RunningMoments::new(2);
+/// for block in &blocks {
+///     moments.update(&Moments::of_points(block.clone()))?;
+/// }
+/// let mut partition = Partition::new(&moments, &device);
+/// for block in blocks {
+///     partition.update(block)?;
+/// }
+/// assert!((partition.log_score().unwrap() + 2.83).abs() < 0.01);
+/// # Ok::<(), burn::tensor::TensorReadError>(())
+/// ```
+///
+/// # References
+/// Mu & Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations" (ICLR 2018), equation (1).
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// The unit of length s of the blocks.
+    unit: f64,
+    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost their digits.
+    centre: Tensor<2>,
+    /// The directions, one a column. Shape `[d, d]`.
+    directions: Tensor<2>,
+    /// The projection of what was taken off in all, c·u, of every direction.
+    offsets: Vec<f64>,
+    /// Z(u) and Z(−u) of every direction, in proportion to exp(±c·u).
+    sums: Vec<[ExponentialSum; 2]>,
+}
+
+impl Partition {
+    /// No points yet, along the directions of moments of all that will come.
+    ///
+    /// Blocks must be on `device`.
+    pub fn new(moments: &RunningMoments, device: &Device) -> Self {
+        Self::of_deviations(moments, &vec![0.0; moments.width()], 1.0, device)
+    }
+
+    /// No points yet, where moments and blocks are those of the deviations (x − origin)/unit of points x.
+    ///
+    /// # Panics
+    /// If the origin is not as wide as the moments.
+    pub fn of_deviations(moments: &RunningMoments, origin: &[f64], unit: f64, device: &Device) -> Self {
+        let d = moments.width();
+        assert_eq!(origin.len(), d, "Partition::of_deviations: an origin of width {} for moments of width {d}", origin.len());
+        let directions = directions(moments, origin, unit);
+        let centre: Vec<f32> = moments.mean().iter().map(|mean| *mean as f32).collect();
+        let taken_off: Vec<f64> = origin.iter().zip(&centre).map(|(origin, centre)| origin + unit * f64::from(*centre)).collect();
+        let offsets = directions.chunks_exact(d.max(1)).map(|direction| dot(direction, &taken_off)).collect();
+        let options = (device, DType::F32);
+        let directions = TensorData::new(directions, [d, d]).convert_dtype(DType::F32);
+        Self {
+            unit,
+            centre: Tensor::from_data(TensorData::new(centre, [1, d]), options),
+            directions: Tensor::from_data(directions, options).transpose(),
+            offsets,
+            sums: vec![[ExponentialSum::NOTHING; 2]; d],
+        }
+    }
+
+    /// Adds the rows of a block, `[n, d]`.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    ///
+    /// # Panics
+    /// If the block has another width.
+    pub fn update(&mut self, block: Tensor<2>) -> Result<(), TensorReadError> {
+        let [n, width] = block.dims();
+        let d = self.offsets.len();
+        assert_eq!(width, d, "Partition::update: a block of shape {:?} for directions of width {d}", [n, width]);
+        if n == 0 || d == 0 {
+            return Ok(());
+        }
+        let block = widen(block.without_autodiff());
+        let dtype = block.dtype();
+        let projected = (block - self.centre.clone().cast(dtype)).matmul(self.directions.clone().cast(dtype));
+        let (highest, lowest) = (projected.clone().max_dim(0), projected.clone().min_dim(0));
+        // Exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent but 0.
+        let unit = self.unit.min(f64::from(f32::MAX));
+        let sum_of_exponentials = |exponents: Tensor<2>| {
+            let ones = Tensor::ones([1, n], (&exponents.device(), dtype));
+            sum_of_rows(ones, (exponents * unit).exp())
+        };
+        let above = sum_of_exponentials(projected.clone() - highest.clone());
+        let below = sum_of_exponentials(lowest.clone() - projected);
+        let read: Vec<f64> = Tensor::cat(vec![highest, above, lowest, below], 0).try_to_vec_as()?;
+        let [highest, above, lowest, below] = [0, 1, 2, 3].map(|row| &read[row * d..][..d]);
+        for (at, [positive, negative]) in self.sums.iter_mut().enumerate() {
+            positive.absorb(ExponentialSum { largest: self.unit * highest[at], proportion: above[at] });
+            negative.absorb(ExponentialSum { largest: -self.unit * lowest[at], proportion: below[at] });
+        }
+        Ok(())
+    }
+
+    /// Adds the points of another clone of the same empty partition.
+    ///
+    /// # Panics
+    /// If the other has other directions.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(other.offsets, self.offsets, "Partition::merge: both must have the same directions");
+        for (ours, theirs) in self.sums.iter_mut().zip(&other.sums) {
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| ours.absorb(*theirs));
+        }
+    }
+
+    /// All of `points`, `[n, d]`.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    pub fn of_points(points: Tensor<2>) -> Result<Self, TensorReadError> {
+        let points = widen(points.without_autodiff());
+        let [n, d] = points.dims();
+        let largest: f64 = if n * d == 0 { 0.0 } else { points.clone().abs().max().try_into_scalar()? };
+        // In units of about the largest number, so that squares stay within f32; a power of two, so that none is rounded.
+        let unit = if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 };
+        let device = points.device();
+        let blocks = if n == 0 { vec![] } else { (points / unit).split(BLOCK_ROWS, 0) };
+        let mut moments = RunningMoments::new(d);
+        for block in &blocks {
+            moments.update(&Moments::of_points(block.clone()))?;
+        }
+        let mut partition = Self::of_deviations(&moments, &vec![0.0; d], unit, &device);
+        for block in blocks {
+            partition.update(block)?;
+        }
+        Ok(partition)
+    }
+
+    /// ln Z(u) and ln Z(−u) of every direction u, of which the first has the least second moment; −∞ where there are no points.
+    pub fn log_sums(&self) -> impl Iterator<Item = [f64; 2]> {
+        self.sums.iter().zip(&self.offsets).map(|([positive, negative], offset)| [positive.log() + offset, negative.log() - offset])
+    }
+
+    /// ln I, at most 0; `None` without points or where a number is not finite.
+    pub fn log_score(&self) -> Option<f64> {
+        let mut lowest = f64::INFINITY;
+        let mut highest = f64::NEG_INFINITY;
+        for log in self.log_sums().flatten() {
+            if !log.is_finite() {
+                return None;
+            }
+            lowest = lowest.min(log);
+            highest = highest.max(log);
+        }
+        (lowest <= highest).then_some(lowest - highest)
+    }
+
+    /// I, in `[0, 1]`, and 0 where its logarithm is below -745; `None` where that does not exist.
+    pub fn score(&self) -> Option<f64> {
+        self.log_score().map(f64::exp)
+    }
+}
+
+/// The [`Partition`] score of points: min Z/max Z over both signs of the eigenvectors of XᵀX.
+///
+/// Equal points x score exp(−2‖x‖), and so 1 where all are zero. `None` without points or where a number is not finite.
+///
+/// # Shapes
+/// - `points`: `[n, d]`
+pub fn partition(points: Tensor<2>) -> Option<f64> {
+    Partition::of_points(points).expect("the device can be read").score()
+}
+
+/// The eigenvectors of the second moment of x, one a row, in ascending order of their eigenvalues; the axes where it is 0 or not finite.
+fn directions(moments: &RunningMoments, origin: &[f64], unit: f64) -> Vec<f64> {
+    let d = moments.width();
+    // In units of the larger of s and the origin, squares stay within f64.
+    let length = origin.iter().fold(unit, |length, origin| length.max(origin.abs()));
+    let mean: Vec<f64> = origin.iter().zip(moments.mean()).map(|(origin, mean)| origin / length + unit / length * mean).collect();
+    let within = (unit / length).powi(2);
+    let count = moments.count() as f64;
+    let mut second: Vec<f64> = moments.scatter().iter().map(|sum| within * sum).collect();
+    for (row, sums) in second.chunks_exact_mut(d.max(1)).enumerate() {
+        sums.iter_mut().zip(&mean).for_each(|(sum, other)| *sum += count * mean[row] * other);
+    }
+    let largest = second.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+    let scaled: Vec<f64> = second.iter().map(|entry| entry / largest).collect();
+    if !scaled.iter().all(|entry| entry.is_finite()) {
+        return (0..d * d).map(|at| if at / d == at % d { 1.0 } else { 0.0 }).collect();
+    }
+    let matrix = MatRef::from_row_major_slice(&scaled, d, d);
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).expect("the eigenvectors of a finite symmetric matrix converge");
+    let vectors = eigen.U();
+    (0..d * d).map(|at| vectors[(at % d, at / d)]).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Σᵢ exp(eᵢ) as exp(largest)·proportion.
+#[derive(Clone, Copy, Debug)]
+struct ExponentialSum {
+    largest: f64,
+    proportion: f64,
+}
+
+impl ExponentialSum {
+    const NOTHING: Self = Self { largest: f64::NEG_INFINITY, proportion: 0.0 };
+
+    fn absorb(&mut self, other: Self) {
+        if self.largest == f64::NEG_INFINITY {
+            *self = other;
+            return;
+        }
+        let (larger, smaller) = if other.largest > self.largest { (other, *self) } else { (*self, other) };
+        let proportion = larger.proportion + smaller.proportion * (smaller.largest - larger.largest).exp();
+        *self = Self { largest: larger.largest, proportion };
+    }
+
+    fn log(self) -> f64 {
+        self.largest + self.proportion.ln()
+    }
+}

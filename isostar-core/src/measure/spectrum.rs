@@ -1,0 +1,126 @@
+//! The eigenvalues of a covariance, on the host in f64.
+
+use burn::prelude::*;
+use faer::{MatRef, Side};
+
+use crate::moments::widen;
+use crate::unbiased::centre;
+use crate::{Moments, RunningMoments};
+
+/// Rows that are multiplied at once; sums over more are f64 sums of such blocks.
+const BLOCK_ROWS: usize = 8192;
+
+/// The eigenvalues λ₁ ≥ … ≥ λ_d ≥ 0 of a sample covariance.
+///
+/// Points of size 1e-200 have variances of 1e-400, which no f64 holds: a unit of length s is kept apart, λ = s²·v, so that every measure of a spectrum,
+/// none of which depends on scale, has its value. Eigenvalues that rounding made negative are 0. n points have at most n − 1 directions of variance:
+/// where the number of points is known, as it is of points and of moments, the rest is exactly 0 rather than rounding.
+///
+/// Where nothing varies all eigenvalues are 0; where a number is not finite all are NaN. Measures of a spectrum are `None` in both cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectrum {
+    /// The unit of length s.
+    unit: f64,
+    /// The eigenvalues in units of s², descending. Length d.
+    values: Vec<f64>,
+}
+
+impl Spectrum {
+    /// The spectrum of a covariance, row by row, of which the lower triangle is read. Costs O(d³).
+    ///
+    /// # Panics
+    /// If `covariance` does not hold `width`² numbers.
+    pub fn of_covariance(covariance: &[f64], width: usize) -> Self {
+        let expected = width * width;
+        assert_eq!(covariance.len(), expected, "Spectrum::of_covariance: width {width} needs {expected} numbers, got {}", covariance.len());
+        if !covariance.iter().all(|entry| entry.is_finite()) {
+            return Self::all(f64::NAN, width);
+        }
+        let largest = covariance.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+        if largest == 0.0 {
+            return Self::all(0.0, width);
+        }
+        let scaled: Vec<f64> = covariance.iter().map(|entry| entry / largest).collect();
+        let matrix = MatRef::from_row_major_slice(&scaled, width, width);
+        let ascending = matrix.self_adjoint_eigenvalues(Side::Lower).expect("the eigenvalues of a finite symmetric matrix converge");
+        Self { unit: largest.sqrt(), values: ascending.into_iter().rev().map(|value| value.max(0.0)).collect() }
+    }
+
+    /// The spectrum of the sample covariance of a stream of points.
+    pub fn of_moments(moments: &RunningMoments) -> Self {
+        let degrees = moments.count().saturating_sub(1);
+        if degrees == 0 {
+            return Self::all(0.0, moments.width());
+        }
+        let covariance: Vec<f64> = moments.scatter().iter().map(|sum| sum / degrees as f64).collect();
+        let rank = usize::try_from(degrees).unwrap_or(usize::MAX);
+        Self::of_covariance(&covariance, moments.width()).of_rank(rank)
+    }
+
+    /// The spectrum of the sample covariance of points.
+    ///
+    /// Products are taken on the points' device, of whichever side of the points is smaller; in f32, eigenvalues carry an error of a few 1e-7·λ₁.
+    ///
+    /// # Shapes
+    /// - `points`: `[n, d]`
+    pub fn of_points(points: Tensor<2>) -> Self {
+        let [n, d] = points.dims();
+        if n < 2 || d == 0 {
+            return Self::all(0.0, d);
+        }
+        let centred = centre(centre(widen(points.without_autodiff())));
+        let unit: f64 = centred.clone().abs().max().into_scalar();
+        if unit == 0.0 || !unit.is_finite() {
+            return Self::all(if unit == 0.0 { 0.0 } else { f64::NAN }, d);
+        }
+        let centred = centred / unit;
+        let spectrum = if n < d {
+            let products: Vec<f64> = centred.clone().matmul(centred.transpose()).try_to_vec_as().expect("the device can be read");
+            let covariance: Vec<f64> = products.iter().map(|product| product / (n - 1) as f64).collect();
+            let mut spectrum = Self::of_covariance(&covariance, n).of_rank(n - 1);
+            // The smaller product has the eigenvalues of the larger, but for its zeros.
+            spectrum.values.resize(d, 0.0);
+            spectrum
+        } else {
+            let mut moments = RunningMoments::new(d);
+            for block in centred.split(BLOCK_ROWS, 0) {
+                moments.update(&Moments::of_points(block)).expect("the device can be read");
+            }
+            Self::of_moments(&moments)
+        };
+        spectrum.scaled(unit)
+    }
+
+    /// The spectrum of the same points, each multiplied by `factor`.
+    pub fn scaled(mut self, factor: f64) -> Self {
+        self.unit *= factor.abs();
+        self
+    }
+
+    /// The width d of the points.
+    pub fn width(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The eigenvalues, descending: the variances along the principal components. Length d; too large or small for f64, they are ∞ or 0.
+    pub fn eigenvalues(&self) -> Vec<f64> {
+        self.values.iter().map(|value| value * self.unit * self.unit).collect()
+    }
+
+    /// The share of each principal component in the variance, pₖ = λₖ/Σλ, descending; `None` where nothing varies. Length d.
+    pub fn shares(&self) -> Option<Vec<f64>> {
+        let total: f64 = self.values.iter().sum();
+        (total > 0.0).then(|| self.values.iter().map(|value| value / total).collect())
+    }
+
+    /// Every eigenvalue the same.
+    fn all(value: f64, width: usize) -> Self {
+        Self { unit: 1.0, values: vec![value; width] }
+    }
+
+    /// With no more eigenvalues than `rank` that are not 0.
+    fn of_rank(mut self, rank: usize) -> Self {
+        self.values.iter_mut().skip(rank).for_each(|value| *value *= 0.0);
+        self
+    }
+}

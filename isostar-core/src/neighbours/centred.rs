@@ -1,0 +1,114 @@
+//! Points about their centre, block by block in f32: what the Gram products are formed of.
+
+use std::ops::Range;
+
+use burn::prelude::*;
+use burn::tensor::{DType, Element};
+use rayon::prelude::*;
+
+use crate::moments::widen;
+
+/// Largest deviations from the centre between 2⁻³² and 2³² keep squares and products within f32: only others are scaled.
+const HARMLESS: Range<f64> = 1.0 / (1u64 << 32) as f64..(1u64 << 32) as f64;
+/// Powers of two beyond these are no normal numbers in f32 and f64.
+const EXPONENTS: [f64; 2] = [126.0, 1000.0];
+
+/// Where points lie: their mean and how far they reach from it.
+struct Extent {
+    sums: Vec<f64>,
+    lowest: Vec<f64>,
+    highest: Vec<f64>,
+}
+
+impl Extent {
+    fn of_rows<T: Copy + Into<f64>>(values: &[T], d: usize) -> Self {
+        let first: Vec<f64> = values[..d].iter().map(|&value| value.into()).collect();
+        let mut extent = Self { sums: vec![0.0; d], lowest: first.clone(), highest: first };
+        for row in values.chunks_exact(d) {
+            let columns = extent.sums.iter_mut().zip(&mut extent.lowest).zip(&mut extent.highest);
+            for (((sum, lowest), highest), &value) in columns.zip(row) {
+                let value: f64 = value.into();
+                *sum += value;
+                *lowest = if value < *lowest { value } else { *lowest };
+                *highest = if value > *highest { value } else { *highest };
+            }
+        }
+        extent
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        let fold = |ours: &mut [f64], theirs: &[f64], f: fn(f64, f64) -> f64| {
+            ours.iter_mut().zip(theirs).for_each(|(ours, &theirs)| *ours = f(*ours, theirs));
+        };
+        fold(&mut self.sums, &other.sums, |ours, theirs| ours + theirs);
+        fold(&mut self.lowest, &other.lowest, f64::min);
+        fold(&mut self.highest, &other.highest, f64::max);
+        self
+    }
+}
+
+/// The points s·xᵢ − m, with s a power of two and m close to the mean of all s·xᵢ.
+///
+/// Nothing of the size of the points is kept: a block is centred again each time that it is needed.
+pub(super) struct Centred {
+    points: Tensor<2>,
+    centre: Tensor<2>,
+    /// The factor s; 1 unless squares of the points would leave f32.
+    pub scale: f64,
+}
+
+impl Centred {
+    /// `None` where a number is not finite. `points` must hold at least one row and one column.
+    pub fn new(points: Tensor<2>, block: usize) -> Option<Self> {
+        let [n, d] = points.dims();
+        let extents = (0..n).step_by(block).map(|start| {
+            let data = widen(points.clone().narrow(0, start, block.min(n - start))).into_data();
+            on_host(&data, |values| extent(values, d), |values| extent(values, d))
+        });
+        let Extent { sums, lowest, highest } = extents.reduce(Extent::merge).expect("at least one row");
+        if sums.iter().any(|sum| !sum.is_finite()) {
+            return None;
+        }
+        let mean: Vec<f64> = sums.iter().map(|sum| sum / n as f64).collect();
+        let reach = mean.iter().zip(&lowest).zip(&highest).map(|((mean, lowest), highest)| (highest - mean).max(mean - lowest));
+        let device = points.device();
+        let (dtype, exponent) = if points.dtype() == DType::F64 { (DType::F64, EXPONENTS[1]) } else { (DType::F32, EXPONENTS[0]) };
+        let scale = power_of_two(reach.fold(0.0, f64::max), exponent);
+        let centre = mean.iter().map(|mean| mean * scale).collect::<Vec<_>>();
+        let centre = Tensor::from_data(TensorData::new(centre, [1, d]).convert_dtype(dtype), (&device, dtype));
+        Some(Self { points, centre, scale })
+    }
+
+    /// Rows of s·xᵢ − m, each number rounded to f32 once. Shape `[rows, d]`.
+    pub fn rows(&self, rows: Range<usize>) -> Tensor<2> {
+        let block = widen(self.points.clone().narrow(0, rows.start, rows.len()));
+        let block = if self.scale == 1.0 { block } else { block * self.scale };
+        let block = block - self.centre.clone();
+        if block.dtype() == DType::F32 { block } else { block.cast(DType::F32) }
+    }
+}
+
+fn extent<T: Copy + Into<f64> + Sync>(values: &[T], d: usize) -> Extent {
+    const ROWS: usize = 64;
+    let parts: Vec<Extent> = values.par_chunks(ROWS * d).map(|rows| Extent::of_rows(rows, d)).collect();
+    parts.into_iter().reduce(Extent::merge).expect("a block has rows")
+}
+
+/// The power of two that brings `reach` to about 1, where it is needed.
+fn power_of_two(reach: f64, largest_exponent: f64) -> f64 {
+    if reach == 0.0 || HARMLESS.contains(&reach) {
+        return 1.0;
+    }
+    (-reach.log2().floor()).clamp(-largest_exponent, largest_exponent).exp2()
+}
+
+/// Numbers read back from the device, in whichever precision they are.
+pub(super) fn on_host<R>(data: &TensorData, single: impl FnOnce(&[f32]) -> R, double: impl FnOnce(&[f64]) -> R) -> R {
+    fn slice<E: Element>(data: &TensorData) -> &[E] {
+        data.as_slice().expect("the type was looked up")
+    }
+    match data.dtype() {
+        DType::F64 => double(slice(data)),
+        _ => single(slice(data)),
+    }
+}

@@ -1,0 +1,202 @@
+//! Distances of candidates in f64, the proof that none is missing, and what is done where the proof fails.
+
+use std::ops::Range;
+
+use burn::prelude::*;
+use rayon::prelude::*;
+
+use super::candidates::Candidates;
+use super::centred::{Centred, on_host};
+use crate::moments::widen;
+
+/// Numbers read back from the device at a time.
+const BATCH: usize = 1 << 20;
+/// Points whose distances to all others are formed at a time.
+const POINTS: usize = 256;
+/// Coordinates between two looks at whether a distance is too long already.
+const STEP: usize = 32;
+/// Half a unit in the last place of 1 in f32.
+const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+
+/// The k shortest distances of every point, ascending, shape `[n, k]`, and the number of points for which all distances had to be formed.
+pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candidates: &Candidates, k: usize) -> (Vec<f64>, usize) {
+    let [n, d] = points.dims();
+    let mut distances = Vec::with_capacity(n * k);
+    let mut unsettled = vec![];
+    let batch = (BATCH / (d * (candidates.width + 1))).max(1);
+    for start in (0..n).step_by(batch) {
+        let rows = start..n.min(start + batch);
+        let found = of_candidates(points, centred.scale, candidates, rows.clone());
+        for (row, mut found) in rows.zip(found) {
+            let unsure = Doubt { d, norm: norms[row] };
+            let consistent = found.iter().zip(candidates.values(row)).all(|(&distance, &value)| unsure.agrees(distance, value));
+            found.sort_by(f64::total_cmp);
+            if !(consistent && (found.len() + 1 == n || unsure.excludes(candidates.values(row)[found.len() - 1], found[k - 1]))) {
+                unsettled.push(row);
+            }
+            distances.extend(&found[..k]);
+        }
+    }
+    for rows in unsettled.chunks(POINTS) {
+        let found = of_all(points, centred.scale, rows, rows.iter().map(|&row| distances[row * k..][..k].to_vec()).collect());
+        for (row, found) in rows.iter().zip(found) {
+            distances[row * k..][..k].copy_from_slice(&found);
+        }
+    }
+    distances.iter_mut().for_each(|distance| *distance /= centred.scale);
+    (distances, unsettled.len())
+}
+
+/// How far a value vᵢⱼ formed in f32 can be from what it stands for, for one point i.
+///
+/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and whatever the order in which it adds,
+/// |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
+///
+/// ```text
+///   |‖cᵢ − cⱼ‖² − (‖cᵢ‖² − 2vᵢⱼ)| ≤ 2γR²          |‖aᵢ − aⱼ‖ − ‖cᵢ − cⱼ‖| ≤ 2uR
+/// ```
+///
+/// A device that multiplies in less than f32 breaks the first of these at the candidates themselves, whose distances are known.
+struct Doubt {
+    d: usize,
+    /// ‖cᵢ‖².
+    norm: f64,
+}
+
+impl Doubt {
+    /// What this code itself rounds, and second-order terms.
+    const SLACK: f64 = 1.01;
+    /// What a device may lose of each product or difference that is not a normal number.
+    const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
+
+    /// The bounds 2γR² and 2uR for points closer than `distance`.
+    fn bounds(&self, distance: f64) -> (f64, f64) {
+        let [d, radius] = [self.d as f64, self.norm.sqrt() + distance];
+        let relative = (d + 2.0) * ROUNDOFF;
+        let gamma = if relative < 1.0 { relative / (1.0 - relative) } else { f64::INFINITY };
+        let squared = Self::SLACK * 2.0 * gamma * radius * radius + 4.0 * d * Self::UNDERFLOW;
+        (squared, Self::SLACK * 2.0 * ROUNDOFF * radius + 2.0 * d.sqrt() * Self::UNDERFLOW)
+    }
+
+    /// Whether a candidate's value is as good as f32 makes it.
+    fn agrees(&self, distance: f64, value: f32) -> bool {
+        let (squared, plain) = self.bounds(distance);
+        let formed = self.norm - 2.0 * value as f64;
+        let [least, most] = [(distance - plain).max(0.0), distance + plain];
+        formed >= least * least - squared && formed <= most * most + squared
+    }
+
+    /// Whether no point of a value up to `value` can be closer than `distance`.
+    fn excludes(&self, value: f32, distance: f64) -> bool {
+        let (squared, plain) = self.bounds(distance);
+        let least = self.norm - 2.0 * value as f64 - squared;
+        least.max(0.0).sqrt() - plain >= distance || distance == 0.0
+    }
+}
+
+/// s·‖xᵢ − xⱼ‖ of the candidates j of the points i in `rows`, in the order of the candidates.
+fn of_candidates(points: &Tensor<2>, scale: f64, candidates: &Candidates, rows: Range<usize>) -> Vec<Vec<f64>> {
+    let own = widen(points.clone().narrow(0, rows.start, rows.len())).into_data();
+    let others = select(points, candidates.points(rows).iter().map(|&point| point as i64));
+    let (d, width) = (points.dims()[1], candidates.width);
+    fn each<T: Copy + Into<f64> + Sync>(own: &[T], others: &[T], d: usize, width: usize, scale: f64) -> Vec<Vec<f64>> {
+        let rows = own.par_chunks(d).zip(others.par_chunks(d * width));
+        rows.map(|(own, others)| others.chunks_exact(d).map(|other| squared(own, other, scale, f64::INFINITY).sqrt()).collect()).collect()
+    }
+    on_host(
+        &own,
+        |own| each(own, others.as_slice().expect("of one type"), d, width, scale),
+        |own| each(own, others.as_slice().expect("of one type"), d, width, scale),
+    )
+}
+
+/// The shortest distances s·‖xᵢ − xⱼ‖ of some points, each from its differences to all others. `upper`: distances that can only shrink.
+fn of_all(points: &Tensor<2>, scale: f64, rows: &[usize], upper: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let [n, d] = points.dims();
+    let own = select(points, rows.iter().map(|&row| row as i64));
+    let mut lists: Vec<Vec<f64>> = upper.iter().map(|upper| vec![f64::INFINITY; upper.len()]).collect();
+    // A little more than the square of a root, which may have been rounded down.
+    let limits: Vec<f64> = upper.iter().map(|upper| upper[upper.len() - 1]).map(|limit| limit * limit * (1.0 + 1e-12)).collect();
+    let block = (BATCH / d).max(1);
+    for start in (0..n).step_by(block) {
+        let others = widen(points.clone().narrow(0, start, block.min(n - start))).into_data();
+        let search = Search { d, scale, rows, start, limits: &limits, lists: &lists };
+        lists = on_host(
+            &own,
+            |own| search.block(own, others.as_slice().expect("of one type")),
+            |own| search.block(own, others.as_slice().expect("of one type")),
+        );
+    }
+    lists.iter_mut().for_each(|list| list.iter_mut().for_each(|squared| *squared = squared.sqrt()));
+    lists
+}
+
+/// One block of points among which the nearest of the points `rows` are sought.
+struct Search<'a> {
+    d: usize,
+    scale: f64,
+    rows: &'a [usize],
+    /// The index of the block's first point.
+    start: usize,
+    /// No distance whose square exceeds this is among the shortest.
+    limits: &'a [f64],
+    /// The shortest squared distances so far, ascending.
+    lists: &'a [Vec<f64>],
+}
+
+impl Search<'_> {
+    /// The lists after the points `others`.
+    fn block<T: Copy + Into<f64> + Sync>(&self, own: &[T], others: &[T]) -> Vec<Vec<f64>> {
+        let rows = self.rows.par_iter().zip(own.par_chunks(self.d)).zip(self.limits).zip(self.lists);
+        let search = |(((&row, own), &limit), list): (((&usize, &[T]), &f64), &Vec<f64>)| {
+            let mut list = list.clone();
+            let last = list.len() - 1;
+            for (_, other) in (self.start..).zip(others.chunks_exact(self.d)).filter(|&(point, _)| point != row) {
+                let longest = list[last].min(limit);
+                let squared = squared(own, other, self.scale, longest);
+                if squared <= longest && squared < list[last] {
+                    let at = list.partition_point(|&shorter| shorter <= squared);
+                    list[at..].rotate_right(1);
+                    list[at] = squared;
+                }
+            }
+            list
+        };
+        rows.map(search).collect()
+    }
+}
+
+/// s²·‖x − y‖², or something above `longest` where it is longer than that.
+#[inline(always)]
+fn squared<T: Copy + Into<f64>>(x: &[T], y: &[T], scale: f64, longest: f64) -> f64 {
+    const LANES: usize = 8;
+    let mut total = 0.0;
+    for (x, y) in x.chunks(STEP).zip(y.chunks(STEP)) {
+        let difference = |x: T, y: T| {
+            let difference = (x.into() - y.into()) * scale;
+            difference * difference
+        };
+        let mut sums = [0.0; LANES];
+        let (xs, x_rest) = x.as_chunks::<LANES>();
+        let (ys, y_rest) = y.as_chunks::<LANES>();
+        for (x, y) in xs.iter().zip(ys) {
+            for lane in 0..LANES {
+                sums[lane] += difference(x[lane], y[lane]);
+            }
+        }
+        let rest: f64 = x_rest.iter().zip(y_rest).map(|(&x, &y)| difference(x, y)).sum();
+        total += sums.iter().sum::<f64>() + rest;
+        if total > longest {
+            return total;
+        }
+    }
+    total
+}
+
+/// Rows of the points by index, read back.
+fn select(points: &Tensor<2>, rows: impl Iterator<Item = i64>) -> TensorData {
+    let rows: Vec<i64> = rows.collect();
+    let count = rows.len();
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &points.device());
+    widen(points.clone().select(0, rows)).into_data()
+}

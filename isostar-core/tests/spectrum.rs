@@ -1,0 +1,318 @@
+//! Eigenvalues and what is made of them, against NumPy, against theory and at the extremes.
+
+mod common;
+
+use burn::prelude::*;
+use burn::tensor::DType;
+use common::{Points, assert_within, devices, distance, golden, numbers, oracle, rotated, values};
+use isostar_core::measure::{
+    EXPLAINED_SHARE, ExplainedVariance, Spectrum, VAREX_FRACTION, effective_rank, explained_variance, participation_ratio, varex,
+};
+use isostar_core::{Moments, RunningMoments};
+
+/// Proportional difference of eigenvalues in f64; 2e-15 at most was measured.
+const HOST: f64 = 1e-13;
+/// Largest difference of eigenvalues of an f32 product over the largest eigenvalue; 2e-7 at most was measured.
+const DEVICE: f64 = 2e-6;
+/// Proportional difference of a measure of such eigenvalues; 2e-6 at most was measured.
+const MEASURED: f64 = 2e-5;
+
+/// The eigenvalues of the sample covariance in f64 by singular values of the centred points, descending, of which there are min(n, d).
+fn exact(points: &Points) -> Vec<f64> {
+    let singular = oracle::centred(points).singular_values().expect("singular values of finite points");
+    singular.iter().map(|value| value * value / (points.n as f64 - 1.0)).collect()
+}
+
+/// exp of the entropy, t²/F, and the number of components with 90% of the variance, of exact eigenvalues.
+fn by_definition(eigenvalues: &[f64]) -> (f64, f64, usize) {
+    let total: f64 = eigenvalues.iter().sum();
+    let squares: f64 = eigenvalues.iter().map(|value| value * value).sum();
+    let entropy: f64 = eigenvalues.iter().map(|value| value / total).filter(|share| *share > 1e-30).map(|share| -share * share.ln()).sum();
+    let components = (1..=eigenvalues.len()).find(|&k| eigenvalues[..k].iter().sum::<f64>() >= EXPLAINED_SHARE * total);
+    (entropy.exp(), total * total / squares, components.expect("all carry everything"))
+}
+
+/// Compares the spectrum of points on every device with the exact one.
+fn check(what: &str, points: &Points) {
+    let mut exact = exact(points);
+    exact.resize(points.d, 0.0);
+    let (rank, ratio, components) = by_definition(&exact);
+    for (backend, device) in devices() {
+        let what = format!("{what} on {backend}");
+        let mut running = RunningMoments::new(points.d);
+        running.update(&Moments::of_points(points.tensor(&device))).expect("the device can be read");
+        for (way, spectrum) in [("points", Spectrum::of_points(points.tensor(&device))), ("moments", Spectrum::of_moments(&running))] {
+            let ours = spectrum.eigenvalues();
+            assert_within(distance(&ours, &exact) / exact[0], DEVICE, format!("{what}, eigenvalues of {way}"));
+            assert!(ours.is_sorted_by(|a, b| a >= b) && ours.iter().all(|&value| value >= 0.0), "{what}: {ours:?}");
+            assert!(ours.iter().skip(points.n - 1).all(|&value| value == 0.0), "{what}: more than n − 1 eigenvalues");
+            let measured = |ours: Option<f64>| ours.expect("the points vary");
+            assert_within((measured(effective_rank(&spectrum)) / rank - 1.0).abs(), MEASURED, format!("{what}, effective rank of {way}"));
+            assert_within((measured(participation_ratio(&spectrum)) / ratio - 1.0).abs(), MEASURED, format!("{what}, its ratio"));
+            let explained = explained_variance(&spectrum, EXPLAINED_SHARE).expect("the points vary");
+            assert_eq!(explained.components, components, "{what}, {way}");
+            let share = exact[..components].iter().sum::<f64>() / exact.iter().sum::<f64>();
+            assert_within((explained.share - share).abs(), DEVICE, format!("{what}, share of {way}"));
+        }
+    }
+}
+
+/// Correlated points of decaying scales.
+fn cloud(n: usize, d: usize, seed: u64) -> Points {
+    let points = Points::gaussian(n, d, seed);
+    Points::of_fn(n, d, |row, column| points.row(row)[column] * (1.0 - 0.8 * column as f64 / d as f64) + 0.4 * points.row(row)[0])
+}
+
+#[test]
+fn eigenvalues_of_second_moments_match_numpy() {
+    for case in golden("partition")["cases"].as_array().expect("cases") {
+        let Points { n, d, values } = Points::of_json(&case["points"]);
+        let second: Vec<f64> =
+            (0..d * d).map(|at| (0..n).map(|row| values[row * d + at / d] * values[row * d + at % d]).sum::<f64>()).collect();
+        let mut expected = numbers(&case["eigenvalues"]).expect("eigenvalues");
+        expected.reverse();
+        let ours = Spectrum::of_covariance(&second, d).eigenvalues();
+        assert_within(distance(&ours, &expected) / expected[0], HOST, &case["name"]);
+    }
+}
+
+#[test]
+fn the_ratio_of_covariances_is_the_authors_score() {
+    let file = golden("isoscore");
+    let covariances = file["covariances"].as_array().expect("covariances").iter().map(|case| (case, &case["isoscore_star"]));
+    let of_points = file["cases"].as_array().expect("cases").iter().map(|case| (case, &case["isoscore"]));
+    let mut compared = 0;
+    for (case, score) in covariances.chain(of_points) {
+        let (Some(covariance), Some(score)) = (numbers(&case["covariance"]), score.as_f64()) else { continue };
+        let d = covariance.len().isqrt();
+        let ratio = participation_ratio(&Spectrum::of_covariance(&covariance, d)).expect("there is variance");
+        // The seven steps lose digits where the score is near 0: 4e-13 was measured.
+        assert_within(((ratio - 1.0) / (d as f64 - 1.0) - score).abs(), 1e-11, format!("{}", case["name"]));
+        compared += 1;
+    }
+    assert!(compared >= 15, "{compared} cases");
+}
+
+#[test]
+fn covariances_of_points_match_numpy() {
+    for case in golden("isoscore")["cases"].as_array().expect("cases") {
+        let points = Points::of_json(&case["points"]);
+        let Some(expected) = numbers(&case["covariance"]).filter(|_| points.n > 1) else { continue };
+        let scale = expected.iter().step_by(points.d + 1).fold(0.0, |largest: f64, variance| largest.max(*variance)).max(1e-30);
+        for (backend, device) in devices() {
+            let ours = values(&Moments::of_points(points.tensor(&device)).covariance());
+            assert_within(distance(&ours, &expected) / scale, DEVICE, format!("{} on {backend}", case["name"]));
+        }
+    }
+}
+
+#[test]
+fn ordinary_points() {
+    check("more points than dimensions", &cloud(300, 24, 1));
+    check("more points than a block", &cloud(20_000, 6, 2));
+}
+
+#[test]
+fn extreme_points() {
+    check("one dimension ×100", &cloud(300, 24, 3).map(|column, value| if column == 5 { 100.0 * value } else { value }));
+    check("one dimension ×100 at 50σ", &cloud(300, 24, 4).map(|column, value| if column == 5 { 100.0 * (value + 50.0) } else { value }));
+    check("means at 1000σ", &cloud(300, 24, 5).map(|column, value| value + if column % 2 == 0 { 1000.0 } else { -1000.0 }));
+    check("fewer points than dimensions", &cloud(9, 40, 6));
+    check("as many points as dimensions", &cloud(16, 16, 7));
+    check("two points", &cloud(2, 5, 8));
+    let few = cloud(12, 8, 9);
+    check("each point four times", &Points::of_fn(48, 8, |row, column| few.row(row / 4)[column]));
+}
+
+#[test]
+fn points_of_any_size() {
+    let points = cloud(60, 8, 10);
+    let exact = exact(&points);
+    let (rank, ratio, _) = by_definition(&exact);
+    for (backend, device) in devices() {
+        for (size, dtype) in [(1e-30, DType::F32), (1e19, DType::F32), (1e-200, DType::F64), (1e200, DType::F64)] {
+            if !device.supports_dtype(dtype) {
+                println!("skipped: {backend} has no {dtype:?}");
+                continue;
+            }
+            let scaled = Points::new(points.n, points.d, points.values.iter().map(|value| value * size).collect());
+            let spectrum = Spectrum::of_points(scaled.tensor_of(&device, dtype));
+            let what = format!("size {size:e} on {backend}");
+            assert_within((effective_rank(&spectrum).expect("variance") / rank - 1.0).abs(), MEASURED, format!("effective rank, {what}"));
+            assert_within((participation_ratio(&spectrum).expect("variance") / ratio - 1.0).abs(), MEASURED, format!("ratio, {what}"));
+            // In units in which f64 holds them, the eigenvalues are those of the points.
+            let ours = spectrum.scaled(1.0 / size).eigenvalues();
+            assert_within(distance(&ours, &exact) / exact[0], DEVICE, format!("eigenvalues, {what}"));
+        }
+    }
+    for size in [1e-300, 1e300] {
+        let diagonal = [4.0 * size, 0.0, 0.0, size];
+        let spectrum = Spectrum::of_covariance(&diagonal, 2);
+        assert_within((participation_ratio(&spectrum).expect("variance") - 25.0 / 17.0).abs(), HOST, format!("variances of {size:e}"));
+        assert_within((spectrum.eigenvalues()[0] / (4.0 * size) - 1.0).abs(), HOST, format!("eigenvalue of {size:e}"));
+    }
+}
+
+#[test]
+fn half_precision_is_as_exact_as_its_points() {
+    for (backend, device) in devices() {
+        for dtype in [DType::F16, DType::BF16] {
+            if !device.supports_dtype(dtype) {
+                println!("skipped: {backend} has no {dtype:?}");
+                continue;
+            }
+            let tensor = cloud(100, 8, 11).map(|_, value| value + 3.0).tensor_of(&device, dtype);
+            let rounded = exact(&Points::new(100, 8, values(&tensor)));
+            let ours = Spectrum::of_points(tensor).eigenvalues();
+            assert_within(distance(&ours, &rounded) / rounded[0], DEVICE, format!("{dtype:?} on {backend}"));
+        }
+    }
+}
+
+#[test]
+fn points_that_do_not_vary_have_a_spectrum_of_zeros_and_no_measures() {
+    let nothing = |spectrum: Spectrum, what: &str| {
+        assert!(spectrum.eigenvalues().iter().all(|&value| value == 0.0), "{what}: {spectrum:?}");
+        without_measures(&spectrum, what);
+    };
+    for (backend, device) in devices() {
+        let constant = Points::of_fn(9, 4, |_, column| 77.7 * column as f64 + 0.1);
+        for (what, points) in [("constant", constant.clone()), ("a single point", cloud(1, 4, 12)), ("no point", Points::new(0, 4, vec![]))]
+        {
+            nothing(Spectrum::of_points(points.tensor(&device)), &format!("{what} on {backend}"));
+        }
+        let mut running = RunningMoments::new(4);
+        nothing(Spectrum::of_moments(&running), "no moments");
+        running.update(&Moments::of_points(constant.tensor(&device))).expect("the device can be read");
+        nothing(Spectrum::of_moments(&running), &format!("constant moments on {backend}"));
+
+        let mut broken = cloud(9, 4, 13);
+        broken.values[5] = f64::NAN;
+        let spectrum = Spectrum::of_points(broken.tensor(&device));
+        assert!(spectrum.eigenvalues().iter().all(|value| value.is_nan()), "{spectrum:?} on {backend}");
+        without_measures(&spectrum, "NaN");
+    }
+    nothing(Spectrum::of_covariance(&[0.0; 9], 3), "no covariance");
+    without_measures(&Spectrum::of_covariance(&[1.0, 0.0, 0.0, f64::INFINITY], 2), "an infinite variance");
+}
+
+fn without_measures(spectrum: &Spectrum, what: &str) {
+    assert_eq!(spectrum.shares(), None, "{what}");
+    assert_eq!(effective_rank(spectrum), None, "{what}");
+    assert_eq!(participation_ratio(spectrum), None, "{what}");
+    assert_eq!(explained_variance(spectrum, EXPLAINED_SHARE), None, "{what}");
+    assert_eq!(varex(spectrum, VAREX_FRACTION), None, "{what}");
+}
+
+#[test]
+#[should_panic(expected = "width 3 needs 9 numbers, got 8")]
+fn a_covariance_must_be_square() {
+    Spectrum::of_covariance(&[0.0; 8], 3);
+}
+
+#[test]
+fn rounding_below_zero_is_zero() {
+    let spectrum = Spectrum::of_covariance(&[1.0, 0.0, 0.0, -1e-17], 2);
+    assert_eq!(spectrum.eigenvalues(), [1.0, 0.0]);
+    assert_eq!(effective_rank(&spectrum), Some(1.0));
+}
+
+#[test]
+fn k_equal_eigenvalues_have_rank_and_ratio_k() {
+    for (k, d) in [(1, 6), (3, 6), (6, 6), (10, 30)] {
+        // The points ±e₁, …, ±eₖ, turned.
+        let corners = Points::of_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { 5.0 } else { -5.0 } } else { 0.0 });
+        for (backend, device) in devices() {
+            let spectrum = Spectrum::of_points(rotated(&corners, k as u64).tensor(&device));
+            let what = format!("{k} of {d} on {backend}");
+            let relative = |value: Option<f64>| (value.expect("variance") / k as f64 - 1.0).abs();
+            assert_within(relative(effective_rank(&spectrum)), MEASURED, format!("effective rank, {what}"));
+            assert_within(relative(participation_ratio(&spectrum)), MEASURED, format!("participation ratio, {what}"));
+        }
+        let diagonal: Vec<f64> = (0..d * d).map(|at| if at / d == at % d && at / d < k { 2.5 } else { 0.0 }).collect();
+        let spectrum = Spectrum::of_covariance(&diagonal, d);
+        // Nine of ten equal components carry exactly nine tenths.
+        let components = (9 * k).div_ceil(10);
+        let explained = explained_variance(&spectrum, EXPLAINED_SHARE).expect("variance");
+        assert_eq!(explained.components, components, "{k} of {d}");
+        assert_within((explained.share - components as f64 / k as f64).abs(), HOST, format!("share of {k} of {d}"));
+        let first = ((VAREX_FRACTION * d as f64) as usize).max(1);
+        let expected = (first as f64 / d as f64) / (first as f64 / k as f64).min(1.0);
+        assert_within((varex(&spectrum, VAREX_FRACTION).expect("variance") - expected).abs(), HOST, format!("VarEx of {k} of {d}"));
+    }
+}
+
+#[test]
+fn shares_beyond_all_and_none_are_all_and_the_first() {
+    let spectrum = Spectrum::of_covariance(&[3.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 3);
+    let explained = |at_least| explained_variance(&spectrum, at_least).expect("variance");
+    for at_least in [1.0, 7.0, f64::INFINITY, f64::NAN] {
+        assert_eq!(explained(at_least), ExplainedVariance { components: 2, share: 1.0 }, "{at_least}");
+    }
+    for at_least in [0.75, 0.1, 0.0, -3.0] {
+        assert_eq!(explained(at_least), ExplainedVariance { components: 1, share: 0.75 }, "{at_least}");
+    }
+    assert_eq!(varex(&spectrum, 0.0), Some(1.0 / 3.0 / 0.75));
+    assert_eq!(varex(&spectrum, 2.0), Some(1.0));
+}
+
+/// Errors of more than this many standard errors come once in 15,000.
+const DEVIATIONS: f64 = 4.0;
+
+#[test]
+fn a_gaussian_of_known_covariance_has_its_spectrum() {
+    const N: usize = 40_000;
+    let variances = [9.0, 6.0, 4.0, 2.5, 1.5, 1.0];
+    let points = rotated(&Points::gaussian(N, 6, 14).map(|column, value| value * f64::sqrt(variances[column]) + 2.0), 15);
+    let (rank, ratio, components) = by_definition(&variances);
+    // √n·(λ̂ₖ/λₖ − 1) is normal of variance 2 (Anderson 1963), and independent of the others: the delta method gives the rest.
+    let deviation = (2.0 / N as f64).sqrt();
+    let total: f64 = variances.iter().sum();
+    let spread = |slope: &dyn Fn(f64) -> f64| deviation * variances.iter().map(|value| (slope(*value) * value).powi(2)).sum::<f64>().sqrt();
+    let squares: f64 = variances.iter().map(|value| value * value).sum();
+    let ratio_spread = spread(&|value| ratio * (2.0 / total - 2.0 * value / squares));
+    let rank_spread = spread(&|value| rank * (-(value / total).ln() - rank.ln()) / total);
+    for (backend, device) in devices() {
+        let spectrum = Spectrum::of_points(points.tensor(&device));
+        for (ours, exact) in spectrum.eigenvalues().iter().zip(variances) {
+            assert_within((ours / exact - 1.0).abs(), DEVIATIONS * deviation, format!("eigenvalue {exact} on {backend}"));
+        }
+        let off = |ours: Option<f64>, exact: f64| (ours.expect("variance") - exact).abs();
+        assert_within(off(participation_ratio(&spectrum), ratio), DEVIATIONS * ratio_spread, format!("ratio {ratio} on {backend}"));
+        assert_within(off(effective_rank(&spectrum), rank), DEVIATIONS * rank_spread, format!("effective rank {rank} on {backend}"));
+        assert_eq!(explained_variance(&spectrum, EXPLAINED_SHARE).expect("variance").components, components);
+    }
+}
+
+/// The share of eigenvalues at or below `at` of white noise with d/n = γ < 1, by Marchenko and Pastur.
+fn marchenko_pastur(at: f64, gamma: f64) -> f64 {
+    let (low, high) = ((1.0 - gamma.sqrt()).powi(2), (1.0 + gamma.sqrt()).powi(2));
+    const STEPS: usize = 20_000;
+    let width = (at.clamp(low, high) - low) / STEPS as f64;
+    let density = |x: f64| ((high - x) * (x - low)).max(0.0).sqrt() / (std::f64::consts::TAU * gamma * x);
+    (0..STEPS).map(|step| width * density(low + (step as f64 + 0.5) * width)).sum()
+}
+
+#[test]
+fn white_noise_has_the_spectrum_of_marchenko_and_pastur() {
+    const D: usize = 250;
+    let gamma: f64 = 0.25;
+    assert_within((marchenko_pastur(9.0, gamma) - 1.0).abs(), 1e-5, "the density");
+    let points = Points::gaussian(1000, D, 16);
+    let (low, high) = ((1.0 - gamma.sqrt()).powi(2), (1.0 + gamma.sqrt()).powi(2));
+    for (backend, device) in devices() {
+        let spectrum = Spectrum::of_points(points.tensor(&device));
+        let eigenvalues = spectrum.eigenvalues();
+        // Edges fluctuate by about d^(-2/3) = 0.025 of their size (Tracy and Widom).
+        assert_within((eigenvalues[0] - high).abs(), 0.1, format!("the largest eigenvalue on {backend}"));
+        assert_within((eigenvalues[D - 1] - low).abs(), 0.03, format!("the least eigenvalue on {backend}"));
+        // Between them eigenvalues repel each other: shares below a value are exact to a few of 250.
+        for quantile in [0.1, 0.25, 0.5, 0.75, 0.9] {
+            let at = eigenvalues[D - 1 - (quantile * D as f64) as usize];
+            assert_within((marchenko_pastur(at, gamma) - quantile).abs(), 0.012, format!("quantile {quantile} on {backend}"));
+        }
+        // 1/PR of n points of white noise is 1/d + 1/n.
+        let ratio = participation_ratio(&spectrum).expect("variance");
+        assert_within((ratio / (D as f64 / (1.0 + gamma)) - 1.0).abs(), 0.01, format!("participation ratio on {backend}"));
+    }
+}
