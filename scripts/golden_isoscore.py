@@ -6,7 +6,8 @@
 Sources: IsoScore* and CosReg from regularizers.py at $ISOSTAR_REF (folder I-STAR of the GitHub
 repository bcbi-edu/p_eickhoff_isoscore, commit 1edad0b); IsoScore from the PyPI package (2.x, rows are points)
 and, where n >= d, from the first-paper file beside it (../IsoScore/IsoScore.py, columns are
-points); cosine similarity from scikit-learn.
+points); cosine similarity from scikit-learn. The repository's partition_score cannot be imported
+(syntax error in its file) and does not follow Mu & Viswanath, so that one is computed here.
 
 Every input number is exactly representable in float32, so one file serves f32 and f64
 backends.  Expected values come from float64 arithmetic with torch's default dtype set to
@@ -178,6 +179,33 @@ def cosine_file():
                             "with a zero row is 0 while the reference gives NaN (null).", cases=cases)
 
 
+# ------------------------------------------------------------------ partition function
+def partition_file():
+    """Mu & Viswanath 2018: I = min_c Z(c) / max_c Z(c), Z(c) = sum_w exp(c.w), c over unit
+    eigenvectors of V^T V (V not centred).  An eigenvector's sign is arbitrary and Z(c) != Z(-c)."""
+    cases = []
+    for name, X in [("gaussian_30x3", gaussian(30, 3, 71, [1.0, 1.5, 2.0])), ("offset_25x4", gaussian(25, 4, 72, [1, 2, 3, 4], 1.0)),
+                    ("outlier_20x5", gaussian(20, 5, 73, [1, 1.5, 2, 2.5, 100], 5.0)), ("small_norm_40x6", f32(0.05 * mixed(40, 6, 74))),
+                    ("overflow_10x2", gaussian(10, 2, 75, [300.0, 900.0]))]:
+        w, E = np.linalg.eigh(X.T @ X)
+        E = E * np.sign(E[np.abs(E).argmax(0), np.arange(E.shape[1])])  # largest component positive
+        P = X @ E
+
+        def lse(A):
+            m = A.max(0)
+            return m + np.log(np.exp(A - m).sum(0))
+
+        pos, neg = lse(P), lse(-P)
+        both = np.concatenate([pos, neg])
+        n, s = len(X), np.linalg.norm(X.sum(0))
+        cases.append(dict(name=name, n=n, d=X.shape[1], points=arr(X), eigenvalues=arr(w), eigenvectors_in_columns=arr(E),
+                          log_z_positive=arr(pos), log_z_negative=arr(neg), score_both_signs=num(np.exp(both.min() - both.max())),
+                          log_score_both_signs=num(both.min() - both.max()),
+                          score_canonical_sign=num(np.exp(pos.min() - pos.max())), log_score_canonical_sign=num(pos.min() - pos.max()),
+                          first_order=num((n - s) / (n + s)), second_order=num((n - s + w[0] / 2) / (n + s + w[-1] / 2))))
+    return dict(description="Canonical sign: the component of largest magnitude is positive. first/second_order are the paper's approximations.", cases=cases)
+
+
 # ------------------------------------------------------------------ pooled covariance
 def covariance_file():
     X = mixed(37, 5, 81)
@@ -196,7 +224,8 @@ def main(out):
     meta = dict(reference_sha256=hashlib.sha256(open(os.path.join(REF_DIR, "regularizers.py"), "rb").read()).hexdigest(),
                 versions={p: md.version(p) for p in ["torch", "numpy", "IsoScore", "scikit-learn"]},
                 generator="scripts/golden_isoscore.py", dtype="float64 results, float32-representable inputs")
-    for name, make in [("isoscore", isoscore_files), ("layers", layers_file), ("cosine", cosine_file), ("covariance", covariance_file)]:
+    for name, make in [("isoscore", isoscore_files), ("layers", layers_file), ("cosine", cosine_file), ("partition", partition_file),
+                       ("covariance", covariance_file)]:
         path = os.path.join(out, name + ".json")
         with open(path, "w") as f:
             json.dump(dict(meta=meta, **make()), f, allow_nan=False, indent=None, separators=(",", ":"))

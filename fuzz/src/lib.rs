@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use burn::tensor::Device;
 use isostar_models::ModelError;
+use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
 
 /// The repository's tiny checkpoints.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
@@ -65,6 +67,35 @@ pub fn bounded<T>(length: usize, read: impl FnOnce() -> T) -> T {
 pub fn check_error(error: &ModelError) {
     assert!(!error.remedy().is_empty());
     assert!(!error.to_string().is_empty());
+}
+
+/// The widest points that are measured here, and the most of them: a covariance takes more memory than the file that it is of.
+const MEASURED: (usize, usize) = (32, 256);
+
+/// Reads embeddings from a file of this content, and measures them where that is little work.
+pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
+    folder.write(name, content);
+    let path = folder.path().join(name);
+    let refused = |error: EmbeddingsError| {
+        assert!(!error.remedy().is_empty());
+        assert!(!error.to_string().is_empty());
+    };
+    let opened = bounded(content.len(), || {
+        let file = EmbeddingsFile::open(&path)?;
+        file.points(None, None)
+    });
+    match opened {
+        Err(error) => refused(error),
+        Ok(tensors) => {
+            for points in tensors {
+                assert!(points.count() >= 2 && points.width() >= 2);
+                if points.width() <= MEASURED.0 && points.count() <= MEASURED.1 {
+                    let measured = measure(&points, None, Sample::default(), &Device::flex(), &|_| ());
+                    measured.map_or_else(refused, |geometry| assert_eq!(geometry.points, points.count()));
+                }
+            }
+        }
+    }
 }
 
 /// A model folder of this process.

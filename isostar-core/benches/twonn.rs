@@ -4,9 +4,10 @@
 //! cargo bench -p isostar-core --profile dev --bench twonn -- POINTS.bin N D [ROUNDS]
 //! ```
 //!
-//! `scripts/twonn_speed.py` writes the file, N·D little-endian f32 row by row, and compares with scikit-dimension and with a chunked search in torch. Without arguments, as under `cargo bench`
-//! alone, points of a 10-dimensional Gaussian under a random tanh layer are made here.
+//! `scripts/twonn_speed.py` writes the file, N·D little-endian f32 row by row, and compares with scikit-dimension and with a chunked search
+//! in torch. Without arguments, as under `cargo bench` alone, points of a 10-dimensional Gaussian under a random tanh layer are made here.
 
+use std::io::Read;
 use std::time::Instant;
 
 use burn::prelude::*;
@@ -56,11 +57,15 @@ fn time(points: Tensor<2>, rounds: usize) {
     }
 }
 
+/// Reads piece by piece, so that the process never held more than the points.
 fn read(file: &str, n: usize, d: usize) -> Tensor<2> {
-    let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
-    assert_eq!(bytes.len(), 4 * n * d, "{file} doesn't hold {n}×{d} numbers");
-    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    drop(bytes);
+    let mut reader = std::fs::File::open(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let mut values = Vec::with_capacity(n * d);
+    let mut row = vec![0u8; 4 * d];
+    for _ in 0..n {
+        reader.read_exact(&mut row).unwrap_or_else(|error| panic!("{file} doesn't hold {n}×{d} numbers: {error}"));
+        values.extend(row.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+    }
     Tensor::from_data(TensorData::new(values, [n, d]), &Device::flex())
 }
 

@@ -9,7 +9,7 @@ use crate::moments::widen;
 use crate::unbiased::centre;
 use crate::{Moments, RunningMoments};
 
-/// Groups beyond this number would narrow the interval by less than 3%.
+/// Groups beyond this number would narrow the interval by less than 5%.
 const MOST_GROUPS: usize = 20;
 /// With fewer points a group, too many degrees of freedom go into the groups' means.
 const FEWEST_POINTS: usize = 5;
@@ -18,22 +18,24 @@ const FEWEST_GROUPS: usize = 4;
 
 /// A confidence interval of IsoScore from the covariances of groups of points.
 ///
-/// With Σ_g and t_g = tr Σ_g the sample covariance of group g of G and its trace, ⟨Σ_g, Σ_h⟩ of two independent groups is an unbiased estimate of tr Σ²,
-/// so that the score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is estimated without any pair of a point with itself:
+/// With Σ_g and t_g = tr Σ_g the sample covariance of group g of G and its trace, ⟨Σ_g, Σ_h⟩ and t_g·t_h of two independent groups are
+/// unbiased estimates of tr Σ² and (tr Σ)², so that the score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is estimated without any pair of a
+/// point with itself:
 ///
 /// ```text
-///   φ̂ = F̄/t̄²                                   F̄ = mean over g ≠ h of ⟨Σ_g, Σ_h⟩,  t̄ = mean of t_g
-///   D_gh = ⟨Σ_g, Σ_h⟩/t̄² − φ̂·(t_g + t_h)/t̄      the pairs' part in φ̂, to first order
+///   φ̂ = F̄/T̄                            F̄, T̄ = means over g ≠ h of ⟨Σ_g, Σ_h⟩ and t_g·t_h
+///   D_gh = (⟨Σ_g, Σ_h⟩ − φ̂·t_g·t_h)/T̄   the pairs' part in φ̂
 ///   V = 4(G − 1)²/(G(G − 2)²)·s² − excess        s² = variance of the row means of D
 ///   φ̂ ± t_{G−1}·√V,  turned into scores and cut to [0, 1]
 /// ```
 ///
-/// The first term of V is the jackknife's variance when a group is left out at a time. It counts the variance σ² of what is quadratic in D, the residual
-/// after row effects, as 4σ²/(G(G − 2)) where 2σ²/(G(G − 1)) is right; near isotropy that is all there is. The excess is taken off, as Efron and Stein do.
+/// The first term of V is the jackknife's variance when a group is left out at a time. It counts the variance σ² of what is quadratic in D,
+/// the residual after row effects, as 4σ²/(G(G − 2)) where 2σ²/(G(G − 1)) is right; near isotropy that is all there is. The excess is taken
+/// off, as Efron and Stein do.
 ///
-/// Points are not resampled one by one: a point drawn twice forms a pair with itself, ‖x‖⁴ instead of (xᵀy)², and brings back the very bias that the
-/// estimate avoids. Groups should be contiguous, as [`groups`](Self::groups) makes them: the tokens of a sentence, which are not independent, then share
-/// one, and the interval is honest about them; in a file sorted by topic it is wide.
+/// Points are not resampled one by one: a point drawn twice forms a pair with itself, ‖x‖⁴ instead of (xᵀy)², and brings back the very bias
+/// that the estimate avoids. Groups should be contiguous, as [`groups`](Self::groups) makes them: the tokens of a sentence, which are not
+/// independent, then share one, and the interval is honest about them; in a file sorted by topic it is wide.
 ///
 /// Memory is G·d²/2 numbers of f32, 24 MB at d = 768 with 20 groups; each group is read once.
 ///
@@ -55,8 +57,8 @@ const FEWEST_GROUPS: usize = 4;
 /// ```
 ///
 /// # References
-/// Efron & Stein, "The jackknife estimate of variance" (1981); Arvesen, "Jackknifing U-statistics" (1969); Künsch, "The jackknife and the bootstrap for
-/// general stationary observations" (1989), for contiguous groups.
+/// Efron & Stein, "The jackknife estimate of variance" (1981); Arvesen, "Jackknifing U-statistics" (1969); Künsch, "The jackknife and the
+/// bootstrap for general stationary observations" (1989), for contiguous groups.
 #[derive(Clone, Debug)]
 pub struct IsoscoreJackknife {
     width: usize,
@@ -105,30 +107,32 @@ impl IsoscoreJackknife {
 
     /// The interval that holds the score of the points' distribution with probability `confidence`, within [0, 1].
     ///
-    /// At a confidence of 0 or less it is the estimate alone, at 1 or more all of [0, 1]. `None` with fewer than four groups or two dimensions, where
-    /// nothing varies, or where a number is not finite.
+    /// At a confidence of 0 or less it is the estimate alone, at 1 or more all of [0, 1]. `None` with fewer than four groups or two
+    /// dimensions, where fewer than two groups vary, or where a number is not finite, the confidence among them.
     pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
         let groups = self.traces.len();
         let largest = self.traces.iter().fold(0.0, |largest: f64, trace| largest.max(*trace));
         let varied = largest > 0.0;
-        if groups < FEWEST_GROUPS || self.width < 2 || !varied {
+        if groups < FEWEST_GROUPS || self.width < 2 || !varied || confidence.is_nan() {
             return None;
         }
-        // The score does not depend on scale: with a mean trace of 1, φ̂ = F̄.
-        let relative: Vec<f64> = self.traces.iter().map(|trace| trace / largest).collect();
-        let mean = relative.iter().sum::<f64>() / groups as f64;
-        let traces: Vec<f64> = relative.iter().map(|trace| trace / mean).collect();
-        let product = |g: usize, h: usize| traces[g] * traces[h] * self.products[g.max(h)][g.min(h)];
-
+        // The score does not depend on scale: in units of the largest nothing can overflow.
+        let traces: Vec<f64> = self.traces.iter().map(|trace| trace / largest).collect();
+        let cosine = |g: usize, h: usize| self.products[g.max(h)][g.min(h)];
+        let [mut frobenius, mut squared_trace] = [0.0; 2];
+        for (g, h) in (0..groups).flat_map(|g| (0..g).map(move |h| (g, h))) {
+            frobenius += traces[g] * traces[h] * cosine(g, h);
+            squared_trace += traces[g] * traces[h];
+        }
         let pairs = (groups * (groups - 1)) as f64 / 2.0;
-        let phi = (0..groups).flat_map(|g| (0..g).map(move |h| (g, h))).map(|(g, h)| product(g, h)).sum::<f64>() / pairs;
-        let variance = variance_of_mean(groups, |g, h| product(g, h) - phi * (traces[g] + traces[h]));
+        let phi = frobenius / squared_trace;
+        if phi.is_nan() {
+            return None;
+        }
+        let variance = variance_of_mean(groups, |g, h| traces[g] * traces[h] * (cosine(g, h) - phi) * pairs / squared_trace);
         let student = StudentsT::new(0.0, 1.0, (groups - 1) as f64).expect("there are degrees of freedom");
         let quantile = student.inverse_cdf(0.5 + 0.5 * confidence.clamp(0.0, 1.0));
         let reach = if quantile.is_infinite() { quantile } else { quantile * variance.sqrt() };
-        if reach.is_nan() {
-            return None;
-        }
         let d = self.width as f64;
         let score = |phi: f64| (1.0 / phi.clamp(1.0 / d, 1.0) - 1.0) / (d - 1.0);
         Some([score(phi + reach), score(phi - reach)])

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::prelude::*;
 use burn::tensor::DType;
 use common::{Points, assert_within, devices, differentiate, distance, golden, largest, numbers, scalar, values};
-use isostar_core::measure::{cosreg, mean_cosine};
+use isostar_core::measure::{CosineSums, cosreg, mean_cosine};
 use isostar_core::{
     HiddenStates, IStar, Moments, Padding, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection, isoscore, isoscore_of_covariance,
     isoscore_star,
@@ -198,6 +198,9 @@ fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
         let on_host = running.covariance(&device).expect("37 points have a covariance");
         assert_within((running.isoscore().expect("the points vary") - score).abs(), SCORE, format!("score on the host, {backend}"));
         check(running.mean(), &mean, &on_host, &covariance, &format!("on the host, {backend}"));
+        let deviations: Vec<f64> = covariance.iter().step_by(6).map(|variance| variance.sqrt()).collect();
+        let difference = distance(&running.standard_deviations(), &deviations) / largest(&deviations);
+        assert_within(difference, MOMENTS, format!("standard deviations, {backend}"));
 
         let union = Moments::union(parts);
         assert_eq!(union.count.clone().into_scalar::<f64>(), 37.0);
@@ -241,6 +244,11 @@ fn cosines_and_their_gradients_match_the_authors_and_scikit_learn() {
                     assert!(our_gradient[zero_row * points.d..][..points.d].iter().all(|&entry| entry == 0.0), "{what}");
                     assert!(our_gradient.iter().all(|entry| entry.is_finite()), "{what}");
                 }
+            }
+            if let Some(expected) = case["mean_cosine_all_pairs"].as_f64() {
+                let sums = CosineSums::of_rows(points.tensor(&device), None);
+                let all = values(&sums.directions).iter().map(|sum| sum * sum).sum::<f64>() / (points.n as f64).powi(2);
+                assert_within((all - expected).abs(), SCORE, format!("mean cosine of all pairs, {what}"));
             }
             let expected = case["mean_cosine_distinct_pairs"].as_f64().unwrap_or(0.0);
             assert_within((scalar(mean_cosine(points.tensor(&device))) - expected).abs(), SCORE, format!("mean cosine, {what}"));

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::prelude::*;
 use common::{Normal, scalar};
-use isostar_core::{HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection};
+use isostar_core::{
+    HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection, nearest_neighbours,
+};
 
 /// The system's allocator with a count of the bytes in use.
 struct Counting;
@@ -135,4 +137,28 @@ fn a_stream_of_250_000_states_needs_less_than_100_mb() {
     let all = (STREAM * D * 4) as f64 / MIB;
     assert!(peak > (ROWS * D * 4) as f64 / MIB, "the count misses the batches: {peak:.1} MiB");
     assert!(peak * MIB < 100e6, "{peak:.1} MiB at the peak, where all states are {all:.0} MiB");
+}
+
+/// MiB that a search may take beyond the points: a tile (4), two blocks of points (2.5), what the product packs, and candidates (4);
+/// 10.8 and 11.8 were measured.
+const SEARCH: f64 = 16.0;
+/// Bytes a point: eight candidates (64), two distances (16) and norms (16), doubled where lists grow; 85 were measured.
+const PER_POINT: f64 = 256.0;
+
+#[test]
+fn neighbours_are_found_without_the_matrix_of_distances() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let [few, many] = [4096, 16384].map(|n| {
+        let mut normal = Normal::new(3);
+        let values: Vec<f32> = (0..n * 256).map(|_| normal.draw() as f32).collect();
+        let points = Tensor::<2>::from_data(TensorData::new(values, [n, 256]), &Device::flex());
+        // A first run allocates what stays: thread pools and their buffers.
+        nearest_neighbours(points.clone(), 2, &|_| ());
+        let (found, _, peak) = measure(|| nearest_neighbours(points.clone(), 2, &|_| ()));
+        assert_eq!(found.recomputed, 0);
+        println!("{n} points of {} MiB: {peak:.1} MiB at the peak", n / 1024);
+        peak
+    });
+    assert!(many < SEARCH, "{many} MiB; the points take 16, their distances 1024");
+    assert!(many - few < 12288.0 * PER_POINT / MIB, "{few} and {many} MiB");
 }

@@ -28,8 +28,8 @@ pub struct ExplainedVariance {
 ///   k = min { k : p₁ + … + pₖ ≥ at_least }        pₖ = λₖ/Σλ, descending
 /// ```
 ///
-/// `components` lies in `[1, min(d, n − 1)]`. More than all of the variance asks for every component that varies, less than none for the first. It does
-/// not depend on the points' origin, scale or rotation. `None` where nothing varies.
+/// `components` lies in `[1, min(d, n − 1)]`. More than all of the variance asks for every component that varies, less than none for the
+/// first. It does not depend on the points' origin, scale or rotation. `None` where nothing varies.
 pub fn explained_variance(spectrum: &Spectrum, at_least: f64) -> Option<ExplainedVariance> {
     let mut share = 0.0;
     let mut components = 0;
@@ -49,8 +49,8 @@ pub fn explained_variance(spectrum: &Spectrum, at_least: f64) -> Option<Explaine
 ///   VarEx(p) = (k/d)/(p₁ + … + pₖ)        k = ⌊p·d⌋, at least 1 and at most d
 /// ```
 ///
-/// It lies in `[k/d, 1]`: 1 where all directions vary alike, k/d where the first k carry everything. It does not depend on the points' origin, scale or
-/// rotation. `None` where nothing varies.
+/// It lies in `[k/d, 1]`: 1 where all directions vary alike, k/d where the first k carry everything. It does not depend on the points'
+/// origin, scale or rotation. `None` where nothing varies.
 ///
 /// The authors' code counts components from 0 and so reads the share of k + 1 of them; this is the formula that it means.
 ///

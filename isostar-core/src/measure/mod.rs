@@ -1,7 +1,7 @@
 //! Measures of the geometry of points beside IsoScore, one equation a file.
 //!
-//! [`MEASURES`] lists all that are one number, with their range, their cost and what they do not depend on. What works on eigenvalues takes a [`Spectrum`],
-//! so that several measures share one decomposition.
+//! [`MEASURES`] lists all that are one number, with their range, their cost and what they do not depend on. What works on eigenvalues takes
+//! a [`Spectrum`], so that several measures share one decomposition.
 
 mod cosine;
 mod effective_rank;

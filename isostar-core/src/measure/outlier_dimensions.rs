@@ -11,8 +11,9 @@ use serde::Serialize;
 ///
 /// Infinity leaves a criterion out.
 ///
-/// Variance five times the average is the rule of Rudman et al. Means are held to the same multiple: five times the average magnitude is four standard
-/// deviations of means that are normal around 0, beyond the three of Kovaleva et al. and Puccetti et al., which two of 768 such means exceed by chance.
+/// Variance five times the average is the rule of Rudman et al. Means are held to the same multiple: five times the average magnitude is
+/// four standard deviations of means that are normal around 0, beyond the three of Kovaleva et al. and Puccetti et al., which two of 768
+/// such means exceed by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutlierThreshold {
     /// The multiple of the average magnitude of the means.
@@ -44,15 +45,16 @@ pub struct OutlierDimension {
 ///   |mⱼ| > a·(Σ|m|/d)    or    σⱼ² > b·(Σσ²/d)        a, b of the threshold
 /// ```
 ///
-/// The averages include the outliers, so that no dimension exceeds d times the average: with multiples of 5, there is none where d ≤ 5, and fewer than d/5
-/// of each kind anywhere. The set does not depend on the points' scale. Zeros and numbers that are not finite have no outliers.
+/// The averages include the outliers, so that no dimension exceeds d times the average: with multiples of 5, there is none where d ≤ 5, and
+/// fewer than d/5 of each kind anywhere. The set does not depend on the points' scale. Zeros and numbers that are not finite have no
+/// outliers.
 ///
 /// # Panics
 /// If there are not as many means as standard deviations.
 ///
 /// # References
-/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of ACL 2021);
-/// Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
+/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of
+/// ACL 2021); Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
 pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<OutlierDimension> {
     assert_eq!(mean.len(), std.len(), "outlier_dimensions: {} means and {} standard deviations", mean.len(), std.len());
     let magnitudes = over_average(mean, f64::abs);
@@ -71,4 +73,73 @@ fn over_average(values: &[f64], size: impl Fn(f64) -> f64) -> impl Iterator<Item
     let sizes: Vec<f64> = values.iter().map(|value| size(value / largest)).collect();
     let average = sizes.iter().sum::<f64>() / values.len() as f64;
     sizes.into_iter().map(move |size| size / average)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [usize; 0] = [];
+
+    fn found(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<usize> {
+        outlier_dimensions(mean, std, threshold).iter().map(|outlier| outlier.dimension).collect()
+    }
+
+    /// 768 dimensions with means in [−1, 1) and deviations in [0.5, 1.5), of no pattern that repeats within reach.
+    fn ordinary() -> (Vec<f64>, Vec<f64>) {
+        let fraction = |at: usize, step: f64| (at as f64 * step).fract();
+        ((0..768).map(|at| 2.0 * fraction(at, 0.618) - 1.0).collect(), (0..768).map(|at| 0.5 + fraction(at, 0.414)).collect())
+    }
+
+    #[test]
+    fn dimensions_of_large_mean_or_deviation_are_found_with_both_numbers() {
+        let (mut mean, mut std) = ordinary();
+        assert_eq!(found(&mean, &std, OutlierThreshold::default()), NONE);
+        mean[308] = -50.0;
+        (mean[381], std[381]) = (50.0, 100.0);
+        std[5] = 100.0;
+        let outliers = outlier_dimensions(&mean, &std, OutlierThreshold::default());
+        let expected = [5, 308, 381].map(|at| OutlierDimension { dimension: at, mean: mean[at], std: std[at] });
+        assert_eq!(outliers, expected);
+    }
+
+    #[test]
+    fn a_dimension_is_an_outlier_beyond_five_times_the_average() {
+        // Of ten dimensions, one that is nine times the others is five times the average.
+        for (value, expected) in [(8.999, vec![]), (9.001, vec![3])] {
+            let mut sizes = [1.0; 10];
+            sizes[3] = value;
+            let (same, none) = ([1.0; 10], OutlierThreshold { mean: f64::INFINITY, variance: f64::INFINITY });
+            assert_eq!(found(&sizes, &same, OutlierThreshold::default()), expected, "mean {value}");
+            assert_eq!(found(&sizes.map(|size| -size), &same, OutlierThreshold::default()), expected, "mean -{value}");
+            assert_eq!(found(&same, &sizes.map(f64::sqrt), OutlierThreshold::default()), expected, "variance {value}");
+            assert_eq!(found(&sizes, &sizes, none), NONE, "without criteria");
+        }
+    }
+
+    #[test]
+    fn the_size_of_points_changes_nothing() {
+        let (mut mean, mut std) = ordinary();
+        (mean[7], std[9]) = (50.0, 50.0);
+        for size in [1e-300, 1e-200, 1.0, 1e200, 1e300] {
+            let scaled = |values: &[f64]| values.iter().map(|value| value * size).collect::<Vec<_>>();
+            assert_eq!(found(&scaled(&mean), &scaled(&std), OutlierThreshold::default()), [7, 9], "size {size:e}");
+        }
+    }
+
+    #[test]
+    fn nothing_and_what_is_not_finite_has_no_outliers() {
+        let threshold = OutlierThreshold::default();
+        assert_eq!(found(&[], &[], threshold), NONE);
+        assert_eq!(found(&[0.0; 9], &[0.0; 9], threshold), NONE);
+        assert_eq!(found(&[f64::NAN; 9], &[f64::INFINITY; 9], threshold), NONE);
+        assert_eq!(found(&[0.0, 0.0, 0.0, 9.0, 0.0], &[1.0; 5], threshold), NONE, "of five dimensions none exceeds five times the average");
+        assert_eq!(found(&[0.0, 0.0, 0.0, 9.0, 0.0], &[1.0; 5], OutlierThreshold { mean: 4.9, ..threshold }), [3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "3 means and 2 standard deviations")]
+    fn means_and_deviations_go_together() {
+        outlier_dimensions(&[0.0; 3], &[0.0; 2], OutlierThreshold::default());
+    }
 }

@@ -4,11 +4,11 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
 use faer::{MatRef, Side};
 
-use crate::moments::{sum_of_rows, widen};
+use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
-/// Rows of which [`Partition::of_points`] holds the projections at once.
-const BLOCK_ROWS: usize = 8192;
+/// Rows whose projections are held at once, and whose exponentials make one f32 sum.
+const BLOCK_ROWS: usize = 1024;
 
 /// How unevenly points fill the directions of their second moment.
 ///
@@ -16,13 +16,13 @@ const BLOCK_ROWS: usize = 8192;
 ///   I(X) = min Z(c)/max Z(c)        Z(c) = Σᵢ exp(c·xᵢ),  c ∈ {±u : u an eigenvector of XᵀX}
 /// ```
 ///
-/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one dominates. It
-/// depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its logarithm, which is kept, does
-/// not. Points of equal second moment in several directions, such as exactly isotropic ones, have no eigenvectors of their own there, and the score is that
-/// of whichever are found.
+/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one
+/// dominates. It depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its
+/// logarithm, which is kept, does not. Points of equal second moment in several directions, such as exactly isotropic ones, have no
+/// eigenvectors of their own there, and the score is that of whichever are found.
 ///
-/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum is kept
-/// by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
+/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum
+/// is kept by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -49,9 +49,10 @@ const BLOCK_ROWS: usize = 8192;
 pub struct Partition {
     /// The unit of length s of the blocks.
     unit: f64,
-    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost their digits.
+    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost
+    /// their digits.
     centre: Tensor<2>,
-    /// The directions, one a column. Shape `[d, d]`.
+    /// The directions, one a row. Shape `[d, d]`.
     directions: Tensor<2>,
     /// The projection of what was taken off in all, c·u, of every direction.
     offsets: Vec<f64>,
@@ -83,7 +84,7 @@ impl Partition {
         Self {
             unit,
             centre: Tensor::from_data(TensorData::new(centre, [1, d]), options),
-            directions: Tensor::from_data(directions, options).transpose(),
+            directions: Tensor::from_data(directions, options),
             offsets,
             sums: vec![[ExponentialSum::NOTHING; 2]; d],
         }
@@ -103,20 +104,25 @@ impl Partition {
         if n == 0 || d == 0 {
             return Ok(());
         }
-        let block = widen(block.without_autodiff());
-        let dtype = block.dtype();
-        let projected = (block - self.centre.clone().cast(dtype)).matmul(self.directions.clone().cast(dtype));
-        let (highest, lowest) = (projected.clone().max_dim(0), projected.clone().min_dim(0));
+        for rows in widen(block.without_autodiff()).split(BLOCK_ROWS, 0) {
+            self.absorb(rows)?;
+        }
+        Ok(())
+    }
+
+    fn absorb(&mut self, rows: Tensor<2>) -> Result<(), TensorReadError> {
+        let d = self.offsets.len();
+        let dtype = rows.dtype();
+        let deviations = rows - self.centre.clone().cast(dtype);
+        // One direction a row: sums and extremes along rows are five times as fast on the CPU.
+        let projected = self.directions.clone().cast(dtype).matmul(deviations.transpose());
+        let (highest, lowest) = (projected.clone().max_dim(1), projected.clone().min_dim(1));
         // Exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent but 0.
         let unit = self.unit.min(f64::from(f32::MAX));
-        let sum_of_exponentials = |exponents: Tensor<2>| {
-            let ones = Tensor::ones([1, n], (&exponents.device(), dtype));
-            sum_of_rows(ones, (exponents * unit).exp())
-        };
-        let above = sum_of_exponentials(projected.clone() - highest.clone());
-        let below = sum_of_exponentials(lowest.clone() - projected);
+        let above = ((projected.clone() - highest.clone()) * unit).exp().sum_dim(1);
+        let below = ((lowest.clone() - projected) * unit).exp().sum_dim(1);
         let read: Vec<f64> = Tensor::cat(vec![highest, above, lowest, below], 0).try_to_vec_as()?;
-        let [highest, above, lowest, below] = [0, 1, 2, 3].map(|row| &read[row * d..][..d]);
+        let [highest, above, lowest, below] = [0, 1, 2, 3].map(|column| &read[column * d..][..d]);
         for (at, [positive, negative]) in self.sums.iter_mut().enumerate() {
             positive.absorb(ExponentialSum { largest: self.unit * highest[at], proportion: above[at] });
             negative.absorb(ExponentialSum { largest: -self.unit * lowest[at], proportion: below[at] });

@@ -12,9 +12,10 @@ const BLOCK_ROWS: usize = 8192;
 
 /// The eigenvalues λ₁ ≥ … ≥ λ_d ≥ 0 of a sample covariance.
 ///
-/// Points of size 1e-200 have variances of 1e-400, which no f64 holds: a unit of length s is kept apart, λ = s²·v, so that every measure of a spectrum,
-/// none of which depends on scale, has its value. Eigenvalues that rounding made negative are 0. n points have at most n − 1 directions of variance:
-/// where the number of points is known, as it is of points and of moments, the rest is exactly 0 rather than rounding.
+/// Points of size 1e-200 have variances of 1e-400, which no f64 holds: a unit of length s is kept apart, λ = s²·v, so that every measure of
+/// a spectrum, none of which depends on scale, has its value. Eigenvalues that rounding made negative are 0. n points have at most n − 1
+/// directions of variance: where the number of points is known, as it is of points and of moments, the rest is exactly 0 rather than
+/// rounding.
 ///
 /// Where nothing varies all eigenvalues are 0; where a number is not finite all are NaN. Measures of a spectrum are `None` in both cases.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +60,8 @@ impl Spectrum {
 
     /// The spectrum of the sample covariance of points.
     ///
-    /// Products are taken on the points' device, of whichever side of the points is smaller; in f32, eigenvalues carry an error of a few 1e-7·λ₁.
+    /// Products are taken on the points' device, of whichever side of the points is smaller; in f32, eigenvalues carry an error of a few
+    /// 1e-7·λ₁.
     ///
     /// # Shapes
     /// - `points`: `[n, d]`

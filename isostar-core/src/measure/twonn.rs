@@ -7,8 +7,9 @@ const DISCARDED: f64 = 0.1;
 
 /// Estimates of the intrinsic dimension from the ratios μᵢ = r₂/r₁ of the n points that have no duplicate.
 ///
-/// On a d-dimensional manifold sampled with locally constant density, ln μ is exponentially distributed with rate d: F(μ) = 1 − μ^(−d). Both estimates take the
-/// k = ⌊n(1 − f)⌋ smallest ratios μ₍₁₎ ≤ … ≤ μ₍ₖ₎ and are positive numbers; a sample of n points gives d·(1 ± 1/√n) or so.
+/// On a d-dimensional manifold sampled with locally constant density, ln μ is exponentially distributed with rate d: F(μ) = 1 − μ^(−d).
+/// Both estimates take the k = ⌊n(1 − f)⌋ smallest ratios μ₍₁₎ ≤ … ≤ μ₍ₖ₎ and are positive numbers; a sample of n points gives d·(1 ± 1/√n)
+/// or so.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoNn {
     /// The slope of the line through the origin that fits the empirical distribution.
@@ -29,12 +30,12 @@ pub struct TwoNn {
 
 /// The TwoNN estimates without the largest tenth of the ratios.
 ///
-/// `None` where fewer than two ratios are left, which also is the case with one neighbour a point, and where all ratios are 1. Points at the same place as another are left out
-/// ([`NearestNeighbours::apart`]).
+/// `None` where fewer than two ratios are left, which also is the case with one neighbour a point, and where all ratios are 1. Points at
+/// the same place as another are left out ([`NearestNeighbours::apart`]).
 ///
 /// # References
-/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information" (Scientific Reports 2017);
-/// Denti, Doimo, Laio & Mira, "The generalized ratios intrinsic dimension estimator" (Scientific Reports 2022).
+/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information" (Scientific
+/// Reports 2017); Denti, Doimo, Laio & Mira, "The generalized ratios intrinsic dimension estimator" (Scientific Reports 2022).
 pub fn twonn(neighbours: &NearestNeighbours) -> Option<TwoNn> {
     of_ratios(neighbours, DISCARDED)
 }

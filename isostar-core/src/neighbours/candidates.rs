@@ -24,8 +24,8 @@ pub(super) struct Tile<'a> {
 ///   vᵢⱼ = cᵢ·cⱼ − ‖cⱼ‖²/2 = (‖cᵢ‖² − ‖cᵢ − cⱼ‖²)/2
 /// ```
 ///
-/// in f32, the largest first; of equal ones those seen first. A tile is read twice, once for the sake of its rows and once for that of its columns, so that no two threads
-/// ever write to one list, and the outcome doesn't depend on how many there are.
+/// in f32, the largest first; of equal ones those seen first. A tile is read twice, once for the sake of its rows and once for that of its
+/// columns, so that no two threads ever write to one list, and the outcome doesn't depend on how many there are.
 pub(super) struct Candidates {
     pub width: usize,
     values: Vec<f32>,

@@ -49,8 +49,8 @@ pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candi
 
 /// How far a value vᵢⱼ formed in f32 can be from what it stands for, for one point i.
 ///
-/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and whatever the order in which it adds,
-/// |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
+/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and
+/// whatever the order in which it adds, |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
 ///
 /// ```text
 ///   |‖cᵢ − cⱼ‖² − (‖cᵢ‖² − 2vᵢⱼ)| ≤ 2γR²          |‖aᵢ − aⱼ‖ − ‖cᵢ − cⱼ‖| ≤ 2uR
@@ -148,7 +148,7 @@ impl Search<'_> {
     /// The lists after the points `others`.
     fn block<T: Copy + Into<f64> + Sync>(&self, own: &[T], others: &[T]) -> Vec<Vec<f64>> {
         let rows = self.rows.par_iter().zip(own.par_chunks(self.d)).zip(self.limits).zip(self.lists);
-        let search = |(((&row, own), &limit), list): (((&usize, &[T]), &f64), &Vec<f64>)| {
+        let found = rows.map(|(((&row, own), &limit), list)| {
             let mut list = list.clone();
             let last = list.len() - 1;
             for (_, other) in (self.start..).zip(others.chunks_exact(self.d)).filter(|&(point, _)| point != row) {
@@ -161,8 +161,8 @@ impl Search<'_> {
                 }
             }
             list
-        };
-        rows.map(search).collect()
+        });
+        found.collect()
     }
 }
 
@@ -199,4 +199,40 @@ fn select(points: &Tensor<2>, rows: impl Iterator<Item = i64>) -> TensorData {
     let count = rows.len();
     let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &points.device());
     widen(points.clone().select(0, rows)).into_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_in_less_than_f32_show() {
+        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off by up to 2⁻⁹ or 2⁻¹².
+        let doubt = Doubt { d: 64, norm: 3.0 };
+        assert!(doubt.agrees(1.0, 1.0 + f32::EPSILON));
+        for roundoff in [2f32.powi(-9), 2f32.powi(-12)] {
+            assert!(!doubt.agrees(1.0, 1.0 + roundoff));
+            assert!(!doubt.agrees(1.0, 1.0 - roundoff));
+        }
+    }
+
+    #[test]
+    fn only_what_is_clearly_farther_is_excluded() {
+        let doubt = Doubt { d: 64, norm: 3.0 };
+        // ‖cᵢ − cⱼ‖² ≥ 3 − 2v: 1.1, 1 and 0.9.
+        assert!(doubt.excludes(0.95, 1.0));
+        assert!(!doubt.excludes(1.0, 1.0));
+        assert!(!doubt.excludes(1.05, 1.0));
+        assert!(doubt.excludes(1.5, 0.0), "nothing is closer than 0");
+        assert!(!Doubt { d: 1 << 24, norm: 3.0 }.excludes(0.0, 1.0), "no bound in so many dimensions");
+    }
+
+    #[test]
+    fn long_distances_are_left_early_and_short_ones_are_not() {
+        let (x, y) = (vec![1.0f32; 100], vec![3.0f32; 100]);
+        assert_eq!(squared(&x, &y, 0.5, f64::INFINITY), 100.0);
+        assert_eq!(squared(&x, &y, 0.5, 100.0), 100.0);
+        let left = squared(&x, &y, 0.5, 40.0);
+        assert!(left > 40.0 && left < 100.0, "{left}");
+    }
 }

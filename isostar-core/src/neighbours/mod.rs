@@ -32,8 +32,8 @@ pub struct NearestNeighbours {
 impl NearestNeighbours {
     /// The distances of each point, of those whose nearest neighbour does not lie at the same place.
     ///
-    /// Ratios of distances need distances, so estimates of a dimension leave out points that have a duplicate, as scikit-dimension does. Their duplicates still are neighbours of
-    /// others. Points whose coordinates are not numbers are left out too.
+    /// Ratios of distances need distances, so estimates of a dimension leave out points that have a duplicate, as scikit-dimension does.
+    /// Their duplicates still are neighbours of others. Points whose coordinates are not numbers are left out too.
     pub fn apart(&self) -> impl Iterator<Item = &[f64]> {
         self.distances.chunks_exact(self.k.max(1)).filter(|distances| distances[0] > 0.0 && distances[0].is_finite())
     }
@@ -41,15 +41,16 @@ impl NearestNeighbours {
 
 /// The distances of each point to its k nearest neighbours, exact to f64, on any backend.
 ///
-/// Every pair's product is formed once, in tiles: 2048 points about their common mean times 512 others, in f32 on the device. A scan of each tile keeps k + 6 candidates a point. The
-/// distances of the candidates are then formed in f64 from differences of the points' own coordinates, so that nothing cancels, wherever the points lie. A bound on the
-/// rounding of the products shows that no other point can be closer; where it can't (clusters far tighter than their distance from the mean, dozens of neighbours at
-/// one distance), all distances of that point are formed in f64. So the result never depends on the rounding of the device.
+/// Every pair's product is formed once, in tiles: 2048 points about their common mean times 512 others, in f32 on the device. A scan of
+/// each tile keeps k + 6 candidates a point. The distances of the candidates are then formed in f64 from differences of the points' own
+/// coordinates, so that nothing cancels, wherever the points lie. A bound on the rounding of the products shows that no other point can be
+/// closer; where it can't (clusters far tighter than their distance from the mean, dozens of neighbours at one distance), all distances of
+/// that point are formed in f64. So the result never depends on the rounding of the device.
 ///
 /// Work is n²·d/2 multiplications; memory beyond the points is a tile and O(n·k). Not differentiable.
 ///
-/// Duplicates are neighbours at distance 0. Where any coordinate is not finite, all distances are NaN. `progress` is told how many points' worth of products was done; these
-/// numbers add up to n.
+/// Duplicates are neighbours at distance 0. Where any coordinate is not finite, all distances are NaN. `progress` is told how many points'
+/// worth of products was done; these numbers add up to n.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -108,7 +109,8 @@ impl Search {
 
     /// Takes in the pairs of a block of points with each other and with all points before.
     ///
-    /// Those closest in order come first: where neighbours are, the lists fill with near points early, and few of the rest need to be inserted.
+    /// Those closest in order come first: where neighbours are, the lists fill with near points early, and few of the rest need to be
+    /// inserted.
     fn block(&mut self, centred: &Centred, start: usize, progress: &dyn Fn(usize)) {
         let end = self.count.min(start + ROWS);
         let rows = centred.rows(start..end);

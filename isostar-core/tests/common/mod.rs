@@ -20,7 +20,7 @@ pub fn devices() -> Vec<(&'static str, Device)> {
     ]
 }
 
-/// A golden file, written by `scripts/golden_isoscore.py`.
+/// A golden file, written by `scripts/golden_isoscore.py` with the authors' code, or by the script that its `meta` names.
 pub fn golden(name: &str) -> Value {
     let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

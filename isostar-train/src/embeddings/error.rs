@@ -4,10 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorReadError;
-use safetensors::SafeTensorError;
 use thiserror::Error;
 
-use super::file::Place;
+use super::file::{FormatError, Place};
 use super::points::MAX_WIDTH;
 use super::survey::LARGEST;
 use crate::data::DataError;
@@ -32,53 +31,14 @@ pub enum EmbeddingsError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The file is not what its format asks for.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// The file holds nothing at all.
     #[error("{}: the file is empty", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
-    },
-    /// The file is neither an array of NumPy nor a safetensors file.
-    #[error("{}: neither an .npy nor a .safetensors file", path.display())]
-    UnknownFormat {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The header of an .npy file makes no sense.
-    #[error("{}: {reason}", path.display())]
-    NpyHeader {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The header of an .npy file declares more than the file holds.
-    #[error("{}: the header declares {shape:?} numbers of {size} bytes, but only {found} bytes follow", path.display())]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// The declared shape.
-        shape: Vec<usize>,
-        /// Bytes a number.
-        size: usize,
-        /// The bytes behind the header.
-        found: usize,
-    },
-    /// A safetensors file is cut short or corrupt.
-    #[error("{}: not a complete safetensors file: {source}", path.display())]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// What the parser met.
-        source: SafeTensorError,
-    },
-    /// The numbers are complex, or no numbers at all.
-    #[error("{place}: elements of type {found} are not read")]
-    ElementType {
-        /// The tensor.
-        place: Place,
-        /// The type, as the file names it.
-        found: String,
     },
     /// The array is neither `[points, d]` nor `[sequences, tokens, d]`.
     #[error("{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]")]
@@ -122,15 +82,19 @@ pub enum EmbeddingsError {
         /// The tensors that there are.
         names: Vec<String>,
     },
-    /// A name was given for the one array of an .npy file, or for a mask beside it.
-    #[error("{}: {option} {name:?} names a tensor, and the array of an .npy file has no name and no others beside it", path.display())]
+    /// A name was given for the one array of an .npy file.
+    #[error("{}: --tensor {name:?} names a tensor, and the array of an .npy file has no name and no others beside it", path.display())]
     Unnamed {
         /// The file.
         path: PathBuf,
-        /// The command-line option, `--tensor` or `--mask`.
-        option: &'static str,
         /// The name that was asked for.
         name: String,
+    },
+    /// The mask of an .npy file is to be another, and is none.
+    #[error("{}: not an .npy file, as the mask of an .npy file must be", path.display())]
+    NoMask {
+        /// The file that was to be the mask.
+        path: PathBuf,
     },
     /// The mask does not fit the points.
     #[error("{place}: the mask {mask:?} has shape {found:?}, but these points need {expected:?}")]
@@ -292,18 +256,13 @@ impl EmbeddingsError {
             Self::NotFound { .. } => "check the path".into(),
             Self::Unreadable { .. } => "check that it is a file and that you may read it".into(),
             Self::Empty { .. } => "write the file again: what made it was probably interrupted".into(),
-            Self::UnknownFormat { .. } => "save an array with numpy.save, or tensors with safetensors (an .npz is not read)".into(),
-            Self::NpyHeader { .. } => "save the array again with numpy.save".into(),
-            Self::Truncated { .. } | Self::Safetensors { .. } => "copy or save the file again: it was probably cut short".into(),
-            Self::ElementType { .. } => {
-                "convert the array to float32 before saving, as in numpy.save(path, array.astype('float32'))".into()
-            }
             Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
             Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
             Self::NoPoints { names, .. } | Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
             Self::NoPoints { .. } => "name one of its tensors with --tensor, or choose another file".into(),
             Self::NoSuchTensor { names, .. } => format!("name one of {}", list(names)),
-            Self::Unnamed { option, .. } => format!("leave out {option}, or save the tensors with safetensors"),
+            Self::Unnamed { .. } => "leave out --tensor, or save the tensors with numpy.savez or safetensors".into(),
+            Self::NoMask { .. } => "save the mask with numpy.save, or points and mask together with numpy.savez".into(),
             Self::MaskShape { .. } => "name the mask of these points with --mask, or name other points with --tensor".into(),
             Self::EmptyMask { .. } => "check that the mask is true at tokens and false at padding".into(),
             Self::FewPoints { .. } => "save more points, one a row".into(),
@@ -323,6 +282,7 @@ impl EmbeddingsError {
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
             Self::Output { .. } => "check that the folder exists, that you may write to it, and that the disk has room".into(),
+            Self::Format(error) => error.remedy(),
             Self::Data(error) => error.remedy(),
         }
     }

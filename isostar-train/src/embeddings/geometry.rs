@@ -1,13 +1,31 @@
 //! The scores of points in a file.
 
-use burn::tensor::Device;
-use isostar_core::Shrinkage;
+use burn::prelude::*;
+use burn::tensor::DType;
+use isostar_core::measure::{
+    EXPLAINED_SHARE, ExplainedVariance, OutlierDimension, OutlierThreshold, Partition, Spectrum, effective_rank, explained_variance, mle,
+    outlier_dimensions, participation_ratio, twonn,
+};
+use isostar_core::{IsoscoreJackknife, NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::Serialize;
 
 use super::spread::Spread;
+use super::survey::Survey;
 use super::{EmbeddingsError, Points, Reference};
 
-/// The geometry of points.
+/// How many points the intrinsic dimensions are of where nothing else is asked for: as many as two cores compare in minutes at width 768.
+pub const NEIGHBOUR_POINTS: usize = 100_000;
+
+/// How many neighbours of each point MLE looks at.
+const NEIGHBOURS: usize = 20;
+
+/// The probability that the interval of IsoScore holds the score of the distribution.
+const CONFIDENCE: f64 = 0.95;
+
+/// The widest points that have an interval: the twenty covariances behind it take 40·d² bytes.
+const WIDEST_INTERVAL: usize = 4096;
+
+/// The geometry of points. A measure that does not exist for these points is `None`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Geometry {
     /// The number n of points that were measured.
@@ -18,6 +36,8 @@ pub struct Geometry {
     pub isoscore: f64,
     /// Nearly unbiased at any n, see [`isostar_core::UnbiasedSums`]; it may leave `[0, 1]`, and does not exist for some sets of few points.
     pub isoscore_unbiased: Option<f64>,
+    /// Where the score of the distribution lies at 95%, see [`IsoscoreJackknife`]; `None` for fewer than 20 points or more than 4096 dimensions.
+    pub isoscore_interval: Option<[f64; 2]>,
     /// IsoScore* of the covariance shrunk towards a reference, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isoscore_star: Option<f64>,
@@ -25,44 +45,154 @@ pub struct Geometry {
     pub mean_cosine: f64,
     /// The cosine penalty of Gao et al., `(‖Σᵢ x̂ᵢ‖² − n)/n²`.
     pub cosreg: f64,
+    /// [`Partition`], in `[0, 1]`.
+    pub partition: Option<f64>,
+    /// [`effective_rank`], in `[1, d]`.
+    pub effective_rank: Option<f64>,
+    /// [`participation_ratio`], in `[1, d]`.
+    pub participation_ratio: Option<f64>,
+    /// The least number of principal components that carry at least 90% of the variance, and the share that they carry.
+    pub explained_variance: Option<ExplainedVariance>,
+    /// How many points the three intrinsic dimensions below are of, where a sample was drawn for them; `None` where they are of all.
+    pub sample: Option<usize>,
+    /// The intrinsic dimension by [`twonn`], linear fit.
+    pub twonn: Option<f64>,
+    /// The same by maximum likelihood.
+    pub twonn_ml: Option<f64>,
+    /// The intrinsic dimension by [`mle`], from 20 neighbours, or all others where there are fewer.
+    pub mle: Option<f64>,
+    /// The dimensions whose mean or variance stands out, see [`outlier_dimensions`].
+    pub outlier_dimensions: Vec<OutlierDimension>,
+    /// The eigenvalues of the sample covariance, descending. Length d.
+    #[serde(skip)]
+    pub spectrum: Vec<f64>,
+    /// The mean of every dimension. Length d.
+    #[serde(skip)]
+    pub mean: Vec<f64>,
+    /// The standard deviation of every dimension. Length d.
+    #[serde(skip)]
+    pub std: Vec<f64>,
 }
 
-/// Measures points in two passes over their file.
+/// How many points the measures of neighbours take, whose time grows with the square of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The most points; beyond it as many are drawn at random without replacement. [`NEIGHBOUR_POINTS`] by default.
+    pub points: usize,
+    /// The seed of the draw, 0 by default.
+    pub seed: u64,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { points: NEIGHBOUR_POINTS, seed: 0 }
+    }
+}
+
+/// Measures points in three passes over their file, and some of them among each other.
 ///
-/// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of rows done, each row counting once a pass.
+/// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many as [`steps`] says.
 ///
 /// # Errors
-/// If a point holds a number that is not finite, all points are equal, or the device fails.
+/// If a point holds a number that is not finite, all points are equal, the sample is of fewer than two points, or the device fails.
 ///
 /// # Panics
 /// If the reference has another width.
 pub fn measure(
     points: &Points,
     reference: Option<(&Reference, &Shrinkage)>,
+    sample: Sample,
     device: &Device,
     progress: &dyn Fn(usize),
 ) -> Result<Geometry, EmbeddingsError> {
     let no_variance = || EmbeddingsError::NoVariance { place: points.place().clone() };
-    let spread = Spread::of(points, device, progress)?;
+    let width = points.width();
+    let sampled = points.clone().sample(sample.points, sample.seed)?;
+
+    points.unpack(progress)?;
+    let survey = Survey::of(points, progress)?;
+    let mut jackknife = (width <= WIDEST_INTERVAL).then(|| IsoscoreJackknife::new(width));
+    let spread = Spread::of(points, &survey, device, jackknife.as_mut(), progress)?;
+    let isoscore_interval = jackknife.and_then(|jackknife| jackknife.interval(CONFIDENCE));
+    let partition = partition(points, &survey, &spread, device, progress)?;
+    let neighbours = neighbours(&sampled, &survey, device, progress)?;
+
     let covariance = spread.covariance();
     let isoscore_star = match reference {
         None => None,
         Some((reference, shrinkage)) => {
-            let (found, expected) = (reference.width(), points.width());
-            assert_eq!(found, expected, "measure: a reference of width {found} for points of width {expected}");
+            let found = reference.width();
+            assert_eq!(found, width, "measure: a reference of width {found} for points of width {width}");
             let shrunk = covariance.shrunk_towards(&reference.covariance, shrinkage.weight());
             Some(shrunk.isoscore().ok_or_else(no_variance)?)
         }
     };
     let n = points.count() as f64;
     let cosines = spread.cosines_of_distinct_pairs();
+    let spectrum = Spectrum::of_moments(&spread.moments).scaled(spread.scale);
+    let std = spread.deviations();
+    let twonn = twonn(&neighbours);
     Ok(Geometry {
         points: points.count(),
-        dimension: points.width(),
+        dimension: width,
         isoscore: covariance.isoscore().ok_or_else(no_variance)?,
-        isoscore_unbiased: spread.unbiased_sums().isoscore(points.width()),
+        isoscore_unbiased: spread.unbiased_sums().isoscore(width),
+        isoscore_interval,
         isoscore_star,
         mean_cosine: cosines / (n * (n - 1.0)),
         cosreg: cosines / (n * n),
+        partition: partition.score(),
+        effective_rank: effective_rank(&spectrum),
+        participation_ratio: participation_ratio(&spectrum),
+        explained_variance: explained_variance(&spectrum, EXPLAINED_SHARE),
+        sample: (sampled.count() < points.count()).then(|| sampled.count()),
+        twonn: twonn.map(|estimates| estimates.linear),
+        twonn_ml: twonn.map(|estimates| estimates.maximum_likelihood),
+        mle: mle(&neighbours),
+        outlier_dimensions: outlier_dimensions(&survey.mean, &std, OutlierThreshold::default()),
+        spectrum: spectrum.eigenvalues(),
+        mean: survey.mean,
+        std,
     })
+}
+
+/// How many steps [`measure`] takes: a row of a pass each, and two for a point among its neighbours.
+pub fn steps(points: &Points, sample: Sample) -> usize {
+    let passes = if points.are_packed() { 4 } else { 3 };
+    passes * points.count() + 2 * points.count().min(sample.points)
+}
+
+/// The third pass.
+fn partition(
+    points: &Points,
+    survey: &Survey,
+    spread: &Spread,
+    device: &Device,
+    progress: &dyn Fn(usize),
+) -> Result<Partition, EmbeddingsError> {
+    let mut partition = Partition::of_deviations(&spread.moments, &survey.mean, spread.scale, device);
+    for rows in points.blocks() {
+        let deviations = survey.deviations(points, &rows, spread.scale)?;
+        let block = TensorData::new(deviations, [rows.len(), points.width()]);
+        partition.update(Tensor::from_data(block, (device, DType::F32)))?;
+        progress(rows.len());
+    }
+    Ok(partition)
+}
+
+/// The nearest neighbours of all points, which are held in f32 about their mean.
+fn neighbours(
+    points: &Points,
+    survey: &Survey,
+    device: &Device,
+    progress: &dyn Fn(usize),
+) -> Result<NearestNeighbours, EmbeddingsError> {
+    let width = points.width();
+    let mut deviations = Vec::with_capacity(points.count() * width);
+    for rows in points.blocks() {
+        deviations.extend(survey.deviations(points, &rows, survey.largest_deviation())?);
+        progress(rows.len());
+    }
+    let deviations = TensorData::new(deviations, [points.count(), width]);
+    Ok(nearest_neighbours(Tensor::from_data(deviations, (device, DType::F32)), NEIGHBOURS, progress))
 }

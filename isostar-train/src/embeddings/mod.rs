@@ -2,36 +2,39 @@
 //!
 //! ```text
 //! rows, texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
-//!                                                    │ .safetensors or .npy
+//!                                                    │ .safetensors, .npy, .npz, .parquet
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
+//!                                                         ├ 1st pass: mean, largest deviation                     Survey
+//!                                                         ├ 2nd pass: scatter, directions, twenty groups          Spread ─▶ IsoScores, cosines, spectrum
+//!                                                         ├ 3rd pass: sums of exponentials                        partition
+//!                                                         └ a sample: pairwise distances                          TwoNN, MLE
 //! ```
 //!
-//! A file is mapped into memory and read twice in blocks of rows, so that it may be larger than the memory: first for the mean and the largest
-//! deviation in f64, then for the scatter of the deviations in units of the largest one, which neither overflow nor vanish in f32. Memory is
-//! O(d²) for points of width d, whatever their number.
+//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go. The first pass
+//! finds the mean and the largest deviation in f64, the others work on deviations in units of the largest one, which neither overflow nor vanish in f32.
+//! Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32 for the measures of neighbours. What is
+//! compressed in its file is first laid out in a temporary one.
 //!
 //! ```no_run
 //! use std::path::Path;
 //!
 //! use burn::tensor::Device;
-//! use isostar_train::embeddings::{EmbeddingsFile, measure};
+//! use isostar_train::embeddings::{EmbeddingsFile, Sample, measure};
 //!
 //! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
 //! for points in file.points(None, None)? {
-//!     let geometry = measure(&points, None, &Device::default(), &|_rows| {})?;
+//!     let geometry = measure(&points, None, Sample::default(), &Device::default(), &|_steps| {})?;
 //!     println!("{}: {}", points.place(), geometry.isoscore);
 //! }
 //! # Ok::<(), isostar_train::embeddings::EmbeddingsError>(())
 //! ```
 
 mod covariance;
-mod element;
 mod embed;
 mod error;
 mod file;
 mod geometry;
-mod npy;
 mod points;
 mod reference;
 mod sequences;
@@ -41,8 +44,8 @@ mod survey;
 
 pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, MASK, Place};
-pub use geometry::{Geometry, measure};
+pub use file::{EmbeddingsFile, FormatError, MASK, Place};
+pub use geometry::{Geometry, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;

@@ -1,9 +1,12 @@
 //! The points in a tensor of a file, read in blocks of rows.
 
+use std::cell::Cell;
+use std::ops::Range;
+
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-use super::element::Element;
+use super::file::{Element, Numbers, View};
 use super::survey::LARGEST;
 use super::{EmbeddingsError, Place};
 
@@ -16,41 +19,54 @@ pub(super) const PART_ROWS: usize = 128;
 /// The least numbers of a block, where a d×d matrix has fewer: 16 MB of f32 keep a device busy.
 const BLOCK_NUMBERS: usize = 1 << 22;
 
+/// How many columns of an array in Fortran order are read together: as many f64 as two lines of a cache hold.
+const PIECE: usize = 16;
+
 /// The points of a tensor: its rows where it has two dimensions, the tokens under its mask where it has three.
 #[derive(Clone, Debug)]
-pub struct Points<'a> {
+pub struct Points {
     place: Place,
     element: Element,
-    shape: &'a [usize],
+    shape: Vec<usize>,
     fortran_order: bool,
-    bytes: &'a [u8],
-    mask: Option<Mask<'a>>,
+    numbers: Numbers,
+    mask: Option<Flags>,
     sample: Option<Vec<usize>>,
     count: usize,
 }
 
-/// Which points of a tensor count.
+/// A number for each row of a tensor, zero where the row does not count.
 #[derive(Clone, Debug)]
-pub(super) struct Mask<'a> {
-    pub name: &'a str,
-    pub shape: &'a [usize],
-    pub element: Element,
-    pub bytes: &'a [u8],
+struct Flags {
+    element: Element,
+    numbers: View,
+    /// Whether they lie in the other order than the rows do.
+    transposed: bool,
 }
 
-impl<'a> Points<'a> {
-    /// The points of a tensor whose bytes are as many as its shape needs.
+/// Which points of a tensor count.
+#[derive(Debug)]
+pub(super) struct Mask {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub fortran_order: bool,
+    pub element: Element,
+    pub numbers: Numbers,
+}
+
+impl Points {
+    /// The points of a tensor whose numbers are as many as its shape needs.
     pub(super) fn new(
         place: Place,
         element: Element,
-        shape: &'a [usize],
+        shape: Vec<usize>,
         fortran_order: bool,
-        bytes: &'a [u8],
-        mask: Option<Mask<'a>>,
+        numbers: Numbers,
+        mask: Option<Mask>,
     ) -> Result<Self, EmbeddingsError> {
-        let (leading, width) = match shape {
+        let (leading, width) = match shape.as_slice() {
             [leading @ .., width] if matches!(leading.len(), 1 | 2) => (leading, *width),
-            _ => return Err(EmbeddingsError::Rank { place, shape: shape.into() }),
+            _ => return Err(EmbeddingsError::Rank { place, shape }),
         };
         if width < 2 {
             return Err(EmbeddingsError::Narrow { place, width });
@@ -58,21 +74,27 @@ impl<'a> Points<'a> {
         if width > MAX_WIDTH {
             return Err(EmbeddingsError::Wide { place, width });
         }
-        let mask_name = mask.as_ref().map(|mask| mask.name.to_string());
-        if let Some(Mask { name, shape: found, .. }) = mask
+        if let Some(Mask { name, shape: found, .. }) = &mask
             && found != leading
         {
-            return Err(EmbeddingsError::MaskShape { place, mask: name.into(), expected: leading.into(), found: found.into() });
+            return Err(EmbeddingsError::MaskShape { place, mask: name.clone(), expected: leading.into(), found: found.clone() });
         }
-        let mut points = Self { place, element, shape, fortran_order, bytes, mask, sample: None, count: 0 };
-        points.count = match points.mask {
-            Some(_) => points.blocks().map(|rows| rows.len()).sum(),
-            None => points.rows(),
-        };
-        match (points.count, mask_name) {
-            (0, Some(mask)) if points.rows() > 0 => Err(EmbeddingsError::EmptyMask { place: points.place, mask }),
-            (count @ (0 | 1), _) => Err(EmbeddingsError::FewPoints { place: points.place, points: count }),
-            _ => Ok(points),
+        let mut points = Self { place, element, shape, fortran_order, numbers, mask: None, sample: None, count: 0 };
+        points.count = points.rows();
+        let Some(Mask { name, fortran_order, element, numbers, .. }) = mask else { return points.of_two_or_more() };
+        let transposed = points.shape.len() == 3 && fortran_order != points.fortran_order;
+        points.mask = Some(Flags { element, numbers: numbers.unpack(&|_| ())?, transposed });
+        points.count = points.blocks().map(|rows| rows.len()).sum();
+        match points.count {
+            0 if points.rows() > 0 => Err(EmbeddingsError::EmptyMask { place: points.place, mask: name }),
+            _ => points.of_two_or_more(),
+        }
+    }
+
+    fn of_two_or_more(self) -> Result<Self, EmbeddingsError> {
+        match self.count {
+            points @ (0 | 1) => Err(EmbeddingsError::FewPoints { place: self.place, points }),
+            _ => Ok(self),
         }
     }
 
@@ -99,6 +121,25 @@ impl<'a> Points<'a> {
         Ok(self)
     }
 
+    /// Lays out points that are compressed in their file in a temporary one, which reading them does otherwise. `progress` is told of rows done.
+    ///
+    /// # Errors
+    /// If the file does not hold what it declares, or there is no room.
+    pub(super) fn unpack(&self, progress: &dyn Fn(usize)) -> Result<(), EmbeddingsError> {
+        let row = self.width() * self.element.size();
+        let done = Cell::new(0);
+        self.numbers.unpack(&|bytes| {
+            let before = done.replace(done.get() + bytes);
+            progress(done.get() / row - before / row);
+        })?;
+        Ok(())
+    }
+
+    /// Whether [`unpack`](Self::unpack) has something to do.
+    pub(super) fn are_packed(&self) -> bool {
+        self.numbers.are_packed()
+    }
+
     /// The file and the tensor.
     pub fn place(&self) -> &Place {
         &self.place
@@ -116,7 +157,7 @@ impl<'a> Points<'a> {
 
     /// Whether they are all rows of a `[d, d]` matrix.
     pub(super) fn are_square(&self) -> bool {
-        matches!(self.shape, [rows, columns] if rows == columns) && self.count == self.width()
+        matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
     }
 
     /// The rows of the points, ascending, in blocks of at least d rows but for gaps in the mask: merging what a block gives costs as much as
@@ -134,9 +175,18 @@ impl<'a> Points<'a> {
     }
 
     fn unmasked(&self, start: usize, end: usize) -> Vec<usize> {
-        let Some(Mask { element, bytes, .. }) = self.mask else { return (start..end).collect() };
+        let Some(Flags { element, numbers, transposed }) = &self.mask else { return (start..end).collect() };
         let mut flags = vec![0.0; end - start];
-        element.decode(&bytes[start * element.size()..end * element.size()], &mut flags);
+        let size = element.size();
+        if *transposed {
+            let (inner, outer) = if self.fortran_order { (self.shape[0], self.shape[1]) } else { (self.shape[1], self.shape[0]) };
+            for (row, flag) in (start..end).zip(flags.chunks_exact_mut(1)) {
+                let at = row % inner * outer + row / inner;
+                element.decode(numbers.read(at * size..(at + 1) * size), flag);
+            }
+        } else {
+            element.decode(numbers.read(start * size..end * size), &mut flags);
+        }
         (start..end).zip(flags).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
     }
 
@@ -146,43 +196,49 @@ impl<'a> Points<'a> {
     /// If a number among them is not finite or beyond ±1e300, whose squares no scaling could save.
     pub(super) fn read(&self, rows: &[usize]) -> Result<Vec<f64>, EmbeddingsError> {
         let width = self.width();
+        let numbers = self.numbers.unpack(&|_| ())?;
         let mut values = vec![0.0; rows.len() * width];
         let mut rest = values.as_mut_slice();
         for run in rows.chunk_by(|row, next| row + 1 == *next) {
             let (part, others) = rest.split_at_mut(run.len() * width);
             if self.fortran_order {
-                self.read_columns(run[0], part)
+                self.read_columns(&numbers, run[0], part)
             } else {
-                self.read_rows(run[0], part)
+                self.element.decode(numbers.read(self.bytes(run[0] * width, part.len())), part)
             }
             rest = others;
         }
-        match values.iter().position(|value| value.is_nan() || value.abs() > LARGEST) {
-            None => Ok(values),
-            Some(at) => {
-                let at_index = self.index(rows[at / width], at % width);
-                Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: at_index, value: values[at] })
-            }
+        // Looking at every number is faster than stopping at the first.
+        let faulty = |value: f64| value.is_nan() || value.abs() > LARGEST;
+        if !values.iter().fold(false, |any, value| any | faulty(*value)) {
+            return Ok(values);
         }
+        let at = values.iter().position(|value| faulty(*value)).unwrap_or(0);
+        Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
     }
 
-    /// Consecutive rows from `first`, which lie one after the other.
-    fn read_rows(&self, first: usize, values: &mut [f64]) {
-        let start = first * self.width() * self.element.size();
-        self.element.decode(&self.bytes[start..], values);
-    }
-
-    /// The same where every column lies by itself.
-    fn read_columns(&self, first: usize, values: &mut [f64]) {
+    /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of each row.
+    fn read_columns(&self, numbers: &View, first: usize, values: &mut [f64]) {
         let width = self.width();
-        let mut column = vec![0.0; values.len() / width];
-        for at in 0..width {
-            let start = (at * self.rows() + first) * self.element.size();
-            self.element.decode(&self.bytes[start..], &mut column);
-            for (value, number) in values[at..].iter_mut().step_by(width).zip(&column) {
-                *value = *number;
+        let count = values.len() / width;
+        let mut columns = vec![0.0; count * PIECE];
+        for start in (0..width).step_by(PIECE) {
+            let piece = PIECE.min(width - start);
+            for (column, values) in (start..start + piece).zip(columns.chunks_exact_mut(count)) {
+                self.element.decode(numbers.read(self.bytes(column * self.rows() + first, count)), values);
+            }
+            for (row, values) in values.chunks_exact_mut(width).enumerate() {
+                for (column, value) in values[start..start + piece].iter_mut().enumerate() {
+                    *value = columns[column * count + row];
+                }
             }
         }
+    }
+
+    /// Where `count` numbers from `first` lie.
+    fn bytes(&self, first: usize, count: usize) -> Range<usize> {
+        let size = self.element.size();
+        first * size..(first + count) * size
     }
 
     /// The rows of the tensor, points or not.
@@ -192,7 +248,7 @@ impl<'a> Points<'a> {
 
     /// Where a number stands in the tensor. Rows of a Fortran array are counted with the sequence varying fastest, as they lie.
     fn index(&self, row: usize, column: usize) -> Vec<usize> {
-        match *self.shape {
+        match self.shape[..] {
             [sequences, _, _] if self.fortran_order => vec![row % sequences, row / sequences, column],
             [_, tokens, _] => vec![row / tokens, row % tokens, column],
             _ => vec![row, column],

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use super::covariance::ScaledCovariance;
 use super::spread::Spread;
+use super::survey::Survey;
 use super::{EmbeddingsError, EmbeddingsFile, Place, Points};
 
 /// How far a covariance may be from symmetric, in units of its largest entry: as far as f32 products computed both ways differ.
@@ -47,7 +48,9 @@ impl Reference {
                 return Ok(Self { place, kind: ReferenceKind::Covariance, covariance });
             }
         }
-        let covariance = Spread::of(points, device, progress)?.covariance();
+        points.unpack(progress)?;
+        let survey = Survey::of(points, progress)?;
+        let covariance = Spread::of(points, &survey, device, None, progress)?.covariance();
         Ok(Self { place, kind: ReferenceKind::Points, covariance })
     }
 

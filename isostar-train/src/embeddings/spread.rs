@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_core::{Moments, RunningMoments, UnbiasedSums};
+use isostar_core::{IsoscoreJackknife, Moments, RunningMoments, UnbiasedSums};
 use rayon::prelude::*;
 
 use super::covariance::ScaledCovariance;
@@ -10,13 +10,13 @@ use super::points::PART_ROWS;
 use super::survey::Survey;
 use super::{EmbeddingsError, Points};
 
-/// What all scores of points follow from.
+/// What the scores of a covariance and of directions follow from.
 #[derive(Clone, Debug)]
 pub(super) struct Spread {
     /// The largest deviation from the mean, s.
-    scale: f64,
+    pub scale: f64,
     /// The moments of the deviations in units of s.
-    moments: RunningMoments,
+    pub moments: RunningMoments,
     rows: RowSums,
 }
 
@@ -32,25 +32,41 @@ struct RowSums {
 }
 
 impl Spread {
-    /// Reads all points twice; `progress` is told of rows done, each row counting once a pass.
+    /// Reads all points; `progress` is told of rows done, and `jackknife` of the moments of each of its groups.
     ///
     /// # Errors
-    /// If a point holds a number that is not finite, all points are equal, or the device fails.
-    pub fn of(points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+    /// If a point holds a number that is not finite, or the device fails.
+    pub fn of(
+        points: &Points,
+        survey: &Survey,
+        device: &Device,
+        mut jackknife: Option<&mut IsoscoreJackknife>,
+        progress: &dyn Fn(usize),
+    ) -> Result<Self, EmbeddingsError> {
         let width = points.width();
-        let survey = Survey::of(points, progress)?;
-        let scale = survey.largest_deviation();
-        let mut spread = Self { scale, moments: RunningMoments::new(width), rows: RowSums::new(width) };
-        for rows in points.blocks() {
-            let mut deviations = vec![0.0_f32; rows.len() * width];
-            let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
-            let sums: Vec<_> = parts.map(|(part, deviations)| RowSums::of(points, part, &survey.mean, scale, deviations)).collect();
-            for part in sums {
-                spread.rows.absorb(&part?);
+        let mut spread = Self { scale: survey.largest_deviation(), moments: RunningMoments::new(width), rows: RowSums::new(width) };
+        // Without a jackknife, one matrix of d² numbers is enough.
+        let mut group = jackknife.is_some().then(|| RunningMoments::new(width));
+        let mut ends = jackknife.iter().flat_map(|_| IsoscoreJackknife::groups(points.count())).map(|group| group.end).peekable();
+        let mut done = 0;
+        for block in points.blocks() {
+            let mut rest = block.as_slice();
+            while !rest.is_empty() {
+                let end = ends.peek().copied().unwrap_or(points.count());
+                let (rows, others) = rest.split_at(rest.len().min(end - done));
+                let moments = spread.rows.take(points, rows, survey, spread.scale, device)?;
+                group.as_mut().unwrap_or(&mut spread.moments).update(&moments)?;
+                progress(rows.len());
+                (rest, done) = (others, done + rows.len());
+                if let (Some(jackknife), Some(group)) = (&mut jackknife, &mut group)
+                    && done == end
+                {
+                    spread.moments.merge(group);
+                    jackknife.push(group);
+                    *group = RunningMoments::new(width);
+                    ends.next();
+                }
             }
-            let block = TensorData::new(deviations, [rows.len(), width]);
-            spread.moments.update(&Moments::of_points(Tensor::from_data(block, (device, DType::F32))))?;
-            progress(rows.len());
         }
         Ok(spread)
     }
@@ -60,6 +76,13 @@ impl Spread {
         let divisor = self.moments.count() as f64 - 1.0;
         let values = self.moments.scatter().iter().map(|sum| sum / divisor).collect();
         ScaledCovariance { width: self.moments.width(), scale: self.scale, values }
+    }
+
+    /// The standard deviation of every dimension, with the divisor n − 1. Length d.
+    pub fn deviations(&self) -> Vec<f64> {
+        let divisor = self.moments.count() as f64 - 1.0;
+        let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1);
+        variances.map(|sum| (sum / divisor).max(0.0).sqrt() * self.scale).collect()
     }
 
     /// The sums of the unbiased estimator, in units of the scale, on which the estimate does not depend.
@@ -85,39 +108,54 @@ impl RowSums {
         Self { directions: vec![0.0; width], directed: 0, fourth_powers: 0.0 }
     }
 
-    /// The sums of a few rows; their deviations from the mean, in units of the scale, go into `deviations`.
-    fn of(points: &Points, rows: &[usize], mean: &[f64], scale: f64, deviations: &mut [f32]) -> Result<Self, EmbeddingsError> {
-        let width = mean.len();
-        let mut values = points.read(rows)?;
-        let mut sums = Self::new(width);
-        for (point, deviations) in values.chunks_exact_mut(width).zip(deviations.chunks_exact_mut(width)) {
-            let mut squared_norm = 0.0;
-            for column in 0..width {
-                // The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
-                let deviation = (point[column] - mean[column]) / scale;
-                squared_norm += deviation * deviation;
-                deviations[column] = deviation as f32;
+    /// Adds the points at `rows` and gives back the moments of their deviations in units of the scale.
+    fn take(
+        &mut self,
+        points: &Points,
+        rows: &[usize],
+        survey: &Survey,
+        scale: f64,
+        device: &Device,
+    ) -> Result<Moments, EmbeddingsError> {
+        let width = points.width();
+        let mut deviations = vec![0.0_f32; rows.len() * width];
+        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
+        let sums = parts.map(|(part, deviations)| {
+            let values = points.read(part)?;
+            survey.deviate(&values, scale, deviations);
+            let mut sums = Self::new(width);
+            for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact(width)) {
+                sums.fourth_powers += sum_of(deviations, |deviation| f64::from(deviation).powi(2)).powi(2);
+                sums.add_direction(point);
             }
-            sums.fourth_powers += squared_norm * squared_norm;
-            sums.add_direction(point);
+            Ok::<_, EmbeddingsError>(sums)
+        });
+        // Merged in the order of the file, so that equal files have equal scores.
+        for part in sums.collect::<Vec<_>>() {
+            self.absorb(&part?);
         }
-        Ok(sums)
+        let block = TensorData::new(deviations, [rows.len(), width]);
+        Ok(Moments::of_points(Tensor::from_data(block, (device, DType::F32))))
     }
 
-    /// Adds x/‖x‖. The norm is taken in units of the largest coordinate, so that 1e-200 squared does not vanish.
-    fn add_direction(&mut self, point: &mut [f64]) {
-        let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-        if largest == 0.0 {
+    /// Adds x/‖x‖.
+    fn add_direction(&mut self, point: &[f64]) {
+        let squared_norm = sum_of(point, |value| value * value);
+        if SAFE_SQUARES.contains(&squared_norm) {
+            self.add(point, 1.0, squared_norm.sqrt());
             return;
         }
-        let mut squared_norm = 0.0;
-        for value in point.iter_mut() {
-            *value /= largest;
-            squared_norm += *value * *value;
+        // In units of the largest coordinate, so that 1e-200 squared does not vanish.
+        let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        if largest > 0.0 {
+            let squared_norm = sum_of(point, |value| (value / largest).powi(2));
+            self.add(point, largest, squared_norm.sqrt());
         }
-        let norm = squared_norm.sqrt();
+    }
+
+    fn add(&mut self, point: &[f64], unit: f64, norm: f64) {
         for (sum, value) in self.directions.iter_mut().zip(point) {
-            *sum += *value / norm;
+            *sum += value / unit / norm;
         }
         self.directed += 1;
     }
@@ -129,4 +167,19 @@ impl RowSums {
         self.directed += part.directed;
         self.fourth_powers += part.fourth_powers;
     }
+}
+
+/// Squared norms whose terms neither overflow nor lose digits that count.
+const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
+
+/// The sum of a term of every value, in eight partial sums: one alone would wait for each addition to end before the next begins.
+fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += term(*value);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }

@@ -1,4 +1,4 @@
-//! The first pass over points: what the second needs to keep every digit.
+//! The first pass over points: what the others need to keep every digit.
 
 use rayon::prelude::*;
 
@@ -49,6 +49,31 @@ impl Survey {
         deviations.fold(0.0, f64::max)
     }
 
+    /// The deviations from the mean of the points at `rows`, in units of `scale`. Shape `[rows, d]`.
+    ///
+    /// # Errors
+    /// As [`Points::read`].
+    pub fn deviations(&self, points: &Points, rows: &[usize], scale: f64) -> Result<Vec<f32>, EmbeddingsError> {
+        let width = points.width();
+        let mut deviations = vec![0.0_f32; rows.len() * width];
+        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
+        parts.try_for_each(|(part, deviations)| {
+            self.deviate(&points.read(part)?, scale, deviations);
+            Ok::<_, EmbeddingsError>(())
+        })?;
+        Ok(deviations)
+    }
+
+    /// The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
+    pub fn deviate(&self, values: &[f64], scale: f64, deviations: &mut [f32]) {
+        let width = self.mean.len();
+        for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
+            for ((deviation, value), mean) in deviations.iter_mut().zip(point).zip(&self.mean) {
+                *deviation = ((value - mean) / scale) as f32;
+            }
+        }
+    }
+
     /// Sums differences from the first row, so that a mean far from zero keeps its digits.
     fn of_rows(points: &Points, rows: &[usize]) -> Result<Self, EmbeddingsError> {
         let width = points.width();
@@ -57,11 +82,12 @@ impl Survey {
         let (mut lowest, mut highest) = (origin.to_vec(), origin.to_vec());
         let mut sums = vec![0.0; width];
         for row in values.chunks_exact(width) {
-            for column in 0..width {
-                let value = row[column];
-                sums[column] += value - origin[column];
-                lowest[column] = lowest[column].min(value);
-                highest[column] = highest[column].max(value);
+            let columns = sums.iter_mut().zip(&mut lowest).zip(&mut highest);
+            for ((((sum, lowest), highest), value), origin) in columns.zip(row).zip(origin) {
+                *sum += value - origin;
+                // Not f64::min, whose care for NaN keeps this from becoming vector instructions.
+                *lowest = if value < lowest { *value } else { *lowest };
+                *highest = if value > highest { *value } else { *highest };
             }
         }
         let count = rows.len() as f64;

@@ -3,5 +3,6 @@
 mod embedded;
 mod exact;
 mod files;
+mod formats;
 mod golden;
 mod refused;

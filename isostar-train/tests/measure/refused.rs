@@ -32,7 +32,7 @@ fn files_that_are_no_arrays() {
     let folder = Folder::new();
     refuses(&folder.path("missing.npy"), &[], ": no such file");
     refuses(&folder.write("empty.npy", ""), &[], ": the file is empty");
-    refuses(&folder.write("text.npy", "1.0 2.0\n3.0 4.0\n"), &[], ": neither an .npy nor a .safetensors file");
+    refuses(&folder.write("text.npy", "1.0 2.0\n3.0 4.0\n"), &[], ": neither an .npy, .npz, .safetensors nor Parquet file");
     refuses(&folder.write("short.safetensors", "abc"), &[], ": not a complete safetensors file: header too small");
     std::fs::create_dir(folder.path("folder")).unwrap();
     let found = cause_of(&["measure", folder.path("folder").to_str().unwrap()]);

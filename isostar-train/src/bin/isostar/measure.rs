@@ -9,26 +9,28 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_train::device::{default_device_name, parse_device};
-use isostar_train::embeddings::{EmbeddingsFile, Geometry, Place, Points, References, measure};
+use isostar_train::embeddings::{EmbeddingsFile, Geometry, NEIGHBOUR_POINTS, Place, Points, References, Sample, measure, steps};
 use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// Measure the geometry of embeddings in .npy and .safetensors files.
+/// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
-/// An array [points, d] holds a point a row. In [sequences, tokens, d] every token is a point; in a .safetensors file a mask [sequences, tokens] says
-/// which of them count. Files may be larger than memory: they are read in blocks, twice.
+/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says
+/// which of them count. Files may be larger than memory: they are read in blocks, three times. What is compressed is laid out in a temporary file first,
+/// in the folder that TMPDIR names.
 ///
-/// Nothing is printed unless everything could be measured.
+/// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.
 #[derive(Args)]
 pub struct MeasureArgs {
-    /// .npy or .safetensors files
+    /// .npy, .npz, .safetensors or Parquet files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Measure this tensor; otherwise every floating-point tensor of two or three dimensions
     #[arg(long, value_name = "NAME")]
     tensor: Option<String>,
-    /// The mask of the points, true (nonzero) at those that count [default: the tensor "mask", if there is one, for three-dimensional tensors]
+    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", if there is one, for
+    /// three-dimensional tensors]
     #[arg(long, value_name = "NAME")]
     mask: Option<String>,
     /// Also give IsoScore* of the covariance shrunk towards this one: a covariance [d, d] or points [N, d].
@@ -40,9 +42,9 @@ pub struct MeasureArgs {
     /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
     #[arg(long, value_name = "Z", requires = "reference", allow_negative_numbers = true)]
     shrinkage: Option<f64>,
-    /// Measure N points drawn at random without replacement, instead of all of them
-    #[arg(long, value_name = "N")]
-    sample: Option<usize>,
+    /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N, drawn at random without replacement
+    #[arg(long, value_name = "N", default_value_t = NEIGHBOUR_POINTS)]
+    sample: usize,
     /// The seed of the sample
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -69,35 +71,36 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let shrinkage = arguments.shrinkage.map(|weight| Shrinkage::new(weight, ShrinkageTarget::Reference)).transpose()?;
     let mut references = arguments.reference.as_deref().map(References::open).transpose()?;
 
+    let sample = Sample { points: arguments.sample, seed: arguments.seed };
+
     // Every header is checked before the first point is read.
     let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
     let mut measured: Vec<Points> = Vec::new();
     for file in &files {
-        for points in file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())? {
-            measured.push(match arguments.sample {
-                Some(count) => points.sample(count, arguments.seed)?,
-                None => points,
-            });
-        }
+        measured.extend(file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?);
     }
 
-    let bar = progress_bar("points", measured.iter().map(|points| 2 * points.count()).sum());
-    let progress = |rows: usize| bar.inc(rows as u64);
+    let bar = progress_bar("steps", measured.iter().map(|points| steps(points, sample)).sum());
+    let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
-    for points in &measured {
+    // One by one, so that temporary files are gone as soon as they have been measured.
+    for points in measured {
         let Place { path, tensor } = points.place().clone();
         bar.set_message(points.place().to_string());
         let reference = match (&mut references, &shrinkage) {
-            (Some(references), Some(shrinkage)) => Some((references.of(points, &device, &|_| ())?, shrinkage)),
+            (Some(references), Some(shrinkage)) => Some((references.of(&points, &device, &|_| ())?, shrinkage)),
             _ => None,
         };
-        let geometry = measure(points, reference, &device, &progress)?;
+        let geometry = measure(&points, reference, sample, &device, &progress)?;
         measurements.push(Measurement { file: path.display().to_string(), tensor, geometry });
     }
     bar.finish_and_clear();
 
     for reference in references.iter().flat_map(References::computed) {
         eprintln!("reference: {reference}");
+    }
+    if let Some(drawn) = measurements.iter().find_map(|measurement| measurement.geometry.sample) {
+        eprintln!("TwoNN and MLE are of {drawn} points where there are more, drawn at random; --sample N draws N");
     }
     print(&if arguments.json { json_lines(&measurements)? } else { table(&measurements) })
 }
@@ -137,16 +140,29 @@ fn json_lines(measurements: &[Measurement]) -> Result<String, Failure> {
 /// Rows are measures, columns are files or tensors.
 fn table(measurements: &[Measurement]) -> String {
     type Cell = fn(&Measurement) -> Option<String>;
-    let rows: [(&str, Cell); 9] = [
+    fn of(value: Option<f64>) -> Option<String> {
+        Some(value.map_or("-".into(), number))
+    }
+    let rows: [(&str, Cell); 19] = [
         ("file", |column| Some(column.file.clone())),
         ("tensor", |column| column.tensor.clone()),
         ("points", |column| Some(column.geometry.points.to_string())),
         ("dimension", |column| Some(column.geometry.dimension.to_string())),
         ("IsoScore", |column| Some(number(column.geometry.isoscore))),
-        ("IsoScore, unbiased", |column| Some(column.geometry.isoscore_unbiased.map_or("-".into(), number))),
+        ("IsoScore, unbiased", |column| of(column.geometry.isoscore_unbiased)),
+        ("  95% interval", |column| Some(column.geometry.isoscore_interval.map_or("-".into(), interval))),
         ("IsoScore*", |column| column.geometry.isoscore_star.map(number)),
         ("mean cosine", |column| Some(number(column.geometry.mean_cosine))),
         ("CosReg", |column| Some(number(column.geometry.cosreg))),
+        ("partition", |column| of(column.geometry.partition)),
+        ("effective rank", |column| of(column.geometry.effective_rank)),
+        ("participation ratio", |column| of(column.geometry.participation_ratio)),
+        ("components for 90%", |column| Some(column.geometry.explained_variance.map_or("-".into(), |few| few.components.to_string()))),
+        ("points compared", |column| column.geometry.sample.map(|sample| sample.to_string())),
+        ("TwoNN", |column| of(column.geometry.twonn)),
+        ("TwoNN, likelihood", |column| of(column.geometry.twonn_ml)),
+        ("MLE", |column| of(column.geometry.mle)),
+        ("outlier dimensions", |column| Some(outliers(&column.geometry))),
     ];
     let cells = rows.map(|(name, cell)| (name, measurements.iter().map(cell).collect::<Vec<_>>()));
     let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -173,4 +189,19 @@ fn table(measurements: &[Measurement]) -> String {
 /// Four digits behind the point, or four that count where those would be zeros.
 pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.4}") }
+}
+
+fn interval([low, high]: [f64; 2]) -> String {
+    format!("{} – {}", number(low), number(high))
+}
+
+/// The first few outlier dimensions, and how many more there are.
+fn outliers(geometry: &Geometry) -> String {
+    const SHOWN: usize = 4;
+    let dimensions: Vec<String> = geometry.outlier_dimensions.iter().map(|outlier| outlier.dimension.to_string()).collect();
+    match dimensions.len() {
+        0 => "none".into(),
+        more @ (SHOWN + 1..) => format!("{} +{}", dimensions[..SHOWN].join(" "), more - SHOWN),
+        _ => dimensions.join(" "),
+    }
 }

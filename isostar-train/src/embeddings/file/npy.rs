@@ -1,60 +1,76 @@
 //! The header of NumPy's .npy files, versions 1 to 3.
 
-use std::path::Path;
+use std::ops::Range;
 
 use super::element::Element;
-use super::{EmbeddingsError, Place};
+use super::tensor::{Storage, StoredTensor};
+use super::{FormatError, Place};
 
 /// What every .npy file begins with.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 
+/// The longest beginning of a file in which the header must end: a list of a thousand fields fits.
+pub(super) const LARGEST_HEAD: u64 = 1 << 16;
+
 /// An array in a file.
 #[derive(Debug)]
 pub(super) struct NpyArray {
-    pub element: Element,
+    element: Element,
     /// Whether the first index varies fastest, as in Fortran and in transposed arrays.
-    pub fortran_order: bool,
-    pub shape: Vec<usize>,
+    fortran_order: bool,
+    shape: Vec<usize>,
     /// Where the numbers begin and end in the file.
-    pub bytes: std::ops::Range<usize>,
+    pub bytes: Range<u64>,
 }
 
 impl NpyArray {
-    /// Finds the array in the bytes of a file that begins with [`MAGIC`].
+    /// Finds the array in a file of `total` bytes that begins with `head`: all of it, or [`LARGEST_HEAD`] bytes.
     ///
     /// Bytes behind the array are left alone, as NumPy does.
     ///
     /// # Errors
     /// If the header is not understood, or declares more than the file holds.
-    pub fn find(path: &Path, file: &[u8]) -> Result<Self, EmbeddingsError> {
-        let refused = |reason| EmbeddingsError::NpyHeader { path: path.into(), reason };
+    pub fn find(place: &Place, head: &[u8], total: u64) -> Result<Self, FormatError> {
+        let refused = |reason| FormatError::NpyHeader { place: place.clone(), reason };
         let cut_short = || refused("the file ends within its header");
 
-        let version = *file.get(MAGIC.len()).ok_or_else(cut_short)?;
-        let after_version = file.get(MAGIC.len() + 2..).ok_or_else(cut_short)?;
+        let after_magic = head.strip_prefix(MAGIC).ok_or_else(|| refused("it does not begin as .npy files do"))?;
+        let version = *after_magic.first().ok_or_else(cut_short)?;
+        let after_version = after_magic.get(2..).ok_or_else(cut_short)?;
         let (length, length_size) = match version {
-            1 => (after_version.first_chunk().map(|bytes| u16::from_le_bytes(*bytes) as usize), 2),
-            2 | 3 => (after_version.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as usize), 4),
+            1 => (after_version.first_chunk().map(|bytes| u16::from_le_bytes(*bytes) as u64), 2),
+            2 | 3 => (after_version.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as u64), 4),
             _ => return Err(refused("a version of the .npy format that is not known")),
         };
         let header_start = MAGIC.len() + 2 + length_size;
-        let start = header_start + length.ok_or_else(cut_short)?;
-        let header = file.get(header_start..start).ok_or_else(cut_short)?;
+        let start = header_start as u64 + length.ok_or_else(cut_short)?;
+        if start > total {
+            return Err(cut_short());
+        }
+        if start > LARGEST_HEAD {
+            return Err(refused("a header of more than 64 KiB"));
+        }
+        let header = head.get(header_start..start as usize).ok_or_else(cut_short)?;
 
         let not_understood = || refused("the header is not understood");
         let header = std::str::from_utf8(header).ok().and_then(Header::parse).ok_or_else(not_understood)?;
-        let place = || Place { path: path.into(), tensor: None };
         let element = Element::of_npy(header.description)
-            .ok_or_else(|| EmbeddingsError::ElementType { place: place(), found: header.description.into() })?;
+            .ok_or_else(|| FormatError::ElementType { place: place.clone(), found: header.description.into() })?;
 
-        let (size, found) = (element.size(), file.len() - start);
+        let (size, found) = (element.size(), total - start);
         let needed = header.shape.iter().try_fold(size, |product, extent| product.checked_mul(*extent));
         match needed {
-            Some(needed) if needed <= found => {
-                Ok(Self { element, fortran_order: header.fortran_order, shape: header.shape, bytes: start..start + needed })
+            Some(needed) if needed as u64 <= found => {
+                Ok(Self { element, fortran_order: header.fortran_order, shape: header.shape, bytes: start..start + needed as u64 })
             }
-            _ => Err(EmbeddingsError::Truncated { path: path.into(), shape: header.shape, size, found }),
+            _ => Err(FormatError::Truncated { place: place.clone(), shape: header.shape, size, found }),
         }
+    }
+
+    /// The array as a tensor whose numbers lie in `storage`.
+    pub fn stored(self, name: Option<String>, storage: Storage) -> StoredTensor {
+        let Self { element, fortran_order, shape, .. } = self;
+        StoredTensor { name, element: Some(element), element_name: String::new(), shape, fortran_order, storage }
     }
 }
 

@@ -1,0 +1,12 @@
+//! An .npy file: refused with a remedy, or points whose numbers can all be read.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use isostar_fuzz::{Folder, check_embeddings};
+use libfuzzer_sys::fuzz_target;
+
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new("npy"));
+
+fuzz_target!(|content: &[u8]| check_embeddings(&FOLDER, "array.npy", content));

@@ -1,0 +1,12 @@
+//! An .npz archive: refused with a remedy, or points whose numbers can all be read or refused.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use isostar_fuzz::{Folder, check_embeddings};
+use libfuzzer_sys::fuzz_target;
+
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new("npz"));
+
+fuzz_target!(|content: &[u8]| check_embeddings(&FOLDER, "arrays.npz", content));
