@@ -178,7 +178,11 @@ fn archives() -> Vec<Case> {
         ("cut.npz", cut(stored("x.npy"), 30), "not a complete .npz archive"),
         ("up.npz", stored("../../etc/x.npy"), "the member \"../../etc/x.npy\" leads out of the archive"),
         ("inside_up.npz", stored("a/../../x.npy"), "leads out of the archive"),
-        ("absolute.npz", replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"), "the member \"/tmp/x.npy\" leads out of the archive"),
+        (
+            "absolute.npz",
+            replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"),
+            "the member \"/tmp/x.npy\" leads out of the archive",
+        ),
         ("backslash.npz", replaced(stored("aa/../x.npy"), b"aa/../x.npy", b"aa\\..\\x.npy"), "leads out of the archive"),
         ("drive.npz", replaced(stored("C_x.npy"), b"C_x.npy", b"C:x.npy"), "leads out of the archive"),
         ("nul.npz", replaced(stored("a_x.npy"), b"a_x.npy", b"a\0x.npy"), "leads out of the archive"),
@@ -192,7 +196,7 @@ fn archives() -> Vec<Case> {
         ("no_arrays.npz", archive(CompressionMethod::Stored, &[("x.txt", b"hello")]), "holds no floating-point tensor"),
         ("inner_huge.npz", deflated(&declaring("<f4", "(1000000000000, 768)", &[0; 64])), "but only 64 bytes follow"),
         ("checksum.npz", patched_twice(deflated(&array()), 16, &[0; 4]), "tensor \"x\": cannot be inflated"),
-        ("garbage.npz", replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]), "cannot be inflated"),
+        ("garbage.npz", replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]), "tensor \"x\": it does not begin as .npy files do"),
         ("inner_nan.npz", deflated(&with(5, f32::NAN)), "tensor \"x\": NaN at row 2, column 1"),
     ]
 }

@@ -36,7 +36,8 @@ pub struct Geometry {
     pub isoscore: f64,
     /// Nearly unbiased at any n, see [`isostar_core::UnbiasedSums`]; it may leave `[0, 1]`, and does not exist for some sets of few points.
     pub isoscore_unbiased: Option<f64>,
-    /// Where the score of the distribution lies at 95%, see [`IsoscoreJackknife`]; `None` for fewer than 20 points or more than 4096 dimensions.
+    /// Where the score of the distribution lies at 95%, see [`IsoscoreJackknife`]; `None` for fewer than 20 points or more than 4096
+    /// dimensions.
     pub isoscore_interval: Option<[f64; 2]>,
     /// IsoScore* of the covariance shrunk towards a reference, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,8 @@ impl Default for Sample {
 
 /// Measures points in three passes over their file, and some of them among each other.
 ///
-/// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many as [`steps`] says.
+/// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many
+/// as [`steps`] says.
 ///
 /// # Errors
 /// If a point holds a number that is not finite, all points are equal, the sample is of fewer than two points, or the device fails.
@@ -181,12 +183,7 @@ fn partition(
 }
 
 /// The nearest neighbours of all points, which are held in f32 about their mean.
-fn neighbours(
-    points: &Points,
-    survey: &Survey,
-    device: &Device,
-    progress: &dyn Fn(usize),
-) -> Result<NearestNeighbours, EmbeddingsError> {
+fn neighbours(points: &Points, survey: &Survey, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut deviations = Vec::with_capacity(points.count() * width);
     for rows in points.blocks() {

@@ -11,10 +11,10 @@
 //!                                                         └ a sample: pairwise distances                          TwoNN, MLE
 //! ```
 //!
-//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go. The first pass
-//! finds the mean and the largest deviation in f64, the others work on deviations in units of the largest one, which neither overflow nor vanish in f32.
-//! Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32 for the measures of neighbours. What is
-//! compressed in its file is first laid out in a temporary one.
+//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go.
+//! The first pass finds the mean and the largest deviation in f64, the others work on deviations in units of the largest one, which neither
+//! overflow nor vanish in f32. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32 for
+//! the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -121,7 +121,8 @@ impl Points {
         Ok(self)
     }
 
-    /// Lays out points that are compressed in their file in a temporary one, which reading them does otherwise. `progress` is told of rows done.
+    /// Lays out points that are compressed in their file in a temporary one, which reading them does otherwise. `progress` is told of rows
+    /// done.
     ///
     /// # Errors
     /// If the file does not hold what it declares, or there is no room.
@@ -160,8 +161,8 @@ impl Points {
         matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
     }
 
-    /// The rows of the points, ascending, in blocks of at least d rows but for gaps in the mask: merging what a block gives costs as much as
-    /// d rows do.
+    /// The rows of the points, ascending, in blocks of at least d rows but for gaps in the mask: merging what a block gives costs as much
+    /// as d rows do.
     pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + '_> {
         let block_rows = (BLOCK_NUMBERS / self.width()).max(self.width());
         match &self.sample {
@@ -217,7 +218,8 @@ impl Points {
         Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
     }
 
-    /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of each row.
+    /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of
+    /// each row.
     fn read_columns(&self, numbers: &View, first: usize, values: &mut [f64]) {
         let width = self.width();
         let count = values.len() / width;

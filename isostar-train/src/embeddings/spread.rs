@@ -47,7 +47,8 @@ impl Spread {
         let mut spread = Self { scale: survey.largest_deviation(), moments: RunningMoments::new(width), rows: RowSums::new(width) };
         // Without a jackknife, one matrix of d² numbers is enough.
         let mut group = jackknife.is_some().then(|| RunningMoments::new(width));
-        let mut ends = jackknife.iter().flat_map(|_| IsoscoreJackknife::groups(points.count())).map(|group| group.end).peekable();
+        let groups = jackknife.is_some().then(|| IsoscoreJackknife::groups(points.count()));
+        let mut ends = groups.into_iter().flatten().map(|group| group.end).peekable();
         let mut done = 0;
         for block in points.blocks() {
             let mut rest = block.as_slice();
@@ -109,14 +110,7 @@ impl RowSums {
     }
 
     /// Adds the points at `rows` and gives back the moments of their deviations in units of the scale.
-    fn take(
-        &mut self,
-        points: &Points,
-        rows: &[usize],
-        survey: &Survey,
-        scale: f64,
-        device: &Device,
-    ) -> Result<Moments, EmbeddingsError> {
+    fn take(&mut self, points: &Points, rows: &[usize], survey: &Survey, scale: f64, device: &Device) -> Result<Moments, EmbeddingsError> {
         let width = points.width();
         let mut deviations = vec![0.0_f32; rows.len() * width];
         let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));

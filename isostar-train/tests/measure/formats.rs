@@ -45,7 +45,8 @@ fn assert_agrees(found: &Value, expected: &Value) {
     let (few, expected_few) = (&found["explained_variance"], &expected["explained_variance"]);
     assert_eq!(few["components"], expected_few["components"]);
     assert_close(few, "share", number(expected_few, "share"), EIGENVALUES);
-    let (outliers, expected_outliers) = (found["outlier_dimensions"].as_array().unwrap(), expected["outlier_dimensions"].as_array().unwrap());
+    let (outliers, expected_outliers) =
+        (found["outlier_dimensions"].as_array().unwrap(), expected["outlier_dimensions"].as_array().unwrap());
     assert_eq!(outliers.len(), expected_outliers.len(), "{outliers:?}");
     for (outlier, expected) in outliers.iter().zip(expected_outliers) {
         assert_eq!(outlier["dimension"], expected["dimension"]);

@@ -16,9 +16,9 @@ use crate::failure::Failure;
 
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
-/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says
-/// which of them count. Files may be larger than memory: they are read in blocks, three times. What is compressed is laid out in a temporary file first,
-/// in the folder that TMPDIR names.
+/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a
+/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, three times.
+/// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
 ///
 /// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.
 #[derive(Args)]
@@ -29,14 +29,14 @@ pub struct MeasureArgs {
     /// Measure this tensor; otherwise every floating-point tensor of two or three dimensions
     #[arg(long, value_name = "NAME")]
     tensor: Option<String>,
-    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", if there is one, for
-    /// three-dimensional tensors]
+    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", if
+    /// there is one, for three-dimensional tensors]
     #[arg(long, value_name = "NAME")]
     mask: Option<String>,
     /// Also give IsoScore* of the covariance shrunk towards this one: a covariance [d, d] or points [N, d].
     ///
-    /// A square matrix that is symmetric and has no negative number on its diagonal is taken as a covariance, anything else as points; which, is said
-    /// on stderr. Of several tensors in a .safetensors file, that of the name of the measured one is taken.
+    /// A square matrix that is symmetric and has no negative number on its diagonal is taken as a covariance, anything else as points;
+    /// which, is said on stderr. Of several tensors in a .safetensors file, that of the name of the measured one is taken.
     #[arg(long, value_name = "FILE", requires = "shrinkage")]
     reference: Option<PathBuf>,
     /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
@@ -201,7 +201,7 @@ fn outliers(geometry: &Geometry) -> String {
     let dimensions: Vec<String> = geometry.outlier_dimensions.iter().map(|outlier| outlier.dimension.to_string()).collect();
     match dimensions.len() {
         0 => "none".into(),
-        more @ (SHOWN + 1..) => format!("{} +{}", dimensions[..SHOWN].join(" "), more - SHOWN),
+        all if all > SHOWN => format!("{} +{}", dimensions[..SHOWN].join(" "), all - SHOWN),
         _ => dimensions.join(" "),
     }
 }

@@ -5,7 +5,7 @@ use safetensors::Dtype;
 
 /// A type of number and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Element {
+pub(in crate::embeddings) struct Element {
     number: Number,
     big_endian: bool,
 }

@@ -24,8 +24,8 @@ pub(super) struct Mapped {
 impl Mapped {
     /// Maps a whole file, which must not be empty.
     pub fn of(file: &File) -> io::Result<Self> {
-        // SAFETY: the map is only read, as plain bytes, and every value of a byte is valid. A program that shortens the file meanwhile ends this
-        // one with a signal; no way of reading files larger than memory is without that or a torn read.
+        // SAFETY: the map is only read, as plain bytes, and every value of a byte is valid. A program that shortens the file meanwhile ends
+        // this one with a signal; no way of reading files larger than memory is without that or a torn read.
         let map = unsafe { Mmap::map(file) }?;
         Ok(Self { map, touched: AtomicUsize::new(0) })
     }

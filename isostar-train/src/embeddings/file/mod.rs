@@ -86,9 +86,10 @@ impl EmbeddingsFile {
 
     /// The points in the tensor called `tensor`, or in every floating-point tensor of two or three dimensions.
     ///
-    /// A tensor `[sequences, tokens, d]` holds as many points as its mask has true (nonzero) entries. The mask is the tensor called `mask`, which must have the
-    /// shape of the points without the last dimension; where no name is given, [`MASK`] serves three-dimensional tensors if the file holds it. Beside the array of
-    /// an .npy file there is no other: its mask is the array in the .npy file at the path `mask`.
+    /// A tensor `[sequences, tokens, d]` holds as many points as its mask has true (nonzero) entries. The mask is the tensor called `mask`,
+    /// which must have the shape of the points without the last dimension; where no name is given, [`MASK`] serves three-dimensional
+    /// tensors if the file holds it. Beside the array of an .npy file there is no other: its mask is the array in the .npy file at the path
+    /// `mask`.
     ///
     /// # Errors
     /// If there is no such tensor or mask, or what it holds are no points of at least two dimensions; see [`EmbeddingsError`].
@@ -132,7 +133,8 @@ impl EmbeddingsFile {
         self.points_of(tensor, mask.map(|mask| (self, mask)))
     }
 
-    /// The tensors that can be points, where none is asked for by name. The array of an .npy file always is one, so that its faults are reported.
+    /// The tensors that can be points, where none is asked for by name. The array of an .npy file always is one, so that its faults are
+    /// reported.
     fn candidates(&self, mask: &str) -> Result<Vec<&StoredTensor>, EmbeddingsError> {
         let candidate = |tensor: &&StoredTensor| {
             let float = tensor.element.is_some_and(Element::is_float);
@@ -167,7 +169,8 @@ impl EmbeddingsFile {
     fn points_of(&self, tensor: &StoredTensor, mask: Option<(&Self, &StoredTensor)>) -> Result<Points, EmbeddingsError> {
         let place = self.place(tensor);
         if let Storage::Column(Column { width: 0, .. }) = tensor.storage
-            && let [1.., 0] = tensor.shape[..]
+            && let [rows, 0] = tensor.shape[..]
+            && rows > 0
         {
             return Err(FormatError::Null { place, row: 0 }.into());
         }

@@ -1,7 +1,7 @@
 //! The arrays in NumPy's .npz files: zip archives of .npy files.
 //!
-//! What `numpy.savez` stores is mapped in place; what `numpy.savez_compressed` deflates is inflated member by member. A member's name becomes the tensor's,
-//! without `.npy`, and is never a path on this machine.
+//! What `numpy.savez` stores is mapped in place; what `numpy.savez_compressed` deflates is inflated member by member. A member's name
+//! becomes the tensor's, without `.npy`, and is never a path on this machine.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Cursor, Read, Write};
@@ -118,7 +118,7 @@ impl Member {
         let mut left = self.length;
         while left > 0 {
             chunk.clear();
-            (&mut inflated).take(left.min(CHUNK)).read_to_end(&mut chunk).map_err(|source| content(place, source))?;
+            inflated.by_ref().take(left.min(CHUNK)).read_to_end(&mut chunk).map_err(|source| content(place, source))?;
             if chunk.is_empty() {
                 return Err(content(place, io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before its numbers do")));
             }

@@ -1,7 +1,7 @@
 //! Points in Parquet files: columns of lists of floating-point numbers, a point a row.
 //!
-//! Lists of fixed size are stored as any others. The column is decoded once, a batch of rows at a time, into a temporary file of plain numbers, which gives passes
-//! and samples the random access that Parquet's pages do not.
+//! Lists of fixed size are stored as any others. The column is decoded once, a batch of rows at a time, into a temporary file of plain
+//! numbers, which gives passes and samples the random access that Parquet's pages do not.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

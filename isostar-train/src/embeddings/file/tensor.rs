@@ -37,8 +37,8 @@ pub(super) enum Storage {
 
 /// The numbers of a tensor, mapped into memory.
 ///
-/// What is compressed in its file is first laid out in a temporary one, which takes as much room on the disk as the numbers need, in the folder that
-/// `TMPDIR` names, and is gone with the last clone of this.
+/// What is compressed in its file is first laid out in a temporary one, which takes as much room on the disk as the numbers need, in the
+/// folder that `TMPDIR` names, and is gone with the last clone of this.
 #[derive(Clone, Debug)]
 pub(in crate::embeddings) struct Numbers {
     place: Place,
