@@ -6,16 +6,13 @@ use isostar_models::{Encoder, Pretrained};
 use super::states::States;
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
-use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Sequences, measure};
+use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Points, Sample, Sequences, measure, steps};
 use crate::experiment::{Observer, Phase};
-
-/// How often `measure` reads a point.
-const PASSES: usize = 2;
 
 /// Measures the states of all tokens and the sentence vectors in every layer of a model, the embedding output first.
 ///
-/// The states stand in files of the system's temporary folder meanwhile. The observer is told of tokens embedded and points measured, and of large files
-/// before they are written.
+/// The states stand in files of the system's temporary folder meanwhile. The observer is told of tokens embedded and points measured, and
+/// of large files before they are written.
 ///
 /// # Errors
 /// If a setting is out of range, the files find no room, a state is not finite, or the device fails.
@@ -33,35 +30,41 @@ pub fn analyze(
     let device = pretrained.model.devices().remove(0);
     let states = States::write(pretrained, sequences, settings, observer)?.open()?;
 
-    let sampled = |points: usize| points.min(settings.sample.unwrap_or(points));
-    let points = sampled(sequences.tokens()) + sampled(sequences.len());
     let layer = |layer| {
-        let steps = Steps::begin(observer, Phase::Measuring { layer, last }, PASSES * points);
-        let of = |file| geometry(file, layer, settings, &device, &|rows| steps.advance(rows));
-        Ok(LayerAnalysis { layer, tokens: of(&states.tokens)?, sentences: of(&states.sentences)? })
+        let name = format!("layer.{layer}");
+        let sets = [points(&states.tokens, &name)?, points(&states.sentences, &name)?];
+        let total = sets.iter().flatten().map(|points| steps(points, settings.sample)).sum();
+        let steps = Steps::begin(observer, Phase::Measuring { layer, last }, total);
+        let measured = sets.map(|points| match points {
+            Some(points) => geometry(layer, &points, settings.sample, &device, &|done| steps.advance(done)),
+            None => Ok(None),
+        });
+        let [tokens, sentences] = measured;
+        Ok(LayerAnalysis { layer, tokens: tokens?, sentences: sentences? })
     };
     (0..=last).map(layer).collect()
 }
 
-/// What `measure` makes of a layer; `None` where all points are equal, or there is but one.
+/// The points of a layer; `None` where there is but one.
+fn points(file: &EmbeddingsFile, layer: &str) -> Result<Option<Points>, EmbeddingsError> {
+    match file.points(Some(layer), None) {
+        Ok(points) => Ok(points.into_iter().next()),
+        Err(EmbeddingsError::FewPoints { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What `measure` makes of points; `None` where all are equal.
 fn geometry(
-    file: &EmbeddingsFile,
     layer: usize,
-    settings: &AnalysisSettings,
+    points: &Points,
+    sample: Sample,
     device: &Device,
     progress: &dyn Fn(usize),
 ) -> Result<Option<Geometry>, AnalysisError> {
-    let measured = file.points(Some(&format!("layer.{layer}")), None).and_then(|points| {
-        let points = points.into_iter().next().expect("a name stands for one tensor");
-        let points = match settings.sample {
-            Some(count) => points.sample(count, settings.seed)?,
-            None => points,
-        };
-        measure(&points, None, device, progress)
-    });
-    match measured {
+    match measure(points, None, sample, device, progress) {
         Ok(geometry) => Ok(Some(geometry)),
-        Err(EmbeddingsError::NoVariance { .. } | EmbeddingsError::FewPoints { .. }) => Ok(None),
+        Err(EmbeddingsError::NoVariance { .. }) => Ok(None),
         Err(EmbeddingsError::NotFinite { at, value, .. }) => Err(AnalysisError::NotFinite { layer, row: at[0], value }),
         Err(error) => Err(error.into()),
     }

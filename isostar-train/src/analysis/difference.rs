@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use super::LayerAnalysis;
 use crate::embeddings::Geometry;
 
-/// What describes the points rather than measures them, and what is no single number.
-const NO_MEASURES: [&str; 3] = ["points", "dimension", "isoscore_interval"];
+/// What describes the points rather than measures them.
+const NO_MEASURES: [&str; 4] = ["points", "dimension", "sample", "isoscore_interval"];
 
 /// What a layer of the second model measures minus what that of the first does, by the measures' names.
 ///
-/// `None` where a measure has no value in one of them, or one of them has no such layer.
+/// Of the explained variance it is the number of components, and of the outlier dimensions how many there are. `None` where a measure has
+/// no value in one of the models, or one of them has no such layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerDifference {
     /// The layer of both; 0 is the embedding output.
@@ -49,8 +50,16 @@ fn measures(geometry: &Geometry) -> Map<String, Value> {
 }
 
 fn subtract(first: &Map<String, Value>, second: &Map<String, Value>) -> BTreeMap<String, Option<f64>> {
-    let is_measure = |(name, value): &(&String, &Value)| (value.is_number() || value.is_null()) && !NO_MEASURES.contains(&name.as_str());
-    let names = first.iter().chain(second).filter(is_measure).map(|(name, _)| name);
-    let value = |of: &Map<String, Value>, name: &String| of.get(name).and_then(Value::as_f64);
+    let names = first.keys().chain(second.keys()).filter(|name| !NO_MEASURES.contains(&name.as_str()));
+    let value = |of: &Map<String, Value>, name| of.get(name).and_then(number);
     names.map(|name| (name.clone(), value(first, name).zip(value(second, name)).map(|(first, second)| second - first))).collect()
+}
+
+/// The number that a measure is, or that stands for it.
+fn number(measure: &Value) -> Option<f64> {
+    match measure {
+        Value::Array(items) => Some(items.len() as f64),
+        Value::Object(parts) => parts.get("components").and_then(Value::as_f64),
+        measure => measure.as_f64(),
+    }
 }

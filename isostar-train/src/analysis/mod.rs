@@ -6,12 +6,13 @@
 //!                                          measure ◀┘ ──▶ LayerAnalysis ──▶ ModelAnalysis ──▶ Analysis, analysis.json
 //! ```
 //!
-//! Every layer is measured twice, layer 0 being the embedding output: the states of all tokens, and the sentence vectors. A sentence vector is the mean
-//! of the states of a row's tokens, special tokens among them and padding left out.
+//! Every layer is measured twice, layer 0 being the embedding output: the states of all tokens, and the sentence vectors. A sentence vector
+//! is the mean of the states of a row's tokens, special tokens among them and padding left out.
 //!
-//! The numbers are those of [`embed`](crate::embeddings::embed) followed by [`measure`](crate::embeddings::measure), because they are made so. The states
-//! stand in a file while they are measured: rows × tokens of the longest row × width × (layers + 1) × 4 bytes in the system's temporary folder, of which padding
-//! takes no room where the file system keeps holes. Memory does not depend on the number of rows but for one vector a row.
+//! The numbers are those of [`embed`](crate::embeddings::embed) followed by [`measure`](crate::embeddings::measure), because they are made
+//! so. The states stand in a file while they are measured: rows × tokens of the longest row × width × (layers + 1) × 4 bytes in the
+//! system's temporary folder, of which padding takes no room where the file system keeps holes. Memory does not depend on the number of
+//! rows but for one vector a row.
 //!
 //! ```no_run
 //! use burn::tensor::Device;

@@ -1,6 +1,6 @@
 //! What comes out of an analysis.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{LayerDifference, differences};
 use crate::embeddings::Geometry;
@@ -11,9 +11,25 @@ pub struct LayerAnalysis {
     /// The layer; 0 is the embedding output.
     pub layer: usize,
     /// Of the states of all tokens; `None` where all are equal, or there is but one.
+    #[serde(serialize_with = "with_vectors")]
     pub tokens: Option<Geometry>,
     /// Of the mean state of each row; `None` where all are equal, or there is but one.
+    #[serde(serialize_with = "with_vectors")]
     pub sentences: Option<Geometry>,
+}
+
+/// A geometry with what is too long for other outputs: its spectrum, and the mean and standard deviation of every dimension.
+fn with_vectors<S: Serializer>(geometry: &Option<Geometry>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct WithVectors<'a> {
+        #[serde(flatten)]
+        geometry: &'a Geometry,
+        spectrum: &'a [f64],
+        mean: &'a [f64],
+        std: &'a [f64],
+    }
+    let with_vectors = |geometry| WithVectors::<'_> { geometry, spectrum: &geometry.spectrum, mean: &geometry.mean, std: &geometry.std };
+    geometry.as_ref().map(with_vectors).serialize(serializer)
 }
 
 /// What one model makes of the rows.
@@ -31,7 +47,7 @@ pub struct ModelAnalysis {
     pub tokens: usize,
     /// The seed of the sample.
     pub seed: u64,
-    /// The most points measured of a layer.
+    /// How many points of a layer the intrinsic dimensions are of, where there are more tokens; `None` where they are of all.
     pub sample: Option<usize>,
     /// The device.
     pub device: String,

@@ -54,7 +54,8 @@ impl States {
         }
     }
 
-    /// Opens the files. Where the system lets a mapped file live on without its name, they lose theirs: nothing stays behind if the process is ended.
+    /// Opens the files. Where the system lets a mapped file live on without its name, they lose theirs: nothing stays behind if the process
+    /// is ended.
     ///
     /// # Errors
     /// If the system refuses.

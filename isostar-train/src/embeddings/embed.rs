@@ -11,9 +11,9 @@ use crate::data::{PaddingSide, order, pad};
 
 /// Writes the hidden states of all sequences to a safetensors file.
 ///
-/// One tensor `layer.I` a layer, `[sequences, tokens, d]` in f32, where layer 0 is the embedding output, and `mask` `[sequences, tokens]`, true at tokens.
-/// Sequences keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all. `progress` is told of
-/// tokens done.
+/// One tensor `layer.I` a layer, `[sequences, tokens, d]` in f32, where layer 0 is the embedding output, and `mask` `[sequences, tokens]`,
+/// true at tokens. Sequences keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all.
+/// `progress` is told of tokens done.
 ///
 /// # Errors
 /// If the batch size is 0, the file cannot be written, or the device fails.
@@ -40,8 +40,8 @@ pub fn embed(
 
 /// Writes two files from one pass: the states of every token, as [`embed`] does, and one vector a sequence.
 ///
-/// The vector of a sequence is the mean of its tokens' states, special tokens among them and padding left out; summed in f64, stored in f32. Its file is
-/// laid out as that of the states, with sequences of one token: `layer.I` is `[sequences, 1, d]`.
+/// The vector of a sequence is the mean of its tokens' states, special tokens among them and padding left out; summed in f64, stored in
+/// f32. Its file is laid out as that of the states, with sequences of one token: `layer.I` is `[sequences, 1, d]`.
 ///
 /// # Errors
 /// As [`embed`].
@@ -74,7 +74,8 @@ pub fn embed_with_means(
     means.finish()
 }
 
-/// Gives `write` the states of each sequence in each layer, `[tokens, d]` without padding: the layer's place in `layers`, the sequence, the states.
+/// Gives `write` the states of each sequence in each layer, `[tokens, d]` without padding: the layer's place in `layers`, the sequence, the
+/// states.
 fn for_each_sequence(
     pretrained: &Pretrained<Encoder>,
     sequences: &Sequences,

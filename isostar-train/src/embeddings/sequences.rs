@@ -54,9 +54,8 @@ impl Sequences {
 
     /// Reads a file of one JSON array of token ids a line, such as `[101, 2023, 102]`.
     ///
-    /// # Errors
-    /// If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a sequence has more than
-    /// `max_length` tokens: ids are never cut.
+    /// # Errors If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a
+    /// sequence has more than `max_length` tokens: ids are never cut.
     pub fn from_ids(path: &Path, vocabulary: usize, max_length: usize) -> Result<Self, EmbeddingsError> {
         let content = read(path)?;
         let mut sequences = Self::default();

@@ -94,6 +94,9 @@ fn the_geometry_of_sentences_is_that_of_their_vectors() {
             let found = layer["sentences"][name].as_f64().unwrap();
             assert!((found - expected).abs() <= SCORES, "layer {at}, {name}: {found} and {expected}");
         }
+        let found: Vec<f64> = layer["sentences"]["mean"].as_array().unwrap().iter().map(|mean| mean.as_f64().unwrap()).collect();
+        let expected: Vec<f64> = (0..16).map(|column| vectors.iter().map(|vector| vector[column]).sum::<f64>() / ROWS as f64).collect();
+        assert!(largest_difference(&found, &expected) <= ROUNDING, "layer {at}");
     }
 }
 

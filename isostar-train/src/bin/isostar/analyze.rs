@@ -8,7 +8,7 @@ use isostar_models::{Encoder, Pretrained};
 use isostar_train::analysis::{Analysis, AnalysisError, AnalysisFile, AnalysisSettings, ModelAnalysis, analyze};
 use isostar_train::data::TextEncoder;
 use isostar_train::device::{default_device_name, parse_device};
-use isostar_train::embeddings::Sequences;
+use isostar_train::embeddings::{Sample, Sequences};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -18,11 +18,12 @@ use crate::source::{RowsArgs, Source};
 
 /// Measure every layer of a model on the rows of a task.
 ///
-/// Each layer, 0 being the embedding output, is measured twice: the states of all tokens, and the sentence vectors, a sentence vector being the mean of the
-/// states of a row's tokens, special tokens among them and padding left out. The scores are those that `isostar embed` and `isostar measure` give.
+/// Each layer, 0 being the embedding output, is measured twice: the states of all tokens, and the sentence vectors, a sentence vector being
+/// the mean of the states of a row's tokens, special tokens among them and padding left out. The scores are those that `isostar embed` and
+/// `isostar measure` give.
 ///
-/// The states stand in the system's temporary folder meanwhile (the variable TMPDIR names another one): up to rows × longest row × width × layers × 4 bytes, or
-/// 0.5 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
+/// The states stand in the system's temporary folder meanwhile (the variable TMPDIR names another one): up to rows × longest row × width ×
+/// layers × 4 bytes, or 0.5 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
 ///
 /// --against compares layers of the same number, whatever their width; a layer that only one of the models has is compared with nothing.
 #[derive(Args)]
@@ -41,7 +42,7 @@ pub struct AnalyzeArgs {
     /// Rows computed together
     #[arg(long, value_name = "N", default_value_t = AnalysisSettings::default().batch_size)]
     batch_size: usize,
-    /// The most points measured of a layer, drawn at random without replacement; more take time that grows with their square
+    /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N of a layer, drawn at random without replacement
     #[arg(long, value_name = "N", default_value_t = AnalysisSettings::SAMPLE)]
     sample: usize,
     /// The seed of the sample
@@ -68,7 +69,7 @@ struct Subject {
 /// Runs the command.
 pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let AnalyzeArgs { model, against, rows: chosen, limit, batch_size, sample, seed, device: device_name, out, json } = arguments;
-    let settings = AnalysisSettings { batch_size, sample: Some(sample), seed };
+    let settings = AnalysisSettings { batch_size, sample: Sample { points: sample, seed } };
     settings.check()?;
     if limit == 0 {
         return Err(AnalysisError::Setting { name: "limit", value: limit, expected: "a whole number of at least 1" }.into());
@@ -105,7 +106,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
             rows: sequences.len(),
             tokens: sequences.tokens(),
             seed,
-            sample: settings.sample,
+            sample: (sequences.tokens() > sample).then_some(sample),
             device: device_name.clone(),
             seconds: begin.elapsed().as_secs_f64(),
             layers,
