@@ -53,7 +53,13 @@ pub enum AnalysisError {
     },
     /// The states cannot be computed or measured.
     #[error(transparent)]
-    Embeddings(#[from] EmbeddingsError),
+    Embeddings(Box<EmbeddingsError>),
+}
+
+impl From<EmbeddingsError> for AnalysisError {
+    fn from(error: EmbeddingsError) -> Self {
+        Self::Embeddings(Box::new(error))
+    }
 }
 
 impl AnalysisError {
