@@ -7,6 +7,7 @@
 //! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
 //! - [`experiment`]: one training run, from its settings to its folder
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
+//! - [`analysis`]: the geometry of every layer of a model, and how two models differ
 //! - [`report`]: one page, with figures, about runs and analyses
 //! - [`model`]: from a folder or a name on the hub to a model's folder
 //! - [`device`]: from a name on the command line to a device that is there
@@ -16,6 +17,7 @@
 //! models by name from the Hugging Face hub. A program
 //! that needs only the hook takes `default-features = false`.
 
+pub mod analysis;
 pub mod data;
 pub mod device;
 pub mod embeddings;

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+#[path = "common/command.rs"]
+mod command;
+use command::{fails, isostar, succeed};
 
 /// Rows of the vendored headlines, in a folder with a train and a dev file.
 fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
@@ -19,19 +22,6 @@ fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
         fs::write(data.join(name), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
     }
     data
-}
-
-fn isostar(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
-    // What is no folder here is looked for on the hub: the tests ask nobody.
-    command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("no-cache"));
-    command.current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = isostar(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 const SMALL: [&str; 8] = ["train", "--data", "data", "--epochs", "2", "--batch-size", "16", "--json"];
@@ -137,23 +127,6 @@ fn settings_come_from_a_file_and_flags_go_before_it() {
     assert_eq!((&result["weight"], &result["layers"], &result["regularizer"]), (&0.25.into(), &"last".into(), &"cosreg".into()));
     let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
     assert!(config.contains("weight = 0.25") && config.contains("epochs = 1"), "{config}");
-}
-
-/// Exit status 1, one line of cause and one of remedy, nothing on stdout, no run folder; the cause names what is wrong.
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], named: &[&str]) {
-    let before: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let output = isostar(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    let lines: Vec<&str> = stderr.lines().collect();
-    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("  try: "), "{arguments:?}: {stderr}");
-    for name in named {
-        assert!(lines[0].contains(name), "{name:?} in {stderr}");
-    }
-    let after: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(before, after, "{arguments:?} left something behind");
 }
 
 #[test]

@@ -22,45 +22,49 @@ impl ClassificationBatch {
     /// # Panics
     /// If there are no rows, or no such row.
     pub fn new(examples: &Examples, rows: Vec<u32>, device: &Device) -> Self {
-        let sequences = rows.len();
-        let tokens = rows.iter().map(|row| examples.ids(*row).len()).max().expect("a batch holds at least one row");
-        // GPT-2's tokenizers add nothing to an empty text, and no model takes sequences of no tokens.
-        let tokens = tokens.max(1);
-
-        let mut ids = vec![examples.padding_id() as i32; sequences * tokens];
-        let mut type_ids = vec![0_i32; sequences * tokens];
-        let mut mask = vec![false; sequences * tokens];
-        for (sequence, &row) in rows.iter().enumerate() {
-            let row_ids = examples.ids(row);
-            let start = match examples.padding_side() {
-                PaddingSide::Right => sequence * tokens,
-                PaddingSide::Left => (sequence + 1) * tokens - row_ids.len(),
-            };
-            let span = start..start + row_ids.len();
-            copy(row_ids, &mut ids[span.clone()]);
-            if let Some(row_type_ids) = examples.type_ids(row) {
-                copy(row_type_ids, &mut type_ids[span.clone()]);
-            }
-            mask[span].fill(true);
-        }
+        let sequences: Vec<_> = rows.iter().map(|row| (examples.ids(*row), examples.type_ids(*row))).collect();
+        let input = pad(&sequences, examples.padding_id(), examples.padding_side(), device);
         let labels: Vec<i32> = rows.iter().map(|row| examples.label(*row) as i32).collect();
 
-        let shape = [sequences, tokens];
-        Self {
-            input: TokenBatch {
-                ids: Tensor::<2, Int>::from_data(TensorData::new(ids, shape), device),
-                type_ids: Tensor::<2, Int>::from_data(TensorData::new(type_ids, shape), device),
-                mask: Tensor::<2, Bool>::from_data(TensorData::new(mask, shape), device),
-            },
-            labels: Tensor::<1, Int>::from_data(TensorData::new(labels, [sequences]), device),
-            rows,
-        }
+        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows.len()]), device);
+        Self { input, labels, rows }
     }
 
     /// The number of sequences.
     #[expect(clippy::len_without_is_empty, reason = "a batch holds at least one row")]
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+}
+
+/// Pads sequences of token ids and, where there are any, their segments to the longest one, and moves them to the device.
+///
+/// # Panics
+/// If there are no sequences.
+pub(crate) fn pad(sequences: &[(&[u32], Option<&[u32]>)], padding_id: u32, side: PaddingSide, device: &Device) -> TokenBatch {
+    let tokens = sequences.iter().map(|(ids, _)| ids.len()).max().expect("a batch holds at least one row");
+    // GPT-2's tokenizers add nothing to an empty text, and no model takes sequences of no tokens.
+    let tokens = tokens.max(1);
+    let shape = [sequences.len(), tokens];
+    let mut ids = vec![padding_id as i32; sequences.len() * tokens];
+    let mut type_ids = vec![0_i32; sequences.len() * tokens];
+    let mut mask = vec![false; sequences.len() * tokens];
+    for (at, (row_ids, row_type_ids)) in sequences.iter().enumerate() {
+        let start = match side {
+            PaddingSide::Right => at * tokens,
+            PaddingSide::Left => (at + 1) * tokens - row_ids.len(),
+        };
+        let span = start..start + row_ids.len();
+        copy(row_ids, &mut ids[span.clone()]);
+        if let Some(row_type_ids) = row_type_ids {
+            copy(row_type_ids, &mut type_ids[span.clone()]);
+        }
+        mask[span].fill(true);
+    }
+    TokenBatch {
+        ids: Tensor::<2, Int>::from_data(TensorData::new(ids, shape), device),
+        type_ids: Tensor::<2, Int>::from_data(TensorData::new(type_ids, shape), device),
+        mask: Tensor::<2, Bool>::from_data(TensorData::new(mask, shape), device),
     }
 }
 

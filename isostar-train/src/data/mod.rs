@@ -39,6 +39,7 @@ mod table;
 mod tokenize;
 
 pub use batch::ClassificationBatch;
+pub(crate) use batch::pad;
 pub use columns::Columns;
 pub use error::DataError;
 pub use labels::Labels;

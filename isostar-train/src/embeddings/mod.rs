@@ -1,14 +1,14 @@
 //! Embeddings in files: written by a model, measured whatever wrote them.
 //!
 //! ```text
-//! texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
-//!                                              │ .safetensors, .npy, .npz, .parquet
-//!                             EmbeddingsFile ◀─┘
-//!                                   └──Points──▶ measure ──▶ Geometry
-//!                                                   ├ 1st pass: mean, largest deviation                     Survey
-//!                                                   ├ 2nd pass: scatter, directions, twenty groups          Spread ─▶ IsoScores, cosines, spectrum
-//!                                                   ├ 3rd pass: sums of exponentials                        partition
-//!                                                   └ a sample: pairwise distances                          TwoNN, MLE
+//! rows, texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
+//!                                                    │ .safetensors, .npy, .npz, .parquet
+//!                                   EmbeddingsFile ◀─┘
+//!                                         └──Points──▶ measure ──▶ Geometry
+//!                                                         ├ 1st pass: mean, largest deviation                     Survey
+//!                                                         ├ 2nd pass: scatter, directions, twenty groups          Spread ─▶ IsoScores, cosines, spectrum
+//!                                                         ├ 3rd pass: sums of exponentials                        partition
+//!                                                         └ a sample: pairwise distances                          TwoNN, MLE
 //! ```
 //!
 //! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go.
@@ -42,10 +42,11 @@ mod spread;
 mod states_file;
 mod survey;
 
-pub use embed::embed;
+pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;
 pub use file::{EmbeddingsFile, FormatError, MASK, Place};
 pub use geometry::{Geometry, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;
+pub(crate) use states_file::beside;

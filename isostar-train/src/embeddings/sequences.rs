@@ -1,6 +1,7 @@
-//! Token sequences from a file of texts or of ids.
+//! Token sequences from a task's rows, or from a file of texts or of ids.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use tokenizers::Tokenizer;
@@ -8,11 +9,13 @@ use tokenizers::Tokenizer;
 use super::EmbeddingsError;
 use crate::data::{TextEncoder, TextRow};
 
-/// Token ids, one sequence a line of a file, without padding.
+/// Token ids, one sequence a row or line of a file, without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
     /// The ids of all sequences, one after the other.
     ids: Vec<u32>,
+    /// The segment of each id; none where all are of segment 0.
+    type_ids: Option<Vec<u32>>,
     /// Where each sequence ends in `ids`.
     ends: Vec<usize>,
 }
@@ -26,23 +29,33 @@ impl Sequences {
         let content = read(path)?;
         let row = |(index, text): (usize, &str)| TextRow { text: text.into(), pair: None, label: String::new(), line: index + 1 };
         let rows: Vec<TextRow> = content.lines().enumerate().map(row).collect();
-        let examples = TextEncoder::new(tokenizer, max_length)?.encode(&rows, vec![0; rows.len()])?;
+        Self::from_rows(&rows, path, &TextEncoder::new(tokenizer, max_length)?)
+    }
+
+    /// Tokenizes the rows of a task, pairs with their segments. `path` is the rows' file, for messages.
+    ///
+    /// # Errors
+    /// If a row has no token, or the tokenizer fails.
+    pub fn from_rows(rows: &[TextRow], path: &Path, encoder: &TextEncoder) -> Result<Self, EmbeddingsError> {
+        let examples = encoder.encode(rows, vec![0; rows.len()])?;
         let mut sequences = Self::default();
-        for (index, row) in rows.iter().enumerate() {
-            let ids = examples.ids(index as u32);
+        for (index, row) in (0..).zip(rows) {
+            let ids = examples.ids(index);
             if ids.is_empty() {
                 return Err(EmbeddingsError::NoTokens { path: path.into(), line: row.line });
             }
             sequences.push(ids);
+            if let Some(type_ids) = examples.type_ids(index) {
+                sequences.type_ids.get_or_insert_default().extend_from_slice(type_ids);
+            }
         }
         Ok(sequences)
     }
 
     /// Reads a file of one JSON array of token ids a line, such as `[101, 2023, 102]`.
     ///
-    /// # Errors
-    /// If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a sequence has more than
-    /// `max_length` tokens: ids are never cut.
+    /// # Errors If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a
+    /// sequence has more than `max_length` tokens: ids are never cut.
     pub fn from_ids(path: &Path, vocabulary: usize, max_length: usize) -> Result<Self, EmbeddingsError> {
         let content = read(path)?;
         let mut sequences = Self::default();
@@ -90,8 +103,20 @@ impl Sequences {
     /// # Panics
     /// If there is no such sequence.
     pub fn ids(&self, sequence: usize) -> &[u32] {
+        &self.ids[self.span(sequence)]
+    }
+
+    /// The segment of each token of a sequence; `None` where every token of every sequence belongs to segment 0.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    pub fn type_ids(&self, sequence: usize) -> Option<&[u32]> {
+        self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(sequence)])
+    }
+
+    fn span(&self, sequence: usize) -> Range<usize> {
         let start = if sequence == 0 { 0 } else { self.ends[sequence - 1] };
-        &self.ids[start..self.ends[sequence]]
+        start..self.ends[sequence]
     }
 
     /// The length of each sequence in tokens.

@@ -98,7 +98,7 @@ fn header(layers: &[usize], shape: [usize; 3]) -> io::Result<Vec<u8>> {
 }
 
 /// A temporary file where renaming it to `target` moves no data.
-fn beside(target: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

@@ -8,6 +8,15 @@ use super::{RunResult, SplitReport};
 pub enum Phase {
     /// Measuring the rows to judge by, before or after training. In rows.
     Evaluation,
+    /// Writing the hidden states of rows to a file. In tokens.
+    Embedding,
+    /// Measuring what one layer makes of the rows. In points, a point counting once whenever it is read.
+    Measuring {
+        /// The layer; 0 is the embedding output.
+        layer: usize,
+        /// The last layer.
+        last: usize,
+    },
     /// Downloading a file of the model. In bytes.
     Download {
         /// The file's name.

@@ -49,6 +49,8 @@ fn title(phase: &Phase) -> String {
     match phase {
         Phase::Download { file } => file.clone(),
         Phase::Evaluation => "measuring".into(),
+        Phase::Embedding => "embedding".into(),
+        Phase::Measuring { layer, last } => format!("measuring layer {layer} of {last}"),
         Phase::Calibration { epoch } => format!("reference of epoch {epoch}"),
         Phase::Training { epoch, epochs } => format!("epoch {epoch} of {epochs}"),
         Phase::Validation { epoch } => format!("validating epoch {epoch}"),

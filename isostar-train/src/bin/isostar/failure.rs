@@ -4,6 +4,7 @@ use std::fmt;
 
 use isostar_core::ConfigError;
 use isostar_models::ModelError;
+use isostar_train::analysis::AnalysisError;
 use isostar_train::data::DataError;
 use isostar_train::device::DeviceError;
 use isostar_train::embeddings::EmbeddingsError;
@@ -45,7 +46,17 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(DataError, DeviceError, EmbeddingsError, ExperimentError, FindModelError, ModelError, ReportError, TaskError);
+with_own_remedy!(
+    AnalysisError,
+    DataError,
+    DeviceError,
+    EmbeddingsError,
+    ExperimentError,
+    FindModelError,
+    ModelError,
+    ReportError,
+    TaskError
+);
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

@@ -1,13 +1,16 @@
 //! The command line of isostar.
 
 mod allocator;
+mod analyze;
 mod console;
 mod embed;
 mod evaluate;
 mod failure;
+mod layers;
 mod measure;
 mod models;
 mod report;
+mod source;
 mod train;
 
 use std::process::ExitCode;
@@ -33,6 +36,7 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Measure a trained classifier on a split
     Evaluate(evaluate::EvaluateArgs),
+    Analyze(Box<analyze::AnalyzeArgs>),
     Embed(embed::EmbedArgs),
     Measure(measure::MeasureArgs),
     /// List the models that can be read
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let result: Result<(), Failure> = match CommandLine::parse().command {
         Command::Train(arguments) => train::run(*arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Analyze(arguments) => analyze::run(*arguments),
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Models(arguments) => models::run(arguments),

@@ -187,7 +187,7 @@ fn table(measurements: &[Measurement]) -> String {
 }
 
 /// Four digits behind the point, or four that count where those would be zeros.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 

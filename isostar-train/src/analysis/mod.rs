@@ -1,0 +1,49 @@
+//! What each layer of a model makes of a task's rows.
+//!
+//! ```text
+//! rows ──Sequences──▶ embed_with_means ──▶ states of tokens, one vector a sentence (files, removed afterwards)
+//!                                                   │ layer.0 … layer.L
+//!                                          measure ◀┘ ──▶ LayerAnalysis ──▶ ModelAnalysis ──▶ Analysis, analysis.json
+//! ```
+//!
+//! Every layer is measured twice, layer 0 being the embedding output: the states of all tokens, and the sentence vectors. A sentence vector
+//! is the mean of the states of a row's tokens, special tokens among them and padding left out.
+//!
+//! The numbers are those of [`embed`](crate::embeddings::embed) followed by [`measure`](crate::embeddings::measure), because they are made
+//! so. The states stand in a file while they are measured: rows × tokens of the longest row × width × (layers + 1) × 4 bytes in the
+//! system's temporary folder, of which padding takes no room where the file system keeps holes. Memory does not depend on the number of
+//! rows but for one vector a row.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use isostar_models::{Encoder, Pretrained};
+//! use isostar_train::analysis::{AnalysisSettings, analyze};
+//! use isostar_train::data::{TextEncoder, default_rows};
+//! use isostar_train::embeddings::Sequences;
+//! use isostar_train::experiment::Silent;
+//!
+//! let model = Pretrained::<Encoder>::read("minilm", &Device::default())?;
+//! let rows = default_rows().dev;
+//! let encoder = TextEncoder::new(model.tokenizer.clone(), 256)?.for_model(&model.config);
+//! let sequences = Sequences::from_rows(&rows.rows, &rows.path, &encoder)?;
+//! for layer in analyze(&model, &sequences, &AnalysisSettings::default(), &Silent)? {
+//!     println!("{}: {:?}", layer.layer, layer.tokens.map(|tokens| tokens.isoscore));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod analyze;
+mod difference;
+mod error;
+mod file;
+mod result;
+mod settings;
+mod states;
+mod steps;
+
+pub use analyze::analyze;
+pub use difference::{LayerDifference, differences};
+pub use error::AnalysisError;
+pub use file::AnalysisFile;
+pub use result::{Analysis, LayerAnalysis, ModelAnalysis};
+pub use settings::AnalysisSettings;

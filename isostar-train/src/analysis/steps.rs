@@ -1,0 +1,32 @@
+//! A phase that counts its steps.
+
+use std::cell::Cell;
+
+use crate::experiment::{Observer, Phase};
+
+/// A phase that an observer is told of, from its beginning until this is dropped.
+pub(super) struct Steps<'a> {
+    observer: &'a dyn Observer,
+    phase: Phase,
+    done: Cell<usize>,
+}
+
+impl<'a> Steps<'a> {
+    /// Begins a phase of `total` steps.
+    pub fn begin(observer: &'a dyn Observer, phase: Phase, total: usize) -> Self {
+        observer.begin(phase.clone(), total);
+        Self { observer, phase, done: Cell::new(0) }
+    }
+
+    /// So many more steps are done.
+    pub fn advance(&self, steps: usize) {
+        self.done.set(self.done.get() + steps);
+        self.observer.advance(&self.phase, self.done.get());
+    }
+}
+
+impl Drop for Steps<'_> {
+    fn drop(&mut self) {
+        self.observer.end(&self.phase);
+    }
+}
