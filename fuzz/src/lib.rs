@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a bound on allocations, a model folder with one fuzzed file, and what must hold of every answer.
+//! What the fuzz targets share: a bound on allocations, a folder with one fuzzed file, and what must hold of every answer.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -8,6 +8,7 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isostar_models::ModelError;
+use isostar_train::data::{DataError, TextRow};
 
 /// The repository's tiny checkpoints.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
@@ -67,7 +68,19 @@ pub fn check_error(error: &ModelError) {
     assert!(!error.to_string().is_empty());
 }
 
-/// A model folder of this process.
+/// What must hold of the rows of a file: there are some, in the order of their lines, or a refusal says what to do.
+pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow)) {
+    match read {
+        Ok(rows) => {
+            assert!(!rows.is_empty());
+            assert!(rows.iter().all(|row| row.line > 0) && rows.is_sorted_by_key(|row| row.line));
+            rows.iter().for_each(check);
+        }
+        Err(error) => assert!(!error.remedy().is_empty() && !error.to_string().is_empty()),
+    }
+}
+
+/// A folder of this process.
 pub struct Folder(PathBuf);
 
 impl Folder {

@@ -7,6 +7,8 @@ mod evaluate;
 mod failure;
 mod measure;
 mod models;
+mod predictions;
+mod source;
 mod train;
 
 use std::process::ExitCode;
@@ -28,9 +30,9 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a text classifier with a penalty on its hidden states
+    /// Train a model for a task with a penalty on its hidden states
     Train(Box<train::TrainArgs>),
-    /// Measure a trained classifier on a split
+    /// Measure a trained model on a split
     Evaluate(evaluate::EvaluateArgs),
     Embed(embed::EmbedArgs),
     Measure(measure::MeasureArgs),

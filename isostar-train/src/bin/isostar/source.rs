@@ -1,0 +1,93 @@
+//! Which model and which rows: what `evaluate` and `analyze` ask alike.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use isostar_train::data::{Columns, Split};
+use isostar_train::experiment::TrainSettings;
+use isostar_train::model::find_model;
+use isostar_train::task::{KnownTask, Task};
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Where a model is, and the run that it comes from.
+pub struct Source {
+    /// The folder asked for: a run's or a model's.
+    pub folder: PathBuf,
+    /// The settings of the run; none where the folder is a model's.
+    pub run: Option<TrainSettings>,
+}
+
+impl Source {
+    /// A run's folder, a model's, or a model's name on the hub.
+    pub fn find(name: &str, console: &Console) -> Result<Self, Failure> {
+        let folder = find_model(name, console)?;
+        Ok(Self { run: settings_of(&folder)?, folder })
+    }
+
+    /// The folder of the model.
+    pub fn model(&self) -> PathBuf {
+        if self.run.is_some() { self.folder.join("model") } else { self.folder.clone() }
+    }
+}
+
+/// The settings of a run, or nothing where the folder is a model's.
+fn settings_of(folder: &Path) -> Result<Option<TrainSettings>, Failure> {
+    let config = folder.join("config.toml");
+    if !config.is_file() {
+        return Ok(None);
+    }
+    let broken = |error: &dyn std::fmt::Display| {
+        Failure::new(format!("{}: {error}", config.display()), "name the folder of a run made by this version")
+    };
+    let text = fs::read_to_string(&config).map_err(|error| broken(&error))?;
+    toml::from_str(&text).map(Some).map_err(|error| broken(&error.message()))
+}
+
+/// The rows that a model is asked about.
+#[derive(Args)]
+pub struct RowsArgs {
+    /// Task or file; the run's own by default
+    #[arg(long, value_name = "NAME|FILE")]
+    task: Option<String>,
+    /// Folder with the task's files; the run's own by default
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Which rows: dev or train
+    #[arg(long, default_value = "dev", value_parser = ["dev", "train"])]
+    pub split: String,
+    /// Tokens a row is cut to; the run's own, or the task's, by default
+    #[arg(long, value_name = "N")]
+    max_length: Option<usize>,
+}
+
+impl RowsArgs {
+    /// Reads the task; what is left out is the run's own.
+    pub fn read(&self, run: Option<&TrainSettings>) -> Result<Task, Failure> {
+        let columns = run.map_or_else(Columns::default, |run| run.columns.clone());
+        let (limit, seed) = run.map_or((None, 1), |run| (run.limit, run.seed));
+        let task = self.task.as_deref().or(run.and_then(|run| run.task.as_deref()));
+        // A task named here is another task: the run's folder of data is not its own.
+        let own = if self.task.is_some() { None } else { run.and_then(|run| run.data.as_deref()) };
+        Ok(Task::read(task, self.data.as_deref().or(own), &columns, limit, seed)?)
+    }
+
+    /// The split asked for.
+    pub fn of<'a>(&self, task: &'a Task) -> &'a Split {
+        if self.split == "dev" { &task.splits.dev } else { &task.splits.train }
+    }
+
+    /// The longest row in tokens, for a model of this many positions.
+    pub fn max_length(&self, run: Option<&TrainSettings>, task: &Task, positions: usize) -> usize {
+        let default = || KnownTask::named(&task.name).map_or(256, |known| known.max_length);
+        self.max_length.or(run.map(|run| run.max_length)).unwrap_or_else(default).min(positions)
+    }
+
+    /// The tokens that windows share: the run's own, as far as the length allows.
+    pub fn stride(&self, run: Option<&TrainSettings>, max_length: usize) -> usize {
+        let default = TrainSettings::default_stride(max_length);
+        run.filter(|run| run.max_length == max_length).map_or(default, |run| run.stride)
+    }
+}
