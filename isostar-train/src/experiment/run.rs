@@ -14,7 +14,7 @@ use super::prepare::{Prepared, Work};
 use super::renderer::{RunRenderer, TrainingSeconds};
 use super::values::EpochValues;
 use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
-use crate::data::{BatchLoader, TrainingOrder};
+use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Hook, HookEvent, Regularized};
 use crate::metric::{IsoScoreMetric, SplitScoreMetric};
 use crate::task::{TaskMetric, TaskModel};
@@ -65,7 +65,7 @@ impl Run {
         let trained = self.train(&prepared, &hook, judge.clone(), &training_seconds)?;
 
         let report = evaluate(&trained, &dev, judge, self.observer.as_ref())?;
-        let tokens = BatchLoader::evaluation(prepared.train.source.clone(), EVALUATION_BATCH, &plain).tokens();
+        let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum();
         let written = Pretrained { model: trained, ..prepared.model.clone() };
         written.write(self.folder.model())?;
         let all_seconds = *training_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

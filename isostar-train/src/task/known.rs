@@ -150,8 +150,8 @@ impl KnownTask {
 }
 
 impl TaskColumns {
-    /// Every column by its first name, for messages.
-    fn first_names(&self) -> impl Iterator<Item = &'static [&'static str]> {
+    /// What each column that there is may be called: text, pair, label.
+    fn names(&self) -> impl Iterator<Item = &'static [&'static str]> {
         [self.text, self.pair, self.label].into_iter().filter(|names| !names.is_empty())
     }
 }
@@ -159,7 +159,7 @@ impl TaskColumns {
 impl Layout for TaskColumns {
     fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError> {
         let mut places = Vec::with_capacity(3);
-        for names in self.first_names() {
+        for names in self.names() {
             let place = names.iter().find_map(|name| position(header, name));
             places.push(place.ok_or_else(|| DataError::NoSuchColumn {
                 path: path.into(),

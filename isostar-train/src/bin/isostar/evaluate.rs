@@ -85,8 +85,11 @@ fn report<M: TaskModel>(
 ) -> Result<SplitReport, Failure> {
     let run = source.run.as_ref();
     let model = Pretrained::<M>::read(source.model(), device)?;
+    if !model.fresh.is_empty() {
+        console.line(&format!("not trained for this task: fresh weights in {}", model.fresh.join(", ")));
+    }
     let labels = task.labels_of(model.config.labels().names())?;
-    let max_length = arguments.rows.max_length(run, &task, model.config.sizes().positions);
+    let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
     let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true };

@@ -80,8 +80,8 @@ impl RowsArgs {
     }
 
     /// The longest row in tokens, for a model of this many positions.
-    pub fn max_length(&self, run: Option<&TrainSettings>, task: &Task, positions: usize) -> usize {
-        let default = || KnownTask::named(&task.name).map_or(256, |known| known.max_length);
+    pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> usize {
+        let default = || self.task.as_deref().and_then(KnownTask::named).map_or(256, |known| known.max_length);
         self.max_length.or(run.map(|run| run.max_length)).unwrap_or_else(default).min(positions)
     }
 
