@@ -12,7 +12,7 @@ use burn::tensor::activation::gelu;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{ClassificationOutput, Learner, SupervisedTraining};
 use isostar_core::{HiddenStates, IStarConfig}; // +
-use isostar_train::data::{BatchLoader, ClassificationBatch, DEFAULT_TOKENIZER, Labels, TextEncoder, TrainingOrder, default_rows};
+use isostar_train::data::{BatchLoader, DEFAULT_TOKENIZER, Labels, SequenceBatch, TextEncoder, TrainingOrder, default_rows};
 use isostar_train::hook::{ForwardStep, HiddenStateModel, Hook}; // +
 use isostar_train::metric::IsoScoreMetric; // +
 
@@ -36,7 +36,7 @@ impl BagOfWords {
     }
 
     /// What each layer makes of each headline, `[rows, 64]`, and the logits, `[rows, 2]`.
-    fn forward(&self, batch: &ClassificationBatch) -> (Vec<Tensor<2>>, Tensor<2>) {
+    fn forward(&self, batch: &SequenceBatch) -> (Vec<Tensor<2>>, Tensor<2>) {
         let counts = batch.input.mask.clone().float().unsqueeze_dim::<3>(2);
         let words = self.words.forward(batch.input.ids.clone()) * counts.clone();
         let mean: Tensor<2> = words.sum_dim(1).squeeze_dim(1) / counts.sum_dim(1).squeeze_dim(1);
@@ -46,18 +46,19 @@ impl BagOfWords {
         (vec![first, second], logits)
     }
 
-    fn classify(&self, batch: ClassificationBatch) -> (Vec<Tensor<2>>, ClassificationOutput) {
+    fn classify(&self, batch: SequenceBatch) -> (Vec<Tensor<2>>, ClassificationOutput) {
         let (layers, logits) = self.forward(&batch);
-        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), batch.labels.clone());
-        (layers, ClassificationOutput::new(loss, logits, batch.labels))
+        let classes = batch.targets.classes();
+        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), classes.clone());
+        (layers, ClassificationOutput::new(loss, logits, classes))
     }
 }
 
 impl HiddenStateModel for BagOfWords {
     // +
-    type Batch = ClassificationBatch; // +
+    type Batch = SequenceBatch; // +
     type Output = ClassificationOutput; // +
-    fn forward_step(&self, batch: ClassificationBatch) -> ForwardStep<ClassificationOutput> {
+    fn forward_step(&self, batch: SequenceBatch) -> ForwardStep<ClassificationOutput> {
         // +
         let (layers, output) = self.classify(batch); // +
         ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::of_vectors(layers), output } // +

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a bound on allocations, a model folder with one fuzzed file, and what must hold of every answer.
+//! What the fuzz targets share: a bound on allocations, a folder with one fuzzed file, and what must hold of every answer.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
 use isostar_models::ModelError;
+use isostar_train::data::{DataError, TextRow};
 use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
 
 /// The repository's tiny checkpoints.
@@ -98,7 +99,19 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
     }
 }
 
-/// A model folder of this process.
+/// What must hold of the rows of a file: there are some, in the order of their lines, or a refusal says what to do.
+pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow)) {
+    match read {
+        Ok(rows) => {
+            assert!(!rows.is_empty());
+            assert!(rows.iter().all(|row| row.line > 0) && rows.is_sorted_by_key(|row| row.line));
+            rows.iter().for_each(check);
+        }
+        Err(error) => assert!(!error.remedy().is_empty() && !error.to_string().is_empty()),
+    }
+}
+
+/// A folder of this process.
 pub struct Folder(PathBuf);
 
 impl Folder {

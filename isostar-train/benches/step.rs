@@ -11,7 +11,7 @@ use burn::prelude::*;
 use burn::tensor::Distribution;
 use isostar_core::{IStarConfig, Regularizer};
 use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifier, TokenBatch};
-use isostar_train::data::ClassificationBatch;
+use isostar_train::data::{SequenceBatch, Targets};
 use isostar_train::experiment::adamw;
 use isostar_train::hook::HiddenStateModel;
 
@@ -32,16 +32,16 @@ struct Shape {
 }
 
 /// A batch of random tokens, a third of it padding, as random batches of sentences have.
-fn batch(shape: &Shape, device: &Device) -> ClassificationBatch {
+fn batch(shape: &Shape, device: &Device) -> SequenceBatch {
     let Shape { sequences, tokens, .. } = *shape;
     let numbers = |least: f64, most: f64, count| Tensor::<1>::random([count], Distribution::Uniform(least, most), device).int();
     let ids = numbers(1.0, VOCABULARY as f64, sequences * tokens).reshape([sequences, tokens]);
     let lengths: Tensor<2, Int> = numbers(tokens as f64 / 3.0, tokens as f64, sequences).unsqueeze_dim(1);
     let positions: Tensor<2, Int> = Tensor::<1, Int>::arange(0..tokens as i64, device).unsqueeze_dim(0);
     let mask = positions.expand([sequences, tokens]).lower(lengths.expand([sequences, tokens]));
-    ClassificationBatch {
+    SequenceBatch {
         input: TokenBatch { type_ids: ids.zeros_like(), ids, mask },
-        labels: numbers(0.0, 1.99, sequences),
+        targets: Targets::Classes(numbers(0.0, 1.99, sequences)),
         rows: (0..sequences as u32).collect(),
     }
 }

@@ -1,10 +1,10 @@
-//! I-STAR for Burn's Learner: a training hook for anyone's model, text classification, and what the `isostar` command is made of.
+//! I-STAR for Burn's Learner: a training hook for anyone's model, the tasks of GLUE, SST-5 and SQuAD, and what the `isostar` command is made of.
 //!
 //! # Where things are
 //! - [`hook`]: a regularizer of hidden states for a model of one's own under burn-train
-//! - [`metric`]: the penalty and its measure batch by batch, and the IsoScore of a whole split
+//! - [`metric`]: the penalty and its measure batch by batch, the IsoScore and a task's scores of a whole split
 //! - [`score`]: F1, correlations, and the answers of SQuAD, as scikit-learn, SciPy and the official script compute them
-//! - [`task`] and [`data`]: from a row of labelled text to a batch of tensors
+//! - [`task`] and [`data`]: from a row of labelled text, or a question, to a batch of tensors, and from what a model says to its scores
 //! - [`experiment`]: one training run, from its settings to its folder
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
 //! - [`analysis`]: the geometry of every layer of a model, and how two models differ

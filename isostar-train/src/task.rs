@@ -1,33 +1,65 @@
 //! What is learned, from which rows: a task by name, a folder, or a file of one's own.
 
-mod classification;
+mod judge;
+mod known;
+mod metric;
+mod model;
+mod prepared;
+mod read;
+mod sequence;
+mod span;
+mod summary;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::data::{Columns, DataError, Labels, Split, Splits, default_rows, read_rows};
+use crate::data::{Columns, DataError, Labels, Question, Split, Splits, default_rows, read_rows};
 
-pub use classification::ClassifiedRows;
+pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
+pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
+pub use metric::TaskMetric;
+pub use model::TaskModel;
+pub use prepared::{Preparation, PreparedSplit, TaskRows};
+pub use sequence::SequenceOutput;
+pub use span::SpanOutput;
+pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 
 /// The task that runs where none is asked for: sarcasm in headlines, embedded in the binary.
 pub const DEFAULT_TASK: &str = "headlines";
 
-/// The tasks that are known by name. All but the default need a folder of data.
-pub const TASKS: [&str; 2] = [DEFAULT_TASK, "sst2"];
+/// The scores of a task of one's own, and of the default.
+const OWN_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
 
 /// Held out from a file that brings no development split: a tenth of its rows, and at most this many.
 const HELD_OUT_AT_MOST: usize = 1000;
 
-/// Text classification: rows to learn from, rows to judge by, and the classes.
+/// What is to be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskKind {
+    /// The class of a text, or of a pair of texts.
+    Classification,
+    /// A number of theirs.
+    Regression,
+    /// The words of a paragraph that answer a question.
+    Span,
+}
+
+/// Rows to learn from, rows to judge by, and what is to be found.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// What the task is called in results: its name, or that of its file or folder.
     pub name: String,
+    /// What is to be found.
+    pub kind: TaskKind,
     /// The rows.
     pub splits: Splits,
-    /// The classes, in the order of their indices.
+    /// The classes, in the order of their indices; the name of the number of a regression; nothing of spans.
     pub labels: Labels,
+    /// The answers of the questions in `train` and `dev`; empty where rows have labels.
+    pub questions: [Vec<Question>; 2],
+    /// The scores it is judged by, the one that is compared first.
+    pub metrics: Vec<TaskMetric>,
 }
 
 /// Why a task cannot be set up.
@@ -54,6 +86,16 @@ pub enum TaskError {
         /// Its rows.
         rows: usize,
     },
+    /// A model that was made for another task.
+    #[error("{task} needs a model of {expected} outputs, and this one has {found}")]
+    Outputs {
+        /// The task.
+        task: String,
+        /// Its labels.
+        expected: usize,
+        /// The outputs of the model.
+        found: usize,
+    },
     /// The rows cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -63,9 +105,13 @@ impl TaskError {
     /// One line that says what to do.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Unknown { .. } => format!("name a task ({}), or a .tsv, .csv or .jsonl file", TASKS.join(", ")),
+            Self::Unknown { .. } => {
+                let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
+                format!("name a task ({}), or a .tsv, .csv or .jsonl file", known.join(", "))
+            }
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
+            Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
         }
     }
@@ -75,33 +121,81 @@ impl Task {
     /// Reads a task.
     ///
     /// - no task and no folder: the embedded default
-    /// - a folder: its train and dev files, whatever the task's name
+    /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
+    /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
-    /// The first `limit` training rows are kept. Classes are those of the training rows.
+    /// The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
     pub fn read(name: Option<&str>, folder: Option<&Path>, columns: &Columns, limit: Option<usize>, seed: u64) -> Result<Self, TaskError> {
-        let (name, mut splits) = match (name, folder) {
-            (None, None) | (Some(DEFAULT_TASK), None) => (DEFAULT_TASK.to_string(), default_rows()),
-            (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), Splits::read_folder(folder, columns)?),
-            (Some(name), None) if TASKS.contains(&name) => return Err(TaskError::NeedsData { name: name.into() }),
-            (Some(file), None) => (stem(Path::new(file)), read_file(file, columns, seed)?),
+        let mut task = match (name.and_then(KnownTask::named), folder) {
+            (Some(known), Some(folder)) => Self::read_known(known, folder, columns)?,
+            (Some(known), None) => return Err(TaskError::NeedsData { name: known.name.into() }),
+            (None, _) => Self::read_own(name, folder, columns, seed)?,
         };
         if let Some(limit) = limit {
-            splits.train.rows.truncate(limit);
+            task.splits.train.rows.truncate(limit);
+            task.questions[0].truncate(limit);
         }
-        let labels = Labels::of(&splits.train.rows)?;
-        Ok(Self { name, splits, labels })
+        if task.labels.names().is_empty() && task.kind == TaskKind::Classification {
+            task.labels = Labels::of(&task.splits.train.rows)?;
+        }
+        Ok(task)
     }
 
-    /// The share of the most frequent class among the rows to judge by: what a constant answer would reach.
-    pub fn majority(&self) -> f64 {
-        let rows = &self.splits.dev.rows;
-        let count = |label: &String| rows.iter().filter(|row| row.label == *label).count();
-        let most = self.labels.names().iter().map(count).max().unwrap_or(0);
-        most as f64 / rows.len() as f64
+    fn read_known(known: &KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
+        let has_own_columns = *columns != Columns::default();
+        let (splits, questions) = known.read(folder, if has_own_columns { columns } else { &known.columns })?;
+        Ok(Self {
+            name: known.name.into(),
+            kind: known.kind,
+            splits,
+            labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
+            questions,
+            metrics: known.metrics.to_vec(),
+        })
+    }
+
+    /// The embedded default, a folder or a file; its classes are not known yet.
+    fn read_own(name: Option<&str>, folder: Option<&Path>, columns: &Columns, seed: u64) -> Result<Self, TaskError> {
+        let (name, splits) = match (name, folder) {
+            (None | Some(DEFAULT_TASK), None) => (DEFAULT_TASK.to_string(), default_rows()),
+            (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), Splits::read_folder(folder, columns)?),
+            (Some(file), None) => (stem(Path::new(file)), read_file(file, columns, seed)?),
+        };
+        let (kind, labels) = (TaskKind::Classification, Labels::from_names(Vec::new()));
+        Ok(Self { name, kind, splits, labels, questions: Default::default(), metrics: OWN_METRICS.to_vec() })
+    }
+
+    /// The rows to learn from, taken out of the task.
+    pub fn take_train(&mut self) -> TaskRows {
+        let (rows, questions) = (std::mem::take(&mut self.splits.train.rows), std::mem::take(&mut self.questions[0]));
+        self.rows(Split { path: self.splits.train.path.clone(), rows }, questions)
+    }
+
+    /// The rows to judge by, taken out of the task.
+    pub fn take_dev(&mut self) -> TaskRows {
+        let (rows, questions) = (std::mem::take(&mut self.splits.dev.rows), std::mem::take(&mut self.questions[1]));
+        self.rows(Split { path: self.splits.dev.path.clone(), rows }, questions)
+    }
+
+    fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
+        TaskRows { kind: self.kind, split, questions, metrics: self.metrics.clone() }
+    }
+
+    /// The labels by which a model that has learned `learned` is judged: the task's, where they are known by the task's name, and else its own.
+    ///
+    /// # Errors
+    /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
+    pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
+        let expected = self.labels.len();
+        match KnownTask::named(&self.name) {
+            Some(_) if learned.len() == expected => Ok(self.labels.clone()),
+            Some(_) if self.kind != TaskKind::Span => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
+            _ => Ok(Labels::from_names(learned)),
+        }
     }
 }
 

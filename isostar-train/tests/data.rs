@@ -105,7 +105,7 @@ fn the_default_rows_become_batches_that_cover_them_once() {
     let mut predictions = vec![None; dev.rows.len()];
     for batch in loader.iter() {
         let batch = batch.unwrap();
-        let classes: Vec<u32> = batch.labels.into_data().iter::<u32>().collect();
+        let classes: Vec<u32> = batch.targets.classes().into_data().iter::<u32>().collect();
         for (row, class) in batch.rows.into_iter().zip(classes) {
             assert_eq!(predictions[row as usize].replace(class), None, "row {row} came twice");
         }

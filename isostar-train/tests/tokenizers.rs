@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use isostar_train::data::{ClassificationBatch, DataError, PaddingSide, TextEncoder, TextRow, Truncation};
+use isostar_train::data::{BatchSource, DataError, PaddingSide, TextEncoder, TextRow, Truncation};
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{PaddingParams, Tokenizer};
@@ -71,7 +71,7 @@ impl Case {
     fn check_batch(&self, encoder: &TextEncoder) {
         let rows = self.rows();
         let examples = encoder.encode(&rows, vec![0; rows.len()]).unwrap();
-        let batch = ClassificationBatch::new(&examples, (0..rows.len() as u32).collect(), &Device::default()).input;
+        let batch = examples.batch((0..rows.len() as u32).collect(), &Device::default()).input;
         let ints = |tensor: Tensor<2, Int>| -> Vec<i64> { tensor.into_data().iter::<i64>().collect() };
         assert_eq!(ints(batch.mask.int()), self.attention_mask.concat(), "{rows:?}");
         assert_eq!(ints(batch.ids), self.ids.concat(), "{rows:?}");

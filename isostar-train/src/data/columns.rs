@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::DataError;
+use super::{DataError, Format};
 
 /// Names of text columns, the likelier ones first.
 const TEXT: &[&str] = &["text", "sentence", "review", "content", "comment", "headline", "title", "message", "tweet", "body", "document"];
@@ -41,18 +41,36 @@ pub struct Columns {
 
 /// Positions of the columns in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ColumnIndices {
-    pub(super) text: usize,
-    pub(super) pair: Option<usize>,
-    pub(super) label: usize,
+pub struct ColumnIndices {
+    /// Of the text.
+    pub text: usize,
+    /// Of the second text of a pair.
+    pub pair: Option<usize>,
+    /// Of the label.
+    pub label: usize,
 }
 
-impl Columns {
-    /// The positions of these columns in `header`.
+/// Where the rows of a file keep their parts.
+pub trait Layout: Sync {
+    /// The positions of the columns in `header`.
     ///
     /// # Errors
     /// [`DataError::NoSuchColumn`] if a named column is not there, [`DataError::UnclearColumn`] if none can be guessed.
-    pub(super) fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError> {
+    fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError>;
+
+    /// The names of all columns of a file of this format that has no header; `None` where the first row names them.
+    fn header(&self, _format: Format) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Whether rows of another width than the header are passed over instead of refused.
+    fn leaves_out_broken_rows(&self) -> bool {
+        false
+    }
+}
+
+impl Layout for Columns {
+    fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError> {
         let named = |name: &Option<String>| -> Result<Option<usize>, DataError> {
             let Some(name) = name else { return Ok(None) };
             position(header, name).map(Some).ok_or_else(|| DataError::NoSuchColumn {
@@ -80,9 +98,13 @@ impl Columns {
         }
         Ok(ColumnIndices { text: text.ok_or_else(|| unclear("text"))?, pair, label: label.ok_or_else(|| unclear("label"))? })
     }
+
+    fn header(&self, _format: Format) -> Option<Vec<String>> {
+        self.header.clone()
+    }
 }
 
-fn position(header: &[String], name: &str) -> Option<usize> {
+pub(crate) fn position(header: &[String], name: &str) -> Option<usize> {
     // An exact match wins over one that differs in case.
     header.iter().position(|column| column == name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
 }

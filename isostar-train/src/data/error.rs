@@ -42,6 +42,8 @@ pub enum DataError {
         folder: PathBuf,
         /// The split's name, `train` or `dev`.
         split: &'static str,
+        /// What its file may be called.
+        names: Vec<String>,
     },
 
     /// The file holds bytes that are not UTF-8.
@@ -132,6 +134,72 @@ pub enum DataError {
         found: &'static str,
     },
 
+    /// A line is not a labelled tree.
+    #[error("{}, line {line}: not a tree such as (3 (2 a) (4 film)): {reason}", path.display())]
+    BadTree {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// A file, or a line, is not SQuAD's.
+    #[error("{}, line {line}: not SQuAD: {reason}", path.display())]
+    NotSquad {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// What the parser met.
+        reason: String,
+    },
+
+    /// A question that cannot be used.
+    #[error("{}, line {line}: question {id:?} {reason}", path.display())]
+    BadQuestion {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The question's id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A question so long that windows would not move along its paragraph.
+    #[error(
+        "{}, line {line}: question {id:?} has {tokens} tokens and leaves {room} to a window, no more than the {stride} that windows share",
+        path.display()
+    )]
+    LongQuestion {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The question's id.
+        id: String,
+        /// The tokens of the question.
+        tokens: usize,
+        /// The tokens left to the paragraph.
+        room: usize,
+        /// The tokens that a window shares with the one before.
+        stride: usize,
+    },
+
+    /// A label that should be a number is not one.
+    #[error("{}, line {line}: {value:?} is not a finite number", path.display())]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// What stands there.
+        value: String,
+    },
+
     /// A row's label is not one of those the model is trained on.
     #[error("{}, line {line}: label {label:?} does not occur in the training rows, which have {}", path.display(), list(known))]
     UnknownLabel {
@@ -142,6 +210,19 @@ pub enum DataError {
         /// The row's label.
         label: String,
         /// The labels of the training rows.
+        known: Vec<String>,
+    },
+
+    /// A row's label is not one of the task's.
+    #[error("{}, line {line}: {label:?} is none of the task's labels, which are {}", path.display(), list(known))]
+    NotALabel {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// What stands there.
+        label: String,
+        /// The labels of the task.
         known: Vec<String>,
     },
 
@@ -186,8 +267,7 @@ impl DataError {
             Self::NotFound { .. } => "check the path".into(),
             Self::Unreadable { .. } => "check that it is a file and that you may read it".into(),
             Self::UnknownFormat { .. } => "name the file .tsv, .csv or .jsonl according to what it holds".into(),
-            Self::MissingSplit { split: "train", .. } => "put train.tsv, train.csv or train.jsonl there".into(),
-            Self::MissingSplit { .. } => "put dev.tsv, dev.csv or dev.jsonl there (validation is understood too)".into(),
+            Self::MissingSplit { split, names, .. } => format!("put a file there that is called {} ({split})", list(names)),
             Self::NotUtf8 { .. } => "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`".into(),
             Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),
             Self::NoRows { .. } => "write one row of text and label a line below the header".into(),
@@ -201,7 +281,15 @@ impl DataError {
             }
             Self::NotJson { .. } => "write one JSON object a line, such as {\"text\": \"…\", \"label\": 1}".into(),
             Self::BadValue { column, .. } => format!("fill in {column:?} or remove the row"),
+            Self::BadTree { .. } => "give a file of the Stanford Sentiment Treebank's trees, one a line".into(),
+            Self::NotSquad { .. } => {
+                "give the official train-v1.1.json and dev-v1.1.json, or one question a line as the hub has them".into()
+            }
+            Self::BadQuestion { .. } => "correct the question, or remove it".into(),
+            Self::LongQuestion { .. } => "choose a larger --max-length or a smaller --stride".into(),
+            Self::NotANumber { .. } => "write a number such as 3.8, or remove the row".into(),
             Self::UnknownLabel { .. } => "correct the label, or add rows with it to the training file".into(),
+            Self::NotALabel { known, .. } => format!("write one of {}, or its position, from 0", list(known)),
             Self::OneLabel { .. } => "train on rows of at least two labels; a small limit may have cut the others off".into(),
             Self::Tokenizer { .. } => "check that tokenizer.json is complete and made for this model".into(),
             Self::MaxLength { special, .. } => format!("allow more than {special} tokens"),

@@ -8,7 +8,7 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 
 use super::order::{self, Batching};
-use super::{ClassificationBatch, Examples};
+use super::{BatchSource, Examples};
 
 /// How a training loader orders its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct TrainingOrder {
 /// begins by seeding the device from the two, so that dropout repeats as well.
 /// Made by [`evaluation`](Self::evaluation), every pass goes from the longest row to the shortest.
 #[derive(Debug)]
-pub struct BatchLoader {
-    examples: Arc<Examples>,
+pub struct BatchLoader<S = Examples> {
+    examples: Arc<S>,
     /// The rows of this loader, and the length of each: all of them, a slice or a sample.
     rows: Arc<[u32]>,
     lengths: Arc<[u32]>,
@@ -62,21 +62,21 @@ impl Clone for Order {
     }
 }
 
-impl BatchLoader {
+impl<S: BatchSource> BatchLoader<S> {
     /// A loader over all rows, in a new random order every pass.
     ///
     /// # Panics
     /// If the batch size is 0.
-    pub fn training(examples: Arc<Examples>, order: TrainingOrder, device: &Device) -> Self {
+    pub fn training(examples: Arc<S>, order: TrainingOrder, device: &Device) -> Self {
         let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
         Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
-    /// A loader over all rows, from the longest to the shortest in every pass; [`ClassificationBatch::rows`] tells which is which.
+    /// A loader over all rows, from the longest to the shortest in every pass; a batch tells which is which.
     ///
     /// # Panics
     /// If the batch size is 0.
-    pub fn evaluation(examples: Arc<Examples>, batch_size: usize, device: &Device) -> Self {
+    pub fn evaluation(examples: Arc<S>, batch_size: usize, device: &Device) -> Self {
         Self::over_all(examples, Order::ByLength, batch_size, device)
     }
 
@@ -87,14 +87,7 @@ impl BatchLoader {
     ///
     /// # Panics
     /// If the batch size is 0.
-    pub fn calibration(
-        examples: Arc<Examples>,
-        batch_size: usize,
-        seed: u64,
-        first_epoch: usize,
-        max_tokens: usize,
-        device: &Device,
-    ) -> Self {
+    pub fn calibration(examples: Arc<S>, batch_size: usize, seed: u64, first_epoch: usize, max_tokens: usize, device: &Device) -> Self {
         Self::over_all(examples, Order::Sample { max_tokens, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
@@ -104,7 +97,7 @@ impl BatchLoader {
     }
 
     /// The tokenized rows that this loader draws from.
-    pub fn examples(&self) -> &Arc<Examples> {
+    pub fn examples(&self) -> &Arc<S> {
         &self.examples
     }
 
@@ -123,10 +116,10 @@ impl BatchLoader {
         self.rows.len().div_ceil(self.batch_size)
     }
 
-    fn over_all(examples: Arc<Examples>, order: Order, batch_size: usize, device: &Device) -> Self {
+    fn over_all(examples: Arc<S>, order: Order, batch_size: usize, device: &Device) -> Self {
         assert!(batch_size > 0, "a batch holds at least one row");
-        let rows = (0..examples.len() as u32).collect();
-        let lengths = examples.lengths().into();
+        let lengths: Arc<[u32]> = examples.lengths().into();
+        let rows = (0..lengths.len() as u32).collect();
         Self { examples, rows, lengths, order, batch_size, device: device.clone() }
     }
 
@@ -163,8 +156,8 @@ impl BatchLoader {
     }
 }
 
-impl DataLoader<ClassificationBatch> for BatchLoader {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<ClassificationBatch> + 'a> {
+impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
         Box::new(Pass { loader: self, batches: self.next_pass().into_iter(), items_processed: 0 })
     }
 
@@ -172,7 +165,7 @@ impl DataLoader<ClassificationBatch> for BatchLoader {
         self.rows.len()
     }
 
-    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<ClassificationBatch>> {
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<S::Batch>> {
         Arc::new(self.on_device(device))
     }
 
@@ -180,27 +173,27 @@ impl DataLoader<ClassificationBatch> for BatchLoader {
     ///
     /// Shares that differ in their number of rows may differ in their number of batches, which strategies that wait for every device at every
     /// step do not survive: give such a strategy a number of rows that the devices divide evenly.
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<ClassificationBatch>> {
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
         Arc::new(self.pick(start..end))
     }
 }
 
 /// One pass over a loader; a batch is made when it is asked for.
-struct Pass<'a> {
-    loader: &'a BatchLoader,
+struct Pass<'a, S> {
+    loader: &'a BatchLoader<S>,
     batches: std::vec::IntoIter<Vec<u32>>,
     items_processed: usize,
 }
 
-impl Iterator for Pass<'_> {
-    type Item = Result<ClassificationBatch, DatasetError>;
+impl<S: BatchSource> Iterator for Pass<'_, S> {
+    type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let BatchLoader { examples, rows, device, .. } = self.loader;
         let positions = self.batches.next()?;
         self.items_processed += positions.len();
         let rows = positions.into_iter().map(|position| rows[position as usize]).collect();
-        Some(Ok(ClassificationBatch::new(examples, rows, device)))
+        Some(Ok(examples.batch(rows, device)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -208,7 +201,7 @@ impl Iterator for Pass<'_> {
     }
 }
 
-impl DataLoaderIterator<ClassificationBatch> for Pass<'_> {
+impl<S: BatchSource> DataLoaderIterator<S::Batch> for Pass<'_, S> {
     fn progress(&self) -> Progress {
         Progress::new(self.items_processed, self.loader.rows.len(), Some("items".into()))
     }
@@ -218,7 +211,7 @@ impl DataLoaderIterator<ClassificationBatch> for Pass<'_> {
 mod tests {
     use burn::data::dataloader::split::split_dataloader;
 
-    use super::super::{DEFAULT_TOKENIZER, TextEncoder, default_rows};
+    use super::super::{DEFAULT_TOKENIZER, SequenceBatch, TextEncoder, default_rows};
     use super::*;
 
     const ORDER: TrainingOrder = TrainingOrder { batch_size: 8, batching: Batching::Length, seed: 1, first_epoch: 0 };
@@ -234,7 +227,7 @@ mod tests {
     }
 
     /// The row indices of the batches of one pass.
-    fn pass(loader: &dyn DataLoader<ClassificationBatch>) -> Vec<Vec<u32>> {
+    fn pass(loader: &dyn DataLoader<SequenceBatch>) -> Vec<Vec<u32>> {
         loader.iter().map(|batch| batch.unwrap().rows).collect()
     }
 
@@ -284,7 +277,7 @@ mod tests {
         let loader = training(50, 0);
         for batch in loader.iter() {
             let batch = batch.unwrap();
-            let labels: Vec<u32> = batch.labels.into_data().iter::<u32>().collect();
+            let labels: Vec<u32> = batch.targets.classes().into_data().iter::<u32>().collect();
             assert_eq!(labels, batch.rows, "the labels of this test are the row indices");
             let tokens: Vec<usize> = batch.input.mask.int().sum_dim(1).into_data().iter::<i64>().map(|count| count as usize).collect();
             let expected: Vec<usize> = batch.rows.iter().map(|row| loader.examples().ids(*row).len()).collect();
@@ -295,7 +288,7 @@ mod tests {
     #[test]
     fn devices_share_the_rows_and_each_has_an_order_of_its_own_epoch() {
         let device = Device::default();
-        let loader: Arc<dyn DataLoader<ClassificationBatch>> = Arc::new(training(51, 3));
+        let loader: Arc<dyn DataLoader<SequenceBatch>> = Arc::new(training(51, 3));
         let shares = split_dataloader(loader, &[device.clone(), device]);
         let rows: Vec<Vec<u32>> = shares.iter().map(|share| sorted(&pass(share.as_ref()))).collect();
         assert_eq!(rows, [(0..25).collect::<Vec<u32>>(), (25..51).collect()]);

@@ -1,9 +1,11 @@
 //! From a row of text to a batch of tensors.
 //!
 //! ```text
-//! file ──read_rows──▶ TextRow ──TextEncoder──▶ Examples ──BatchLoader──▶ ClassificationBatch
+//! file ──read_rows──▶ TextRow ──TextEncoder──▶ Examples ──BatchLoader──▶ SequenceBatch
 //!                        └──Labels (class indices)──┘           └── order: which rows, which batch
 //! ```
+//!
+//! Questions about paragraphs ([`read_questions`]) become [`Windows`] in the place of [`Examples`]; trees ([`read_trees`]) become rows like any other.
 //!
 //! Text is tokenized once, before training, and only the token ids are kept. Batches are padded to their longest row when they are asked for.
 //! The order of an epoch is a function of the seed and the epoch alone, see [`order`].
@@ -24,27 +26,41 @@
 //! let order = TrainingOrder { batch_size: 32, batching: Default::default(), seed: 1, first_epoch: 0 };
 //! let loader = BatchLoader::training(Arc::new(examples), order, &Device::default());
 //! let batch = loader.iter().next().expect("there are rows")?;
-//! assert_eq!(batch.labels.dims(), [32]);
+//! assert_eq!(batch.targets.classes().dims(), [32]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod batch;
 mod columns;
+mod cutter;
 mod error;
+mod examples;
 mod labels;
 mod loader;
 pub mod order;
 mod splits;
+mod squad;
 mod table;
+mod targets;
+mod text_file;
 mod tokenize;
+mod tokens;
+mod trees;
+mod windows;
 
-pub use batch::ClassificationBatch;
+pub use batch::BatchSource;
 pub(crate) use batch::pad;
-pub use columns::Columns;
+pub(crate) use columns::position;
+pub use columns::{ColumnIndices, Columns, Layout};
 pub use error::DataError;
+pub use examples::{Examples, SequenceBatch};
 pub use labels::Labels;
 pub use loader::{BatchLoader, TrainingOrder};
 pub use order::Batching;
-pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows};
+pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows, split_files};
+pub use squad::{GoldAnswer, Question, Questions, read_questions};
 pub use table::{Format, TextRow, read_rows};
-pub use tokenize::{Examples, PaddingSide, TextEncoder, Truncation};
+pub use targets::{RowTargets, Targets};
+pub use tokenize::{PaddingSide, TextEncoder, Truncation};
+pub use trees::read_trees;
+pub use windows::{Place, SpanBatch, WindowSettings, Windows};

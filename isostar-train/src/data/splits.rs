@@ -12,8 +12,12 @@ pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json")
 const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
 const DEFAULT_DEV: &str = include_str!("../../../data/dev.tsv");
 
-/// Names under which the development rows may lie in a folder.
-const DEV_NAMES: [&str; 2] = ["dev", "validation"];
+/// Names under which the rows of a split may lie in a folder.
+const TRAIN_NAMES: &[&str] = &["train"];
+const DEV_NAMES: &[&str] = &["dev", "validation"];
+
+/// What SQuAD's owners add to the names of their files.
+const SQUAD_VERSION: &str = "-v1.1.json";
 
 /// The rows of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +43,10 @@ impl Splits {
     /// # Errors
     /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`].
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
-        if !folder.exists() {
-            return Err(DataError::NotFound { path: folder.into() });
-        }
-        let read = |split, names: &[&str]| -> Result<Split, DataError> {
-            let path = find(folder, names).ok_or_else(|| DataError::MissingSplit { folder: folder.into(), split })?;
-            Ok(Split { rows: read_rows(&path, columns)?, path })
-        };
-        Ok(Self { train: read("train", &["train"])?, dev: read("dev", &DEV_NAMES)? })
+        let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
+        let read = |path: PathBuf| -> Result<Split, DataError> { Ok(Split { rows: read_rows(&path, columns)?, path }) };
+        let [train, dev] = split_files(folder, &extensions)?;
+        Ok(Self { train: read(train)?, dev: read(dev)? })
     }
 
     /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
@@ -79,10 +79,24 @@ pub fn default_rows() -> Splits {
     Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
 }
 
-/// The first file of `folder` with one of the names and a known extension.
-fn find(folder: &Path, names: &[&str]) -> Option<PathBuf> {
-    let paths = names.iter().flat_map(|name| Format::EXTENSIONS.map(|(extension, _)| folder.join(format!("{name}.{extension}"))));
-    paths.into_iter().find(|path| path.is_file())
+/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its version.
+///
+/// # Errors
+/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files.
+pub fn split_files(folder: &Path, extensions: &[&str]) -> Result<[PathBuf; 2], DataError> {
+    if !folder.exists() {
+        return Err(DataError::NotFound { path: folder.into() });
+    }
+    let find = |split, names: &[&str]| {
+        let mut files: Vec<String> =
+            names.iter().flat_map(|name| extensions.iter().map(move |extension| format!("{name}.{extension}"))).collect();
+        if extensions.contains(&"json") {
+            files.push(format!("{split}{SQUAD_VERSION}"));
+        }
+        let found = files.iter().map(|file| folder.join(file)).find(|path| path.is_file());
+        found.ok_or_else(|| DataError::MissingSplit { folder: folder.into(), split, names: files })
+    };
+    Ok([find("train", TRAIN_NAMES)?, find("dev", DEV_NAMES)?])
 }
 
 #[cfg(test)]

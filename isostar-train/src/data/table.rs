@@ -1,12 +1,12 @@
 //! Rows of labelled text from a file: TSV, CSV or JSON lines.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::columns::ColumnIndices;
-use super::{Columns, DataError};
+use super::DataError;
+use super::columns::{ColumnIndices, Layout};
+use super::text_file::{content, line_breaks, read_text};
 
 /// One labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,9 @@ impl Format {
     pub(super) const EXTENSIONS: [(&str, Self); 4] =
         [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines)];
 
+    /// The extensions of JSON lines, the likelier one first.
+    pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
+
     /// The format that the extension of `path` stands for.
     ///
     /// # Errors
@@ -56,24 +59,18 @@ impl Format {
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
-pub fn read_rows(path: &Path, columns: &Columns) -> Result<Vec<TextRow>, DataError> {
+pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
     let format = Format::of(path)?;
-    let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
-    let content = str::from_utf8(&bytes)
-        .map_err(|error| DataError::NotUtf8 { path: path.into(), line: 1 + line_breaks(&bytes[..error.valid_up_to()]) })?;
-    parse_rows(content, format, columns, path)
+    parse_rows(&read_text(path)?, format, layout, path)
 }
 
 /// The rows in the content of a file; `path` is named in errors.
-pub(super) fn parse_rows(content: &str, format: Format, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
-    let content = content.strip_prefix('\u{feff}').unwrap_or(content);
-    if content.trim().is_empty() {
-        return Err(DataError::EmptyFile { path: path.into() });
-    }
+pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
+    let content = content(text, path)?;
     let rows = match format {
-        Format::Tsv => table_rows(tsv_records(content), columns, path)?,
-        Format::Csv => table_rows(csv_records(content), columns, path)?,
-        Format::JsonLines => json_rows(content, columns, path)?,
+        Format::Tsv => table_rows(tsv_records(content), layout, layout.header(format), path)?,
+        Format::Csv => table_rows(csv_records(content), layout, layout.header(format), path)?,
+        Format::JsonLines => json_rows(content, layout, path)?,
     };
     if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok(rows) }
 }
@@ -103,19 +100,20 @@ fn csv_records(content: &str) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The number of line breaks, LF or CR LF, in `bytes`.
-fn line_breaks(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// The rows of a table whose first record is the header, unless the columns come with one.
-fn table_rows(mut records: impl Iterator<Item = Record>, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
-    let header: Vec<String> = match &columns.header {
-        Some(names) => names.clone(),
+/// The rows of a table whose first record is the header, unless one is given.
+fn table_rows(
+    mut records: impl Iterator<Item = Record>,
+    layout: &dyn Layout,
+    header: Option<Vec<String>>,
+    path: &Path,
+) -> Result<Vec<TextRow>, DataError> {
+    let header: Vec<String> = match header {
+        Some(names) => names,
         None => records.next().map(|record| record.values.iter().map(|name| name.trim().into()).collect()).unwrap_or_default(),
     };
-    let indices = columns.locate(&header, path)?;
-    records.map(|record| table_row(record, &header, indices, path)).collect()
+    let indices = layout.locate(&header, path)?;
+    let is_whole = |record: &Record| record.values.len() == header.len() || !layout.leaves_out_broken_rows();
+    records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect()
 }
 
 fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path: &Path) -> Result<TextRow, DataError> {
@@ -129,7 +127,7 @@ fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path
 }
 
 /// The rows of JSON lines; the keys of the first object are the header.
-fn json_rows(content: &str, columns: &Columns, path: &Path) -> Result<Vec<TextRow>, DataError> {
+fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
     let mut located: Option<(Vec<String>, ColumnIndices)> = None;
     let mut rows = Vec::new();
     for (index, text) in content.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
@@ -140,7 +138,7 @@ fn json_rows(content: &str, columns: &Columns, path: &Path) -> Result<Vec<TextRo
             Some(located) => located,
             None => {
                 let header: Vec<String> = object.keys().cloned().collect();
-                let indices = columns.locate(&header, path)?;
+                let indices = layout.locate(&header, path)?;
                 located.insert((header, indices))
             }
         };
@@ -179,6 +177,7 @@ fn json_text(object: &Map<String, Value>, column: &str, line: usize, path: &Path
 
 #[cfg(test)]
 mod tests {
+    use super::super::Columns;
     use super::*;
 
     fn parse(content: &str, format: Format) -> Result<Vec<TextRow>, DataError> {

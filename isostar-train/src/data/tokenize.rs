@@ -7,27 +7,14 @@ use isostar_models::ModelConfig;
 use rayon::prelude::*;
 use tokenizers::{EncodeInput, Encoding, PaddingDirection, PostProcessor, Tokenizer, TruncationParams, TruncationStrategy};
 
-use super::{DataError, TextRow};
+use super::tokens::Tokens;
+use super::{DataError, Examples, RowTargets, TextRow};
 
 /// Padding tokens of the tokenizers that name none, the likelier ones first. GPT-2 has none; its end of text serves.
 const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 
 /// How many rows are encoded before their ids are copied: what the tokenizer knows beyond ids takes a hundred times the memory of the ids.
 const ROWS_AT_ONCE: usize = 4096;
-
-/// Tokenized rows: token ids, segments and class indices, without padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Examples {
-    /// The token ids of all rows, one row after the other.
-    ids: Vec<u32>,
-    /// The segment of each token; none where no row is a pair.
-    type_ids: Option<Vec<u32>>,
-    /// Where each row begins in `ids`, and at last where the last one ends.
-    offsets: Vec<usize>,
-    labels: Vec<u32>,
-    padding_id: u32,
-    padding_side: PaddingSide,
-}
 
 /// Where rows are filled up to the longest one of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,67 +34,6 @@ pub enum Truncation {
     LongestFirst,
     /// The end of the second text alone: the first is a question that must stay whole.
     OnlySecond,
-}
-
-impl Examples {
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The token ids of a row, special tokens among them.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    pub fn ids(&self, row: u32) -> &[u32] {
-        &self.ids[self.span(row)]
-    }
-
-    /// The segment of each token of a row; `None` where no row is a pair and every token belongs to segment 0.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    pub fn type_ids(&self, row: u32) -> Option<&[u32]> {
-        self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(row)])
-    }
-
-    /// The class index of a row.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    pub fn label(&self, row: u32) -> u32 {
-        self.labels[row as usize]
-    }
-
-    /// The length of each row in tokens.
-    pub fn lengths(&self) -> Vec<u32> {
-        self.offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
-    }
-
-    /// The number of tokens of all rows.
-    pub fn tokens(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// The id that fills rows up to the longest one of a batch.
-    pub fn padding_id(&self) -> u32 {
-        self.padding_id
-    }
-
-    /// The side on which they are filled.
-    pub fn padding_side(&self) -> PaddingSide {
-        self.padding_side
-    }
-
-    fn span(&self, row: u32) -> std::ops::Range<usize> {
-        let row = row as usize;
-        self.offsets[row]..self.offsets[row + 1]
-    }
 }
 
 /// Turns text into token ids as the model's `tokenizer.json` says, with special tokens, cut to a longest sequence.
@@ -213,33 +139,42 @@ impl TextEncoder {
     /// # Panics
     /// If there are not as many labels as rows.
     pub fn encode(&self, rows: &[TextRow], labels: Vec<u32>) -> Result<Examples, DataError> {
-        assert_eq!(rows.len(), labels.len(), "TextEncoder::encode: every row needs a label");
-        let mut ids = Vec::new();
-        let mut type_ids = (self.has_segments && rows.iter().any(|row| row.pair.is_some())).then(Vec::new);
-        let mut offsets = Vec::with_capacity(rows.len() + 1);
-        offsets.push(0);
+        self.encode_targets(rows, RowTargets::Classes(labels))
+    }
+
+    /// The same for any kind of target.
+    ///
+    /// # Errors
+    /// As [`encode`](TextEncoder::encode).
+    ///
+    /// # Panics
+    /// If there are not as many targets as rows.
+    pub fn encode_targets(&self, rows: &[TextRow], targets: RowTargets) -> Result<Examples, DataError> {
+        assert_eq!(rows.len(), targets.len(), "TextEncoder::encode: every row needs a label");
+        let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
             let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.tokenizer.encode_fast(input(row), true)).collect();
-            for encoding in encodings.map_err(tokenizer_error)? {
-                ids.extend_from_slice(encoding.get_ids());
-                if let Some(type_ids) = &mut type_ids {
-                    type_ids.extend_from_slice(encoding.get_type_ids());
-                }
-                offsets.push(ids.len());
-            }
+            encodings.map_err(tokenizer_error)?.iter().for_each(|encoding| tokens.push(encoding));
         }
-        Ok(Examples { ids, type_ids, offsets, labels, padding_id: self.padding_id, padding_side: self.padding_side })
+        tokens.shrink();
+        Ok(Examples::new(tokens, targets))
+    }
+
+    /// No tokens yet, with segments if any of the rows is a pair.
+    pub(super) fn no_tokens(&self, rows: &[TextRow]) -> Tokens {
+        let has_segments = self.has_segments && rows.iter().any(|row| row.pair.is_some());
+        Tokens::new(has_segments, self.padding_id, self.padding_side)
     }
 }
 
-fn input(row: &TextRow) -> EncodeInput<'_> {
+pub(super) fn input(row: &TextRow) -> EncodeInput<'_> {
     match &row.pair {
         Some(pair) => (row.text.as_str(), pair.as_str()).into(),
         None => row.text.as_str().into(),
     }
 }
 
-fn tokenizer_error(error: tokenizers::Error) -> DataError {
+pub(super) fn tokenizer_error(error: tokenizers::Error) -> DataError {
     DataError::Tokenizer { reason: error.to_string() }
 }
 
@@ -273,8 +208,8 @@ mod tests {
         assert_eq!(examples.len(), rows.len());
         for index in 0..rows.len() as u32 {
             assert_eq!(examples.ids(index), examples.ids(index % 4), "row {index}");
-            assert_eq!(examples.label(index), index);
         }
+        assert_eq!(*examples.targets(), RowTargets::Classes((0..rows.len() as u32).collect()));
         assert_ne!(examples.ids(0), examples.ids(1));
         assert_eq!(examples.tokens(), examples.lengths().iter().sum::<u32>() as usize);
     }
@@ -296,6 +231,7 @@ mod tests {
         let long = "man ".repeat(20);
         let examples = encode(10, &[row(&long, Some("area man")), row(&long, None)]);
         assert_eq!(examples.lengths(), [10, 10]);
+        assert_eq!(examples.cut(), 2);
         // Three special tokens leave seven: two for the short text, five for the long one.
         assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
         assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);

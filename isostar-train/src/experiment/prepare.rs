@@ -4,29 +4,42 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use isostar_core::Regularizer;
-use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, ProblemType};
+use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier, SpanExtractor};
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
-use crate::data::{DEFAULT_TOKENIZER, Examples, TextEncoder};
+use crate::data::{DEFAULT_TOKENIZER, TextEncoder};
 use crate::device::parse_device;
 use crate::model::find_model;
-use crate::task::Task;
+use crate::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel, TaskSummary};
 
-/// A run that can start: settings checked, rows tokenized, model on its device.
+/// A run that can start: settings checked, rows tokenized, model on its device. Of the text nothing is kept but the paragraphs that answers are read
+/// from.
 #[derive(Debug)]
 pub struct Experiment {
     /// The settings.
     pub settings: TrainSettings,
     /// The task.
-    pub task: Task,
-    /// The model before training.
-    pub model: Pretrained,
-    /// The rows to learn from.
-    pub train: Arc<Examples>,
-    /// The rows to judge by.
-    pub dev: Arc<Examples>,
+    pub task: TaskSummary,
+    pub(super) work: Work,
     pub(super) regularizer: Option<Arc<dyn Regularizer>>,
     pub(super) device: Device,
+}
+
+/// A model of one kind or another, and its rows.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// For classes and numbers.
+    Sequences(Box<Prepared<SequenceClassifier>>),
+    /// For answers.
+    Spans(Box<Prepared<SpanExtractor>>),
+}
+
+/// A model before training, and its rows.
+#[derive(Debug)]
+pub(super) struct Prepared<M: TaskModel> {
+    pub model: Pretrained<M>,
+    pub train: PreparedSplit<M>,
+    pub dev: PreparedSplit<M>,
 }
 
 impl Experiment {
@@ -41,37 +54,75 @@ impl Experiment {
         let task = Task::read(settings.task.as_deref(), settings.data.as_deref(), &settings.columns, settings.limit, settings.seed)?;
 
         device.seed(settings.seed);
-        let labels = task.labels.names().iter().cloned();
-        let model = match settings.model.as_str() {
-            SCRATCH => from_scratch(labels, settings.max_length, &device)?,
-            model => Pretrained::read_with_labels(find_model(model, observer)?, labels, &device)?,
+        let (task, work) = match task.kind {
+            TaskKind::Classification | TaskKind::Regression => {
+                let problem = if task.kind == TaskKind::Regression { ProblemType::Regression } else { ProblemType::SingleLabel };
+                let labels = Labels::new(task.labels.names(), problem);
+                let model = match settings.model.as_str() {
+                    SCRATCH => from_scratch(labels, settings.max_length, &device)?,
+                    model => Pretrained::<SequenceClassifier>::read_for(find_model(model, observer)?, labels, &device)?,
+                };
+                let (prepared, summary) = Prepared::new(model, task, &settings)?;
+                (summary, Work::Sequences(Box::new(prepared)))
+            }
+            TaskKind::Span => {
+                let model = match settings.model.as_str() {
+                    SCRATCH => from_scratch(Labels::default(), settings.max_length, &device)?,
+                    model => Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?,
+                };
+                let (prepared, summary) = Prepared::new(model, task, &settings)?;
+                (summary, Work::Spans(Box::new(prepared)))
+            }
         };
         if regularizer.is_some() {
-            settings.layers.indices(model.config.sizes().layers)?;
+            settings.layers.indices(work.config().sizes().layers)?;
         }
+        Ok(Self { settings, task, work, regularizer, device })
+    }
+
+    /// The configuration of the model.
+    pub fn config(&self) -> &ModelConfig {
+        self.work.config()
+    }
+
+    /// The names of the model's tensors with fresh weights.
+    pub fn fresh(&self) -> &[String] {
+        match &self.work {
+            Work::Sequences(prepared) => &prepared.model.fresh,
+            Work::Spans(prepared) => &prepared.model.fresh,
+        }
+    }
+}
+
+impl Work {
+    fn config(&self) -> &ModelConfig {
+        match self {
+            Self::Sequences(prepared) => &prepared.model.config,
+            Self::Spans(prepared) => &prepared.model.config,
+        }
+    }
+}
+
+impl<M: TaskModel> Prepared<M> {
+    /// Tokenizes the rows for a model; the text is dropped split by split.
+    fn new(model: Pretrained<M>, mut task: Task, settings: &TrainSettings) -> Result<(Self, TaskSummary), ExperimentError> {
         let positions = model.config.sizes().positions;
         if settings.max_length > positions {
             let value = settings.max_length.to_string();
             return Err(ExperimentError::Setting { name: "max_length", value, expected: "no more than the model's positions" });
         }
-
         let encoder = TextEncoder::new(model.tokenizer.clone(), settings.max_length)?.for_model(&model.config);
-        let encode = |split: &crate::data::Split| -> Result<Arc<Examples>, ExperimentError> {
-            let labels = task.labels.indices_of(&split.rows, &split.path)?;
-            Ok(Arc::new(encoder.encode(&split.rows, labels)?))
-        };
-        let (train, dev) = (encode(&task.splits.train)?, encode(&task.splits.dev)?);
-        Ok(Self { settings, task, model, train, dev, regularizer, device })
-    }
-
-    /// The number of optimizer steps of the whole run.
-    pub fn steps(&self) -> usize {
-        self.train.len().div_ceil(self.settings.batch_size) * self.settings.epochs
+        let labels = task.labels.clone();
+        let how = Preparation { encoder: &encoder, labels: &labels, stride: settings.stride, is_judged: false };
+        let train = M::prepare(task.take_train(), how)?;
+        let dev = M::prepare(task.take_dev(), Preparation { is_judged: true, ..how })?;
+        let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
+        Ok((Self { model, train, dev }, summary))
     }
 }
 
 /// A small BERT with fresh weights: 4 layers of width 128, 1.6 million parameters.
-fn from_scratch(labels: impl Iterator<Item = String>, max_length: usize, device: &Device) -> Result<Pretrained, ExperimentError> {
+fn from_scratch<M: PretrainedModel>(labels: Labels, max_length: usize, device: &Device) -> Result<Pretrained<M>, ExperimentError> {
     let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?.tokenizer().clone();
     let config = BertConfig {
         vocab_size: tokenizer.get_vocab_size(true),
@@ -80,7 +131,7 @@ fn from_scratch(labels: impl Iterator<Item = String>, max_length: usize, device:
         num_attention_heads: 4,
         intermediate_size: 512,
         max_position_embeddings: max_length,
-        labels: Labels::new(labels, ProblemType::SingleLabel),
+        labels,
         ..BertConfig::default()
     };
     Ok(Pretrained::from_scratch(ModelConfig::Bert(config), tokenizer, device)?)

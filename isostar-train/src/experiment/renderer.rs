@@ -86,10 +86,9 @@ impl RunRenderer {
     }
 }
 
-/// The name and the unit of a number in metrics.jsonl, which are those of result.json.
+/// The name of a number in metrics.jsonl, which are those of result.json.
 fn as_in_result(name: &str, value: f64) -> (String, f64) {
     match name {
-        "Accuracy" => ("accuracy".into(), value / 100.0),
         "Loss" => ("task_loss".into(), value),
         other => (other.to_lowercase().replace(' ', "_"), value),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use isostar_core::{LayerSelection, RunningMoments};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RegularizerName;
 
@@ -52,7 +52,8 @@ pub struct RunResult {
     pub epochs: usize,
     /// The device.
     pub device: String,
-    /// The task's metrics on the rows to judge by, after training.
+    /// The task's scores on the rows to judge by, after training; NaN, null in the file, where one is not defined.
+    #[serde(deserialize_with = "or_nan")]
     pub metrics: BTreeMap<String, f64>,
     /// The loss of the task on those rows.
     pub task_loss: f64,
@@ -64,4 +65,10 @@ pub struct RunResult {
     pub calibration_seconds: f64,
     /// Training tokens a second, padding not counted.
     pub tokens_per_second: f64,
+}
+
+/// JSON has no NaN: it is written as null.
+fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let metrics = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(metrics.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
 }

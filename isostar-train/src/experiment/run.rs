@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use burn::train::metric::{AccuracyMetric, LossMetric};
+use burn::train::metric::LossMetric;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, LearningResult, SupervisedTraining};
-use isostar_models::{Pretrained, SequenceClassifier};
+use isostar_core::Regularizer;
+use isostar_models::Pretrained;
 
 use super::optimizer::{WarmupLinear, adamw};
+use super::prepare::{Prepared, Work};
 use super::renderer::{RunRenderer, TrainingSeconds};
 use super::values::EpochValues;
-use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, SplitReport, evaluate};
-use crate::data::{BatchLoader, ClassificationBatch, TrainingOrder};
+use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
+use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Hook, HookEvent, Regularized};
-use crate::metric::IsoScoreMetric;
+use crate::metric::{IsoScoreMetric, SplitScoreMetric};
+use crate::task::{TaskMetric, TaskModel};
 
 /// Rows a step where nothing is learned.
 const EVALUATION_BATCH: usize = 64;
@@ -27,67 +30,90 @@ impl Experiment {
     /// # Errors
     /// If the folder cannot be written, or training stops on an error; checkpoints made so far are kept.
     pub fn run(self, folder: &RunFolder, done: usize, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
-        folder.create(&self.settings)?;
+        let Self { settings, task, work, regularizer, device } = self;
+        folder.create(&settings)?;
+        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), done, observer };
+        match work {
+            Work::Sequences(prepared) => run.finish(*prepared),
+            Work::Spans(prepared) => run.finish(*prepared),
+        }
+    }
+}
+
+/// What a run knows beside its model and its rows.
+struct Run {
+    settings: TrainSettings,
+    name: String,
+    metrics: Vec<TaskMetric>,
+    regularizer: Option<Arc<dyn Regularizer>>,
+    device: Device,
+    folder: RunFolder,
+    done: usize,
+    observer: Arc<dyn Observer>,
+}
+
+impl Run {
+    fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
         let plain = self.device.clone().without_autodiff();
-        let labels = self.task.labels.names().to_vec();
-        let dev = BatchLoader::evaluation(self.dev.clone(), EVALUATION_BATCH, &plain);
-        let before = evaluate(&self.model.model, &dev, &labels, observer.as_ref())?;
-        observer.before(&before);
+        let judge = prepared.dev.judge.clone().expect("the rows to judge by have a judge");
+        let dev = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &plain);
+        let before = evaluate(&prepared.model.model, &dev, judge.clone(), self.observer.as_ref())?;
+        self.observer.before(&before);
 
-        let hook = self.hook(done, observer.clone());
+        let hook = self.hook(&prepared);
         let training_seconds = TrainingSeconds::default();
-        let trained = self.train(folder, done, &hook, &observer, &training_seconds)?;
+        let trained = self.train(&prepared, &hook, judge.clone(), &training_seconds)?;
 
-        let report = evaluate(&trained, &dev, &labels, observer.as_ref())?;
-        let written = Pretrained { model: trained, ..self.model.clone() };
-        written.write(folder.model())?;
+        let report = evaluate(&trained, &dev, judge, self.observer.as_ref())?;
+        let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum();
+        let written = Pretrained { model: trained, ..prepared.model.clone() };
+        written.write(self.folder.model())?;
         let all_seconds = *training_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let result = self.result(&report, all_seconds - hook.calibration_seconds(), hook.calibration_seconds(), done);
-        folder.write_result(&result)?;
-        observer.after(&report, &result);
+        let result = self.result(&report, all_seconds - hook.calibration_seconds(), hook.calibration_seconds(), tokens);
+        self.folder.write_result(&result)?;
+        self.observer.after(&report, &result);
         Ok(result)
     }
 
-    fn hook(&self, done: usize, observer: Arc<dyn Observer>) -> Hook<ClassificationBatch> {
+    fn hook<M: TaskModel>(&self, prepared: &Prepared<M>) -> Hook<M::Batch> {
         let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
-        let layers = self.settings.layers.indices(self.model.config.sizes().layers).map_or(1, |layers| layers.len());
+        let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
         let limit = self.settings.calibration_states;
         let sample = BatchLoader::calibration(
-            self.train.clone(),
+            prepared.train.source.clone(),
             EVALUATION_BATCH,
             self.settings.seed,
-            done,
+            self.done,
             limit / layers,
             &self.device.clone().without_autodiff(),
         );
+        let (observer, done) = (self.observer.clone(), self.done);
         Hook::new(regularizer)
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| tell(observer.as_ref(), event, done))
     }
 
-    fn train(
+    fn train<M: TaskModel>(
         &self,
-        folder: &RunFolder,
-        done: usize,
-        hook: &Hook<ClassificationBatch>,
-        observer: &Arc<dyn Observer>,
+        prepared: &Prepared<M>,
+        hook: &Hook<M::Batch>,
+        judge: M::Judge,
         training_seconds: &TrainingSeconds,
-    ) -> Result<SequenceClassifier, ExperimentError> {
-        let settings = &self.settings;
+    ) -> Result<M, ExperimentError> {
+        let Self { settings, folder, done, observer, .. } = self;
         let device = self.device.clone().autodiff();
-        let order = TrainingOrder { batch_size: settings.batch_size, batching: settings.batching, seed: settings.seed, first_epoch: done };
-        let train = Arc::new(BatchLoader::training(self.train.clone(), order, &device));
-        let valid = Arc::new(BatchLoader::evaluation(self.dev.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff()));
+        let order = TrainingOrder { batch_size: settings.batch_size, batching: settings.batching, seed: settings.seed, first_epoch: *done };
+        let train = BatchLoader::training(prepared.train.source.clone(), order, &device);
+        let steps = train.batches() * settings.epochs;
+        let valid = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff());
         let interrupter = hook.interrupter();
         let renderer =
             RunRenderer::new(&folder.metrics(), observer.clone(), dashboard(&interrupter, observer.as_ref()), training_seconds.clone())?;
 
-        let mut training = SupervisedTraining::<Regularized<SequenceClassifier>>::new(folder.path(), hook.tap(train), valid)
+        let mut training = SupervisedTraining::<Regularized<M>>::new(folder.path(), hook.tap(Arc::new(train)), Arc::new(valid))
             .metric_train_numeric(LossMetric::new())
             .metric_valid_numeric(LossMetric::new())
-            .metric_train_numeric(AccuracyMetric::new())
-            .metric_valid_numeric(AccuracyMetric::new())
             .metric_valid_numeric(IsoScoreMetric::new())
             .with_metric_logger(EpochValues::default())
             .with_application_logger(None)
@@ -95,17 +121,22 @@ impl Experiment {
             .with_interrupter(interrupter.clone())
             .renderer(Box::new(renderer))
             .num_epochs(settings.epochs);
+        for metric in &self.metrics {
+            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, judge.clone()));
+            if let Some(judge) = &prepared.train.judge {
+                training = training.metric_train_numeric(SplitScoreMetric::new(*metric, judge.clone()));
+            }
+        }
         if let (Some(penalty), Some(measure)) = (hook.penalty_metric(), hook.measure_metric()) {
             training = training.metric_train_numeric(penalty).metric_train_numeric(measure);
         }
-        if done > 0 {
-            training = training.checkpoint(done);
+        if *done > 0 {
+            training = training.checkpoint(*done);
         }
 
-        let steps = self.steps();
         let warmup = (settings.warmup * steps as f64).round() as usize;
         let schedule = WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule);
-        let model = hook.wrap(self.model.model.clone().train());
+        let model = hook.wrap(prepared.model.model.clone().train());
         let LearningResult { model, error, interrupted, .. } = training.launch(Learner::new(model, adamw(settings.weight_decay), schedule));
         let stopped = error.map(|error| error.to_string()).or_else(|| interrupter.error().map(|error| error.to_string()));
         let stopped = stopped.or_else(|| interrupted.map(|stop| stop.reason.unwrap_or_else(|| "it was interrupted".into())));
@@ -115,11 +146,11 @@ impl Experiment {
         }
     }
 
-    fn result(&self, report: &SplitReport, seconds: f64, calibration_seconds: f64, done: usize) -> RunResult {
+    fn result(&self, report: &SplitReport, seconds: f64, calibration_seconds: f64, tokens: usize) -> RunResult {
         let settings = &self.settings;
-        let tokens = self.train.tokens() * (settings.epochs - done);
+        let tokens = tokens * (settings.epochs - self.done);
         RunResult {
-            task: self.task.name.clone(),
+            task: self.name.clone(),
             model: settings.model.clone(),
             regularizer: settings.regularizer,
             weight: settings.weight,
@@ -128,7 +159,7 @@ impl Experiment {
             seed: settings.seed,
             epochs: settings.epochs,
             device: settings.device.clone(),
-            metrics: report.metrics(),
+            metrics: report.metrics.clone(),
             task_loss: report.task_loss,
             isoscore: report.isoscore.clone(),
             seconds,

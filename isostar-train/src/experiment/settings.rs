@@ -7,10 +7,11 @@ use std::sync::Arc;
 use isostar_core::{ConfigError, CosRegConfig, IStarConfig, LayerSelection, Padding, Regularizer, StateSelection, TargetName};
 use serde::{Deserialize, Serialize};
 
-use super::{ExperimentError, Schedule};
+use super::{ExperimentError, Preset, Schedule};
 use crate::data::{Batching, Columns};
 use crate::device::default_device_name;
 use crate::hook::CALIBRATION_LIMIT;
+use crate::task::{KnownTask, TaskKind};
 
 /// The model that is trained from nothing.
 pub const SCRATCH: &str = "scratch";
@@ -34,10 +35,13 @@ pub enum RegularizerName {
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct TrainOptions {
+    /// Published settings for what is not said otherwise: paper repeats Rudman & Eickhoff's
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub preset: Option<Preset>,
     /// Folder of a pretrained BERT, or "scratch" for a small encoder trained from nothing
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub model: Option<String>,
-    /// Task (headlines, sst2), or a .tsv, .csv or .jsonl file of labelled text
+    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv or .jsonl file of labelled text
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
     /// Folder with the task's train and dev files
@@ -85,6 +89,9 @@ pub struct TrainOptions {
     /// Tokens a row is cut to
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_length: Option<usize>,
+    /// Tokens that a window of a long paragraph shares with the one before (squad)
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub stride: Option<usize>,
     /// Seed of weights, order and dropout
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub seed: Option<u64>,
@@ -118,6 +125,7 @@ impl TrainOptions {
     /// These options, and `base`'s where these say nothing.
     pub fn over(self, base: Self) -> Self {
         Self {
+            preset: self.preset.or(base.preset),
             model: self.model.or(base.model),
             task: self.task.or(base.task),
             data: self.data.or(base.data),
@@ -135,11 +143,17 @@ impl TrainOptions {
             warmup: self.warmup.or(base.warmup),
             schedule: self.schedule.or(base.schedule),
             max_length: self.max_length.or(base.max_length),
+            stride: self.stride.or(base.stride),
             seed: self.seed.or(base.seed),
             device: self.device.or(base.device),
             columns: self.columns.or(base.columns),
         }
     }
+}
+
+/// The stride of the published runs, 128 tokens of 384.
+fn longest_stride() -> usize {
+    128
 }
 
 /// Every setting of a run. This is what config.toml holds.
@@ -182,8 +196,11 @@ pub struct TrainSettings {
     pub schedule: Schedule,
     /// The decay of AdamW, 0.01 as published.
     pub weight_decay: f64,
-    /// Tokens a row is cut to; 256 by default, 64 from scratch.
+    /// Tokens a row is cut to; by default the task's, which is 256, for SQuAD 384, and from scratch 64 where rows are no questions.
     pub max_length: usize,
+    /// Tokens that a window of a long paragraph shares with the one before; a third of the longest length by default, and at most 128.
+    #[serde(default = "longest_stride")]
+    pub stride: usize,
     /// The seed; 1 by default.
     pub seed: u64,
     /// The device.
@@ -195,11 +212,20 @@ pub struct TrainSettings {
 
 impl TrainSettings {
     /// The settings that options stand for.
-    pub fn resolve(options: TrainOptions) -> Self {
+    pub fn resolve(mut options: TrainOptions) -> Self {
+        if let Some(preset) = options.preset {
+            preset.fill(&mut options);
+        }
         let model = options.model.unwrap_or_else(|| SCRATCH.into());
         let scratch = model == SCRATCH;
         let regularizer = options.regularizer.unwrap_or_default();
         let cosreg = regularizer == RegularizerName::Cosreg;
+        let known = options.task.as_deref().and_then(KnownTask::named);
+        let max_length = options.max_length.unwrap_or(match known {
+            Some(known) if known.kind == TaskKind::Span || !scratch => known.max_length,
+            None if !scratch => 256,
+            _ => 64,
+        });
         Self {
             task: options.task,
             data: options.data,
@@ -224,12 +250,18 @@ impl TrainSettings {
             warmup: options.warmup.unwrap_or(if scratch { 0.1 } else { 0.0 }),
             schedule: options.schedule.unwrap_or(if scratch { Schedule::Linear } else { Schedule::Constant }),
             weight_decay: 0.01,
-            max_length: options.max_length.unwrap_or(if scratch { 64 } else { 256 }),
+            max_length,
+            stride: options.stride.unwrap_or(Self::default_stride(max_length)),
             seed: options.seed.unwrap_or(1),
             device: options.device.unwrap_or_else(|| default_device_name().into()),
             columns: options.columns.unwrap_or_default(),
             model,
         }
+    }
+
+    /// The stride where none is asked for: a third of the longest length, as published, and at most 128.
+    pub fn default_stride(max_length: usize) -> usize {
+        longest_stride().min(max_length / 3)
     }
 
     /// Checks the numbers that no other type checks.

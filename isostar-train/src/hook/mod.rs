@@ -35,7 +35,7 @@ use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{MeasureInput, MomentsInput, PenaltyInput, RegularizedOutput};
+pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput};
 pub use regularized::Regularized;
 
 use crate::metric::{MeasureMetric, PenaltyMetric};

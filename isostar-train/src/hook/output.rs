@@ -37,6 +37,9 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     }
 }
 
+/// What the model gave, whole.
+pub struct ModelOutput<O>(pub O);
+
 /// The penalty of a batch, weight included, shape `[1]`; `None` in validation.
 pub struct PenaltyInput(pub Option<Tensor<1>>);
 
@@ -45,6 +48,12 @@ pub struct MeasureInput(pub Option<Tensor<1>>);
 
 /// The moments of a batch's states; `None` in training.
 pub struct MomentsInput(pub Option<Moments>);
+
+impl<O: Clone> Adaptor<ModelOutput<O>> for RegularizedOutput<O> {
+    fn adapt(&self) -> ModelOutput<O> {
+        ModelOutput(self.output.clone())
+    }
+}
 
 impl<O> Adaptor<PenaltyInput> for RegularizedOutput<O> {
     fn adapt(&self) -> PenaltyInput {

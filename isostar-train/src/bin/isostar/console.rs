@@ -19,7 +19,7 @@ struct State {
     phases: Vec<(Phase, ProgressBar)>,
     loss: Option<f64>,
     score: Option<f64>,
-    before: Option<(f64, Option<f64>)>,
+    before: Option<SplitReport>,
 }
 
 impl Console {
@@ -117,18 +117,22 @@ impl Observer for Console {
     }
 
     fn before(&self, report: &SplitReport) {
-        self.line(&format!("before training: accuracy {:.4}, IsoScore {}", report.accuracy, score(report.isoscore.all)));
-        self.state().before = Some((report.accuracy, report.isoscore.all));
+        let metrics: String = report.metrics.iter().map(|(name, value)| format!("{name} {value:.4}, ")).collect();
+        self.line(&format!("before training: {metrics}IsoScore {}", score(report.isoscore.all)));
+        self.state().before = Some(SplitReport { predictions: Vec::new(), ..report.clone() });
     }
 
     fn after(&self, report: &SplitReport, result: &RunResult) {
         if self.json {
             return;
         }
-        let (accuracy, isoscore) = self.state().before.unwrap_or_default();
-        println!("{:<10} {:>10} {:>10}", "", "before", "after");
-        println!("{:<10} {:>10.4} {:>10.4}", "accuracy", accuracy, report.accuracy);
-        println!("{:<10} {:>10} {:>10}", "IsoScore", score(isoscore), score(report.isoscore.all));
+        let before = self.state().before.take();
+        println!("{:<12} {:>10} {:>10}", "", "before", "after");
+        for (name, after) in &report.metrics {
+            let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
+            println!("{name:<12} {before:>10.4} {after:>10.4}");
+        }
+        println!("{:<12} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
         println!(
             "{} rows to judge by; {:.1} s of training, {:.1} s of calibration, {:.0} tokens/s",
             report.rows, result.seconds, result.calibration_seconds, result.tokens_per_second

@@ -1,19 +1,20 @@
 //! `isostar evaluate`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
+use burn::tensor::Device;
 use clap::Args;
-use isostar_models::{Pretrained, SequenceClassifier};
-use isostar_train::data::{BatchLoader, Labels, TextEncoder};
+use isostar_models::{Pretrained, SequenceClassifier, SpanExtractor};
+use isostar_train::data::{BatchLoader, TextEncoder};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::experiment::{SplitReport, evaluate};
+use isostar_train::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel};
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::predictions;
 use crate::source::{RowsArgs, Source};
 
 const BATCH: usize = 64;
@@ -26,7 +27,7 @@ pub struct EvaluateArgs {
     model: String,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Write a line a row: index, label, scores (logits)
+    /// Write a line a row: index, label, value or text, scores; a name that ends in .json gives SQuAD's own format for its answers
     #[arg(long, value_name = "FILE.jsonl")]
     predictions: Option<PathBuf>,
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
@@ -45,49 +46,55 @@ struct Evaluation<'a> {
     metrics: BTreeMap<String, f64>,
 }
 
-/// Measures a trained classifier on a split.
+/// Measures a trained model on a split.
 pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let console = Console::new(arguments.json);
     let source = Source::find(&arguments.model, &console)?;
-    let run = source.run.as_ref();
-
     let device = parse_device(&arguments.device)?;
-    let model = Pretrained::<SequenceClassifier>::read(source.model(), &device)?;
-    let task = arguments.rows.read(run)?;
-    let split = arguments.rows.of(&task);
-
-    let labels = Labels::from_names(model.config.labels().names());
-    let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
-    let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
-    let examples = encoder.encode(&split.rows, labels.indices_of(&split.rows, &split.path)?)?;
-    let loader = BatchLoader::evaluation(Arc::new(examples), BATCH, &device);
-    let report = evaluate(&model.model, &loader, labels.names(), &console)?;
+    let task = arguments.rows.read(source.run.as_ref())?;
+    let (name, file) = (task.name.clone(), arguments.rows.of(&task).path.clone());
+    let report = match task.kind {
+        TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,
+        TaskKind::Span => report::<SpanExtractor>(&arguments, &source, task, &device, &console)?,
+    };
 
     if let Some(path) = &arguments.predictions {
-        write_predictions(path, &report)
+        predictions::write(path, &report)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "name a file that can be written"))?;
     }
-    let mut metrics = report.metrics();
+    let mut metrics = report.metrics.clone();
     metrics.insert("task_loss".into(), report.task_loss);
     if arguments.json {
-        let evaluation = Evaluation { task: &task.name, split: &arguments.rows.split, rows: report.rows, metrics };
+        let evaluation = Evaluation { task: &name, split: &arguments.rows.split, rows: report.rows, metrics };
         println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);
     } else {
-        println!("{} {}: {} rows", task.name, arguments.rows.split, report.rows);
-        metrics.iter().for_each(|(name, value)| println!("{name:<10} {value:>10.4}"));
-        println!("{:<10} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
+        println!("{name} {}: {} rows of {}", arguments.rows.split, report.rows, file.display());
+        metrics.iter().for_each(|(name, value)| println!("{name:<12} {value:>10.4}"));
+        println!("{:<12} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
     }
     Ok(())
 }
 
-/// Through a file beside the target: what appears under its name is whole.
-fn write_predictions(path: &Path, report: &SplitReport) -> std::io::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    for prediction in &report.predictions {
-        serde_json::to_writer(&mut file, prediction)?;
-        file.write_all(b"\n")?;
+/// What a model makes of the rows asked for.
+fn report<M: TaskModel>(
+    arguments: &EvaluateArgs,
+    source: &Source,
+    mut task: Task,
+    device: &Device,
+    console: &Console,
+) -> Result<SplitReport, Failure> {
+    let run = source.run.as_ref();
+    let model = Pretrained::<M>::read(source.model(), device)?;
+    if !model.fresh.is_empty() {
+        console.line(&format!("not trained for this task: fresh weights in {}", model.fresh.join(", ")));
     }
-    file.persist(path)?;
-    Ok(())
+    let labels = task.labels_of(model.config.labels().names())?;
+    let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
+    let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
+    let stride = arguments.rows.stride(run, max_length);
+    let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true };
+    let rows = if arguments.rows.split == "dev" { task.take_dev() } else { task.take_train() };
+    let PreparedSplit { source, judge, .. } = M::prepare(rows, how)?;
+    let judge = judge.expect("the rows are judged");
+    Ok(evaluate(&model.model, &BatchLoader::evaluation(source, BATCH, device), judge, console)?)
 }

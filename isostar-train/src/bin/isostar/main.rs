@@ -9,6 +9,7 @@ mod failure;
 mod layers;
 mod measure;
 mod models;
+mod predictions;
 mod report;
 mod source;
 mod train;
@@ -32,9 +33,9 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a text classifier with a penalty on its hidden states
+    /// Train a model for a task with a penalty on its hidden states
     Train(Box<train::TrainArgs>),
-    /// Measure a trained classifier on a split
+    /// Measure a trained model on a split
     Evaluate(evaluate::EvaluateArgs),
     Analyze(Box<analyze::AnalyzeArgs>),
     Embed(embed::EmbedArgs),

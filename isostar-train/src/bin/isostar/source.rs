@@ -7,7 +7,7 @@ use clap::Args;
 use isostar_train::data::{Columns, Split};
 use isostar_train::experiment::TrainSettings;
 use isostar_train::model::find_model;
-use isostar_train::task::Task;
+use isostar_train::task::{KnownTask, Task};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ pub struct RowsArgs {
     /// Which rows: dev or train
     #[arg(long, default_value = "dev", value_parser = ["dev", "train"])]
     pub split: String,
-    /// Tokens a row is cut to; the run's own, or 256, by default
+    /// Tokens a row is cut to; the run's own, or the task's, by default
     #[arg(long, value_name = "N")]
     max_length: Option<usize>,
 }
@@ -81,6 +81,13 @@ impl RowsArgs {
 
     /// The longest row in tokens, for a model of this many positions.
     pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> usize {
-        self.max_length.or(run.map(|run| run.max_length)).unwrap_or(256).min(positions)
+        let default = || self.task.as_deref().and_then(KnownTask::named).map_or(256, |known| known.max_length);
+        self.max_length.or(run.map(|run| run.max_length)).unwrap_or_else(default).min(positions)
+    }
+
+    /// The tokens that windows share: the run's own, as far as the length allows.
+    pub fn stride(&self, run: Option<&TrainSettings>, max_length: usize) -> usize {
+        let default = TrainSettings::default_stride(max_length);
+        run.filter(|run| run.max_length == max_length).map_or(default, |run| run.stride)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use isostar_train::experiment::{Experiment, RunFolder, TrainOptions, TrainSettings};
+use isostar_train::task::{Lengths, SplitSummary, Spread};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -39,7 +40,11 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
         }
         _ => {
             let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
-            let experiment = Experiment::prepare(TrainSettings::resolve(options.over(base)), console.as_ref())?;
+            let mut options = options.over(base);
+            for setting in options.preset.map_or(Vec::new(), |preset| preset.fill(&mut options)) {
+                console.line(&format!("{} {}: {}", setting.name, setting.value, setting.source));
+            }
+            let experiment = Experiment::prepare(TrainSettings::resolve(options), console.as_ref())?;
             let folder = RunFolder::choose(out.as_deref(), &experiment.task.name)?;
             (experiment, folder, 0)
         }
@@ -56,18 +61,25 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
 
 /// What is about to happen, before it does.
 fn describe(experiment: &Experiment, console: &Console) {
-    let Experiment { settings, task, model, train, dev, .. } = experiment;
-    console.line(&format!(
-        "{}: {} rows to learn from, {} to judge by, {} classes, majority {:.3}",
-        task.name,
-        train.len(),
-        dev.len(),
-        task.labels.len(),
-        task.majority()
-    ));
-    let sizes = model.config.sizes();
-    console.line(&format!("{}: {} layers of width {} on {}", settings.model, sizes.layers, sizes.width, settings.device));
-    if !model.fresh.is_empty() {
-        console.line(&format!("fresh weights: {}", model.fresh.join(", ")));
+    let Experiment { settings, task, .. } = experiment;
+    let majority = task.majority().map_or(String::new(), |majority| format!(", {} classes, majority {majority:.3}", task.labels.len()));
+    console.line(&format!("{}: {} rows to learn from, {} to judge by{majority}", task.name, task.train.rows, task.dev.rows));
+    for (name, split) in [("train", &task.train), ("dev", &task.dev)] {
+        console.line(&format!("  {name}: {}", contents(split, task.labels.names())));
     }
+    let sizes = experiment.config().sizes();
+    console.line(&format!("{}: {} layers of width {} on {}", settings.model, sizes.layers, sizes.width, settings.device));
+    if !experiment.fresh().is_empty() {
+        console.line(&format!("fresh weights: {}", experiment.fresh().join(", ")));
+    }
+}
+
+/// What a split holds, and how long it is.
+fn contents(split: &SplitSummary, labels: &[String]) -> String {
+    let SplitSummary { rows, classes, values, lengths } = split;
+    let classes: String = labels.iter().zip(classes).map(|(label, count)| format!("{label:?} {count} times, ")).collect();
+    let values = values.map_or(String::new(), |Spread { mean, deviation }| format!("numbers {mean:.3} ± {deviation:.3}, "));
+    let windows = if lengths.sequences == *rows { String::new() } else { format!("{} windows, ", lengths.sequences) };
+    let Lengths { mean, median, longest, cut, .. } = lengths;
+    format!("{classes}{values}{windows}{mean:.1} tokens on average, half at most {median}, longest {longest}, {cut} cut")
 }

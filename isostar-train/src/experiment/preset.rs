@@ -1,0 +1,150 @@
+//! Settings that were published, each with where it stands.
+
+use isostar_core::{LayerSelection, Padding};
+use serde::Deserialize;
+
+use super::{RegularizerName, Schedule, TrainOptions};
+use crate::data::Batching;
+use crate::task::{KnownTask, TaskKind};
+
+/// The example that the authors' repository gives.
+const EXAMPLE: &str = "the published command for SST-2 and BERT";
+/// The paper's text.
+const PAPER: &str = "Rudman & Eickhoff, ICLR 2024";
+/// What the authors' program does, whatever the paper says of it.
+const CODE: &str = "the published code";
+
+/// Published settings by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Preset {
+    /// Those of the I-STAR paper.
+    Paper,
+}
+
+/// A setting that a preset fills in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PresetSetting {
+    /// The setting, as in a settings file.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Where it stands.
+    pub source: &'static str,
+}
+
+impl Preset {
+    /// Fills in what `options` leave out, and says what that was.
+    ///
+    /// | setting | paper | source |
+    /// |---|---|---|
+    /// | `model` | google-bert/bert-base-cased | one of the paper's three models |
+    /// | `weight` | −5; CosReg 1 | the published command, of the paper's grid −5, −3, −1, 1, 3, 5 |
+    /// | `shrinkage` | 0.2 | the published command, of the paper's grid 0.2, 0.4, 0.6, 0.8 |
+    /// | `padding` | keep | the published code |
+    /// | `batching` | random | the published code |
+    /// | `layers` | all; CosReg last | the paper |
+    /// | `calibration_states` | 250000 | the paper |
+    /// | `epochs`, `batch_size`, `learning_rate`, `schedule`, `warmup` | 4, 32, 1e-5, constant, 0 | the published command |
+    /// | `max_length` | 256, SQuAD 384 | the paper |
+    /// | `stride` | 128 | the paper |
+    ///
+    /// The paper tunes weight and ζ by task and model and gives the values of none but this example.
+    pub fn fill(self, options: &mut TrainOptions) -> Vec<PresetSetting> {
+        let Self::Paper = self;
+        let mut filled = Filled::default();
+        let is_span = options.task.as_deref().and_then(KnownTask::named).is_some_and(|task| task.kind == TaskKind::Span);
+        filled.text(&mut options.model, "model", "google-bert/bert-base-cased", PAPER);
+        match options.regularizer.unwrap_or_default() {
+            RegularizerName::Istar => {
+                filled.number(&mut options.weight, "weight", -5.0, EXAMPLE);
+                filled.number(&mut options.shrinkage, "shrinkage", 0.2, EXAMPLE);
+                filled.named(&mut options.layers, "layers", LayerSelection::All, "all", PAPER);
+                filled.number(&mut options.calibration_states, "calibration_states", 250_000, PAPER);
+            }
+            RegularizerName::Cosreg => {
+                filled.number(&mut options.weight, "weight", 1.0, PAPER);
+                filled.named(&mut options.layers, "layers", LayerSelection::Last, "last", PAPER);
+            }
+            RegularizerName::None => {}
+        }
+        filled.named(&mut options.padding, "padding", Padding::Keep, "keep", CODE);
+        filled.named(&mut options.batching, "batching", Batching::Random, "random", CODE);
+        filled.number(&mut options.epochs, "epochs", 4, EXAMPLE);
+        filled.number(&mut options.batch_size, "batch_size", 32, EXAMPLE);
+        filled.number(&mut options.learning_rate, "learning_rate", 1e-5, EXAMPLE);
+        filled.named(&mut options.schedule, "schedule", Schedule::Constant, "constant", EXAMPLE);
+        filled.number(&mut options.warmup, "warmup", 0.0, EXAMPLE);
+        filled.number(&mut options.max_length, "max_length", if is_span { 384 } else { 256 }, PAPER);
+        if is_span {
+            filled.number(&mut options.stride, "stride", 128, PAPER);
+        }
+        filled.settings
+    }
+}
+
+/// What has been filled in.
+#[derive(Default)]
+struct Filled {
+    settings: Vec<PresetSetting>,
+}
+
+impl Filled {
+    /// A value that is written otherwise than it is displayed.
+    fn named<T>(&mut self, option: &mut Option<T>, name: &'static str, value: T, written: &str, source: &'static str) {
+        if option.is_none() {
+            *option = Some(value);
+            self.settings.push(PresetSetting { name, value: written.into(), source });
+        }
+    }
+
+    fn number<T: ToString>(&mut self, option: &mut Option<T>, name: &'static str, value: T, source: &'static str) {
+        let written = value.to_string();
+        self.named(option, name, value, &written, source);
+    }
+
+    fn text(&mut self, option: &mut Option<String>, name: &'static str, value: &str, source: &'static str) {
+        self.named(option, name, value.to_string(), value, source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TrainSettings;
+    use super::*;
+
+    fn resolved(options: TrainOptions) -> TrainSettings {
+        TrainSettings::resolve(TrainOptions { preset: Some(Preset::Paper), ..options })
+    }
+
+    #[test]
+    fn the_paper_s_settings_are_filled_in() {
+        let settings = resolved(TrainOptions { task: Some("sst2".into()), ..Default::default() });
+        assert_eq!((settings.weight, settings.shrinkage, settings.padding), (-5.0, 0.2, Padding::Keep));
+        assert_eq!((settings.epochs, settings.batch_size, settings.learning_rate), (4, 32, 1e-5));
+        assert_eq!((settings.max_length, settings.batching, settings.schedule), (256, Batching::Random, Schedule::Constant));
+        assert_eq!((settings.model.as_str(), settings.calibration_states), ("google-bert/bert-base-cased", 250_000));
+        let squad = resolved(TrainOptions { task: Some("squad".into()), ..Default::default() });
+        assert_eq!((squad.max_length, squad.stride), (384, 128));
+    }
+
+    #[test]
+    fn what_is_asked_for_goes_before_the_preset() {
+        let mut options = TrainOptions { weight: Some(3.0), regularizer: Some(RegularizerName::Istar), ..Default::default() };
+        let filled = Preset::Paper.fill(&mut options);
+        assert!(filled.iter().all(|setting| setting.name != "weight"));
+        assert_eq!(resolved(options).weight, 3.0);
+        let cosreg = resolved(TrainOptions { regularizer: Some(RegularizerName::Cosreg), ..Default::default() });
+        assert_eq!((cosreg.weight, cosreg.layers), (1.0, LayerSelection::Last));
+        let none = resolved(TrainOptions { regularizer: Some(RegularizerName::None), ..Default::default() });
+        assert_eq!(none.weight, 0.0);
+    }
+
+    #[test]
+    fn every_number_has_a_source() {
+        let filled = Preset::Paper.fill(&mut TrainOptions::default());
+        assert_eq!(filled.len(), 13);
+        assert!(filled.iter().all(|setting| !setting.source.is_empty() && !setting.value.is_empty()));
+    }
+}

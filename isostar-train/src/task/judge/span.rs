@@ -1,0 +1,132 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorReadError};
+
+use super::{Answer, Judge, Prediction};
+use crate::data::{PaddingSide, Place, Question, TextRow, Windows};
+use crate::score::{Span, SpanLimits, SpanScore, Window, n_best_spans, squad_score};
+use crate::task::{SpanOutput, TaskMetric};
+
+/// Judges answers: finds the best span of each question over all its windows, and scores it as SQuAD's script does.
+#[derive(Clone, Debug)]
+pub struct SpanJudge {
+    split: Arc<SpanSplit>,
+    metrics: Arc<[TaskMetric]>,
+    limits: SpanLimits,
+    /// By window.
+    logits: BTreeMap<u32, Logits>,
+    loss: f64,
+}
+
+/// The questions to judge by.
+#[derive(Debug)]
+struct SpanSplit {
+    windows: Arc<Windows>,
+    rows: Vec<TextRow>,
+    questions: Vec<Question>,
+}
+
+/// Of starts and of ends, a number a token, padding left out.
+type Logits = [Vec<f32>; 2];
+
+impl SpanJudge {
+    /// A judge of these windows, whose questions, with paragraphs as pairs, are `rows` and `questions`.
+    ///
+    /// # Panics
+    /// If there are not as many questions as rows.
+    pub fn new(windows: Arc<Windows>, rows: Vec<TextRow>, questions: Vec<Question>, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
+        assert_eq!(rows.len(), questions.len(), "SpanJudge::new: every row needs its question");
+        let split = Arc::new(SpanSplit { windows, rows, questions });
+        Self { split, metrics: metrics.into(), limits: SpanLimits::default(), logits: BTreeMap::new(), loss: 0.0 }
+    }
+
+    /// The best spans of every question, best first.
+    fn spans(&self) -> Vec<Vec<Span<'_>>> {
+        let windows = &self.split.windows;
+        let mut of_questions: Vec<Vec<u32>> = vec![Vec::new(); self.split.rows.len()];
+        self.logits.keys().for_each(|window| of_questions[windows.question(*window) as usize].push(*window));
+        let place = |place: &Place| place.map(|(start, end)| (start as usize, end as usize));
+        let offsets = |window: &u32| -> Vec<_> { windows.places(*window).iter().map(place).collect() };
+        let mut found = Vec::with_capacity(of_questions.len());
+        for (row, numbers) in self.split.rows.iter().zip(&of_questions) {
+            let offsets: Vec<Vec<_>> = numbers.iter().map(offsets).collect();
+            let mut windows = Vec::with_capacity(numbers.len());
+            for (number, offsets) in numbers.iter().zip(&offsets) {
+                let [start_logits, end_logits] = &self.logits[number];
+                windows.push(Window { start_logits, end_logits, offsets });
+            }
+            found.push(n_best_spans(row.pair.as_deref().unwrap_or_default(), &windows, self.limits));
+        }
+        found
+    }
+
+    /// SQuAD's scores; `None` before the first batch.
+    fn squad_score(&self) -> Option<SpanScore> {
+        if self.logits.is_empty() {
+            return None;
+        }
+        let spans = self.spans();
+        let golds: Vec<Vec<&str>> =
+            self.split.questions.iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
+        squad_score(spans.iter().zip(&golds).map(|(spans, golds)| (Some(text(spans)), golds.as_slice())))
+    }
+}
+
+/// The text of the best span; empty where there is none.
+fn text<'a>(spans: &[Span<'a>]) -> &'a str {
+    spans.first().map_or("", |span| span.text)
+}
+
+impl Judge for SpanJudge {
+    type Output = SpanOutput;
+
+    fn add(&mut self, output: &SpanOutput) -> Result<(), TensorReadError> {
+        let [_, tokens] = output.logits[0].dims();
+        let [starts, ends]: [Result<Vec<f32>, _>; 2] = output.logits.clone().map(Tensor::try_into_vec_as);
+        let (starts, ends) = (starts?, ends?);
+        let losses: Vec<f64> = output.losses.clone().try_into_vec_as()?;
+        self.loss += losses.iter().sum::<f64>();
+        for (window, (starts, ends)) in output.windows.iter().zip(starts.chunks_exact(tokens).zip(ends.chunks_exact(tokens))) {
+            let length = self.split.windows.ids(*window).len();
+            let inside = match self.split.windows.padding_side() {
+                PaddingSide::Right => 0..length,
+                PaddingSide::Left => tokens - length..tokens,
+            };
+            self.logits.insert(*window, [starts[inside.clone()].to_vec(), ends[inside].to_vec()]);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.logits.clear();
+        self.loss = 0.0;
+    }
+
+    fn metrics(&self) -> &[TaskMetric] {
+        &self.metrics
+    }
+
+    fn score(&self, metric: TaskMetric) -> f64 {
+        self.squad_score().map_or(f64::NAN, |score| metric.of_answers(score))
+    }
+
+    fn scores(&self) -> BTreeMap<String, f64> {
+        let score = self.squad_score();
+        let of = |metric: &TaskMetric| score.map_or(f64::NAN, |score| metric.of_answers(score));
+        self.metrics.iter().map(|metric| (metric.name().to_string(), of(metric))).collect()
+    }
+
+    fn loss(&self) -> f64 {
+        self.loss / self.logits.len() as f64
+    }
+
+    fn predictions(&self) -> Vec<Prediction> {
+        let prediction = |(index, (spans, question)): (usize, (&Vec<Span<'_>>, &Question))| Prediction {
+            index,
+            answer: Answer::Text { id: question.id.clone(), text: text(spans).to_string() },
+            scores: spans.iter().map(|span| span.score).collect(),
+        };
+        self.spans().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
+    }
+}

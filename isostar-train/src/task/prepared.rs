@@ -1,0 +1,83 @@
+//! The rows of a split, tokenized, with who judges them.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use isostar_models::{SequenceClassifier, SpanExtractor};
+
+use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
+use crate::data::{DataError, Labels, Question, RowTargets, Split, TextEncoder, WindowSettings};
+
+/// The rows of a split as they were read.
+#[derive(Debug, Clone)]
+pub struct TaskRows {
+    /// What is to be found.
+    pub kind: TaskKind,
+    /// The rows.
+    pub split: Split,
+    /// Their answers, where they are questions.
+    pub questions: Vec<Question>,
+    /// The scores they are judged by.
+    pub metrics: Vec<TaskMetric>,
+}
+
+/// How rows become tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct Preparation<'a> {
+    /// Tokenizes.
+    pub encoder: &'a TextEncoder,
+    /// The labels in the order of their class indices.
+    pub labels: &'a Labels,
+    /// Tokens that windows of a paragraph share.
+    pub stride: usize,
+    /// Whether answers are to be read from these rows: their paragraphs are then kept.
+    pub is_judged: bool,
+}
+
+/// The rows of a split, tokenized.
+pub struct PreparedSplit<M: TaskModel> {
+    /// What batches are made from.
+    pub source: Arc<M::Source>,
+    /// Judges them; none where answers are not to be read from these rows.
+    pub judge: Option<M::Judge>,
+    /// What they are like.
+    pub summary: SplitSummary,
+}
+
+impl<M: TaskModel> Debug for PreparedSplit<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedSplit").field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
+
+impl TaskRows {
+    /// What is right for the rows, by these labels.
+    fn targets(&self, labels: &Labels) -> Result<RowTargets, DataError> {
+        match self.kind {
+            TaskKind::Regression => RowTargets::values(&self.split.rows, &self.split.path),
+            TaskKind::Classification | TaskKind::Span => labels.indices_of(&self.split.rows, &self.split.path).map(RowTargets::Classes),
+        }
+    }
+}
+
+impl PreparedSplit<SequenceClassifier> {
+    /// Rows with a class or a number each.
+    pub(super) fn of_sequences(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
+        let examples = how.encoder.encode_targets(&rows.split.rows, rows.targets(how.labels)?)?;
+        let summary = SplitSummary::of_examples(&examples, how.labels.len());
+        let judge = Some(SequenceJudge::new(how.labels.clone(), rows.metrics));
+        Ok(Self { source: Arc::new(examples), judge, summary })
+    }
+}
+
+impl PreparedSplit<SpanExtractor> {
+    /// Questions with their paragraphs.
+    pub(super) fn of_spans(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
+        let TaskRows { split, questions, metrics, .. } = rows;
+        let settings = WindowSettings { stride: how.stride, keep_places: how.is_judged };
+        let windows = Arc::new(how.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?);
+        let summary = SplitSummary::of_windows(&windows, questions.len());
+        let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, metrics));
+        Ok(Self { source: windows, judge, summary })
+    }
+}

@@ -1,0 +1,63 @@
+//! The rows of a task by name, from the folder of its files.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::{
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_rows, read_trees,
+    split_files,
+};
+
+use super::{KnownTask, TaskKind};
+
+/// The trees of the Stanford Sentiment Treebank.
+const TREES: &str = "txt";
+
+/// The rows of `train` and `dev`, and the answers of those that are questions.
+type Read = (Splits, [Vec<Question>; 2]);
+
+impl KnownTask {
+    /// Reads `train` and `dev` (or `validation`): the official files, or CSV and JSON lines with the hub's columns. Labels become those of the
+    /// table: the hub's are their positions.
+    pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<Read, DataError> {
+        let mut extensions: Vec<&str> = match self.kind {
+            TaskKind::Span => vec!["json"],
+            TaskKind::Classification | TaskKind::Regression => vec![TREES, "tsv", "csv"],
+        };
+        extensions.extend(Format::JSON_LINES);
+        let [train, dev] = split_files(folder, &extensions)?;
+        let ((train, train_questions), (dev, dev_questions)) = (self.read_split(train, layout)?, self.read_split(dev, layout)?);
+        Ok((Splits { train, dev }, [train_questions, dev_questions]))
+    }
+
+    fn read_split(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+        if self.kind == TaskKind::Span {
+            let Questions { rows, questions } = read_questions(&path)?;
+            return Ok((Split { path, rows }, questions));
+        }
+        let is_trees = path.extension().is_some_and(|extension| extension == TREES);
+        let mut rows = if is_trees { read_trees(&path)? } else { read_rows(&path, layout)? };
+        if self.kind == TaskKind::Classification {
+            let labels = Labels::from_names(self.labels.iter().map(|label| label.to_string()).collect());
+            rows.iter_mut().try_for_each(|row| name_label(row, &labels, &path))?;
+        }
+        if self.kind == TaskKind::Regression {
+            RowTargets::values(&rows, &path)?;
+        }
+        Ok((Split { path, rows }, Vec::new()))
+    }
+}
+
+/// Puts the label in the place of its position.
+fn name_label(row: &mut TextRow, labels: &Labels, path: &Path) -> Result<(), DataError> {
+    if labels.names().contains(&row.label) {
+        return Ok(());
+    }
+    match row.label.parse::<usize>().ok().and_then(|position| labels.names().get(position)) {
+        Some(name) => row.label.clone_from(name),
+        None => {
+            let (label, known) = (row.label.clone(), labels.names().to_vec());
+            return Err(DataError::NotALabel { path: path.into(), line: row.line, label, known });
+        }
+    }
+    Ok(())
+}

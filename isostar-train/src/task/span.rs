@@ -1,0 +1,52 @@
+//! How a model that finds answers takes a training step.
+
+use burn::prelude::*;
+use burn::tensor::ExecutionError;
+use burn::train::ItemLazy;
+use burn::train::metric::{Adaptor, LossInput};
+use isostar_core::HiddenStates;
+use isostar_models::{SpanExtractor, loss};
+
+use crate::data::SpanBatch;
+use crate::hook::{ForwardStep, HiddenStateModel};
+
+/// What a model says of the windows of one batch.
+#[derive(Clone, Debug)]
+pub struct SpanOutput {
+    /// The mean of the cross entropies of start and end, of each window. Shape `[windows]`.
+    pub losses: Tensor<1>,
+    /// Of starts and of ends, padding among them. Shape `[windows, tokens]` each.
+    pub logits: [Tensor<2>; 2],
+    /// Which of the data's windows these are.
+    pub windows: Vec<u32>,
+}
+
+impl HiddenStateModel for SpanExtractor {
+    type Batch = SpanBatch;
+    type Output = SpanOutput;
+
+    fn forward_step(&self, batch: SpanBatch) -> ForwardStep<SpanOutput> {
+        let SpanBatch { input, answers: [first, last], windows } = batch;
+        let ([starts, ends], hidden_states) = self.forward(input);
+        let losses = (loss::cross_entropy(starts.clone(), first) + loss::cross_entropy(ends.clone(), last)) / 2.0;
+        let output = SpanOutput { losses: losses.clone(), logits: [starts, ends], windows };
+        ForwardStep { task_loss: losses.mean(), hidden_states, output }
+    }
+
+    fn hidden_states(&self, batch: SpanBatch) -> HiddenStates {
+        self.encoder.forward(batch.input)
+    }
+}
+
+impl ItemLazy for SpanOutput {
+    fn sync(self) -> Result<Self, ExecutionError> {
+        self.losses.device().flush()?;
+        Ok(Self { losses: self.losses.without_autodiff(), logits: self.logits.map(Tensor::without_autodiff), windows: self.windows })
+    }
+}
+
+impl Adaptor<LossInput> for SpanOutput {
+    fn adapt(&self) -> LossInput {
+        LossInput::new(self.losses.clone())
+    }
+}

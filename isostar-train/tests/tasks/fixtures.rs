@@ -1,0 +1,21 @@
+//! Hand-made files in the layout of each download.
+
+use std::path::{Path, PathBuf};
+
+use isostar_train::data::{Columns, TextRow};
+use isostar_train::task::{Task, TaskError};
+
+/// The folder of a task's files.
+pub fn folder(task: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tasks").join(task)
+}
+
+/// A task read from a folder.
+pub fn read(name: &str, folder: &Path) -> Result<Task, TaskError> {
+    Task::read(Some(name), Some(folder), &Columns::default(), None, 1)
+}
+
+/// Text, pair and label of each row.
+pub fn parts(rows: &[TextRow]) -> Vec<(&str, Option<&str>, &str)> {
+    rows.iter().map(|row| (row.text.as_str(), row.pair.as_deref(), row.label.as_str())).collect()
+}

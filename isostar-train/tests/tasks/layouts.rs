@@ -1,0 +1,120 @@
+//! Every layout, official and the hub's, to rows.
+
+use std::fs;
+
+use isostar_train::data::{Columns, GoldAnswer};
+use isostar_train::task::{KNOWN_TASKS, Task, TaskKind, TaskMetric};
+use tempfile::TempDir;
+
+use super::fixtures::{folder, parts, read};
+
+#[test]
+fn the_official_files_are_read_warts_and_all() {
+    let rows = |name: &str| read(name, &folder(name)).unwrap().splits;
+    let sst2 = rows("sst2");
+    assert_eq!(
+        parts(&sst2.train.rows),
+        [("hides nothing from the patient viewer ", None, "0"), ("a \"quiet marvel ", None, "1")],
+        "spaces and quotation marks are text"
+    );
+    let cola = rows("cola");
+    assert_eq!(parts(&cola.dev.rows)[0], ("Who did you wonder whether slept?", None, "0"), "the first line is no header");
+    assert_eq!(cola.train.rows[2].text, "\"Go, she said.");
+    let mrpc = rows("mrpc");
+    assert_eq!(
+        parts(&mrpc.train.rows),
+        [
+            ("\"We won, he said.", Some("He said that they had won."), "1"),
+            ("Prices rose by 3 percent.", Some("The mayor called it \"a day like any other\"."), "0"),
+        ]
+    );
+    assert_eq!(mrpc.dev.rows[0].pair.as_deref(), Some("The bridge, \"closed since May, stays closed."));
+    assert_eq!(parts(&rows("rte").train.rows)[1], ("The mill burned down in 1903.", Some("The mill stands."), "not_entailment"));
+    assert_eq!(parts(&rows("qnli").dev.rows), [("Who has the boat?", Some("Anna sold it."), "not_entailment")]);
+    let qqp = rows("qqp");
+    assert_eq!(
+        parts(&qqp.train.rows),
+        [("How do I boil an egg?", Some("How are eggs boiled?"), "1"), ("What is \"quorum?", Some("Where is Rome?"), "0")],
+        "a row broken over two lines is left out"
+    );
+    assert_eq!(qqp.train.rows[1].line, 5);
+    assert_eq!(parts(&rows("stsb").train.rows)[2], ("Prices rose.", Some("They rose."), "2.5"));
+    let sst5 = rows("sst5");
+    assert_eq!(
+        parts(&sst5.train.rows),
+        [("A lovely little film", None, "4"), ("( half 1/2 ) unbearable", None, "0"), ("It 's *there* .", None, "2")]
+    );
+    assert_eq!(sst5.dev.rows.len(), 2);
+}
+
+#[test]
+fn questions_keep_all_their_answers() {
+    let task = read("squad", &folder("squad")).unwrap();
+    assert_eq!(task.kind, TaskKind::Span);
+    assert_eq!(task.splits.train.rows[0].text, "Where does the Aare rise?");
+    let [train, dev] = &task.questions;
+    assert_eq!((train.len(), dev.len()), (3, 2));
+    assert_eq!(train[1].answers, [GoldAnswer { text: "Zoë Müller".into(), start: 82 }]);
+    assert_eq!(train[0].majority().text, "Bernese Alps");
+    assert!(dev[1].answers.iter().any(|answer| answer.text == "burned down"));
+}
+
+#[test]
+fn the_hub_s_columns_and_integer_labels_mean_the_same() {
+    let hub = |name: &str, line: &str| -> Task {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("train.jsonl"), format!("{line}\n")).unwrap();
+        fs::write(folder.path().join("validation.jsonl"), format!("{line}\n")).unwrap();
+        read(name, folder.path()).unwrap()
+    };
+    for (name, line, expected) in [
+        ("sst2", r#"{"idx": 0, "sentence": "a", "label": 1}"#, ("a", None, "1")),
+        ("cola", r#"{"sentence": "a", "label": 0, "idx": 3}"#, ("a", None, "0")),
+        ("mrpc", r#"{"sentence1": "a", "sentence2": "b", "label": 1, "idx": 0}"#, ("a", Some("b"), "1")),
+        ("rte", r#"{"sentence1": "a", "sentence2": "b", "label": 1, "idx": 0}"#, ("a", Some("b"), "not_entailment")),
+        ("qnli", r#"{"question": "a", "sentence": "b", "label": 0, "idx": 0}"#, ("a", Some("b"), "entailment")),
+        ("qqp", r#"{"question1": "a", "question2": "b", "label": 1, "idx": 0}"#, ("a", Some("b"), "1")),
+        ("stsb", r#"{"sentence1": "a", "sentence2": "b", "label": 4.2, "idx": 0}"#, ("a", Some("b"), "4.2")),
+        ("sst5", r#"{"text": "a", "label": 3, "label_text": "positive"}"#, ("a", None, "3")),
+    ] {
+        let task = hub(name, line);
+        assert_eq!(parts(&task.splits.dev.rows), [expected], "{name}");
+    }
+    let line = r#"{"id": "q1", "title": "T", "context": "a b", "question": "?", "answers": {"text": ["b"], "answer_start": [2]}}"#;
+    assert_eq!(hub("squad", line).questions[1][0].id, "q1");
+}
+
+#[test]
+fn the_limit_cuts_answers_with_their_questions() {
+    let task = Task::read(Some("squad"), Some(&folder("squad")), &Columns::default(), Some(2), 1).unwrap();
+    assert_eq!((task.splits.train.rows.len(), task.questions[0].len(), task.questions[1].len()), (2, 2, 2));
+}
+
+#[test]
+fn tasks_are_judged_by_their_official_scores() {
+    use TaskMetric::{Accuracy, ExactMatch, F1, Matthews, Pearson, SpanF1, Spearman};
+    let found: Vec<_> = KNOWN_TASKS.iter().map(|task| (task.name, task.metrics, task.max_length)).collect();
+    let expected: [(&str, &[TaskMetric], usize); 9] = [
+        ("sst2", &[Accuracy], 256),
+        ("cola", &[Matthews], 256),
+        ("mrpc", &[Accuracy, F1], 256),
+        ("rte", &[Accuracy], 256),
+        ("qnli", &[Accuracy], 256),
+        ("qqp", &[Accuracy, F1], 256),
+        ("stsb", &[Pearson, Spearman], 256),
+        ("sst5", &[Accuracy], 256),
+        ("squad", &[ExactMatch, SpanF1], 384),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn columns_of_one_s_own_replace_those_of_the_task() {
+    let folder = TempDir::new().unwrap();
+    for name in ["train.csv", "dev.csv"] {
+        fs::write(folder.path().join(name), "review,stars\nfine,4\n").unwrap();
+    }
+    let columns = Columns { text: Some("review".into()), label: Some("stars".into()), ..Columns::default() };
+    let task = Task::read(Some("sst5"), Some(folder.path()), &columns, None, 1).unwrap();
+    assert_eq!(parts(&task.splits.train.rows), [("fine", None, "4")]);
+}

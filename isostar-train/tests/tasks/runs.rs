@@ -1,0 +1,104 @@
+//! Tasks through the command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use isostar_train::score;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::fixtures::{folder, read};
+
+/// Runs the command, which succeeds, and returns what it prints on stdout and stderr.
+fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
+    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache"));
+    let output = command.args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    (stdout, stderr)
+}
+
+/// Trains on the fixture of a task and evaluates the run.
+fn trained(at: &Path, task: &str, more: &[&str], predictions: &str) -> (Value, Value, String) {
+    let data = folder(task);
+    let data = data.to_str().unwrap();
+    let base = ["train", "--task", task, "--data", data, "--epochs", "1", "--batch-size", "2", "--out", "run", "--json"];
+    let (stdout, stderr) = isostar(at, &base.iter().chain(more).copied().collect::<Vec<_>>());
+    let result: Value = serde_json::from_str(&stdout).unwrap();
+    let (stdout, _) = isostar(at, &["evaluate", "run", "--json", "--predictions", predictions]);
+    (result, serde_json::from_str(&stdout).unwrap(), stderr)
+}
+
+fn metrics(value: &Value) -> Vec<&str> {
+    value["metrics"].as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn lines(at: &Path, name: &str) -> Vec<Value> {
+    fs::read_to_string(at.join(name)).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_task_reports_its_official_scores_everywhere() {
+    let folder = TempDir::new().unwrap();
+    let (result, evaluation, stderr) = trained(folder.path(), "mrpc", &["--weight", "0.1"], "predictions.jsonl");
+    assert_eq!(metrics(&result), ["accuracy", "f1"]);
+    assert_eq!(metrics(&evaluation), ["accuracy", "f1", "task_loss"]);
+    assert_eq!(evaluation["metrics"]["f1"], result["metrics"]["f1"]);
+    let epochs = lines(folder.path(), "run/metrics.jsonl");
+    for line in &epochs {
+        assert!(line["metrics"]["accuracy"].is_f64() && line["metrics"]["f1"].is_f64(), "{line}");
+    }
+    assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
+    assert!(stderr.contains("mrpc: 2 rows to learn from, 1 to judge by, 2 classes, majority 1.000"), "{stderr}");
+    assert!(stderr.contains("train: \"0\" 1 times, \"1\" 1 times, "), "{stderr}");
+}
+
+#[test]
+fn similarity_is_a_number_that_is_regressed() {
+    let folder = TempDir::new().unwrap();
+    let (result, evaluation, stderr) = trained(folder.path(), "stsb", &["--regularizer", "none"], "predictions.jsonl");
+    assert_eq!(metrics(&result), ["pearson", "spearman"]);
+    let config: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("run/model/config.json")).unwrap()).unwrap();
+    assert_eq!((&config["problem_type"], &config["id2label"]["0"]), (&"regression".into(), &"score".into()));
+    let predictions = lines(folder.path(), "predictions.jsonl");
+    let values: Vec<f64> = predictions.iter().map(|line| line["value"].as_f64().unwrap()).collect();
+    let rows = [5.0, 0.25];
+    let loss = values.iter().zip(rows).map(|(value, row)| (value - row) * (value - row)).sum::<f64>() / 2.0;
+    assert!((evaluation["metrics"]["task_loss"].as_f64().unwrap() - loss).abs() < 1e-5 * loss, "{evaluation} {loss}");
+    let found = evaluation["metrics"]["spearman"].as_f64().unwrap();
+    assert_eq!(Some(found), score::spearman(&rows, &values));
+    assert!(stderr.contains("numbers 2.433 ± 1.960"), "{stderr}");
+}
+
+#[test]
+fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
+    let folder = TempDir::new().unwrap();
+    let more = ["--max-length", "48", "--stride", "12", "--weight", "0.1"];
+    let (result, evaluation, stderr) = trained(folder.path(), "squad", &more, "predictions.json");
+    assert_eq!(metrics(&result), ["exact_match", "f1"]);
+    assert_eq!(result["isoscore"]["layers"].as_array().unwrap().len(), 4);
+    assert!(stderr.contains("windows"), "{stderr}");
+
+    let task = read("squad", &super::fixtures::folder("squad")).unwrap();
+    let predictions: BTreeMap<String, String> =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap()).unwrap();
+    assert_eq!(predictions.keys().collect::<Vec<_>>(), ["m1", "m2"]);
+    let golds: Vec<Vec<&str>> =
+        task.questions[1].iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
+    let answers = task.questions[1].iter().map(|question| predictions.get(&question.id).map(String::as_str));
+    let official = score::squad_score(answers.zip(golds.iter().map(Vec::as_slice))).unwrap();
+    assert_eq!(evaluation["metrics"]["f1"].as_f64(), Some(official.f1));
+    assert_eq!(evaluation["metrics"]["exact_match"].as_f64(), Some(official.exact_match));
+    let epochs = lines(folder.path(), "run/metrics.jsonl");
+    assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
+
+    isostar(folder.path(), &["evaluate", "run", "--predictions", "lines.jsonl"]);
+    let lines = lines(folder.path(), "lines.jsonl");
+    assert_eq!((&lines[1]["id"], &lines[1]["index"]), (&"m2".into(), &1.into()));
+    assert_eq!(lines[0]["text"], predictions["m1"].as_str());
+    assert!(lines[0]["scores"].as_array().unwrap().len() <= 20);
+}

@@ -1,0 +1,57 @@
+//! Windows of long paragraphs as transformers makes them: scripts/golden_windows.py.
+
+use std::fs;
+use std::path::Path;
+
+use isostar_train::data::{GoldAnswer, Question, TextEncoder, TextRow, WindowSettings};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    tokenizer: String,
+    question: String,
+    paragraph: String,
+    answer: String,
+    start: usize,
+    max_length: usize,
+    stride: usize,
+    windows: Vec<Window>,
+}
+
+#[derive(Deserialize)]
+struct Window {
+    ids: Vec<u32>,
+    places: Vec<Option<(u32, u32)>>,
+    answer: [u32; 2],
+}
+
+#[test]
+fn windows_places_and_answers_are_those_of_transformers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden: Golden = serde_json::from_str(&fs::read_to_string(root.join("tests/fixtures/windows.json")).unwrap()).unwrap();
+    assert_eq!(golden.cases.len(), 18);
+    let (mut cut, mut outside) = (0, 0);
+    for case in &golden.cases {
+        let tokenizer = root.join(format!("../isostar-models/tests/fixtures/tokenizers/{}.json", case.tokenizer));
+        let encoder = TextEncoder::from_file(&tokenizer, case.max_length).unwrap();
+        let row = TextRow { text: case.question.clone(), pair: Some(case.paragraph.clone()), label: String::new(), line: 1 };
+        let answers = vec![GoldAnswer { text: case.answer.clone(), start: case.start }];
+        let question = Question { id: "q".into(), answers };
+        let settings = WindowSettings { stride: case.stride, keep_places: true };
+        let windows = encoder.encode_windows(&[row], &[question], settings, Path::new("golden")).unwrap();
+        assert_eq!(windows.len(), case.windows.len(), "{} {:?}", case.tokenizer, case.question);
+        cut += usize::from(windows.len() > 1);
+        for (at, expected) in (0..).zip(&case.windows) {
+            assert_eq!(windows.ids(at), expected.ids);
+            assert_eq!(windows.places(at), expected.places, "{} {:?}, window {at}", case.tokenizer, case.question);
+            assert_eq!(windows.answer(at), expected.answer, "{} {:?}, window {at}", case.tokenizer, case.question);
+            outside += usize::from(expected.answer == [0, 0]);
+        }
+    }
+    assert!(cut >= 9 && outside >= 9, "{cut} paragraphs are cut, {outside} windows hold no answer");
+}
