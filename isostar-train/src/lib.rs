@@ -28,3 +28,4 @@ pub mod model;
 pub mod report;
 pub mod score;
 pub mod task;
+mod whole_file;

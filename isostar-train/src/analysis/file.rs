@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Analysis, AnalysisError};
-use crate::embeddings::beside;
+use crate::whole_file::beside;
 
 /// The file's name in its folder.
 const NAME: &str = "analysis.json";

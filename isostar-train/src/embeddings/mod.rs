@@ -49,4 +49,3 @@ pub use geometry::{Geometry, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;
-pub(crate) use states_file::beside;

@@ -1,6 +1,6 @@
 //! A safetensors file of hidden states, written batch by batch in any order.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use tempfile::NamedTempFile;
 
 use super::{EmbeddingsError, MASK};
+use crate::whole_file::beside;
 
 /// Bytes of an f32.
 const SIZE: usize = 4;
@@ -95,18 +96,4 @@ fn header(layers: &[usize], shape: [usize; 3]) -> io::Result<Vec<u8>> {
     let mut json = serde_json::to_vec(&metadata)?;
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok([(json.len() as u64).to_le_bytes().as_slice(), &json].concat())
-}
-
-/// A temporary file where renaming it to `target` moves no data.
-pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
-    let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    // Temporary files are private by default; this one becomes a file like any other, as the process's mask allows.
-    #[cfg(unix)]
-    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    builder.tempfile_in(folder)
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{ExperimentError, RunResult, TrainSettings};
+use crate::whole_file::write_whole;
 
 /// Where runs go if no folder is named.
 const RUNS: &str = "runs";
@@ -70,7 +71,7 @@ impl RunFolder {
     pub fn create(&self, settings: &TrainSettings) -> Result<(), ExperimentError> {
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
         let text = toml::to_string_pretty(settings).expect("settings are plain values");
-        write_whole(&self.config(), text.as_bytes())
+        write_whole(&self.config(), text.as_bytes()).map_err(ExperimentError::io(&self.config()))
     }
 
     /// Writes result.json.
@@ -79,7 +80,8 @@ impl RunFolder {
     /// If the system refuses.
     pub fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
-        write_whole(&self.path.join("result.json"), text.as_bytes())
+        let path = self.path.join("result.json");
+        write_whole(&path, text.as_bytes()).map_err(ExperimentError::io(&path))
     }
 
     /// The folder.
@@ -105,10 +107,4 @@ impl RunFolder {
     fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoint")
     }
-}
-
-/// Writes a file that is either there as a whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
-    let beside = path.with_extension("part");
-    fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).map_err(ExperimentError::io(path))
 }

@@ -30,13 +30,15 @@ mod page;
 mod source;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
 pub use figures::{Figures, Missing};
 pub use group::{Spread, binomial_error};
 pub use source::{Analysis, EpochLine, Geometry, Layer, Outcome, OutlierDimension, Run, Share, Sources};
+
+use crate::whole_file::write_whole;
 
 /// A report on runs and analyses.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +75,7 @@ impl Report {
     /// # Errors
     /// If the system refuses.
     pub fn write_html(&self, path: &Path) -> Result<(), ReportError> {
-        write_whole(path, self.html().as_bytes())
+        write_whole(path, self.html().as_bytes()).map_err(unwritable(path))
     }
 
     /// Writes each figure to a file of its own in a folder, which is made if need be. Returns the files.
@@ -81,12 +83,12 @@ impl Report {
     /// # Errors
     /// If the system refuses.
     pub fn write_figures(&self, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
-        fs::create_dir_all(folder).map_err(|source| ReportError::Unwritable { path: folder.into(), source })?;
+        fs::create_dir_all(folder).map_err(unwritable(folder))?;
         let mut written = Vec::new();
         for figure in self.figures().shown {
             if let Some(svg) = figure.file() {
                 let path = folder.join(format!("{}.svg", figure.id));
-                write_whole(&path, svg.as_bytes())?;
+                write_whole(&path, svg.as_bytes()).map_err(unwritable(&path))?;
                 written.push(path);
             }
         }
@@ -94,20 +96,9 @@ impl Report {
     }
 }
 
-/// Through a file beside the target.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // A page is made to be shown: readable by all, less what the umask withholds.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".report-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| ReportError::Unwritable { path: path.into(), source })
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
+    let path = path.into();
+    move |source| ReportError::Unwritable { path, source }
 }
 
 /// Text in which XML allows every character: a name may hold control characters, and escaping does not make them legal.

@@ -97,19 +97,19 @@ fn of_runs(groups: &[Group<'_>]) -> Markup {
     table("After training, on the rows to judge by; means over seeds", &header, &rows)
 }
 
-type Measure = (&'static str, fn(&Geometry) -> Option<f64>, usize);
+type Measure = (&'static str, fn(&Geometry) -> Option<f64>, fn(f64) -> String);
 
-/// What a table of layers shows, with the digits behind the point.
+/// What a table of layers shows, and how.
 const MEASURES: [Measure; 9] = [
-    ("IsoScore", |geometry| geometry.isoscore, 4),
-    ("unbiased", |geometry| geometry.isoscore_unbiased, 4),
-    ("mean cosine", |geometry| geometry.mean_cosine, 3),
-    ("partition", |geometry| geometry.partition, 3),
-    ("effective rank", |geometry| geometry.effective_rank, 1),
-    ("participation ratio", |geometry| geometry.participation_ratio, 1),
-    ("TwoNN", |geometry| geometry.twonn, 1),
-    ("TwoNN, ML", |geometry| geometry.twonn_ml, 1),
-    ("MLE", |geometry| geometry.mle, 1),
+    ("IsoScore", |geometry| geometry.isoscore, |value| fixed(value, 4)),
+    ("unbiased", |geometry| geometry.isoscore_unbiased, |value| fixed(value, 4)),
+    ("mean cosine", |geometry| geometry.mean_cosine, |value| fixed(value, 3)),
+    ("partition", |geometry| geometry.partition, number),
+    ("effective rank", |geometry| geometry.effective_rank, |value| fixed(value, 1)),
+    ("participation ratio", |geometry| geometry.participation_ratio, |value| fixed(value, 1)),
+    ("TwoNN", |geometry| geometry.twonn, |value| fixed(value, 1)),
+    ("TwoNN, ML", |geometry| geometry.twonn_ml, |value| fixed(value, 1)),
+    ("MLE", |geometry| geometry.mle, |value| fixed(value, 1)),
 ];
 
 fn of_layers(model: &Model<'_>, set: Set) -> Markup {
@@ -117,8 +117,8 @@ fn of_layers(model: &Model<'_>, set: Set) -> Markup {
     let row = |&(layer, geometry): &(usize, &Geometry)| {
         let mut cells = vec![count(geometry.points)];
         let interval = geometry.isoscore_interval.map_or(NOTHING.into(), |[low, high]| format!("{} – {}", fixed(low, 4), fixed(high, 4)));
-        for (at, (_, measure, decimals)) in MEASURES.iter().enumerate() {
-            cells.push(cell(measure(geometry), |value| fixed(value, *decimals)));
+        for (at, (_, measure, text)) in MEASURES.iter().enumerate() {
+            cells.push(cell(measure(geometry), text));
             if at == 1 {
                 cells.push(interval.clone());
             }
@@ -176,9 +176,9 @@ fn differences(pair: &[Model<'_>]) -> Markup {
             .filter_map(|layer| {
                 let other = pair[1].analysis.layers.iter().find(|other| other.layer == layer.layer)?;
                 let (first, second) = (set.of(layer)?, set.of(other)?);
-                let cells = MEASURES.iter().map(|(_, measure, decimals)| {
+                let cells = MEASURES.iter().map(|(_, measure, text)| {
                     let difference = measure(second).zip(measure(first)).map(|(second, first)| second - first);
-                    cell(difference, |value| format!("{}{}", if value > 0.0 { "+" } else { "" }, fixed(value, *decimals)))
+                    cell(difference, |value| format!("{}{}", if value > 0.0 { "+" } else { "" }, text(value)))
                 });
                 Some(Row::new(layer.layer.to_string(), cells))
             })
