@@ -94,7 +94,9 @@ fn a_penalty_keeps_no_copy_of_any_layer() {
         // A first run allocates what stays: thread pools and their buffers.
         drop(istar.penalty(&states, None).value.backward());
 
-        let (penalty, tape, forward) = measure(|| istar.penalty(&states, None).value);
+        // A thread that had nothing to do at first allocates its buffers, 1 MiB, in a later run; a copy on the tape is there in every run.
+        let runs = (0..5).map(|_| measure(|| istar.penalty(&states, None).value));
+        let (penalty, tape, forward) = runs.min_by(|one, other| one.1.total_cmp(&other.1)).expect("five runs");
         println!("masked {masked}: forward leaves {tape:.2} MiB and peaks at {forward:.2}");
         assert!(tape < LAYER, "12 layers of {LAYER} MiB left {tape:.2} MiB on the tape");
         assert!(forward < 3.0 * LAYER, "12 layers of {LAYER} MiB added {forward:.2} MiB at the peak of the forward pass");

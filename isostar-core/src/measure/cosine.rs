@@ -38,8 +38,9 @@ impl CosineSums {
         let squared: Tensor<2> = points.clone().square().sum_dim(1);
         let zero = squared.clone().equal_scalar(0.0);
         // A zero row has no direction: divided by 1 it stays zero, and without weight its gradient is zero too.
-        let norms = squared.mask_fill(zero.clone(), 1.0).sqrt();
-        let directed = weights.clone() * zero.bool_not().float().without_autodiff().cast(points.dtype()).transpose();
+        let norms = squared.clone().mask_fill(zero, 1.0).sqrt();
+        // 1 or 0 as the sign of a square, reshaped: fused on wgpu, a mask turned into numbers and transposed lost its last elements.
+        let directed = weights.clone() * squared.without_autodiff().sign().reshape([1, n]);
         Self { directions: directed.clone().matmul(points / norms), directed: directed.sum_dim(1), count: weights.sum_dim(1) }
     }
 
