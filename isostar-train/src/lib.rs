@@ -6,6 +6,7 @@
 //! - [`score`]: F1, correlations, and the answers of SQuAD, as scikit-learn, SciPy and the official script compute them
 //! - [`task`] and [`data`]: from a row of labelled text, or a question, to a batch of tensors, and from what a model says to its scores
 //! - [`experiment`]: one training run, from its settings to its folder
+//! - [`sweep`]: many runs from one plan
 //! - [`embeddings`]: hidden states written to files, and the geometry of points in files
 //! - [`analysis`]: the geometry of every layer of a model, and how two models differ
 //! - [`report`]: one page, with figures, about runs and analyses
@@ -27,5 +28,6 @@ pub mod metric;
 pub mod model;
 pub mod report;
 pub mod score;
+pub mod sweep;
 pub mod task;
 mod whole_file;

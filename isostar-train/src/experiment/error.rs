@@ -32,6 +32,14 @@ pub enum ExperimentError {
         /// Where and what, in one line.
         message: String,
     },
+    /// A file of results does not parse.
+    #[error("{}: {message}", path.display())]
+    ResultFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and what, in one line.
+        message: String,
+    },
     /// The folder asked for holds a run already.
     #[error("{} is not empty", path.display())]
     FolderTaken {
@@ -89,6 +97,7 @@ impl ExperimentError {
         match self {
             Self::Setting { name, expected, .. } => format!("give {} {expected}", flag(name)),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ for -".into(),
+            Self::ResultFile { .. } => "remove the file: the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "choose another folder with --out, or go on with what is there with --resume".into(),
             Self::NothingToResume { .. } => "name the folder of an unfinished run with --out, or start one without --resume".into(),
             Self::Io { .. } => "check that the path exists, may be written to, and that the disk has room".into(),

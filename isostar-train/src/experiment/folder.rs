@@ -1,6 +1,7 @@
 //! The folder of a run.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{ExperimentError, RunResult, TrainSettings};
@@ -16,15 +17,19 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// A folder that may hold a run.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
     /// The folder of a new run: the one named, or the first of runs/NAME-1, runs/NAME-2, … that is free. Nothing is created yet.
     ///
     /// # Errors
     /// If the folder named is not empty.
     pub fn choose(named: Option<&Path>, name: &str) -> Result<Self, ExperimentError> {
-        let is_free = |path: &Path| fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
-        match named {
-            Some(path) if path.is_file() || !is_free(path) => Err(ExperimentError::FolderTaken { path: path.into() }),
-            Some(path) => Ok(Self { path: path.into() }),
+        match named.map(Self::at) {
+            Some(folder) if folder.is_taken() => Err(ExperimentError::FolderTaken { path: folder.path }),
+            Some(folder) => Ok(folder),
             None => {
                 let numbered = (1..).map(|number| Path::new(RUNS).join(format!("{name}-{number}")));
                 let path = numbered.into_iter().find(|path| !path.exists()).expect("there is no end to numbers");
@@ -33,25 +38,63 @@ impl RunFolder {
         }
     }
 
+    /// Whether something stands in the way of a new run here.
+    pub fn is_taken(&self) -> bool {
+        self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
     /// The folder of an unfinished run, its settings, and the last epoch whose checkpoint is complete.
     ///
     /// # Errors
     /// If there are no settings or no checkpoint.
     pub fn reopen(path: &Path) -> Result<(Self, TrainSettings, usize), ExperimentError> {
         let nothing = |reason| ExperimentError::NothingToResume { path: path.into(), reason };
-        let folder = Self { path: path.into() };
-        let config = folder.config();
-        if !config.is_file() {
-            return Err(nothing("there is no config.toml"));
+        let folder = Self::at(path);
+        let settings = folder.settings()?.ok_or_else(|| nothing("there is no config.toml"))?;
+        match folder.epochs_done() {
+            0 => Err(nothing("there is no complete checkpoint")),
+            epochs if epochs >= settings.epochs => Err(nothing("all its epochs are done")),
+            epochs => Ok((folder, settings, epochs)),
         }
-        let text = fs::read_to_string(&config).map_err(ExperimentError::io(&config))?;
-        let settings: TrainSettings =
-            toml::from_str(&text).map_err(|error| ExperimentError::SettingsFile { path: config, message: error.message().to_string() })?;
-        let epoch = folder.last_checkpoint().ok_or_else(|| nothing("there is no complete checkpoint"))?;
-        if epoch >= settings.epochs {
-            return Err(nothing("all its epochs are done"));
-        }
-        Ok((folder, settings, epoch))
+    }
+
+    /// The settings in config.toml; `None` where there is no run.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds something else.
+    pub fn settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
+        let malformed = |message: String| ExperimentError::SettingsFile { path: self.config(), message };
+        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
+        toml::from_str(&text).map(Some).map_err(|error| malformed(error.message().to_string()))
+    }
+
+    /// What result.json holds; `None` where the run is not over.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds something else.
+    pub fn result(&self) -> Result<Option<RunResult>, ExperimentError> {
+        let Some(text) = read_if_there(&self.results())? else { return Ok(None) };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| ExperimentError::ResultFile { path: self.results(), message: error.to_string() })
+    }
+
+    /// The last epoch whose checkpoint is complete, 0 if there is none.
+    pub fn epochs_done(&self) -> usize {
+        self.last_checkpoint().unwrap_or(0)
+    }
+
+    /// Removes what a run without a complete checkpoint has left behind, so that one can start anew.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn clear(&self) -> Result<(), ExperimentError> {
+        let removed = |path: PathBuf, result: io::Result<()>| match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ExperimentError::io(path)(error)),
+            _ => Ok(()),
+        };
+        removed(self.metrics(), fs::remove_file(self.metrics()))?;
+        removed(self.checkpoints(), fs::remove_dir_all(self.checkpoints()))
     }
 
     fn last_checkpoint(&self) -> Option<usize> {
@@ -80,7 +123,7 @@ impl RunFolder {
     /// If the system refuses.
     pub fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
-        let path = self.path.join("result.json");
+        let path = self.results();
         write_whole(&path, text.as_bytes()).map_err(ExperimentError::io(&path))
     }
 
@@ -99,6 +142,11 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// result.json.
+    pub fn results(&self) -> PathBuf {
+        self.path.join("result.json")
+    }
+
     /// The folder of the trained model.
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
@@ -106,5 +154,14 @@ impl RunFolder {
 
     fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoint")
+    }
+}
+
+/// A text file, or `None` where there is none.
+fn read_if_there(path: &Path) -> Result<Option<String>, ExperimentError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ExperimentError::io(path)(error)),
     }
 }

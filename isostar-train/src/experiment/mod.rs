@@ -19,6 +19,7 @@ mod evaluate;
 mod folder;
 mod observer;
 mod optimizer;
+mod predictions;
 mod prepare;
 mod preset;
 mod renderer;

@@ -14,7 +14,6 @@ use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::predictions;
 use crate::source::{RowsArgs, Source};
 
 const BATCH: usize = 64;
@@ -59,7 +58,8 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     };
 
     if let Some(path) = &arguments.predictions {
-        predictions::write(path, &report)
+        report
+            .write_predictions(path)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "name a file that can be written"))?;
     }
     let mut metrics = report.metrics.clone();

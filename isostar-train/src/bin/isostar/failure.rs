@@ -11,6 +11,7 @@ use isostar_train::embeddings::EmbeddingsError;
 use isostar_train::experiment::{ExperimentError, config_remedy};
 use isostar_train::model::FindModelError;
 use isostar_train::report::ReportError;
+use isostar_train::sweep::SweepError;
 use isostar_train::task::TaskError;
 
 /// A command's failure, exit status 1.
@@ -55,6 +56,7 @@ with_own_remedy!(
     FindModelError,
     ModelError,
     ReportError,
+    SweepError,
     TaskError
 );
 

@@ -9,9 +9,9 @@ mod failure;
 mod layers;
 mod measure;
 mod models;
-mod predictions;
 mod report;
 mod source;
+mod sweep;
 mod train;
 
 use std::process::ExitCode;
@@ -42,6 +42,7 @@ enum Command {
     Measure(measure::MeasureArgs),
     /// List the models that can be read
     Models(models::ModelsArgs),
+    Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
 }
 
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Models(arguments) => models::run(arguments),
+        Command::Sweep(arguments) => sweep::run(arguments),
         Command::Report(arguments) => report::run(arguments),
     };
     match result {

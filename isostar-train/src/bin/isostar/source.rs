@@ -1,11 +1,10 @@
 //! Which model and which rows: what `evaluate` and `analyze` ask alike.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use isostar_train::data::{Columns, Split};
-use isostar_train::experiment::TrainSettings;
+use isostar_train::experiment::{RunFolder, TrainSettings};
 use isostar_train::model::find_model;
 use isostar_train::task::{KnownTask, Task};
 
@@ -24,26 +23,13 @@ impl Source {
     /// A run's folder, a model's, or a model's name on the hub.
     pub fn find(name: &str, console: &Console) -> Result<Self, Failure> {
         let folder = find_model(name, console)?;
-        Ok(Self { run: settings_of(&folder)?, folder })
+        Ok(Self { run: RunFolder::at(&folder).settings()?, folder })
     }
 
     /// The folder of the model.
     pub fn model(&self) -> PathBuf {
         if self.run.is_some() { self.folder.join("model") } else { self.folder.clone() }
     }
-}
-
-/// The settings of a run, or nothing where the folder is a model's.
-fn settings_of(folder: &Path) -> Result<Option<TrainSettings>, Failure> {
-    let config = folder.join("config.toml");
-    if !config.is_file() {
-        return Ok(None);
-    }
-    let broken = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("{}: {error}", config.display()), "name the folder of a run made by this version")
-    };
-    let text = fs::read_to_string(&config).map_err(|error| broken(&error))?;
-    toml::from_str(&text).map(Some).map_err(|error| broken(&error.message()))
 }
 
 /// The rows that a model is asked about.

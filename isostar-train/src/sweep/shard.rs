@@ -1,0 +1,59 @@
+use std::str::FromStr;
+
+use super::SweepError;
+
+/// One of several machines' parts of a sweep: every N-th run, from the I-th.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// All runs.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Whether the run at this place of the plan, from 0, is in the shard.
+    pub fn holds(self, place: usize) -> bool {
+        place % self.count == self.index
+    }
+}
+
+/// `I/N`, from `1/N` to `N/N`.
+impl FromStr for Shard {
+    type Err = SweepError;
+
+    fn from_str(text: &str) -> Result<Self, SweepError> {
+        let parse = || -> Option<Self> {
+            let (number, count) = text.split_once('/')?;
+            let (number, count): (usize, usize) = (number.trim().parse().ok()?, count.trim().parse().ok()?);
+            (1..=count).contains(&number).then(|| Self { index: number - 1, count })
+        };
+        parse().ok_or_else(|| SweepError::NoSuchShard { text: text.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_the_runs_out() {
+        for count in 1..5 {
+            let shards: Vec<Shard> = (1..=count).map(|number| format!("{number}/{count}").parse().unwrap()).collect();
+            for place in 0..11 {
+                assert_eq!(shards.iter().filter(|shard| shard.holds(place)).count(), 1, "{place} of {count}");
+            }
+        }
+        assert_eq!("1/1".parse::<Shard>().unwrap(), Shard::WHOLE);
+    }
+
+    #[test]
+    fn there_is_no_other() {
+        for text in ["", "0/2", "3/2", "1", "1/0", "-1/2", "1/2/3", "a/b"] {
+            let error = text.parse::<Shard>().unwrap_err();
+            assert_eq!(error.to_string(), format!("there is no shard {text:?}"));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `isostar sweep` through the command: what is made, what is left alone, what is refused.
+
+#[path = "common/command.rs"]
+mod command;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use command::{fails, isostar, names, succeed};
+
+const ROWS: &str =
+    "text\tlabel\ngood film\t1\nbad film\t0\nfine plot\t1\npoor plot\t0\nnice cast\t1\ndull cast\t0\nfun\t1\nsad\t0\nbright\t1\ngrey\t0\n";
+
+const PLAN: &str = r#"
+[settings]
+task = "rows.tsv"
+epochs = 2
+max_length = 8
+
+[vary]
+weight = [0.0, 0.1]
+seed = [1, 2]
+"#;
+
+const RUNS: [&str; 4] = ["rows,seed=1,weight=0.0", "rows,seed=1,weight=0.1", "rows,seed=2,weight=0.0", "rows,seed=2,weight=0.1"];
+
+fn prepared() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("rows.tsv"), ROWS).unwrap();
+    fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+    folder
+}
+
+fn lines(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn modified(at: &Path, run: &str) -> std::time::SystemTime {
+    fs::metadata(at.join("runs/plan").join(run).join("result.json")).unwrap().modified().unwrap()
+}
+
+#[test]
+fn a_sweep_makes_its_runs_once_and_goes_on_where_it_was() {
+    let folder = prepared();
+    let at = folder.path();
+    let first = succeed(at, &["sweep", "plan.toml", "--shard", "1/2", "--json"]);
+    assert_eq!(lines(&first).iter().map(|line| line["run"].as_str().unwrap()).collect::<Vec<_>>(), [RUNS[0], RUNS[2]]);
+    assert_eq!(names(&at.join("runs/plan")), [RUNS[0], RUNS[2]]);
+    let made = modified(at, RUNS[0]);
+
+    let all = succeed(at, &["sweep", "plan.toml", "--json"]);
+    let all = lines(&all);
+    assert_eq!(all.iter().map(|line| line["run"].as_str().unwrap()).collect::<Vec<_>>(), RUNS);
+    assert_eq!(all[3]["weight"], 0.1);
+    assert_eq!(all[3]["seed"], 2);
+    assert_eq!(modified(at, RUNS[0]), made, "a run that is over was made again");
+
+    // A run is what train makes with these settings.
+    let alone = succeed(
+        at,
+        &[
+            "train",
+            "--task",
+            "rows.tsv",
+            "--epochs",
+            "2",
+            "--max-length",
+            "8",
+            "--weight",
+            "0.1",
+            "--seed",
+            "2",
+            "--out",
+            "alone",
+            "--json",
+        ],
+    );
+    let alone: Value = serde_json::from_str(&alone).unwrap();
+    for key in ["metrics", "task_loss", "isoscore", "task", "layers"] {
+        assert_eq!(alone[key], all[3][key], "{key}");
+    }
+
+    // One that was cut off after its last or its first epoch, or before, comes to the same end.
+    let cut = at.join("runs/plan").join(RUNS[3]);
+    let result = fs::read_to_string(cut.join("result.json")).unwrap();
+    for epochs_left in [2, 1, 0] {
+        fs::remove_file(cut.join("result.json")).unwrap();
+        for epoch in epochs_left + 1..=2 {
+            for part in ["model", "optim", "scheduler"] {
+                fs::remove_file(cut.join(format!("checkpoint/{part}-{epoch}.bpk"))).unwrap();
+            }
+        }
+        let output = isostar(at, &["sweep", "plan.toml", "--json"]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(&format!("run 1 of 1: {}", RUNS[3])), "{stderr}");
+        let again = lines(&String::from_utf8(output.stdout).unwrap());
+        let before: Value = serde_json::from_str(&result).unwrap();
+        for key in ["metrics", "task_loss", "isoscore"] {
+            assert_eq!(again[3][key], before[key], "{epochs_left} epochs left: {key}");
+        }
+    }
+}
+
+#[test]
+fn a_table_says_what_came_out() {
+    let folder = prepared();
+    let table = succeed(folder.path(), &["sweep", "plan.toml", "--out", "made", "--shard", "4/4"]);
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["run", "scores", "IsoScore", "seconds"]);
+    assert_eq!((rows.len(), rows[1][0], rows[1][1]), (2, RUNS[3], "accuracy"));
+    let [.., isoscore, seconds] = rows[1][..] else { panic!("{table}") };
+    assert!((0.0..=1.0).contains(&isoscore.parse::<f64>().unwrap()) && seconds.parse::<f64>().unwrap() >= 0.0, "{table}");
+    let page = succeed(folder.path(), &["report", "made"]);
+    assert_eq!(page.trim(), "made/report.html");
+}
+
+#[test]
+fn one_run_that_fails_leaves_the_others_alone() {
+    let folder = prepared();
+    let at = folder.path();
+    fs::write(at.join("plan.toml"), format!("{PLAN}[[runs]]\nname = 'a'\ntask = 'none.tsv'\n[[runs]]\nname = 'b'\n")).unwrap();
+    let output = isostar(at, &["sweep", "plan.toml", "--shard", "3/4", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let made = lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(made.iter().map(|line| line["run"].as_str().unwrap()).collect::<Vec<_>>(), ["b,seed=2,weight=0.0"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("error: 1 of 2 runs failed; \"a,seed=2,weight=0.0\": none.tsv: no such file or folder"), "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_before_anything_is() {
+    let folder = prepared();
+    let at = folder.path();
+    fails(at, &["sweep", "none.toml"], &["none.toml"]);
+    fails(at, &["sweep", "plan.toml", "--shard", "5/4"], &["there is no shard \"5/4\""]);
+    fs::write(at.join("wrong.toml"), "[settings]\nepoch = 3\n").unwrap();
+    fails(at, &["sweep", "wrong.toml"], &["wrong.toml", "run \"run1\"", "unknown field `epoch`"]);
+    fs::write(at.join("range.toml"), "[vary]\nshrinkage = [0.5, 1.5]\n").unwrap();
+    fails(at, &["sweep", "range.toml"], &["range.toml", "run1,shrinkage=1.5"]);
+
+    succeed(at, &["sweep", "plan.toml", "--shard", "1/4"]);
+    fs::write(at.join("plan.toml"), PLAN.replace("epochs = 2", "epochs = 3")).unwrap();
+    fails(at, &["sweep", "plan.toml"], &[RUNS[0], "holds a run of other settings: epochs 2 there, 3 in the plan"]);
+    fs::create_dir_all(at.join("other").join(RUNS[1])).unwrap();
+    fs::write(at.join("other").join(RUNS[1]).join("notes.txt"), "mine").unwrap();
+    fails(at, &["sweep", "plan.toml", "--out", "other"], &[RUNS[1], "is not empty"]);
+}
