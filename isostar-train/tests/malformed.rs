@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
-use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
+use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use zip::write::SimpleFileOptions;
@@ -230,7 +230,7 @@ fn others() -> Vec<Case> {
 
 fn measured(path: &Path) -> Result<(), EmbeddingsError> {
     for points in EmbeddingsFile::open(path)?.points(None, None)? {
-        measure(&points, None, Sample::default(), &Device::flex(), &|_| ())?;
+        measure(&points, None, Measures::default(), &Device::flex(), &|_| ())?;
     }
     Ok(())
 }

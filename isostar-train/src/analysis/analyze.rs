@@ -6,7 +6,7 @@ use isostar_models::{Encoder, Pretrained};
 use super::states::States;
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
-use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Points, Sample, Sequences, measure, steps};
+use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Measures, Points, Sample, Sequences, measure, steps};
 use crate::experiment::{Observer, Phase};
 
 /// Measures the states of all tokens and the sentence vectors in every layer of a model, the embedding output first.
@@ -33,7 +33,7 @@ pub fn analyze(
     let layer = |layer| {
         let name = format!("layer.{layer}");
         let sets = [points(&states.tokens, &name)?, points(&states.sentences, &name)?];
-        let total = sets.iter().flatten().map(|points| steps(points, settings.sample)).sum();
+        let total = sets.iter().flatten().map(|points| steps(points, Measures::All(settings.sample))).sum();
         let steps = Steps::begin(observer, Phase::Measuring { layer, last }, total);
         let measured = sets.map(|points| match points {
             Some(points) => geometry(layer, &points, settings.sample, &device, &|done| steps.advance(done)),
@@ -62,7 +62,7 @@ fn geometry(
     device: &Device,
     progress: &dyn Fn(usize),
 ) -> Result<Option<Geometry>, AnalysisError> {
-    match measure(points, None, sample, device, progress) {
+    match measure(points, None, Measures::All(sample), device, progress) {
         Ok(geometry) => Ok(Some(geometry)),
         Err(EmbeddingsError::NoVariance { .. }) => Ok(None),
         Err(EmbeddingsError::NotFinite { at, value, .. }) => Err(AnalysisError::NotFinite { layer, row: at[0], value }),

@@ -9,6 +9,7 @@ use isostar_core::measure::{
 use isostar_core::{IsoscoreJackknife, NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::Serialize;
 
+use super::ahead::ahead;
 use super::spread::Spread;
 use super::survey::Survey;
 use super::{EmbeddingsError, Points, Reference};
@@ -90,7 +91,23 @@ impl Default for Sample {
     }
 }
 
-/// Measures points in three passes over their file, and some of them among each other.
+/// Which measures are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measures {
+    /// Those that follow from the moments of the points and their directions, in two passes: all but the partition score and the intrinsic
+    /// dimensions, which take most of the time.
+    OfMoments,
+    /// All of them.
+    All(Sample),
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self::All(Sample::default())
+    }
+}
+
+/// Measures points in two or three passes over their file, and some of them among each other.
 ///
 /// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many
 /// as [`steps`] says.
@@ -103,21 +120,28 @@ impl Default for Sample {
 pub fn measure(
     points: &Points,
     reference: Option<(&Reference, &Shrinkage)>,
-    sample: Sample,
+    measures: Measures,
     device: &Device,
     progress: &dyn Fn(usize),
 ) -> Result<Geometry, EmbeddingsError> {
     let no_variance = || EmbeddingsError::NoVariance { place: points.place().clone() };
     let width = points.width();
-    let sampled = points.clone().sample(sample.points, sample.seed)?;
+    let sampled = match measures {
+        Measures::OfMoments => None,
+        Measures::All(sample) => Some(points.clone().sample(sample.points, sample.seed)?),
+    };
 
     points.unpack(progress)?;
     let survey = Survey::of(points, progress)?;
     let mut jackknife = (width <= WIDEST_INTERVAL).then(|| IsoscoreJackknife::new(width));
     let spread = Spread::of(points, &survey, device, jackknife.as_mut(), progress)?;
     let isoscore_interval = jackknife.and_then(|jackknife| jackknife.interval(CONFIDENCE));
-    let partition = partition(points, &survey, &spread, device, progress)?;
-    let neighbours = neighbours(&sampled, &survey, device, progress)?;
+    let mut partition = None;
+    let mut neighbours = None;
+    if let Some(sampled) = &sampled {
+        partition = partition_of(points, &survey, &spread, device, progress)?.score();
+        neighbours = Some(neighbours_of(sampled, &survey, device, progress)?);
+    }
 
     let covariance = spread.covariance();
     let isoscore_star = match reference {
@@ -133,7 +157,7 @@ pub fn measure(
     let cosines = spread.cosines_of_distinct_pairs();
     let spectrum = Spectrum::of_moments(&spread.moments).scaled(spread.scale);
     let std = spread.deviations();
-    let twonn = twonn(&neighbours);
+    let twonn = neighbours.as_ref().and_then(twonn);
     Ok(Geometry {
         points: points.count(),
         dimension: width,
@@ -143,14 +167,14 @@ pub fn measure(
         isoscore_star,
         mean_cosine: cosines / (n * (n - 1.0)),
         cosreg: cosines / (n * n),
-        partition: partition.score(),
+        partition,
         effective_rank: effective_rank(&spectrum),
         participation_ratio: participation_ratio(&spectrum),
         explained_variance: explained_variance(&spectrum, EXPLAINED_SHARE),
-        sample: (sampled.count() < points.count()).then(|| sampled.count()),
+        sample: sampled.map(|sampled| sampled.count()).filter(|count| *count < points.count()),
         twonn: twonn.map(|estimates| estimates.linear),
         twonn_ml: twonn.map(|estimates| estimates.maximum_likelihood),
-        mle: mle(&neighbours),
+        mle: neighbours.as_ref().and_then(mle),
         outlier_dimensions: outlier_dimensions(&survey.mean, &std, OutlierThreshold::default()),
         spectrum: spectrum.eigenvalues(),
         mean: survey.mean,
@@ -159,13 +183,17 @@ pub fn measure(
 }
 
 /// How many steps [`measure`] takes: a row of a pass each, and two for a point among its neighbours.
-pub fn steps(points: &Points, sample: Sample) -> usize {
-    let passes = if points.are_packed() { 4 } else { 3 };
-    passes * points.count() + 2 * points.count().min(sample.points)
+pub fn steps(points: &Points, measures: Measures) -> usize {
+    let unpacking = if points.are_packed() { points.count() } else { 0 };
+    let further = match measures {
+        Measures::OfMoments => 0,
+        Measures::All(sample) => points.count() + 2 * points.count().min(sample.points),
+    };
+    unpacking + 2 * points.count() + further
 }
 
 /// The third pass.
-fn partition(
+fn partition_of(
     points: &Points,
     survey: &Survey,
     spread: &Spread,
@@ -173,17 +201,23 @@ fn partition(
     progress: &dyn Fn(usize),
 ) -> Result<Partition, EmbeddingsError> {
     let mut partition = Partition::of_deviations(&spread.moments, &survey.mean, spread.scale, device);
-    for rows in points.blocks() {
-        let deviations = survey.deviations(points, &rows, spread.scale)?;
-        let block = TensorData::new(deviations, [rows.len(), points.width()]);
+    let read = |rows: Vec<usize>| Ok((rows.len(), survey.deviations(points, &rows, spread.scale)?));
+    ahead(points.blocks(), read, |(rows, deviations)| {
+        let block = TensorData::new(deviations, [rows, points.width()]);
         partition.update(Tensor::from_data(block, (device, DType::F32)))?;
-        progress(rows.len());
-    }
+        progress(rows);
+        Ok::<_, EmbeddingsError>(())
+    })?;
     Ok(partition)
 }
 
 /// The nearest neighbours of all points, which are held in f32 about their mean.
-fn neighbours(points: &Points, survey: &Survey, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
+fn neighbours_of(
+    points: &Points,
+    survey: &Survey,
+    device: &Device,
+    progress: &dyn Fn(usize),
+) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut deviations = Vec::with_capacity(points.count() * width);
     for rows in points.blocks() {

@@ -11,7 +11,8 @@
 //!                                                         └ a sample: pairwise distances                          TwoNN, MLE
 //! ```
 //!
-//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go.
+//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go;
+//! while a device computes on a block, the next one is read.
 //! The first pass finds the mean and the largest deviation in f64, the others work on deviations in units of the largest one, which neither
 //! overflow nor vanish in f32. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32 for
 //! the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
@@ -20,16 +21,17 @@
 //! use std::path::Path;
 //!
 //! use burn::tensor::Device;
-//! use isostar_train::embeddings::{EmbeddingsFile, Sample, measure};
+//! use isostar_train::embeddings::{EmbeddingsFile, Measures, measure};
 //!
 //! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
 //! for points in file.points(None, None)? {
-//!     let geometry = measure(&points, None, Sample::default(), &Device::default(), &|_steps| {})?;
+//!     let geometry = measure(&points, None, Measures::default(), &Device::default(), &|_steps| {})?;
 //!     println!("{}: {}", points.place(), geometry.isoscore);
 //! }
 //! # Ok::<(), isostar_train::embeddings::EmbeddingsError>(())
 //! ```
 
+mod ahead;
 mod covariance;
 mod embed;
 mod error;
@@ -45,7 +47,7 @@ mod survey;
 pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;
 pub use file::{EmbeddingsFile, FormatError, MASK, Place};
-pub use geometry::{Geometry, NEIGHBOUR_POINTS, Sample, measure, steps};
+pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;

@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use isostar_core::{IsoscoreJackknife, Moments, RunningMoments, UnbiasedSums};
 use rayon::prelude::*;
 
+use super::ahead::ahead;
 use super::covariance::ScaledCovariance;
 use super::points::PART_ROWS;
 use super::survey::Survey;
@@ -47,28 +48,25 @@ impl Spread {
         let mut spread = Self { scale: survey.largest_deviation(), moments: RunningMoments::new(width), rows: RowSums::new(width) };
         // Without a jackknife, one matrix of d² numbers is enough.
         let mut group = jackknife.is_some().then(|| RunningMoments::new(width));
-        let groups = jackknife.is_some().then(|| IsoscoreJackknife::groups(points.count()));
-        let mut ends = groups.into_iter().flatten().map(|group| group.end).peekable();
-        let mut done = 0;
-        for block in points.blocks() {
-            let mut rest = block.as_slice();
-            while !rest.is_empty() {
-                let end = ends.peek().copied().unwrap_or(points.count());
-                let (rows, others) = rest.split_at(rest.len().min(end - done));
-                let moments = spread.rows.take(points, rows, survey, spread.scale, device)?;
-                group.as_mut().unwrap_or(&mut spread.moments).update(&moments)?;
-                progress(rows.len());
-                (rest, done) = (others, done + rows.len());
-                if let (Some(jackknife), Some(group)) = (&mut jackknife, &mut group)
-                    && done == end
-                {
-                    spread.moments.merge(group);
-                    jackknife.push(group);
-                    *group = RunningMoments::new(width);
-                    ends.next();
-                }
+        let ends = jackknife.is_some().then(|| IsoscoreJackknife::groups(points.count()).map(|group| group.end));
+        let pieces = pieces(points, ends.into_iter().flatten());
+        let scale = spread.scale;
+        let read = |piece| Read::new(piece, points, survey, scale);
+        ahead(pieces, read, |Read { sums, deviations, rows, ends_group }| {
+            for part in sums {
+                spread.rows.absorb(&part);
             }
-        }
+            let block = TensorData::new(deviations, [rows, width]);
+            let moments = Moments::of_points(Tensor::from_data(block, (device, DType::F32)));
+            group.as_mut().unwrap_or(&mut spread.moments).update(&moments)?;
+            progress(rows);
+            if let (true, Some(jackknife), Some(group)) = (ends_group, &mut jackknife, &mut group) {
+                spread.moments.merge(group);
+                jackknife.push(group);
+                *group = RunningMoments::new(width);
+            }
+            Ok(())
+        })?;
         Ok(spread)
     }
 
@@ -104,32 +102,67 @@ impl Spread {
     }
 }
 
+/// Rows that belong to one block, and one group of the jackknife.
+struct Piece {
+    rows: Vec<usize>,
+    ends_group: bool,
+}
+
+/// The blocks of points, cut where a group ends.
+fn pieces<'a>(points: &'a Points, ends: impl Iterator<Item = usize> + 'a) -> impl Iterator<Item = Piece> + 'a {
+    let mut ends = ends.peekable();
+    let mut done = 0;
+    points.blocks().flat_map(move |mut block| {
+        let mut pieces = Vec::with_capacity(1);
+        while !block.is_empty() {
+            let end = ends.peek().copied().unwrap_or(points.count());
+            let rest = block.split_off(block.len().min(end - done));
+            done += block.len();
+            let ends_group = done == end;
+            ends.next_if_eq(&done);
+            pieces.push(Piece { rows: std::mem::replace(&mut block, rest), ends_group });
+        }
+        pieces
+    })
+}
+
+/// A piece that has been read.
+struct Read {
+    /// Of its parts, in the order of the file, so that equal files have equal scores.
+    sums: Vec<RowSums>,
+    /// From the mean, in units of the scale. Shape `[rows, d]`.
+    deviations: Vec<f32>,
+    rows: usize,
+    ends_group: bool,
+}
+
+impl Read {
+    fn new(Piece { rows, ends_group }: Piece, points: &Points, survey: &Survey, scale: f64) -> Result<Self, EmbeddingsError> {
+        let width = points.width();
+        let mut deviations = vec![0.0_f32; rows.len() * width];
+        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
+        let sums = parts.map(|(part, deviations)| RowSums::of(points, part, survey, scale, deviations));
+        let sums = sums.collect::<Result<_, _>>()?;
+        Ok(Self { sums, deviations, rows: rows.len(), ends_group })
+    }
+}
+
 impl RowSums {
     fn new(width: usize) -> Self {
         Self { directions: vec![0.0; width], directed: 0, fourth_powers: 0.0 }
     }
 
-    /// Adds the points at `rows` and gives back the moments of their deviations in units of the scale.
-    fn take(&mut self, points: &Points, rows: &[usize], survey: &Survey, scale: f64, device: &Device) -> Result<Moments, EmbeddingsError> {
+    /// Those of the points at `rows`, whose deviations in units of the scale are written down.
+    fn of(points: &Points, rows: &[usize], survey: &Survey, scale: f64, deviations: &mut [f32]) -> Result<Self, EmbeddingsError> {
         let width = points.width();
-        let mut deviations = vec![0.0_f32; rows.len() * width];
-        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
-        let sums = parts.map(|(part, deviations)| {
-            let values = points.read(part)?;
-            survey.deviate(&values, scale, deviations);
-            let mut sums = Self::new(width);
-            for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact(width)) {
-                sums.fourth_powers += sum_of(deviations, |deviation| f64::from(deviation).powi(2)).powi(2);
-                sums.add_direction(point);
-            }
-            Ok::<_, EmbeddingsError>(sums)
-        });
-        // Merged in the order of the file, so that equal files have equal scores.
-        for part in sums.collect::<Vec<_>>() {
-            self.absorb(&part?);
+        let values = points.read(rows)?;
+        survey.deviate(&values, scale, deviations);
+        let mut sums = Self::new(width);
+        for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact(width)) {
+            sums.fourth_powers += sum_of(deviations, |deviation| f64::from(deviation).powi(2)).powi(2);
+            sums.add_direction(point);
         }
-        let block = TensorData::new(deviations, [rows.len(), width]);
-        Ok(Moments::of_points(Tensor::from_data(block, (device, DType::F32))))
+        Ok(sums)
     }
 
     /// Adds x/‖x‖.

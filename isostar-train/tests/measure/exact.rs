@@ -28,6 +28,20 @@ fn every_key_of_the_contract_is_there_and_right() {
 }
 
 #[test]
+fn what_follows_from_moments_can_be_had_alone() {
+    let folder = Folder::new();
+    let path = folder.write_rows("points.npy", &cloud(50, 6));
+    let (mut all, alone) = (measure_one(&path, &[]), measure_one(&path, &["--moments"]));
+    for name in ["partition", "twonn", "twonn_ml", "mle"] {
+        assert!(all[name].is_f64(), "{name} in {all}");
+        all[name] = json!(null);
+    }
+    assert_eq!(alone, all);
+    let refused = isostar(["measure", "--moments", "--sample", "10"]).arg(&path).assert().code(2).get_output().clone();
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("--moments"));
+}
+
+#[test]
 fn points_of_any_size_have_the_same_scores() {
     let folder = Folder::new();
     let points = cloud(24, 6);

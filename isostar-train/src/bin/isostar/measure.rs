@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_train::device::{default_device_name, parse_device};
-use isostar_train::embeddings::{EmbeddingsFile, Geometry, NEIGHBOUR_POINTS, Place, Points, References, Sample, measure, steps};
+use isostar_train::embeddings::{EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Place, Points, References, Sample, measure, steps};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
 /// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a
-/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, three times.
+/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, three times, or twice for --moments.
 /// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
 ///
 /// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.
@@ -42,6 +42,9 @@ pub struct MeasureArgs {
     /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
     #[arg(long, value_name = "Z", requires = "reference", allow_negative_numbers = true)]
     shrinkage: Option<f64>,
+    /// Leave out what does not follow from the moments of the points: the partition score, TwoNN and MLE, which take most of the time
+    #[arg(long, conflicts_with_all = ["sample", "seed"])]
+    moments: bool,
     /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N, drawn at random without replacement
     #[arg(long, value_name = "N", default_value_t = NEIGHBOUR_POINTS)]
     sample: usize,
@@ -72,6 +75,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let mut references = arguments.reference.as_deref().map(References::open).transpose()?;
 
     let sample = Sample { points: arguments.sample, seed: arguments.seed };
+    let measures = if arguments.moments { Measures::OfMoments } else { Measures::All(sample) };
 
     // Every header is checked before the first point is read.
     let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
@@ -80,7 +84,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
         measured.extend(file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?);
     }
 
-    let bar = progress_bar("steps", measured.iter().map(|points| steps(points, sample)).sum());
+    let bar = progress_bar("steps", measured.iter().map(|points| steps(points, measures)).sum());
     let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
     // One by one, so that temporary files are gone as soon as they have been measured.
@@ -91,7 +95,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
             (Some(references), Some(shrinkage)) => Some((references.of(&points, &device, &|_| ())?, shrinkage)),
             _ => None,
         };
-        let geometry = measure(&points, reference, sample, &device, &progress)?;
+        let geometry = measure(&points, reference, measures, &device, &progress)?;
         measurements.push(Measurement { file: path.display().to_string(), tensor, geometry });
     }
     bar.finish_and_clear();
