@@ -5,7 +5,9 @@ mod common;
 use burn::prelude::*;
 use burn::tensor::DType;
 use common::oracle::{self, Scored};
-use common::{Normal, Points, assert_within, devices, differentiate, differentiate_tensor, distance, largest, scalar, values};
+use common::{
+    Normal, Points, assert_within, devices, differentiate, differentiate_tensor, distance, half_precisions, largest, scalar, values,
+};
 use isostar_core::measure::{cosreg, mean_cosine};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection, isoscore,
@@ -243,31 +245,17 @@ fn a_single_token_among_padding_scores_zero_with_zero_gradient() {
 
 #[test]
 fn half_precision_is_as_exact_as_its_points() {
-    for (backend, device) in devices() {
-        for dtype in [DType::F16, DType::BF16] {
-            if !device.supports_dtype(dtype) {
-                println!("skipped: {backend} has no {dtype:?}");
-                continue;
-            }
-            let points = cloud(100, 8, 17).map(|_, value| value + 3.0);
-            let input = points.tensor_of(&device.clone().autodiff(), dtype);
-            let rounded = Points::new(100, 8, values(&input));
-            let Scored { score, gradient } = oracle::isoscore(&rounded);
-            let (ours, our_gradient) = differentiate_tensor(input, isoscore);
-            assert_within((ours - score).abs(), 1e-6, format!("score of {dtype:?} on {backend}"));
-            // The gradient is of the points' type: bf16 has 8 bits.
-            let tolerance = if dtype == DType::BF16 { 4e-3 } else { 2e-3 };
-            assert_within(
-                distance(&our_gradient, &gradient) / largest(&gradient),
-                tolerance,
-                format!("gradient of {dtype:?} on {backend}"),
-            );
-            assert_within(
-                (scalar(cosreg(rounded.tensor_of(&device, dtype))) - scalar(cosreg(rounded.tensor(&device)))).abs(),
-                1e-6,
-                "cosreg",
-            );
-        }
+    for (backend, device, dtype) in half_precisions() {
+        let points = cloud(100, 8, 17).map(|_, value| value + 3.0);
+        let input = points.tensor_of(&device.clone().autodiff(), dtype);
+        let rounded = Points::new(100, 8, values(&input));
+        let Scored { score, gradient } = oracle::isoscore(&rounded);
+        let (ours, our_gradient) = differentiate_tensor(input, isoscore);
+        assert_within((ours - score).abs(), 1e-6, format!("score of {dtype:?} on {backend}"));
+        // The gradient is of the points' type: bf16 has 8 bits.
+        let tolerance = if dtype == DType::BF16 { 4e-3 } else { 2e-3 };
+        assert_within(distance(&our_gradient, &gradient) / largest(&gradient), tolerance, format!("gradient of {dtype:?} on {backend}"));
+        assert_within((scalar(cosreg(rounded.tensor_of(&device, dtype))) - scalar(cosreg(rounded.tensor(&device)))).abs(), 1e-6, "cosreg");
     }
 }
 

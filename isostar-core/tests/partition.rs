@@ -2,8 +2,7 @@
 
 mod common;
 
-use burn::tensor::DType;
-use common::{Points, assert_within, devices, golden, numbers, rotated, values};
+use common::{Points, assert_within, devices, golden, half_precisions, numbers, rotated, values};
 use isostar_core::measure::{Partition, partition};
 use isostar_core::{Moments, RunningMoments};
 
@@ -155,17 +154,11 @@ fn deviations_in_a_unit_give_the_score_of_the_points() {
 
 #[test]
 fn half_precision_is_as_exact_as_its_points() {
-    for (backend, device) in devices() {
-        for dtype in [DType::F16, DType::BF16] {
-            if !device.supports_dtype(dtype) {
-                println!("skipped: {backend} has no {dtype:?}");
-                continue;
-            }
-            let tensor = cloud(100, 8, 13).tensor_of(&device, dtype);
-            let exact = by_definition(&Points::new(100, 8, values(&tensor)));
-            let ours = Partition::of_points(tensor).expect("the device can be read");
-            compare(&format!("{dtype:?} on {backend}"), &ours, &exact, LOGARITHM);
-        }
+    for (backend, device, dtype) in half_precisions() {
+        let tensor = cloud(100, 8, 13).tensor_of(&device, dtype);
+        let exact = by_definition(&Points::new(100, 8, values(&tensor)));
+        let ours = Partition::of_points(tensor).expect("the device can be read");
+        compare(&format!("{dtype:?} on {backend}"), &ours, &exact, LOGARITHM);
     }
 }
 

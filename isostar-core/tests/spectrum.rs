@@ -3,7 +3,7 @@
 mod common;
 
 use burn::tensor::DType;
-use common::{Points, assert_within, devices, distance, golden, numbers, oracle, rotated, values};
+use common::{Points, assert_within, devices, distance, golden, half_precisions, numbers, oracle, rotated, values};
 use isostar_core::measure::{
     EXPLAINED_SHARE, ExplainedVariance, Spectrum, VAREX_FRACTION, effective_rank, explained_variance, participation_ratio, varex,
 };
@@ -153,17 +153,11 @@ fn points_of_any_size() {
 
 #[test]
 fn half_precision_is_as_exact_as_its_points() {
-    for (backend, device) in devices() {
-        for dtype in [DType::F16, DType::BF16] {
-            if !device.supports_dtype(dtype) {
-                println!("skipped: {backend} has no {dtype:?}");
-                continue;
-            }
-            let tensor = cloud(100, 8, 11).map(|_, value| value + 3.0).tensor_of(&device, dtype);
-            let rounded = exact(&Points::new(100, 8, values(&tensor)));
-            let ours = Spectrum::of_points(tensor).eigenvalues();
-            assert_within(distance(&ours, &rounded) / rounded[0], DEVICE, format!("{dtype:?} on {backend}"));
-        }
+    for (backend, device, dtype) in half_precisions() {
+        let tensor = cloud(100, 8, 11).map(|_, value| value + 3.0).tensor_of(&device, dtype);
+        let rounded = exact(&Points::new(100, 8, values(&tensor)));
+        let ours = Spectrum::of_points(tensor).eigenvalues();
+        assert_within(distance(&ours, &rounded) / rounded[0], DEVICE, format!("{dtype:?} on {backend}"));
     }
 }
 

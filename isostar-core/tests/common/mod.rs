@@ -20,6 +20,19 @@ pub fn devices() -> Vec<(&'static str, Device)> {
     ]
 }
 
+/// The devices with the half-precision types that each has.
+pub fn half_precisions() -> Vec<(&'static str, Device, DType)> {
+    let pairs = devices().into_iter().flat_map(|(backend, device)| [DType::F16, DType::BF16].map(|dtype| (backend, device.clone(), dtype)));
+    let supported = pairs.filter(|(backend, device, dtype)| {
+        let supports = device.supports_dtype(*dtype);
+        if !supports {
+            println!("skipped: {backend} has no {dtype:?}");
+        }
+        supports
+    });
+    supported.collect()
+}
+
 /// A golden file, written by `scripts/golden_isoscore.py` with the authors' code, or by the script that its `meta` names.
 pub fn golden(name: &str) -> Value {
     let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
