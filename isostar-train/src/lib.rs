@@ -25,6 +25,7 @@ pub mod experiment;
 pub mod hook;
 pub mod metric;
 pub mod model;
+mod parquet_file;
 pub mod report;
 pub mod score;
 pub mod task;

@@ -107,7 +107,7 @@ impl TaskError {
         match self {
             Self::Unknown { .. } => {
                 let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
-                format!("name a task ({}), or a .tsv, .csv or .jsonl file", known.join(", "))
+                format!("name a task ({}), or a .tsv, .csv, .jsonl or .parquet file", known.join(", "))
             }
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::order::{self, Purpose};
 use super::table::{Format, parse_rows};
-use super::{Columns, DataError, TextRow, read_rows};
+use super::{Columns, DataError, TextRow, files, read_rows, split_files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
@@ -12,17 +12,10 @@ pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json")
 const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
 const DEFAULT_DEV: &str = include_str!("../../../data/dev.tsv");
 
-/// Names under which the rows of a split may lie in a folder.
-const TRAIN_NAMES: &[&str] = &["train"];
-const DEV_NAMES: &[&str] = &["dev", "validation"];
-
-/// What SQuAD's owners add to the names of their files.
-const SQUAD_VERSION: &str = "-v1.1.json";
-
-/// The rows of one file.
+/// The rows of one file, or of the shards of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// The file, for messages.
+    /// The file, for messages; of shards `train-*-of-00002.parquet`.
     pub path: PathBuf,
     /// Its rows, in the order of the file.
     pub rows: Vec<TextRow>,
@@ -37,16 +30,38 @@ pub struct Splits {
     pub dev: Split,
 }
 
+impl Split {
+    /// The rows of several shards, one shard after the other; lines are counted through all of them.
+    ///
+    /// # Panics
+    /// If there is no shard.
+    pub(crate) fn joined(shards: Vec<Self>) -> Self {
+        let several = shards.len() > 1;
+        let mut shards = shards.into_iter();
+        let mut split = shards.next().expect("a split has a file");
+        if several {
+            split.path = files::all_shards(&split.path);
+        }
+        for shard in shards {
+            let before = split.rows.len();
+            split.rows.extend(shard.rows.into_iter().map(|row| TextRow { line: before + row.line, ..row }));
+        }
+        split
+    }
+}
+
 impl Splits {
-    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]. SST-2's official download is such a folder.
+    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]; SST-2's official download is such a folder. Parquet files may be
+    /// shards, as on the hub, and lie in the folder `data` within.
     ///
     /// # Errors
     /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`].
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
         let read = |path: PathBuf| -> Result<Split, DataError> { Ok(Split { rows: read_rows(&path, columns)?, path }) };
-        let [train, dev] = split_files(folder, &extensions)?;
-        Ok(Self { train: read(train)?, dev: read(dev)? })
+        let read_all = |files: Vec<PathBuf>| files.into_iter().map(read).collect::<Result<_, _>>().map(Split::joined);
+        let [train, dev] = split_files(folder, None, &extensions)?;
+        Ok(Self { train: read_all(train)?, dev: read_all(dev)? })
     }
 
     /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
@@ -77,26 +92,6 @@ pub fn default_rows() -> Splits {
         Split { path: path.into(), rows }
     };
     Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
-}
-
-/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its version.
-///
-/// # Errors
-/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files.
-pub fn split_files(folder: &Path, extensions: &[&str]) -> Result<[PathBuf; 2], DataError> {
-    if !folder.exists() {
-        return Err(DataError::NotFound { path: folder.into() });
-    }
-    let find = |split, names: &[&str]| {
-        let mut files: Vec<String> =
-            names.iter().flat_map(|name| extensions.iter().map(move |extension| format!("{name}.{extension}"))).collect();
-        if extensions.contains(&"json") {
-            files.push(format!("{split}{SQUAD_VERSION}"));
-        }
-        let found = files.iter().map(|file| folder.join(file)).find(|path| path.is_file());
-        found.ok_or_else(|| DataError::MissingSplit { folder: folder.into(), split, names: files })
-    };
-    Ok([find("train", TRAIN_NAMES)?, find("dev", DEV_NAMES)?])
 }
 
 #[cfg(test)]

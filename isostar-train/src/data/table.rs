@@ -1,12 +1,12 @@
-//! Rows of labelled text from a file: TSV, CSV or JSON lines.
+//! Rows of labelled text from a file: TSV, CSV, JSON lines or Parquet.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::DataError;
 use super::columns::{ColumnIndices, Layout};
 use super::text_file::{content, line_breaks, read_text};
+use super::{DataError, parquet};
 
 /// One labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct TextRow {
     pub pair: Option<String>,
     /// The label, without surrounding white space.
     pub label: String,
-    /// The 1-based line of the file on which the row begins.
+    /// The 1-based line of the file on which the row begins; in a Parquet file, the row's number.
     pub line: usize,
 }
 
@@ -30,12 +30,17 @@ pub enum Format {
     Csv,
     /// A JSON object a line; numbers and booleans stand for their text.
     JsonLines,
+    /// Columns of strings; a label may be a number or boolean, which stands for its text.
+    Parquet,
 }
 
 impl Format {
     /// File extensions with what they stand for, the likelier ones first.
-    pub(super) const EXTENSIONS: [(&str, Self); 4] =
-        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines)];
+    pub(super) const EXTENSIONS: [(&str, Self); 5] =
+        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines), (Self::PARQUET, Self::Parquet)];
+
+    /// The extension of Parquet files.
+    pub(crate) const PARQUET: &str = "parquet";
 
     /// The extensions of JSON lines, the likelier one first.
     pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
@@ -43,7 +48,7 @@ impl Format {
     /// The format that the extension of `path` stands for.
     ///
     /// # Errors
-    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl` and `ndjson`.
+    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl`, `ndjson` and `parquet`.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let extension = path.extension().unwrap_or_default();
         Self::EXTENSIONS
@@ -55,22 +60,28 @@ impl Format {
 
 /// Reads all rows of a file.
 ///
-/// Both kinds of line ending, a byte-order mark and empty lines are understood; [`Format::of`] tells the format.
+/// In text, both kinds of line ending, a byte-order mark and empty lines are understood; [`Format::of`] tells the format.
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
 pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
-    let format = Format::of(path)?;
-    parse_rows(&read_text(path)?, format, layout, path)
+    match Format::of(path)? {
+        Format::Parquet => parquet::read_rows(path, layout),
+        format => parse_rows(&read_text(path)?, format, layout, path),
+    }
 }
 
-/// The rows in the content of a file; `path` is named in errors.
+/// The rows in the content of a file of text; `path` is named in errors.
+///
+/// # Panics
+/// If the format is Parquet, which is no text.
 pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
     let content = content(text, path)?;
     let rows = match format {
         Format::Tsv => table_rows(tsv_records(content), layout, layout.header(format), path)?,
         Format::Csv => table_rows(csv_records(content), layout, layout.header(format), path)?,
         Format::JsonLines => json_rows(content, layout, path)?,
+        Format::Parquet => panic!("a Parquet file is no text"),
     };
     if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok(rows) }
 }
@@ -154,7 +165,7 @@ fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<Text
 }
 
 /// A label without surrounding white space; there must be something left.
-fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
     let label = value.trim();
     if label.is_empty() {
         return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });

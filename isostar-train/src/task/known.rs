@@ -147,6 +147,11 @@ impl KnownTask {
     pub fn named(name: &str) -> Option<&'static Self> {
         KNOWN_TASKS.iter().find(|task| task.name == name)
     }
+
+    /// The configuration of the dataset on the hub, which is the folder of its files there.
+    pub(super) fn hub_configuration(&self) -> &'static str {
+        if self.kind == TaskKind::Span { "plain_text" } else { self.name }
+    }
 }
 
 impl TaskColumns {

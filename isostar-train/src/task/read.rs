@@ -16,20 +16,28 @@ const TREES: &str = "txt";
 type Read = (Splits, [Vec<Question>; 2]);
 
 impl KnownTask {
-    /// Reads `train` and `dev` (or `validation`): the official files, or CSV and JSON lines with the hub's columns. Labels become those of the
-    /// table: the hub's are their positions.
+    /// Reads `train` and `dev` (or `validation`): the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become those of
+    /// the table: the hub's are their positions.
     pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<Read, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],
             TaskKind::Classification | TaskKind::Regression => vec![TREES, "tsv", "csv"],
         };
         extensions.extend(Format::JSON_LINES);
-        let [train, dev] = split_files(folder, &extensions)?;
-        let ((train, train_questions), (dev, dev_questions)) = (self.read_split(train, layout)?, self.read_split(dev, layout)?);
+        extensions.push(Format::PARQUET);
+        let [train, dev] = split_files(folder, Some(self.hub_configuration()), &extensions)?;
+        let ((train, train_questions), (dev, dev_questions)) = (self.read_files(train, layout)?, self.read_files(dev, layout)?);
         Ok((Splits { train, dev }, [train_questions, dev_questions]))
     }
 
-    fn read_split(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+    /// The files of a split, of which there are several where the hub has cut it into shards.
+    fn read_files(&self, files: Vec<PathBuf>, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+        let parts = files.into_iter().map(|file| self.read_file(file, layout)).collect::<Result<Vec<_>, _>>()?;
+        let (splits, questions): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Ok((Split::joined(splits), questions.into_iter().flatten().collect()))
+    }
+
+    fn read_file(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
         if self.kind == TaskKind::Span {
             let Questions { rows, questions } = read_questions(&path)?;
             return Ok((Split { path, rows }, questions));

@@ -4,6 +4,7 @@ mod corpus;
 mod fixtures;
 mod layouts;
 mod official;
+mod parquet;
 mod refused;
 mod runs;
 mod windows;
