@@ -23,6 +23,8 @@ pub mod device;
 pub mod embeddings;
 pub mod experiment;
 pub mod hook;
+#[cfg(feature = "hub")]
+mod hub;
 pub mod metric;
 pub mod model;
 mod parquet_file;

@@ -7,6 +7,7 @@ mod model;
 mod prepared;
 mod read;
 mod sequence;
+mod source;
 mod span;
 mod summary;
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::data::{Columns, DataError, Labels, Question, Split, Splits, default_rows, read_rows};
+use crate::experiment::Observer;
 
 pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
 pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
@@ -22,6 +24,7 @@ pub use metric::TaskMetric;
 pub use model::TaskModel;
 pub use prepared::{Preparation, PreparedSplit, TaskRows};
 pub use sequence::SequenceOutput;
+pub use source::TaskSource;
 pub use span::SpanOutput;
 pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 
@@ -72,11 +75,20 @@ pub enum TaskError {
         /// What was asked for.
         name: String,
     },
-    /// A known task whose data is not embedded.
+    /// A known task whose data is not embedded, without a hub to bring it from.
     #[error("the task {name} needs its data")]
     NeedsData {
         /// The task.
         name: String,
+    },
+    /// A known task whose data the hub could not give.
+    #[cfg(feature = "hub")]
+    #[error("the task {name} needs its data, and from the hub: {source}")]
+    Hub {
+        /// The task.
+        name: String,
+        /// What the hub's side met.
+        source: Box<isostar_models::hub::HubError>,
     },
     /// A file too short to hold rows out of it.
     #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
@@ -110,6 +122,8 @@ impl TaskError {
                 format!("name a task ({}), or a .tsv, .csv, .jsonl or .parquet file", known.join(", "))
             }
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
+            #[cfg(feature = "hub")]
+            Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
@@ -122,6 +136,7 @@ impl Task {
     ///
     /// - no task and no folder: the embedded default
     /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
+    /// - the name of a task alone: the hub's files, with the feature `hub`; a download is told to the observer
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
@@ -129,11 +144,12 @@ impl Task {
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
-    pub fn read(name: Option<&str>, folder: Option<&Path>, columns: &Columns, limit: Option<usize>, seed: u64) -> Result<Self, TaskError> {
+    pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+        let TaskSource { name, folder, columns, limit, seed } = source;
         let mut task = match (name.and_then(KnownTask::named), folder) {
-            (Some(known), Some(folder)) => Self::read_known(known, folder, columns)?,
-            (Some(known), None) => return Err(TaskError::NeedsData { name: known.name.into() }),
-            (None, _) => Self::read_own(name, folder, columns, seed)?,
+            (Some(known), Some(folder)) => Self::read_known(known, folder, &columns)?,
+            (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, &columns)?,
+            (None, _) => Self::read_own(name, folder, &columns, seed)?,
         };
         if let Some(limit) = limit {
             task.splits.train.rows.truncate(limit);

@@ -51,7 +51,7 @@ impl Experiment {
         settings.check()?;
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
-        let task = Task::read(settings.task.as_deref(), settings.data.as_deref(), &settings.columns, settings.limit, settings.seed)?;
+        let task = Task::read(settings.source(), observer)?;
 
         device.seed(settings.seed);
         let (task, work) = match task.kind {

@@ -11,7 +11,7 @@ use super::{ExperimentError, Preset, Schedule};
 use crate::data::{Batching, Columns};
 use crate::device::default_device_name;
 use crate::hook::CALIBRATION_LIMIT;
-use crate::task::{KnownTask, TaskKind};
+use crate::task::{KnownTask, TaskKind, TaskSource};
 
 /// The model that is trained from nothing.
 pub const SCRATCH: &str = "scratch";
@@ -44,7 +44,7 @@ pub struct TrainOptions {
     /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv or .jsonl file of labelled text
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
-    /// Folder with the task's train and dev files
+    /// Folder with the task's train and dev files; those of a task by name come from the hub by default
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub data: Option<PathBuf>,
     /// Train on the first N rows only
@@ -257,6 +257,12 @@ impl TrainSettings {
             columns: options.columns.unwrap_or_default(),
             model,
         }
+    }
+
+    /// The rows of these settings.
+    pub fn source(&self) -> TaskSource<'_> {
+        let (name, folder) = (self.task.as_deref(), self.data.as_deref());
+        TaskSource { name, folder, columns: self.columns.clone(), limit: self.limit, seed: self.seed }
     }
 
     /// The stride where none is asked for: a third of the longest length, as published, and at most 128.

@@ -2,9 +2,14 @@
 
 mod corpus;
 mod fixtures;
+#[cfg(feature = "hub")]
+mod hub;
 mod layouts;
 mod official;
 mod parquet;
 mod refused;
 mod runs;
+#[cfg(feature = "hub")]
+#[path = "../../../isostar-models/tests/hub/server.rs"]
+mod server;
 mod windows;

@@ -51,7 +51,7 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let console = Console::new(arguments.json);
     let source = Source::find(&arguments.model, &console)?;
     let device = parse_device(&arguments.device)?;
-    let task = arguments.rows.read(source.run.as_ref())?;
+    let task = arguments.rows.read(source.run.as_ref(), &console)?;
     let (name, file) = (task.name.clone(), arguments.rows.of(&task).path.clone());
     let report = match task.kind {
         TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use isostar_train::data::{Columns, Split};
+use isostar_train::data::Split;
 use isostar_train::experiment::TrainSettings;
 use isostar_train::model::find_model;
-use isostar_train::task::{KnownTask, Task};
+use isostar_train::task::{KnownTask, Task, TaskSource};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -65,13 +65,12 @@ pub struct RowsArgs {
 
 impl RowsArgs {
     /// Reads the task; what is left out is the run's own.
-    pub fn read(&self, run: Option<&TrainSettings>) -> Result<Task, Failure> {
-        let columns = run.map_or_else(Columns::default, |run| run.columns.clone());
-        let (limit, seed) = run.map_or((None, 1), |run| (run.limit, run.seed));
-        let task = self.task.as_deref().or(run.and_then(|run| run.task.as_deref()));
+    pub fn read(&self, run: Option<&TrainSettings>, console: &Console) -> Result<Task, Failure> {
+        let own = run.map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
         // A task named here is another task: the run's folder of data is not its own.
-        let own = if self.task.is_some() { None } else { run.and_then(|run| run.data.as_deref()) };
-        Ok(Task::read(task, self.data.as_deref().or(own), &columns, limit, seed)?)
+        let folder = if self.task.is_some() { None } else { own.folder };
+        let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), ..own };
+        Ok(Task::read(source, console)?)
     }
 
     /// The split asked for.
