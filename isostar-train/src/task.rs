@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::data::{Columns, DataError, Labels, Question, Split, Splits, default_rows, read_rows};
+use crate::data::{Columns, DataError, LabelKind, Labels, Question, Split, Splits, default_rows, read_rows};
 use crate::experiment::Observer;
 
 pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
@@ -31,8 +31,14 @@ pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 /// The task that runs where none is asked for: sarcasm in headlines, embedded in the binary.
 pub const DEFAULT_TASK: &str = "headlines";
 
-/// The scores of a task of one's own, and of the default.
-const OWN_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
+/// The scores of classes of one's own, and of the default.
+const CLASS_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
+
+/// The scores of numbers of one's own.
+const NUMBER_METRICS: [TaskMetric; 2] = [TaskMetric::Pearson, TaskMetric::Spearman];
+
+/// What a number of one's own is called in the model's configuration where its column is not named.
+const NUMBER: &str = "value";
 
 /// Held out from a file that brings no development split: a tenth of its rows, and at most this many.
 const HELD_OUT_AT_MOST: usize = 1000;
@@ -90,6 +96,12 @@ pub enum TaskError {
         /// What the hub's side met.
         source: Box<isostar_models::hub::HubError>,
     },
+    /// Numbers are to be learned from a task that has none.
+    #[error("the labels of {task} are no numbers to be learned by regression")]
+    NoNumbers {
+        /// The task.
+        task: String,
+    },
     /// A file too short to hold rows out of it.
     #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
     TooFew {
@@ -124,6 +136,7 @@ impl TaskError {
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
             #[cfg(feature = "hub")]
             Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
+            Self::NoNumbers { .. } => "leave out kind under [columns], or name a file or folder of your own".into(),
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
@@ -140,13 +153,18 @@ impl Task {
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
-    /// The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows.
+    /// The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows; `columns` may say that labels of
+    /// one's own are numbers.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, columns, limit, seed } = source;
-        let mut task = match (name.and_then(KnownTask::named), folder) {
+        let known = name.and_then(KnownTask::named);
+        if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
+            return Err(TaskError::NoNumbers { task: known.name.into() });
+        }
+        let mut task = match (known, folder) {
             (Some(known), Some(folder)) => Self::read_known(known, folder, &columns)?,
             (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, &columns)?,
             (None, _) => Self::read_own(name, folder, &columns, seed)?,
@@ -162,8 +180,7 @@ impl Task {
     }
 
     fn read_known(known: &KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
-        let has_own_columns = *columns != Columns::default();
-        let (splits, questions) = known.read(folder, if has_own_columns { columns } else { &known.columns })?;
+        let (splits, questions) = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,
@@ -181,8 +198,14 @@ impl Task {
             (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), Splits::read_folder(folder, columns)?),
             (Some(file), None) => (stem(Path::new(file)), read_file(file, columns, seed)?),
         };
-        let (kind, labels) = (TaskKind::Classification, Labels::from_names(Vec::new()));
-        Ok(Self { name, kind, splits, labels, questions: Default::default(), metrics: OWN_METRICS.to_vec() })
+        let (kind, labels, metrics) = match columns.kind {
+            LabelKind::Classification => (TaskKind::Classification, Vec::new(), CLASS_METRICS.to_vec()),
+            LabelKind::Regression => {
+                let number = columns.label.clone().unwrap_or_else(|| NUMBER.into());
+                (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
+            }
+        };
+        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics })
     }
 
     /// The rows to learn from, taken out of the task.
@@ -207,10 +230,12 @@ impl Task {
     /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
     pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
         let expected = self.labels.len();
-        match KnownTask::named(&self.name) {
-            Some(_) if learned.len() == expected => Ok(self.labels.clone()),
-            Some(_) if self.kind != TaskKind::Span => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
-            _ => Ok(Labels::from_names(learned)),
+        let is_known = KnownTask::named(&self.name).is_some();
+        match self.kind {
+            TaskKind::Classification if !is_known => Ok(Labels::from_names(learned)),
+            TaskKind::Span => Ok(Labels::from_names(learned)),
+            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => Ok(self.labels.clone()),
+            _ => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
         }
     }
 }

@@ -53,7 +53,7 @@ mod windows;
 pub use batch::BatchSource;
 pub(crate) use batch::pad;
 pub(crate) use columns::position;
-pub use columns::{ColumnIndices, Columns, Layout};
+pub use columns::{ColumnIndices, Columns, LabelKind, Layout};
 pub use error::DataError;
 pub use examples::{Examples, SequenceBatch};
 pub use files::split_files;

@@ -6,6 +6,7 @@ mod fixtures;
 mod hub;
 mod layouts;
 mod official;
+mod own;
 mod parquet;
 mod refused;
 mod runs;

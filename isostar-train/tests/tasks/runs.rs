@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use isostar_train::score;
 use serde_json::Value;
@@ -12,14 +12,25 @@ use tempfile::TempDir;
 use super::fixtures::{folder, read};
 
 /// Runs the command, which succeeds, and returns what it prints on stdout and stderr.
-fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
-    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache"));
-    let output = command.args(arguments).output().unwrap();
+pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
+    let output = run(at, arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(output.status.success(), "{arguments:?}: {stderr}");
     (stdout, stderr)
+}
+
+/// Runs the command, which fails with status 1, and returns what it prints on stderr.
+pub fn refused(at: &Path, arguments: &[&str]) -> String {
+    let output = run(at, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn run(at: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
+    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache")).env("ISOSTAR_CACHE", at.join("cache"));
+    command.args(arguments).output().unwrap()
 }
 
 /// Trains on the fixture of a task and evaluates the run.
@@ -33,7 +44,7 @@ fn trained(at: &Path, task: &str, more: &[&str], predictions: &str) -> (Value, V
     (result, serde_json::from_str(&stdout).unwrap(), stderr)
 }
 
-fn metrics(value: &Value) -> Vec<&str> {
+pub fn metrics(value: &Value) -> Vec<&str> {
     value["metrics"].as_object().unwrap().keys().map(String::as_str).collect()
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use isostar_train::data::Split;
+use isostar_train::data::{Columns, Split};
 use isostar_train::experiment::TrainSettings;
 use isostar_train::model::find_model;
 use isostar_train::task::{KnownTask, Task, TaskSource};
@@ -69,7 +69,10 @@ impl RowsArgs {
         let own = run.map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
         // A task named here is another task: the run's folder of data is not its own.
         let folder = if self.task.is_some() { None } else { own.folder };
-        let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), ..own };
+        // A task by name has columns of its own.
+        let is_other = self.task.as_deref().is_some_and(|task| KnownTask::named(task).is_some() && Some(task) != own.name);
+        let columns = if is_other { Columns::default() } else { own.columns.clone() };
+        let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, ..own };
         Ok(Task::read(source, console)?)
     }
 
