@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::data::{Columns, DataError, LabelKind, Labels, Question, Split, Splits, default_rows, read_rows};
+use crate::data::{Columns, DataError, LabelKind, Labels, Question, Split, Splits, default_rows};
 use crate::experiment::Observer;
 
 pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
@@ -153,7 +153,7 @@ impl Task {
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
-    /// The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows; `columns` may say that labels of
+    /// The observer is told of rows that a file breaks over lines and that were left out. The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows; `columns` may say that labels of
     /// one's own are numbers.
     ///
     /// # Errors
@@ -169,6 +169,12 @@ impl Task {
             (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, &columns)?,
             (None, _) => Self::read_own(name, folder, &columns, seed)?,
         };
+        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev] {
+            if *left_out > 0 {
+                let (rows, are) = if *left_out == 1 { ("row", "is") } else { ("rows", "are") };
+                observer.note(&format!("{left_out} {rows} of {} {are} broken over lines and left out", path.display()));
+            }
+        }
         if let Some(limit) = limit {
             task.splits.train.rows.truncate(limit);
             task.questions[0].truncate(limit);
@@ -210,14 +216,14 @@ impl Task {
 
     /// The rows to learn from, taken out of the task.
     pub fn take_train(&mut self) -> TaskRows {
-        let (rows, questions) = (std::mem::take(&mut self.splits.train.rows), std::mem::take(&mut self.questions[0]));
-        self.rows(Split { path: self.splits.train.path.clone(), rows }, questions)
+        let (split, questions) = (taken(&mut self.splits.train), std::mem::take(&mut self.questions[0]));
+        self.rows(split, questions)
     }
 
     /// The rows to judge by, taken out of the task.
     pub fn take_dev(&mut self) -> TaskRows {
-        let (rows, questions) = (std::mem::take(&mut self.splits.dev.rows), std::mem::take(&mut self.questions[1]));
-        self.rows(Split { path: self.splits.dev.path.clone(), rows }, questions)
+        let (split, questions) = (taken(&mut self.splits.dev), std::mem::take(&mut self.questions[1]));
+        self.rows(split, questions)
     }
 
     fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
@@ -245,12 +251,18 @@ fn read_file(file: &str, columns: &Columns, seed: u64) -> Result<Splits, TaskErr
     if !path.exists() && path.extension().is_none() {
         return Err(TaskError::Unknown { name: file.into() });
     }
-    let rows = read_rows(&path, columns)?;
-    if rows.len() < 2 {
-        return Err(TaskError::TooFew { path, rows: rows.len() });
+    let split = Split::read(&path, columns)?;
+    let rows = split.rows.len();
+    if rows < 2 {
+        return Err(TaskError::TooFew { path, rows });
     }
-    let held_out = rows.len().div_ceil(10).min(HELD_OUT_AT_MOST);
-    Ok(Splits::hold_out(Split { path, rows }, held_out, seed))
+    Ok(Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), seed))
+}
+
+/// A split with its rows, which it loses.
+fn taken(split: &mut Split) -> Split {
+    let rows = std::mem::take(&mut split.rows);
+    Split { rows, ..split.clone() }
 }
 
 fn stem(path: &Path) -> String {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::order::{self, Purpose};
-use super::table::{Format, parse_rows};
-use super::{Columns, DataError, TextRow, files, read_rows, split_files};
+use super::table::{Format, parse_rows, read_table};
+use super::{Columns, DataError, Layout, TextRow, files, split_files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
@@ -19,6 +19,8 @@ pub struct Split {
     pub path: PathBuf,
     /// Its rows, in the order of the file.
     pub rows: Vec<TextRow>,
+    /// How many rows were left out because line breaks within their texts have broken them.
+    pub left_out: usize,
 }
 
 /// The rows to train on and those to measure on.
@@ -31,6 +33,15 @@ pub struct Splits {
 }
 
 impl Split {
+    /// The rows of a file.
+    ///
+    /// # Errors
+    /// As [`read_rows`](super::read_rows).
+    pub fn read(path: &Path, layout: &dyn Layout) -> Result<Self, DataError> {
+        let (rows, left_out) = read_table(path, layout)?;
+        Ok(Self { path: path.into(), rows, left_out })
+    }
+
     /// The rows of several shards, one shard after the other; lines are counted through all of them.
     ///
     /// # Panics
@@ -44,6 +55,7 @@ impl Split {
         }
         for shard in shards {
             let before = split.rows.len();
+            split.left_out += shard.left_out;
             split.rows.extend(shard.rows.into_iter().map(|row| TextRow { line: before + row.line, ..row }));
         }
         split
@@ -55,11 +67,11 @@ impl Splits {
     /// shards, as on the hub, and lie in the folder `data` within.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`].
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
-        let read = |path: PathBuf| -> Result<Split, DataError> { Ok(Split { rows: read_rows(&path, columns)?, path }) };
-        let read_all = |files: Vec<PathBuf>| files.into_iter().map(read).collect::<Result<_, _>>().map(Split::joined);
+        let read_all =
+            |files: Vec<PathBuf>| files.iter().map(|file| Split::read(file, columns)).collect::<Result<_, _>>().map(Split::joined);
         let [train, dev] = split_files(folder, None, &extensions)?;
         Ok(Self { train: read_all(train)?, dev: read_all(dev)? })
     }
@@ -79,7 +91,8 @@ impl Splits {
         for (row, held_out) in split.rows.into_iter().zip(held_out) {
             if held_out { &mut dev } else { &mut train }.push(row);
         }
-        Self { train: Split { path: split.path.clone(), rows: train }, dev: Split { path: split.path, rows: dev } }
+        let Split { path, left_out, .. } = split;
+        Self { train: Split { path: path.clone(), rows: train, left_out }, dev: Split { path, rows: dev, left_out: 0 } }
     }
 }
 
@@ -88,8 +101,9 @@ impl Splits {
 /// Their source and licence are in `data/README.md`.
 pub fn default_rows() -> Splits {
     let parse = |content, path: &str| {
-        let rows = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path)).expect("the embedded file is well-formed");
-        Split { path: path.into(), rows }
+        let parsed = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path));
+        let (rows, left_out) = parsed.expect("the embedded file is well-formed");
+        Split { path: path.into(), rows, left_out }
     };
     Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
 }
@@ -118,7 +132,7 @@ mod tests {
         let rows = |range: std::ops::Range<usize>| -> Vec<TextRow> {
             range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
         };
-        let file = Split { path: "file.csv".into(), rows: rows(0..100) };
+        let file = Split { path: "file.csv".into(), rows: rows(0..100), left_out: 0 };
         let Splits { train, dev } = Splits::hold_out(file.clone(), 10, 1);
         assert_eq!((train.rows.len(), dev.rows.len()), (90, 10));
         assert!(train.rows.is_sorted_by_key(|row| row.line) && dev.rows.is_sorted_by_key(|row| row.line));

@@ -65,25 +65,30 @@ impl Format {
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
 pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
+    read_table(path, layout).map(|(rows, _)| rows)
+}
+
+/// All rows of a file, and how many were left out as broken.
+pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRow>, usize), DataError> {
     match Format::of(path)? {
-        Format::Parquet => parquet::read_rows(path, layout),
+        Format::Parquet => Ok((parquet::read_rows(path, layout)?, 0)),
         format => parse_rows(&read_text(path)?, format, layout, path),
     }
 }
 
-/// The rows in the content of a file of text; `path` is named in errors.
+/// The rows in the content of a file of text, and how many were left out as broken; `path` is named in errors.
 ///
 /// # Panics
 /// If the format is Parquet, which is no text.
-pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
+pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<(Vec<TextRow>, usize), DataError> {
     let content = content(text, path)?;
-    let rows = match format {
+    let (rows, left_out) = match format {
         Format::Tsv => table_rows(tsv_records(content), layout, layout.header(format), path)?,
         Format::Csv => table_rows(csv_records(content), layout, layout.header(format), path)?,
-        Format::JsonLines => json_rows(content, layout, path)?,
+        Format::JsonLines => (json_rows(content, layout, path)?, 0),
         Format::Parquet => panic!("a Parquet file is no text"),
     };
-    if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok(rows) }
+    if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok((rows, left_out)) }
 }
 
 /// The columns of one line or quoted record, and the line on which it begins.
@@ -111,20 +116,58 @@ fn csv_records(content: &str) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The rows of a table whose first record is the header, unless one is given.
+/// The rows of a table whose first record is the header, unless one is given, and how many were left out as broken.
 fn table_rows(
     mut records: impl Iterator<Item = Record>,
     layout: &dyn Layout,
     header: Option<Vec<String>>,
     path: &Path,
-) -> Result<Vec<TextRow>, DataError> {
+) -> Result<(Vec<TextRow>, usize), DataError> {
     let header: Vec<String> = match header {
         Some(names) => names,
         None => records.next().map(|record| record.values.iter().map(|name| name.trim().into()).collect()).unwrap_or_default(),
     };
     let indices = layout.locate(&header, path)?;
-    let is_whole = |record: &Record| record.values.len() == header.len() || !layout.leaves_out_broken_rows();
-    records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect()
+    let mut broken = BrokenRows { width: header.len(), ..BrokenRows::default() };
+    let is_whole = |record: &Record| !layout.leaves_out_broken_rows() || broken.is_whole(record.values.len());
+    let rows = records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect::<Result<_, _>>()?;
+    Ok((rows, broken.count()))
+}
+
+/// Counts rows that a line break within a text has broken over several records.
+#[derive(Default)]
+struct BrokenRows {
+    /// The columns of a whole row.
+    width: usize,
+    /// The columns of the row whose parts are being met; 0 where there is none.
+    met: usize,
+    counted: usize,
+}
+
+impl BrokenRows {
+    /// Whether a record of this many columns is a row, and not a part of one.
+    fn is_whole(&mut self, columns: usize) -> bool {
+        if columns == self.width {
+            self.end();
+            return true;
+        }
+        // The text that is broken is the last column of the one part and the first of the other.
+        self.met = if self.met == 0 { columns } else { self.met + columns - 1 };
+        if self.met >= self.width {
+            self.end();
+        }
+        false
+    }
+
+    fn end(&mut self) {
+        self.counted += usize::from(self.met > 0);
+        self.met = 0;
+    }
+
+    fn count(mut self) -> usize {
+        self.end();
+        self.counted
+    }
 }
 
 fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path: &Path) -> Result<TextRow, DataError> {
@@ -192,7 +235,7 @@ mod tests {
     use super::*;
 
     fn parse(content: &str, format: Format) -> Result<Vec<TextRow>, DataError> {
-        parse_rows(content, format, &Columns::default(), Path::new("file"))
+        parse_rows(content, format, &Columns::default(), Path::new("file")).map(|(rows, _)| rows)
     }
 
     fn row(text: &str, label: &str, line: usize) -> TextRow {
@@ -261,8 +304,26 @@ mod tests {
     fn a_file_without_a_header_reads_from_its_first_line() {
         let header = ["source", "label", "mark", "text"].map(String::from).to_vec();
         let columns = Columns { header: Some(header), ..Columns::default() };
-        let rows = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
+        let (rows, _) = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
         assert_eq!(rows, [row("One.", "1", 1), row("Two.", "0", 2)]);
+    }
+
+    #[test]
+    fn broken_rows_are_counted_by_the_row_and_not_by_the_line() {
+        for (widths, expected) in [
+            (&[4, 4][..], 0),
+            (&[3, 2], 1),
+            (&[2, 1, 3, 4], 1),
+            (&[3, 2, 3, 2], 2),
+            (&[4, 6, 4, 3, 2], 2),
+            (&[3, 4, 2, 3], 2),
+            (&[4, 3], 1),
+        ] {
+            let mut broken = BrokenRows { width: 4, ..BrokenRows::default() };
+            let whole = widths.iter().filter(|width| broken.is_whole(**width)).count();
+            assert_eq!(whole, widths.iter().filter(|width| **width == 4).count());
+            assert_eq!(broken.count(), expected, "{widths:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_rows, read_trees,
-    split_files,
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_trees, split_files,
 };
 
 use super::{KnownTask, TaskKind};
@@ -40,18 +39,21 @@ impl KnownTask {
     fn read_file(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
         if self.kind == TaskKind::Span {
             let Questions { rows, questions } = read_questions(&path)?;
-            return Ok((Split { path, rows }, questions));
+            return Ok((Split { path, rows, left_out: 0 }, questions));
         }
         let is_trees = path.extension().is_some_and(|extension| extension == TREES);
-        let mut rows = if is_trees { read_trees(&path)? } else { read_rows(&path, layout)? };
+        let mut split = match is_trees {
+            true => Split { rows: read_trees(&path)?, path, left_out: 0 },
+            false => Split::read(&path, layout)?,
+        };
         if self.kind == TaskKind::Classification {
             let labels = Labels::from_names(self.labels.iter().map(|label| label.to_string()).collect());
-            rows.iter_mut().try_for_each(|row| name_label(row, &labels, &path))?;
+            split.rows.iter_mut().try_for_each(|row| name_label(row, &labels, &split.path))?;
         }
         if self.kind == TaskKind::Regression {
-            RowTargets::values(&rows, &path)?;
+            RowTargets::values(&split.rows, &split.path)?;
         }
-        Ok((Split { path, rows }, Vec::new()))
+        Ok((split, Vec::new()))
     }
 }
 

@@ -113,3 +113,37 @@ fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
     assert_eq!(lines[0]["text"], predictions["m1"].as_str());
     assert!(lines[0]["scores"].as_array().unwrap().len() <= 20);
 }
+
+#[test]
+fn rows_broken_over_lines_are_counted_aloud() {
+    let folder = TempDir::new().unwrap();
+    let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
+    let file = super::fixtures::folder("qqp").join("train.tsv");
+    assert!(stderr.contains(&format!("1 row of {} is broken over lines and left out\n", file.display())), "{stderr}");
+    assert!(!stderr.contains("dev.tsv"), "{stderr}");
+}
+
+#[test]
+fn a_second_run_reads_the_token_ids_of_the_first() {
+    let folder = TempDir::new().unwrap();
+    // A row of 2.4 KB, of which the model sees the beginning: 1.3 MB to learn from, and 60 rows held out.
+    let row = |at: usize| format!("{}\t{}\n", format!("area man {at} ").repeat(200), at % 2);
+    let rows: String = (0..600).map(row).collect();
+    fs::write(folder.path().join("rows.tsv"), format!("text\tlabel\n{rows}")).unwrap();
+    let train = |out| {
+        let common = ["train", "--task", "rows.tsv", "--max-length", "8", "--epochs", "1", "--regularizer", "none"];
+        isostar(folder.path(), &[&common[..], &["--json", "--out", out]].concat())
+    };
+    let (first, _) = train("first");
+    let cache = folder.path().join("cache/tokens");
+    let files: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "the rows to learn from; those held out are few");
+    let metrics = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["metrics"].clone();
+    assert_eq!(metrics(&train("second").0), metrics(&first));
+
+    fs::remove_dir_all(&cache).unwrap();
+    fs::write(&cache, "a file in its place").unwrap();
+    let (third, stderr) = train("third");
+    assert!(stderr.contains("token ids are not kept for the next run"), "{stderr}");
+    assert_eq!(metrics(&third), metrics(&first));
+}
