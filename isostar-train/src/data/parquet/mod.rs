@@ -15,7 +15,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{Type, TypePtr};
 
 use super::DataError;
-use crate::parquet_file::{decoded, open};
+use crate::parquet_file::{self, decoded, open};
 use column::{Cells, Column, Expected};
 pub(super) use questions::add_questions;
 pub(super) use rows::read_rows;
@@ -93,7 +93,7 @@ impl<'a> Table<'a> {
                 reason: error.to_string(),
             };
             let reader = |column: &Column| {
-                let reader = decoded(|| self.reader.get_row_group(group)?.get_column_reader(column.leaf));
+                let reader = decoded(|| parquet_file::column(&self.reader, group, column.leaf));
                 reader.map_err(|error| refused(column, row, error))
             };
             let mut readers = columns.iter().map(reader).collect::<Result<Vec<_>, _>>()?;

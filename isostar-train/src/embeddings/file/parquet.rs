@@ -93,7 +93,7 @@ impl Column {
     fn first_width(&self, reader: &SerializedFileReader<Bytes>) -> Result<usize, ParquetError> {
         let groups = reader.metadata().row_groups();
         let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else { return Ok(0) };
-        let batch = Batch::read(&mut reader.get_row_group(first)?.get_column_reader(self.index)?, 1)?;
+        let batch = Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?;
         let whole = batch.definitions.iter().all(|level| *level == self.present);
         Ok(if whole { batch.definitions.len() } else { 0 })
     }
@@ -109,7 +109,7 @@ impl Column {
         let mut to = BufWriter::new(to);
         let mut done = 0;
         for group in 0..reader.num_row_groups() {
-            let mut column = reader.get_row_group(group).and_then(|group| group.get_column_reader(self.index)).map_err(refused)?;
+            let mut column = parquet_file::column(&reader, group, self.index).map_err(refused)?;
             loop {
                 let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width).max(1)).map_err(refused)?;
                 if batch.rows == 0 {
