@@ -3,13 +3,15 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::fs;
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
 use isostar_models::ModelError;
-use isostar_train::data::{DataError, TextRow};
+use isostar_train::data::{DataError, Questions, TextRow};
 use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
 
 /// The repository's tiny checkpoints.
@@ -58,10 +60,25 @@ unsafe impl GlobalAlloc for Bounded {
 
 /// Runs `read` on an input of this length, and ends the program at an allocation that the length does not account for.
 pub fn bounded<T>(length: usize, read: impl FnOnce() -> T) -> T {
-    LARGEST.store((64 << 20) + 16 * length, Ordering::Relaxed);
+    bounded_by((64 << 20) + 16 * length, read)
+}
+
+/// The same for Parquet: the parquet crate reserves what the header of a page declares, which is 2 GiB at most, before it inflates it.
+pub fn bounded_page<T>(read: impl FnOnce() -> T) -> T {
+    bounded_by((64 << 20) + i32::MAX as usize, read)
+}
+
+fn bounded_by<T>(largest: usize, read: impl FnOnce() -> T) -> T {
+    LARGEST.store(largest, Ordering::Relaxed);
     let answer = read();
     LARGEST.store(usize::MAX, Ordering::Relaxed);
     answer
+}
+
+/// Lets panics that the code under test catches pass: libFuzzer's own hook ends the program at each. One that is not caught still ends it.
+pub fn let_caught_panics_pass() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| panic::set_hook(Box::new(|panic| eprintln!("{panic}"))));
 }
 
 /// What must hold of every refusal.
@@ -109,6 +126,22 @@ pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow
         }
         Err(error) => assert!(!error.remedy().is_empty() && !error.to_string().is_empty()),
     }
+}
+
+/// What must hold of the questions of a file: they are rows without a label, and every answer stands where it says.
+pub fn check_questions(read: Result<Questions, DataError>) {
+    if let Ok(read) = &read {
+        assert_eq!(read.rows.len(), read.questions.len());
+        for (row, question) in read.rows.iter().zip(&read.questions) {
+            let paragraph = row.pair.as_deref().expect("a question has a paragraph");
+            for answer in &question.answers {
+                let found: String = paragraph.chars().skip(answer.start).take(answer.text.chars().count()).collect();
+                assert_eq!(found, answer.text);
+            }
+            question.majority();
+        }
+    }
+    check_rows(read.map(|read| read.rows), |row| assert!(row.label.is_empty()));
 }
 
 /// A folder of this process.

@@ -24,8 +24,11 @@ pub mod device;
 pub mod embeddings;
 pub mod experiment;
 pub mod hook;
+#[cfg(feature = "hub")]
+mod hub;
 pub mod metric;
 pub mod model;
+mod parquet_file;
 pub mod report;
 pub mod score;
 pub mod sweep;

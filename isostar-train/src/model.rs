@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::experiment::Observer;
 #[cfg(feature = "hub")]
-use crate::experiment::Phase;
+use crate::hub::tell;
 #[cfg(feature = "hub")]
-use isostar_models::hub::{HubError, HubEvent, HubSettings, ModelId, fetch};
+use isostar_models::hub::{HubError, HubSettings, ModelId, fetch};
 
 /// Why a model could not be had.
 #[derive(Debug, Error)]
@@ -50,23 +50,7 @@ pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindM
     if folder.exists() {
         return Ok(folder);
     }
-    let mut running: Option<Phase> = None;
-    let fetched = fetch(&id, &HubSettings::from_env(), &mut |event| match event {
-        HubEvent::Progress { file, received, total } => {
-            let phase = Phase::Download { file: file.to_string() };
-            if running.as_ref() != Some(&phase) {
-                observer.begin(phase.clone(), total as usize);
-            }
-            observer.advance(&phase, received as usize);
-            running = (received < total).then(|| phase.clone());
-            if running.is_none() {
-                observer.end(&phase);
-            }
-        }
-        HubEvent::Waiting { file } => observer.note(&format!("another process is downloading {file}: waiting for it")),
-        HubEvent::FromCache { cause } => observer.note(&format!("{cause}: using {id} as it was downloaded earlier")),
-        _ => {}
-    });
+    let fetched = fetch(&id, &HubSettings::from_env(), &mut tell(observer, &id));
     fetched.map_err(|source| FindModelError::Hub { model: model.to_string(), source: Box::new(source) })
 }
 

@@ -7,6 +7,7 @@ mod model;
 mod prepared;
 mod read;
 mod sequence;
+mod source;
 mod span;
 mod summary;
 
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::data::{Columns, DataError, Labels, Question, Split, Splits, default_rows, read_rows};
+use crate::data::{Columns, DataError, LabelKind, Labels, Question, Split, Splits, default_rows};
+use crate::experiment::Observer;
 
 pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
 pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
@@ -22,14 +24,21 @@ pub use metric::TaskMetric;
 pub use model::TaskModel;
 pub use prepared::{Preparation, PreparedSplit, TaskRows};
 pub use sequence::SequenceOutput;
+pub use source::TaskSource;
 pub use span::SpanOutput;
 pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 
 /// The task that runs where none is asked for: sarcasm in headlines, embedded in the binary.
 pub const DEFAULT_TASK: &str = "headlines";
 
-/// The scores of a task of one's own, and of the default.
-const OWN_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
+/// The scores of classes of one's own, and of the default.
+const CLASS_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
+
+/// The scores of numbers of one's own.
+const NUMBER_METRICS: [TaskMetric; 2] = [TaskMetric::Pearson, TaskMetric::Spearman];
+
+/// What a number of one's own is called in the model's configuration where its column is not named.
+const NUMBER: &str = "value";
 
 /// Held out from a file that brings no development split: a tenth of its rows, and at most this many.
 const HELD_OUT_AT_MOST: usize = 1000;
@@ -72,11 +81,26 @@ pub enum TaskError {
         /// What was asked for.
         name: String,
     },
-    /// A known task whose data is not embedded.
+    /// A known task whose data is not embedded, without a hub to bring it from.
     #[error("the task {name} needs its data")]
     NeedsData {
         /// The task.
         name: String,
+    },
+    /// A known task whose data the hub could not give.
+    #[cfg(feature = "hub")]
+    #[error("the task {name} needs its data, and from the hub: {source}")]
+    Hub {
+        /// The task.
+        name: String,
+        /// What the hub's side met.
+        source: Box<isostar_models::hub::HubError>,
+    },
+    /// Numbers are to be learned from a task that has none.
+    #[error("the labels of {task} are no numbers to be learned by regression")]
+    NoNumbers {
+        /// The task.
+        task: String,
     },
     /// A file too short to hold rows out of it.
     #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
@@ -107,9 +131,12 @@ impl TaskError {
         match self {
             Self::Unknown { .. } => {
                 let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
-                format!("name a task ({}), or a .tsv, .csv or .jsonl file", known.join(", "))
+                format!("name a task ({}), or a .tsv, .csv, .jsonl or .parquet file", known.join(", "))
             }
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
+            #[cfg(feature = "hub")]
+            Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
+            Self::NoNumbers { .. } => "leave out kind under [columns], or name a file or folder of your own".into(),
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
@@ -122,19 +149,32 @@ impl Task {
     ///
     /// - no task and no folder: the embedded default
     /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
+    /// - the name of a task alone: the hub's files, with the feature `hub`; a download is told to the observer
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
-    /// The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows.
+    /// The observer is told of rows that a file breaks over lines and that were left out. The first `limit` training rows are kept. Classes
+    /// are those of the task, or else those of the training rows; `columns` may say that labels of one's own are numbers.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
-    pub fn read(name: Option<&str>, folder: Option<&Path>, columns: &Columns, limit: Option<usize>, seed: u64) -> Result<Self, TaskError> {
-        let mut task = match (name.and_then(KnownTask::named), folder) {
-            (Some(known), Some(folder)) => Self::read_known(known, folder, columns)?,
-            (Some(known), None) => return Err(TaskError::NeedsData { name: known.name.into() }),
-            (None, _) => Self::read_own(name, folder, columns, seed)?,
+    pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+        let TaskSource { name, folder, columns, limit, seed } = source;
+        let known = name.and_then(KnownTask::named);
+        if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
+            return Err(TaskError::NoNumbers { task: known.name.into() });
+        }
+        let mut task = match (known, folder) {
+            (Some(known), Some(folder)) => Self::read_known(known, folder, &columns)?,
+            (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, &columns)?,
+            (None, _) => Self::read_own(name, folder, &columns, seed)?,
         };
+        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev] {
+            if *left_out > 0 {
+                let (rows, are) = if *left_out == 1 { ("row", "is") } else { ("rows", "are") };
+                observer.note(&format!("{left_out} {rows} of {} {are} broken over lines and left out", path.display()));
+            }
+        }
         if let Some(limit) = limit {
             task.splits.train.rows.truncate(limit);
             task.questions[0].truncate(limit);
@@ -146,8 +186,7 @@ impl Task {
     }
 
     fn read_known(known: &KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
-        let has_own_columns = *columns != Columns::default();
-        let (splits, questions) = known.read(folder, if has_own_columns { columns } else { &known.columns })?;
+        let (splits, questions) = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,
@@ -165,20 +204,26 @@ impl Task {
             (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), Splits::read_folder(folder, columns)?),
             (Some(file), None) => (stem(Path::new(file)), read_file(file, columns, seed)?),
         };
-        let (kind, labels) = (TaskKind::Classification, Labels::from_names(Vec::new()));
-        Ok(Self { name, kind, splits, labels, questions: Default::default(), metrics: OWN_METRICS.to_vec() })
+        let (kind, labels, metrics) = match columns.kind {
+            LabelKind::Classification => (TaskKind::Classification, Vec::new(), CLASS_METRICS.to_vec()),
+            LabelKind::Regression => {
+                let number = columns.label.clone().unwrap_or_else(|| NUMBER.into());
+                (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
+            }
+        };
+        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics })
     }
 
     /// The rows to learn from, taken out of the task.
     pub fn take_train(&mut self) -> TaskRows {
-        let (rows, questions) = (std::mem::take(&mut self.splits.train.rows), std::mem::take(&mut self.questions[0]));
-        self.rows(Split { path: self.splits.train.path.clone(), rows }, questions)
+        let (split, questions) = (taken(&mut self.splits.train), std::mem::take(&mut self.questions[0]));
+        self.rows(split, questions)
     }
 
     /// The rows to judge by, taken out of the task.
     pub fn take_dev(&mut self) -> TaskRows {
-        let (rows, questions) = (std::mem::take(&mut self.splits.dev.rows), std::mem::take(&mut self.questions[1]));
-        self.rows(Split { path: self.splits.dev.path.clone(), rows }, questions)
+        let (split, questions) = (taken(&mut self.splits.dev), std::mem::take(&mut self.questions[1]));
+        self.rows(split, questions)
     }
 
     fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
@@ -191,10 +236,12 @@ impl Task {
     /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
     pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
         let expected = self.labels.len();
-        match KnownTask::named(&self.name) {
-            Some(_) if learned.len() == expected => Ok(self.labels.clone()),
-            Some(_) if self.kind != TaskKind::Span => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
-            _ => Ok(Labels::from_names(learned)),
+        let is_known = KnownTask::named(&self.name).is_some();
+        match self.kind {
+            TaskKind::Classification if !is_known => Ok(Labels::from_names(learned)),
+            TaskKind::Span => Ok(Labels::from_names(learned)),
+            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => Ok(self.labels.clone()),
+            _ => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
         }
     }
 }
@@ -204,12 +251,18 @@ fn read_file(file: &str, columns: &Columns, seed: u64) -> Result<Splits, TaskErr
     if !path.exists() && path.extension().is_none() {
         return Err(TaskError::Unknown { name: file.into() });
     }
-    let rows = read_rows(&path, columns)?;
-    if rows.len() < 2 {
-        return Err(TaskError::TooFew { path, rows: rows.len() });
+    let split = Split::read(&path, columns)?;
+    let rows = split.rows.len();
+    if rows < 2 {
+        return Err(TaskError::TooFew { path, rows });
     }
-    let held_out = rows.len().div_ceil(10).min(HELD_OUT_AT_MOST);
-    Ok(Splits::hold_out(Split { path, rows }, held_out, seed))
+    Ok(Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), seed))
+}
+
+/// A split with its rows, which it loses.
+fn taken(split: &mut Split) -> Split {
+    let rows = std::mem::take(&mut split.rows);
+    Split { rows, ..split.clone() }
 }
 
 fn stem(path: &Path) -> String {

@@ -75,7 +75,7 @@ fn a_path_that_cannot_be_read_says_why() {
     fs::create_dir(&named_like_a_file).unwrap();
     let error = read_rows(&named_like_a_file, &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::Unreadable { .. }), "{error}");
-    let error = read_rows(&folder.path().join("rows.parquet"), &Columns::default()).unwrap_err();
+    let error = read_rows(&folder.path().join("rows.arrow"), &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::UnknownFormat { .. }), "{error}");
 }
 

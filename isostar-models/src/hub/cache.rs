@@ -1,14 +1,15 @@
-//! The cache as huggingface_hub lays it out: `models--org--name/{blobs, refs, snapshots}`, and locks beside.
+//! The cache as huggingface_hub lays it out: `models--org--name/{blobs, refs, snapshots}`, datasets alike, and locks beside.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::files;
-use super::{HubError, ModelId};
+use super::repository::Repository;
+use super::{HubError, files};
 
-/// The part of the cache that holds one model.
-pub(super) struct Cache {
+/// The part of the cache that holds one repository.
+pub(super) struct Cache<'a> {
+    repository: Repository<'a>,
     folder: PathBuf,
     locks: PathBuf,
 }
@@ -29,10 +30,10 @@ impl Drop for Partial {
     }
 }
 
-impl Cache {
-    pub(super) fn new(cache: &Path, id: &ModelId) -> Self {
-        let name = format!("models--{}", id.name.replace('/', "--"));
-        Self { folder: cache.join(&name), locks: cache.join(".locks").join(&name) }
+impl<'a> Cache<'a> {
+    pub(super) fn new(cache: &Path, repository: Repository<'a>) -> Self {
+        let name = format!("{}--{}", repository.group(), repository.id.name.replace('/', "--"));
+        Self { repository, folder: cache.join(&name), locks: cache.join(".locks").join(&name) }
     }
 
     /// The folder of a revision that was brought whole.
@@ -42,7 +43,7 @@ impl Cache {
             false => fs::read_to_string(self.reference(revision)).ok()?.trim().to_string(),
         };
         let folder = self.snapshot(&commit);
-        (is_commit(&commit) && files::is_complete(&folder)).then_some(folder)
+        (is_commit(&commit) && files::is_complete(self.repository, &folder)).then_some(folder)
     }
 
     pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
@@ -83,13 +84,14 @@ impl Cache {
         Ok(Partial { path: blob.with_added_extension("partial"), lock: Some(lock) })
     }
 
-    /// Makes the file at `path`, a blob of this model, the file `name` of a snapshot.
+    /// Makes the file at `path`, a blob of this repository, the file `name` of a snapshot.
     pub(super) fn link(&self, commit: &str, name: &str, path: &Path) -> Result<(), HubError> {
         let pointer = self.snapshot(commit).join(name);
         if is_same(&pointer, path) {
             return Ok(());
         }
-        let blob = Path::new("../../blobs").join(path.file_name().unwrap_or_default());
+        let up = "../".repeat(2 + name.matches('/').count());
+        let blob = Path::new(&up).join("blobs").join(path.file_name().unwrap_or_default());
         place(&pointer, |new| symlink(&blob, new).or_else(|_| fs::hard_link(path, new)).or_else(|_| fs::copy(path, new).map(drop)))
     }
 

@@ -8,19 +8,20 @@ use ureq::http::{HeaderValue, Response, StatusCode, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
+use super::repository::Repository;
 use super::url::{encode, is_absolute, is_loopback, join, origin, server, shown};
-use super::{HubError, HubSettings, ModelId, cache};
+use super::{HubError, HubSettings, cache};
 
 const REDIRECTS: usize = 10;
 /// Repositories of tens of thousands of files have listings of a few megabytes.
 const LONGEST_LISTING: u64 = 64 << 20;
 
-/// A conversation with the hub about one model.
+/// A conversation with the hub about one repository.
 pub(super) struct Client<'a> {
     agent: Agent,
     endpoint: String,
     token: Option<HeaderValue>,
-    id: &'a ModelId,
+    repository: Repository<'a>,
 }
 
 /// What a repository holds at a revision.
@@ -60,7 +61,7 @@ struct Sibling {
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(settings: &HubSettings, id: &'a ModelId) -> Result<Self, HubError> {
+    pub(super) fn new(settings: &HubSettings, repository: Repository<'a>) -> Result<Self, HubError> {
         let endpoint = settings.endpoint.trim_end_matches('/').to_string();
         if origin(&endpoint).is_none() {
             return Err(HubError::Endpoint { endpoint });
@@ -78,13 +79,13 @@ impl<'a> Client<'a> {
             .timeout_connect(Some(settings.timeout))
             .timeout_recv_response(Some(settings.timeout))
             .timeout_per_read(Some(settings.timeout));
-        Ok(Self { agent: config.build().into(), endpoint, token, id })
+        Ok(Self { agent: config.build().into(), endpoint, token, repository })
     }
 
     /// The commit and the files of the revision.
     pub(super) fn list(&self) -> Result<Listing, HubError> {
-        let revision = encode(&self.id.revision);
-        let url = format!("{}/api/models/{}/revision/{revision}?blobs=true", self.endpoint, self.id.name);
+        let (id, group) = (self.repository.id, self.repository.group());
+        let url = format!("{}/api/{group}/{}/revision/{}?blobs=true", self.endpoint, id.name, encode(&id.revision));
         let mut answer = self.accept(self.ask(false, &url, 0)?, None)?;
         let body = answer.response.body_mut().with_config().limit(LONGEST_LISTING).read_to_vec();
         let body = body.map_err(|error| unreached(&answer.url, error))?;
@@ -130,7 +131,8 @@ impl<'a> Client<'a> {
     }
 
     fn file_url(&self, commit: &str, file: &str) -> String {
-        format!("{}/{}/resolve/{commit}/{}", self.endpoint, self.id.name, encode(file))
+        let file: Vec<String> = file.split('/').map(encode).collect();
+        format!("{}/{}/resolve/{commit}/{}", self.endpoint, self.repository.page(), file.join("/"))
     }
 
     /// Sends a request and follows redirects. The token goes to the hub only, and not back to it from elsewhere.
@@ -170,7 +172,8 @@ impl<'a> Client<'a> {
         if status.is_success() {
             return Ok(answer);
         }
-        let name = self.id.name.clone();
+        let (kind, id) = (self.repository.kind(), self.repository.id);
+        let name = id.name.clone();
         let reason = match answer.header("x-error-message") {
             Some(message) => format!("{status}: {message}"),
             None => status.to_string(),
@@ -178,15 +181,15 @@ impl<'a> Client<'a> {
         Err(match (answer.header("x-error-code").unwrap_or_default(), status.as_u16()) {
             (_, 408 | 429 | 500..) => unreached(&answer.url, io::Error::other(format!("it answers {status}")).into()),
             _ if !answer.by_hub => answer.unlike_a_hub(reason),
-            ("GatedRepo", _) => HubError::Gated { name },
-            ("RepoNotFound", _) => HubError::NotFound { name },
-            ("RevisionNotFound", _) => HubError::NoRevision { id: self.id.clone() },
+            ("GatedRepo", _) => HubError::Gated { kind, name },
+            ("RepoNotFound", _) => HubError::NotFound { kind, name },
+            ("RevisionNotFound", _) => HubError::NoRevision { kind, id: id.clone() },
             // A repository that does not exist is answered thus to whoever shows no token.
-            (_, 401) if self.token.is_none() => HubError::NotFound { name },
+            (_, 401) if self.token.is_none() => HubError::NotFound { kind, name },
             (_, 401 | 403) if self.token.is_some() => HubError::Unauthorized { endpoint: server(&answer.url) },
             (_, 404) => match file {
-                Some(file) => HubError::NoFile { id: self.id.clone(), file: file.to_string() },
-                None => HubError::NotFound { name },
+                Some(file) => HubError::NoFile { kind, id: id.clone(), file: file.to_string() },
+                None => HubError::NotFound { kind, name },
             },
             _ => answer.unlike_a_hub(reason),
         })

@@ -8,15 +8,16 @@ use ring::digest::{Context, SHA256};
 
 use super::cache::Cache;
 use super::client::{Announced, Client, Listing};
-use super::{HubError, HubEvent, ModelId};
+use super::repository::Repository;
+use super::{HubError, HubEvent, files};
 
 const CHUNK: usize = 256 << 10;
 
-/// The download of one model.
+/// The download of one repository.
 pub(super) struct Download<'a> {
-    pub(super) id: &'a ModelId,
+    pub(super) repository: Repository<'a>,
     pub(super) client: &'a Client<'a>,
-    pub(super) cache: &'a Cache,
+    pub(super) cache: &'a Cache<'a>,
     pub(super) listing: &'a Listing,
     pub(super) observer: &'a mut dyn FnMut(HubEvent<'_>),
 }
@@ -25,7 +26,7 @@ impl Download<'_> {
     /// Makes sure that a file of the repository is on the disk, and says where.
     pub(super) fn bring(&mut self, file: &str) -> Result<PathBuf, HubError> {
         let size = self.listing.sizes.get(file);
-        let size = *size.ok_or_else(|| HubError::NoFile { id: self.id.clone(), file: file.to_string() })?;
+        let size = *size.ok_or_else(|| files::missing(self.repository, file))?;
         let pointer = self.cache.snapshot(&self.listing.sha).join(file);
         if length(&pointer).is_some_and(|length| size.is_none_or(|size| size == length)) {
             return Ok(pointer);

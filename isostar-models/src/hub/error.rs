@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::ModelId;
+use super::{ModelId, RepositoryKind};
 
-/// Why a model could not be brought from the hub.
+/// Why a model or a dataset could not be brought from the hub.
 ///
 /// The message says what is wrong and where; [`remedy`](HubError::remedy) says what to do about it.
 #[derive(Debug, Error)]
@@ -25,34 +25,42 @@ pub enum HubError {
         /// The address given.
         endpoint: String,
     },
-    /// The hub has no such model, or hides it from whoever may not see it.
-    #[error("the hub has no model {name}, or it is private")]
+    /// The hub has no such repository, or hides it from whoever may not see it.
+    #[error("the hub has no {kind} {name}, or it is private")]
     NotFound {
-        /// The model asked for.
+        /// What was asked for.
+        kind: RepositoryKind,
+        /// Its name.
         name: String,
     },
-    /// The model has no such branch, tag or commit.
-    #[error("the model {} has no revision {}", id.name, id.revision)]
+    /// The repository has no such branch, tag or commit.
+    #[error("the {kind} {} has no revision {}", id.name, id.revision)]
     NoRevision {
-        /// The model and the revision asked for.
+        /// What was asked for.
+        kind: RepositoryKind,
+        /// Its name and the revision asked for.
         id: ModelId,
     },
-    /// The model is only for those who have accepted its terms.
-    #[error("the model {name} is gated: its owners let in those who have asked on its page")]
+    /// The repository is only for those who have accepted its terms.
+    #[error("the {kind} {name} is gated: its owners let in those who have asked on its page")]
     Gated {
-        /// The model asked for.
+        /// What was asked for.
+        kind: RepositoryKind,
+        /// Its name.
         name: String,
     },
-    /// The access token is not valid, or does not open this model.
+    /// The access token is not valid, or does not open this repository.
     #[error("{endpoint} refuses the access token")]
     Unauthorized {
         /// The hub asked.
         endpoint: String,
     },
-    /// The repository lacks a file that every model needs.
-    #[error("the repository {id} has no {file}")]
+    /// The repository lacks a file that every model needs, or that was asked for of a dataset.
+    #[error("the {kind} {id} has no {file}")]
     NoFile {
-        /// The model asked for.
+        /// What was asked for.
+        kind: RepositoryKind,
+        /// Its name and revision.
         id: ModelId,
         /// The file looked for.
         file: String,
@@ -73,10 +81,10 @@ pub enum HubError {
         /// What is wrong with it.
         reason: String,
     },
-    /// No network is to be used, and the model was never brought.
+    /// No network is to be used, and the repository was never brought.
     #[error("{id} is not in the cache {}, and HF_HUB_OFFLINE forbids to ask the hub", cache.display())]
     Offline {
-        /// The model asked for.
+        /// The repository asked for.
         id: ModelId,
         /// The cache searched.
         cache: PathBuf,
@@ -137,21 +145,22 @@ impl HubError {
         match self {
             Self::NotAnId { .. } => "write it as on the model's page: organisation/name, or organisation/name@revision",
             Self::Endpoint { .. } => "set HF_ENDPOINT to an address such as https://huggingface.co, or unset it",
-            Self::NotFound { .. } => {
-                "check the spelling on the model's page; for a private model, set HF_TOKEN to a token that may read it"
+            Self::NotFound { .. } => "check the spelling on its page; if it is private, set HF_TOKEN to a token that may read it",
+            Self::NoRevision { .. } => "give a branch, a tag or a full commit hash of its page, or none for the newest",
+            Self::Gated { .. } => "ask for access on its page, then set HF_TOKEN to an access token of your account",
+            Self::Unauthorized { .. } => "set HF_TOKEN to a valid access token that may read it, or log in again: hf auth login",
+            Self::NoFile { kind: RepositoryKind::Model, .. } => {
+                "use a model that has config.json, tokenizer.json and model.safetensors on its page"
             }
-            Self::NoRevision { .. } => "give a branch, a tag or a full commit hash of the model's page, or none for the newest",
-            Self::Gated { .. } => "ask for access on the model's page, then set HF_TOKEN to an access token of your account",
-            Self::Unauthorized { .. } => "set HF_TOKEN to a valid access token that may read this model, or log in again: hf auth login",
-            Self::NoFile { .. } => "use a model that has config.json, tokenizer.json and model.safetensors on its page",
+            Self::NoFile { kind: RepositoryKind::Dataset, .. } => "look on the dataset's page where its files are now",
             Self::PickleOnly { .. } => {
                 "convert it once: python -c 'import sys; from transformers import AutoModel, AutoTokenizer; \
                  [c.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2]) for c in (AutoModel, AutoTokenizer)]' NAME FOLDER"
             }
             Self::Index { .. } => "use another revision of the model, or another model",
-            Self::Offline { .. } => "unset HF_HUB_OFFLINE, download the model once, or point HF_HOME at the cache that has it",
+            Self::Offline { .. } => "unset HF_HUB_OFFLINE, download it once, or point HF_HOME at the cache that has it",
             Self::Unreachable { .. } => {
-                "check the connection, HTTPS_PROXY, SSL_CERT_FILE and HF_ENDPOINT, or give the path of a model folder"
+                "check the connection, HTTPS_PROXY, SSL_CERT_FILE and HF_ENDPOINT, or give the path of a folder that has it"
             }
             Self::Answer { .. } => "check HF_ENDPOINT and HTTPS_PROXY: something between here and the hub may answer in its place",
             Self::Interrupted { .. } => "run the same command again: the download continues where it stopped",

@@ -1,4 +1,4 @@
-//! Which files of a repository make a model.
+//! Which files of a repository are brought: those that make a model, or those of a dataset that were asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::client::Listing;
+use super::repository::{Repository, Wanted};
 use super::{HubError, ModelId};
 
 pub(super) const INDEX: &str = "model.safetensors.index.json";
@@ -23,8 +24,13 @@ struct Index {
 }
 
 /// The files to bring, but for the shards, which the index names; the small ones first.
-pub(super) fn wanted(id: &ModelId, listing: &Listing) -> Result<Vec<&'static str>, HubError> {
+pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Result<Vec<&'a str>, HubError> {
+    let id = repository.id;
     let has = |file: &str| listing.sizes.contains_key(file);
+    if let Wanted::Dataset(files) = repository.wanted {
+        let missing = files.iter().find(|file| !has(file));
+        return missing.map_or_else(|| Ok(files.to_vec()), |file| Err(self::missing(repository, file)));
+    }
     let weights = [WEIGHTS, INDEX].into_iter().find(|file| has(file));
     if weights.is_none()
         && let Some(pickle) = PICKLES.into_iter().find(|file| has(file))
@@ -33,7 +39,7 @@ pub(super) fn wanted(id: &ModelId, listing: &Listing) -> Result<Vec<&'static str
     }
     let needed = [CONFIG, TOKENIZER, weights.unwrap_or(WEIGHTS)];
     if let Some(missing) = needed.into_iter().find(|file| !has(file)) {
-        return Err(HubError::NoFile { id: id.clone(), file: missing.to_string() });
+        return Err(self::missing(repository, missing));
     }
     let [config, tokenizer, weights] = needed;
     Ok([config, tokenizer, TOKENIZER_CONFIG, weights].into_iter().filter(|file| has(file)).collect())
@@ -45,9 +51,17 @@ pub(super) fn read_shards(id: &ModelId, path: &Path) -> Result<BTreeSet<String>,
     shards(&bytes).map_err(|reason| HubError::Index { id: id.clone(), reason })
 }
 
+/// The refusal of a repository that lacks a file.
+pub(super) fn missing(repository: Repository<'_>, file: &str) -> HubError {
+    HubError::NoFile { kind: repository.kind(), id: repository.id.clone(), file: file.to_string() }
+}
+
 /// Whether the folder has all that [`wanted`] asks for.
-pub(super) fn is_complete(folder: &Path) -> bool {
+pub(super) fn is_complete(repository: Repository<'_>, folder: &Path) -> bool {
     let has = |file: &str| folder.join(file).is_file();
+    if let Wanted::Dataset(files) = repository.wanted {
+        return files.iter().all(|file| has(file));
+    }
     let is_sharded = || {
         let shards = fs::read(folder.join(INDEX)).map_err(|error| error.to_string()).and_then(|bytes| shards(&bytes));
         shards.is_ok_and(|shards| shards.iter().all(|shard| has(shard)))

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use super::HubError;
 
-/// A model on the hub: `organisation/name`, `organisation/name@revision`, or a `name` alone for the oldest ones.
+/// A model on the hub, or a dataset: `organisation/name`, `organisation/name@revision`, or a `name` alone for the oldest ones.
 ///
 /// ```
 /// use isostar_models::hub::ModelId;

@@ -1,4 +1,5 @@
-//! A model by its name on the Hugging Face hub: brought into the cache that the Python libraries share, and read from there.
+//! A model, or files of a dataset, by name on the Hugging Face hub: brought into the cache that the Python libraries share, and read from
+//! there.
 //!
 //! ```no_run
 //! use isostar_models::hub::{HubEvent, HubSettings, ModelId, fetch};
@@ -21,6 +22,7 @@ mod download;
 mod error;
 mod files;
 mod id;
+mod repository;
 mod settings;
 mod url;
 
@@ -31,9 +33,11 @@ use client::Client;
 use download::Download;
 pub use error::HubError;
 pub use id::ModelId;
+pub use repository::RepositoryKind;
+use repository::{Repository, Wanted};
 pub use settings::HubSettings;
 
-/// What happens while [`fetch`] works.
+/// What happens while [`fetch`] or [`fetch_dataset`] works.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HubEvent<'a> {
@@ -51,7 +55,7 @@ pub enum HubEvent<'a> {
         /// The file's name in the repository.
         file: &'a str,
     },
-    /// The hub cannot be reached: the model is the one brought earlier, which may not be the newest.
+    /// The hub cannot be reached: the files are those brought earlier, which may not be the newest.
     FromCache {
         /// Why the hub cannot be reached.
         cause: &'a HubError,
@@ -71,8 +75,29 @@ pub enum HubEvent<'a> {
 /// If the model cannot be had: see [`HubError`]. If the hub cannot be reached but the model was brought earlier, that is not
 /// an error: the observer learns of it.
 pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
+    bring(Repository { id, wanted: Wanted::Model }, settings, observer)
+}
+
+/// Brings files of a dataset from the hub into the cache, and says in which folder they are; a name may hold folders, as in
+/// `sst2/train.parquet`.
+///
+/// All else is as with [`fetch`].
+///
+/// # Errors
+/// If the files cannot be had: see [`HubError`].
+pub fn fetch_dataset(
+    id: &ModelId,
+    files: &[&str],
+    settings: &HubSettings,
+    observer: &mut dyn FnMut(HubEvent<'_>),
+) -> Result<PathBuf, HubError> {
+    bring(Repository { id, wanted: Wanted::Dataset(files) }, settings, observer)
+}
+
+fn bring(repository: Repository<'_>, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
+    let id = repository.id;
     id.check()?;
-    let cache = Cache::new(&settings.cache, id);
+    let cache = Cache::new(&settings.cache, repository);
     if settings.offline {
         let absent = || HubError::Offline { id: id.clone(), cache: settings.cache.clone() };
         return cache.find(&id.revision).ok_or_else(absent);
@@ -82,7 +107,7 @@ pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubE
     {
         return Ok(folder);
     }
-    match fetch_online(id, settings, &cache, observer) {
+    match bring_online(repository, settings, &cache, observer) {
         Err(cause @ HubError::Unreachable { .. }) => match cache.find(&id.revision) {
             Some(folder) => {
                 observer(HubEvent::FromCache { cause: &cause });
@@ -94,12 +119,18 @@ pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubE
     }
 }
 
-fn fetch_online(id: &ModelId, settings: &HubSettings, cache: &Cache, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
-    let client = Client::new(settings, id)?;
+fn bring_online(
+    repository: Repository<'_>,
+    settings: &HubSettings,
+    cache: &Cache<'_>,
+    observer: &mut dyn FnMut(HubEvent<'_>),
+) -> Result<PathBuf, HubError> {
+    let id = repository.id;
+    let client = Client::new(settings, repository)?;
     let listing = client.list()?;
-    let mut download = Download { id, client: &client, cache, listing: &listing, observer };
+    let mut download = Download { repository, client: &client, cache, listing: &listing, observer };
     let mut brought = Vec::new();
-    for file in files::wanted(id, &listing)? {
+    for file in files::wanted(repository, &listing)? {
         let path = download.bring(file)?;
         if file == files::INDEX {
             for shard in files::read_shards(id, &path)? {

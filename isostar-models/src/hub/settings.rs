@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct HubSettings {
     /// The address of the hub; `https://huggingface.co` by default.
     pub endpoint: String,
-    /// The cache, which holds a folder `models--organisation--name` for each model.
+    /// The cache, which holds a folder `models--organisation--name` for each model, and `datasets--…` for each dataset.
     pub cache: PathBuf,
     /// The access token; sent to the hub, and to no other server that it points to.
     pub token: Option<String>,

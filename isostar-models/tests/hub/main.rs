@@ -2,6 +2,7 @@
 #![cfg(feature = "hub")]
 
 mod bench;
+mod dataset;
 mod download;
 mod interrupted;
 mod refused;

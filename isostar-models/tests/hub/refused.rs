@@ -43,7 +43,7 @@ fn a_shard_that_the_repository_lacks_is_named() {
 #[test]
 fn a_model_that_does_not_exist_is_not_found_with_and_without_a_token() {
     let mut bench = Bench::new(repository());
-    assert!(matches!(bench.error("org/another"), HubError::NotFound { name } if name == "org/another"));
+    assert!(matches!(bench.error("org/another"), HubError::NotFound { name, .. } if name == "org/another"));
     bench.settings.token = Some("hf_any".to_string());
     assert!(matches!(bench.error("org/another"), HubError::NotFound { .. }));
     assert_eq!(fs::read_dir(bench.cache.path()).unwrap().count(), 0);

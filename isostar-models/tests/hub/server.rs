@@ -23,6 +23,8 @@ pub struct Request {
 #[derive(Default)]
 pub struct State {
     pub name: String,
+    /// Whether the repository is a dataset's.
+    pub is_dataset: bool,
     /// Revisions and the commits they are at; a commit need not be among them.
     pub revisions: BTreeMap<String, String>,
     pub files: BTreeMap<String, Vec<u8>>,
@@ -144,7 +146,8 @@ fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
     let is_open = state.token.is_none() || state.token.as_deref() == sent;
     let path = request.path.split('?').next().unwrap();
 
-    if let Some(rest) = path.strip_prefix(&format!("/api/models/{}/revision/", state.name)) {
+    let (group, folder) = if state.is_dataset { ("datasets", "/datasets") } else { ("models", "") };
+    if let Some(rest) = path.strip_prefix(&format!("/api/{group}/{}/revision/", state.name)) {
         if !is_open && !state.gated {
             return if sent.is_some() { refuse(401, "") } else { refuse(401, "RepoNotFound") };
         }
@@ -156,7 +159,7 @@ fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
         let listing = serde_json::json!({"sha": state.sha.as_ref().unwrap_or(sha), "siblings": files.collect::<Vec<_>>()});
         return Reply { status: 200, headers: Vec::new(), body: listing.to_string().into_bytes() };
     }
-    let Some(rest) = path.strip_prefix(&format!("/{}/resolve/", state.name)) else {
+    let Some(rest) = path.strip_prefix(&format!("{folder}/{}/resolve/", state.name)) else {
         return if sent.is_some() { refuse(404, "RepoNotFound") } else { refuse(401, "RepoNotFound") };
     };
     if !is_open {
@@ -184,7 +187,7 @@ fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
 
 /// The other server knows neither commits nor tokens, and has entity tags of its own.
 fn send_large(state: &State, request: &Request) -> Reply {
-    let file = request.path.split(['/', '?']).nth(2).unwrap();
+    let file = request.path.strip_prefix("/repos/").and_then(|path| path.split('?').next()).unwrap();
     let mut bytes = state.files[file].clone();
     if state.corrupts {
         bytes[0] ^= 1;

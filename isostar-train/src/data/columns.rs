@@ -22,6 +22,17 @@ const PAIRS: &[(&str, &str)] = &[
     ("#1 string", "#2 string"),
 ];
 
+/// What is learned from a column of labels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelKind {
+    /// Which of several classes a row belongs to.
+    #[default]
+    Classification,
+    /// A number.
+    Regression,
+}
+
 /// The columns to read; what is `None` is guessed from the header.
 ///
 /// A second text column is guessed only where the first one is, from the customary names of sentence pairs. Names are compared without
@@ -35,8 +46,18 @@ pub struct Columns {
     pub pair: Option<String>,
     /// The column of the label.
     pub label: Option<String>,
+    /// Whether labels are classes or numbers; of a task by name, this is known.
+    pub kind: LabelKind,
     /// The names of all columns of a TSV or CSV file without a header, such as CoLA's; `None` where the first row names them.
     pub header: Option<Vec<String>>,
+}
+
+impl Columns {
+    /// Whether any column is named.
+    pub fn name_any(&self) -> bool {
+        let Self { text, pair, label, kind: _, header } = self;
+        text.is_some() || pair.is_some() || label.is_some() || header.is_some()
+    }
 }
 
 /// Positions of the columns in a header.

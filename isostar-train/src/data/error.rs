@@ -1,10 +1,14 @@
-//! What can go wrong between a file of text and a batch, and what to do about it.
+//! What can go wrong between a file of text and a batch.
+
+mod remedy;
 
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use super::Format;
 
 /// A file that cannot be read as labelled text.
 ///
@@ -46,8 +50,52 @@ pub enum DataError {
         names: Vec<String>,
     },
 
+    /// A split is cut into shards, and one of them is not there.
+    #[error("{}: {shard} is missing", folder.display())]
+    MissingShard {
+        /// The folder.
+        folder: PathBuf,
+        /// The name of the shard.
+        shard: String,
+    },
+
+    /// The file is no Parquet file, or not a whole one.
+    #[error("{}: not a complete Parquet file: {reason}", path.display())]
+    NotParquet {
+        /// The file.
+        path: PathBuf,
+        /// What the parser met.
+        reason: String,
+    },
+
+    /// A page of a Parquet file is corrupt.
+    #[error("{}: column {column:?} cannot be read from here on: {reason}", at(path, *line))]
+    Undecodable {
+        /// The file.
+        path: PathBuf,
+        /// The first row that cannot be had, from 1.
+        line: usize,
+        /// The column.
+        column: String,
+        /// What the decoder met.
+        reason: String,
+    },
+
+    /// A column of a Parquet file holds something else than is needed.
+    #[error("{}: column {column:?} holds {found}, expected {expected}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// What it has to hold.
+        expected: &'static str,
+        /// What it holds.
+        found: String,
+    },
+
     /// The file holds bytes that are not UTF-8.
-    #[error("{}, line {line}: not UTF-8 text", path.display())]
+    #[error("{}: not UTF-8 text", at(path, *line))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -93,8 +141,8 @@ pub enum DataError {
 
     /// A row has fewer or more columns than the header.
     #[error(
-        "{}, line {line}: {found} {}, expected {}: {}",
-        path.display(),
+        "{}: {found} {}, expected {}: {}",
+        at(path, *line),
         if *found == 1 { "column" } else { "columns" },
         expected.len(),
         list(expected)
@@ -111,7 +159,7 @@ pub enum DataError {
     },
 
     /// A line of a JSON-lines file is not a JSON object.
-    #[error("{}, line {line}: not a JSON object: {reason}", path.display())]
+    #[error("{}: not a JSON object: {reason}", at(path, *line))]
     NotJson {
         /// The file.
         path: PathBuf,
@@ -122,7 +170,7 @@ pub enum DataError {
     },
 
     /// A row has the column, but nothing that can be used is in it.
-    #[error("{}, line {line}: column {column:?} is {found}", path.display())]
+    #[error("{}: column {column:?} is {found}", at(path, *line))]
     BadValue {
         /// The file.
         path: PathBuf,
@@ -130,12 +178,12 @@ pub enum DataError {
         line: usize,
         /// The column.
         column: String,
-        /// What is there: `empty`, `missing`, `null`, `an array` or `an object`.
+        /// What is there, such as `empty`, `missing`, `null` or `an array`.
         found: &'static str,
     },
 
     /// A line is not a labelled tree.
-    #[error("{}, line {line}: not a tree such as (3 (2 a) (4 film)): {reason}", path.display())]
+    #[error("{}: not a tree such as (3 (2 a) (4 film)): {reason}", at(path, *line))]
     BadTree {
         /// The file.
         path: PathBuf,
@@ -146,7 +194,7 @@ pub enum DataError {
     },
 
     /// A file, or a line, is not SQuAD's.
-    #[error("{}, line {line}: not SQuAD: {reason}", path.display())]
+    #[error("{}: not SQuAD: {reason}", at(path, *line))]
     NotSquad {
         /// The file.
         path: PathBuf,
@@ -157,7 +205,7 @@ pub enum DataError {
     },
 
     /// A question that cannot be used.
-    #[error("{}, line {line}: question {id:?} {reason}", path.display())]
+    #[error("{}: question {id:?} {reason}", at(path, *line))]
     BadQuestion {
         /// The file.
         path: PathBuf,
@@ -171,8 +219,8 @@ pub enum DataError {
 
     /// A question so long that windows would not move along its paragraph.
     #[error(
-        "{}, line {line}: question {id:?} has {tokens} tokens and leaves {room} to a window, no more than the {stride} that windows share",
-        path.display()
+        "{}: question {id:?} has {tokens} tokens and leaves {room} to a window, no more than the {stride} that windows share",
+        at(path, *line)
     )]
     LongQuestion {
         /// The file.
@@ -190,7 +238,7 @@ pub enum DataError {
     },
 
     /// A label that should be a number is not one.
-    #[error("{}, line {line}: {value:?} is not a finite number", path.display())]
+    #[error("{}: {value:?} is not a finite number", at(path, *line))]
     NotANumber {
         /// The file.
         path: PathBuf,
@@ -201,7 +249,7 @@ pub enum DataError {
     },
 
     /// A row's label is not one of those the model is trained on.
-    #[error("{}, line {line}: label {label:?} does not occur in the training rows, which have {}", path.display(), list(known))]
+    #[error("{}: label {label:?} does not occur in the training rows, which have {}", at(path, *line), list(known))]
     UnknownLabel {
         /// The file.
         path: PathBuf,
@@ -214,7 +262,7 @@ pub enum DataError {
     },
 
     /// A row's label is not one of the task's.
-    #[error("{}, line {line}: {label:?} is none of the task's labels, which are {}", path.display(), list(known))]
+    #[error("{}: {label:?} is none of the task's labels, which are {}", at(path, *line), list(known))]
     NotALabel {
         /// The file.
         path: PathBuf,
@@ -260,41 +308,12 @@ impl DataError {
             _ => Self::Unreadable { path: path.into(), source },
         }
     }
+}
 
-    /// One line that tells the user what to do.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file and that you may read it".into(),
-            Self::UnknownFormat { .. } => "name the file .tsv, .csv or .jsonl according to what it holds".into(),
-            Self::MissingSplit { split, names, .. } => format!("put a file there that is called {} ({split})", list(names)),
-            Self::NotUtf8 { .. } => "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`".into(),
-            Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),
-            Self::NoRows { .. } => "write one row of text and label a line below the header".into(),
-            Self::NoSuchColumn { columns, .. } => format!("name one of {}", list(columns)),
-            Self::UnclearColumn { role, columns, .. } => {
-                format!("set columns.{role} to one of {}, or give the file a header that names it {role:?}", list(columns))
-            }
-            Self::ColumnCount { .. } => {
-                "give the row as many columns as the header; in .csv quote a text that holds commas, in .tsv remove tabs from the text"
-                    .into()
-            }
-            Self::NotJson { .. } => "write one JSON object a line, such as {\"text\": \"…\", \"label\": 1}".into(),
-            Self::BadValue { column, .. } => format!("fill in {column:?} or remove the row"),
-            Self::BadTree { .. } => "give a file of the Stanford Sentiment Treebank's trees, one a line".into(),
-            Self::NotSquad { .. } => {
-                "give the official train-v1.1.json and dev-v1.1.json, or one question a line as the hub has them".into()
-            }
-            Self::BadQuestion { .. } => "correct the question, or remove it".into(),
-            Self::LongQuestion { .. } => "choose a larger --max-length or a smaller --stride".into(),
-            Self::NotANumber { .. } => "write a number such as 3.8, or remove the row".into(),
-            Self::UnknownLabel { .. } => "correct the label, or add rows with it to the training file".into(),
-            Self::NotALabel { known, .. } => format!("write one of {}, or its position, from 0", list(known)),
-            Self::OneLabel { .. } => "train on rows of at least two labels; a small limit may have cut the others off".into(),
-            Self::Tokenizer { .. } => "check that tokenizer.json is complete and made for this model".into(),
-            Self::MaxLength { special, .. } => format!("allow more than {special} tokens"),
-        }
-    }
+/// A place in a file: a line, or in a Parquet file a row.
+fn at(path: &Path, line: usize) -> impl Display {
+    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
+    format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
 }
 
 /// The names, quoted, with commas between them.

@@ -52,7 +52,7 @@ impl Examples {
     ///
     /// # Panics
     /// If there is no such row.
-    pub fn type_ids(&self, row: u32) -> Option<&[u32]> {
+    pub fn type_ids(&self, row: u32) -> Option<Vec<u32>> {
         self.tokens.type_ids(row)
     }
 

@@ -7,8 +7,8 @@
 //!
 //! Questions about paragraphs ([`read_questions`]) become [`Windows`] in the place of [`Examples`]; trees ([`read_trees`]) become rows like any other.
 //!
-//! Text is tokenized once, before training, and only the token ids are kept. Batches are padded to their longest row when they are asked for.
-//! The order of an epoch is a function of the seed and the epoch alone, see [`order`].
+//! Text is tokenized once, before training, and only the token ids are kept; a [`TokenCache`] keeps them for the next run, too. Batches are
+//! padded to their longest row when they are asked for. The order of an epoch is a function of the seed and the epoch alone, see [`order`].
 //!
 //! ```
 //! use std::path::Path;
@@ -35,14 +35,18 @@ mod columns;
 mod cutter;
 mod error;
 mod examples;
+mod files;
 mod labels;
 mod loader;
 pub mod order;
+mod parquet;
+mod segments;
 mod splits;
 mod squad;
 mod table;
 mod targets;
 mod text_file;
+mod token_cache;
 mod tokenize;
 mod tokens;
 mod trees;
@@ -51,16 +55,18 @@ mod windows;
 pub use batch::BatchSource;
 pub(crate) use batch::pad;
 pub(crate) use columns::position;
-pub use columns::{ColumnIndices, Columns, Layout};
+pub use columns::{ColumnIndices, Columns, LabelKind, Layout};
 pub use error::DataError;
 pub use examples::{Examples, SequenceBatch};
+pub use files::split_files;
 pub use labels::Labels;
 pub use loader::{BatchLoader, TrainingOrder};
 pub use order::Batching;
-pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows, split_files};
+pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows};
 pub use squad::{GoldAnswer, Question, Questions, read_questions};
 pub use table::{Format, TextRow, read_rows};
 pub use targets::{RowTargets, Targets};
+pub use token_cache::TokenCache;
 pub use tokenize::{PaddingSide, TextEncoder, Truncation};
 pub use trees::read_trees;
 pub use windows::{Place, SpanBatch, WindowSettings, Windows};

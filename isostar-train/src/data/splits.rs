@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::order::{self, Purpose};
-use super::table::{Format, parse_rows};
-use super::{Columns, DataError, TextRow, read_rows};
+use super::table::{Format, parse_rows, read_table};
+use super::{Columns, DataError, Layout, TextRow, files, split_files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
@@ -12,20 +12,15 @@ pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json")
 const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
 const DEFAULT_DEV: &str = include_str!("../../../data/dev.tsv");
 
-/// Names under which the rows of a split may lie in a folder.
-const TRAIN_NAMES: &[&str] = &["train"];
-const DEV_NAMES: &[&str] = &["dev", "validation"];
-
-/// What SQuAD's owners add to the names of their files.
-const SQUAD_VERSION: &str = "-v1.1.json";
-
-/// The rows of one file.
+/// The rows of one file, or of the shards of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// The file, for messages.
+    /// The file, for messages; of shards `train-*-of-00002.parquet`.
     pub path: PathBuf,
     /// Its rows, in the order of the file.
     pub rows: Vec<TextRow>,
+    /// How many rows were left out because line breaks within their texts have broken them.
+    pub left_out: usize,
 }
 
 /// The rows to train on and those to measure on.
@@ -37,16 +32,49 @@ pub struct Splits {
     pub dev: Split,
 }
 
-impl Splits {
-    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]. SST-2's official download is such a folder.
+impl Split {
+    /// The rows of a file.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`].
+    /// As [`read_rows`](super::read_rows).
+    pub fn read(path: &Path, layout: &dyn Layout) -> Result<Self, DataError> {
+        let (rows, left_out) = read_table(path, layout)?;
+        Ok(Self { path: path.into(), rows, left_out })
+    }
+
+    /// The rows of several shards, one shard after the other; lines are counted through all of them.
+    ///
+    /// # Panics
+    /// If there is no shard.
+    pub(crate) fn joined(shards: Vec<Self>) -> Self {
+        let several = shards.len() > 1;
+        let mut shards = shards.into_iter();
+        let mut split = shards.next().expect("a split has a file");
+        if several {
+            split.path = files::all_shards(&split.path);
+        }
+        for shard in shards {
+            let before = split.rows.len();
+            split.left_out += shard.left_out;
+            split.rows.extend(shard.rows.into_iter().map(|row| TextRow { line: before + row.line, ..row }));
+        }
+        split
+    }
+}
+
+impl Splits {
+    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]; SST-2's official download is such a folder. Parquet files
+    /// may be shards, as on the hub, and lie in the folder `data` within.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of
+    /// [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
-        let read = |path: PathBuf| -> Result<Split, DataError> { Ok(Split { rows: read_rows(&path, columns)?, path }) };
-        let [train, dev] = split_files(folder, &extensions)?;
-        Ok(Self { train: read(train)?, dev: read(dev)? })
+        let read_all =
+            |files: Vec<PathBuf>| files.iter().map(|file| Split::read(file, columns)).collect::<Result<_, _>>().map(Split::joined);
+        let [train, dev] = split_files(folder, None, &extensions)?;
+        Ok(Self { train: read_all(train)?, dev: read_all(dev)? })
     }
 
     /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
@@ -64,7 +92,8 @@ impl Splits {
         for (row, held_out) in split.rows.into_iter().zip(held_out) {
             if held_out { &mut dev } else { &mut train }.push(row);
         }
-        Self { train: Split { path: split.path.clone(), rows: train }, dev: Split { path: split.path, rows: dev } }
+        let Split { path, left_out, .. } = split;
+        Self { train: Split { path: path.clone(), rows: train, left_out }, dev: Split { path, rows: dev, left_out: 0 } }
     }
 }
 
@@ -73,30 +102,11 @@ impl Splits {
 /// Their source and licence are in `data/README.md`.
 pub fn default_rows() -> Splits {
     let parse = |content, path: &str| {
-        let rows = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path)).expect("the embedded file is well-formed");
-        Split { path: path.into(), rows }
+        let parsed = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path));
+        let (rows, left_out) = parsed.expect("the embedded file is well-formed");
+        Split { path: path.into(), rows, left_out }
     };
     Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
-}
-
-/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its version.
-///
-/// # Errors
-/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files.
-pub fn split_files(folder: &Path, extensions: &[&str]) -> Result<[PathBuf; 2], DataError> {
-    if !folder.exists() {
-        return Err(DataError::NotFound { path: folder.into() });
-    }
-    let find = |split, names: &[&str]| {
-        let mut files: Vec<String> =
-            names.iter().flat_map(|name| extensions.iter().map(move |extension| format!("{name}.{extension}"))).collect();
-        if extensions.contains(&"json") {
-            files.push(format!("{split}{SQUAD_VERSION}"));
-        }
-        let found = files.iter().map(|file| folder.join(file)).find(|path| path.is_file());
-        found.ok_or_else(|| DataError::MissingSplit { folder: folder.into(), split, names: files })
-    };
-    Ok([find("train", TRAIN_NAMES)?, find("dev", DEV_NAMES)?])
 }
 
 #[cfg(test)]
@@ -123,7 +133,7 @@ mod tests {
         let rows = |range: std::ops::Range<usize>| -> Vec<TextRow> {
             range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
         };
-        let file = Split { path: "file.csv".into(), rows: rows(0..100) };
+        let file = Split { path: "file.csv".into(), rows: rows(0..100), left_out: 0 };
         let Splits { train, dev } = Splits::hold_out(file.clone(), 10, 1);
         assert_eq!((train.rows.len(), dev.rows.len()), (90, 10));
         assert!(train.rows.is_sorted_by_key(|row| row.line) && dev.rows.is_sorted_by_key(|row| row.line));

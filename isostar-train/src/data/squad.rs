@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::text_file::{content, line_breaks, read_text};
-use super::{DataError, TextRow};
+use super::{DataError, Format, TextRow, parquet};
 
 /// What people answered to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +48,20 @@ pub struct Questions {
     pub questions: Vec<Question>,
 }
 
-/// Reads questions: from the official `.json`, or from JSON lines with a question each as the hub has them.
+/// Reads questions: from the official `.json`, or as the hub has them, from Parquet or from JSON lines with a question each.
 ///
 /// # Errors
 /// [`DataError::NotSquad`] for what is not such a file, [`DataError::BadQuestion`] for a question without an answer, one whose answer does not stand
 /// where it says, or an id that comes twice; and those of a file that cannot be read or holds nothing. Lines are those of the question's id.
 pub fn read_questions(path: &Path) -> Result<Questions, DataError> {
-    let is_lines = path.extension().is_some_and(|extension| !extension.eq_ignore_ascii_case("json"));
+    let is = |name: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+    if is(Format::PARQUET) {
+        let mut reader = Reader::new(path);
+        parquet::add_questions(path, &mut reader)?;
+        return reader.finish();
+    }
     let text = read_text(path)?;
-    if is_lines { parse_lines(&text, path) } else { parse_document(&text, path) }
+    if is("json") || path.extension().is_none() { parse_document(&text, path) } else { parse_lines(&text, path) }
 }
 
 #[derive(Deserialize)]
@@ -140,12 +145,7 @@ pub(super) fn parse_lines(text: &str, path: &Path) -> Result<Questions, DataErro
     for (index, text) in content(text, path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let line = index + 1;
         let entry: Line<'_> = serde_json::from_str(text).map_err(|error| not_squad(path, line, &error))?;
-        let Answers { text, answer_start } = &entry.answers;
-        if text.len() != answer_start.len() {
-            return Err(reader.refuse(&entry.id, line, format!("has {} answers, but {} starts", text.len(), answer_start.len())));
-        }
-        let answers = text.iter().map(AsRef::as_ref).zip(answer_start.iter().copied());
-        reader.add(&entry.id, line, &entry.question, &entry.context, answers)?;
+        reader.add_columns(&entry.id, line, &entry.question, &entry.context, &entry.answers.text, &entry.answers.answer_start)?;
     }
     reader.finish()
 }
@@ -155,7 +155,7 @@ fn not_squad(path: &Path, line: usize, error: &serde_json::Error) -> DataError {
 }
 
 /// Checks questions and gathers them.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     seen: HashSet<String>,
     found: Questions,
@@ -166,8 +166,24 @@ impl<'a> Reader<'a> {
         Self { path, seen: HashSet::new(), found: Questions::default() }
     }
 
-    fn refuse(&self, id: &str, line: usize, reason: String) -> DataError {
+    pub fn refuse(&self, id: &str, line: usize, reason: String) -> DataError {
         DataError::BadQuestion { path: self.path.into(), line, id: id.into(), reason }
+    }
+
+    /// Adds a question whose answers stand in two columns.
+    pub fn add_columns<T: AsRef<str>>(
+        &mut self,
+        id: &str,
+        line: usize,
+        question: &str,
+        context: &str,
+        texts: &[T],
+        starts: &[usize],
+    ) -> Result<(), DataError> {
+        if texts.len() != starts.len() {
+            return Err(self.refuse(id, line, format!("has {} answers, but {} starts", texts.len(), starts.len())));
+        }
+        self.add(id, line, question, context, texts.iter().map(AsRef::as_ref).zip(starts.iter().copied()))
     }
 
     fn add<'t>(

@@ -1,12 +1,12 @@
-//! Rows of labelled text from a file: TSV, CSV or JSON lines.
+//! Rows of labelled text from a file: TSV, CSV, JSON lines or Parquet.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::DataError;
 use super::columns::{ColumnIndices, Layout};
 use super::text_file::{content, line_breaks, read_text};
+use super::{DataError, parquet};
 
 /// One labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct TextRow {
     pub pair: Option<String>,
     /// The label, without surrounding white space.
     pub label: String,
-    /// The 1-based line of the file on which the row begins.
+    /// The 1-based line of the file on which the row begins; in a Parquet file, the row's number.
     pub line: usize,
 }
 
@@ -30,12 +30,17 @@ pub enum Format {
     Csv,
     /// A JSON object a line; numbers and booleans stand for their text.
     JsonLines,
+    /// Columns of strings; a label may be a number or boolean, which stands for its text.
+    Parquet,
 }
 
 impl Format {
     /// File extensions with what they stand for, the likelier ones first.
-    pub(super) const EXTENSIONS: [(&str, Self); 4] =
-        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines)];
+    pub(super) const EXTENSIONS: [(&str, Self); 5] =
+        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines), (Self::PARQUET, Self::Parquet)];
+
+    /// The extension of Parquet files.
+    pub(crate) const PARQUET: &str = "parquet";
 
     /// The extensions of JSON lines, the likelier one first.
     pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
@@ -43,7 +48,7 @@ impl Format {
     /// The format that the extension of `path` stands for.
     ///
     /// # Errors
-    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl` and `ndjson`.
+    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl`, `ndjson` and `parquet`.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let extension = path.extension().unwrap_or_default();
         Self::EXTENSIONS
@@ -55,24 +60,35 @@ impl Format {
 
 /// Reads all rows of a file.
 ///
-/// Both kinds of line ending, a byte-order mark and empty lines are understood; [`Format::of`] tells the format.
+/// In text, both kinds of line ending, a byte-order mark and empty lines are understood; [`Format::of`] tells the format.
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
 pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
-    let format = Format::of(path)?;
-    parse_rows(&read_text(path)?, format, layout, path)
+    read_table(path, layout).map(|(rows, _)| rows)
 }
 
-/// The rows in the content of a file; `path` is named in errors.
-pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
+/// All rows of a file, and how many were left out as broken.
+pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRow>, usize), DataError> {
+    match Format::of(path)? {
+        Format::Parquet => Ok((parquet::read_rows(path, layout)?, 0)),
+        format => parse_rows(&read_text(path)?, format, layout, path),
+    }
+}
+
+/// The rows in the content of a file of text, and how many were left out as broken; `path` is named in errors.
+///
+/// # Panics
+/// If the format is Parquet, which is no text.
+pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<(Vec<TextRow>, usize), DataError> {
     let content = content(text, path)?;
-    let rows = match format {
+    let (rows, left_out) = match format {
         Format::Tsv => table_rows(tsv_records(content), layout, layout.header(format), path)?,
         Format::Csv => table_rows(csv_records(content), layout, layout.header(format), path)?,
-        Format::JsonLines => json_rows(content, layout, path)?,
+        Format::JsonLines => (json_rows(content, layout, path)?, 0),
+        Format::Parquet => panic!("a Parquet file is no text"),
     };
-    if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok(rows) }
+    if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok((rows, left_out)) }
 }
 
 /// The columns of one line or quoted record, and the line on which it begins.
@@ -100,20 +116,58 @@ fn csv_records(content: &str) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The rows of a table whose first record is the header, unless one is given.
+/// The rows of a table whose first record is the header, unless one is given, and how many were left out as broken.
 fn table_rows(
     mut records: impl Iterator<Item = Record>,
     layout: &dyn Layout,
     header: Option<Vec<String>>,
     path: &Path,
-) -> Result<Vec<TextRow>, DataError> {
+) -> Result<(Vec<TextRow>, usize), DataError> {
     let header: Vec<String> = match header {
         Some(names) => names,
         None => records.next().map(|record| record.values.iter().map(|name| name.trim().into()).collect()).unwrap_or_default(),
     };
     let indices = layout.locate(&header, path)?;
-    let is_whole = |record: &Record| record.values.len() == header.len() || !layout.leaves_out_broken_rows();
-    records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect()
+    let mut broken = BrokenRows { width: header.len(), ..BrokenRows::default() };
+    let is_whole = |record: &Record| !layout.leaves_out_broken_rows() || broken.is_whole(record.values.len());
+    let rows = records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect::<Result<_, _>>()?;
+    Ok((rows, broken.count()))
+}
+
+/// Counts rows that a line break within a text has broken over several records.
+#[derive(Default)]
+struct BrokenRows {
+    /// The columns of a whole row.
+    width: usize,
+    /// The columns of the row whose parts are being met; 0 where there is none.
+    met: usize,
+    counted: usize,
+}
+
+impl BrokenRows {
+    /// Whether a record of this many columns is a row, and not a part of one.
+    fn is_whole(&mut self, columns: usize) -> bool {
+        if columns == self.width {
+            self.end();
+            return true;
+        }
+        // The text that is broken is the last column of the one part and the first of the other.
+        self.met = if self.met == 0 { columns } else { self.met + columns - 1 };
+        if self.met >= self.width {
+            self.end();
+        }
+        false
+    }
+
+    fn end(&mut self) {
+        self.counted += usize::from(self.met > 0);
+        self.met = 0;
+    }
+
+    fn count(mut self) -> usize {
+        self.end();
+        self.counted
+    }
 }
 
 fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path: &Path) -> Result<TextRow, DataError> {
@@ -154,7 +208,7 @@ fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<Text
 }
 
 /// A label without surrounding white space; there must be something left.
-fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
     let label = value.trim();
     if label.is_empty() {
         return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
@@ -181,7 +235,7 @@ mod tests {
     use super::*;
 
     fn parse(content: &str, format: Format) -> Result<Vec<TextRow>, DataError> {
-        parse_rows(content, format, &Columns::default(), Path::new("file"))
+        parse_rows(content, format, &Columns::default(), Path::new("file")).map(|(rows, _)| rows)
     }
 
     fn row(text: &str, label: &str, line: usize) -> TextRow {
@@ -250,8 +304,26 @@ mod tests {
     fn a_file_without_a_header_reads_from_its_first_line() {
         let header = ["source", "label", "mark", "text"].map(String::from).to_vec();
         let columns = Columns { header: Some(header), ..Columns::default() };
-        let rows = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
+        let (rows, _) = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
         assert_eq!(rows, [row("One.", "1", 1), row("Two.", "0", 2)]);
+    }
+
+    #[test]
+    fn broken_rows_are_counted_by_the_row_and_not_by_the_line() {
+        for (widths, expected) in [
+            (&[4, 4][..], 0),
+            (&[3, 2], 1),
+            (&[2, 1, 3, 4], 1),
+            (&[3, 2, 3, 2], 2),
+            (&[4, 6, 4, 3, 2], 2),
+            (&[3, 4, 2, 3], 2),
+            (&[4, 3], 1),
+        ] {
+            let mut broken = BrokenRows { width: 4, ..BrokenRows::default() };
+            let whole = widths.iter().filter(|width| broken.is_whole(**width)).count();
+            assert_eq!(whole, widths.iter().filter(|width| **width == 4).count());
+            assert_eq!(broken.count(), expected, "{widths:?}");
+        }
     }
 
     #[test]

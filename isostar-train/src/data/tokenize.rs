@@ -151,13 +151,27 @@ impl TextEncoder {
     /// If there are not as many targets as rows.
     pub fn encode_targets(&self, rows: &[TextRow], targets: RowTargets) -> Result<Examples, DataError> {
         assert_eq!(rows.len(), targets.len(), "TextEncoder::encode: every row needs a label");
+        Ok(Examples::new(self.encode_tokens(rows)?, targets))
+    }
+
+    pub(super) fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
         let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
             let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.tokenizer.encode_fast(input(row), true)).collect();
             encodings.map_err(tokenizer_error)?.iter().for_each(|encoding| tokens.push(encoding));
         }
         tokens.shrink();
-        Ok(Examples::new(tokens, targets))
+        Ok(tokens)
+    }
+
+    /// Whether tokens have segments where there are pairs.
+    pub(super) fn has_segments(&self) -> bool {
+        self.has_segments
+    }
+
+    /// One more than the largest id that the tokenizer gives.
+    pub(super) fn ids(&self) -> u32 {
+        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest.saturating_add(1))
     }
 
     /// No tokens yet, with segments if any of the rows is a pair.

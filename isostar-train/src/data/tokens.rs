@@ -1,11 +1,14 @@
 //! Sequences of token ids, without padding, until a batch of them is asked for.
 
+mod stored;
+
 use std::ops::Range;
 
 use burn::tensor::Device;
 use isostar_models::TokenBatch;
 use tokenizers::Encoding;
 
+use super::segments::Segments;
 use super::{PaddingSide, pad};
 
 /// Token ids and segments of any number of sequences, one after the other.
@@ -13,7 +16,7 @@ use super::{PaddingSide, pad};
 pub(super) struct Tokens {
     ids: Vec<u32>,
     /// The segment of each token; none where all belong to segment 0.
-    type_ids: Option<Vec<u32>>,
+    segments: Option<Segments>,
     /// Where each sequence begins in `ids`, and at last where the last one ends.
     offsets: Vec<usize>,
     /// How many sequences lost tokens to the longest length.
@@ -25,14 +28,14 @@ pub(super) struct Tokens {
 impl Tokens {
     /// No sequences yet.
     pub fn new(has_segments: bool, padding_id: u32, padding_side: PaddingSide) -> Self {
-        Self { ids: Vec::new(), type_ids: has_segments.then(Vec::new), offsets: vec![0], cut: 0, padding_id, padding_side }
+        Self { ids: Vec::new(), segments: has_segments.then(Segments::default), offsets: vec![0], cut: 0, padding_id, padding_side }
     }
 
     /// Adds one sequence.
     pub fn push(&mut self, encoding: &Encoding) {
         self.ids.extend_from_slice(encoding.get_ids());
-        if let Some(type_ids) = &mut self.type_ids {
-            type_ids.extend_from_slice(encoding.get_type_ids());
+        if let Some(segments) = &mut self.segments {
+            segments.push(encoding.get_type_ids());
         }
         self.cut += usize::from(!encoding.get_overflowing().is_empty());
         self.offsets.push(self.ids.len());
@@ -41,8 +44,8 @@ impl Tokens {
     /// Gives back what was reserved for more.
     pub fn shrink(&mut self) {
         self.ids.shrink_to_fit();
-        if let Some(type_ids) = &mut self.type_ids {
-            type_ids.shrink_to_fit();
+        if let Some(segments) = &mut self.segments {
+            segments.shrink();
         }
         self.offsets.shrink_to_fit();
     }
@@ -68,8 +71,8 @@ impl Tokens {
     }
 
     /// The segment of each token of a sequence; `None` where all tokens of all sequences belong to segment 0.
-    pub fn type_ids(&self, sequence: u32) -> Option<&[u32]> {
-        self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(sequence)])
+    pub fn type_ids(&self, sequence: u32) -> Option<Vec<u32>> {
+        self.segments.as_ref().map(|segments| segments.of(sequence, self.span(sequence).len()))
     }
 
     /// Where a sequence stands among all tokens.
@@ -98,7 +101,9 @@ impl Tokens {
     /// # Panics
     /// If there are none.
     pub fn batch(&self, sequences: &[u32], device: &Device) -> TokenBatch {
-        let sequences: Vec<_> = sequences.iter().map(|sequence| (self.ids(*sequence), self.type_ids(*sequence))).collect();
+        let type_ids: Vec<_> = sequences.iter().map(|sequence| self.type_ids(*sequence)).collect();
+        let sequences: Vec<_> =
+            sequences.iter().zip(&type_ids).map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref())).collect();
         pad(&sequences, self.padding_id, self.padding_side, device)
     }
 }

@@ -1,5 +1,7 @@
 //! Questions beside as much of their paragraphs as a model takes at once.
 
+mod stored;
+
 use std::ops::Range;
 use std::path::Path;
 

@@ -46,7 +46,7 @@ impl Sequences {
             }
             sequences.push(ids);
             if let Some(type_ids) = examples.type_ids(index) {
-                sequences.type_ids.get_or_insert_default().extend_from_slice(type_ids);
+                sequences.type_ids.get_or_insert_default().extend(type_ids);
             }
         }
         Ok(sequences)

@@ -17,7 +17,7 @@ pub enum Phase {
         /// The last layer.
         last: usize,
     },
-    /// Downloading a file of the model. In bytes.
+    /// Downloading a file of the model or of the task. In bytes.
     Download {
         /// The file's name.
         file: String,

@@ -7,7 +7,7 @@ use isostar_core::Regularizer;
 use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier, SpanExtractor};
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
-use crate::data::{DEFAULT_TOKENIZER, TextEncoder};
+use crate::data::{DEFAULT_TOKENIZER, TextEncoder, TokenCache};
 use crate::device::parse_device;
 use crate::model::find_model;
 use crate::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel, TaskSummary};
@@ -51,7 +51,7 @@ impl Experiment {
         settings.check()?;
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
-        let task = Task::read(settings.task.as_deref(), settings.data.as_deref(), &settings.columns, settings.limit, settings.seed)?;
+        let task = Task::read(settings.source(), observer)?;
 
         device.seed(settings.seed);
         let (task, work) = match task.kind {
@@ -62,7 +62,7 @@ impl Experiment {
                     SCRATCH => from_scratch(labels, settings.max_length, &device)?,
                     model => Pretrained::<SequenceClassifier>::read_for(find_model(model, observer)?, labels, &device)?,
                 };
-                let (prepared, summary) = Prepared::new(model, task, &settings)?;
+                let (prepared, summary) = Prepared::new(model, task, &settings, observer)?;
                 (summary, Work::Sequences(Box::new(prepared)))
             }
             TaskKind::Span => {
@@ -70,7 +70,7 @@ impl Experiment {
                     SCRATCH => from_scratch(Labels::default(), settings.max_length, &device)?,
                     model => Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?,
                 };
-                let (prepared, summary) = Prepared::new(model, task, &settings)?;
+                let (prepared, summary) = Prepared::new(model, task, &settings, observer)?;
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
@@ -105,17 +105,25 @@ impl Work {
 
 impl<M: TaskModel> Prepared<M> {
     /// Tokenizes the rows for a model; the text is dropped split by split.
-    fn new(model: Pretrained<M>, mut task: Task, settings: &TrainSettings) -> Result<(Self, TaskSummary), ExperimentError> {
+    fn new(
+        model: Pretrained<M>,
+        mut task: Task,
+        settings: &TrainSettings,
+        observer: &dyn Observer,
+    ) -> Result<(Self, TaskSummary), ExperimentError> {
         let positions = model.config.sizes().positions;
         if settings.max_length > positions {
             let value = settings.max_length.to_string();
             return Err(ExperimentError::Setting { name: "max_length", value, expected: "no more than the model's positions" });
         }
         let encoder = TextEncoder::new(model.tokenizer.clone(), settings.max_length)?.for_model(&model.config);
-        let labels = task.labels.clone();
-        let how = Preparation { encoder: &encoder, labels: &labels, stride: settings.stride, is_judged: false };
+        let (labels, cache) = (task.labels.clone(), TokenCache::from_env());
+        let how = Preparation { encoder: &encoder, labels: &labels, stride: settings.stride, is_judged: false, cache: Some(&cache) };
         let train = M::prepare(task.take_train(), how)?;
         let dev = M::prepare(task.take_dev(), Preparation { is_judged: true, ..how })?;
+        if let Some(failure) = cache.failure() {
+            observer.note(failure);
+        }
         let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
         Ok((Self { model, train, dev }, summary))
     }

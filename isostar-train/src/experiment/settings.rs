@@ -11,7 +11,7 @@ use super::{ExperimentError, Preset, Schedule};
 use crate::data::{Batching, Columns};
 use crate::device::default_device_name;
 use crate::hook::CALIBRATION_LIMIT;
-use crate::task::{KnownTask, TaskKind};
+use crate::task::{KnownTask, TaskKind, TaskSource};
 
 /// The model that is trained from nothing.
 pub const SCRATCH: &str = "scratch";
@@ -41,10 +41,11 @@ pub struct TrainOptions {
     /// Folder of a pretrained BERT, or "scratch" for a small encoder trained from nothing
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub model: Option<String>,
-    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv or .jsonl file of labelled text
+    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv, .jsonl or .parquet file of labelled text;
+    /// the settings file says under "columns" which of its columns hold what, and whether labels are numbers
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
-    /// Folder with the task's train and dev files
+    /// Folder with the task's train and dev files; those of a task by name come from the hub by default
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub data: Option<PathBuf>,
     /// Train on the first N rows only
@@ -98,7 +99,7 @@ pub struct TrainOptions {
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub device: Option<String>,
-    /// Which columns of a file hold what; guessed by default
+    /// Which columns of a file hold what, guessed by default; and whether labels are classes, as by default, or numbers
     #[cfg_attr(feature = "cli", arg(skip))]
     pub columns: Option<Columns>,
 }
@@ -257,6 +258,12 @@ impl TrainSettings {
             columns: options.columns.unwrap_or_default(),
             model,
         }
+    }
+
+    /// The rows of these settings.
+    pub fn source(&self) -> TaskSource<'_> {
+        let (name, folder) = (self.task.as_deref(), self.data.as_deref());
+        TaskSource { name, folder, columns: self.columns.clone(), limit: self.limit, seed: self.seed }
     }
 
     /// The stride where none is asked for: a third of the longest length, as published, and at most 128.

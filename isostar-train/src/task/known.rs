@@ -13,6 +13,8 @@ pub struct KnownTask {
     pub name: &'static str,
     /// What its owners call it.
     pub title: &'static str,
+    /// The dataset on the hub that has its rows.
+    pub dataset: &'static str,
     /// What is to be found.
     pub kind: TaskKind,
     /// The labels in the official order, as the official files write them; for a regression the name of its number.
@@ -43,6 +45,8 @@ pub struct TaskColumns {
 const COLUMNS: TaskColumns = TaskColumns { text: &[], pair: &[], label: &["label"], headless: None, has_broken_rows: false };
 const SENTENCE: TaskColumns = TaskColumns { text: &["sentence"], ..COLUMNS };
 const SENTENCES: TaskColumns = TaskColumns { text: &["sentence1"], pair: &["sentence2"], ..COLUMNS };
+/// The dataset without configurations, in JSON lines.
+const SST5: &str = "SetFit/sst5";
 const BINARY: &[&str] = &["0", "1"];
 const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
 
@@ -117,6 +121,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
     KnownTask {
         name: "sst5",
         title: "SST-5",
+        dataset: SST5,
         labels: &["0", "1", "2", "3", "4"],
         columns: TaskColumns { text: &["sentence", "text"], ..COLUMNS },
         ..CLASSES
@@ -124,6 +129,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
     KnownTask {
         name: "squad",
         title: "SQuAD v1.1",
+        dataset: "rajpurkar/squad",
         kind: TaskKind::Span,
         labels: &[],
         columns: COLUMNS,
@@ -135,6 +141,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
 const CLASSES: KnownTask = KnownTask {
     name: "",
     title: "",
+    dataset: "nyu-mll/glue",
     kind: TaskKind::Classification,
     labels: BINARY,
     columns: COLUMNS,
@@ -146,6 +153,20 @@ impl KnownTask {
     /// The task of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         KNOWN_TASKS.iter().find(|task| task.name == name)
+    }
+
+    /// The configuration of the dataset on the hub, which is the folder of its files there.
+    pub(super) fn hub_configuration(&self) -> &'static str {
+        if self.kind == TaskKind::Span { "plain_text" } else { self.name }
+    }
+
+    /// The files of the dataset on the hub that have the rows to learn from and those to judge by.
+    #[cfg(feature = "hub")]
+    pub(super) fn hub_files(&self) -> [String; 2] {
+        match self.dataset {
+            SST5 => ["train.jsonl".into(), "dev.jsonl".into()],
+            _ => ["train", "validation"].map(|split| format!("{}/{split}-00000-of-00001.parquet", self.hub_configuration())),
+        }
     }
 }
 
@@ -180,5 +201,19 @@ impl Layout for TaskColumns {
 
     fn leaves_out_broken_rows(&self) -> bool {
         self.has_broken_rows
+    }
+}
+
+#[cfg(all(test, feature = "hub"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_on_the_hub_are_those_of_the_task_s_configuration() {
+        let found: Vec<_> = KNOWN_TASKS.iter().map(|task| (task.dataset, task.hub_files())).collect();
+        let parquet = |folder: &str| ["train", "validation"].map(|split| format!("{folder}/{split}-00000-of-00001.parquet"));
+        let glue = ["sst2", "cola", "mrpc", "rte", "qnli", "qqp", "stsb"].map(|name| ("nyu-mll/glue", parquet(name)));
+        let others = [("SetFit/sst5", ["train.jsonl".into(), "dev.jsonl".into()]), ("rajpurkar/squad", parquet("plain_text"))];
+        assert_eq!(found, glue.into_iter().chain(others).collect::<Vec<_>>());
     }
 }

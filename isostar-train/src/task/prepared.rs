@@ -6,7 +6,7 @@ use std::sync::Arc;
 use isostar_models::{SequenceClassifier, SpanExtractor};
 
 use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
-use crate::data::{DataError, Labels, Question, RowTargets, Split, TextEncoder, WindowSettings};
+use crate::data::{DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, WindowSettings};
 
 /// The rows of a split as they were read.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Preparation<'a> {
     pub stride: usize,
     /// Whether answers are to be read from these rows: their paragraphs are then kept.
     pub is_judged: bool,
+    /// Where token ids are kept from one run to the next; none to tokenize in any case.
+    pub cache: Option<&'a TokenCache>,
 }
 
 /// The rows of a split, tokenized.
@@ -63,8 +65,12 @@ impl TaskRows {
 impl PreparedSplit<SequenceClassifier> {
     /// Rows with a class or a number each.
     pub(super) fn of_sequences(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
-        let examples = how.encoder.encode_targets(&rows.split.rows, rows.targets(how.labels)?)?;
-        let summary = SplitSummary::of_examples(&examples, how.labels.len());
+        let targets = rows.targets(how.labels)?;
+        let examples = match how.cache {
+            Some(cache) => cache.encode(how.encoder, &rows.split.rows, targets)?,
+            None => how.encoder.encode_targets(&rows.split.rows, targets)?,
+        };
+        let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::of_examples(&examples, how.labels.len()) };
         let judge = Some(SequenceJudge::new(how.labels.clone(), rows.metrics));
         Ok(Self { source: Arc::new(examples), judge, summary })
     }
@@ -75,7 +81,10 @@ impl PreparedSplit<SpanExtractor> {
     pub(super) fn of_spans(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, metrics, .. } = rows;
         let settings = WindowSettings { stride: how.stride, keep_places: how.is_judged };
-        let windows = Arc::new(how.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?);
+        let windows = Arc::new(match how.cache {
+            Some(cache) => cache.encode_windows(how.encoder, &split.rows, &questions, settings, &split.path)?,
+            None => how.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
+        });
         let summary = SplitSummary::of_windows(&windows, questions.len());
         let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, metrics));
         Ok(Self { source: windows, judge, summary })

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_rows, read_trees,
-    split_files,
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_trees, split_files,
 };
 
 use super::{KnownTask, TaskKind};
@@ -16,34 +15,45 @@ const TREES: &str = "txt";
 type Read = (Splits, [Vec<Question>; 2]);
 
 impl KnownTask {
-    /// Reads `train` and `dev` (or `validation`): the official files, or CSV and JSON lines with the hub's columns. Labels become those of the
-    /// table: the hub's are their positions.
+    /// Reads `train` and `dev` (or `validation`): the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become
+    /// those of the table: the hub's are their positions.
     pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<Read, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],
             TaskKind::Classification | TaskKind::Regression => vec![TREES, "tsv", "csv"],
         };
         extensions.extend(Format::JSON_LINES);
-        let [train, dev] = split_files(folder, &extensions)?;
-        let ((train, train_questions), (dev, dev_questions)) = (self.read_split(train, layout)?, self.read_split(dev, layout)?);
+        extensions.push(Format::PARQUET);
+        let [train, dev] = split_files(folder, Some(self.hub_configuration()), &extensions)?;
+        let ((train, train_questions), (dev, dev_questions)) = (self.read_files(train, layout)?, self.read_files(dev, layout)?);
         Ok((Splits { train, dev }, [train_questions, dev_questions]))
     }
 
-    fn read_split(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+    /// The files of a split, of which there are several where the hub has cut it into shards.
+    fn read_files(&self, files: Vec<PathBuf>, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+        let parts = files.into_iter().map(|file| self.read_file(file, layout)).collect::<Result<Vec<_>, _>>()?;
+        let (splits, questions): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Ok((Split::joined(splits), questions.into_iter().flatten().collect()))
+    }
+
+    fn read_file(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
         if self.kind == TaskKind::Span {
             let Questions { rows, questions } = read_questions(&path)?;
-            return Ok((Split { path, rows }, questions));
+            return Ok((Split { path, rows, left_out: 0 }, questions));
         }
         let is_trees = path.extension().is_some_and(|extension| extension == TREES);
-        let mut rows = if is_trees { read_trees(&path)? } else { read_rows(&path, layout)? };
+        let mut split = match is_trees {
+            true => Split { rows: read_trees(&path)?, path, left_out: 0 },
+            false => Split::read(&path, layout)?,
+        };
         if self.kind == TaskKind::Classification {
             let labels = Labels::from_names(self.labels.iter().map(|label| label.to_string()).collect());
-            rows.iter_mut().try_for_each(|row| name_label(row, &labels, &path))?;
+            split.rows.iter_mut().try_for_each(|row| name_label(row, &labels, &split.path))?;
         }
         if self.kind == TaskKind::Regression {
-            RowTargets::values(&rows, &path)?;
+            RowTargets::values(&split.rows, &split.path)?;
         }
-        Ok((Split { path, rows }, Vec::new()))
+        Ok((split, Vec::new()))
     }
 }
 

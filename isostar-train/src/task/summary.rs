@@ -25,6 +25,8 @@ pub struct TaskSummary {
 pub struct SplitSummary {
     /// How many rows, or questions.
     pub rows: usize,
+    /// How many rows of the file were left out because it breaks them over lines.
+    pub left_out: usize,
     /// How many of each class; empty where there are none.
     pub classes: Vec<usize>,
     /// The spread of the numbers of a regression.
@@ -82,12 +84,12 @@ impl SplitSummary {
             }
             RowTargets::Values(of_rows) => values = Some(Spread::of(of_rows)),
         }
-        Self { rows: examples.len(), classes: counts, values, lengths: Lengths::of(examples.lengths(), examples.cut()) }
+        Self { rows: examples.len(), left_out: 0, classes: counts, values, lengths: Lengths::of(examples.lengths(), examples.cut()) }
     }
 
     /// Of questions in windows.
     pub fn of_windows(windows: &Windows, questions: usize) -> Self {
-        Self { rows: questions, classes: Vec::new(), values: None, lengths: Lengths::of(windows.lengths(), windows.cut()) }
+        Self { rows: questions, left_out: 0, classes: Vec::new(), values: None, lengths: Lengths::of(windows.lengths(), windows.cut()) }
     }
 }
 

@@ -13,11 +13,15 @@ type Read<'a> = &'a dyn Fn(&Path) -> Result<usize, DataError>;
 #[test]
 fn every_file_of_the_corpus_is_read_or_refused() {
     let table = &KnownTask::named("mrpc").unwrap().columns;
-    let readers: [(&str, &str, Read<'_>); 4] = [
+    let readers: [(&str, &str, Read<'_>); 5] = [
         ("tsv", "train.tsv", &|path| read_rows(path, table).map(|rows| rows.len())),
         ("json_lines", "train.jsonl", &|path| read_rows(path, &Columns::default()).map(|rows| rows.len())),
         ("trees", "train.txt", &|path| read_trees(path).map(|rows| rows.len())),
         ("squad", "train-v1.1.json", &|path| read_questions(path).map(|read| read.rows.len())),
+        ("task_parquet", "train.parquet", &|path| match path.file_stem().is_some_and(|stem| stem == "train") {
+            true => read_rows(path, table).map(|rows| rows.len()),
+            false => read_questions(path).map(|read| read.rows.len()),
+        }),
     ];
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     for (target, name, read) in readers {
@@ -25,9 +29,10 @@ fn every_file_of_the_corpus_is_read_or_refused() {
         for entry in fs::read_dir(corpus.join(target)).unwrap() {
             let path = entry.unwrap().path();
             let content = fs::read(&path).unwrap();
-            // The first byte of squad's says which of the two layouts follows.
+            // The first byte of squad's and of task_parquet's says which of two layouts follows.
             let (name, content) = match (target, content.split_first()) {
                 ("squad", Some((first, content))) => (if first % 2 == 0 { name } else { "train.jsonl" }, content.to_vec()),
+                ("task_parquet", Some((first, content))) => (if first % 2 == 0 { name } else { "questions.parquet" }, content.to_vec()),
                 _ => (name, content),
             };
             let copy = folder.path().join(name);

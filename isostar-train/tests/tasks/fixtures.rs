@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use isostar_train::data::{Columns, TextRow};
-use isostar_train::task::{Task, TaskError};
+use isostar_train::data::TextRow;
+use isostar_train::experiment::Silent;
+use isostar_train::task::{Task, TaskError, TaskSource};
 
 /// The folder of a task's files.
 pub fn folder(task: &str) -> PathBuf {
@@ -12,7 +13,7 @@ pub fn folder(task: &str) -> PathBuf {
 
 /// A task read from a folder.
 pub fn read(name: &str, folder: &Path) -> Result<Task, TaskError> {
-    Task::read(Some(name), Some(folder), &Columns::default(), None, 1)
+    Task::read(TaskSource { name: Some(name), folder: Some(folder), ..TaskSource::default() }, &Silent)
 }
 
 /// Text, pair and label of each row.

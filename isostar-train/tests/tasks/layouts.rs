@@ -3,7 +3,8 @@
 use std::fs;
 
 use isostar_train::data::{Columns, GoldAnswer};
-use isostar_train::task::{KNOWN_TASKS, Task, TaskKind, TaskMetric};
+use isostar_train::experiment::Silent;
+use isostar_train::task::{KNOWN_TASKS, Task, TaskKind, TaskMetric, TaskSource};
 use tempfile::TempDir;
 
 use super::fixtures::{folder, parts, read};
@@ -86,7 +87,9 @@ fn the_hub_s_columns_and_integer_labels_mean_the_same() {
 
 #[test]
 fn the_limit_cuts_answers_with_their_questions() {
-    let task = Task::read(Some("squad"), Some(&folder("squad")), &Columns::default(), Some(2), 1).unwrap();
+    let folder = folder("squad");
+    let source = TaskSource { name: Some("squad"), folder: Some(&folder), limit: Some(2), ..TaskSource::default() };
+    let task = Task::read(source, &Silent).unwrap();
     assert_eq!((task.splits.train.rows.len(), task.questions[0].len(), task.questions[1].len()), (2, 2, 2));
 }
 
@@ -115,6 +118,7 @@ fn columns_of_one_s_own_replace_those_of_the_task() {
         fs::write(folder.path().join(name), "review,stars\nfine,4\n").unwrap();
     }
     let columns = Columns { text: Some("review".into()), label: Some("stars".into()), ..Columns::default() };
-    let task = Task::read(Some("sst5"), Some(folder.path()), &columns, None, 1).unwrap();
+    let source = TaskSource { name: Some("sst5"), folder: Some(folder.path()), columns, ..TaskSource::default() };
+    let task = Task::read(source, &Silent).unwrap();
     assert_eq!(parts(&task.splits.train.rows), [("fine", None, "4")]);
 }

@@ -2,8 +2,15 @@
 
 mod corpus;
 mod fixtures;
+#[cfg(feature = "hub")]
+mod hub;
 mod layouts;
 mod official;
+mod own;
+mod parquet;
 mod refused;
 mod runs;
+#[cfg(feature = "hub")]
+#[path = "../../../isostar-models/tests/hub/server.rs"]
+mod server;
 mod windows;

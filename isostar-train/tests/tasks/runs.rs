@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use isostar_train::score;
 use serde_json::Value;
@@ -12,14 +12,25 @@ use tempfile::TempDir;
 use super::fixtures::{folder, read};
 
 /// Runs the command, which succeeds, and returns what it prints on stdout and stderr.
-fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
-    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache"));
-    let output = command.args(arguments).output().unwrap();
+pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
+    let output = run(at, arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(output.status.success(), "{arguments:?}: {stderr}");
     (stdout, stderr)
+}
+
+/// Runs the command, which fails with status 1, and returns what it prints on stderr.
+pub fn refused(at: &Path, arguments: &[&str]) -> String {
+    let output = run(at, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn run(at: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
+    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache")).env("ISOSTAR_CACHE", at.join("cache"));
+    command.args(arguments).output().unwrap()
 }
 
 /// Trains on the fixture of a task and evaluates the run.
@@ -33,7 +44,7 @@ fn trained(at: &Path, task: &str, more: &[&str], predictions: &str) -> (Value, V
     (result, serde_json::from_str(&stdout).unwrap(), stderr)
 }
 
-fn metrics(value: &Value) -> Vec<&str> {
+pub fn metrics(value: &Value) -> Vec<&str> {
     value["metrics"].as_object().unwrap().keys().map(String::as_str).collect()
 }
 
@@ -101,4 +112,38 @@ fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
     assert_eq!((&lines[1]["id"], &lines[1]["index"]), (&"m2".into(), &1.into()));
     assert_eq!(lines[0]["text"], predictions["m1"].as_str());
     assert!(lines[0]["scores"].as_array().unwrap().len() <= 20);
+}
+
+#[test]
+fn rows_broken_over_lines_are_counted_aloud() {
+    let folder = TempDir::new().unwrap();
+    let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
+    let file = super::fixtures::folder("qqp").join("train.tsv");
+    assert!(stderr.contains(&format!("1 row of {} is broken over lines and left out\n", file.display())), "{stderr}");
+    assert!(!stderr.contains("dev.tsv"), "{stderr}");
+}
+
+#[test]
+fn a_second_run_reads_the_token_ids_of_the_first() {
+    let folder = TempDir::new().unwrap();
+    // A row of 2.4 KB, of which the model sees the beginning: 1.3 MB to learn from, and 60 rows held out.
+    let row = |at: usize| format!("{}\t{}\n", format!("area man {at} ").repeat(200), at % 2);
+    let rows: String = (0..600).map(row).collect();
+    fs::write(folder.path().join("rows.tsv"), format!("text\tlabel\n{rows}")).unwrap();
+    let train = |out| {
+        let common = ["train", "--task", "rows.tsv", "--max-length", "8", "--epochs", "1", "--regularizer", "none"];
+        isostar(folder.path(), &[&common[..], &["--json", "--out", out]].concat())
+    };
+    let (first, _) = train("first");
+    let cache = folder.path().join("cache/tokens");
+    let files: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "the rows to learn from; those held out are few");
+    let metrics = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["metrics"].clone();
+    assert_eq!(metrics(&train("second").0), metrics(&first));
+
+    fs::remove_dir_all(&cache).unwrap();
+    fs::write(&cache, "a file in its place").unwrap();
+    let (third, stderr) = train("third");
+    assert!(stderr.contains("token ids are not kept for the next run"), "{stderr}");
+    assert_eq!(metrics(&third), metrics(&first));
 }

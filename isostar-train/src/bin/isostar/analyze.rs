@@ -81,7 +81,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     // Everything that can be wrong is found before the work begins. Both models see the rows of the first.
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
-    let task = chosen.read(run)?;
+    let task = chosen.read(run, &console)?;
     let split = chosen.of(&task);
     let rows = &split.rows[..limit.min(split.rows.len())];
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 use isostar_models::{Pretrained, SequenceClassifier, SpanExtractor};
-use isostar_train::data::{BatchLoader, TextEncoder};
+use isostar_train::data::{BatchLoader, TextEncoder, TokenCache};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::experiment::{SplitReport, evaluate};
 use isostar_train::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel};
@@ -50,7 +50,7 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let console = Console::new(arguments.json);
     let source = Source::find(&arguments.model, &console)?;
     let device = parse_device(&arguments.device)?;
-    let task = arguments.rows.read(source.run.as_ref())?;
+    let task = arguments.rows.read(source.run.as_ref(), &console)?;
     let (name, file) = (task.name.clone(), arguments.rows.of(&task).path.clone());
     let report = match task.kind {
         TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,
@@ -92,9 +92,13 @@ fn report<M: TaskModel>(
     let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
-    let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true };
+    let cache = TokenCache::from_env();
+    let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true, cache: Some(&cache) };
     let rows = if arguments.rows.split == "dev" { task.take_dev() } else { task.take_train() };
     let PreparedSplit { source, judge, .. } = M::prepare(rows, how)?;
+    if let Some(failure) = cache.failure() {
+        console.line(failure);
+    }
     let judge = judge.expect("the rows are judged");
     Ok(evaluate(&model.model, &BatchLoader::evaluation(source, BATCH, device), judge, console)?)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use isostar_train::data::{Columns, Split};
 use isostar_train::experiment::{RunFolder, TrainSettings};
 use isostar_train::model::find_model;
-use isostar_train::task::{KnownTask, Task};
+use isostar_train::task::{KnownTask, Task, TaskSource};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -51,13 +51,15 @@ pub struct RowsArgs {
 
 impl RowsArgs {
     /// Reads the task; what is left out is the run's own.
-    pub fn read(&self, run: Option<&TrainSettings>) -> Result<Task, Failure> {
-        let columns = run.map_or_else(Columns::default, |run| run.columns.clone());
-        let (limit, seed) = run.map_or((None, 1), |run| (run.limit, run.seed));
-        let task = self.task.as_deref().or(run.and_then(|run| run.task.as_deref()));
+    pub fn read(&self, run: Option<&TrainSettings>, console: &Console) -> Result<Task, Failure> {
+        let own = run.map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
         // A task named here is another task: the run's folder of data is not its own.
-        let own = if self.task.is_some() { None } else { run.and_then(|run| run.data.as_deref()) };
-        Ok(Task::read(task, self.data.as_deref().or(own), &columns, limit, seed)?)
+        let folder = if self.task.is_some() { None } else { own.folder };
+        // A task by name has columns of its own.
+        let is_other = self.task.as_deref().is_some_and(|task| KnownTask::named(task).is_some() && Some(task) != own.name);
+        let columns = if is_other { Columns::default() } else { own.columns.clone() };
+        let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, ..own };
+        Ok(Task::read(source, console)?)
     }
 
     /// The split asked for.

@@ -76,7 +76,7 @@ fn describe(experiment: &Experiment, console: &Console) {
 
 /// What a split holds, and how long it is.
 fn contents(split: &SplitSummary, labels: &[String]) -> String {
-    let SplitSummary { rows, classes, values, lengths } = split;
+    let SplitSummary { rows, classes, values, lengths, .. } = split;
     let classes: String = labels.iter().zip(classes).map(|(label, count)| format!("{label:?} {count} times, ")).collect();
     let values = values.map_or(String::new(), |Spread { mean, deviation }| format!("numbers {mean:.3} ± {deviation:.3}, "));
     let windows = if lengths.sequences == *rows { String::new() } else { format!("{} windows, ", lengths.sequences) };

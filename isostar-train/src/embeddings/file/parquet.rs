@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +13,6 @@ use parquet::basic::{LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
@@ -22,6 +20,7 @@ use super::element::Element;
 use super::mapped::Mapped;
 use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
+use crate::parquet_file;
 
 /// What every Parquet file begins and ends with.
 pub(super) const MAGIC: &[u8] = b"PAR1";
@@ -70,17 +69,7 @@ fn open(file: &Arc<Mapped>) -> Result<SerializedFileReader<Bytes>, ParquetError>
             self.0.bytes()
         }
     }
-    let reader = SerializedFileReader::new(Bytes::from_owner(Owner(file.clone())))?;
-    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
-    // The reader takes this for granted, and panics where it is not so.
-    let within = |column: &ColumnChunkMetaData| {
-        let start = u64::try_from(column.dictionary_page_offset().unwrap_or(column.data_page_offset())).ok()?;
-        start.checked_add(u64::try_from(column.compressed_size()).ok()?).filter(|end| *end <= file.bytes().len() as u64)
-    };
-    match columns.map(within).all(|end| end.is_some()) {
-        true => Ok(reader),
-        false => Err(ParquetError::General("a column lies outside of the file".into())),
-    }
+    parquet_file::open(Bytes::from_owner(Owner(file.clone())))
 }
 
 /// The column's name in the table, without the two levels below it of which Parquet makes lists.
@@ -104,7 +93,7 @@ impl Column {
     fn first_width(&self, reader: &SerializedFileReader<Bytes>) -> Result<usize, ParquetError> {
         let groups = reader.metadata().row_groups();
         let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else { return Ok(0) };
-        let batch = Batch::read(&mut reader.get_row_group(first)?.get_column_reader(self.index)?, 1)?;
+        let batch = Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?;
         let whole = batch.definitions.iter().all(|level| *level == self.present);
         Ok(if whole { batch.definitions.len() } else { 0 })
     }
@@ -120,7 +109,7 @@ impl Column {
         let mut to = BufWriter::new(to);
         let mut done = 0;
         for group in 0..reader.num_row_groups() {
-            let mut column = reader.get_row_group(group).and_then(|group| group.get_column_reader(self.index)).map_err(refused)?;
+            let mut column = parquet_file::column(&reader, group, self.index).map_err(refused)?;
             loop {
                 let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width).max(1)).map_err(refused)?;
                 if batch.rows == 0 {
@@ -164,12 +153,9 @@ enum Fault {
 }
 
 impl Batch {
-    /// The next rows. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is an
-    /// error.
+    /// The next rows.
     fn read(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
-        // A column whose decoder panicked is not read again.
-        let read = panic::catch_unwind(AssertUnwindSafe(|| Self::read_any(column, rows)));
-        read.unwrap_or_else(|_| Err(ParquetError::General("a page that cannot be decoded".into())))
+        parquet_file::decoded(|| Self::read_any(column, rows))
     }
 
     fn read_any(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {

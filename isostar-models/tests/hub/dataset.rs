@@ -1,0 +1,83 @@
+//! Files of a dataset: those asked for, under the names that they have in the repository.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use isostar_models::hub::{HubError, HubSettings, RepositoryKind, fetch_dataset};
+
+use crate::bench::{Bench, COMMIT, bodies, names, repository};
+use crate::server::State;
+
+const NAME: &str = "org/many-tasks";
+const FILES: [&str; 2] = ["one/train-00000-of-00001.parquet", "one/validation-00000-of-00001.parquet"];
+
+fn bench() -> Bench {
+    let files = FILES.into_iter().chain(["one/test-00000-of-00001.parquet", "two/train-00000-of-00001.parquet", "README.md"]);
+    let state = State {
+        name: NAME.to_string(),
+        is_dataset: true,
+        revisions: BTreeMap::from([("main".to_string(), COMMIT.to_string())]),
+        files: files.map(|name| (name.to_string(), format!("the rows of {name}").into_bytes())).collect(),
+        large: vec![FILES[0].to_string()],
+        ..State::default()
+    };
+    Bench::new(state)
+}
+
+fn fetched(settings: &HubSettings, files: &[&str]) -> Result<PathBuf, HubError> {
+    fetch_dataset(&NAME.parse().unwrap(), files, settings, &mut |_| {})
+}
+
+#[test]
+fn the_files_lie_in_the_cache_as_python_has_them() {
+    let bench = bench();
+    let folder = fetched(&bench.settings, &FILES).unwrap();
+    let repository = bench.cache.path().join("datasets--org--many-tasks");
+    assert_eq!(folder, repository.join("snapshots").join(COMMIT));
+    assert_eq!(names(&folder), ["one"]);
+    for file in FILES {
+        assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), format!("the rows of {file}"));
+        #[cfg(unix)]
+        assert!(fs::read_link(folder.join(file)).unwrap().starts_with("../../../blobs"));
+    }
+    assert_eq!(fs::read_to_string(repository.join("refs/main")).unwrap(), COMMIT);
+    let asked: Vec<_> = FILES.iter().map(|file| format!("/datasets/{NAME}/resolve/{COMMIT}/{file}")).collect();
+    let requests = bench.hub.requests();
+    assert_eq!(bodies(&requests).into_iter().filter(|path| path.starts_with("/datasets/")).collect::<Vec<_>>(), asked);
+    assert!(requests[0].path.starts_with(&format!("/api/datasets/{NAME}/revision/main")));
+}
+
+#[test]
+fn what_was_brought_is_found_offline_and_what_was_not_is_named() {
+    let mut bench = bench();
+    let folder = fetched(&bench.settings, &FILES).unwrap();
+    bench.settings.offline = true;
+    assert_eq!(fetched(&bench.settings, &FILES).unwrap(), folder);
+    let error = fetched(&bench.settings, &["two/train-00000-of-00001.parquet"]).unwrap_err();
+    assert!(matches!(&error, HubError::Offline { id, .. } if id.name == NAME), "{error}");
+
+    bench.settings.offline = false;
+    bench.hub.state().status = Some(503);
+    assert_eq!(fetched(&bench.settings, &FILES).unwrap(), folder, "the hub is out of order");
+}
+
+#[test]
+fn a_file_or_a_dataset_that_is_not_there_is_named() {
+    let bench = bench();
+    let error = fetched(&bench.settings, &["one/train.parquet"]).unwrap_err();
+    assert_eq!(error.to_string(), "the dataset org/many-tasks has no one/train.parquet");
+    assert!(!bench.cache.path().join("datasets--org--many-tasks/refs").exists());
+
+    bench.hub.state().name = "org/other-tasks".to_string();
+    let error = fetched(&bench.settings, &FILES).unwrap_err();
+    assert!(matches!(error, HubError::NotFound { kind: RepositoryKind::Dataset, .. }), "{error}");
+    assert_eq!(error.to_string(), "the hub has no dataset org/many-tasks, or it is private");
+    assert!(error.remedy().contains("HF_TOKEN"));
+}
+
+#[test]
+fn a_model_is_no_dataset() {
+    let bench = Bench::new(repository());
+    assert!(matches!(fetched(&bench.settings, &FILES), Err(HubError::NotFound { kind: RepositoryKind::Dataset, .. })));
+}

@@ -1,0 +1,137 @@
+//! Parquet files, as the hub serves a task's rows: columns of texts, of class indices or numbers, and for SQuAD lists of answers.
+//!
+//! A file is read a few rows at a time, column by column; of a page that has been read nothing is kept but the strings that become rows.
+
+mod column;
+mod questions;
+mod rows;
+
+use std::fs::File;
+use std::path::Path;
+
+use parquet::basic::ConvertedType;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::{Type, TypePtr};
+
+use super::DataError;
+use crate::parquet_file::{self, decoded, open};
+use column::{Cells, Column, Expected};
+pub(super) use questions::add_questions;
+pub(super) use rows::read_rows;
+
+/// Rows decoded at a time.
+const ROWS_AT_ONCE: usize = 1024;
+
+/// A Parquet file as a table of named columns.
+struct Table<'a> {
+    path: &'a Path,
+    reader: SerializedFileReader<File>,
+}
+
+impl<'a> Table<'a> {
+    fn open(path: &'a Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|error| DataError::io(path, error))?;
+        let reader = open(file).map_err(|error| DataError::NotParquet { path: path.into(), reason: error.to_string() })?;
+        Ok(Self { path, reader })
+    }
+
+    fn fields(&self) -> &[TypePtr] {
+        self.reader.metadata().file_metadata().schema_descr().root_schema().get_fields()
+    }
+
+    /// The names of the columns.
+    fn header(&self) -> Vec<String> {
+        self.fields().iter().map(|field| field.name().to_string()).collect()
+    }
+
+    /// The column at a position of the header, which holds one value a row.
+    fn column(&self, position: usize, expected: Expected) -> Result<Column, DataError> {
+        let field = &self.fields()[position];
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == position);
+        match leaf.filter(|_| field.is_primitive()).map(|leaf| (leaf, schema.column(leaf))) {
+            Some((leaf, descriptor)) if descriptor.max_rep_level() == 0 => {
+                Column::new(leaf, &descriptor, field.name(), expected, self.path)
+            }
+            _ => Err(self.type_error(field.name(), expected, kind_of_group(field))),
+        }
+    }
+
+    /// The column of lists `outer.inner`: of a struct of lists, or of a list of structs.
+    fn list(&self, outer: &str, inner: &str, expected: Expected) -> Result<Column, DataError> {
+        let name = format!("{outer}.{inner}");
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        let is_asked_for = |leaf: &usize| {
+            let column = schema.column(*leaf);
+            let parts = column.path().parts();
+            parts[0] == outer && parts[1..].iter().any(|part| part == inner)
+        };
+        let Some(leaf) = (0..schema.num_columns()).find(is_asked_for) else {
+            return Err(DataError::NoSuchColumn { path: self.path.into(), name, columns: self.header() });
+        };
+        let descriptor = schema.column(leaf);
+        match descriptor.max_rep_level() {
+            1 => Column::new(leaf, &descriptor, &name, expected, self.path),
+            0 => Err(self.type_error(&name, expected, "one value a row")),
+            _ => Err(self.type_error(&name, expected, "lists of lists")),
+        }
+    }
+
+    fn type_error(&self, column: &str, expected: Expected, found: &str) -> DataError {
+        DataError::ColumnType { path: self.path.into(), column: column.into(), expected: expected.name(), found: found.into() }
+    }
+
+    /// Gives the cells of the columns, in their order, some rows at a time, with the number of rows before them.
+    fn read(&self, columns: &[Column], mut take: impl FnMut(usize, Vec<Cells>) -> Result<(), DataError>) -> Result<(), DataError> {
+        let mut row = 0;
+        for group in 0..self.reader.num_row_groups() {
+            let refused = |column: &Column, row: usize, error: ParquetError| DataError::Undecodable {
+                path: self.path.into(),
+                line: row + 1,
+                column: column.name.clone(),
+                reason: error.to_string(),
+            };
+            let reader = |column: &Column| {
+                let reader = decoded(|| parquet_file::column(&self.reader, group, column.leaf));
+                reader.map_err(|error| refused(column, row, error))
+            };
+            let mut readers = columns.iter().map(reader).collect::<Result<Vec<_>, _>>()?;
+            loop {
+                let next = columns
+                    .iter()
+                    .zip(&mut readers)
+                    .map(|(column, reader)| decoded(|| column.next(reader, ROWS_AT_ONCE)).map_err(|error| refused(column, row, error)));
+                let cells = next.collect::<Result<Vec<Cells>, _>>()?;
+                let rows = cells[0].rows();
+                if let Some((column, _)) = columns.iter().zip(&cells).find(|(_, cells)| cells.rows() != rows) {
+                    let other = ParquetError::General(format!("it ends elsewhere than {:?}", columns[0].name));
+                    return Err(refused(column, row, other));
+                }
+                if rows == 0 {
+                    break;
+                }
+                take(row, cells)?;
+                row += rows;
+            }
+        }
+        let declared = self.reader.metadata().file_metadata().num_rows();
+        match row {
+            _ if row as i64 != declared => {
+                let reason = format!("it declares {declared} rows and holds {row}");
+                Err(DataError::NotParquet { path: self.path.into(), reason })
+            }
+            0 => Err(DataError::NoRows { path: self.path.into() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn kind_of_group(field: &Type) -> &'static str {
+    match field.get_basic_info().converted_type() {
+        _ if field.is_primitive() => "a list",
+        ConvertedType::LIST => "a list",
+        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE => "a map",
+        _ => "a struct",
+    }
+}

@@ -1,0 +1,55 @@
+//! Windows in a file of the token cache.
+
+use std::io::{self, Read, Write};
+
+use super::super::token_cache::{WordReader, WordWriter, invalid};
+use super::super::tokens::Tokens;
+use super::{Place, WindowSettings, Windows};
+
+/// Both ends of a place that is none.
+const NOWHERE: u32 = u32::MAX;
+
+impl Windows {
+    /// Writes the windows.
+    pub(in super::super) fn write(&self, words: &mut WordWriter<impl Write>) -> io::Result<()> {
+        self.tokens.write(words)?;
+        words.put(&self.questions)?;
+        words.put(self.answers.as_flattened())?;
+        if let Some(places) = &self.places {
+            let ends: Vec<u32> = places.iter().flat_map(|place| <[u32; 2]>::from(place.unwrap_or((NOWHERE, NOWHERE)))).collect();
+            words.put(&ends)?;
+        }
+        Ok(())
+    }
+
+    /// Reads windows of so many questions, whose ids are below `ids`; `tokens` has none yet.
+    ///
+    /// # Errors
+    /// If that is not what was written.
+    pub(in super::super) fn read(
+        tokens: Tokens,
+        settings: WindowSettings,
+        questions: usize,
+        words: &mut WordReader<impl Read>,
+        ids: u32,
+    ) -> io::Result<Self> {
+        let tokens = tokens.read(words, ids)?;
+        let (of_windows, answers) = (words.take()?, words.take()?);
+        let (answers, rest) = answers.as_chunks::<2>();
+        let places = if settings.keep_places { Some(read_places(words)?) } else { None };
+        let is_whole = rest.is_empty()
+            && of_windows.len() == tokens.len()
+            && of_windows.iter().all(|question| (*question as usize) < questions)
+            && answers.len() == tokens.len()
+            && answers.iter().zip(tokens.lengths()).all(|(ends, length)| ends.iter().all(|end| *end < length.max(1)))
+            && places.as_ref().is_none_or(|places| places.len() == tokens.count());
+        if is_whole { Ok(Self { tokens, questions: of_windows, answers: answers.to_vec(), places }) } else { Err(invalid()) }
+    }
+}
+
+fn read_places(words: &mut WordReader<impl Read>) -> io::Result<Vec<Place>> {
+    let ends = words.take()?;
+    let (places, rest) = ends.as_chunks::<2>();
+    let place = |[start, end]: &[u32; 2]| (*start != NOWHERE).then_some((*start, *end));
+    if rest.is_empty() { Ok(places.iter().map(place).collect()) } else { Err(invalid()) }
+}

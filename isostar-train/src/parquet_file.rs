@@ -1,0 +1,115 @@
+//! What every reader of Parquet files needs against corrupt ones: the parquet crate panics on some of them, and reserves what some others
+//! declare.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::column::reader::{ColumnReader, get_column_reader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+
+/// Opens a file whose columns lie within it.
+///
+/// # Errors
+/// If it is not a complete Parquet file.
+pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<SerializedFileReader<R>, ParquetError> {
+    let length = file.len();
+    let reader = decoded(|| SerializedFileReader::new(file))?;
+    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    // The reader takes this for granted, and panics where it is not so.
+    let within = |column: &ColumnChunkMetaData| {
+        let start = u64::try_from(column.dictionary_page_offset().unwrap_or(column.data_page_offset())).ok()?;
+        start.checked_add(u64::try_from(column.compressed_size()).ok()?).filter(|end| *end <= length)
+    };
+    match columns.map(within).all(|end| end.is_some()) {
+        true => Ok(reader),
+        false => Err(ParquetError::General("a column lies outside of the file".into())),
+    }
+}
+
+/// Values that a page may hold which takes next to no room for them, as for nulls: each has a level of two bytes in memory.
+const MOST_LEVELS: usize = 1 << 26;
+
+/// The reader of a column of a row group, for use within [`decoded`].
+///
+/// # Errors
+/// If the pages cannot be found; reading then refuses pages that declare more values than they have room for.
+pub(crate) fn column<R: ChunkReader + 'static>(
+    reader: &SerializedFileReader<R>,
+    group: usize,
+    leaf: usize,
+) -> Result<ColumnReader, ParquetError> {
+    let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
+    let descriptor = reader.metadata().file_metadata().schema_descr().column(leaf);
+    Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
+}
+
+/// Pages that hold no more than they have room for.
+struct Checked(Box<dyn PageReader>);
+
+impl Checked {
+    fn check(page: Page) -> Result<Page, ParquetError> {
+        let most = match &page {
+            // Every value of a dictionary takes a byte at least.
+            Page::DictionaryPage { buf, .. } => buf.len(),
+            Page::DataPage { .. } | Page::DataPageV2 { .. } => MOST_LEVELS,
+        };
+        match page.num_values() as usize <= most {
+            true => Ok(page),
+            false => Err(ParquetError::General(format!("a page declares {} values", page.num_values()))),
+        }
+    }
+}
+
+impl Iterator for Checked {
+    type Item = Result<Page, ParquetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for Checked {
+    fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
+        self.0.get_next_page()?.map(Self::check).transpose()
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
+        self.0.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<(), ParquetError> {
+        self.0.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool, ParquetError> {
+        self.0.at_record_boundary()
+    }
+}
+
+/// What `decode` returns. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is
+/// an error, after which what it was reading must not be read again.
+pub(crate) fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
+    decoded.unwrap_or_else(|_| Err(ParquetError::General("a page that cannot be decoded".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use parquet::basic::Encoding;
+
+    use super::*;
+
+    #[test]
+    fn a_page_that_declares_more_than_it_holds_is_refused() {
+        let dictionary = |num_values| {
+            let buf = Bytes::from_static(&[1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b']);
+            Checked::check(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false })
+        };
+        assert!(dictionary(2).is_ok());
+        let error = dictionary(u32::MAX).unwrap_err().to_string();
+        assert!(error.contains("a page declares 4294967295 values"), "{error}");
+    }
+}

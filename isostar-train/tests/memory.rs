@@ -1,0 +1,83 @@
+//! What tokenized rows and an epoch over them take, counted at the allocator.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::data::dataloader::DataLoader;
+use burn::tensor::Device;
+use isostar_train::data::{BatchLoader, Batching, DEFAULT_TOKENIZER, TextEncoder, TextRow, TrainingOrder};
+
+/// The system's allocator with a count of the bytes in use.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: as promised to this function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as promised to this function.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A tenth of QQP's.
+const ROWS: usize = 36_385;
+
+/// Of a row, beside its ids: where it begins (8 bytes), where its second segment begins (4) and its class (4).
+const ROW: usize = 16;
+
+/// Of a row during an epoch: its number and its length in the loader (8 bytes), and its place in the epoch's order, which is cut from
+/// another list (8).
+const ROW_OF_EPOCH: usize = 16;
+
+/// What does not grow with the rows: a batch, on the host and as tensors, and what threads keep. Largest observed: 27 KiB.
+const CONSTANT: usize = 1 << 18;
+
+/// Two questions of 34 tokens in all, as QQP's pairs have on average.
+fn row(at: usize) -> TextRow {
+    let words = ["area", "man", "the", "of", "new", "world", "year", "house"];
+    let question = |seed: usize| (0..15).map(|word| words[(seed >> ((word % 5) * 3)) % 8]).collect::<Vec<_>>().join(" ");
+    TextRow { text: question(at), pair: Some(question(at * 31 + 7)), label: (at % 2).to_string(), line: at + 2 }
+}
+
+#[test]
+fn an_epoch_over_pairs_holds_their_token_ids_and_little_else() {
+    let device = Device::default();
+    let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 128).unwrap();
+    let order = TrainingOrder { batch_size: 32, batching: Batching::Length, seed: 1, first_epoch: 0 };
+    let epoch = |loader: &BatchLoader| loader.iter().map(|batch| batch.unwrap().len()).sum::<usize>();
+    // Threads, their pools and a first batch stay.
+    let few: Vec<TextRow> = (0..100).map(row).collect();
+    epoch(&BatchLoader::training(Arc::new(encoder.encode(&few, vec![0; 100]).unwrap()), order, &device));
+
+    let before = IN_USE.load(Ordering::Relaxed);
+    let rows: Vec<TextRow> = (0..ROWS).map(row).collect();
+    let examples = encoder.encode(&rows, (0..ROWS as u32).map(|row| row % 2).collect()).unwrap();
+    drop(rows);
+    let held = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+    let ids = 4 * examples.tokens();
+    assert!(examples.tokens() > 30 * ROWS && examples.type_ids(0).is_some());
+    println!("{ROWS} pairs: {ids} bytes of ids, {held} held");
+    assert!(held >= ids, "the count misses the ids");
+    assert!(held <= ids + ROW * ROWS + CONSTANT, "{held} bytes are held for {ids} bytes of ids");
+
+    let loader = BatchLoader::training(Arc::new(examples), order, &device);
+    PEAK.store(IN_USE.load(Ordering::Relaxed), Ordering::Relaxed);
+    assert_eq!(epoch(&loader), ROWS);
+    let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
+    println!("an epoch over them: {peak} at the peak");
+    assert!(peak <= ids + (ROW + ROW_OF_EPOCH) * ROWS + CONSTANT, "{peak} bytes at the peak of an epoch over {ids} bytes of ids");
+}

@@ -1,0 +1,172 @@
+//! Parquet as the hub serves it: the same rows as those of the official files, or a refusal by file and row. scripts/golden_task_files.py
+//! makes the files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use isostar_train::data::{Columns, DataError, read_questions, read_rows};
+use isostar_train::task::{KNOWN_TASKS, KnownTask, Task, TaskKind};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+
+use super::fixtures::{folder, parts, read};
+
+/// Where the hub's file of a split lies within the fixtures.
+fn hub(place: &str) -> PathBuf {
+    folder("hub").join(place)
+}
+
+#[track_caller]
+fn assert_equal(one: &Task, other: &Task) {
+    assert_eq!(one.labels, other.labels);
+    assert_eq!(one.questions, other.questions, "{}", one.name);
+    for (one, other) in [(&one.splits.train, &other.splits.train), (&one.splits.dev, &other.splits.dev)] {
+        let parts = |rows| -> Vec<_> {
+            let number = |label: &str| label.parse::<f32>().map_or(label.to_string(), |number| number.to_string());
+            parts(rows).into_iter().map(|(text, pair, label)| (text.to_string(), pair.map(String::from), number(label))).collect()
+        };
+        assert_eq!(parts(&one.rows), parts(&other.rows), "{} and {}", one.path.display(), other.path.display());
+    }
+}
+
+#[test]
+fn every_task_reads_the_same_rows_from_the_hub_s_parquet() {
+    for task in &KNOWN_TASKS {
+        let official = read(task.name, &folder(task.name)).unwrap();
+        // The folder of the repository has the configuration as a folder within; sst5's repository has no configuration.
+        let parquet = read(task.name, &hub("")).unwrap();
+        assert!(parquet.splits.train.path.extension().is_some_and(|extension| extension == "jsonl" || extension == "parquet"));
+        assert_equal(&parquet, &official);
+        assert!(parquet.splits.train.rows.iter().map(|row| row.line).eq(1..=official.splits.train.rows.len()), "{}", task.name);
+    }
+    let plain = TempDir::new().unwrap();
+    for split in ["train", "dev"] {
+        fs::copy(hub("sst5").join(format!("{split}.parquet")), plain.path().join(format!("{split}.parquet"))).unwrap();
+    }
+    assert_equal(&read("sst5", plain.path()).unwrap(), &read("sst5", &folder("sst5")).unwrap());
+    assert_equal(&read("squad", &hub("lines")).unwrap(), &read("squad", &hub("plain_text")).unwrap());
+}
+
+#[test]
+fn shards_are_one_split_whose_rows_are_counted_through() {
+    let task = read("rte", &hub("rte")).unwrap();
+    assert_eq!(task.splits.train.path, hub("rte/train-*-of-00002.parquet"));
+    assert_eq!(task.splits.train.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(task.splits.dev.path, hub("rte/validation-00000-of-00001.parquet"));
+}
+
+#[test]
+fn a_file_of_one_s_own_has_its_columns_guessed() {
+    let path = hub("mrpc/train-00000-of-00001.parquet");
+    let rows = read_rows(&path, &Columns::default()).unwrap();
+    assert_eq!(
+        parts(&rows),
+        [
+            ("\"We won, he said.", Some("He said that they had won."), "1"),
+            ("Prices rose by 3 percent.", Some("The mayor called it \"a day like any other\"."), "0"),
+        ]
+    );
+    let columns = Columns { text: Some("sentence2".into()), ..Columns::default() };
+    let rows = read_rows(&path, &columns).unwrap();
+    assert_eq!((rows[0].text.as_str(), &rows[0].pair), ("He said that they had won.", &None));
+}
+
+#[test]
+fn what_cannot_be_a_row_is_named_by_file_row_and_column() {
+    let sst2 = &KnownTask::named("sst2").unwrap().columns;
+    let cases = [
+        ("null_text", ", row 2: column \"sentence\" is null"),
+        ("null_label", ", row 3: column \"label\" is null"),
+        ("not_utf8", ", row 3: column \"sentence\" is not UTF-8 text"),
+        ("text_integers", ": column \"sentence\" holds INT64, expected text"),
+        ("text_lists", ": column \"sentence\" holds a list, expected text"),
+        ("label_dates", ": column \"label\" holds INT32 Date, expected text, numbers or booleans"),
+        ("label_struct", ": column \"label\" holds a struct, expected text, numbers or booleans"),
+        ("other_columns", ": there is no column \"sentence\"; the columns are \"document_id\", \"body_of_text\", \"stars\""),
+        ("empty", ": there are no rows below the header"),
+    ];
+    for (name, expected) in cases {
+        let path = folder("refused").join(format!("{name}.parquet"));
+        let error = read_rows(&path, sst2).unwrap_err();
+        assert_eq!(error.to_string(), format!("{}{expected}", path.display()));
+        assert!(!error.remedy().is_empty());
+    }
+    let copy = TempDir::new().unwrap();
+    for split in ["train", "dev"] {
+        fs::copy(folder("refused").join("no_label.parquet"), copy.path().join(format!("{split}.parquet"))).unwrap();
+    }
+    let error = read("sst2", copy.path()).unwrap_err().to_string();
+    assert!(error.ends_with("train.parquet, row 1: \"-1\" is none of the task's labels, which are \"0\", \"1\""), "{error}");
+}
+
+#[test]
+fn questions_that_cannot_be_used_are_named_by_file_and_row() {
+    let cases = [
+        ("squad_lengths", ", row 2: question \"q2\" has 2 answers, but 1 starts"),
+        ("squad_empty", ", row 2: question \"q2\" has no answer; questions without one belong to SQuAD v2.0"),
+        ("squad_null_list", ", row 2: question \"q2\" has no answer; questions without one belong to SQuAD v2.0"),
+        ("squad_null", ", row 2: column \"answers.text\" is null"),
+        ("squad_negative", ", row 2: question \"q2\" has an answer that starts at character -3"),
+        ("squad_elsewhere", ", row 2: question \"q2\" has an answer \"it\" that does not stand at character 4"),
+        ("squad_flat", ": there is no column \"answers.text\"; the columns are \"id\", \"context\", \"question\", \"answers\""),
+        ("no_label", ": there is no column \"id\"; the columns are \"sentence\", \"label\""),
+    ];
+    for (name, expected) in cases {
+        let path = folder("refused").join(format!("{name}.parquet"));
+        let error = read_questions(&path).unwrap_err();
+        assert_eq!(error.to_string(), format!("{}{expected}", path.display()));
+    }
+}
+
+#[test]
+fn files_that_are_cut_or_none_are_refused() {
+    let whole = fs::read(hub("sst2/train-00000-of-00001.parquet")).unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("train.parquet");
+    for content in [&whole[..0], &whole[..3], &whole[..whole.len() - 1], b"sentence,label\na,1\n"] {
+        fs::write(&path, content).unwrap();
+        let error = read_rows(&path, &Columns::default()).unwrap_err();
+        assert!(matches!(error, DataError::NotParquet { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("{}: not a complete Parquet file: ", path.display())), "{error}");
+    }
+    assert!(matches!(read_rows(folder.path().join("none.parquet").as_path(), &Columns::default()), Err(DataError::NotFound { .. })));
+}
+
+/// How many altered copies of each file are read.
+const ALTERED: usize = 500;
+
+#[test]
+fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("altered.parquet");
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for task in &KNOWN_TASKS {
+        let place = if task.kind == TaskKind::Span { "plain_text" } else { task.name };
+        let name = ["train-00000-of-00001.parquet", "train-00000-of-00002.parquet", "train.parquet"];
+        let file = name.iter().map(|name| hub(place).join(name)).find(|path| path.exists()).unwrap();
+        let content = fs::read(file).unwrap();
+        let read = |path: &Path| match task.kind {
+            TaskKind::Span => read_questions(path).map(|read| read.rows),
+            _ => read_rows(path, &task.columns),
+        };
+        let mut refused = 0;
+        for _ in 0..ALTERED {
+            let mut altered = content.clone();
+            for _ in 0..random.random_range(1..4) {
+                let at = random.random_range(0..altered.len());
+                altered[at] = random.random();
+            }
+            fs::write(&path, &altered).unwrap();
+            match read(&path) {
+                Ok(rows) => assert!(!rows.is_empty() && rows.iter().map(|row| row.line).eq(1..=rows.len())),
+                Err(error) => {
+                    assert!(error.to_string().starts_with(&path.display().to_string()) && !error.remedy().is_empty(), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        println!("{}: {refused} of {ALTERED} refused", task.name);
+        assert!(refused > 0, "{}: what was altered was not read", task.name);
+    }
+}
