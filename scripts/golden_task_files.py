@@ -3,8 +3,8 @@
 
     python scripts/golden_task_files.py              -> isostar-train/tests/fixtures/tasks/{hub, refused}
 
-Rows are taken from the official layouts beside, split here by means of Python alone: GLUE's with `label` an int64 of the class in the official
-order (STS-B's a float32) and `idx` an int32, SQuAD's with the struct of two lists `answers`. The encodings differ from file to file.
+Rows are taken from the official layouts beside, split here by means of Python alone: GLUE's with `label` an int64 of the class in the
+official order (STS-B's a float32) and `idx` an int32, SQuAD's with the struct of two lists `answers`. The encodings differ from file to file.
 
 Needs pyarrow.
 """

@@ -1,4 +1,5 @@
-//! What every reader of Parquet files needs against corrupt ones: the parquet crate panics on some of them, and reserves what some others declare.
+//! What every reader of Parquet files needs against corrupt ones: the parquet crate panics on some of them, and reserves what some others
+//! declare.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -87,8 +88,8 @@ impl PageReader for Checked {
     }
 }
 
-/// What `decode` returns. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is an error,
-/// after which what it was reading must not be read again.
+/// What `decode` returns. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is
+/// an error, after which what it was reading must not be read again.
 pub(crate) fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
     decoded.unwrap_or_else(|_| Err(ParquetError::General("a page that cannot be decoded".into())))

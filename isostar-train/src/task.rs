@@ -153,8 +153,8 @@ impl Task {
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
     ///
-    /// The observer is told of rows that a file breaks over lines and that were left out. The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows; `columns` may say that labels of
-    /// one's own are numbers.
+    /// The observer is told of rows that a file breaks over lines and that were left out. The first `limit` training rows are kept. Classes
+    /// are those of the task, or else those of the training rows; `columns` may say that labels of one's own are numbers.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.

@@ -39,7 +39,8 @@ const ROWS: usize = 36_385;
 /// Of a row, beside its ids: where it begins (8 bytes), where its second segment begins (4) and its class (4).
 const ROW: usize = 16;
 
-/// Of a row during an epoch: its number and its length in the loader (8 bytes), and its place in the epoch's order, which is cut from another list (8).
+/// Of a row during an epoch: its number and its length in the loader (8 bytes), and its place in the epoch's order, which is cut from
+/// another list (8).
 const ROW_OF_EPOCH: usize = 16;
 
 /// What does not grow with the rows: a batch, on the host and as tensors, and what threads keep. Largest observed: 27 KiB.

@@ -1,4 +1,5 @@
-//! A model, or files of a dataset, by name on the Hugging Face hub: brought into the cache that the Python libraries share, and read from there.
+//! A model, or files of a dataset, by name on the Hugging Face hub: brought into the cache that the Python libraries share, and read from
+//! there.
 //!
 //! ```no_run
 //! use isostar_models::hub::{HubEvent, HubSettings, ModelId, fetch};
@@ -77,7 +78,8 @@ pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubE
     bring(Repository { id, wanted: Wanted::Model }, settings, observer)
 }
 
-/// Brings files of a dataset from the hub into the cache, and says in which folder they are; a name may hold folders, as in `sst2/train.parquet`.
+/// Brings files of a dataset from the hub into the cache, and says in which folder they are; a name may hold folders, as in
+/// `sst2/train.parquet`.
 ///
 /// All else is as with [`fetch`].
 ///

@@ -16,11 +16,13 @@ const SQUAD_VERSION: &str = "-v1.1.json";
 /// The folder in which datasets on the hub keep their Parquet files, unless they have several configurations.
 const DATA: &str = "data";
 
-/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its version, and of
-/// Parquet also shards such as `train-00000-of-00002.parquet`, in order. They may lie in the folder itself, in its folder `configuration`, or in `data`.
+/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its
+/// version, and of Parquet also shards such as `train-00000-of-00002.parquet`, in order. They may lie in the folder itself, in its folder
+/// `configuration`, or in `data`.
 ///
 /// # Errors
-/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, [`DataError::MissingShard`] without one of the shards.
+/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, [`DataError::MissingShard`] without
+/// one of the shards.
 pub fn split_files(folder: &Path, configuration: Option<&str>, extensions: &[&str]) -> Result<[Vec<PathBuf>; 2], DataError> {
     if !folder.exists() {
         return Err(DataError::NotFound { path: folder.into() });

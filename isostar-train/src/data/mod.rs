@@ -7,8 +7,8 @@
 //!
 //! Questions about paragraphs ([`read_questions`]) become [`Windows`] in the place of [`Examples`]; trees ([`read_trees`]) become rows like any other.
 //!
-//! Text is tokenized once, before training, and only the token ids are kept; a [`TokenCache`] keeps them for the next run, too. Batches are padded to their longest row when they are asked for.
-//! The order of an epoch is a function of the seed and the epoch alone, see [`order`].
+//! Text is tokenized once, before training, and only the token ids are kept; a [`TokenCache`] keeps them for the next run, too. Batches are
+//! padded to their longest row when they are asked for. The order of an epoch is a function of the seed and the epoch alone, see [`order`].
 //!
 //! ```
 //! use std::path::Path;

@@ -7,7 +7,8 @@ use super::token_cache::{WordReader, WordWriter, invalid};
 
 /// The segments of sequences of tokens.
 ///
-/// Nearly always the tokens of the first text are of segment 0 and those of the second, which follow, of segment 1: where the second begins says it all.
+/// Nearly always the tokens of the first text are of segment 0 and those of the second, which follow, of segment 1: where the second begins
+/// says it all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Segments {
     /// Where the tokens of segment 1 begin in each sequence; its length where there are none.

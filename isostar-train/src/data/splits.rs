@@ -63,11 +63,12 @@ impl Split {
 }
 
 impl Splits {
-    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]; SST-2's official download is such a folder. Parquet files may be
-    /// shards, as on the hub, and lie in the folder `data` within.
+    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]; SST-2's official download is such a folder. Parquet files
+    /// may be shards, as on the hub, and lie in the folder `data` within.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of [`read_rows`](super::read_rows).
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of
+    /// [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
         let read_all =

@@ -41,8 +41,8 @@ pub struct TrainOptions {
     /// Folder of a pretrained BERT, or "scratch" for a small encoder trained from nothing
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub model: Option<String>,
-    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv, .jsonl or .parquet file of labelled text; the settings
-    /// file says under "columns" which of its columns hold what, and whether labels are numbers
+    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv, .jsonl or .parquet file of labelled text;
+    /// the settings file says under "columns" which of its columns hold what, and whether labels are numbers
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
     /// Folder with the task's train and dev files; those of a task by name come from the hub by default

@@ -15,8 +15,8 @@ const TREES: &str = "txt";
 type Read = (Splits, [Vec<Question>; 2]);
 
 impl KnownTask {
-    /// Reads `train` and `dev` (or `validation`): the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become those of
-    /// the table: the hub's are their positions.
+    /// Reads `train` and `dev` (or `validation`): the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become
+    /// those of the table: the hub's are their positions.
     pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<Read, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],

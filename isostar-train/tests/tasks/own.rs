@@ -29,7 +29,18 @@ fn write(at: &Path, name: &str) {
 }
 
 /// Settings for numbers in the column `stars` beside two texts.
-const PAIRS: &str = "epochs = 1\nbatch_size = 4\nmax_length = 32\nregularizer = \"none\"\n\n[columns]\ntext = \"one\"\npair = \"two\"\nlabel = \"stars\"\nkind = \"regression\"\n";
+const PAIRS: &str = r#"
+epochs = 1
+batch_size = 4
+max_length = 32
+regularizer = "none"
+
+[columns]
+text = "one"
+pair = "two"
+label = "stars"
+kind = "regression"
+"#;
 
 #[test]
 fn numbers_are_learned_alike_from_every_format() {

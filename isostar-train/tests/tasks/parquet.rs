@@ -1,4 +1,5 @@
-//! Parquet as the hub serves it: the same rows as those of the official files, or a refusal by file and row. scripts/golden_task_files.py makes the files.
+//! Parquet as the hub serves it: the same rows as those of the official files, or a refusal by file and row. scripts/golden_task_files.py
+//! makes the files.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,11 +6,12 @@ use super::super::squad::Reader;
 use super::super::{DataError, columns};
 use super::{Expected, Table};
 
-/// Adds the questions of a file as the hub serves them: `id`, `context`, `question`, and `answers` with the lists `text` and `answer_start`.
+/// Adds the questions of a file as the hub serves them: `id`, `context`, `question`, and `answers` with the lists `text` and
+/// `answer_start`.
 ///
 /// # Errors
-/// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::BadQuestion`], [`DataError::Undecodable`] at a
-/// corrupt page, and those of a file that cannot be read.
+/// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::BadQuestion`],
+/// [`DataError::Undecodable`] at a corrupt page, and those of a file that cannot be read.
 pub(in super::super) fn add_questions(path: &Path, reader: &mut Reader<'_>) -> Result<(), DataError> {
     let table = Table::open(path)?;
     let header = table.header();

@@ -10,8 +10,8 @@ use super::{Expected, Table};
 /// The rows of a file; the line of each is its number, from 1.
 ///
 /// # Errors
-/// The columns that [`Layout`] does not find, [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::Undecodable`] at a corrupt page,
-/// and those of a file that cannot be read.
+/// The columns that [`Layout`] does not find, [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::Undecodable`] at a
+/// corrupt page, and those of a file that cannot be read.
 pub(in super::super) fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
     let table = Table::open(path)?;
     let indices = layout.locate(&table.header(), path)?;

@@ -1,6 +1,7 @@
 //! Token ids from one run to the next: a file for each set of rows, tokenizer and length.
 //!
-//! A file is found by the SHA-256 of all that its ids depend on, and believed only if it is whole, so that the worst it can do is to be made again.
+//! A file is found by the SHA-256 of all that its ids depend on, and believed only if it is whole, so that the worst it can do is to be
+//! made again.
 
 mod words;
 
@@ -45,7 +46,8 @@ impl TokenCache {
         Self { folder: folder.into(), least_text: LEAST_TEXT, most_bytes: MOST_BYTES, failure: OnceLock::new() }
     }
 
-    /// The user's cache: `$ISOSTAR_CACHE/tokens`, where `ISOSTAR_CACHE` is `$XDG_CACHE_HOME/isostar` by default, and that `~/.cache/isostar`.
+    /// The user's cache: `$ISOSTAR_CACHE/tokens`, where `ISOSTAR_CACHE` is `$XDG_CACHE_HOME/isostar` by default, and that
+    /// `~/.cache/isostar`.
     pub fn from_env() -> Self {
         Self::from_vars(|name| std::env::var_os(name))
     }
@@ -167,8 +169,8 @@ impl TokenCache {
         for entry in fs::read_dir(&self.folder)?.flatten() {
             let path = entry.path();
             // What a run that was killed has begun to write counts as well.
-            let is_own =
-                path.extension().is_some_and(|extension| extension == EXTENSION) || entry.file_name().to_string_lossy().starts_with('.');
+            let is_own = path.extension().is_some_and(|extension| extension == EXTENSION)
+                || entry.file_name().to_string_lossy().starts_with(".writing-");
             if let Some(metadata) = entry.metadata().ok().filter(|metadata| is_own && metadata.is_file()) {
                 files.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), metadata.len(), path));
             }
