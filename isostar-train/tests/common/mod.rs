@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
+use burn::module::Param;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::Distribution;
 use burn::train::ClassificationOutput;
 use isostar_core::HiddenStates;
 use isostar_train::hook::{ForwardStep, HiddenStateModel};
@@ -24,6 +24,26 @@ pub struct Batch {
     pub classes: Tensor<1, Int>,
 }
 
+/// Reproducible numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Between 0 and 1.
+    fn uniform(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Of mean 0 and variance 1, nearly normal: the sum of twelve uniform numbers.
+    fn normal(&mut self) -> f32 {
+        (0..12).map(|_| self.uniform()).sum::<f32>() - 6.0
+    }
+}
+
 /// Two layers, dropout between them, and two classes.
 #[derive(Module, Debug)]
 pub struct Perceptron {
@@ -34,14 +54,15 @@ pub struct Perceptron {
 }
 
 impl Perceptron {
+    /// The same weights each time. They come from the host: tests that run beside each other share a device's generator.
     pub fn new(dropout: f64, device: &Device) -> Self {
-        device.seed(3);
-        Self {
-            first: LinearConfig::new(WIDTH, WIDTH).init(device),
-            dropout: DropoutConfig::new(dropout).init(),
-            second: LinearConfig::new(WIDTH, WIDTH).init(device),
-            classes: LinearConfig::new(WIDTH, 2).init(device),
-        }
+        let mut numbers = Numbers::of(3);
+        let mut linear = |outputs: usize| {
+            let weight = TensorData::new((0..WIDTH * outputs).map(|_| 0.7 * numbers.normal()).collect(), [WIDTH, outputs]);
+            Linear { weight: Param::from_data(weight, device), ..LinearConfig::new(WIDTH, outputs).init(device) }
+        };
+        let [first, second, classes] = [WIDTH, WIDTH, 2].map(&mut linear);
+        Self { first, dropout: DropoutConfig::new(dropout).init(), second, classes }
     }
 
     /// The layers, `[rows, WIDTH]` each.
@@ -82,13 +103,14 @@ impl Batches {
     /// `count` batches of `rows` normal points each; the class is the sign of the first coordinate.
     pub fn random(count: usize, rows: usize, seed: u64, device: &Device) -> Self {
         let plain = device.clone().without_autodiff();
-        plain.seed(seed);
-        let batch = |_| {
-            let points = Tensor::<2>::random([rows, WIDTH], Distribution::Normal(0.5, 1.0), &plain);
+        let mut numbers = Numbers::of(seed);
+        let mut batch = |_| {
+            let points = TensorData::new((0..rows * WIDTH).map(|_| 0.5 + numbers.normal()).collect(), [rows, WIDTH]);
+            let points = Tensor::<2>::from_data(points, &plain);
             let classes = points.clone().slice([0..rows, 0..1]).greater_scalar(0.5).int().squeeze_dim(1);
             Batch { points, classes }
         };
-        let batches = Arc::new((0..count).map(batch).collect());
+        let batches = Arc::new((0..count).map(&mut batch).collect());
         Self { batches, iterated: Arc::default(), given: Arc::default(), fails_at: None, device: device.clone() }
     }
 }
