@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::tensor::Device;
 use isostar_models::ModelError;
 use isostar_train::data::{DataError, Questions, TextRow};
-use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Sample, measure};
+use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 
 /// The repository's tiny checkpoints.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
