@@ -1,21 +1,26 @@
 //! What every reader of Parquet files needs against corrupt ones: the parquet crate panics on some of them, and reserves what some others
 //! declare.
 
+use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
 
+use bytes::Bytes;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
+
+/// An open file.
+pub(crate) type ParquetReader<R> = SerializedFileReader<Ending<R>>;
 
 /// Opens a file whose columns lie within it.
 ///
 /// # Errors
 /// If it is not a complete Parquet file.
-pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<SerializedFileReader<R>, ParquetError> {
+pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>, ParquetError> {
     let length = file.len();
-    let reader = decoded(|| SerializedFileReader::new(file))?;
+    let reader = decoded(|| SerializedFileReader::new(Ending(file)))?;
     let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
     // The reader takes this for granted, and panics where it is not so.
     let within = |column: &ColumnChunkMetaData| {
@@ -28,6 +33,37 @@ pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<SerializedFileRe
     }
 }
 
+/// A file that says where it ends. The parquet crate passes over what it does not know without asking whether anything is left, and would
+/// count through billions of values that a corrupt header declares.
+pub(crate) struct Ending<T>(T);
+
+impl<R: ChunkReader> Length for Ending<R> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl<R: ChunkReader> ChunkReader for Ending<R> {
+    type T = Ending<R::T>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        self.0.get_read(start).map(Ending)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.0.get_bytes(start, length)
+    }
+}
+
+impl<T: Read> Read for Ending<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
+    }
+}
+
 /// Values that a page may hold which takes next to no room for them, as for nulls: each has a level of two bytes in memory.
 const MOST_LEVELS: usize = 1 << 26;
 
@@ -35,11 +71,7 @@ const MOST_LEVELS: usize = 1 << 26;
 ///
 /// # Errors
 /// If the pages cannot be found; reading then refuses pages that declare more values than they have room for.
-pub(crate) fn column<R: ChunkReader + 'static>(
-    reader: &SerializedFileReader<R>,
-    group: usize,
-    leaf: usize,
-) -> Result<ColumnReader, ParquetError> {
+pub(crate) fn column<R: ChunkReader + 'static>(reader: &ParquetReader<R>, group: usize, leaf: usize) -> Result<ColumnReader, ParquetError> {
     let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
     let descriptor = reader.metadata().file_metadata().schema_descr().column(leaf);
     Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
@@ -111,5 +143,15 @@ mod tests {
         assert!(dictionary(2).is_ok());
         let error = dictionary(u32::MAX).unwrap_err().to_string();
         assert!(error.contains("a page declares 4294967295 values"), "{error}");
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_an_error() {
+        let file = Ending(Bytes::from_static(b"abc"));
+        let mut reader = file.get_read(1).unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(reader.read(&mut buffer).unwrap(), 2);
+        assert_eq!(reader.read(&mut []).unwrap(), 0);
+        assert_eq!(reader.read(&mut buffer).unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 }

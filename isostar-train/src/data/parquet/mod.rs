@@ -11,11 +11,11 @@ use std::path::Path;
 
 use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::FileReader;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::DataError;
-use crate::parquet_file::{self, decoded, open};
+use crate::parquet_file::{self, ParquetReader, decoded, open};
 use column::{Cells, Column, Expected};
 pub(super) use questions::add_questions;
 pub(super) use rows::read_rows;
@@ -26,7 +26,7 @@ const ROWS_AT_ONCE: usize = 1024;
 /// A Parquet file as a table of named columns.
 struct Table<'a> {
     path: &'a Path,
-    reader: SerializedFileReader<File>,
+    reader: ParquetReader<File>,
 }
 
 impl<'a> Table<'a> {

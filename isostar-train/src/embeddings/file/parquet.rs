@@ -13,14 +13,14 @@ use parquet::basic::{LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::FileReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::element::Element;
 use super::mapped::Mapped;
 use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
-use crate::parquet_file;
+use crate::parquet_file::{self, ParquetReader};
 
 /// What every Parquet file begins and ends with.
 pub(super) const MAGIC: &[u8] = b"PAR1";
@@ -62,7 +62,7 @@ pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTenso
     metadata.file_metadata().schema_descr().columns().iter().enumerate().map(tensor).collect()
 }
 
-fn open(file: &Arc<Mapped>) -> Result<SerializedFileReader<Bytes>, ParquetError> {
+fn open(file: &Arc<Mapped>) -> Result<ParquetReader<Bytes>, ParquetError> {
     struct Owner(Arc<Mapped>);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {
@@ -90,7 +90,7 @@ fn element(column: &ColumnDescriptor) -> Option<Element> {
 }
 
 impl Column {
-    fn first_width(&self, reader: &SerializedFileReader<Bytes>) -> Result<usize, ParquetError> {
+    fn first_width(&self, reader: &ParquetReader<Bytes>) -> Result<usize, ParquetError> {
         let groups = reader.metadata().row_groups();
         let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else { return Ok(0) };
         let batch = Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?;
