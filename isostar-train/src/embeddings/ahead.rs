@@ -27,24 +27,21 @@ pub(super) fn ahead<I: Send, T: Send, E: Send>(
 mod tests {
     use super::*;
 
+    /// What is taken of the items from 0 to 4, and how that ends.
+    fn taken(make: impl Fn(usize) -> Result<usize, &'static str> + Sync, refused: usize) -> (Vec<usize>, Result<(), &'static str>) {
+        let mut taken = Vec::new();
+        let end = ahead(0..5, make, |item| {
+            taken.push(item);
+            if item == refused { Err("taken") } else { Ok(()) }
+        });
+        (taken, end)
+    }
+
     #[test]
     fn items_are_taken_in_order_up_to_the_first_error() {
-        let mut taken = Vec::new();
-        let all = ahead(0..5, |item| Ok::<_, &str>(item * 10), |item| Ok(taken.push(item)));
-        assert_eq!((all, taken), (Ok(()), vec![0, 10, 20, 30, 40]));
-
-        let mut taken = Vec::new();
-        let make = |item| if item == 2 { Err("made") } else { Ok(item) };
-        assert_eq!(ahead(0..5, make, |item| Ok(taken.push(item))), Err("made"));
-        assert_eq!(taken, [0, 1]);
-
-        let mut taken = 0;
-        let take = |item| {
-            taken += 1;
-            if item == 1 { Err("taken") } else { Ok(()) }
-        };
-        assert_eq!(ahead(0..5, make, take), Err("taken"));
-        assert_eq!(taken, 2);
-        assert_eq!(ahead(0..0, make, |_| Err("never")), Ok(()));
+        assert_eq!(taken(|item| Ok(item * 10), 50), (vec![0, 10, 20, 30, 40], Ok(())));
+        assert_eq!(taken(|item| if item == 2 { Err("made") } else { Ok(item) }, 5), (vec![0, 1], Err("made")));
+        assert_eq!(taken(Ok, 1), (vec![0, 1], Err("taken")));
+        assert_eq!(ahead(0..0, Ok::<i32, &str>, |_| Err("never")), Ok(()));
     }
 }
