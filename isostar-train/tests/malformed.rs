@@ -1,42 +1,23 @@
 //! Files that are not what they declare: each is refused by name, and by no allocation that its size does not account for.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "common/altered.rs"]
+mod altered;
+#[path = "common/counting.rs"]
+mod counting;
+
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
+use altered::altered;
 use burn::tensor::Device;
+use counting::{IN_USE, PEAK};
 use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Measures, measure};
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
-
-/// The system's allocator with a count of the bytes in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: as promised to this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as promised to this function.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The count is the process's: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -283,12 +264,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
         let path = folder.path().join(name);
         let mut refused = 0;
         for _ in 0..ALTERED {
-            let mut altered = content.clone();
-            for _ in 0..random.random_range(1..4) {
-                let at = random.random_range(0..altered.len());
-                altered[at] = random.random();
-            }
-            std::fs::write(&path, &altered).unwrap();
+            std::fs::write(&path, altered(&content, &mut random)).unwrap();
             refused += usize::from(measured(&path).is_err());
         }
         println!("{name}: {refused} of {ALTERED} refused");

@@ -1,4 +1,5 @@
 //! The command, as a user runs it in a folder.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +10,8 @@ pub fn isostar(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     // What is no folder here is looked for on the hub: the tests ask nobody.
     command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("no-cache"));
-    // What is left in the temporary folder is left in the test's own.
-    command.env("TMPDIR", folder);
+    // What is left in the temporary folder, or kept for the next run, is in the test's own.
+    command.env("TMPDIR", folder).env("ISOSTAR_CACHE", folder.join("cache"));
     command.current_dir(folder).args(arguments).output().unwrap()
 }
 

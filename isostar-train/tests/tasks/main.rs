@@ -1,5 +1,9 @@
 //! The tasks by name: their files, from committed ones with every wart to the official downloads, and their way through the command.
 
+#[path = "../common/altered.rs"]
+mod altered;
+#[path = "../common/command.rs"]
+mod command;
 mod corpus;
 mod fixtures;
 #[cfg(feature = "hub")]

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use isostar_train::data::{Columns, DataError, read_questions, read_rows};
 use isostar_train::task::{KNOWN_TASKS, KnownTask, Task, TaskKind};
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
+use super::altered::altered;
 use super::fixtures::{folder, parts, read};
 
 /// Where the hub's file of a split lies within the fixtures.
@@ -152,12 +153,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
         };
         let mut refused = 0;
         for _ in 0..ALTERED {
-            let mut altered = content.clone();
-            for _ in 0..random.random_range(1..4) {
-                let at = random.random_range(0..altered.len());
-                altered[at] = random.random();
-            }
-            fs::write(&path, &altered).unwrap();
+            fs::write(&path, altered(&content, &mut random)).unwrap();
             match read(&path) {
                 Ok(rows) => assert!(!rows.is_empty() && rows.iter().map(|row| row.line).eq(1..=rows.len())),
                 Err(error) => {

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use isostar_train::score;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::command;
 use super::fixtures::{folder, read};
 
 /// Runs the command, which succeeds, and returns what it prints on stdout and stderr.
 pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
-    let output = run(at, arguments);
+    let output = command::isostar(at, arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(output.status.success(), "{arguments:?}: {stderr}");
@@ -22,15 +22,9 @@ pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
 
 /// Runs the command, which fails with status 1, and returns what it prints on stderr.
 pub fn refused(at: &Path, arguments: &[&str]) -> String {
-    let output = run(at, arguments);
+    let output = command::isostar(at, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
-}
-
-fn run(at: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
-    command.current_dir(at).env("HF_HUB_OFFLINE", "1").env("HF_HOME", at.join("no-cache")).env("ISOSTAR_CACHE", at.join("cache"));
-    command.args(arguments).output().unwrap()
 }
 
 /// Trains on the fixture of a task and evaluates the run.
