@@ -10,7 +10,7 @@ use ureq::{Agent, Body};
 
 use super::repository::Repository;
 use super::url::{encode, is_absolute, is_loopback, join, origin, server, shown};
-use super::{HubError, HubSettings, cache};
+use super::{HubError, HubSettings, cache, files};
 
 const REDIRECTS: usize = 10;
 /// Repositories of tens of thousands of files have listings of a few megabytes.
@@ -188,7 +188,7 @@ impl<'a> Client<'a> {
             (_, 401) if self.token.is_none() => HubError::NotFound { kind, name },
             (_, 401 | 403) if self.token.is_some() => HubError::Unauthorized { endpoint: server(&answer.url) },
             (_, 404) => match file {
-                Some(file) => HubError::NoFile { kind, id: id.clone(), file: file.to_string() },
+                Some(file) => files::missing(self.repository, file),
                 None => HubError::NotFound { kind, name },
             },
             _ => answer.unlike_a_hub(reason),
