@@ -67,14 +67,16 @@ impl<T: Read> Read for Ending<T> {
 /// Values that a page may hold which takes next to no room for them, as for nulls: each has a level of two bytes in memory.
 const MOST_LEVELS: usize = 1 << 26;
 
-/// The reader of a column of a row group, for use within [`decoded`].
+/// The reader of a column of a row group, to be read within [`decoded`].
 ///
 /// # Errors
 /// If the pages cannot be found; reading then refuses pages that declare more values than they have room for.
 pub(crate) fn column<R: ChunkReader + 'static>(reader: &ParquetReader<R>, group: usize, leaf: usize) -> Result<ColumnReader, ParquetError> {
-    let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
-    let descriptor = reader.metadata().file_metadata().schema_descr().column(leaf);
-    Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
+    decoded(|| {
+        let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
+        let descriptor = reader.metadata().file_metadata().schema_descr().column(leaf);
+        Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
+    })
 }
 
 /// Pages that hold no more than they have room for.

@@ -92,10 +92,8 @@ impl<'a> Table<'a> {
                 column: column.name.clone(),
                 reason: error.to_string(),
             };
-            let reader = |column: &Column| {
-                let reader = decoded(|| parquet_file::column(&self.reader, group, column.leaf));
-                reader.map_err(|error| refused(column, row, error))
-            };
+            let reader =
+                |column: &Column| parquet_file::column(&self.reader, group, column.leaf).map_err(|error| refused(column, row, error));
             let mut readers = columns.iter().map(reader).collect::<Result<Vec<_>, _>>()?;
             loop {
                 let next = columns
