@@ -14,8 +14,8 @@ use crate::measure::{number, print};
 
 /// Make the runs of a plan
 ///
-/// A plan is a TOML file: `[settings]` that all runs share, `[vary]` with a list of values each, and `[[runs]]`; the keys are the flags of train
-/// with _ for -. Started again, a sweep goes on where it was cut off. `isostar report` makes one page of its folder.
+/// A plan is a TOML file: `[settings]` that all runs share, `[vary]` with a list of values each, and `[[runs]]`; the keys are the flags of
+/// train with _ for -. Started again, a sweep goes on where it was cut off. `isostar report` makes one page of its folder.
 #[derive(Args)]
 pub struct SweepArgs {
     /// The plan
