@@ -40,6 +40,7 @@
 //! No backend is enabled by default. `flex`, `ndarray`, `wgpu` and `cuda` enable Burn's of the same name.
 
 mod error;
+mod gram;
 mod hidden_states;
 mod interval;
 mod isoscore;

@@ -4,6 +4,8 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
 use crate::Moments;
+use crate::gram::gram;
+use crate::moments::widen;
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
@@ -51,7 +53,42 @@ impl RunningMoments {
         let count: f64 = batch.count.clone().try_into_scalar()?;
         let mean: Vec<f64> = batch.mean.try_to_vec_as()?;
         let scatter: Vec<f32> = batch.scatter.try_to_vec_as()?;
-        self.absorb(count, &mean, |at| scatter[at] as f64);
+        let d = self.width();
+        self.absorb(count, &mean, |row, column| scatter[row * d + column] as f64);
+        Ok(())
+    }
+
+    /// Adds points whose `mean` is known and not far from zero, by one product where their [`Moments`] take four passes more:
+    ///
+    /// ```text
+    ///   S = XᵀX − n·m·mᵀ
+    /// ```
+    ///
+    /// S keeps the digits of XᵀX: its relative error grows as ε·(1 + m²/σ²), to be small where origin and mean are as near to each other as
+    /// the points are. Not differentiable.
+    ///
+    /// # Shapes
+    /// - `points`: `[n, d]`; half precision is cast to f32 first
+    /// - `mean`: length d, of these points, in f64
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    ///
+    /// # Panics
+    /// If the points or their mean have another width.
+    pub fn update_near_origin(&mut self, points: Tensor<2>, mean: &[f64]) -> Result<(), TensorReadError> {
+        let ([n, d], width) = (points.dims(), self.width());
+        assert!(
+            d == width && mean.len() == width,
+            "RunningMoments::update_near_origin: points of width {d} and a mean of width {} for moments of width {width}",
+            mean.len()
+        );
+        if n == 0 {
+            return Ok(());
+        }
+        let products: Vec<f32> = gram(widen(points.without_autodiff())).try_to_vec_as()?;
+        let count = n as f64;
+        self.absorb(count, mean, |row, column| f64::from(products[row * d + column]) - count * (mean[row] * mean[column]));
         Ok(())
     }
 
@@ -61,11 +98,12 @@ impl RunningMoments {
     /// If it has another width.
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(other.width(), self.width(), "RunningMoments::merge: moments of width {} and {}", other.width(), self.width());
-        self.absorb(other.count, &other.mean, |at| other.scatter[at]);
+        let d = self.width();
+        self.absorb(other.count, &other.mean, |row, column| other.scatter[row * d + column]);
     }
 
     /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m.
-    fn absorb(&mut self, count: f64, mean: &[f64], scatter: impl Fn(usize) -> f64) {
+    fn absorb(&mut self, count: f64, mean: &[f64], scatter: impl Fn(usize, usize) -> f64) {
         let total = self.count + count;
         if count == 0.0 {
             return;
@@ -75,7 +113,7 @@ impl RunningMoments {
         let between = self.count * count / total;
         for (row, sums) in self.scatter.chunks_exact_mut(d).enumerate() {
             for (column, sum) in sums.iter_mut().enumerate() {
-                *sum += scatter(row * d + column) + between * offset[row] * offset[column];
+                *sum += scatter(row, column) + between * (offset[row] * offset[column]);
             }
         }
         for (ours, offset) in self.mean.iter_mut().zip(&offset) {

@@ -1,0 +1,77 @@
+//! Moments by one product about a known mean, against those in f64.
+
+mod common;
+
+use common::{Points, assert_within, devices, distance, half_precisions, largest, oracle};
+use isostar_core::{Moments, RunningMoments};
+
+/// Largest difference of sums over the largest sum; 1.2e-6 at most was measured.
+const PRODUCT: f64 = 4e-6;
+
+fn mean(points: &Points) -> Vec<f64> {
+    (0..points.d).map(|column| points.values.iter().skip(column).step_by(points.d).sum::<f64>() / points.n as f64).collect()
+}
+
+fn exact(points: &Points) -> Vec<f64> {
+    let centred = oracle::centred(points);
+    let scatter = centred.transpose() * &centred;
+    (0..points.d * points.d).map(|at| scatter[(at / points.d, at % points.d)]).collect()
+}
+
+/// Of dimensions whose means are as far from zero as their deviations are wide, one of them a hundred times the rest.
+fn cloud(n: usize, d: usize) -> Points {
+    let normal = Points::gaussian(n, d, (n + d) as u64);
+    let size = |column: usize| if column == 1 { 100.0 } else { 1.0 + column as f64 / d as f64 };
+    Points::of_fn(n, d, |row, column| size(column) * (normal.row(row)[column] + if column % 2 == 0 { 1.0 } else { -1.0 }))
+}
+
+#[test]
+fn the_scatter_is_that_of_all_points_however_the_product_is_cut() {
+    // In one piece, in eight parts without and with a rest, in strips of equal and unequal width.
+    for (n, d) in [(1, 3), (2, 3), (500, 7), (2048, 20), (4103, 33), (2050, 256), (300, 257), (90, 512), (70, 601)] {
+        let points = cloud(n, d);
+        let exact = exact(&points);
+        for (backend, device) in devices() {
+            let mut running = RunningMoments::new(d);
+            running.update_near_origin(points.tensor(&device), &mean(&points)).expect("the device can be read");
+            assert_eq!((running.count(), running.mean()), (n as u64, mean(&points).as_slice()), "[{n}, {d}] on {backend}");
+            let scatter = running.scatter();
+            let products = largest(&points.values).powi(2) * n as f64;
+            assert_within(distance(scatter, &exact) / products, PRODUCT, format!("[{n}, {d}] on {backend}"));
+            assert!((0..d * d).all(|at| scatter[at] == scatter[at % d * d + at / d]), "[{n}, {d}] on {backend} is not symmetric");
+        }
+    }
+}
+
+#[test]
+fn both_ways_of_adding_points_add_up() {
+    let (first, second) = (cloud(2500, 12), cloud(900, 12).map(|_, value| value + 0.5));
+    let all = Points::concat(&[first.clone(), second.clone()]);
+    for (backend, device) in devices() {
+        let mut running = RunningMoments::new(12);
+        running.update_near_origin(first.tensor(&device), &mean(&first)).expect("the device can be read");
+        running.update(&Moments::of_points(second.tensor(&device))).expect("the device can be read");
+        let unit = largest(&all.values).powi(2) * all.n as f64;
+        assert_within(distance(running.scatter(), &exact(&all)) / unit, PRODUCT, backend);
+        let before = running.clone();
+        running.update_near_origin(Points::new(0, 12, vec![]).tensor(&device), &[0.0; 12]).expect("the device can be read");
+        assert_eq!(running, before, "no points on {backend}");
+    }
+}
+
+#[test]
+fn half_precision_is_widened() {
+    let points = Points::of_fn(300, 4, |row, column| ((row * (column + 3)) % 16) as f64 - 8.0);
+    for (backend, device, dtype) in half_precisions() {
+        let mut running = RunningMoments::new(4);
+        running.update_near_origin(points.tensor_of(&device, dtype), &mean(&points)).expect("the device can be read");
+        assert_within(distance(running.scatter(), &exact(&points)) / (64.0 * 300.0), PRODUCT, format!("{dtype:?} on {backend}"));
+    }
+}
+
+#[test]
+#[should_panic(expected = "points of width 3 and a mean of width 2 for moments of width 3")]
+fn a_mean_of_another_width_is_refused() {
+    let (_, device) = devices().remove(0);
+    let _ = RunningMoments::new(3).update_near_origin(cloud(4, 3).tensor(&device), &[0.0; 2]);
+}
