@@ -7,8 +7,8 @@ use burn::tensor::TensorReadError;
 use thiserror::Error;
 
 use super::file::{FormatError, Place};
+use super::points::LARGEST;
 use super::points::MAX_WIDTH;
-use super::survey::LARGEST;
 use crate::data::DataError;
 
 /// Embeddings that cannot be read, measured or written.

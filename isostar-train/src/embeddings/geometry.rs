@@ -6,12 +6,12 @@ use isostar_core::measure::{
     EXPLAINED_SHARE, ExplainedVariance, OutlierDimension, OutlierThreshold, Partition, Spectrum, effective_rank, explained_variance, mle,
     outlier_dimensions, participation_ratio, twonn,
 };
-use isostar_core::{IsoscoreJackknife, NearestNeighbours, Shrinkage, nearest_neighbours};
+use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::Serialize;
 
 use super::ahead::ahead;
+use super::frame::Frame;
 use super::spread::Spread;
-use super::survey::Survey;
 use super::{EmbeddingsError, Points, Reference};
 
 /// How many points the intrinsic dimensions are of where nothing else is asked for: as many as two cores compare in minutes at width 768.
@@ -94,7 +94,7 @@ impl Default for Sample {
 /// Which measures are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measures {
-    /// Those that follow from the moments of the points and their directions, in two passes: all but the partition score and the intrinsic
+    /// Those that follow from the moments of the points and their directions, in one pass: all but the partition score and the intrinsic
     /// dimensions, which take most of the time.
     OfMoments,
     /// All of them.
@@ -107,7 +107,7 @@ impl Default for Measures {
     }
 }
 
-/// Measures points in two or three passes over their file, and some of them among each other.
+/// Measures points in one or two passes over their file, and some of them among each other.
 ///
 /// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many
 /// as [`steps`] says.
@@ -132,15 +132,13 @@ pub fn measure(
     };
 
     points.unpack(progress)?;
-    let survey = Survey::of(points, progress)?;
-    let mut jackknife = (width <= WIDEST_INTERVAL).then(|| IsoscoreJackknife::new(width));
-    let spread = Spread::of(points, &survey, device, jackknife.as_mut(), progress)?;
-    let isoscore_interval = jackknife.and_then(|jackknife| jackknife.interval(CONFIDENCE));
+    let mut spread = Spread::of(points, width <= WIDEST_INTERVAL, device, progress)?;
+    let isoscore_interval = spread.jackknife.take().and_then(|jackknife| jackknife.interval(CONFIDENCE));
     let mut partition = None;
     let mut neighbours = None;
     if let Some(sampled) = &sampled {
-        partition = partition_of(points, &survey, &spread, device, progress)?.score();
-        neighbours = Some(neighbours_of(sampled, &survey, device, progress)?);
+        partition = partition_of(points, &spread, device, progress)?.score();
+        neighbours = Some(neighbours_of(sampled, &spread.frame, device, progress)?);
     }
 
     let covariance = spread.covariance();
@@ -155,8 +153,8 @@ pub fn measure(
     };
     let n = points.count() as f64;
     let cosines = spread.cosines_of_distinct_pairs();
-    let spectrum = Spectrum::of_moments(&spread.moments).scaled(spread.scale);
-    let std = spread.deviations();
+    let spectrum = Spectrum::of_moments(&spread.moments).scaled(spread.frame.unit);
+    let (mean, std) = (spread.mean(), spread.deviations());
     let twonn = neighbours.as_ref().and_then(twonn);
     Ok(Geometry {
         points: points.count(),
@@ -175,9 +173,9 @@ pub fn measure(
         twonn: twonn.map(|estimates| estimates.linear),
         twonn_ml: twonn.map(|estimates| estimates.maximum_likelihood),
         mle: neighbours.as_ref().and_then(mle),
-        outlier_dimensions: outlier_dimensions(&survey.mean, &std, OutlierThreshold::default()),
+        outlier_dimensions: outlier_dimensions(&mean, &std, OutlierThreshold::default()),
         spectrum: spectrum.eigenvalues(),
-        mean: survey.mean,
+        mean,
         std,
     })
 }
@@ -189,19 +187,14 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
         Measures::OfMoments => 0,
         Measures::All(sample) => points.count() + 2 * points.count().min(sample.points),
     };
-    unpacking + 2 * points.count() + further
+    unpacking + points.count() + further
 }
 
-/// The third pass.
-fn partition_of(
-    points: &Points,
-    survey: &Survey,
-    spread: &Spread,
-    device: &Device,
-    progress: &dyn Fn(usize),
-) -> Result<Partition, EmbeddingsError> {
-    let mut partition = Partition::of_deviations(&spread.moments, &survey.mean, spread.scale, device);
-    let read = |rows: Vec<usize>| Ok((rows.len(), survey.deviations(points, &rows, spread.scale)?));
+/// The second pass.
+fn partition_of(points: &Points, spread: &Spread, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
+    let frame = &spread.frame;
+    let mut partition = Partition::of_deviations(&spread.moments, &frame.origin, frame.unit, device);
+    let read = |rows: Vec<usize>| Ok((rows.len(), frame.deviations(points, &rows)?));
     ahead(points.blocks(), read, |(rows, deviations)| {
         let block = TensorData::new(deviations, [rows, points.width()]);
         partition.update(Tensor::from_data(block, (device, DType::F32)))?;
@@ -211,17 +204,12 @@ fn partition_of(
     Ok(partition)
 }
 
-/// The nearest neighbours of all points, which are held in f32 about their mean.
-fn neighbours_of(
-    points: &Points,
-    survey: &Survey,
-    device: &Device,
-    progress: &dyn Fn(usize),
-) -> Result<NearestNeighbours, EmbeddingsError> {
+/// The nearest neighbours of all points, which are held in f32 as deviations in `frame`.
+fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut deviations = Vec::with_capacity(points.count() * width);
     for rows in points.blocks() {
-        deviations.extend(survey.deviations(points, &rows, survey.largest_deviation())?);
+        deviations.extend(frame.deviations(points, &rows)?);
         progress(rows.len());
     }
     let deviations = TensorData::new(deviations, [points.count(), width]);

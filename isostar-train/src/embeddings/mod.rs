@@ -5,17 +5,17 @@
 //!                                                    │ .safetensors, .npy, .npz, .parquet
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
-//!                                                         ├ 1st pass: mean, largest deviation                     Survey
-//!                                                         ├ 2nd pass: scatter, directions, twenty groups          Spread ─▶ IsoScores, cosines, spectrum
-//!                                                         ├ 3rd pass: sums of exponentials                        partition
-//!                                                         └ a sample: pairwise distances                          TwoNN, MLE
+//!                                                         ├ a few rows: about where and how far apart the points are   Frame
+//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectrum
+//!                                                         ├ 2nd pass: sums of exponentials                             partition
+//!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
 //!
 //! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go;
-//! while a device computes on a block, the next one is read.
-//! The first pass finds the mean and the largest deviation in f64, the others work on deviations in units of the largest one, which neither
-//! overflow nor vanish in f32. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32 for
-//! the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
+//! while a device computes on a block, the next one is read. Deviations are taken in f64 from an origin near the mean, in units of about
+//! the largest one, so that they neither overflow nor vanish in f32. Where the few rows were no fair sample, the first pass is made again
+//! about the mean that it found. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32
+//! for the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -36,13 +36,14 @@ mod covariance;
 mod embed;
 mod error;
 mod file;
+mod frame;
 mod geometry;
 mod points;
 mod reference;
+mod row_sums;
 mod sequences;
 mod spread;
 mod states_file;
-mod survey;
 
 pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;

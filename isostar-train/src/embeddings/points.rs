@@ -7,11 +7,13 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
 use super::file::{Element, Numbers, View};
-use super::survey::LARGEST;
 use super::{EmbeddingsError, Place};
 
 /// The widest points that are measured: a covariance of this width takes 2 GB, and the widest of today's models has as many dimensions.
 pub const MAX_WIDTH: usize = 16_384;
+
+/// The largest number that points may hold: differences and sums of a block stay within f64.
+pub(super) const LARGEST: f64 = 1e300;
 
 /// How many rows one thread reads at a time.
 pub(super) const PART_ROWS: usize = 128;
@@ -113,10 +115,7 @@ impl Points {
         }
         let mut drawn = rand::seq::index::sample(&mut ChaCha8Rng::seed_from_u64(seed), self.count, count).into_vec();
         drawn.sort_unstable();
-        let mut drawn = drawn.into_iter().peekable();
-        let rows = self.blocks().flatten().enumerate();
-        let sample = rows.filter_map(|(ordinal, row)| drawn.next_if_eq(&ordinal).map(|_| row)).collect();
-        self.sample = Some(sample);
+        self.sample = Some(self.rows_of(drawn.into_iter()));
         self.count = count;
         Ok(self)
     }
@@ -175,6 +174,26 @@ impl Points {
         }
     }
 
+    /// At most `runs` runs of `run` consecutive points each, as far apart as can be: all rows where there are no more of them.
+    pub(super) fn spread_evenly(&self, runs: usize, run: usize) -> Vec<usize> {
+        let every = (self.count / runs).max(run);
+        let ordinals = (0..runs).flat_map(|at| at * every..at * every + run);
+        self.rows_of(ordinals.take_while(|ordinal| *ordinal < self.count))
+    }
+
+    /// The rows of points of ascending `ordinals`.
+    fn rows_of(&self, ordinals: impl Iterator<Item = usize>) -> Vec<usize> {
+        match (&self.sample, &self.mask) {
+            (Some(sample), _) => ordinals.map(|ordinal| sample[ordinal]).collect(),
+            (None, None) => ordinals.collect(),
+            (None, Some(_)) => {
+                let mut ordinals = ordinals.peekable();
+                let rows = self.blocks().flatten().enumerate();
+                rows.filter_map(|(ordinal, row)| ordinals.next_if_eq(&ordinal).map(|_| row)).collect()
+            }
+        }
+    }
+
     fn unmasked(&self, start: usize, end: usize) -> Vec<usize> {
         let Some(Flags { element, numbers, transposed }) = &self.mask else { return (start..end).collect() };
         let mut flags = vec![0.0; end - start];
@@ -191,14 +210,14 @@ impl Points {
         (start..end).zip(flags).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
     }
 
-    /// The points at `rows`, one after the other in f64. Shape `[rows, d]`.
+    /// Writes the points at `rows` down, one after the other in f64. Shape `[rows, d]`.
     ///
     /// # Errors
     /// If a number among them is not finite or beyond ±1e300, whose squares no scaling could save.
-    pub(super) fn read(&self, rows: &[usize]) -> Result<Vec<f64>, EmbeddingsError> {
+    pub(super) fn read(&self, rows: &[usize], values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
         let width = self.width();
         let numbers = self.numbers.unpack(&|_| ())?;
-        let mut values = vec![0.0; rows.len() * width];
+        values.resize(rows.len() * width, 0.0);
         let mut rest = values.as_mut_slice();
         for run in rows.chunk_by(|row, next| row + 1 == *next) {
             let (part, others) = rest.split_at_mut(run.len() * width);
@@ -210,11 +229,11 @@ impl Points {
             rest = others;
         }
         // Looking at every number is faster than stopping at the first.
-        let faulty = |value: f64| value.is_nan() || value.abs() > LARGEST;
-        if !values.iter().fold(false, |any, value| any | faulty(*value)) {
-            return Ok(values);
+        let sound = |value: f64| value.abs() <= LARGEST;
+        if values.iter().fold(true, |all, value| all & sound(*value)) {
+            return Ok(());
         }
-        let at = values.iter().position(|value| faulty(*value)).unwrap_or(0);
+        let at = values.iter().position(|value| !sound(*value)).unwrap_or(0);
         Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
     }
 

@@ -7,7 +7,6 @@ use burn::tensor::Device;
 
 use super::covariance::ScaledCovariance;
 use super::spread::Spread;
-use super::survey::Survey;
 use super::{EmbeddingsError, EmbeddingsFile, Place, Points};
 
 /// How far a covariance may be from symmetric, in units of its largest entry: as far as f32 products computed both ways differ.
@@ -40,17 +39,17 @@ impl Reference {
         if points.are_square() {
             let width = points.width();
             let rows: Vec<usize> = (0..width).collect();
-            let entries = points.read(&rows)?;
+            let mut entries = Vec::new();
+            points.read(&rows, &mut entries)?;
             if is_covariance(width, &entries) {
                 let covariance = ScaledCovariance::of_entries(width, entries);
                 let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: place.clone() })?;
-                progress(2 * width);
+                progress(width);
                 return Ok(Self { place, kind: ReferenceKind::Covariance, covariance });
             }
         }
         points.unpack(progress)?;
-        let survey = Survey::of(points, progress)?;
-        let covariance = Spread::of(points, &survey, device, None, progress)?.covariance();
+        let covariance = Spread::of(points, false, device, progress)?.covariance();
         Ok(Self { place, kind: ReferenceKind::Points, covariance })
     }
 

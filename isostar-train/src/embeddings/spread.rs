@@ -1,104 +1,119 @@
-//! The second pass over points: scatter on the device, directions and norms on the host.
+//! The pass over points that most measures follow from: scatter on the device, sums over rows on the host.
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_core::{IsoscoreJackknife, Moments, RunningMoments, UnbiasedSums};
+use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
 use rayon::prelude::*;
 
 use super::ahead::ahead;
 use super::covariance::ScaledCovariance;
+use super::frame::Frame;
 use super::points::PART_ROWS;
-use super::survey::Survey;
+use super::row_sums::RowSums;
 use super::{EmbeddingsError, Points};
+
+/// The largest deviation in units of the frame: a sum of 2²¹ such squares stays far below the largest f32.
+const LARGEST_DEVIATION: f64 = (1_u64 << 40) as f64;
 
 /// What the scores of a covariance and of directions follow from.
 #[derive(Clone, Debug)]
 pub(super) struct Spread {
-    /// The largest deviation from the mean, s.
-    pub scale: f64,
-    /// The moments of the deviations in units of s.
+    /// What the deviations were taken from.
+    pub frame: Frame,
+    /// The moments of the deviations in units of the frame.
     pub moments: RunningMoments,
-    rows: RowSums,
-}
-
-/// Sums over rows, in f64.
-#[derive(Clone, Debug)]
-struct RowSums {
-    /// Σᵢ xᵢ/‖xᵢ‖, over the points that are not zero. Length d.
-    directions: Vec<f64>,
-    /// The number of points that are not zero.
-    directed: usize,
-    /// Σᵢ ‖(xᵢ − m)/s‖⁴.
-    fourth_powers: f64,
+    /// Of the groups of points, where they were asked for.
+    pub jackknife: Option<IsoscoreJackknife>,
+    sums: RowSums,
 }
 
 impl Spread {
-    /// Reads all points; `progress` is told of rows done, and `jackknife` of the moments of each of its groups.
+    /// Reads all points in a frame that a sample of them suggests, and once more if that shows the frame to be a bad one. `progress` is told
+    /// of rows done the first time.
     ///
     /// # Errors
-    /// If a point holds a number that is not finite, or the device fails.
-    pub fn of(
-        points: &Points,
-        survey: &Survey,
-        device: &Device,
-        mut jackknife: Option<&mut IsoscoreJackknife>,
-        progress: &dyn Fn(usize),
-    ) -> Result<Self, EmbeddingsError> {
+    /// If a point holds a number that is not finite, all points are equal, or the device fails.
+    pub fn of(points: &Points, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+        let spread = Self::in_frame(points, Frame::of_sample(points)?, groups, device, progress)?;
+        let reach = spread.sums.reach();
+        if reach == 0.0 {
+            return Err(EmbeddingsError::NoVariance { place: points.place().clone() });
+        }
+        if spread.fits() {
+            return Ok(spread);
+        }
+        Self::in_frame(points, Frame::new(spread.mean(), reach), groups, device, &|_| ())
+    }
+
+    fn in_frame(points: &Points, frame: Frame, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
         let width = points.width();
-        let mut spread = Self { scale: survey.largest_deviation(), moments: RunningMoments::new(width), rows: RowSums::new(width) };
+        let mut moments = RunningMoments::new(width);
+        let mut all = RowSums::new(width);
+        let mut jackknife = groups.then(|| IsoscoreJackknife::new(width));
         // Without a jackknife, one matrix of d² numbers is enough.
-        let mut group = jackknife.is_some().then(|| RunningMoments::new(width));
-        let ends = jackknife.is_some().then(|| IsoscoreJackknife::groups(points.count()).map(|group| group.end));
+        let mut group = groups.then(|| RunningMoments::new(width));
+        let ends = groups.then(|| IsoscoreJackknife::groups(points.count()).map(|group| group.end));
         let pieces = pieces(points, ends.into_iter().flatten());
-        let scale = spread.scale;
-        let read = |piece| Read::new(piece, points, survey, scale);
+        let read = |piece| Read::new(piece, points, &frame);
         ahead(pieces, read, |Read { sums, deviations, rows, ends_group }| {
-            for part in sums {
-                spread.rows.absorb(&part);
-            }
             let block = TensorData::new(deviations, [rows, width]);
-            let moments = Moments::of_points(Tensor::from_data(block, (device, DType::F32)));
-            group.as_mut().unwrap_or(&mut spread.moments).update(&moments)?;
+            let block = Tensor::from_data(block, (device, DType::F32));
+            let mean: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
+            group.as_mut().unwrap_or(&mut moments).update_near_origin(block, &mean)?;
+            all.absorb(&sums);
             progress(rows);
             if let (true, Some(jackknife), Some(group)) = (ends_group, &mut jackknife, &mut group) {
-                spread.moments.merge(group);
+                moments.merge(group);
                 jackknife.push(group);
                 *group = RunningMoments::new(width);
             }
-            Ok(())
+            Ok::<_, EmbeddingsError>(())
         })?;
-        Ok(spread)
+        Ok(Self { frame, moments, jackknife, sums: all })
+    }
+
+    /// Whether the frame kept the digits of all deviations: none is too large, and none is mostly the distance from origin to mean.
+    fn fits(&self) -> bool {
+        let count = self.moments.count() as f64;
+        let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1).map(|sum| sum / count);
+        let near = |(offset, variance): (&f64, f64)| {
+            let squared = (offset / self.frame.unit).powi(2);
+            squared <= variance || squared < f64::from(f32::MIN_POSITIVE)
+        };
+        self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit && self.sums.offset.iter().zip(variances).all(near)
+    }
+
+    /// The mean of the points. Length d.
+    pub fn mean(&self) -> Vec<f64> {
+        self.frame.origin.iter().zip(&self.sums.offset).map(|(origin, offset)| origin + offset).collect()
     }
 
     /// The sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
         let divisor = self.moments.count() as f64 - 1.0;
         let values = self.moments.scatter().iter().map(|sum| sum / divisor).collect();
-        ScaledCovariance { width: self.moments.width(), scale: self.scale, values }
+        ScaledCovariance { width: self.moments.width(), scale: self.frame.unit, values }
     }
 
     /// The standard deviation of every dimension, with the divisor n − 1. Length d.
     pub fn deviations(&self) -> Vec<f64> {
-        let divisor = self.moments.count() as f64 - 1.0;
-        let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1);
-        variances.map(|sum| (sum / divisor).max(0.0).sqrt() * self.scale).collect()
+        self.moments.standard_deviations().into_iter().map(|deviation| deviation * self.frame.unit).collect()
     }
 
-    /// The sums of the unbiased estimator, in units of the scale, on which the estimate does not depend.
+    /// The sums of the unbiased estimator, in units of the frame, on which the estimate does not depend.
     pub fn unbiased_sums(&self) -> UnbiasedSums {
         let scatter = self.moments.scatter();
         UnbiasedSums {
             count: self.moments.count() as f64,
             squared_norms: scatter.iter().step_by(self.moments.width() + 1).sum(),
-            fourth_powers: self.rows.fourth_powers,
+            fourth_powers: self.sums.fourth_powers(self.moments.mean(), scatter),
             scatter_squared: scatter.iter().map(|sum| sum * sum).sum(),
         }
     }
 
-    /// Σ over i ≠ j of cos(xᵢ, xⱼ) = ‖Σᵢ x̂ᵢ‖² − Σᵢ ‖x̂ᵢ‖², the cosine with a zero point being 0.
+    /// Σ over i ≠ j of cos(xᵢ, xⱼ), the cosine with a zero point being 0.
     pub fn cosines_of_distinct_pairs(&self) -> f64 {
-        let squared: f64 = self.rows.directions.iter().map(|sum| sum * sum).sum();
-        squared - self.rows.directed as f64
+        self.sums.cosines_of_distinct_pairs()
     }
 }
 
@@ -128,85 +143,26 @@ fn pieces<'a>(points: &'a Points, ends: impl Iterator<Item = usize> + 'a) -> imp
 
 /// A piece that has been read.
 struct Read {
-    /// Of its parts, in the order of the file, so that equal files have equal scores.
-    sums: Vec<RowSums>,
-    /// From the mean, in units of the scale. Shape `[rows, d]`.
+    sums: RowSums,
+    /// Shape `[rows, d]`.
     deviations: Vec<f32>,
     rows: usize,
     ends_group: bool,
 }
 
 impl Read {
-    fn new(Piece { rows, ends_group }: Piece, points: &Points, survey: &Survey, scale: f64) -> Result<Self, EmbeddingsError> {
+    fn new(Piece { rows, ends_group }: Piece, points: &Points, frame: &Frame) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let mut deviations = vec![0.0_f32; rows.len() * width];
         let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
-        let sums = parts.map(|(part, deviations)| RowSums::of(points, part, survey, scale, deviations));
-        let sums = sums.collect::<Result<_, _>>()?;
+        let parts = parts.map_init(Vec::new, |values, (part, deviations)| {
+            points.read(part, values)?;
+            Ok(RowSums::of(values, frame, deviations))
+        });
+        let parts = parts.collect::<Result<Vec<_>, EmbeddingsError>>()?;
+        // In the order of the file, so that equal files have equal scores.
+        let mut sums = RowSums::new(width);
+        parts.iter().for_each(|part| sums.absorb(part));
         Ok(Self { sums, deviations, rows: rows.len(), ends_group })
     }
-}
-
-impl RowSums {
-    fn new(width: usize) -> Self {
-        Self { directions: vec![0.0; width], directed: 0, fourth_powers: 0.0 }
-    }
-
-    /// Those of the points at `rows`, whose deviations in units of the scale are written down.
-    fn of(points: &Points, rows: &[usize], survey: &Survey, scale: f64, deviations: &mut [f32]) -> Result<Self, EmbeddingsError> {
-        let width = points.width();
-        let values = points.read(rows)?;
-        survey.deviate(&values, scale, deviations);
-        let mut sums = Self::new(width);
-        for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact(width)) {
-            sums.fourth_powers += sum_of(deviations, |deviation| f64::from(deviation).powi(2)).powi(2);
-            sums.add_direction(point);
-        }
-        Ok(sums)
-    }
-
-    /// Adds x/‖x‖.
-    fn add_direction(&mut self, point: &[f64]) {
-        let squared_norm = sum_of(point, |value| value * value);
-        if SAFE_SQUARES.contains(&squared_norm) {
-            self.add(point, 1.0, squared_norm.sqrt());
-            return;
-        }
-        // In units of the largest coordinate, so that 1e-200 squared does not vanish.
-        let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-        if largest > 0.0 {
-            let squared_norm = sum_of(point, |value| (value / largest).powi(2));
-            self.add(point, largest, squared_norm.sqrt());
-        }
-    }
-
-    fn add(&mut self, point: &[f64], unit: f64, norm: f64) {
-        for (sum, value) in self.directions.iter_mut().zip(point) {
-            *sum += value / unit / norm;
-        }
-        self.directed += 1;
-    }
-
-    fn absorb(&mut self, part: &Self) {
-        for (sum, direction) in self.directions.iter_mut().zip(&part.directions) {
-            *sum += direction;
-        }
-        self.directed += part.directed;
-        self.fourth_powers += part.fourth_powers;
-    }
-}
-
-/// Squared norms whose terms neither overflow nor lose digits that count.
-const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
-
-/// The sum of a term of every value, in eight partial sums: one alone would wait for each addition to end before the next begins.
-fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += term(*value);
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }

@@ -6,3 +6,4 @@ mod files;
 mod formats;
 mod golden;
 mod refused;
+mod sampled;

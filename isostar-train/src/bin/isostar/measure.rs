@@ -17,7 +17,8 @@ use crate::failure::Failure;
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
 /// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a
-/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, three times, or twice for --moments.
+/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, twice, or once
+/// for --moments.
 /// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
 ///
 /// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.

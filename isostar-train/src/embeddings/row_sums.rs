@@ -1,0 +1,186 @@
+//! Sums over points, in f64 on the host.
+
+use super::frame::Frame;
+
+/// What is summed over points x of which y = (x − o)/s are the deviations in a frame.
+#[derive(Clone, Debug)]
+pub(super) struct RowSums {
+    pub count: f64,
+    /// The mean of x − o. Length d.
+    pub offset: Vec<f64>,
+    /// The largest |x − o| of every dimension. Length d.
+    reach: Vec<f64>,
+    /// Σᵢ xᵢ/‖xᵢ‖, over the points that are not zero. Length d.
+    directions: Vec<f64>,
+    /// The number of points that are not zero.
+    directed: usize,
+    /// Σᵢ ‖yᵢ‖⁴.
+    fourth_powers: f64,
+    /// Σᵢ ‖yᵢ‖²·yᵢ. Length d.
+    third_powers: Vec<f64>,
+}
+
+impl RowSums {
+    pub fn new(width: usize) -> Self {
+        let zeros = || vec![0.0; width];
+        Self { count: 0.0, offset: zeros(), reach: zeros(), directions: zeros(), directed: 0, fourth_powers: 0.0, third_powers: zeros() }
+    }
+
+    /// Those of `points`, whose deviations are written down. Shapes `[n, d]`, n ≥ 1.
+    pub fn of(points: &[f64], frame: &Frame, deviations: &mut [f32]) -> Self {
+        let width = frame.origin.len();
+        let inverse = 1.0 / frame.unit;
+        let mut sums = Self::new(width);
+        for (point, deviations) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
+            sums.count += 1.0;
+            let columns = deviations.iter_mut().zip(&mut sums.offset).zip(&mut sums.reach);
+            for ((((deviation, sum), reach), value), origin) in columns.zip(point).zip(&frame.origin) {
+                let difference = value - origin;
+                *deviation = (difference * inverse) as f32;
+                *sum += difference;
+                // Not f64::max, whose care for NaN keeps this from becoming vector instructions.
+                *reach = if difference.abs() > *reach { difference.abs() } else { *reach };
+            }
+            let square = sum_of(deviations, |deviation| f64::from(deviation) * f64::from(deviation));
+            sums.fourth_powers += square * square;
+            sums.add_direction(point, deviations, square);
+        }
+        for sum in &mut sums.offset {
+            *sum /= sums.count;
+        }
+        sums
+    }
+
+    /// Adds x/‖x‖ and, so that each sum goes through memory once, ‖y‖²·y.
+    fn add_direction(&mut self, point: &[f64], deviations: &[f32], square: f64) {
+        let squared_norm = sum_of(point, |value| value * value);
+        let inverse_norm = if SAFE_SQUARES.contains(&squared_norm) {
+            self.directed += 1;
+            1.0 / squared_norm.sqrt()
+        } else {
+            self.add_extreme_direction(point);
+            0.0
+        };
+        let sums = self.directions.iter_mut().zip(&mut self.third_powers);
+        for (((direction, third_power), value), deviation) in sums.zip(point).zip(deviations) {
+            *direction += value * inverse_norm;
+            *third_power += square * f64::from(*deviation);
+        }
+    }
+
+    /// Adds x/‖x‖ by way of the largest coordinate, so that 1e-200 squared does not vanish. Zero has no direction.
+    fn add_extreme_direction(&mut self, point: &[f64]) {
+        let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        if largest > 0.0 {
+            let norm = sum_of(point, |value| (value / largest).powi(2)).sqrt();
+            for (sum, value) in self.directions.iter_mut().zip(point) {
+                *sum += value / largest / norm;
+            }
+            self.directed += 1;
+        }
+    }
+
+    /// Adds those of other points, in the same frame.
+    pub fn absorb(&mut self, part: &Self) {
+        self.count += part.count;
+        let share = part.count / self.count;
+        for column in 0..self.offset.len() {
+            self.offset[column] += (part.offset[column] - self.offset[column]) * share;
+            self.reach[column] = self.reach[column].max(part.reach[column]);
+            self.directions[column] += part.directions[column];
+            self.third_powers[column] += part.third_powers[column];
+        }
+        self.directed += part.directed;
+        self.fourth_powers += part.fourth_powers;
+    }
+
+    /// The largest |x − o|; exactly 0 where all points are the origin.
+    pub fn reach(&self) -> f64 {
+        self.reach.iter().fold(0.0, |largest, reach| largest.max(*reach))
+    }
+
+    /// Σᵢ ‖yᵢ − δ‖⁴ about the mean δ of y, from the sums about the origin and the scatter S of y, row by row:
+    ///
+    /// ```text
+    ///   ‖y − δ‖² = ‖y‖² − 2δ·y + ‖δ‖²        Σᵢ(δ·yᵢ)² = δᵀSδ + n‖δ‖⁴
+    /// ```
+    pub fn fourth_powers(&self, delta: &[f64], scatter: &[f64]) -> f64 {
+        let width = delta.len();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let shift = dot(delta, delta);
+        let trace: f64 = scatter.iter().step_by(width + 1).sum();
+        let along: f64 = scatter.chunks_exact(width).zip(delta).map(|(row, entry)| entry * dot(row, delta)).sum();
+        // With q = ‖y‖², p = δ·y and D = ‖δ‖², of which Σq = tr S + n·D and Σp = n·D: (q − 2p + D)² = q² − 4qp + 4p² + 2qD − 4pD + D².
+        let squares = trace + self.count * shift;
+        self.fourth_powers - 4.0 * dot(&self.third_powers, delta) + 4.0 * along + 2.0 * shift * squares + self.count * shift * shift
+    }
+
+    /// Σ over i ≠ j of cos(xᵢ, xⱼ) = ‖Σᵢ x̂ᵢ‖² − Σᵢ ‖x̂ᵢ‖², the cosine with a zero point being 0.
+    pub fn cosines_of_distinct_pairs(&self) -> f64 {
+        let squared: f64 = self.directions.iter().map(|sum| sum * sum).sum();
+        squared - self.directed as f64
+    }
+}
+
+/// Squared norms whose terms neither overflow nor lose digits that count.
+const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
+
+/// The sum of a term of every value, in eight partial sums: one alone would wait for each addition to end before the next begins.
+fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += term(*value);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Points of which one is zero and one too small to be squared.
+    const POINTS: [[f64; 3]; 6] = [[1.0, 2.0, -3.0], [4.0, -1.0, 0.5], [0.0; 3], [1e-200, 0.0, -1e-200], [7.0, 7.0, 1.0], [-2.0, 0.0, 3.5]];
+
+    fn sums(frame: &Frame, points: &[[f64; 3]]) -> (RowSums, Vec<f32>) {
+        let mut deviations = vec![0.0; 3 * points.len()];
+        (RowSums::of(points.as_flattened(), frame, &mut deviations), deviations)
+    }
+
+    #[test]
+    fn parts_add_up_to_what_the_definitions_say() {
+        let frame = Frame { origin: vec![1.0, 2.0, -3.0], unit: 4.0 };
+        let (all, deviations) = sums(&frame, &POINTS);
+        let mut parts = RowSums::new(3);
+        POINTS.chunks(2).for_each(|part| parts.absorb(&sums(&frame, part).0));
+        assert_eq!(deviations[3..6], [0.75, -0.75, 0.875]);
+
+        let mean: [f64; 3] = std::array::from_fn(|column| POINTS.iter().map(|point| point[column]).sum::<f64>() / 6.0);
+        let delta: Vec<f64> = mean.iter().zip(&frame.origin).map(|(mean, origin)| (mean - origin) / frame.unit).collect();
+        let centred = POINTS.map(|point| std::array::from_fn::<_, 3, _>(|column| (point[column] - mean[column]) / frame.unit));
+        let scatter: Vec<f64> = (0..9).map(|at| centred.iter().map(|point| point[at / 3] * point[at % 3]).sum()).collect();
+        let fourth: f64 = centred.iter().map(|point| point.iter().map(|value| value * value).sum::<f64>().powi(2)).sum();
+        let mut cosines = 0.0;
+        for (at, a) in POINTS.iter().enumerate() {
+            for b in POINTS[..at].iter().filter(|b| b.iter().chain(a).any(|value| *value != 0.0)) {
+                let unit = |point: &[f64; 3]| {
+                    let largest = point.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+                    let norm = point.iter().map(|value| (value / largest).powi(2)).sum::<f64>().sqrt();
+                    point.map(|value| if largest > 0.0 { value / largest / norm } else { 0.0 })
+                };
+                cosines += 2.0 * unit(a).iter().zip(unit(b)).map(|(a, b)| a * b).sum::<f64>();
+            }
+        }
+        for sums in [all, parts] {
+            let offset: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
+            assert!(offset.iter().zip(&delta).all(|(found, expected)| (found - expected).abs() < 1e-15), "{offset:?} for {delta:?}");
+            let found = sums.fourth_powers(&delta, &scatter);
+            assert!((found / fourth - 1.0).abs() < 1e-13, "{found} for {fourth}");
+            assert_eq!(sums.reach(), 6.5);
+            let found = sums.cosines_of_distinct_pairs();
+            assert!((found - cosines).abs() < 1e-14, "{found} for {cosines}");
+        }
+    }
+}
