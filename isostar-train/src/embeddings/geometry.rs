@@ -37,8 +37,8 @@ pub struct Geometry {
     pub isoscore: f64,
     /// Nearly unbiased at any n, see [`isostar_core::UnbiasedSums`]; it may leave `[0, 1]`, and does not exist for some sets of few points.
     pub isoscore_unbiased: Option<f64>,
-    /// Where the score of the distribution lies at 95%, see [`IsoscoreJackknife`]; `None` for fewer than 20 points or more than 4096
-    /// dimensions.
+    /// Where the score of the distribution lies at 95%, see [`isostar_core::IsoscoreJackknife`]; `None` for fewer than 20 points or more than
+    /// 4096 dimensions.
     pub isoscore_interval: Option<[f64; 2]>,
     /// IsoScore* of the covariance shrunk towards a reference, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
