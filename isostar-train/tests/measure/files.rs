@@ -104,9 +104,9 @@ pub fn measure_one(path: &Path, arguments: &[&str]) -> Value {
     lines.remove(0)
 }
 
-/// Of the expected number: deviations and their products in f32. Largest difference observed: 4.1e-7.
+/// Of the expected number: deviations and their products in f32. Largest difference observed: 1.9e-7.
 pub const SCATTER: f64 = 1e-6;
-/// Of the expected number: directions in f64. Largest difference observed: 1.6e-15.
+/// Of the expected number: directions in f64. Largest difference observed: 1.6e-15, and 5.2e-13 over 640,000 points.
 pub const DIRECTIONS: f64 = 1e-12;
 
 /// The scores of points by their definitions, in f64, in O(n⁴ + n²·d + n·d²).
