@@ -8,6 +8,9 @@ const WHOLE: usize = 256;
 /// How many parts of the rows are multiplied side by side: a d×d result alone is too small for several threads to share.
 const PARTS: usize = 8;
 
+/// The fewest rows of a part: shorter products are not shared out.
+const PART_ROWS: usize = 256;
+
 /// XᵀX of `rows`, shape `[n, d]` with n ≥ 1. Shape `[d, d]`, symmetric.
 pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
     if rows.dims()[1] <= WHOLE { symmetric(by_parts(rows)) } else { by_strips(rows) }
@@ -17,7 +20,7 @@ pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
 fn by_parts(rows: Tensor<2>) -> Tensor<2> {
     let [n, d] = rows.dims();
     let part = n / PARTS;
-    if part < WHOLE {
+    if part < PART_ROWS {
         return product(rows.clone(), rows);
     }
     let whole = part * PARTS;

@@ -76,6 +76,10 @@ impl RunningMoments {
     ///
     /// # Panics
     /// If the points or their mean have another width.
+    ///
+    /// # References
+    /// Chan, Golub & LeVeque, "Algorithms for computing the sample variance: analysis and recommendations" (1983): the textbook algorithm
+    /// with shifted data.
     pub fn update_near_origin(&mut self, points: Tensor<2>, mean: &[f64]) -> Result<(), TensorReadError> {
         let ([n, d], width) = (points.dims(), self.width());
         assert!(
