@@ -1,7 +1,5 @@
 //! What deviations are taken from, and in which unit.
 
-use rayon::prelude::*;
-
 use super::points::PART_ROWS;
 use super::{EmbeddingsError, Points};
 
@@ -66,16 +64,13 @@ impl Frame {
         let width = points.width();
         let inverse = 1.0 / self.unit;
         let mut deviations = vec![0.0_f32; rows.len() * width];
-        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
-        parts.try_for_each_init(Vec::new, |values, (part, deviations)| {
-            points.read(part, values)?;
+        points.read_parts(rows, &mut deviations, |values, deviations| {
             for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
                 for ((deviation, value), origin) in deviations.iter_mut().zip(point).zip(&self.origin) {
                     // The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
                     *deviation = ((value - origin) * inverse) as f32;
                 }
             }
-            Ok::<_, EmbeddingsError>(())
         })?;
         Ok(deviations)
     }

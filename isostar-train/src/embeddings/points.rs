@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::file::{Element, Numbers, View};
 use super::{EmbeddingsError, Place};
@@ -235,6 +236,26 @@ impl Points {
         }
         let at = values.iter().position(|value| !sound(*value)).unwrap_or(0);
         Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
+    }
+
+    /// Reads the points at `rows` in parts, side by side; what `each` makes of the parts, in their order.
+    ///
+    /// `each` is given the points of a part and its part of `deviations`. Both have the shape `[rows, d]`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn read_parts<R: Send>(
+        &self,
+        rows: &[usize],
+        deviations: &mut [f32],
+        each: impl Fn(&[f64], &mut [f32]) -> R + Sync,
+    ) -> Result<Vec<R>, EmbeddingsError> {
+        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * self.width()));
+        let made = parts.map_init(Vec::new, |values, (part, deviations)| {
+            self.read(part, values)?;
+            Ok(each(values, deviations))
+        });
+        made.collect()
     }
 
     /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of

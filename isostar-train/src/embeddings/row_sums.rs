@@ -5,7 +5,8 @@ use super::frame::Frame;
 /// What is summed over points x of which y = (x − o)/s are the deviations in a frame.
 #[derive(Clone, Debug)]
 pub(super) struct RowSums {
-    pub count: f64,
+    /// The number of points.
+    count: f64,
     /// The mean of x − o. Length d.
     pub offset: Vec<f64>,
     /// The largest |x − o| of every dimension. Length d.

@@ -3,12 +3,10 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
-use rayon::prelude::*;
 
 use super::ahead::ahead;
 use super::covariance::ScaledCovariance;
 use super::frame::Frame;
-use super::points::PART_ROWS;
 use super::row_sums::RowSums;
 use super::{EmbeddingsError, Points};
 
@@ -76,11 +74,8 @@ impl Spread {
     fn fits(&self) -> bool {
         let count = self.moments.count() as f64;
         let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1).map(|sum| sum / count);
-        let near = |(offset, variance): (&f64, f64)| {
-            let squared = (offset / self.frame.unit).powi(2);
-            squared <= variance || squared < f64::from(f32::MIN_POSITIVE)
-        };
-        self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit && self.sums.offset.iter().zip(variances).all(near)
+        let near = |(mean, variance): (&f64, f64)| mean * mean <= variance || mean * mean < f64::from(f32::MIN_POSITIVE);
+        self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit && self.moments.mean().iter().zip(variances).all(near)
     }
 
     /// The mean of the points. Length d.
@@ -144,7 +139,7 @@ fn pieces<'a>(points: &'a Points, ends: impl Iterator<Item = usize> + 'a) -> imp
 /// A piece that has been read.
 struct Read {
     sums: RowSums,
-    /// Shape `[rows, d]`.
+    /// In the frame. Shape `[rows, d]`.
     deviations: Vec<f32>,
     rows: usize,
     ends_group: bool,
@@ -154,12 +149,7 @@ impl Read {
     fn new(Piece { rows, ends_group }: Piece, points: &Points, frame: &Frame) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let mut deviations = vec![0.0_f32; rows.len() * width];
-        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
-        let parts = parts.map_init(Vec::new, |values, (part, deviations)| {
-            points.read(part, values)?;
-            Ok(RowSums::of(values, frame, deviations))
-        });
-        let parts = parts.collect::<Result<Vec<_>, EmbeddingsError>>()?;
+        let parts = points.read_parts(&rows, &mut deviations, |values, deviations| RowSums::of(values, frame, deviations))?;
         // In the order of the file, so that equal files have equal scores.
         let mut sums = RowSums::new(width);
         parts.iter().for_each(|part| sums.absorb(part));
