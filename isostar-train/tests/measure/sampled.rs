@@ -1,6 +1,7 @@
 //! Where the points lie is guessed from a few rows; no digit hangs on the guess.
 
 use isostar_core::UnbiasedSums;
+use serde_json::Value;
 
 use crate::files::{DIRECTIONS, Folder, SCATTER, assert_close, f32_bytes, measure_one, npy};
 
@@ -12,22 +13,24 @@ fn is_looked_at(row: usize) -> bool {
     row % (POINTS / 64) < 16
 }
 
+/// What is printed of the points f(row, column).
+fn measured(points: impl Fn(usize, usize) -> f64) -> Value {
+    let folder = Folder::new();
+    let bytes = f32_bytes((0..POINTS * WIDTH).map(|at| points(at / WIDTH, at % WIDTH) as f32));
+    measure_one(&folder.write("points.npy", npy("<f4", false, &[POINTS, WIDTH], &bytes)), &["--moments"])
+}
+
 /// Measures the points f(row, column), rounded to f32, and compares with their sums in f64.
 fn check(what: &str, value: impl Fn(usize, usize) -> f64) {
     println!("{what}");
-    let folder = Folder::new();
     let points: Vec<[f64; WIDTH]> = (0..POINTS).map(|row| std::array::from_fn(|column| f64::from(value(row, column) as f32))).collect();
-    let bytes = f32_bytes(points.iter().flatten().map(|value| *value as f32));
-    let found = measure_one(&folder.write("points.npy", npy("<f4", false, &[POINTS, WIDTH], &bytes)), &["--moments"]);
+    let found = measured(|row, column| points[row][column]);
 
     let count = POINTS as f64;
     // In two steps, so that the mean of numbers far from zero has all digits.
     let near: [f64; WIDTH] = std::array::from_fn(|column| points.iter().map(|point| point[column]).sum::<f64>() / count);
-    let mean = near
-        .iter()
-        .enumerate()
-        .map(|(column, near)| near + points.iter().map(|point| point[column] - near).sum::<f64>() / count)
-        .collect::<Vec<_>>();
+    let mean: [f64; WIDTH] =
+        std::array::from_fn(|column| near[column] + points.iter().map(|point| point[column] - near[column]).sum::<f64>() / count);
     let (mut scatter, mut fourth_powers, mut directions) = ([[0.0; WIDTH]; WIDTH], 0.0, [0.0; WIDTH]);
     for point in &points {
         let centred: [f64; WIDTH] = std::array::from_fn(|column| point[column] - mean[column]);
@@ -74,10 +77,7 @@ fn one_point_may_be_far_from_all_others() {
     check("far", |row, column| noise(row, column) * if row == POINTS / 64 + 20 { 50.0 } else { 1.0 });
     // Beside the line through these, nothing of the others is left in f32.
     for far in [1e15, 1e25] {
-        let value = |row: usize, column: usize| if row == POINTS / 64 + 20 { far * (1.0 + column as f64) } else { noise(row, column) };
-        let bytes = f32_bytes((0..POINTS * WIDTH).map(|at| value(at / WIDTH, at % WIDTH) as f32));
-        let folder = Folder::new();
-        let found = measure_one(&folder.write("points.npy", npy("<f4", false, &[POINTS, WIDTH], &bytes)), &["--moments"]);
+        let found = measured(|row, column| if row == POINTS / 64 + 20 { far * (1.0 + column as f64) } else { noise(row, column) });
         assert!((0.0..SCATTER).contains(&found["isoscore"].as_f64().unwrap()), "{far}: {found}");
         assert!((found["effective_rank"].as_f64().unwrap() - 1.0).abs() < SCATTER, "{far}: {found}");
     }
