@@ -1,57 +1,56 @@
-//! XᵀX of many rows, for which a general product of matrices does twice the work or knows too few blocks.
+//! XᵀX of many rows, of which a general product of matrices computes both halves, and which is too small for its threads to share.
+
+use std::ops::Range;
 
 use burn::prelude::*;
 
-/// The widest points whose product is taken whole; wider ones gain from leaving out what lies above the diagonal.
-const WHOLE: usize = 256;
-
-/// How many parts of the rows are multiplied side by side: a d×d result alone is too small for several threads to share.
+/// How many parts of the rows are multiplied side by side, each by one thread of a CPU.
 const PARTS: usize = 8;
 
-/// The fewest rows of a part: shorter products are not shared out.
-const PART_ROWS: usize = 256;
+/// The fewest rows of a part: of shorter ones the sum of the parts costs too much.
+const PART_ROWS: usize = 512;
+
+/// The width of a strip of a part: a multiple of the tiles of 16×6 numbers that a CPU's registers hold.
+const PART_STRIP: usize = 96;
+
+/// The width of a strip of all rows, whose product several threads share.
+const STRIP: usize = 256;
 
 /// XᵀX of `rows`, shape `[n, d]` with n ≥ 1. Shape `[d, d]`, symmetric.
 pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
-    if rows.dims()[1] <= WHOLE { symmetric(by_parts(rows)) } else { by_strips(rows) }
-}
-
-/// The sum of the products of parts of the rows.
-fn by_parts(rows: Tensor<2>) -> Tensor<2> {
     let [n, d] = rows.dims();
     let part = n / PARTS;
     if part < PART_ROWS {
-        return product(rows.clone(), rows);
+        return in_strips(d, STRIP, |strip| product(columns(rows.clone(), &strip), columns(rows.clone(), &(0..strip.end))));
     }
     let whole = part * PARTS;
     let parts: Tensor<3> = rows.clone().narrow(0, 0, whole).reshape([PARTS, part, d]);
-    let sum = parts.clone().transpose().matmul(parts).sum_dim(0).squeeze_dim(0);
+    let sum = in_strips(d, PART_STRIP, |strip| {
+        let products = product(columns(parts.clone(), &strip), columns(parts.clone(), &(0..strip.end)));
+        products.sum_dim(0).squeeze_dim(0)
+    });
     if whole == n {
         return sum;
     }
     let rest = rows.narrow(0, whole, n - whole);
-    sum + product(rest.clone(), rest)
+    sum + symmetric(product(rest.clone(), rest))
 }
 
-/// Strips of columns by all columns up to their last one; what lies above the diagonal is the transpose of what lies below.
-fn by_strips(rows: Tensor<2>) -> Tensor<2> {
-    let d = rows.dims()[1];
-    let width = d.div_ceil(d.div_ceil(WHOLE));
-    let strips: Vec<(usize, Tensor<2>)> = (0..d)
-        .step_by(width)
-        .map(|start| {
-            let columns = width.min(d - start);
-            (start, product(rows.clone().narrow(1, start, columns), rows.clone().narrow(1, 0, start + columns)))
-        })
-        .collect();
-    let whole = strips.iter().enumerate().map(|(at, (start, strip))| {
-        let columns = strip.dims()[0];
-        let square = symmetric(strip.clone().narrow(1, *start, columns));
-        let above = strips[at + 1..].iter().map(|(_, below)| below.clone().narrow(1, *start, columns).transpose());
-        let left = (*start > 0).then(|| strip.clone().narrow(1, 0, *start));
+/// A symmetric matrix of which `of` gives strips of rows up to the diagonal: rows and columns of `[strip, ..strip.end]`.
+fn in_strips(d: usize, width: usize, of: impl Fn(Range<usize>) -> Tensor<2>) -> Tensor<2> {
+    let ranges = (0..d).step_by(width).map(|start| start..d.min(start + width));
+    let strips: Vec<(Range<usize>, Tensor<2>)> = ranges.map(|range| (range.clone(), of(range))).collect();
+    let rows = strips.iter().enumerate().map(|(at, (range, strip))| {
+        let left = (range.start > 0).then(|| columns(strip.clone(), &(0..range.start)));
+        let square = symmetric(columns(strip.clone(), range));
+        let above = strips[at + 1..].iter().map(|(_, below)| columns(below.clone(), range).transpose());
         Tensor::cat(left.into_iter().chain([square]).chain(above).collect(), 1)
     });
-    Tensor::cat(whole.collect(), 0)
+    Tensor::cat(rows.collect(), 0)
+}
+
+fn columns<const D: usize>(tensor: Tensor<D>, range: &Range<usize>) -> Tensor<D> {
+    tensor.narrow(D - 1, range.start, range.len())
 }
 
 /// Without the rounding by which entries (i, j) and (j, i) of a general product differ.
@@ -59,6 +58,6 @@ fn symmetric(square: Tensor<2>) -> Tensor<2> {
     (square.clone() + square.transpose()) * 0.5
 }
 
-fn product(left: Tensor<2>, right: Tensor<2>) -> Tensor<2> {
+fn product<const D: usize>(left: Tensor<D>, right: Tensor<D>) -> Tensor<D> {
     left.transpose().matmul(right)
 }

@@ -54,7 +54,7 @@ impl RunningMoments {
         let mean: Vec<f64> = batch.mean.try_to_vec_as()?;
         let scatter: Vec<f32> = batch.scatter.try_to_vec_as()?;
         let d = self.width();
-        self.absorb(count, &mean, |row, column| scatter[row * d + column] as f64);
+        self.absorb(count, &mean, |row| scatter[row * d..][..d].iter().map(|sum| f64::from(*sum)));
         Ok(())
     }
 
@@ -92,7 +92,10 @@ impl RunningMoments {
         }
         let products: Vec<f32> = gram(widen(points.without_autodiff())).try_to_vec_as()?;
         let count = n as f64;
-        self.absorb(count, mean, |row, column| f64::from(products[row * d + column]) - count * (mean[row] * mean[column]));
+        self.absorb(count, mean, |row| {
+            let own = mean[row];
+            products[row * d..][..d].iter().zip(mean).map(move |(product, other)| f64::from(*product) - count * (own * other))
+        });
         Ok(())
     }
 
@@ -103,11 +106,11 @@ impl RunningMoments {
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(other.width(), self.width(), "RunningMoments::merge: moments of width {} and {}", other.width(), self.width());
         let d = self.width();
-        self.absorb(other.count, &other.mean, |row, column| other.scatter[row * d + column]);
+        self.absorb(other.count, &other.mean, |row| other.scatter[row * d..][..d].iter().copied());
     }
 
-    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m.
-    fn absorb(&mut self, count: f64, mean: &[f64], scatter: impl Fn(usize, usize) -> f64) {
+    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows` gives the rows of S'.
+    fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
         let total = self.count + count;
         if count == 0.0 {
             return;
@@ -116,8 +119,9 @@ impl RunningMoments {
         let offset: Vec<f64> = mean.iter().zip(&self.mean).map(|(theirs, ours)| theirs - ours).collect();
         let between = self.count * count / total;
         for (row, sums) in self.scatter.chunks_exact_mut(d).enumerate() {
-            for (column, sum) in sums.iter_mut().enumerate() {
-                *sum += scatter(row, column) + between * (offset[row] * offset[column]);
+            for ((sum, theirs), other) in sums.iter_mut().zip(rows(row)).zip(&offset) {
+                // In this order, so that the sum stays symmetric.
+                *sum += theirs + between * (offset[row] * other);
             }
         }
         for (ours, offset) in self.mean.iter_mut().zip(&offset) {
