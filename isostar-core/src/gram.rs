@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use burn::prelude::*;
 
-/// How many parts of the rows are multiplied side by side, each by one thread of a CPU.
-const PARTS: usize = 8;
+/// How many parts of the rows are multiplied side by side, each by one thread of a CPU. The products of more parts would be shorter ones, and
+/// more to add up.
+const PARTS: usize = 4;
 
 /// The fewest rows of a part: of shorter ones the sum of the parts costs too much.
 const PART_ROWS: usize = 512;
