@@ -1,47 +1,53 @@
-//! Reading ahead: the next block is made ready while a device computes on the last.
+//! Making items ready ahead of whoever takes them.
 
-/// Hands each item, made ready by `make`, to `take`, in order; the next one is made meanwhile, on rayon's threads.
+use std::sync::mpsc;
+use std::thread::Scope;
+
+/// `items`, made by a thread of their own: while an item is at work elsewhere, the next one is made.
 ///
-/// # Errors
-/// The first of either, of those of one moment that of `take`. What comes after it is not taken.
-pub(super) fn ahead<I: Send, T: Send, E: Send>(
-    mut items: impl Iterator<Item = I>,
-    make: impl Fn(I) -> Result<T, E> + Sync,
-    mut take: impl FnMut(T) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut ready = items.next().map(&make).transpose()?;
-    while let Some(item) = ready {
-        let next = items.next();
-        let mut made = None;
-        // In place: a device may keep its work apart by thread, and all of this is one piece of work.
-        rayon::in_place_scope(|scope| {
-            scope.spawn(|_| made = next.map(&make));
-            take(item)
-        })?;
-        ready = made.transpose()?;
-    }
-    Ok(())
+/// The thread ends with the items, or once nobody takes them any more.
+pub(super) fn ahead<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    items: impl Iterator<Item = T> + Send + 'scope,
+) -> impl Iterator<Item = T> + Send + 'scope {
+    let (ready, taken) = mpsc::sync_channel(0);
+    scope.spawn(move || items.map(|item| ready.send(item)).take_while(Result::is_ok).for_each(drop));
+    taken.into_iter()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
-    /// What is taken of the items from 0 to 4, and how that ends.
-    fn taken(make: impl Fn(usize) -> Result<usize, &'static str> + Sync, refused: usize) -> (Vec<usize>, Result<(), &'static str>) {
-        let mut taken = Vec::new();
-        let end = ahead(0..5, make, |item| {
-            taken.push(item);
-            if item == refused { Err("taken") } else { Ok(()) }
+    #[test]
+    fn items_come_in_order_through_several_stages() {
+        let items: Vec<usize> = thread::scope(|scope| {
+            let first = ahead(scope, 0..100);
+            ahead(scope, first.map(|item| item * 2)).collect()
         });
-        (taken, end)
+        assert_eq!(items, (0..200).step_by(2).collect::<Vec<_>>());
     }
 
     #[test]
-    fn items_are_taken_in_order_up_to_the_first_error() {
-        assert_eq!(taken(|item| Ok(item * 10), 50), (vec![0, 10, 20, 30, 40], Ok(())));
-        assert_eq!(taken(|item| if item == 2 { Err("made") } else { Ok(item) }, 5), (vec![0, 1], Err("made")));
-        assert_eq!(taken(Ok, 1), (vec![0, 1], Err("taken")));
-        assert_eq!(ahead(0..0, Ok::<i32, &str>, |_| Err("never")), Ok(()));
+    fn one_is_made_ahead_and_no_more_once_nobody_takes_them() {
+        let made = AtomicUsize::new(0);
+        let count = |item: usize| {
+            made.fetch_add(1, Ordering::SeqCst);
+            item
+        };
+        thread::scope(|scope| {
+            let mut items = ahead(scope, (0..).map(count));
+            assert_eq!((items.next(), items.next()), (Some(0), Some(1)));
+        });
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_is_not_taken_for_the_end() {
+        thread::scope(|scope| ahead(scope, (0..3).map(|item| [0, 1][item])).count());
     }
 }

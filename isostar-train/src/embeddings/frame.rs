@@ -1,6 +1,5 @@
 //! What deviations are taken from, and in which unit.
 
-use super::points::PART_ROWS;
 use super::{EmbeddingsError, Points};
 
 /// How many runs of consecutive rows are looked at to guess where the points lie.
@@ -30,7 +29,7 @@ impl Frame {
         let mut origin = Vec::new();
         let mut sums = vec![0.0; width];
         let mut reach = 0.0;
-        for part in rows.chunks(PART_ROWS) {
+        for part in rows.chunks(points.rows_at_once()) {
             points.read(part, &mut values)?;
             if origin.is_empty() {
                 origin.extend_from_slice(&values[..width]);
@@ -56,22 +55,16 @@ impl Frame {
         Self { origin, unit: reach.log2().floor().clamp(-1022.0, 1022.0).exp2() }
     }
 
-    /// The deviations of the points at `rows` in units of s. Shape `[rows, d]`.
-    ///
-    /// # Errors
-    /// As [`Points::read`].
-    pub fn deviations(&self, points: &Points, rows: &[usize]) -> Result<Vec<f32>, EmbeddingsError> {
-        let width = points.width();
+    /// Writes down the deviations (x − o)/s of `points`. Shapes `[n, d]`.
+    #[inline(always)]
+    pub fn deviate(&self, points: &[f64], deviations: &mut [f32]) {
+        let width = self.origin.len();
         let inverse = 1.0 / self.unit;
-        let mut deviations = vec![0.0_f32; rows.len() * width];
-        points.read_parts(rows, &mut deviations, |values, deviations| {
-            for (point, deviations) in values.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
-                for ((deviation, value), origin) in deviations.iter_mut().zip(point).zip(&self.origin) {
-                    // The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
-                    *deviation = ((value - origin) * inverse) as f32;
-                }
+        for (point, deviations) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
+            for ((deviation, value), origin) in deviations.iter_mut().zip(point).zip(&self.origin) {
+                // The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
+                *deviation = ((value - origin) * inverse) as f32;
             }
-        })?;
-        Ok(deviations)
+        }
     }
 }

@@ -9,8 +9,9 @@ use isostar_core::measure::{
 use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::Serialize;
 
-use super::ahead::ahead;
 use super::frame::Frame;
+use super::pass::{Block, pass};
+use super::points::Reading;
 use super::spread::Spread;
 use super::{EmbeddingsError, Points, Reference};
 
@@ -132,7 +133,8 @@ pub fn measure(
     };
 
     points.unpack(progress)?;
-    let mut spread = Spread::of(points, width <= WIDEST_INTERVAL, device, progress)?;
+    let reading = if sampled.is_some() { Reading::Again } else { Reading::Once };
+    let mut spread = Spread::of(points, reading, width <= WIDEST_INTERVAL, device, progress)?;
     let isoscore_interval = spread.jackknife.take().and_then(|jackknife| jackknife.interval(CONFIDENCE));
     let mut partition = None;
     let mut neighbours = None;
@@ -194,24 +196,41 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
 fn partition_of(points: &Points, spread: &Spread, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
     let frame = &spread.frame;
     let mut partition = Partition::of_deviations(&spread.moments, &frame.origin, frame.unit, device);
-    let read = |rows: Vec<usize>| Ok((rows.len(), frame.deviations(points, &rows)?));
-    ahead(points.blocks(), read, |(rows, deviations)| {
-        let block = TensorData::new(deviations, [rows, points.width()]);
-        partition.update(Tensor::from_data(block, (device, DType::F32)))?;
-        progress(rows);
-        Ok::<_, EmbeddingsError>(())
-    })?;
+    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
+    pass(
+        points,
+        points.blocks(),
+        Reading::Again,
+        || (),
+        add,
+        |Block { deviations, .. }| {
+            let rows = deviations.len() / points.width();
+            let block = TensorData::new(deviations, [rows, points.width()]);
+            partition.update(Tensor::from_data(block, (device, DType::F32)))?;
+            progress(rows);
+            Ok(())
+        },
+    )?;
     Ok(partition)
 }
 
 /// The nearest neighbours of all points, which are held in f32 as deviations in `frame`.
 fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
-    let mut deviations = Vec::with_capacity(points.count() * width);
-    for rows in points.blocks() {
-        deviations.extend(frame.deviations(points, &rows)?);
-        progress(rows.len());
-    }
-    let deviations = TensorData::new(deviations, [points.count(), width]);
-    Ok(nearest_neighbours(Tensor::from_data(deviations, (device, DType::F32)), NEIGHBOURS, progress))
+    let mut all = Vec::with_capacity(points.count() * width);
+    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
+    pass(
+        points,
+        points.blocks(),
+        Reading::Again,
+        || (),
+        add,
+        |Block { deviations, .. }| {
+            progress(deviations.len() / width);
+            all.extend(deviations);
+            Ok(())
+        },
+    )?;
+    let all = TensorData::new(all, [points.count(), width]);
+    Ok(nearest_neighbours(Tensor::from_data(all, (device, DType::F32)), NEIGHBOURS, progress))
 }

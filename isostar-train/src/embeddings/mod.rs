@@ -11,8 +11,9 @@
 //!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
 //!
-//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go;
-//! while a device computes on a block, the next one is read. Deviations are taken in f64 from an origin near the mean, in units of about
+//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go.
+//! While a device computes on a block, the next one is decoded and the bytes of the one after it are fetched; where the file is read once,
+//! past the system's cache where the system can. Deviations are taken in f64 from an origin near the mean, in units of about
 //! the largest one, so that they neither overflow nor vanish in f32. Where the few rows were no fair sample, the first pass is made again
 //! about the mean that it found. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32
 //! for the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
@@ -38,6 +39,7 @@ mod error;
 mod file;
 mod frame;
 mod geometry;
+mod pass;
 mod points;
 mod reference;
 mod row_sums;

@@ -1,29 +1,22 @@
-//! The points in a tensor of a file, read in blocks of rows.
+//! The points in a tensor of a file, in blocks of rows.
+
+mod reading;
 
 use std::cell::Cell;
-use std::ops::Range;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rayon::prelude::*;
 
+pub(super) use self::reading::{LARGEST, Reading};
 use super::file::{Element, Numbers, View};
+use super::pass::PART_ROWS;
 use super::{EmbeddingsError, Place};
 
 /// The widest points that are measured: a covariance of this width takes 2 GB, and the widest of today's models has as many dimensions.
 pub const MAX_WIDTH: usize = 16_384;
 
-/// The largest number that points may hold: differences and sums of a block stay within f64.
-pub(super) const LARGEST: f64 = 1e300;
-
-/// How many rows one thread reads at a time.
-pub(super) const PART_ROWS: usize = 128;
-
-/// The least numbers of a block, where a d×d matrix has fewer: 16 MB of f32 keep a device busy.
-const BLOCK_NUMBERS: usize = 1 << 22;
-
-/// How many columns of an array in Fortran order are read together: as many f64 as two lines of a cache hold.
-const PIECE: usize = 16;
+/// The least numbers of a block, where a d×d matrix has fewer: 32 MB of f32, beside which what is done once a block takes little time.
+const BLOCK_NUMBERS: usize = 1 << 23;
 
 /// The points of a tensor: its rows where it has two dimensions, the tokens under its mask where it has three.
 #[derive(Clone, Debug)]
@@ -163,8 +156,8 @@ impl Points {
 
     /// The rows of the points, ascending, in blocks of at least d rows but for gaps in the mask: merging what a block gives costs as much
     /// as d rows do.
-    pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + '_> {
-        let block_rows = (BLOCK_NUMBERS / self.width()).max(self.width());
+    pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
+        let block_rows = (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS);
         match &self.sample {
             Some(sample) => Box::new(sample.chunks(block_rows).map(<[usize]>::to_vec)),
             None => {
@@ -211,89 +204,8 @@ impl Points {
         (start..end).zip(flags).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
     }
 
-    /// Writes the points at `rows` down, one after the other in f64. Shape `[rows, d]`.
-    ///
-    /// # Errors
-    /// If a number among them is not finite or beyond ±1e300, whose squares no scaling could save.
-    pub(super) fn read(&self, rows: &[usize], values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
-        let width = self.width();
-        let numbers = self.numbers.unpack(&|_| ())?;
-        values.resize(rows.len() * width, 0.0);
-        let mut rest = values.as_mut_slice();
-        for run in rows.chunk_by(|row, next| row + 1 == *next) {
-            let (part, others) = rest.split_at_mut(run.len() * width);
-            if self.fortran_order {
-                self.read_columns(&numbers, run[0], part)
-            } else {
-                self.element.decode(numbers.read(self.bytes(run[0] * width, part.len())), part)
-            }
-            rest = others;
-        }
-        // Looking at every number is faster than stopping at the first.
-        let sound = |value: f64| value.abs() <= LARGEST;
-        if values.iter().fold(true, |all, value| all & sound(*value)) {
-            return Ok(());
-        }
-        let at = values.iter().position(|value| !sound(*value)).unwrap_or(0);
-        Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
-    }
-
-    /// Reads the points at `rows` in parts, side by side; what `each` makes of the parts, in their order.
-    ///
-    /// `each` is given the points of a part and its part of `deviations`. Both have the shape `[rows, d]`.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub(super) fn read_parts<R: Send>(
-        &self,
-        rows: &[usize],
-        deviations: &mut [f32],
-        each: impl Fn(&[f64], &mut [f32]) -> R + Sync,
-    ) -> Result<Vec<R>, EmbeddingsError> {
-        let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * self.width()));
-        let made = parts.map_init(Vec::new, |values, (part, deviations)| {
-            self.read(part, values)?;
-            Ok(each(values, deviations))
-        });
-        made.collect()
-    }
-
-    /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of
-    /// each row.
-    fn read_columns(&self, numbers: &View, first: usize, values: &mut [f64]) {
-        let width = self.width();
-        let count = values.len() / width;
-        let mut columns = vec![0.0; count * PIECE];
-        for start in (0..width).step_by(PIECE) {
-            let piece = PIECE.min(width - start);
-            for (column, values) in (start..start + piece).zip(columns.chunks_exact_mut(count)) {
-                self.element.decode(numbers.read(self.bytes(column * self.rows() + first, count)), values);
-            }
-            for (row, values) in values.chunks_exact_mut(width).enumerate() {
-                for (column, value) in values[start..start + piece].iter_mut().enumerate() {
-                    *value = columns[column * count + row];
-                }
-            }
-        }
-    }
-
-    /// Where `count` numbers from `first` lie.
-    fn bytes(&self, first: usize, count: usize) -> Range<usize> {
-        let size = self.element.size();
-        first * size..(first + count) * size
-    }
-
     /// The rows of the tensor, points or not.
     fn rows(&self) -> usize {
         self.shape[..self.shape.len() - 1].iter().product()
-    }
-
-    /// Where a number stands in the tensor. Rows of a Fortran array are counted with the sequence varying fastest, as they lie.
-    fn index(&self, row: usize, column: usize) -> Vec<usize> {
-        match self.shape[..] {
-            [sequences, _, _] if self.fortran_order => vec![row % sequences, row / sequences, column],
-            [_, tokens, _] => vec![row / tokens, row % tokens, column],
-            _ => vec![row, column],
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::covariance::ScaledCovariance;
+use super::points::Reading;
 use super::spread::Spread;
 use super::{EmbeddingsError, EmbeddingsFile, Place, Points};
 
@@ -49,7 +50,7 @@ impl Reference {
             }
         }
         points.unpack(progress)?;
-        let covariance = Spread::of(points, false, device, progress)?.covariance();
+        let covariance = Spread::of(points, Reading::Once, false, device, progress)?.covariance();
         Ok(Self { place, kind: ReferenceKind::Points, covariance })
     }
 

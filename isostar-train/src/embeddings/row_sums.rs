@@ -7,7 +7,7 @@ use super::frame::Frame;
 pub(super) struct RowSums {
     /// The number of points.
     count: f64,
-    /// The mean of x − o. Length d.
+    /// The mean of x − o, or their sum while points are being added. Length d.
     pub offset: Vec<f64>,
     /// The largest |x − o| of every dimension. Length d.
     reach: Vec<f64>,
@@ -27,53 +27,87 @@ impl RowSums {
         Self { count: 0.0, offset: zeros(), reach: zeros(), directions: zeros(), directed: 0, fourth_powers: 0.0, third_powers: zeros() }
     }
 
-    /// Those of `points`, whose deviations are written down. Shapes `[n, d]`, n ≥ 1.
-    pub fn of(points: &[f64], frame: &Frame, deviations: &mut [f32]) -> Self {
-        let width = frame.origin.len();
-        let inverse = 1.0 / frame.unit;
-        let mut sums = Self::new(width);
-        for (point, deviations) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
-            sums.count += 1.0;
-            let columns = deviations.iter_mut().zip(&mut sums.offset).zip(&mut sums.reach);
-            for ((((deviation, sum), reach), value), origin) in columns.zip(point).zip(&frame.origin) {
-                let difference = value - origin;
-                *deviation = (difference * inverse) as f32;
-                *sum += difference;
-                // Not f64::max, whose care for NaN keeps this from becoming vector instructions.
-                *reach = if difference.abs() > *reach { difference.abs() } else { *reach };
+    /// Adds points and writes down their deviations. Shapes `[n, d]`.
+    pub fn add(&mut self, points: &[f64], frame: &Frame, deviations: &mut [f32]) {
+        /// Not a closure, which would be compiled once for all instruction sets, for the least of them.
+        struct Add<'a>(&'a mut RowSums, &'a [f64], &'a Frame, &'a mut [f32]);
+        impl pulp::NullaryFnOnce for Add<'_> {
+            type Output = ();
+            #[inline(always)]
+            fn call(self) {
+                let Self(sums, points, frame, deviations) = self;
+                let width = frame.origin.len();
+                let mut groups = points.chunks_exact(TOGETHER * width);
+                let mut group_deviations = deviations.chunks_exact_mut(TOGETHER * width);
+                for (points, deviations) in groups.by_ref().zip(group_deviations.by_ref()) {
+                    sums.add_together::<TOGETHER>(points, frame, deviations);
+                }
+                let rest = group_deviations.into_remainder();
+                for (point, deviations) in groups.remainder().chunks_exact(width).zip(rest.chunks_exact_mut(width)) {
+                    sums.add_together::<1>(point, frame, deviations);
+                }
             }
-            let square = sum_of(deviations, |deviation| f64::from(deviation) * f64::from(deviation));
-            sums.fourth_powers += square * square;
-            sums.add_direction(point, deviations, square);
         }
-        for sum in &mut sums.offset {
-            *sum /= sums.count;
-        }
-        sums
+        pulp::Arch::new().dispatch(Add(self, points, frame, deviations));
     }
 
-    /// Adds x/‖x‖ and, so that each sum goes through memory once, ‖y‖²·y.
-    fn add_direction(&mut self, point: &[f64], deviations: &[f32], square: f64) {
-        let squared_norm = sum_of(point, |value| value * value);
-        let inverse_norm = if SAFE_SQUARES.contains(&squared_norm) {
-            self.directed += 1;
-            1.0 / squared_norm.sqrt()
-        } else {
-            self.add_extreme_direction(point);
-            0.0
-        };
-        let sums = self.directions.iter_mut().zip(&mut self.third_powers);
-        for (((direction, third_power), value), deviation) in sums.zip(point).zip(deviations) {
-            *direction += value * inverse_norm;
-            *third_power += square * f64::from(*deviation);
+    /// Makes the sum of x − o a mean, after the last points were added and before it is told to [others](Self::absorb).
+    pub fn finish(&mut self) {
+        for sum in &mut self.offset {
+            *sum /= self.count;
         }
+    }
+
+    /// Adds `N` points together, so that each sum goes through memory once for all of them.
+    #[inline(always)]
+    fn add_together<const N: usize>(&mut self, points: &[f64], frame: &Frame, deviations: &mut [f32]) {
+        let width = frame.origin.len();
+        let mut squares = [0.0; N];
+        let mut inverse_norms = [0.0; N];
+        for (row, (point, deviations)) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)).enumerate() {
+            frame.deviate(point, deviations);
+            let square = sum_of(deviations, |deviation| f64::from(deviation) * f64::from(deviation));
+            let squared_norm = sum_of(point, |value| value * value);
+            squares[row] = square;
+            self.fourth_powers += square * square;
+            if SAFE_SQUARES.contains(&squared_norm) {
+                self.directed += 1;
+                inverse_norms[row] = 1.0 / squared_norm.sqrt();
+            } else {
+                self.add_extreme_direction(point);
+            }
+        }
+        // Slices of one length each, for which the bounds of the loop are checked once.
+        let points: [&[f64]; N] = std::array::from_fn(|row| &points[row * width..][..width]);
+        let deviations: [&[f32]; N] = std::array::from_fn(|row| &deviations[row * width..][..width]);
+        let offsets = &mut self.offset[..width];
+        let directions = &mut self.directions[..width];
+        let third_powers = &mut self.third_powers[..width];
+        let reaches = &mut self.reach[..width];
+        for (column, origin) in frame.origin.iter().enumerate() {
+            let (mut offset, mut direction, mut third_power, mut reach) = (0.0, 0.0, 0.0, reaches[column]);
+            for row in 0..N {
+                let difference = points[row][column] - origin;
+                offset += difference;
+                direction += points[row][column] * inverse_norms[row];
+                third_power += squares[row] * f64::from(deviations[row][column]);
+                // Not f64::max, whose care for NaN keeps this from becoming vector instructions.
+                reach = if difference.abs() > reach { difference.abs() } else { reach };
+            }
+            offsets[column] += offset;
+            directions[column] += direction;
+            third_powers[column] += third_power;
+            reaches[column] = reach;
+        }
+        self.count += N as f64;
     }
 
     /// Adds x/‖x‖ by way of the largest coordinate, so that 1e-200 squared does not vanish. Zero has no direction.
+    #[cold]
     fn add_extreme_direction(&mut self, point: &[f64]) {
         let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
         if largest > 0.0 {
-            let norm = sum_of(point, |value| (value / largest).powi(2)).sqrt();
+            let norm = point.iter().map(|value| (value / largest).powi(2)).sum::<f64>().sqrt();
             for (sum, value) in self.directions.iter_mut().zip(point) {
                 *sum += value / largest / norm;
             }
@@ -126,13 +160,20 @@ impl RowSums {
 /// Squared norms whose terms neither overflow nor lose digits that count.
 const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
 
-/// The sum of a term of every value, in eight partial sums: one alone would wait for each addition to end before the next begins.
+/// How many points are added together: as many as leave room in a core's registers.
+const TOGETHER: usize = 4;
+
+/// How many partial sums a sum over columns has: one alone would wait for each addition to end before the next begins.
+const LANES: usize = 8;
+
+/// The sum of a term of every value, in [`LANES`] partial sums.
+#[inline(always)]
 fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
     for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += term(*value);
+        for lane in 0..LANES {
+            sums[lane] += term(chunk[lane]);
         }
     }
     sums.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
@@ -147,7 +188,10 @@ mod tests {
 
     fn sums(frame: &Frame, points: &[[f64; 3]]) -> (RowSums, Vec<f32>) {
         let mut deviations = vec![0.0; 3 * points.len()];
-        (RowSums::of(points.as_flattened(), frame, &mut deviations), deviations)
+        let mut sums = RowSums::new(3);
+        sums.add(points.as_flattened(), frame, &mut deviations);
+        sums.finish();
+        (sums, deviations)
     }
 
     #[test]

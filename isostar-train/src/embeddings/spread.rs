@@ -4,9 +4,10 @@ use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
 
-use super::ahead::ahead;
 use super::covariance::ScaledCovariance;
 use super::frame::Frame;
+use super::pass::{Block, pass};
+use super::points::Reading;
 use super::row_sums::RowSums;
 use super::{EmbeddingsError, Points};
 
@@ -31,8 +32,8 @@ impl Spread {
     ///
     /// # Errors
     /// If a point holds a number that is not finite, all points are equal, or the device fails.
-    pub fn of(points: &Points, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let spread = Self::in_frame(points, Frame::of_sample(points)?, groups, device, progress)?;
+    pub fn of(points: &Points, reading: Reading, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+        let spread = Self::in_frame(points, Frame::of_sample(points)?, reading, groups, device, progress)?;
         let reach = spread.sums.reach();
         if reach == 0.0 {
             return Err(EmbeddingsError::NoVariance { place: points.place().clone() });
@@ -40,32 +41,51 @@ impl Spread {
         if spread.fits() {
             return Ok(spread);
         }
-        Self::in_frame(points, Frame::new(spread.mean(), reach), groups, device, &|_| ())
+        Self::in_frame(points, Frame::new(spread.mean(), reach), reading, groups, device, &|_| ())
     }
 
-    fn in_frame(points: &Points, frame: Frame, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+    fn in_frame(
+        points: &Points,
+        frame: Frame,
+        reading: Reading,
+        groups: bool,
+        device: &Device,
+        progress: &dyn Fn(usize),
+    ) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let mut moments = RunningMoments::new(width);
         let mut all = RowSums::new(width);
         let mut jackknife = groups.then(|| IsoscoreJackknife::new(width));
         // Without a jackknife, one matrix of d² numbers is enough.
         let mut group = groups.then(|| RunningMoments::new(width));
-        let ends = groups.then(|| IsoscoreJackknife::groups(points.count()).map(|group| group.end));
-        let pieces = pieces(points, ends.into_iter().flatten());
-        let read = |piece| Read::new(piece, points, &frame);
-        ahead(pieces, read, |Read { sums, deviations, rows, ends_group }| {
+        let mut ends: Vec<usize> = IsoscoreJackknife::groups(points.count()).map(|group| group.end).collect();
+        if !groups || ends.is_empty() {
+            ends = vec![points.count()];
+        }
+        let mut done = 0;
+        let new = || RowSums::new(width);
+        let add = |sums: &mut RowSums, points: &[f64], deviations: &mut [f32]| sums.add(points, &frame, deviations);
+        pass(points, cut(points.blocks(), &ends), reading, new, add, |Block { deviations, parts }| {
+            let mut sums = RowSums::new(width);
+            // In the order of the file, so that equal files have equal scores.
+            for mut part in parts {
+                part.finish();
+                sums.absorb(&part);
+            }
+            all.absorb(&sums);
+            let mean: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
+            let rows = deviations.len() / width;
             let block = TensorData::new(deviations, [rows, width]);
             let block = Tensor::from_data(block, (device, DType::F32));
-            let mean: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
             group.as_mut().unwrap_or(&mut moments).update_near_origin(block, &mean)?;
-            all.absorb(&sums);
-            progress(rows);
-            if let (true, Some(jackknife), Some(group)) = (ends_group, &mut jackknife, &mut group) {
+            done += rows;
+            if let (true, Some(jackknife), Some(group)) = (ends.contains(&done), &mut jackknife, &mut group) {
                 moments.merge(group);
                 jackknife.push(group);
                 *group = RunningMoments::new(width);
             }
-            Ok::<_, EmbeddingsError>(())
+            progress(rows);
+            Ok(())
         })?;
         Ok(Self { frame, moments, jackknife, sums: all })
     }
@@ -112,47 +132,19 @@ impl Spread {
     }
 }
 
-/// Rows that belong to one block, and one group of the jackknife.
-struct Piece {
-    rows: Vec<usize>,
-    ends_group: bool,
-}
-
-/// The blocks of points, cut where a group ends.
-fn pieces<'a>(points: &'a Points, ends: impl Iterator<Item = usize> + 'a) -> impl Iterator<Item = Piece> + 'a {
-    let mut ends = ends.peekable();
+/// Blocks of points, cut after as many points as `ends` say, ascending.
+fn cut(blocks: impl Iterator<Item = Vec<usize>> + Send, ends: &[usize]) -> impl Iterator<Item = Vec<usize>> + Send {
+    let mut ends = ends.iter().copied().peekable();
     let mut done = 0;
-    points.blocks().flat_map(move |mut block| {
+    blocks.flat_map(move |mut block| {
         let mut pieces = Vec::with_capacity(1);
         while !block.is_empty() {
-            let end = ends.peek().copied().unwrap_or(points.count());
-            let rest = block.split_off(block.len().min(end - done));
-            done += block.len();
-            let ends_group = done == end;
+            let piece = ends.peek().map_or(block.len(), |end| block.len().min(end - done));
+            let rest = block.split_off(piece);
+            done += piece;
             ends.next_if_eq(&done);
-            pieces.push(Piece { rows: std::mem::replace(&mut block, rest), ends_group });
+            pieces.push(std::mem::replace(&mut block, rest));
         }
         pieces
     })
-}
-
-/// A piece that has been read.
-struct Read {
-    sums: RowSums,
-    /// In the frame. Shape `[rows, d]`.
-    deviations: Vec<f32>,
-    rows: usize,
-    ends_group: bool,
-}
-
-impl Read {
-    fn new(Piece { rows, ends_group }: Piece, points: &Points, frame: &Frame) -> Result<Self, EmbeddingsError> {
-        let width = points.width();
-        let mut deviations = vec![0.0_f32; rows.len() * width];
-        let parts = points.read_parts(&rows, &mut deviations, |values, deviations| RowSums::of(values, frame, deviations))?;
-        // In the order of the file, so that equal files have equal scores.
-        let mut sums = RowSums::new(width);
-        parts.iter().for_each(|part| sums.absorb(part));
-        Ok(Self { sums, deviations, rows: rows.len(), ends_group })
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use safetensors::Dtype;
 use serde_json::{Value, json};
 
-use crate::files::{DIRECTIONS, SCATTER, assert_close, measure, measure_one};
+use crate::files::{DIRECTIONS, Folder, SCATTER, assert_close, f32_bytes, measure, measure_one, safetensors};
 use crate::refused::cause_of;
 
 /// Of the expected number: logarithms of sums of exponentials of f32 projections, up to 60. Largest difference observed: 6.7e-8.
@@ -98,6 +99,27 @@ fn masks_are_members_or_files_of_their_own() {
     assert!(refused(&fixture("no.npy")).ends_with("no.npy: no such file"));
     assert!(refused(&fixture("masked.npz")).ends_with("masked.npz: not an .npy file, as the mask of an .npy file must be"));
     assert!(refused(&path).contains("states.npy\" has shape [9, 8, 12], but these points need [9, 8]"));
+}
+
+#[test]
+fn what_follows_from_moments_is_the_same_of_files_that_are_read_once() {
+    let names = ["stored.npz", "deflated.npz", "masked.npz", "masked_fortran.npz", "half.parquet", "double.parquet", "states.npy"];
+    let folder = Folder::new();
+    let states = f32_bytes((0..10 * 40 * 3).map(|at| (at * at % 1013) as f32));
+    // One token in five, so far apart that the others between them are not copied with them.
+    let mask: Vec<u8> = (0..10 * 40).map(|at| u8::from(at % 5 == 1)).collect();
+    let sparse = [("states", Dtype::F32, &[10, 40, 3][..], states), ("mask", Dtype::BOOL, &[10, 40], mask)];
+    let sparse = folder.write("sparse.safetensors", safetensors(&sparse));
+    for path in names.into_iter().map(fixture).chain([sparse]) {
+        let (once, again) = (measure(&path, &["--moments"]), measure(&path, &[]));
+        assert_eq!(once.len(), again.len());
+        for (once, mut again) in once.into_iter().zip(again) {
+            for name in ["partition", "twonn", "twonn_ml", "mle"] {
+                again[name] = json!(null);
+            }
+            assert_eq!(once, again, "{}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -111,18 +111,20 @@ impl Element {
 
     fn each<const SIZE: usize>(self, bytes: &[u8], values: &mut [f64], decode: impl Fn([u8; SIZE]) -> f64) {
         let (elements, _) = bytes.as_chunks::<SIZE>();
-        // The byte order is looked at once, not once a number: the loops become vector instructions.
-        if self.big_endian {
-            for (value, &element) in values.iter_mut().zip(elements) {
-                let mut element = element;
-                element.reverse();
-                *value = decode(element);
+        pulp::Arch::new().dispatch(|| {
+            // The byte order is looked at once, not once a number: the loops become vector instructions.
+            if self.big_endian {
+                for (value, &element) in values.iter_mut().zip(elements) {
+                    let mut element = element;
+                    element.reverse();
+                    *value = decode(element);
+                }
+            } else {
+                for (value, &element) in values.iter_mut().zip(elements) {
+                    *value = decode(element);
+                }
             }
-        } else {
-            for (value, &element) in values.iter_mut().zip(elements) {
-                *value = decode(element);
-            }
-        }
+        });
     }
 }
 

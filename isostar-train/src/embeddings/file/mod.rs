@@ -216,7 +216,7 @@ fn map(path: &Path) -> Result<Mapped, EmbeddingsError> {
     if metadata.len() == 0 {
         return Err(EmbeddingsError::Empty { path: path.into() });
     }
-    Mapped::of(&file).map_err(|error| EmbeddingsError::reading(path, error))
+    Mapped::of(file).map_err(|error| EmbeddingsError::reading(path, error))
 }
 
 /// The one array of an .npy file.

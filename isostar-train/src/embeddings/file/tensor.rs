@@ -76,7 +76,7 @@ impl Numbers {
                     Storage::Column(column) => column.unpack(&self.place, &mut file, progress)?,
                     Storage::Plain { .. } => {}
                 }
-                let file = Arc::new(Mapped::of(&file).map_err(temporary)?);
+                let file = Arc::new(Mapped::of(file).map_err(temporary)?);
                 unpacked.insert(file).clone()
             }
         };
@@ -95,6 +95,15 @@ pub(in crate::embeddings) struct View {
 impl View {
     /// The bytes in a range of the numbers.
     pub fn read(&self, range: Range<usize>) -> &[u8] {
-        self.file.read(self.range.start + range.start..self.range.start + range.end)
+        self.file.read(self.within(range))
+    }
+
+    /// Copies the bytes in a range of the numbers, for those who read all of them once.
+    pub fn copy_once(&self, range: Range<usize>, copy: &mut Vec<u8>) {
+        self.file.copy_once(self.within(range), copy);
+    }
+
+    fn within(&self, range: Range<usize>) -> Range<usize> {
+        self.range.start + range.start..self.range.start + range.end
     }
 }
