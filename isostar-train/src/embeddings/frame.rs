@@ -1,5 +1,6 @@
 //! What deviations are taken from, and in which unit.
 
+use super::points::Reading;
 use super::{EmbeddingsError, Points};
 
 /// How many runs of consecutive rows are looked at to guess where the points lie.
@@ -22,15 +23,18 @@ impl Frame {
     ///
     /// # Errors
     /// If a point among them holds a number that is not finite.
-    pub fn of_sample(points: &Points) -> Result<Self, EmbeddingsError> {
+    pub fn of_sample(points: &Points, reading: Reading) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let rows = points.spread_evenly(RUNS, RUN);
         let mut values = Vec::new();
+        let mut memory = Vec::new();
         let mut origin = Vec::new();
         let mut sums = vec![0.0; width];
         let mut reach = 0.0;
-        for part in rows.chunks(points.rows_at_once()) {
-            points.read(part, &mut values)?;
+        for run in rows.chunks(RUN) {
+            let source = points.fetch(run, reading, memory)?;
+            points.decode(run, &source, &mut values)?;
+            memory = source.into_memory();
             if origin.is_empty() {
                 origin.extend_from_slice(&values[..width]);
             }

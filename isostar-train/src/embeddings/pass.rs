@@ -10,7 +10,7 @@ use super::points::Reading;
 use super::{EmbeddingsError, Points};
 
 /// How many rows make a part: what is made of it may be as large as a row.
-pub(super) const PART_ROWS: usize = 64;
+pub(super) const PART_ROWS: usize = 128;
 
 /// What was made of a block of points.
 pub(super) struct Block<R> {

@@ -33,7 +33,7 @@ impl Spread {
     /// # Errors
     /// If a point holds a number that is not finite, all points are equal, or the device fails.
     pub fn of(points: &Points, reading: Reading, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let spread = Self::in_frame(points, Frame::of_sample(points)?, reading, groups, device, progress)?;
+        let spread = Self::in_frame(points, Frame::of_sample(points, reading)?, reading, groups, device, progress)?;
         let reach = spread.sums.reach();
         if reach == 0.0 {
             return Err(EmbeddingsError::NoVariance { place: points.place().clone() });

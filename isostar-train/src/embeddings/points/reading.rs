@@ -15,8 +15,8 @@ const AT_ONCE: usize = 1 << 12;
 /// The fewest rows that are decoded at once.
 const LEAST_ROWS: usize = 8;
 
-/// How many rows of an array in Fortran order are decoded at once: their numbers in one column fill whole lines of a cache.
-const FORTRAN_ROWS: usize = 64;
+/// How many rows of an array in Fortran order are decoded at once, each column of which lies on a page of its own.
+const FORTRAN_ROWS: usize = 128;
 
 /// How many columns of an array in Fortran order are read together: as many f64 as two lines of a cache hold.
 const PIECE: usize = 16;
