@@ -21,6 +21,7 @@ const AROUND: usize = 2 << 20;
 #[derive(Debug)]
 pub(super) struct Mapped {
     map: Mmap,
+    #[cfg(target_os = "linux")]
     file: File,
     /// An upper bound on the bytes mapped since pages were last let go.
     touched: AtomicUsize,
@@ -34,7 +35,13 @@ impl Mapped {
         // SAFETY: the map is only read, as plain bytes, and every value of a byte is valid. A program that shortens the file meanwhile ends
         // this one with a signal; no way of reading files larger than memory is without that or a torn read.
         let map = unsafe { Mmap::map(&file) }?;
-        Ok(Self { map, file, touched: AtomicUsize::new(0), last: AtomicUsize::new(usize::MAX) })
+        Ok(Self {
+            map,
+            #[cfg(target_os = "linux")]
+            file,
+            touched: AtomicUsize::new(0),
+            last: AtomicUsize::new(usize::MAX),
+        })
     }
 
     /// All bytes, for those who look at few of them.
