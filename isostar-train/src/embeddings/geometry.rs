@@ -10,7 +10,7 @@ use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::Serialize;
 
 use super::frame::Frame;
-use super::pass::{Block, pass};
+use super::pass::pass;
 use super::points::Reading;
 use super::spread::Spread;
 use super::{EmbeddingsError, Points, Reference};
@@ -196,21 +196,13 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
 fn partition_of(points: &Points, spread: &Spread, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
     let frame = &spread.frame;
     let mut partition = Partition::of_deviations(&spread.moments, &frame.origin, frame.unit, device);
-    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
-    pass(
-        points,
-        points.blocks(),
-        Reading::Again,
-        || (),
-        add,
-        |Block { deviations, .. }| {
-            let rows = deviations.len() / points.width();
-            let block = TensorData::new(deviations, [rows, points.width()]);
-            partition.update(Tensor::from_data(block, (device, DType::F32)))?;
-            progress(rows);
-            Ok(())
-        },
-    )?;
+    each_block(points, frame, |deviations| {
+        let rows = deviations.len() / points.width();
+        let block = TensorData::new(deviations, [rows, points.width()]);
+        partition.update(Tensor::from_data(block, (device, DType::F32)))?;
+        progress(rows);
+        Ok(())
+    })?;
     Ok(partition)
 }
 
@@ -218,19 +210,22 @@ fn partition_of(points: &Points, spread: &Spread, device: &Device, progress: &dy
 fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut all = Vec::with_capacity(points.count() * width);
-    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
-    pass(
-        points,
-        points.blocks(),
-        Reading::Again,
-        || (),
-        add,
-        |Block { deviations, .. }| {
-            progress(deviations.len() / width);
-            all.extend(deviations);
-            Ok(())
-        },
-    )?;
+    each_block(points, frame, |deviations| {
+        progress(deviations.len() / width);
+        all.extend(deviations);
+        Ok(())
+    })?;
     let all = TensorData::new(all, [points.count(), width]);
     Ok(nearest_neighbours(Tensor::from_data(all, (device, DType::F32)), NEIGHBOURS, progress))
+}
+
+/// Hands the deviations of all points in `frame` to `take`, a block after the other. Shapes `[rows, d]`.
+fn each_block(
+    points: &Points,
+    frame: &Frame,
+    mut take: impl FnMut(Vec<f32>) -> Result<(), EmbeddingsError>,
+) -> Result<(), EmbeddingsError> {
+    let nothing = || ();
+    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
+    pass(points, points.blocks(), Reading::Again, nothing, add, |block| take(block.deviations))
 }

@@ -2,6 +2,15 @@
 
 use super::frame::Frame;
 
+/// Squared norms whose terms neither overflow nor lose digits that count.
+const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
+
+/// How many points are added together: as many as leave room in a core's registers.
+const TOGETHER: usize = 4;
+
+/// How many partial sums a sum over columns has: one alone would wait for each addition to end before the next begins.
+const LANES: usize = 8;
+
 /// What is summed over points x of which y = (x − o)/s are the deviations in a frame.
 #[derive(Clone, Debug)]
 pub(super) struct RowSums {
@@ -156,15 +165,6 @@ impl RowSums {
         squared - self.directed as f64
     }
 }
-
-/// Squared norms whose terms neither overflow nor lose digits that count.
-const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
-
-/// How many points are added together: as many as leave room in a core's registers.
-const TOGETHER: usize = 4;
-
-/// How many partial sums a sum over columns has: one alone would wait for each addition to end before the next begins.
-const LANES: usize = 8;
 
 /// The sum of a term of every value, in [`LANES`] partial sums.
 #[inline(always)]
