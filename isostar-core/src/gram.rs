@@ -11,10 +11,10 @@ const PARTS: usize = 4;
 /// The fewest rows of a part: of shorter ones the sum of the parts costs too much.
 const PART_ROWS: usize = 512;
 
-/// The width of a strip of a part: a multiple of the tiles of 16×6 numbers that a CPU's registers hold.
+/// The widest strip of a part: a multiple of the tiles of 16×6 numbers that a CPU's registers hold.
 const PART_STRIP: usize = 96;
 
-/// The width of a strip of all rows, whose product several threads share.
+/// The widest strip of all rows, whose product several threads share.
 const STRIP: usize = 256;
 
 /// XᵀX of `rows`, shape `[n, d]` with n ≥ 1. Shape `[d, d]`, symmetric.
@@ -38,8 +38,12 @@ pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
 }
 
 /// A symmetric matrix of which `of` gives strips of rows up to the diagonal: rows and columns of `[strip, ..strip.end]`.
-fn in_strips(d: usize, width: usize, of: impl Fn(Range<usize>) -> Tensor<2>) -> Tensor<2> {
-    let ranges = (0..d).step_by(width).map(|start| start..d.min(start + width));
+///
+/// The strips are of equal width: of 97 columns, a strip of 96 would leave one of a single column, whose product with the parts of all others
+/// Burn 0.22.1 gets wrong on wgpu.
+fn in_strips(d: usize, widest: usize, of: impl Fn(Range<usize>) -> Tensor<2>) -> Tensor<2> {
+    let count = d.div_ceil(widest);
+    let ranges = (0..count).map(|strip| strip * d / count..(strip + 1) * d / count);
     let strips: Vec<(Range<usize>, Tensor<2>)> = ranges.map(|range| (range.clone(), of(range))).collect();
     let rows = strips.iter().enumerate().map(|(at, (range, strip))| {
         let left = (range.start > 0).then(|| columns(strip.clone(), &(0..range.start)));

@@ -28,8 +28,21 @@ fn cloud(n: usize, d: usize) -> Points {
 #[test]
 fn the_scatter_is_that_of_all_points_however_the_product_is_cut() {
     // In one piece, in four parts without and with a rest, in strips of equal and unequal width, in both.
-    for (n, d) in [(1, 3), (2, 3), (500, 7), (2048, 20), (2051, 33), (2050, 96), (2050, 200), (2048, 97), (300, 257), (90, 512), (70, 601)]
-    {
+    let shapes = [
+        (1, 3),
+        (2, 3),
+        (500, 7),
+        (2048, 2),
+        (2048, 20),
+        (2051, 33),
+        (2050, 96),
+        (2048, 97),
+        (2050, 200),
+        (300, 257),
+        (90, 512),
+        (70, 601),
+    ];
+    for (n, d) in shapes {
         let points = cloud(n, d);
         let exact = exact(&points);
         for (backend, device) in devices() {
