@@ -22,14 +22,11 @@ pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
     let [n, d] = rows.dims();
     let part = n / PARTS;
     if part < PART_ROWS {
-        return in_strips(d, STRIP, |strip| product(columns(rows.clone(), &strip), columns(rows.clone(), &(0..strip.end))));
+        return in_strips(d, STRIP, |strip| below(&rows, &strip));
     }
     let whole = part * PARTS;
     let parts: Tensor<3> = rows.clone().narrow(0, 0, whole).reshape([PARTS, part, d]);
-    let sum = in_strips(d, PART_STRIP, |strip| {
-        let products = product(columns(parts.clone(), &strip), columns(parts.clone(), &(0..strip.end)));
-        products.sum_dim(0).squeeze_dim(0)
-    });
+    let sum = in_strips(d, PART_STRIP, |strip| below(&parts, &strip).sum_dim(0).squeeze_dim(0));
     if whole == n {
         return sum;
     }
@@ -52,6 +49,11 @@ fn in_strips(d: usize, widest: usize, of: impl Fn(Range<usize>) -> Tensor<2>) ->
         Tensor::cat(left.into_iter().chain([square]).chain(above).collect(), 1)
     });
     Tensor::cat(rows.collect(), 0)
+}
+
+/// The products of a strip of columns and all columns up to its end.
+fn below<const D: usize>(rows: &Tensor<D>, strip: &Range<usize>) -> Tensor<D> {
+    product(columns(rows.clone(), strip), columns(rows.clone(), &(0..strip.end)))
 }
 
 fn columns<const D: usize>(tensor: Tensor<D>, range: &Range<usize>) -> Tensor<D> {

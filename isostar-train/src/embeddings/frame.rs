@@ -60,6 +60,7 @@ impl Frame {
     }
 
     /// Writes down the deviations (x − o)/s of `points`. Shapes `[n, d]`.
+    // In its callers, which are compiled for the widest registers.
     #[inline(always)]
     pub fn deviate(&self, points: &[f64], deviations: &mut [f32]) {
         let width = self.origin.len();

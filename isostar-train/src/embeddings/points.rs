@@ -154,8 +154,8 @@ impl Points {
         matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
     }
 
-    /// The rows of the points, ascending, in blocks of at least d rows but for gaps in the mask: merging what a block gives costs as much
-    /// as d rows do.
+    /// The rows of the points, ascending, in blocks of whole parts and of at least d rows, but for gaps in the mask: merging what a block
+    /// gives costs as much as d rows do.
     pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
         let block_rows = (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS);
         match &self.sample {
