@@ -1,70 +1,99 @@
-//! XᵀX of many rows, of which a general product of matrices computes both halves, and which is too small for its threads to share.
+//! XᵀX of many rows.
 
 use std::ops::Range;
 
 use burn::prelude::*;
+use burn::tensor::TensorReadError;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+use faer::traits::ComplexField;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
-/// How many parts of the rows are multiplied side by side, each by one thread of a CPU. The products of more parts would be shorter ones, and
-/// more to add up.
-const PARTS: usize = 4;
+use crate::host::{is_host, on_host};
 
-/// The fewest rows of a part: of shorter ones the sum of the parts costs too much.
-const PART_ROWS: usize = 512;
+/// The most rows of a part, whose products are added in the points' precision; those of all parts are added in f64.
+const PART_ROWS: usize = 4096;
 
-/// The widest strip of a part: a multiple of the tiles of 16×6 numbers that a CPU's registers hold.
-const PART_STRIP: usize = 96;
+/// The fewest rows of a part that a thread is given: of fewer, there would be more to add up than to multiply.
+const LEAST_ROWS: usize = 512;
 
-/// The widest strip of all rows, whose product several threads share.
-const STRIP: usize = 256;
+/// How many rows and columns of a matrix are mirrored at once, in the first cache of a core.
+const TILE: usize = 32;
 
-/// XᵀX of `rows`, shape `[n, d]` with n ≥ 1. Shape `[d, d]`, symmetric.
-pub(crate) fn gram(rows: Tensor<2>) -> Tensor<2> {
-    let [n, d] = rows.dims();
-    let part = n / PARTS;
-    if part < PART_ROWS {
-        return in_strips(d, STRIP, |strip| below(&rows, &strip));
-    }
-    let whole = part * PARTS;
-    let parts: Tensor<3> = rows.clone().narrow(0, 0, whole).reshape([PARTS, part, d]);
-    let sum = in_strips(d, PART_STRIP, |strip| below(&parts, &strip).sum_dim(0).squeeze_dim(0));
-    if whole == n {
-        return sum;
-    }
-    let rest = rows.narrow(0, whole, n - whole);
-    sum + symmetric(product(rest.clone(), rest))
-}
-
-/// A symmetric matrix of which `of` gives strips of rows up to the diagonal: rows and columns of `[strip, ..strip.end]`.
+/// XᵀX of `rows` in f32 or f64, shape `[n, d]` with n ≥ 1. Row by row, symmetric, length d².
 ///
-/// The strips are of equal width: of 97 columns, a strip of 96 would leave one of a single column, whose product with the parts of all others
-/// Burn 0.22.1 gets wrong on wgpu.
-fn in_strips(d: usize, widest: usize, of: impl Fn(Range<usize>) -> Tensor<2>) -> Tensor<2> {
-    let count = d.div_ceil(widest);
-    let ranges = (0..count).map(|strip| strip * d / count..(strip + 1) * d / count);
-    let strips: Vec<(Range<usize>, Tensor<2>)> = ranges.map(|range| (range.clone(), of(range))).collect();
-    let rows = strips.iter().enumerate().map(|(at, (range, strip))| {
-        let left = (range.start > 0).then(|| columns(strip.clone(), &(0..range.start)));
-        let square = symmetric(columns(strip.clone(), range));
-        let above = strips[at + 1..].iter().map(|(_, below)| columns(below.clone(), range).transpose());
-        Tensor::cat(left.into_iter().chain([square]).chain(above).collect(), 1)
+/// # Errors
+/// If the device cannot be read.
+pub(crate) fn gram(rows: Tensor<2>) -> Result<Vec<f64>, TensorReadError> {
+    if is_host(&rows.device()) {
+        let d = rows.dims()[1];
+        let rows = rows.try_into_data()?;
+        return Ok(on_host(&rows, |rows| sum(&products_on_host(rows, d), d), |rows| sum(&products_on_host(rows, d), d)));
+    }
+    let products = products_on_device(rows);
+    let [_, d, _] = products.dims();
+    let products = products.try_into_data()?;
+    Ok(on_host(&products, |products| sum(&matrices(products, d), d), |products| sum(&matrices(products, d), d)))
+}
+
+/// The products of every part. Shape `[parts, d, d]`.
+fn products_on_device(rows: Tensor<2>) -> Tensor<3> {
+    let n = rows.dims()[0];
+    let parts = equal_parts(n, n.div_ceil(PART_ROWS)).map(|part| rows.clone().narrow(0, part.start, part.len()));
+    Tensor::stack(parts.map(|part| part.clone().transpose().matmul(part)).collect(), 0)
+}
+
+fn matrices<T>(numbers: &[T], d: usize) -> Vec<&[T]> {
+    numbers.chunks_exact(d * d).collect()
+}
+
+/// The products of every part, but for what lies above the diagonal: a general product of matrices computes both halves.
+///
+/// Each part is multiplied by one thread, as several that share a product wait for each other, unless there are fewer parts than threads:
+/// the products of more of them would be more numbers than the rows.
+fn products_on_host<T: ComplexField + Copy>(rows: &[T], d: usize) -> Vec<Vec<T>> {
+    let n = rows.len() / d;
+    let threads = rayon::current_num_threads();
+    let fewest = n.div_ceil(PART_ROWS);
+    let count = fewest.next_multiple_of(threads).min(n / LEAST_ROWS.max(d)).max(fewest);
+    let par = Par::rayon((threads / count).max(1));
+    let parts: Vec<Range<usize>> = equal_parts(n, count).collect();
+    let product = |part: Range<usize>| {
+        let mut products = vec![T::zero_impl(); d * d];
+        let below = MatMut::from_row_major_slice_mut(&mut products, d, d);
+        let rows = MatRef::from_row_major_slice(&rows[part.start * d..part.end * d], part.len(), d);
+        let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        matmul(below, lower, Accum::Replace, rows.transpose(), all, rows, all, T::one_impl(), par);
+        products
+    };
+    parts.into_par_iter().map(product).collect()
+}
+
+fn equal_parts(n: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).map(move |part| part * n / count..(part + 1) * n / count)
+}
+
+/// The sum of symmetric matrices, of which what lies on and below the diagonals is read. All row by row.
+fn sum<T: Copy + Into<f64> + Sync>(matrices: &[impl AsRef<[T]> + Sync], d: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; d * d];
+    sum.par_chunks_exact_mut(d).enumerate().for_each(|(row, sums)| {
+        for matrix in matrices {
+            for (sum, entry) in sums[..=row].iter_mut().zip(&matrix.as_ref()[row * d..]) {
+                *sum += (*entry).into();
+            }
+        }
     });
-    Tensor::cat(rows.collect(), 0)
+    mirror(&mut sum, d);
+    sum
 }
 
-/// The products of a strip of columns and all columns up to its end.
-fn below<const D: usize>(rows: &Tensor<D>, strip: &Range<usize>) -> Tensor<D> {
-    product(columns(rows.clone(), strip), columns(rows.clone(), &(0..strip.end)))
-}
-
-fn columns<const D: usize>(tensor: Tensor<D>, range: &Range<usize>) -> Tensor<D> {
-    tensor.narrow(D - 1, range.start, range.len())
-}
-
-/// Without the rounding by which entries (i, j) and (j, i) of a general product differ.
-fn symmetric(square: Tensor<2>) -> Tensor<2> {
-    (square.clone() + square.transpose()) * 0.5
-}
-
-fn product<const D: usize>(left: Tensor<D>, right: Tensor<D>) -> Tensor<D> {
-    left.transpose().matmul(right)
+/// Writes what is below the diagonal above it.
+fn mirror(matrix: &mut [f64], d: usize) {
+    for (top, left) in (0..d).step_by(TILE).flat_map(|top| (0..=top).step_by(TILE).map(move |left| (top, left))) {
+        for row in top..d.min(top + TILE) {
+            for column in left..row.min(left + TILE) {
+                matrix[column * d + row] = matrix[row * d + column];
+            }
+        }
+    }
 }

@@ -42,6 +42,7 @@
 mod error;
 mod gram;
 mod hidden_states;
+mod host;
 mod interval;
 mod isoscore;
 pub mod measure;

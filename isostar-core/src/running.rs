@@ -90,11 +90,11 @@ impl RunningMoments {
         if n == 0 {
             return Ok(());
         }
-        let products: Vec<f32> = gram(widen(points.without_autodiff())).try_to_vec_as()?;
+        let products = gram(widen(points.without_autodiff()))?;
         let count = n as f64;
         self.absorb(count, mean, |row| {
             let own = mean[row];
-            products[row * d..][..d].iter().zip(mean).map(move |(product, other)| f64::from(*product) - count * (own * other))
+            products[row * d..][..d].iter().zip(mean).map(move |(product, other)| product - count * (own * other))
         });
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use burn::prelude::*;
-use burn::tensor::{DType, Element};
+use burn::tensor::DType;
 use rayon::prelude::*;
 
+use crate::host::on_host;
 use crate::moments::widen;
 
 /// Largest deviations from the centre between 2⁻³² and 2³² keep squares and products within f32: only others are scaled.
@@ -100,15 +101,4 @@ fn power_of_two(reach: f64, largest_exponent: f64) -> f64 {
         return 1.0;
     }
     (-reach.log2().floor()).clamp(-largest_exponent, largest_exponent).exp2()
-}
-
-/// Numbers read back from the device, in whichever precision they are.
-pub(super) fn on_host<R>(data: &TensorData, single: impl FnOnce(&[f32]) -> R, double: impl FnOnce(&[f64]) -> R) -> R {
-    fn slice<E: Element>(data: &TensorData) -> &[E] {
-        data.as_slice().expect("the type was looked up")
-    }
-    match data.dtype() {
-        DType::F64 => double(slice(data)),
-        _ => single(slice(data)),
-    }
 }

@@ -6,7 +6,8 @@ use burn::prelude::*;
 use rayon::prelude::*;
 
 use super::candidates::Candidates;
-use super::centred::{Centred, on_host};
+use super::centred::Centred;
+use crate::host::on_host;
 use crate::moments::widen;
 
 /// Numbers read back from the device at a time.
