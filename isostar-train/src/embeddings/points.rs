@@ -154,10 +154,14 @@ impl Points {
         matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
     }
 
-    /// The rows of the points, ascending, in blocks of whole parts and of at least d rows, but for gaps in the mask: merging what a block
-    /// gives costs as much as d rows do.
+    /// How many rows a block has: whole parts, and at least d rows, as merging what a block gives costs as much as d rows do.
+    pub(super) fn block_rows(&self) -> usize {
+        (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS)
+    }
+
+    /// The rows of the points, ascending, in blocks, from which a mask may take some.
     pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
-        let block_rows = (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS);
+        let block_rows = self.block_rows();
         match &self.sample {
             Some(sample) => Box::new(sample.chunks(block_rows).map(<[usize]>::to_vec)),
             None => {

@@ -6,7 +6,7 @@ use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
 
 use super::covariance::ScaledCovariance;
 use super::frame::Frame;
-use super::pass::{Block, pass};
+use super::pass::{Block, PART_ROWS, pass};
 use super::points::Reading;
 use super::row_sums::RowSums;
 use super::{EmbeddingsError, Points};
@@ -65,7 +65,7 @@ impl Spread {
         let mut done = 0;
         let new = || RowSums::new(width);
         let add = |sums: &mut RowSums, points: &[f64], deviations: &mut [f32]| sums.add(points, &frame, deviations);
-        pass(points, cut(points.blocks(), &ends), reading, new, add, |Block { deviations, parts }| {
+        pass(points, cut(points.blocks().flatten(), points.block_rows(), &ends), reading, new, add, |Block { deviations, parts }| {
             let mut sums = RowSums::new(width);
             // In the order of the file, so that equal files have equal scores.
             for mut part in parts {
@@ -132,19 +132,30 @@ impl Spread {
     }
 }
 
-/// Blocks of points, cut after as many points as `ends` say, ascending.
-fn cut(blocks: impl Iterator<Item = Vec<usize>> + Send, ends: &[usize]) -> impl Iterator<Item = Vec<usize>> + Send {
-    let mut ends = ends.iter().copied().peekable();
-    let mut done = 0;
-    blocks.flat_map(move |mut block| {
-        let mut pieces = Vec::with_capacity(1);
-        while !block.is_empty() {
-            let piece = ends.peek().map_or(block.len(), |end| block.len().min(end - done));
-            let rest = block.split_off(piece);
-            done += piece;
-            ends.next_if_eq(&done);
-            pieces.push(std::mem::replace(&mut block, rest));
-        }
-        pieces
-    })
+/// Rows in blocks of at most `most`, cut after as many rows as `ends` say, ascending. From one end to the next they are nearly as long as each
+/// other, and of whole parts but for the last: blocks of one length use memory again, and leave no short one to wait for.
+fn cut(mut rows: impl Iterator<Item = usize> + Send, most: usize, ends: &[usize]) -> impl Iterator<Item = Vec<usize>> + Send {
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    let blocks = starts.zip(ends).flat_map(move |(start, end)| {
+        let count = (end - start).div_ceil(most);
+        let length = (end - start).div_ceil(count).next_multiple_of(PART_ROWS);
+        (start..*end).step_by(length).map(move |start| length.min(end - start))
+    });
+    blocks.map(move |length| rows.by_ref().take(length).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_end_where_groups_do_and_are_nearly_equal() {
+        let ends = [70_000, 70_007, 140_000];
+        let rows = || (0..).step_by(3).take(140_000);
+        let blocks: Vec<Vec<usize>> = cut(rows(), 86 * PART_ROWS, &ends).collect();
+        let lengths: Vec<usize> = blocks.iter().map(Vec::len).collect();
+        let group = |last| [79 * PART_ROWS; 6].into_iter().chain([last]);
+        assert!(group(9_328).chain([7]).chain(group(9_321)).eq(lengths.iter().copied()), "{lengths:?}");
+        assert!(blocks.into_iter().flatten().eq(rows()));
+    }
 }
