@@ -210,6 +210,22 @@ fn rounding_below_zero_is_zero() {
 }
 
 #[test]
+fn variances_beyond_all_proportion_to_each_other_converge() {
+    for seed in 0..200 {
+        let normal = Points::gaussian(1, 8, seed);
+        for exponent in [20, 60, 103, 119, 125, 150] {
+            // As it comes of products of which only one did not vanish in f32, and of means in f64.
+            let mean: Vec<f64> = (0..8).map(|at| if at == 3 { 0.0 } else { normal.values[at] * 10_f64.powi(-exponent) }).collect();
+            let entries: Vec<f64> = (0..64).map(|at| if at == 27 { 1.0 } else { 0.0 } - mean[at / 8] * mean[at % 8]).collect();
+            let what = format!("seed {seed}, 1e-{exponent}");
+            let found = Spectrum::of_covariance(&entries, 8).eigenvalues();
+            assert_within((found[0] / entries[27] - 1.0).abs(), HOST, &what);
+            assert!(found[1..].iter().all(|value| *value <= 1e-15 * found[0]), "{what}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn k_equal_eigenvalues_have_rank_and_ratio_k() {
     for (k, d) in [(1, 6), (3, 6), (6, 6), (10, 30)] {
         // The points ±e₁, …, ±eₖ, turned.

@@ -10,6 +10,10 @@ use crate::{Moments, RunningMoments};
 /// Rows that are multiplied at once; sums over more are f64 sums of such blocks.
 const BLOCK_ROWS: usize = 8192;
 
+/// Entries below this share of the largest, 2⁻¹⁰⁰, are taken for 0: eigenvalues are exact to 2⁻⁵² of the largest, and where squares of entries
+/// vanish, the iteration that finds them may not end.
+const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 100) as f64;
+
 /// The eigenvalues λ₁ ≥ … ≥ λ_d ≥ 0 of a sample covariance.
 ///
 /// Points of size 1e-200 have variances of 1e-400, which no f64 holds: a unit of length s is kept apart, λ = s²·v, so that every measure of
@@ -41,7 +45,7 @@ impl Spectrum {
         if largest == 0.0 {
             return Self::all(0.0, width);
         }
-        let scaled: Vec<f64> = covariance.iter().map(|entry| entry / largest).collect();
+        let scaled = in_units_of(largest, covariance);
         let matrix = MatRef::from_row_major_slice(&scaled, width, width);
         let ascending = matrix.self_adjoint_eigenvalues(Side::Lower).expect("the eigenvalues of a finite symmetric matrix converge");
         Self { unit: largest.sqrt(), values: ascending.into_iter().rev().map(|value| value.max(0.0)).collect() }
@@ -125,4 +129,10 @@ impl Spectrum {
         self.values.iter_mut().skip(rank).for_each(|value| *value *= 0.0);
         self
     }
+}
+
+/// The entries of a symmetric matrix in units of the largest, to be decomposed.
+pub(super) fn in_units_of(largest: f64, entries: &[f64]) -> Vec<f64> {
+    let scaled = entries.iter().map(|entry| entry / largest);
+    scaled.map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry }).collect()
 }
