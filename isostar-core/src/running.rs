@@ -65,7 +65,7 @@ impl RunningMoments {
     /// ```
     ///
     /// S keeps the digits of XᵀX: its relative error grows as ε·(1 + m²/σ²), to be small where origin and mean are as near to each other as
-    /// the points are. Not differentiable.
+    /// the points are. Products of up to 4,096 points are added in the points' precision, those sums in f64. Not differentiable.
     ///
     /// # Shapes
     /// - `points`: `[n, d]`; half precision is cast to f32 first
