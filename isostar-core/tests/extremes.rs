@@ -161,6 +161,19 @@ fn shrinkage_next_to_an_outlier_dimension() {
 }
 
 #[test]
+fn one_point_that_dwarfs_all_others_leaves_nothing_to_estimate_from() {
+    for n in [4, 6, 20, 500] {
+        let normal = Points::gaussian(n, 6, n as u64);
+        for size in [1e6, 1e15, 1e30] {
+            let points = Points::of_fn(n, 6, |row, column| normal.row(row)[column] * if row == 2 { size } else { 1.0 });
+            for (backend, device) in devices() {
+                assert_eq!(isoscore_unbiased(points.tensor(&device)), None, "{n} points, {size:e} on {backend}");
+            }
+        }
+    }
+}
+
+#[test]
 fn points_without_variance_score_zero_with_zero_gradient() {
     let constant = |n: usize, value: f64| Points::of_fn(n, 5, |_, column| value * (1.0 + column as f64));
     let cases = [
