@@ -1,7 +1,5 @@
 //! XᵀX of many rows.
 
-use std::ops::Range;
-
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
@@ -25,22 +23,20 @@ const TILE: usize = 32;
 /// # Errors
 /// If the device cannot be read.
 pub(crate) fn gram(rows: Tensor<2>) -> Result<Vec<f64>, TensorReadError> {
+    let d = rows.dims()[1];
     if is_host(&rows.device()) {
-        let d = rows.dims()[1];
         let rows = rows.try_into_data()?;
         return Ok(on_host(&rows, |rows| sum(&products_on_host(rows, d), d), |rows| sum(&products_on_host(rows, d), d)));
     }
-    let products = products_on_device(rows);
-    let [_, d, _] = products.dims();
-    let products = products.try_into_data()?;
+    let products = products_on_device(rows).try_into_data()?;
     Ok(on_host(&products, |products| sum(&matrices(products, d), d), |products| sum(&matrices(products, d), d)))
 }
 
 /// The products of every part. Shape `[parts, d, d]`.
 fn products_on_device(rows: Tensor<2>) -> Tensor<3> {
     let n = rows.dims()[0];
-    let parts = equal_parts(n, n.div_ceil(PART_ROWS)).map(|part| rows.clone().narrow(0, part.start, part.len()));
-    Tensor::stack(parts.map(|part| part.clone().transpose().matmul(part)).collect(), 0)
+    let parts = rows.split(n.div_ceil(n.div_ceil(PART_ROWS)), 0);
+    Tensor::stack(parts.into_iter().map(|part| part.clone().transpose().matmul(part)).collect(), 0)
 }
 
 fn matrices<T>(numbers: &[T], d: usize) -> Vec<&[T]> {
@@ -57,20 +53,15 @@ fn products_on_host<T: ComplexField + Copy>(rows: &[T], d: usize) -> Vec<Vec<T>>
     let fewest = n.div_ceil(PART_ROWS);
     let count = fewest.next_multiple_of(threads).min(n / LEAST_ROWS.max(d)).max(fewest);
     let par = Par::rayon((threads / count).max(1));
-    let parts: Vec<Range<usize>> = equal_parts(n, count).collect();
-    let product = |part: Range<usize>| {
+    let product = |part: &[T]| {
         let mut products = vec![T::zero_impl(); d * d];
         let below = MatMut::from_row_major_slice_mut(&mut products, d, d);
-        let rows = MatRef::from_row_major_slice(&rows[part.start * d..part.end * d], part.len(), d);
+        let part = MatRef::from_row_major_slice(part, part.len() / d, d);
         let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        matmul(below, lower, Accum::Replace, rows.transpose(), all, rows, all, T::one_impl(), par);
+        matmul(below, lower, Accum::Replace, part.transpose(), all, part, all, T::one_impl(), par);
         products
     };
-    parts.into_par_iter().map(product).collect()
-}
-
-fn equal_parts(n: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..count).map(move |part| part * n / count..(part + 1) * n / count)
+    rows.par_chunks(n.div_ceil(count) * d).map(product).collect()
 }
 
 /// The sum of symmetric matrices, of which what lies on and below the diagonals is read. All row by row.
