@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
 use faer::{MatRef, Side};
 
-use super::spectrum::in_units_of;
+use super::spectrum::in_units_of_largest;
 use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
@@ -212,8 +212,7 @@ fn directions(moments: &RunningMoments, origin: &[f64], unit: f64) -> Vec<f64> {
     for (row, sums) in second.chunks_exact_mut(d.max(1)).enumerate() {
         sums.iter_mut().zip(&mean).for_each(|(sum, other)| *sum += count * mean[row] * other);
     }
-    let largest = second.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
-    let scaled = in_units_of(largest, &second);
+    let (_, scaled) = in_units_of_largest(&second);
     if !scaled.iter().all(|entry| entry.is_finite()) {
         return (0..d * d).map(|at| if at / d == at % d { 1.0 } else { 0.0 }).collect();
     }

@@ -41,11 +41,10 @@ impl Spectrum {
         if !covariance.iter().all(|entry| entry.is_finite()) {
             return Self::all(f64::NAN, width);
         }
-        let largest = covariance.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+        let (largest, scaled) = in_units_of_largest(covariance);
         if largest == 0.0 {
             return Self::all(0.0, width);
         }
-        let scaled = in_units_of(largest, covariance);
         let matrix = MatRef::from_row_major_slice(&scaled, width, width);
         let ascending = matrix.self_adjoint_eigenvalues(Side::Lower).expect("the eigenvalues of a finite symmetric matrix converge");
         Self { unit: largest.sqrt(), values: ascending.into_iter().rev().map(|value| value.max(0.0)).collect() }
@@ -131,8 +130,9 @@ impl Spectrum {
     }
 }
 
-/// The entries of a symmetric matrix in units of the largest, to be decomposed.
-pub(super) fn in_units_of(largest: f64, entries: &[f64]) -> Vec<f64> {
+/// The size of the largest entry of a symmetric matrix, and the entries in units of it, to be decomposed. They are NaN where it is 0.
+pub(super) fn in_units_of_largest(entries: &[f64]) -> (f64, Vec<f64>) {
+    let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
     let scaled = entries.iter().map(|entry| entry / largest);
-    scaled.map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry }).collect()
+    (largest, scaled.map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry }).collect())
 }
