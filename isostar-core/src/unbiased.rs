@@ -33,7 +33,7 @@ impl UnbiasedSums {
     /// ```
     ///
     /// The estimator does not depend on the origin, so it is written for centred rows, where Σⱼ≠ᵢ xᵢᵀxⱼ = −‖xᵢ‖². `None` where there are fewer than
-    /// four points, fewer than two dimensions, no variance, or F̂ is not above 0 by more than rounding: few points can give that, and one that
+    /// four points, fewer than two dimensions, no variance, or F̂ is not above 2⁻¹⁶ of its terms: few points can give that, and one that
     /// dwarfs all others does.
     ///
     /// # References

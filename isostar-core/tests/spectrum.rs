@@ -220,7 +220,8 @@ fn variances_beyond_all_proportion_to_each_other_converge() {
             let what = format!("seed {seed}, 1e-{exponent}");
             let found = Spectrum::of_covariance(&entries, 8).eigenvalues();
             assert_within((found[0] / entries[27] - 1.0).abs(), HOST, &what);
-            assert!(found[1..].iter().all(|value| *value <= 1e-15 * found[0]), "{what}: {found:?}");
+            // What f64 tells beside the largest; all are 0 as it is.
+            assert!(found[1..].iter().all(|value| *value <= f64::EPSILON * found[0]), "{what}: {found:?}");
         }
     }
 }
