@@ -186,11 +186,12 @@ fn tell(observer: &dyn Observer, event: &HookEvent, done: usize) {
     match event {
         HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
         HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, isoscore, seconds } => {
+        HookEvent::CalibrationFinished { epoch, states, isoscore, seconds, .. } => {
             observer.end(&Phase::Calibration { epoch: done + epoch });
             let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
             observer.note(&format!("reference from {states} states in {seconds:.1} s, IsoScore {score}"));
         }
+        HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
         HookEvent::Collapsed { score, threshold } => observer.note(&format!(
             "the states have collapsed: a batch scores {score:.4}, under {threshold}. A --weight nearer to 0 keeps them apart; the published weights \
              belong to padded states (--padding keep)"
