@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::DataLoader;
-use burn::tensor::Device;
+use burn::data::dataloader::split::split_dataloader;
+use burn::nn::DropoutConfig;
+use burn::tensor::{Device, Tensor};
 use isostar_train::data::{
-    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, Labels, Splits, TextEncoder, TextRow, default_rows, order, read_rows,
+    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, Labels, SequenceBatch, Splits, TextEncoder, TextRow, TrainingOrder,
+    default_rows, order, read_rows,
 };
 use tempfile::TempDir;
 
@@ -115,6 +118,63 @@ fn the_default_rows_become_batches_that_cover_them_once() {
 
     let unknown = encoder.tokenizer().token_to_id("[UNK]").unwrap();
     assert!((0..examples.len() as u32).all(|row| !examples.ids(row).contains(&unknown)), "the vocabulary spells every dev headline");
+}
+
+/// Taken by the tests that draw from the device's generator, which is the process's.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// A training loader over 24 rows in batches of 8, on a device with autodiff.
+fn training(seed: u64, first_epoch: usize) -> BatchLoader {
+    let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap();
+    let examples = encoder.encode(&default_rows().train.rows[..24], vec![0; 24]).unwrap();
+    let order = TrainingOrder { batch_size: 8, batching: Batching::Random, seed, first_epoch };
+    BatchLoader::training(Arc::new(examples), order, &Device::flex().autodiff())
+}
+
+/// The first 64 numbers of the first dropout mask of each step of a pass; `after_batch` runs between the batch and the mask.
+fn masks(loader: &dyn DataLoader<SequenceBatch>, after_batch: impl Fn()) -> Vec<Vec<f32>> {
+    let dropout = DropoutConfig::new(0.5).init();
+    let mask = |batch: SequenceBatch| {
+        after_batch();
+        dropout.forward(Tensor::<1>::ones([64], &batch.input.ids.device())).try_into_vec_as().unwrap()
+    };
+    loader.iter().map(|batch| mask(batch.unwrap())).collect()
+}
+
+#[test]
+fn no_two_steps_share_a_dropout_stream_whatever_their_seeds_and_epochs() {
+    let _generator = GENERATOR.lock();
+    let mut drawn: Vec<(String, Vec<f32>)> = Vec::new();
+    for seed in 1..=5 {
+        let whole: Arc<dyn DataLoader<SequenceBatch>> = Arc::new(training(seed, 0));
+        // Another order than the whole loader's, so steps of their own.
+        let slices = split_dataloader(Arc::new(training(seed, 3)), &[Device::flex().autodiff(), Device::flex().autodiff()]);
+        for (name, loader, epochs) in [("whole", &whole, 0..3), ("slice 1", &slices[0], 3..6), ("slice 2", &slices[1], 3..6)] {
+            for epoch in epochs {
+                let masks = masks(loader.as_ref(), || ()).into_iter().enumerate();
+                drawn.extend(masks.map(|(step, mask)| (format!("seed {seed}, epoch {epoch}, step {step}, {name}"), mask)));
+            }
+        }
+    }
+    assert_eq!(drawn.len(), 5 * 3 * (3 + 2 * 2));
+    for (at, (name, mask)) in drawn.iter().enumerate() {
+        let same = drawn[..at].iter().find(|(_, other)| mask == other);
+        assert!(same.is_none(), "{name} has the mask of {}", same.unwrap().0);
+    }
+}
+
+#[test]
+fn seed_epoch_and_step_alone_decide_the_dropout_of_a_step() {
+    let _generator = GENERATOR.lock();
+    let whole = training(7, 0);
+    let passes: Vec<_> = (0..3).map(|_| masks(&whole, || ())).collect();
+    // Resumed after two epochs, calibrating from a copy of itself, which has no autodiff, in every step.
+    let resumed = training(7, 2);
+    let copy = resumed.on_device(&Device::flex());
+    let _ = Tensor::<1>::random([5], burn::tensor::Distribution::Default, &Device::flex());
+    let again = masks(&resumed, || assert_eq!(copy.iter().count(), 3));
+    assert_eq!(again, passes[2]);
+    assert_ne!(passes[1], passes[2]);
 }
 
 /// SST-2 as its owners publish it, or nothing where it is not beside the checkout.

@@ -1,6 +1,10 @@
 //! The hook under burn-train's Learner: what it adds to the loss, when it calibrates, and what it leaves as it was.
 
+#[path = "hook/calibration.rs"]
+mod calibration;
 mod common;
+#[path = "hook/precision.rs"]
+mod precision;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

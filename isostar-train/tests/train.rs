@@ -116,6 +116,31 @@ fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("all its epochs are done"));
 }
 
+/// The numbers before the percent signs of a line.
+fn percentages(line: &str) -> Vec<f64> {
+    let before = |at: usize| line[..at].rsplit([' ', '(']).next().unwrap().parse().unwrap();
+    line.match_indices('%').map(|(at, _)| before(at)).collect()
+}
+
+#[test]
+fn a_reference_of_padded_states_holds_as_much_padding_as_the_training_batches() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 500, 16);
+    for batching in ["random", "length"] {
+        let arguments = ["--padding", "keep", "--batching", batching, "--calibration-states", "20000", "--out", batching];
+        let output = isostar(folder.path(), &small(&arguments));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        let references: Vec<&str> = stderr.lines().filter(|line| line.starts_with("reference from")).collect();
+        assert_eq!(references.len(), 2, "{stderr}");
+        for line in references {
+            let [calibration, training] = percentages(line)[..] else { panic!("{line}") };
+            assert!((calibration - training).abs() <= 2.0, "{line}");
+            assert_eq!(training > 20.0, batching == "random", "{line}");
+        }
+    }
+}
+
 #[test]
 fn settings_come_from_a_file_and_flags_go_before_it() {
     let folder = TempDir::new().unwrap();

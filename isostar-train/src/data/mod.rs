@@ -43,6 +43,7 @@ mod parquet;
 mod segments;
 mod splits;
 mod squad;
+pub(crate) mod streams;
 mod table;
 mod targets;
 mod text_file;

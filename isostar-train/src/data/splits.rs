@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::order::{self, Purpose};
+use super::order;
+use super::streams::Purpose;
 use super::table::{Format, parse_rows, read_table};
 use super::{Columns, DataError, Layout, TextRow, files, split_files};
 

@@ -7,6 +7,7 @@ use isostar_core::Regularizer;
 use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier, SpanExtractor};
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
+use crate::data::streams::{Purpose, device_seed};
 use crate::data::{DEFAULT_TOKENIZER, TextEncoder, TokenCache};
 use crate::device::parse_device;
 use crate::model::find_model;
@@ -53,7 +54,7 @@ impl Experiment {
         let device = parse_device(&settings.device)?;
         let task = Task::read(settings.source(), observer)?;
 
-        device.seed(settings.seed);
+        device.seed(device_seed(settings.seed, 0, Purpose::Weights));
         let (task, work) = match task.kind {
             TaskKind::Classification | TaskKind::Regression => {
                 let problem = if task.kind == TaskKind::Regression { ProblemType::Regression } else { ProblemType::SingleLabel };

@@ -42,7 +42,7 @@ impl Preset {
     /// | `model` | google-bert/bert-base-cased | one of the paper's three models |
     /// | `weight` | −5; CosReg 1 | the published command, of the paper's grid −5, −3, −1, 1, 3, 5 |
     /// | `shrinkage` | 0.2 | the published command, of the paper's grid 0.2, 0.4, 0.6, 0.8 |
-    /// | `padding` | keep | the published code |
+    /// | `padding` | keep, in training and in the reference | the published code |
     /// | `batching` | random | the published code |
     /// | `layers` | all; CosReg last | the paper |
     /// | `calibration_states` | 250000 | the paper |

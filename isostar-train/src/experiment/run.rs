@@ -6,7 +6,7 @@ use burn::prelude::*;
 use burn::train::metric::LossMetric;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, LearningResult, SupervisedTraining};
-use isostar_core::Regularizer;
+use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
 use super::optimizer::{WarmupLinear, adamw};
@@ -78,20 +78,22 @@ impl Run {
     fn hook<M: TaskModel>(&self, prepared: &Prepared<M>) -> Hook<M::Batch> {
         let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
         let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
-        let limit = self.settings.calibration_states;
-        let sample = BatchLoader::calibration(
-            prepared.train.source.clone(),
-            EVALUATION_BATCH,
-            self.settings.seed,
-            self.done,
-            limit / layers,
-            &self.device.clone().without_autodiff(),
-        );
-        let (observer, done) = (self.observer.clone(), self.done);
+        let (limit, padding, order, source) =
+            (self.settings.calibration_states, self.settings.padding, self.order(), &prepared.train.source);
+        // Where padding counts, so does the size of a batch: the longer the longest row, the more padding.
+        let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
+        let plain = self.device.clone().without_autodiff();
+        let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let (observer, done, lengths) = (self.observer.clone(), self.done, source.lengths());
         Hook::new(regularizer)
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| tell(observer.as_ref(), event, done))
+            .with_observer(move |event| tell(observer.as_ref(), event, done, |epoch| order.padding_share(&lengths, epoch)))
+    }
+
+    fn order(&self) -> TrainingOrder {
+        let TrainSettings { batch_size, batching, seed, .. } = self.settings;
+        TrainingOrder { batch_size, batching, seed, first_epoch: self.done }
     }
 
     fn train<M: TaskModel>(
@@ -103,8 +105,7 @@ impl Run {
     ) -> Result<M, ExperimentError> {
         let Self { settings, folder, done, observer, .. } = self;
         let device = self.device.clone().autodiff();
-        let order = TrainingOrder { batch_size: settings.batch_size, batching: settings.batching, seed: settings.seed, first_epoch: *done };
-        let train = BatchLoader::training(prepared.train.source.clone(), order, &device);
+        let train = BatchLoader::training(prepared.train.source.clone(), self.order(), &device);
         let steps = train.batches() * settings.epochs;
         let valid = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff());
         let interrupter = hook.interrupter();
@@ -182,15 +183,21 @@ fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) ->
     None
 }
 
-fn tell(observer: &dyn Observer, event: &HookEvent, done: usize) {
+/// Passes on what a hook says. `training_padding` gives the share of padding in the batches of an epoch, counted from 0.
+fn tell(observer: &dyn Observer, event: &HookEvent, done: usize, training_padding: impl Fn(usize) -> f64) {
     match event {
         HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
         HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, isoscore, seconds } => {
+        HookEvent::CalibrationFinished { epoch, states, padding, isoscore, seconds } => {
             observer.end(&Phase::Calibration { epoch: done + epoch });
             let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
-            observer.note(&format!("reference from {states} states in {seconds:.1} s, IsoScore {score}"));
+            let padding = padding.map_or(String::new(), |padding| {
+                let training = 100.0 * training_padding(done + epoch - 1);
+                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * padding)
+            });
+            observer.note(&format!("reference from {states} states{padding} in {seconds:.1} s, IsoScore {score}"));
         }
+        HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
         HookEvent::Collapsed { score, threshold } => observer.note(&format!(
             "the states have collapsed: a batch scores {score:.4}, under {threshold}. A --weight nearer to 0 keeps them apart; the published weights \
              belong to padded states (--padding keep)"

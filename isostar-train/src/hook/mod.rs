@@ -8,7 +8,7 @@
 //! [`SupervisedTraining`](burn::train::SupervisedTraining) stays as it was:
 //!
 //! ```ignore
-//! let hook = Hook::new(IStarConfig::new(-1.0).init()?);
+//! let hook = Hook::new(IStarConfig::new(-0.1).init()?);
 //! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader).num_epochs(4);
 //! let result = training.launch(Learner::new(hook.wrap(model), optimizer, learning_rate));
 //! let model = result.model.into_inner();
@@ -18,9 +18,13 @@
 //! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
 //! calibration batches through the same model in evaluation mode, without gradient, into moments that are merged batch by batch.
 //!
+//! If the calibration fails, no step is taken: the step hands the optimizer no gradients, and the tapped loader ends the training with the
+//! [`CalibrationError`] before the next batch.
+//!
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
+mod error;
 mod model;
 mod output;
 mod regularized;
@@ -34,6 +38,7 @@ use burn::train::Interrupter;
 use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
+pub use error::CalibrationError;
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput};
 pub use regularized::Regularized;
@@ -45,7 +50,7 @@ use tap::EpochTap;
 /// The most states from which a reference is estimated, as in the paper.
 pub const CALIBRATION_LIMIT: usize = 250_000;
 
-/// Ties a regularizer to a model and to the loader it is trained from. `B` is the model's batch.
+/// Ties a regularizer to a model and to the loader it is trained from, for one training. `B` is the model's batch.
 pub struct Hook<B> {
     regularizer: Option<Arc<dyn Regularizer>>,
     calibration: Arc<Calibration<B>>,
@@ -72,7 +77,8 @@ impl<B: Send + 'static> Hook<B> {
 
     /// Takes the calibration batches from a loader of its own, in its order, instead of from the training loader.
     ///
-    /// The loader is iterated anew every epoch, until the limit is reached.
+    /// The loader is iterated anew every epoch, until the limit is reached. If the regularizer counts padding among the states, its batches should be padded as
+    /// those of training are.
     pub fn with_calibration_loader(self, loader: Arc<dyn DataLoader<B>>) -> Self {
         self.calibration.set_source(loader, true);
         self
@@ -96,10 +102,16 @@ impl<B: Send + 'static> Hook<B> {
         Regularized::new(model, self.clone())
     }
 
-    /// What stops the training when the calibration batches cannot be read; pass it to
-    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    /// An interrupter that is told when the calibration fails, and that ends a calibration when it is stopped; pass it to
+    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter) if you stop the training yourself. Without it, a failed calibration still ends
+    /// the training.
     pub fn interrupter(&self) -> Interrupter {
         self.calibration.interrupter()
+    }
+
+    /// Why the calibration failed, if it did. Burn's terminal dashboard keeps the error that ended a training from its result; it is still here.
+    pub fn failure(&self) -> Option<Arc<CalibrationError>> {
+        self.calibration.failure()
     }
 
     /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.

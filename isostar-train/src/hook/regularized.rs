@@ -1,6 +1,7 @@
 use std::fmt;
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use isostar_core::StateSelection;
@@ -29,6 +30,12 @@ impl<M: HiddenStateModel> Regularized<M> {
     pub fn into_inner(self) -> M {
         self.inner
     }
+
+    /// The step where there is no reference: the optimizer gets nothing to change, and the tapped loader ends the training before the next batch.
+    fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
+        let ForwardStep { task_loss, output, .. } = self.inner.valid().forward_step(batch);
+        TrainOutput { grads: GradientsParams::new(), item: RegularizedOutput { task_loss, penalty: None, moments: None, output } }
+    }
 }
 
 impl<M: HiddenStateModel> Clone for Regularized<M> {
@@ -49,13 +56,13 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
-        let reference = self.hook.calibration.reference(&self.inner, &device);
+        let Ok(reference) = self.hook.calibration.reference(&self.inner, &device) else { return self.step_without_gradients(batch) };
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
         let penalty = self.hook.regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
         // The layers have been looked at; what the backward pass needs of them is on the tape.
         drop(hidden_states);
         let loss = match &penalty {
-            Some(penalty) => task_loss.clone() + penalty.value.clone(),
+            Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),
             None => task_loss.clone(),
         };
         let gradients = loss.backward();
