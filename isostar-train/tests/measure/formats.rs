@@ -81,7 +81,11 @@ fn columns_of_lists_are_measured_a_point_a_row() {
     let path = fixture("single.parquet");
     let refused = |tensor| cause_of(&["measure", path.to_str().unwrap(), "--tensor", tensor]);
     assert!(refused("norm").contains("shape [72] is neither [points, dimension]"), "{}", refused("norm"));
-    assert!(refused("text").ends_with(r#"tensor "text": elements of type String are not read"#), "{}", refused("text"));
+    assert!(
+        refused("text").ends_with(r#"tensor "text": elements of type String (text) are not read; there are numbers in "embedding""#),
+        "{}",
+        refused("text")
+    );
     assert!(refused("x").ends_with(r#"there is no tensor "x"; it holds "id", "text", "norm", "embedding""#), "{}", refused("x"));
 }
 
