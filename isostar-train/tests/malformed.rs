@@ -195,6 +195,8 @@ fn archives() -> Vec<Case> {
 fn others() -> Vec<Case> {
     let huge = r#"{"x":{"dtype":"F32","shape":[1000000000000,768],"data_offsets":[0,3072000000000000]}}"#;
     vec![
+        ("pickle.npz", b"\x80\x04]\x94.".to_vec(), "a Python pickle, which is not read"),
+        ("pointer.npz", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "a Git LFS pointer"),
         ("text.txt", b"1.0 2.0\n3.0 4.0\n".to_vec(), "neither an .npy, .npz, .safetensors nor Parquet file"),
         ("header.safetensors", safetensors(u64::MAX, "{}"), "not a complete safetensors file"),
         ("huge.safetensors", safetensors(huge.len() as u64, huge), "not a complete safetensors file"),
@@ -259,6 +261,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
         ("zstd.parquet", fixture("fixed.parquet")),
         ("lz4.parquet", fixture("double.parquet")),
         ("half.parquet", fixture("half.parquet")),
+        ("table.parquet", fixture("table.parquet")),
     ];
     for (name, content) in whole {
         let path = folder.path().join(name);

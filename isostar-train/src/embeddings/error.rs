@@ -120,7 +120,7 @@ pub enum EmbeddingsError {
         found: Vec<usize>,
     },
     /// The mask holds numbers that are neither true nor false.
-    #[error("{place}: the mask {mask:?} holds {value}: a mask is 0 or false at padding, and positive or true elsewhere")]
+    #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
     MaskValue {
         /// The tensor.
         place: Place,
@@ -302,6 +302,9 @@ impl EmbeddingsError {
             Self::FewPoints { .. } => "save more points, one a row".into(),
             Self::NotFinite { value, .. } if value.is_finite() => {
                 format!("divide the points by a constant: no score depends on it, and {LARGEST:e} is the limit")
+            }
+            Self::NotFinite { at, .. } if at.len() == 3 => {
+                "leave padding out with --mask, or find out what made the number: a diverged model, or f16 beyond its range".into()
             }
             Self::NotFinite { .. } => "remove the point, or find out what made it: a diverged model, or f16 beyond its range".into(),
             Self::NoVariance { .. } => "check what made the points: a collapsed model gives the same vector for every input".into(),

@@ -1,10 +1,10 @@
-//! What was assumed about points, for the user to object to.
+//! What was assumed about points where the user did not say.
 
 use std::fmt;
 
 use super::error::{few, list};
 
-/// An assumption about points that nobody asked for, and how to have it otherwise.
+/// An assumption about points, and the option that changes it where there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {

@@ -109,7 +109,7 @@ impl Points {
         Self { notes, ..self }
     }
 
-    /// What was assumed about the points where nothing was asked for.
+    /// What was assumed about the points where the caller did not say.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }

@@ -90,6 +90,20 @@ fn columns_of_lists_are_measured_a_point_a_row() {
 }
 
 #[test]
+fn columns_of_single_numbers_are_dimensions() {
+    assert_agrees(&measure_one(&fixture("table.parquet"), &[]), &expected("all"));
+}
+
+#[test]
+fn lists_of_integers_are_measured_where_they_are_asked_for() {
+    let (found, expected) = (measure_one(&fixture("integers.parquet"), &["--tensor", "embedding"]), expected("all"));
+    // The points times 32, on whose size these do not depend.
+    for (name, tolerance) in [("isoscore", SCATTER), ("mean_cosine", DIRECTIONS), ("effective_rank", EIGENVALUES), ("mle", DISTANCES)] {
+        assert_close(&found, name, number(&expected, name), tolerance);
+    }
+}
+
+#[test]
 fn masks_are_members_or_files_of_their_own() {
     let expected = expected("masked");
     for name in ["masked.npz", "masked_fortran.npz"] {
@@ -97,6 +111,9 @@ fn masks_are_members_or_files_of_their_own() {
     }
     let mask = fixture("mask.npy");
     assert_agrees(&measure_one(&fixture("states.npy"), &["--mask", mask.to_str().unwrap()]), &expected);
+
+    // A column of single numbers, all of them positive.
+    assert_agrees(&measure_one(&fixture("single.parquet"), &["--mask", "norm"]), &self::expected("all"));
 
     let path = fixture("states.npy");
     let refused = |mask: &Path| cause_of(&["measure", path.to_str().unwrap(), "--mask", mask.to_str().unwrap()]);

@@ -163,7 +163,7 @@ fn masks_that_do_not_fit_or_hold_no_truth_are_refused() {
     // As transformers adds it to attention scores: 0 at tokens.
     let additive = f32_bytes((0..SEQUENCES * TOKENS).map(|at| if is_token(at) { 0.0 } else { f32::MIN }));
     let cause = with_mask(Dtype::F32, &[SEQUENCES, TOKENS], additive);
-    assert!(cause.contains(r#"the mask "attention_mask" holds -3402823"#), "{cause}");
+    assert!(cause.contains(r#"the mask "attention_mask" holds -3.402823"#), "{cause}");
 }
 
 #[test]

@@ -19,9 +19,9 @@ use crate::failure::Failure;
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
 /// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In a Parquet file without such lists, each
-/// floating-point column is a dimension. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says which of them
-/// count. What is assumed, such as that all tokens count because there is no mask, is said on stderr. Files may be larger than memory: they are read in blocks, twice, or once
-/// for --moments.
+/// floating-point column is a dimension. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says which of
+/// them count. What is assumed, such as that all tokens count because there is no mask, is printed on stderr. Files may be larger than
+/// memory: they are read in blocks, twice, or once for --moments.
 /// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
 ///
 /// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.

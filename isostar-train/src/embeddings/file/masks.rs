@@ -20,7 +20,7 @@ pub(super) fn is_called_mask(tensor: &StoredTensor) -> bool {
 }
 
 impl EmbeddingsFile {
-    /// Whether a tensor is no points, but the mask of some: by its name, and its shape where the name may mean anything.
+    /// Whether a tensor is a mask rather than points: one called as a default mask is, or called any mask and of the shape of one.
     pub(super) fn is_mask(&self, tensor: &StoredTensor) -> bool {
         let has_its_shape =
             |points: &StoredTensor| points.is_float_matrix() && points.shape.len() == 3 && points.shape[..2] == tensor.shape;

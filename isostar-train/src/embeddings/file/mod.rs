@@ -75,25 +75,22 @@ impl EmbeddingsFile {
         let file = Arc::new(map(path)?);
         let bytes = file.bytes();
         let is_named = |extension: &str| path.extension().is_some_and(|found| found == extension);
+        let is_safetensors = bytes.get(8) == Some(&b'{');
         let mut damaged = Vec::new();
         let tensors = if is_git_lfs_pointer(bytes) {
             return Err(FormatError::GitLfsPointer { path: path.into() }.into());
         } else if bytes.starts_with(npy::MAGIC) {
             vec![npy_tensor(path, &file)?]
-        } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
+        } else if let Some(kind) = PickleKind::of_bytes(bytes).filter(|_| !is_safetensors) {
+            // A safetensors file begins as a pickle does where its header has a certain length.
+            return Err(FormatError::Pickle { path: path.into(), kind }.into());
+        } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) || is_named("npz") {
             let members = npz::members(path, &file)?;
             damaged.extend(members.damaged.into_iter().map(|(name, fault)| (name, Arc::new(fault))));
             members.tensors
         } else if bytes.starts_with(parquet::MAGIC) {
             parquet::tensors(path, &file)?
-        } else if bytes.get(8) == Some(&b'{') {
-            // Before pickles, as which a file begins whose header has a certain length.
-            safetensors::tensors(path, &file)?
-        } else if let Some(kind) = PickleKind::of_bytes(bytes) {
-            return Err(FormatError::Pickle { path: path.into(), kind }.into());
-        } else if is_named("npz") {
-            npz::members(path, &file)?.tensors
-        } else if is_named("safetensors") {
+        } else if is_named("safetensors") || is_safetensors {
             safetensors::tensors(path, &file)?
         } else {
             return Err(FormatError::Unknown { path: path.into() }.into());
