@@ -4,9 +4,10 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
+use isostar_models::is_git_lfs_pointer;
 use tokenizers::Tokenizer;
 
-use super::EmbeddingsError;
+use super::{EmbeddingsError, FormatError};
 use crate::data::{TextEncoder, TextRow};
 
 /// Token ids, one sequence a row or line of a file, without padding.
@@ -140,6 +141,9 @@ fn read(path: &Path) -> Result<String, EmbeddingsError> {
     let bytes = fs::read(path).map_err(|error| EmbeddingsError::reading(path, error))?;
     if bytes.is_empty() {
         return Err(EmbeddingsError::Empty { path: path.into() });
+    }
+    if is_git_lfs_pointer(&bytes) {
+        return Err(FormatError::GitLfsPointer { path: path.into() }.into());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
