@@ -1,5 +1,6 @@
 //! What can go wrong between a file of text and a batch.
 
+mod encoding;
 mod remedy;
 
 use std::fmt::Display;
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::Format;
+
+pub use encoding::EncodingFault;
 
 /// A file that cannot be read as labelled text.
 ///
@@ -94,13 +97,15 @@ pub enum DataError {
         found: String,
     },
 
-    /// The file holds bytes that are not UTF-8.
-    #[error("{}: not UTF-8 text", at(path, *line))]
-    NotUtf8 {
+    /// The bytes of the file are no text in UTF-8, nor in UTF-16 with a byte-order mark.
+    #[error("{}: {fault}", at(path, *line))]
+    Encoding {
         /// The file.
         path: PathBuf,
         /// The first line with such bytes.
         line: usize,
+        /// What is wrong with them.
+        fault: EncodingFault,
     },
 
     /// The file holds nothing at all.
@@ -137,6 +142,47 @@ pub enum DataError {
         role: &'static str,
         /// The columns there are.
         columns: Vec<String>,
+    },
+
+    /// The columns of a table are separated in another way than its extension says.
+    #[error(
+        "{}: the columns are separated by {}, not by {} as in other .{} files",
+        path.display(),
+        separator(*found),
+        separator(if *format == Format::Tsv { '\t' } else { ',' }),
+        if *format == Format::Tsv { "tsv" } else { "csv" }
+    )]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// What separates them.
+        found: char,
+        /// What the extension stands for.
+        format: Format,
+    },
+
+    /// A quotation mark opens a value, and the file ends without another one.
+    #[error("{}: a quotation mark opens a value here, and none closes it", at(path, *line))]
+    UnclosedQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line of the quotation mark.
+        line: usize,
+    },
+
+    /// More text follows the quotation mark that closes a value.
+    #[error(
+        "{}: the quoted value that begins here ends {}, and more text follows the quotation mark that closes it",
+        at(path, *line),
+        if line == end { "on the same line".into() } else { format!("on line {end}") }
+    )]
+    TextAfterQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line of the quotation mark that opens the value.
+        line: usize,
+        /// The line of the one that closes it.
+        end: usize,
     },
 
     /// A row has fewer or more columns than the header.
@@ -261,6 +307,19 @@ pub enum DataError {
         known: Vec<String>,
     },
 
+    /// A row's label is not one of the model's.
+    #[error("{}: label {label:?} is none of the model's labels, which are {}", at(path, *line), list(known))]
+    NotOfModel {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The row's label.
+        label: String,
+        /// The labels of the model, in the order of its outputs.
+        known: Vec<String>,
+    },
+
     /// A row's label is not one of the task's.
     #[error("{}: {label:?} is none of the task's labels, which are {}", at(path, *line), list(known))]
     NotALabel {
@@ -290,6 +349,15 @@ pub enum DataError {
         reason: String,
     },
 
+    /// A text has no token, and the tokenizer adds none.
+    #[error("{}: a sequence without tokens", at(path, *line))]
+    NoTokens {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+
     /// The longest sequence asked for leaves no room for text between the special tokens.
     #[error("a sequence of {max_length} tokens holds no text: {special} of them are special")]
     MaxLength {
@@ -314,6 +382,16 @@ impl DataError {
 fn at(path: &Path, line: usize) -> impl Display {
     let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
     format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
+}
+
+/// Characters between columns, in words.
+fn separator(character: char) -> &'static str {
+    match character {
+        ';' => "semicolons",
+        ',' => "commas",
+        '\t' => "tabs",
+        _ => "vertical bars",
+    }
 }
 
 /// The names, quoted, with commas between them.

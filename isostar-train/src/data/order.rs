@@ -29,6 +29,7 @@ pub(super) enum Purpose {
     Batches = 0,
     Sample = 1,
     HoldOut = 2,
+    Limit = 3,
 }
 
 /// The batches of one epoch of training, each a list of row indices; every row is in exactly one.
