@@ -125,7 +125,10 @@ fn what_is_no_text_says_its_encoding_and_how_to_convert_it() {
     }
     let cut = [&[0xff, 0xfe][..], &utf16(rows), b"x"].concat();
     let error = read("rows.csv", cut).unwrap_err();
-    assert!(matches!(error, DataError::Encoding { line: 3, fault: EncodingFault::CutShort, .. }) && !error.remedy().contains("iconv"), "{error}");
+    assert!(
+        matches!(error, DataError::Encoding { line: 3, fault: EncodingFault::CutShort, .. }) && !error.remedy().contains("iconv"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -150,13 +150,14 @@ impl Labels {
 pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usize>> {
     let places = |key: fn(&str) -> String| -> Vec<Option<usize>> {
         let keys: Vec<String> = outputs.iter().map(|output| key(output)).collect();
-        labels.iter().map(|label| keys.iter().position(|other| *other == key(label))).collect()
+        labels.iter().map(|label| key(label)).map(|label| keys.iter().position(|output| *output == label)).collect()
     };
     let exact = places(|label| canonical_label(label).to_string());
     let folded: fn(&str) -> String = |label| canonical_label(label).to_lowercase();
     let is_distinct = |keys: Vec<String>| keys.iter().collect::<HashSet<_>>().len() == keys.len();
-    let is_unambiguous =
-        || is_distinct(labels.iter().map(|label| folded(label)).collect()) && is_distinct(outputs.iter().map(|label| folded(label)).collect());
+    let is_unambiguous = || {
+        is_distinct(labels.iter().map(|label| folded(label)).collect()) && is_distinct(outputs.iter().map(|label| folded(label)).collect())
+    };
     if exact.iter().all(Option::is_some) || !is_unambiguous() { exact } else { places(folded) }
 }
 

@@ -120,7 +120,16 @@ mod tests {
 
     #[test]
     fn quoting_is_checked_to_the_end_of_a_record() {
-        for whole in ["a,b", "\"a, b\",\"c\"\r\n", "\"say \"\"hi\"\"\",1\n", "\"\",\"\"\"\"", "it's \"fine\",0", "\"a\" ,1\n", "\"two\nlines\",1\n", " \"a\""] {
+        for whole in [
+            "a,b",
+            "\"a, b\",\"c\"\r\n",
+            "\"say \"\"hi\"\"\",1\n",
+            "\"\",\"\"\"\"",
+            "it's \"fine\",0",
+            "\"a\" ,1\n",
+            "\"two\nlines\",1\n",
+            " \"a\"",
+        ] {
             assert_eq!(quoting_fault(whole.as_bytes()), None, "{whole:?}");
         }
         for (broken, fault) in [

@@ -89,7 +89,9 @@ impl Splits {
         assert!(dev_rows < count, "Splits::hold_out: {dev_rows} of {count} rows leave none to train on");
         let drawn = match kind {
             LabelKind::Classification => draw::held_out(&split.rows, dev_rows, seed),
-            LabelKind::Regression => order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows].iter().map(|row| *row as usize).collect(),
+            LabelKind::Regression => {
+                order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows].iter().map(|row| *row as usize).collect()
+            }
         };
         let mut held_out = vec![false; count];
         drawn.into_iter().for_each(|row| held_out[row] = true);

@@ -14,8 +14,8 @@ impl Task {
     /// positions stand for names.
     ///
     /// - of a task by name: the task's labels; by position where the outputs carry other names
-    /// - of classes of one's own: the names of the outputs, which the labels of the rows become. Rows that are numbered 0 to k − 1, all of
-    ///   the k outputs or those called `LABEL_0` to `LABEL_k`, are taken by position
+    /// - of classes of one's own: the names of the outputs, which the labels of the rows become. Where these are exactly the numbers 0 to
+    ///   k − 1 of the k outputs, they are positions; where the outputs are called `LABEL_0` and so on, any of these numbers is one
     /// - of numbers: the name of the number
     ///
     /// # Errors

@@ -51,7 +51,11 @@ fn the_only_row_of_a_label_is_trained_on_whatever_the_seed() {
 
     let rows: String = (0..12).map(|row| format!("row {row},{row}\n")).collect();
     fs::write(&path, format!("text,label\n{rows}")).unwrap();
-    fails(folder.path(), &["train", "--task", "intents.csv"], &["intents.csv: no row can be held out", "each of the 12 labels occurs once"]);
+    fails(
+        folder.path(),
+        &["train", "--task", "intents.csv"],
+        &["intents.csv: no row can be held out", "each of the 12 labels occurs once"],
+    );
     let columns = Columns { kind: LabelKind::Regression, ..Columns::default() };
     let numbers = Task::read(TaskSource { name: path.to_str(), columns, ..TaskSource::default() }, &Silent).unwrap();
     assert_eq!(numbers.splits.dev.rows.len(), 2, "a number may come once");
@@ -82,7 +86,8 @@ fn a_limit_leaves_each_class_its_share() {
 fn a_limit_draws_numbers_and_questions_by_the_seed() {
     let drawn = |name: &'static str, limit, seed| {
         let data = folder(name);
-        Task::read(TaskSource { name: Some(name), folder: Some(&data), limit: Some(limit), seed, ..TaskSource::default() }, &Silent).unwrap()
+        Task::read(TaskSource { name: Some(name), folder: Some(&data), limit: Some(limit), seed, ..TaskSource::default() }, &Silent)
+            .unwrap()
     };
     let whole = drawn("squad", 10, 1);
     let mut seen = BTreeSet::new();

@@ -32,8 +32,22 @@ fn text(row: usize, class: usize) -> String {
     format!("area man {} {}", ["trump", "women"][class], ["says", "report", "new"][row % 3])
 }
 
-const TRAIN: [&str; 12] =
-    ["train", "--data", "data", "--epochs", "2", "--batch-size", "4", "--max-length", "16", "--regularizer", "none", "--json"];
+const TRAIN: [&str; 14] = [
+    "train",
+    "--data",
+    "data",
+    "--epochs",
+    "4",
+    "--batch-size",
+    "4",
+    "--learning-rate",
+    "0.001",
+    "--max-length",
+    "16",
+    "--regularizer",
+    "none",
+    "--json",
+];
 
 /// A copy of a model whose output at each place is the one of `model` that `order` says, under other names.
 fn reordered(model: &Path, copy: &Path, order: &[usize], names: &[&str]) {

@@ -35,7 +35,8 @@ impl DataError {
                 format!("write it with commas: python -c \"import pandas; {read}.to_csv('{target}', index=False)\"")
             }
             Self::UnclosedQuote { .. } | Self::TextAfterQuote { .. } => {
-                "end the value with a quotation mark before the comma, and write one within it twice, as in \"he said \"\"no\"\" twice\"".into()
+                "end the value with a quotation mark before the comma, and write one within it twice, as in \"he said \"\"no\"\" twice\""
+                    .into()
             }
             Self::ColumnCount { .. } => {
                 "give the row as many columns as the header; in .csv quote a text that holds commas, in .tsv remove tabs from the text"
@@ -53,7 +54,9 @@ impl DataError {
             Self::UnknownLabel { .. } => "correct the label, or add rows with it to the training file".into(),
             Self::NotOfModel { known, .. } => {
                 let names = list(known);
-                format!("write one of {names} in the rows, or call the model's labels what the rows do, under id2label and label2id in its config.json")
+                format!(
+                    "write one of {names} in the rows, or call the model's labels what the rows do, under id2label and label2id in its config.json"
+                )
             }
             Self::NotALabel { known, .. } => format!("write one of {}, or its position, from 0", list(known)),
             Self::OneLabel { .. } => "train on rows of at least two labels".into(),
