@@ -71,6 +71,8 @@ pub struct Task {
     pub questions: [Vec<Question>; 2],
     /// The scores it is judged by, the one that is compared first.
     pub metrics: Vec<TaskMetric>,
+    /// The entry of the table, of a task by name.
+    known: Option<&'static KnownTask>,
 }
 
 /// Why a task cannot be set up.
@@ -211,7 +213,7 @@ impl Task {
         Ok(task)
     }
 
-    fn read_known(known: &KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
+    fn read_known(known: &'static KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
         let (splits, questions) = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
         Ok(Self {
             name: known.name.into(),
@@ -220,6 +222,7 @@ impl Task {
             labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
             questions,
             metrics: known.metrics.to_vec(),
+            known: Some(known),
         })
     }
 
@@ -237,7 +240,7 @@ impl Task {
                 (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
             }
         };
-        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics })
+        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics, known: None })
     }
 
     /// The rows to learn from, taken out of the task.

@@ -2,8 +2,8 @@
 
 mod encoding;
 mod remedy;
+mod words;
 
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::Format;
 
 pub use encoding::EncodingFault;
+use words::{at, list, separator};
 
 /// A file that cannot be read as labelled text.
 ///
@@ -162,7 +163,7 @@ pub enum DataError {
     },
 
     /// A quotation mark opens a value, and the file ends without another one.
-    #[error("{}: a quotation mark opens a value here, and none closes it", at(path, *line))]
+    #[error("{}: the quotation mark that opens a value here is never closed", at(path, *line))]
     UnclosedQuote {
         /// The file.
         path: PathBuf,
@@ -172,7 +173,7 @@ pub enum DataError {
 
     /// More text follows the quotation mark that closes a value.
     #[error(
-        "{}: the quoted value that begins here ends {}, and more text follows the quotation mark that closes it",
+        "{}: the quoted value that begins here ends {}, but more text follows its closing quotation mark",
         at(path, *line),
         if line == end { "on the same line".into() } else { format!("on line {end}") }
     )]
@@ -375,52 +376,5 @@ impl DataError {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
             _ => Self::Unreadable { path: path.into(), source },
         }
-    }
-}
-
-/// A place in a file: a line, or in a Parquet file a row.
-fn at(path: &Path, line: usize) -> impl Display {
-    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
-    format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
-}
-
-/// Characters between columns, in words.
-fn separator(character: char) -> &'static str {
-    match character {
-        ';' => "semicolons",
-        ',' => "commas",
-        '\t' => "tabs",
-        _ => "vertical bars",
-    }
-}
-
-/// The names, quoted, with commas between them.
-fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
-    quoted.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_of_the_wrong_width_names_file_line_and_columns() {
-        let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
-        assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
-        assert!(error.remedy().contains("quote a text that holds commas"));
-    }
-
-    #[test]
-    fn an_unknown_label_names_the_known_ones() {
-        let error = DataError::UnknownLabel {
-            path: "dev.tsv".into(),
-            line: 3,
-            label: "neutral".into(),
-            known: vec!["negative".into(), "positive".into()],
-        };
-        let message = error.to_string();
-        assert!(message.starts_with("dev.tsv, line 3: label \"neutral\""), "{message}");
-        assert!(message.ends_with(r#""negative", "positive""#), "{message}");
     }
 }

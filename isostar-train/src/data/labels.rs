@@ -37,12 +37,12 @@ enum Origin {
 pub fn canonical_label(label: &str) -> &str {
     let Some((whole, fraction)) = label.split_once('.') else { return label };
     let digits = whole.strip_prefix('-').unwrap_or(whole);
-    let has_no_fraction = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
-    let is_number = digits == "0" || (digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0'));
-    match has_no_fraction && is_number && !digits.is_empty() {
-        true if digits == "0" => digits,
-        true => whole,
-        false => label,
+    let is_whole = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    match digits {
+        _ if !is_whole || !is_number => label,
+        "0" => digits,
+        _ => whole,
     }
 }
 
@@ -66,9 +66,8 @@ impl Labels {
     /// The labels that occur in rows, however few.
     pub(crate) fn occurring_in(rows: &[TextRow]) -> Self {
         let mut names: Vec<&str> = rows.iter().map(|row| canonical_label(&row.label)).collect();
-        names.sort_unstable();
-        names.dedup();
         sort(&mut names);
+        names.dedup();
         Self::from_names(names.into_iter().map(String::from).collect())
     }
 
@@ -100,7 +99,6 @@ impl Labels {
     /// If there are fewer than two labels.
     pub fn second(&self) -> usize {
         let mut sorted: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        sorted.sort_unstable();
         sort(&mut sorted);
         let second = sorted[1];
         self.names.iter().position(|name| name == second).expect("it is one of them")
@@ -161,8 +159,9 @@ pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usiz
     if exact.iter().all(Option::is_some) || !is_unambiguous() { exact } else { places(folded) }
 }
 
-/// Puts sorted labels that are all integers into numeric order.
+/// Sorts labels that are all integers by number, and others as text.
 fn sort(names: &mut [&str]) {
+    names.sort_unstable();
     // Stable: labels of equal value, such as 1 and 01, stay sorted as text.
     if names.iter().all(|name| name.parse::<i64>().is_ok()) {
         names.sort_by_key(|name| name.parse::<i64>().ok());

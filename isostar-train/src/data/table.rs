@@ -261,7 +261,7 @@ mod tests {
         for line_break in ["\n", "\r\n"] {
             let parsed = |row: &str, rest: &str| parse(&format!("{good}{row}\n{rest}").replace('\n', line_break), Format::Csv).unwrap_err();
             let unclosed = parsed("no,\"never closed", &rest);
-            assert_eq!(unclosed.to_string(), "file, line 5: a quotation mark opens a value here, and none closes it");
+            assert_eq!(unclosed.to_string(), "file, line 5: the quotation mark that opens a value here is never closed");
             let within = parsed("\"no\n\",\"never closed", &rest);
             assert!(matches!(within, DataError::UnclosedQuote { line: 6, .. }), "{within}");
             let swallowed = parsed("no,\"never closed", &format!("{rest}no,\"quoted\"\n"));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{KnownTask, Task, TaskError, TaskKind};
+use super::{Task, TaskError, TaskKind};
 use crate::data::{Labels, outputs_of};
 use crate::experiment::Observer;
 
@@ -21,10 +21,9 @@ impl Task {
     /// # Errors
     /// [`TaskError::Outputs`] if a task by name, or one of numbers, has another number of labels than the model has outputs.
     pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Observer) -> Result<Labels, TaskError> {
-        let is_known = KnownTask::named(&self.name).is_some();
         match self.kind {
             TaskKind::Span => Ok(Labels::of_model(outputs)),
-            TaskKind::Classification if !is_known => {
+            TaskKind::Classification if self.known.is_none() => {
                 self.name_rows(&outputs, observer);
                 Ok(Labels::of_model(outputs))
             }
@@ -46,7 +45,7 @@ impl Task {
     /// Puts the classes into the order of a model's outputs, if these carry their names: a classifier that has learned these classes is
     /// then trained further, and not taught to swap them. Whether they do.
     pub(crate) fn take_order_of(&mut self, outputs: &[String]) -> bool {
-        let synonyms = KnownTask::named(&self.name).map_or(&[][..], |known| known.label_names);
+        let synonyms = self.known.map_or(&[][..], |known| known.label_names);
         let ordered = self.labels.in_order_of(outputs, synonyms).filter(|_| self.kind == TaskKind::Classification);
         let is_found = ordered.is_some();
         self.labels = ordered.unwrap_or_else(|| self.labels.clone());

@@ -166,6 +166,13 @@ fn rows_of_one_s_own_are_read_by_the_model_s_names_or_by_its_positions() {
         }
     }
 
+    // A file of one's own may be called as a task is.
+    let row = |row: usize| format!("{}\t{}\n", text(row, class(row)), class(row));
+    fs::write(at.join("sst2.tsv"), format!("text\tlabel\n{}", (0..ROWS).map(row).collect::<String>())).unwrap();
+    let (_, stderr) = isostar(at, &["evaluate", "run/model", "--task", "sst2.tsv", "--predictions", "lines.jsonl"]);
+    assert!(stderr.starts_with("the labels of the rows, 0 to 1, stand for the model's: \"no\", \"yes\""), "{stderr}");
+    assert!(fs::read_to_string(at.join("lines.jsonl")).unwrap().lines().all(|line| line.contains("\"no\"") || line.contains("\"yes\"")));
+
     let refused = |names: &[&str], model: &str, label: &str| {
         write(names);
         let cause = format!("label {label:?} is none of the model's labels, which are ");

@@ -30,10 +30,10 @@ impl fmt::Display for EncodingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OneByte => "not UTF-8 text",
-            Self::BrokenUtf8 => "bytes that are not UTF-8, in a file that is UTF-8 before them",
+            Self::BrokenUtf8 => "invalid UTF-8, in a file that is UTF-8 up to here",
             Self::CutShort => "the file ends within a character",
             Self::UnmarkedUtf16 { .. } => "UTF-16 text without a byte-order mark",
-            Self::LoneSurrogate => "not UTF-16 text, which the file's byte-order mark declares: half a surrogate pair stands alone",
+            Self::LoneSurrogate => "invalid UTF-16, which the file's byte-order mark declares: a surrogate without its other half",
             Self::Utf32 => "UTF-32 text, where UTF-8 or UTF-16 is read",
         })
     }
@@ -49,15 +49,15 @@ impl EncodingFault {
         };
         match self {
             Self::OneByte => {
-                format!("save the file as UTF-8; where it is Western European text, {} does so", convert("-f windows-1252"))
+                format!("save the file as UTF-8; if it is Western European text, {} converts it", convert("-f windows-1252"))
             }
-            Self::BrokenUtf8 => format!("correct the line, or drop such bytes with {}", convert("-c -f utf-8")),
-            Self::CutShort => "download or write the file again: it is cut short, or text of another encoding was added to its end".into(),
+            Self::BrokenUtf8 => format!("correct the line, or drop the invalid bytes with {}", convert("-c -f utf-8")),
+            Self::CutShort => "download or write the file again: it is cut short, or text in another encoding was appended to it".into(),
             Self::UnmarkedUtf16 { little_endian } => {
-                format!("save the file as UTF-8, with {}", convert(if little_endian { "-f utf-16le" } else { "-f utf-16be" }))
+                format!("convert the file to UTF-8 with {}", convert(if little_endian { "-f utf-16le" } else { "-f utf-16be" }))
             }
-            Self::LoneSurrogate => format!("correct the line, or drop such halves with {}", convert("-c -f utf-16")),
-            Self::Utf32 => format!("save the file as UTF-8, with {}", convert("-f utf-32")),
+            Self::LoneSurrogate => format!("correct the line, or drop what is invalid with {}", convert("-c -f utf-16")),
+            Self::Utf32 => format!("convert the file to UTF-8 with {}", convert("-f utf-32")),
         }
     }
 }

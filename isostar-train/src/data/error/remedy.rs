@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{DataError, list};
+use super::DataError;
+use super::words::list;
 
 /// The name of a file with another ending, for a copy of it in the current folder.
 pub(super) fn renamed(path: &Path, ending: &str) -> String {
@@ -32,10 +33,10 @@ impl DataError {
             Self::Separator { path, found, .. } => {
                 let (file, target) = (path.display(), renamed(path, "commas.csv"));
                 let read = format!("pandas.read_csv('{file}', sep='{found}', dtype=str, keep_default_na=False)");
-                format!("write it with commas: python -c \"import pandas; {read}.to_csv('{target}', index=False)\"")
+                format!("convert it to commas: python -c \"import pandas; {read}.to_csv('{target}', index=False)\"")
             }
             Self::UnclosedQuote { .. } | Self::TextAfterQuote { .. } => {
-                "end the value with a quotation mark before the comma, and write one within it twice, as in \"he said \"\"no\"\" twice\""
+                "close the value with a quotation mark before the comma or the end of the line; inside it, write quotation marks twice: \"he said \"\"no\"\"\""
                     .into()
             }
             Self::ColumnCount { .. } => {
@@ -55,7 +56,7 @@ impl DataError {
             Self::NotOfModel { known, .. } => {
                 let names = list(known);
                 format!(
-                    "write one of {names} in the rows, or call the model's labels what the rows do, under id2label and label2id in its config.json"
+                    "write one of {names} in the rows, or rename the model's labels to those of the rows, under id2label and label2id in its config.json"
                 )
             }
             Self::NotALabel { known, .. } => format!("write one of {}, or its position, from 0", list(known)),
