@@ -2,6 +2,8 @@
 
 mod judge;
 mod known;
+mod labels;
+mod limit;
 mod metric;
 mod model;
 mod prepared;
@@ -69,6 +71,8 @@ pub struct Task {
     pub questions: [Vec<Question>; 2],
     /// The scores it is judged by, the one that is compared first.
     pub metrics: Vec<TaskMetric>,
+    /// The entry of the table, of a task by name.
+    known: Option<&'static KnownTask>,
 }
 
 /// Why a task cannot be set up.
@@ -101,6 +105,24 @@ pub enum TaskError {
     NoNumbers {
         /// The task.
         task: String,
+    },
+    /// Fewer rows are to be learned from than there are classes.
+    #[error("{}: {limit} training {} cannot hold all {classes} labels", path.display(), if *limit == 1 { "row" } else { "rows" })]
+    Limit {
+        /// The file of the training rows.
+        path: PathBuf,
+        /// The limit asked for.
+        limit: usize,
+        /// How many labels the training rows have.
+        classes: usize,
+    },
+    /// A file of which no row can be held out, because its label would be lost to the others.
+    #[error("{}: no row can be held out to judge by: each of the {rows} labels occurs once", path.display())]
+    NothingToHoldOut {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
     },
     /// A file too short to hold rows out of it.
     #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
@@ -137,6 +159,12 @@ impl TaskError {
             #[cfg(feature = "hub")]
             Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
             Self::NoNumbers { .. } => "leave out kind under [columns], or name a file or folder of your own".into(),
+            Self::Limit { classes, .. } => format!("choose --limit {classes} or more"),
+            Self::NothingToHoldOut { .. } => {
+                "give at least one label a second row, or a folder with a train and a dev file; numbers to be learned need \
+                 kind = \"regression\" under [columns]"
+                    .into()
+            }
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
@@ -151,13 +179,14 @@ impl Task {
     /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
     /// - the name of a task alone: the hub's files, with the feature `hub`; a download is told to the observer
     /// - another name, or none, and a folder: its train and dev files
-    /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`
+    /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`; never the only row of a class
     ///
-    /// The observer is told of rows that a file breaks over lines and that were left out. The first `limit` training rows are kept. Classes
-    /// are those of the task, or else those of the training rows; `columns` may say that labels of one's own are numbers.
+    /// The observer is told of rows that a file breaks over lines and that were left out. Of the training rows `limit` are kept, drawn by
+    /// `seed`; each class keeps its share. Classes are those of the task, or else those of the training rows, however few; `columns` may say
+    /// that labels of one's own are numbers.
     ///
     /// # Errors
-    /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
+    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, columns, limit, seed } = source;
         let known = name.and_then(KnownTask::named);
@@ -176,16 +205,15 @@ impl Task {
             }
         }
         if let Some(limit) = limit {
-            task.splits.train.rows.truncate(limit);
-            task.questions[0].truncate(limit);
+            task.limit_train(limit, seed)?;
         }
         if task.labels.names().is_empty() && task.kind == TaskKind::Classification {
-            task.labels = Labels::of(&task.splits.train.rows)?;
+            task.labels = Labels::occurring_in(&task.splits.train.rows);
         }
         Ok(task)
     }
 
-    fn read_known(known: &KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
+    fn read_known(known: &'static KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
         let (splits, questions) = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
         Ok(Self {
             name: known.name.into(),
@@ -194,6 +222,7 @@ impl Task {
             labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
             questions,
             metrics: known.metrics.to_vec(),
+            known: Some(known),
         })
     }
 
@@ -211,7 +240,7 @@ impl Task {
                 (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
             }
         };
-        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics })
+        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics, known: None })
     }
 
     /// The rows to learn from, taken out of the task.
@@ -229,21 +258,6 @@ impl Task {
     fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
         TaskRows { kind: self.kind, split, questions, metrics: self.metrics.clone() }
     }
-
-    /// The labels by which a model that has learned `learned` is judged: the task's, where they are known by the task's name, and else its own.
-    ///
-    /// # Errors
-    /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
-    pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
-        let expected = self.labels.len();
-        let is_known = KnownTask::named(&self.name).is_some();
-        match self.kind {
-            TaskKind::Classification if !is_known => Ok(Labels::from_names(learned)),
-            TaskKind::Span => Ok(Labels::from_names(learned)),
-            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => Ok(self.labels.clone()),
-            _ => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
-        }
-    }
 }
 
 fn read_file(file: &str, columns: &Columns, seed: u64) -> Result<Splits, TaskError> {
@@ -256,7 +270,8 @@ fn read_file(file: &str, columns: &Columns, seed: u64) -> Result<Splits, TaskErr
     if rows < 2 {
         return Err(TaskError::TooFew { path, rows });
     }
-    Ok(Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), seed))
+    let splits = Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), columns.kind, seed);
+    if splits.dev.rows.is_empty() { Err(TaskError::NothingToHoldOut { path, rows }) } else { Ok(splits) }
 }
 
 /// A split with its rows, which it loses.

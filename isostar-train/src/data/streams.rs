@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Dropout = 3,
     /// The fresh weights of a model.
     Weights = 1 << 63,
+    /// The rows drawn where a run is limited to so many.
+    Limit = 1 << 63 | 1,
 }
 
 /// A generator whose output is specified, so that a seed gives the same numbers on every platform.
@@ -60,7 +62,8 @@ mod tests {
 
     #[test]
     fn seed_index_and_purpose_decide_the_numbers() {
-        const PURPOSES: [Purpose; 5] = [Purpose::Batches, Purpose::Sample, Purpose::HoldOut, Purpose::Dropout, Purpose::Weights];
+        const PURPOSES: [Purpose; 6] =
+            [Purpose::Batches, Purpose::Sample, Purpose::HoldOut, Purpose::Dropout, Purpose::Weights, Purpose::Limit];
         let mut seeds = HashSet::new();
         for purpose in PURPOSES {
             for (seed, index) in (0..20).flat_map(|seed| (0..20).map(move |index| (seed, index))) {

@@ -188,14 +188,6 @@ pub enum EmbeddingsError {
         #[from]
         source: TensorReadError,
     },
-    /// A file of texts or ids holds bytes that are not UTF-8.
-    #[error("{}, line {line}: not UTF-8 text", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The first line with such bytes.
-        line: usize,
-    },
     /// A line is not a JSON array of whole numbers.
     #[error("{}, line {line}: not a JSON array of token ids (at column {column})", path.display())]
     NotIds {
@@ -206,7 +198,7 @@ pub enum EmbeddingsError {
         /// Where the parser stopped.
         column: usize,
     },
-    /// A sequence has no token.
+    /// A sequence of ids has none.
     #[error("{}, line {line}: a sequence without tokens", path.display())]
     NoTokens {
         /// The file.
@@ -311,7 +303,6 @@ impl EmbeddingsError {
             Self::ReferenceWidth { .. } => "choose a reference from the same model".into(),
             Self::UnclearReference { .. } => "save the reference alone in a file, or under the name of the points".into(),
             Self::Device { .. } => "try again with --device flex".into(),
-            Self::NotUtf8 { .. } => "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`".into(),
             Self::NotIds { .. } => "write one JSON array of token ids a line, such as [101, 2023, 102]".into(),
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),

@@ -48,7 +48,7 @@ pub struct TrainOptions {
     /// Folder with the task's train and dev files; those of a task by name come from the hub by default
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub data: Option<PathBuf>,
-    /// Train on the first N rows only
+    /// Train on N rows only, drawn by the seed; each class keeps its share
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub limit: Option<usize>,
     /// Penalty on the hidden states
@@ -94,7 +94,7 @@ pub struct TrainOptions {
     /// Tokens that a window of a long paragraph shares with the one before (squad)
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub stride: Option<usize>,
-    /// Seed of weights, order and dropout
+    /// Seed of weights, order and dropout, of the rows held out from a file, and of those that --limit leaves
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub seed: Option<u64>,
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
@@ -169,7 +169,7 @@ pub struct TrainSettings {
     /// Folder of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// The most training rows.
+    /// The most training rows, drawn by the seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// The regularizer.

@@ -19,6 +19,9 @@ pub struct KnownTask {
     pub kind: TaskKind,
     /// The labels in the official order, as the official files write them; for a regression the name of its number.
     pub labels: &'static [&'static str],
+    /// What the dataset on the hub calls the labels, in the same order, and with it models that were trained on it; empty where it calls
+    /// them as the official files do, or not at all.
+    pub label_names: &'static [&'static str],
     /// The columns, where rows stand in a table.
     pub columns: TaskColumns,
     /// The official scores, the one that is compared first.
@@ -68,10 +71,11 @@ const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
 /// Wang et al., "GLUE" (ICLR 2019); Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013);
 /// Rajpurkar et al., "SQuAD" (EMNLP 2016).
 pub const KNOWN_TASKS: [KnownTask; 9] = [
-    KnownTask { name: "sst2", title: "SST-2", columns: SENTENCE, ..CLASSES },
+    KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },
     KnownTask {
         name: "cola",
         title: "CoLA",
+        label_names: &["unacceptable", "acceptable"],
         columns: TaskColumns { headless: Some(&["source", "label", "mark", "sentence"]), ..SENTENCE },
         metrics: &[TaskMetric::Matthews],
         ..CLASSES
@@ -79,6 +83,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
     KnownTask {
         name: "mrpc",
         title: "MRPC",
+        label_names: &["not_equivalent", "equivalent"],
         columns: TaskColumns {
             text: &["#1 String", "sentence1"],
             pair: &["#2 String", "sentence2"],
@@ -99,6 +104,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
     KnownTask {
         name: "qqp",
         title: "QQP",
+        label_names: &["not_duplicate", "duplicate"],
         columns: TaskColumns {
             text: &["question1"],
             pair: &["question2"],
@@ -123,6 +129,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
         title: "SST-5",
         dataset: SST5,
         labels: &["0", "1", "2", "3", "4"],
+        label_names: &["very negative", "negative", "neutral", "positive", "very positive"],
         columns: TaskColumns { text: &["sentence", "text"], ..COLUMNS },
         ..CLASSES
     },
@@ -132,6 +139,7 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
         dataset: "rajpurkar/squad",
         kind: TaskKind::Span,
         labels: &[],
+        label_names: &[],
         columns: COLUMNS,
         metrics: &[TaskMetric::ExactMatch, TaskMetric::SpanF1],
         max_length: 384,
@@ -144,6 +152,7 @@ const CLASSES: KnownTask = KnownTask {
     dataset: "nyu-mll/glue",
     kind: TaskKind::Classification,
     labels: BINARY,
+    label_names: &[],
     columns: COLUMNS,
     metrics: &[TaskMetric::Accuracy],
     max_length: 256,
