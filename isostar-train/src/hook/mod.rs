@@ -18,9 +18,13 @@
 //! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
 //! calibration batches through the same model in evaluation mode, without gradient, into moments that are merged batch by batch.
 //!
+//! A training whose loss, penalty, reference or parameters are no longer finite stops within a step, before its next checkpoint; [`Hook::divergence`]
+//! says where.
+//!
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
+mod guard;
 mod model;
 mod output;
 mod regularized;
@@ -34,8 +38,9 @@ use burn::train::Interrupter;
 use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
+pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput};
+pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
 
 use crate::metric::{MeasureMetric, PenaltyMetric};
@@ -78,7 +83,7 @@ impl<B: Send + 'static> Hook<B> {
         self
     }
 
-    /// Calls `observer` when a reference is being estimated and when the states collapse; by default these are `tracing` events.
+    /// Calls `observer` when a reference is being estimated, when the states collapse, and when the training diverges; by default these are `tracing` events.
     pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
         self.calibration.set_observer(Box::new(observer));
         self
@@ -96,10 +101,20 @@ impl<B: Send + 'static> Hook<B> {
         Regularized::new(model, self.clone())
     }
 
-    /// What stops the training when the calibration batches cannot be read; pass it to
+    /// What stops the training when it diverges or the calibration batches cannot be read; pass it to
     /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    ///
+    /// Without it a tapped loader still ends the training with an error in the step after a loss that is not finite, but parameters that are not
+    /// finite after the last step of an epoch are found in the next epoch, after the checkpoint.
     pub fn interrupter(&self) -> Interrupter {
         self.calibration.interrupter()
+    }
+
+    /// Where the training diverged: what was not finite, in which step, on which rows; `None` if it did not.
+    ///
+    /// Burn's dashboard resets the interrupter when a training ends, and forgets why; this stays. A hook belongs to one training.
+    pub fn divergence(&self) -> Option<Divergence> {
+        self.calibration.divergence().cloned()
     }
 
     /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.

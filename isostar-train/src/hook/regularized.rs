@@ -1,10 +1,12 @@
 use std::fmt;
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use isostar_core::StateSelection;
 
+use super::output::StateCount;
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 
 /// A model whose training loss carries a penalty on its hidden states.
@@ -49,17 +51,28 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
-        let reference = self.hook.calibration.reference(&self.inner, &device);
+        let Hook { regularizer, calibration } = &self.hook;
+        let rows = M::rows(&batch);
+        // Before a step of a loader that is not tapped; a tapped one has seen to it.
+        calibration.check_steps();
+        let reference = calibration.reference(&self.inner, &device);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
-        let penalty = self.hook.regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        if calibration.divergence().is_some() {
+            // Without gradients the optimizer changes nothing.
+            let item = RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output };
+            return TrainOutput { grads: GradientsParams::new(), item };
+        }
+        let penalty = regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        let states = regularizer.as_ref().and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         // The layers have been looked at; what the backward pass needs of them is on the tape.
         drop(hidden_states);
+        calibration.guard.keep(calibration.epoch(), rows, &task_loss, penalty.as_ref().map(|penalty| &penalty.value));
         let loss = match &penalty {
             Some(penalty) => task_loss.clone() + penalty.value.clone(),
             None => task_loss.clone(),
         };
         let gradients = loss.backward();
-        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, moments: None, output })
+        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, states, moments: None, output })
     }
 }
 
@@ -68,10 +81,11 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> Self::Output {
+        self.hook.calibration.check_model(&self.inner);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
         // What is reported does not depend on the regularizer, so that runs compare: all layers, padding left out.
         let moments = StateSelection::default().moments(&hidden_states);
-        RegularizedOutput { task_loss, penalty: None, moments: Some(moments), output }
+        RegularizedOutput { task_loss, penalty: None, states: None, moments: Some(moments), output }
     }
 }
 

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::data::dataloader::{DataLoader, DataLoaderIterator};
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
 use burn::prelude::Device;
 
 use super::calibration::Calibration;
 
-/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch.
+/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. It gives no batch
+/// after a step whose numbers are not finite, but an error, on which every strategy stops.
 ///
 /// Under several devices each worker iterates a slice of its own. Every slice counts its epochs, and the reference follows the highest count, so a fast worker's
 /// request serves the slow ones too.
@@ -26,7 +28,7 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
-        self.inner.iter()
+        Box::new(Guarded { inner: self.inner.iter(), calibration: &self.calibration, stopped: false })
     }
 
     fn num_items(&self) -> usize {
@@ -39,5 +41,39 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<B>> {
         Self::wrap(self.inner.slice(start, end), self.calibration.clone())
+    }
+}
+
+/// One epoch of a tapped loader.
+struct Guarded<'a, B> {
+    inner: Box<dyn DataLoaderIterator<B> + 'a>,
+    calibration: &'a Calibration<B>,
+    stopped: bool,
+}
+
+impl<B: Send + 'static> Iterator for Guarded<'_, B> {
+    type Item = Result<B, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.calibration.check_steps();
+        match self.calibration.divergence() {
+            None => self.inner.next(),
+            // Once: whoever skips over errors comes to an end.
+            Some(_) if self.stopped => None,
+            Some(divergence) => {
+                self.stopped = true;
+                Some(Err(DatasetError::new(divergence.clone())))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+}
+
+impl<B: Send + 'static> DataLoaderIterator<B> for Guarded<'_, B> {
+    fn progress(&self) -> Progress {
+        self.inner.progress()
     }
 }

@@ -20,7 +20,7 @@ pub struct TrainArgs {
     /// Folder of the run; runs/TASK-1, -2, … by default
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the unfinished run in --out, with its settings
+    /// Go on with the unfinished run in --out, with its settings; one of which only the result is missing gets it
     #[arg(long, requires = "out")]
     resume: bool,
     /// Print result.json to stdout, and nothing else
