@@ -52,10 +52,14 @@ impl RunFolder {
         let nothing = |reason| ExperimentError::NothingToResume { path: path.into(), reason };
         let folder = Self::at(path);
         let settings = folder.settings()?.ok_or_else(|| nothing("there is no config.toml"))?;
-        match (folder.result()?, folder.epochs_done()) {
-            (Some(result), _) => Err(folder.diverged(&settings, &result).unwrap_or_else(|| nothing("all its epochs are done"))),
-            (None, 0) => Err(nothing("there is no complete checkpoint")),
-            (None, epochs) => Ok((folder, settings, epochs)),
+        let result = folder.result()?;
+        if let Some(error) = result.as_ref().and_then(|result| folder.diverged(&settings, result)) {
+            return Err(error);
+        }
+        match folder.epochs_done() {
+            0 => Err(nothing("there is no complete checkpoint")),
+            epochs if epochs >= settings.epochs && result.is_some() => Err(nothing("all its epochs are done")),
+            epochs => Ok((folder, settings, epochs)),
         }
     }
 

@@ -90,6 +90,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn decay_and_epsilon_are_those_asked_for_and_biases_do_not_decay() {
+        use burn::module::Param;
+        use burn::nn::Linear;
+        use burn::optim::GradientsParams;
+        use burn::prelude::*;
+
+        let device = Device::flex().autodiff();
+        let two = |shape: &[usize]| TensorData::new(vec![2.0_f32], shape.to_vec());
+        let linear = Linear { weight: Param::from_data(two(&[1, 1]), &device), bias: Some(Param::from_data(two(&[1]), &device)) };
+        let loss = linear.forward(Tensor::<2>::from_floats([[0.5]], &device)).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &linear);
+        let linear = adamw(0.1, 0.5).step(0.1, linear, gradients);
+        // torch.optim.AdamW(lr=0.1, eps=0.5, weight_decay=0.1): 2 · 0.99 − 0.1 · 0.5/(0.5 + 0.5); without decay, 2 − 0.1 · 1/(1 + 0.5).
+        let number = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
+        assert!((number(linear.weight.val().reshape([1])) - 1.93).abs() < 1e-6);
+        assert!((number(linear.bias.unwrap().val()) - 1.933_333_3).abs() < 1e-6);
+    }
+
+    #[test]
     fn the_rate_rises_stays_or_falls_as_transformers_schedules_do() {
         // transformers.get_linear_schedule_with_warmup(optimizer, 2, 6) and get_constant_schedule_with_warmup(optimizer, 2) with lr 0.1.
         let mut linear = WarmupLinear::new(0.1, 2, 6, Schedule::Linear);

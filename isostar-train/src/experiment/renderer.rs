@@ -234,3 +234,85 @@ impl EvaluationProgressLogger for RunRenderer {
 
     fn log_event_evaluation(&mut self, _event: String) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::train::Interrupter;
+
+    use super::super::{RunFolder, Silent};
+    use super::*;
+
+    /// What Burn's dashboard does at the end of a training.
+    struct Resetting(Interrupter);
+
+    impl MetricsRendererTraining for Resetting {
+        fn update_train(&mut self, _state: MetricState) {}
+        fn update_valid(&mut self, _state: MetricState) {}
+        fn on_train_end(&mut self, _summary: Option<LearnerSummary>) -> Result<(), Box<dyn core::error::Error>> {
+            self.0.reset();
+            Ok(())
+        }
+    }
+
+    impl TrainingProgressLogger for Resetting {
+        fn start(&mut self, _total_epochs: usize, _starting_epoch: usize, _total_items: Option<usize>, _label: Option<&str>) {}
+        fn start_split(&mut self, _split: &str, _total_items: usize) {}
+        fn update_split(&mut self, _items_processed: usize) {}
+        fn end_split(&mut self) {}
+        fn update_epoch(&mut self, _epoch: usize) {}
+        fn end(&mut self) {}
+        fn log_event_training(&mut self, _event: String) {}
+    }
+
+    impl EvaluationProgressLogger for Resetting {
+        fn start_global_progress(&mut self, _total_tests: usize) {}
+        fn start_test(&mut self, _name: &str, _total_items: usize) {}
+        fn update_test_progress(&mut self, _items_processed: usize) {}
+        fn end_test(&mut self) {}
+        fn end_global_progress(&mut self) {}
+        fn log_event_evaluation(&mut self, _event: String) {}
+    }
+
+    impl MetricsRendererEvaluation for Resetting {
+        fn update_test(&mut self, _name: EvaluationName, _state: MetricState) {}
+    }
+
+    impl MetricsRenderer for Resetting {
+        fn manual_close(&mut self) {}
+        fn register_metric(&mut self, _definition: MetricDefinition) {}
+    }
+
+    /// A renderer in a folder, with a dashboard that forgets, and how its training ended.
+    fn renderer(folder: &Path, interrupter: &Interrupter) -> (RunRenderer, Ending) {
+        let (run, ending) = (RunFolder::at(folder), Ending::new(interrupter.clone()));
+        let stopwatch = Arc::new(Stopwatch::new(run.clone(), 0));
+        let dashboard: Box<dyn MetricsRenderer> = Box::new(Resetting(interrupter.clone()));
+        let renderer = RunRenderer::new(&run.metrics(), Arc::new(Silent), Some(dashboard), stopwatch, ending.clone()).unwrap();
+        (renderer, ending)
+    }
+
+    #[test]
+    fn a_stopped_run_is_not_complete_under_a_dashboard_that_resets_the_interrupter() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupter = Interrupter::new();
+        let (mut renderer, ending) = renderer(folder.path(), &interrupter);
+        interrupter.stop(Some("the user asked for it"));
+        renderer.on_train_end(None).unwrap();
+        assert!(!interrupter.should_stop(), "the dashboard has reset it");
+        let error = ending.check(&RunFolder::at(folder.path()), 0).unwrap_err();
+        assert!(error.to_string().contains("the user asked for it"), "{error}");
+    }
+
+    #[test]
+    fn a_split_that_was_cut_short_leaves_no_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut renderer, _) = renderer(folder.path(), &Interrupter::new());
+        for rows_done in [10, 6] {
+            renderer.start_split("train", 10);
+            renderer.update_split(rows_done);
+            renderer.end_split();
+        }
+        let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+    }
+}

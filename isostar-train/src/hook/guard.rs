@@ -87,7 +87,8 @@ impl fmt::Display for Divergence {
             let named: Vec<String> = self.rows.iter().take(NAMED_ROWS).map(u32::to_string).collect();
             let more = self.rows.len().saturating_sub(NAMED_ROWS);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            write!(f, ", rows {}{more}", named.join(", "))?;
+            let rows = if self.rows.len() == 1 { "row" } else { "rows" };
+            write!(f, ", {rows} {}{more}", named.join(", "))?;
         }
         let (name, numbers) = match self.cause {
             NotFinite::Penalty => ("penalties", &self.penalties),

@@ -63,17 +63,7 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(
-    AnalysisError,
-    DataError,
-    DeviceError,
-    EmbeddingsError,
-    FindModelError,
-    ModelError,
-    ReportError,
-    SweepError,
-    TaskError
-);
+with_own_remedy!(AnalysisError, DataError, DeviceError, EmbeddingsError, FindModelError, ModelError, ReportError, SweepError, TaskError);
 
 impl From<ExperimentError> for Failure {
     fn from(error: ExperimentError) -> Self {

@@ -55,6 +55,7 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     let observer: Arc<dyn Observer> = console.clone();
     sweep.run(&observer, &|run, number, count| {
         let begun = match run.state {
+            RunState::Unfinished { epochs } if epochs >= run.planned.settings.epochs => ", whose epochs are all done".into(),
             RunState::Unfinished { epochs } if epochs > 0 => format!(", from epoch {} on", epochs + 1),
             _ => String::new(),
         };
@@ -77,9 +78,10 @@ fn failure(sweep: &Sweep) -> Option<Failure> {
     let (first, error) = diverged.first()?;
     let cause = format!("{} of {} runs diverged; {error}", diverged.len(), runs.len());
     let ExperimentError::Diverged { diverged: why, .. } = error else { return None };
-    let advice = why.advice(|key| format!("{key} in the plan"));
-    let folder = first.folder.path().display();
-    Some(Failure::new(cause, format!("give the run {advice}, and remove {folder}: the same command then makes it again")).diverged())
+    let (advice, folder) = (why.advice(str::to_string), first.folder.path().display());
+    Some(
+        Failure::new(cause, format!("in the plan, give the run {advice}; then remove {folder} and give the same command again")).diverged(),
+    )
 }
 
 fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
@@ -98,7 +100,8 @@ fn table(sweep: &Sweep) -> String {
     for run in sweep.runs() {
         let outcome = match &run.state {
             RunState::Finished(result) => {
-                let score = |(name, value): (&String, &Option<f64>)| format!("{name} {}", value.map_or("-".into(), |value| format!("{value:.4}")));
+                let score =
+                    |(name, value): (&String, &Option<f64>)| format!("{name} {}", value.map_or("-".into(), |value| format!("{value:.4}")));
                 result.metrics.iter().map(score).collect::<Vec<_>>().join("  ")
             }
             RunState::Diverged(result) => match result.divergence() {

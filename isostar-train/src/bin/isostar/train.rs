@@ -35,7 +35,10 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     let (experiment, folder, done) = match (&out, resume) {
         (Some(path), true) => {
             let (folder, settings, done) = RunFolder::reopen(path)?;
-            console.line(&format!("going on after epoch {done} of {}", settings.epochs));
+            console.line(&match settings.epochs {
+                epochs if done >= epochs => format!("all {epochs} epochs are done; measuring the model and writing the result"),
+                epochs => format!("going on after epoch {done} of {epochs}"),
+            });
             (Experiment::prepare(settings, console.as_ref())?, folder, done)
         }
         _ => {

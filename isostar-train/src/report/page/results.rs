@@ -44,10 +44,8 @@ fn tiles(groups: &[Group<'_>], models: &[Model<'_>]) -> Vec<(String, String)> {
             };
             tiles.push((fixed(spread.mean, 3), name));
         }
-        let scores: Vec<(&str, f64)> = groups
-            .iter()
-            .filter_map(|group| Some((group.label.as_str(), group.spread(|run| run.ended()?.isoscore.all)?.mean)))
-            .collect();
+        let scores: Vec<(&str, f64)> =
+            groups.iter().filter_map(|group| Some((group.label.as_str(), group.spread(|run| run.ended()?.isoscore.all)?.mean))).collect();
         let least = scores.iter().min_by(|one, other| one.1.total_cmp(&other.1));
         let greatest = scores.iter().max_by(|one, other| one.1.total_cmp(&other.1));
         match (least, greatest) {
@@ -150,7 +148,7 @@ fn outliers(model: &Model<'_>) -> Markup {
     let rows: Vec<Row> = tokens
         .flat_map(|(layer, geometry)| {
             let row = move |outlier: &crate::report::source::OutlierDimension| {
-                Row::new(layer.to_string(), [outlier.dimension.to_string(), number(outlier.mean), number(outlier.std)])
+                Row::new(layer.to_string(), [outlier.dimension.to_string(), cell(outlier.mean, number), cell(outlier.std, number)])
             };
             geometry.outlier_dimensions.iter().map(row)
         })
