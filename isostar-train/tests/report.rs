@@ -172,6 +172,18 @@ fn runs_that_are_not_over_and_numbers_that_are_none_are_shown_as_such() {
 }
 
 #[test]
+fn runs_from_before_a_setting_could_be_named_are_grouped_with_those_that_name_its_value() {
+    let folder = TempDir::new().unwrap();
+    for (seed, optimizer) in [(1, "weight_decay = 0.01\n"), (2, "weight_decay = 0.01\nadam_epsilon = 1e-8\n")] {
+        let at = folder.path().join(format!("run-{seed}"));
+        run(&at, 0.5, seed, 0.6, "task");
+        let config = fs::read_to_string(at.join("config.toml")).unwrap();
+        fs::write(at.join("config.toml"), config + optimizer).unwrap();
+    }
+    assert!(html(&[folder.path().into()]).contains("<td>1, 2</td>"));
+}
+
+#[test]
 fn a_run_that_diverged_is_shown_as_such_and_is_in_no_mean() {
     let folder = TempDir::new().unwrap();
     for seed in [1, 2, 3] {

@@ -16,7 +16,7 @@ use super::renderer::RunRenderer;
 use super::result::finite;
 use super::seconds::{Seconds, Stopwatch};
 use super::values::EpochValues;
-use super::{Diverged, Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 use crate::metric::{IsoScoreMetric, SplitScoreMetric};
@@ -91,10 +91,9 @@ impl Run {
 
     /// Writes the result of a run that diverged; its error.
     fn diverge(&self, divergence: Divergence, stopwatch: &Stopwatch) -> Result<ExperimentError, ExperimentError> {
-        let result = self.result(stopwatch.total(), self.folder.epochs_done());
-        self.folder.write_result(&RunResult { stopped: Some(divergence.clone()), ..result })?;
-        let diverged = Box::new(Diverged::new(divergence, &self.settings));
-        Ok(ExperimentError::Diverged { path: self.folder.path().into(), diverged })
+        let result = RunResult { stopped: Some(divergence), ..self.result(stopwatch.total(), self.folder.epochs_done()) };
+        self.folder.write_result(&result)?;
+        Ok(self.folder.diverged(&self.settings, &result).expect("its result says so"))
     }
 
     fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {

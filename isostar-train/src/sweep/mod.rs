@@ -28,7 +28,8 @@
 //! ```
 //!
 //! The runs are called `rte,seed=1,weight=0.0` and so on: what varies, in the order of the alphabet. A sweep that was cut off goes on where it was
-//! when it is started again: what is over stays, what has a checkpoint is resumed. Shards are for several machines with one file system.
+//! when it is started again: what is over stays, what has a checkpoint is resumed. A run that diverged is
+//! over: it would diverge again. Shards are for several machines with one file system.
 
 mod error;
 mod plan;

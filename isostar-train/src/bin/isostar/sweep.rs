@@ -77,11 +77,13 @@ fn failure(sweep: &Sweep) -> Option<Failure> {
     }
     let (first, error) = diverged.first()?;
     let cause = format!("{} of {} runs diverged; {error}", diverged.len(), runs.len());
-    let ExperimentError::Diverged { diverged: why, .. } = error else { return None };
-    let (advice, folder) = (why.advice(str::to_string), first.folder.path().display());
-    Some(
-        Failure::new(cause, format!("in the plan, give the run {advice}; then remove {folder} and give the same command again")).diverged(),
-    )
+    let advice = match error {
+        ExperimentError::Diverged { diverged, .. } => diverged.advice(str::to_string),
+        other => other.remedy(),
+    };
+    let folder = first.folder.path().display();
+    let remedy = format!("in the plan, give the run {advice}; then remove {folder} and give the same command again");
+    Some(Failure::new(cause, remedy).diverged())
 }
 
 fn json_lines(sweep: &Sweep) -> Result<String, Failure> {

@@ -114,10 +114,14 @@ impl Run {
     pub fn read(folder: &Path, name: String) -> Result<Self, ReportError> {
         let config = folder.join("config.toml");
         let text = read_text(&config)?;
-        let settings: toml::Table = toml::from_str(&text).map_err(|error| {
+        let mut settings: toml::Table = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             ReportError::Malformed { path: config, line, message: error.message().to_string() }
         })?;
+        // Runs of versions that could not set it had this ε: they belong to the groups of those that name it.
+        if settings.contains_key("weight_decay") {
+            settings.entry("adam_epsilon").or_insert(toml::Value::Float(1e-8));
+        }
         let result = folder.join("result.json");
         let outcome = if result.exists() { Some(parse_json(&read_text(&result)?, &result, 1)?) } else { None };
         let metrics = folder.join("metrics.jsonl");
