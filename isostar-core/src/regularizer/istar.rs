@@ -99,6 +99,10 @@ impl Regularizer for IStar {
         self.shrinkage.needs_reference().then_some(&self.states)
     }
 
+    fn states(&self) -> Option<&StateSelection> {
+        Some(&self.states)
+    }
+
     fn collapsed_below(&self) -> Option<f64> {
         Some(COLLAPSED)
     }

@@ -82,6 +82,12 @@ pub struct TrainOptions {
     /// Peak learning rate of AdamW
     #[cfg_attr(feature = "cli", arg(long, value_name = "R", allow_negative_numbers = true))]
     pub learning_rate: Option<f64>,
+    /// Decay of AdamW, on matrices and embeddings
+    #[cfg_attr(feature = "cli", arg(long, value_name = "D", allow_negative_numbers = true))]
+    pub weight_decay: Option<f64>,
+    /// What AdamW adds to its denominator
+    #[cfg_attr(feature = "cli", arg(long, value_name = "E", allow_negative_numbers = true))]
+    pub adam_epsilon: Option<f64>,
     /// Share of the steps over which the rate rises from 0, 0 to 1
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", allow_negative_numbers = true))]
     pub warmup: Option<f64>,
@@ -142,6 +148,8 @@ impl TrainOptions {
             epochs: self.epochs.or(base.epochs),
             batch_size: self.batch_size.or(base.batch_size),
             learning_rate: self.learning_rate.or(base.learning_rate),
+            weight_decay: self.weight_decay.or(base.weight_decay),
+            adam_epsilon: self.adam_epsilon.or(base.adam_epsilon),
             warmup: self.warmup.or(base.warmup),
             schedule: self.schedule.or(base.schedule),
             max_length: self.max_length.or(base.max_length),
@@ -156,6 +164,11 @@ impl TrainOptions {
 /// The stride of the published runs, 128 tokens of 384.
 fn longest_stride() -> usize {
     128
+}
+
+/// The ε of AdamW in PyTorch, and of runs whose settings do not name it.
+fn default_epsilon() -> f64 {
+    1e-8
 }
 
 /// Every setting of a run. This is what config.toml holds.
@@ -196,8 +209,11 @@ pub struct TrainSettings {
     pub warmup: f64,
     /// The rate after it; constant by default, linear from scratch.
     pub schedule: Schedule,
-    /// The decay of AdamW, 0.01 as published.
+    /// The decay of AdamW; 0.01 by default, as in PyTorch.
     pub weight_decay: f64,
+    /// ε of AdamW; 1e-8 by default, as in PyTorch.
+    #[serde(default = "default_epsilon")]
+    pub adam_epsilon: f64,
     /// Tokens a row is cut to; by default the task's, which is 256, for SQuAD 384, and from scratch 64 where rows are no questions.
     pub max_length: usize,
     /// Tokens that a window of a long paragraph shares with the one before; a third of the longest length by default, and at most 128.
@@ -252,7 +268,8 @@ impl TrainSettings {
             learning_rate: options.learning_rate.unwrap_or(if scratch { 5e-4 } else { 5e-5 }),
             warmup: options.warmup.unwrap_or(if scratch { 0.1 } else { 0.0 }),
             schedule: options.schedule.unwrap_or(if scratch { Schedule::Linear } else { Schedule::Constant }),
-            weight_decay: 0.01,
+            weight_decay: options.weight_decay.unwrap_or(0.01),
+            adam_epsilon: options.adam_epsilon.unwrap_or_else(default_epsilon),
             max_length,
             stride: options.stride.unwrap_or(Self::default_stride(max_length)),
             seed: options.seed.unwrap_or(1),
@@ -293,7 +310,22 @@ impl TrainSettings {
             self.learning_rate.to_string(),
             "a number above 0",
         )?;
+        check(
+            self.weight_decay >= 0.0 && self.weight_decay.is_finite(),
+            "weight_decay",
+            self.weight_decay.to_string(),
+            "0 or a number above it",
+        )?;
+        // In single precision it must neither vanish, where 0/0 would be the update, nor be infinite.
+        let epsilon = self.adam_epsilon as f32;
+        let expected = "a number above 0 that single precision holds, such as 1e-8";
+        check(epsilon > 0.0 && epsilon.is_finite(), "adam_epsilon", self.adam_epsilon.to_string(), expected)?;
         check((0.0..=1.0).contains(&self.warmup), "warmup", self.warmup.to_string(), "a share between 0 and 1")
+    }
+
+    /// The weight λ that acts: 0 without a regularizer.
+    pub(super) fn acting_weight(&self) -> f64 {
+        if self.regularizer == RegularizerName::None { 0.0 } else { self.weight }
     }
 
     /// The regularizer of these settings; `None` if there is none, or its weight is 0.

@@ -11,6 +11,7 @@ use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
 use isostar_core::{HiddenStates, Padding, RunningMoments, StateSelection};
 
+use super::guard::{Divergence, Guard};
 use super::{CALIBRATION_LIMIT, CalibrationError, HiddenStateModel};
 
 /// What a hook tells its observer.
@@ -51,13 +52,16 @@ pub enum HookEvent {
         /// Why, in one line.
         reason: String,
     },
-    /// The regularizer's measure of a batch fell under its threshold: the states lie nearly on a line. Told once a training.
+    /// The regularizer's measure of a batch fell under its threshold: the states lie nearly on a line. Told once a training, of a batch with
+    /// enough states to tell.
     Collapsed {
-        /// The measure of the batch.
+        /// The measure of the batch; it may be NaN.
         score: f64,
         /// The threshold.
         threshold: f64,
     },
+    /// A number of the training is not finite: it stops.
+    Diverged(Divergence),
 }
 
 type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
@@ -91,10 +95,11 @@ pub(super) struct Calibration<B> {
     seconds: Mutex<f64>,
     observer: Mutex<Option<Observer>>,
     interrupter: Interrupter,
+    pub(super) guard: Guard,
 }
 
 /// A poisoned lock means that another thread panicked, which ends the training anyway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -113,6 +118,7 @@ impl<B: Send + 'static> Calibration<B> {
             seconds: Mutex::new(0.0),
             observer: Mutex::new(None),
             interrupter: Interrupter::new(),
+            guard: Guard::default(),
         }
     }
 
@@ -144,6 +150,11 @@ impl<B: Send + 'static> Calibration<B> {
         lock(&self.failure).clone()
     }
 
+    /// How many epochs this training has begun, the current one included.
+    pub(super) fn epoch(&self) -> usize {
+        self.requested.load(Ordering::SeqCst)
+    }
+
     /// Asks for the reference of `epoch` for a tapped loader; the next step will find the old one out of date.
     pub(super) fn request(&self, epoch: usize) {
         self.tapped.store(true, Ordering::SeqCst);
@@ -156,7 +167,7 @@ impl<B: Send + 'static> Calibration<B> {
         }
     }
 
-    fn tell(&self, event: HookEvent) {
+    pub(super) fn tell(&self, event: HookEvent) {
         match (&*lock(&self.observer), &event) {
             (Some(observer), event) => observer(event),
             (None, HookEvent::Collapsed { score, threshold }) => {
@@ -166,6 +177,7 @@ impl<B: Send + 'static> Calibration<B> {
                 tracing::info!("reference of epoch {epoch} estimated from {states} states in {seconds:.1} s");
             }
             (None, HookEvent::CalibrationFailed { reason, .. }) => tracing::error!("{reason}"),
+            (None, HookEvent::Diverged(divergence)) => tracing::error!("the training diverged and stops: {divergence}"),
             (None, _) => {}
         }
     }
@@ -267,6 +279,7 @@ impl<B: Send + 'static> Calibration<B> {
         let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
         *lock(&self.seconds) += seconds;
         self.tell(HookEvent::CalibrationFinished { epoch, states, padding: positions.padding_share(), isoscore, seconds });
+        self.check_reference(&running, epoch);
         Ok(covariance)
     }
 }

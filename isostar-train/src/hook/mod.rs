@@ -21,10 +21,14 @@
 //! If the calibration fails, no step is taken: the step hands the optimizer no gradients, and the tapped loader ends the training with the
 //! [`CalibrationError`] before the next batch.
 //!
+//! A training whose loss, penalty, reference or parameters are no longer finite stops within a step, before its next checkpoint; [`Hook::divergence`]
+//! says where.
+//!
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
 mod error;
+mod guard;
 mod model;
 mod output;
 mod regularized;
@@ -39,8 +43,9 @@ use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
 pub use error::CalibrationError;
+pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput};
+pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
 
 use crate::metric::{MeasureMetric, PenaltyMetric};
@@ -84,7 +89,7 @@ impl<B: Send + 'static> Hook<B> {
         self
     }
 
-    /// Calls `observer` when a reference is being estimated and when the states collapse; by default these are `tracing` events.
+    /// Calls `observer` when a reference is being estimated, when the states collapse, and when the training diverges; by default these are `tracing` events.
     pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
         self.calibration.set_observer(Box::new(observer));
         self
@@ -102,9 +107,11 @@ impl<B: Send + 'static> Hook<B> {
         Regularized::new(model, self.clone())
     }
 
-    /// An interrupter that is told when the calibration fails, and that ends a calibration when it is stopped; pass it to
-    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter) if you stop the training yourself. Without it, a failed calibration still ends
-    /// the training.
+    /// An interrupter that is told when the training diverges or the calibration fails, and that ends a calibration when it is stopped; pass it
+    /// to [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    ///
+    /// Without it, a tapped loader still ends the training with an error: at once after a failed calibration, and in the step after a loss that
+    /// is not finite. Parameters that are not finite after the last step of an epoch are then found in the next epoch, after the checkpoint.
     pub fn interrupter(&self) -> Interrupter {
         self.calibration.interrupter()
     }
@@ -112,6 +119,13 @@ impl<B: Send + 'static> Hook<B> {
     /// Why the calibration failed, if it did. Burn's terminal dashboard keeps the error that ended a training from its result; it is still here.
     pub fn failure(&self) -> Option<Arc<CalibrationError>> {
         self.calibration.failure()
+    }
+
+    /// Where the training diverged: what was not finite, in which step, on which rows; `None` if it did not.
+    ///
+    /// Burn's dashboard resets the interrupter when a training ends, and forgets why; this stays. A hook belongs to one training.
+    pub fn divergence(&self) -> Option<Divergence> {
+        self.calibration.divergence().cloned()
     }
 
     /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.

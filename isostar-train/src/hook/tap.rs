@@ -7,8 +7,8 @@ use burn::prelude::Device;
 
 use super::calibration::Calibration;
 
-/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. Where the
-/// reference could not be estimated, the loader ends in an error before its next batch, and burn-train ends the training.
+/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. After a step
+/// whose numbers are not finite, or where the reference could not be estimated, it gives no batch but an error, on which every strategy stops.
 ///
 /// Under several devices each worker iterates a slice of its own. Every slice counts its epochs, and the reference follows the highest count, so a fast worker's
 /// request serves the slow ones too.
@@ -28,7 +28,7 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
-        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, failed: false })
+        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, stopped: false })
     }
 
     fn num_items(&self) -> usize {
@@ -48,23 +48,22 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
 struct TappedPass<'a, B> {
     inner: Box<dyn DataLoaderIterator<B> + 'a>,
     calibration: &'a Calibration<B>,
-    failed: bool,
+    stopped: bool,
 }
 
 impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
     type Item = Result<B, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
+        // The error comes once: whoever skips over errors comes to an end.
+        if self.stopped {
             return None;
         }
-        match self.calibration.failure() {
-            Some(error) => {
-                self.failed = true;
-                Some(Err(DatasetError::new(error)))
-            }
-            None => self.inner.next(),
-        }
+        self.calibration.check_steps();
+        let divergence = self.calibration.divergence().map(|divergence| DatasetError::new(divergence.clone()));
+        let error = divergence.or_else(|| self.calibration.failure().map(DatasetError::new));
+        self.stopped = error.is_some();
+        error.map_or_else(|| self.inner.next(), |error| Some(Err(error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
