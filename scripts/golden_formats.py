@@ -108,6 +108,7 @@ def main():
     parquet("fixed.parquet", x, np.float32, width=WIDTH, compression="zstd")
     parquet("double.parquet", x, np.float64, compression="lz4", data_page_version="2.0")
     parquet("gzip.parquet", x, np.float64, compression="gzip", use_dictionary=False)
+    parquet("brotli.parquet", x, np.float32, compression="brotli")
     ragged = list(single)
     ragged[47] = ragged[47][:-1]
     null = [None if i == 33 else row for i, row in enumerate(single)]
