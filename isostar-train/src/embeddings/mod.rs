@@ -47,7 +47,7 @@ mod sequences;
 mod spread;
 mod states_file;
 
-pub use embed::{embed, embed_with_means};
+pub use embed::{EmbeddingModel, embed, embed_with_means};
 pub use error::EmbeddingsError;
 pub use file::{EmbeddingsFile, FormatError, MASK, Place};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
