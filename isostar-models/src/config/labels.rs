@@ -16,7 +16,7 @@ use crate::ModelError;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Fields")]
 pub struct Labels {
-    /// How many labels there are, where they have no names; 2 if it is absent as well.
+    /// How many labels there are, where they have no names or other ones; 2 if it is absent as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_labels: Option<usize>,
     /// The name of each label.
@@ -72,7 +72,7 @@ impl Labels {
     /// The names in the order of the outputs, `LABEL_0`, `LABEL_1`, … where the configuration names none. They are those of the outputs only if
     /// the labels are [valid](Labels::validate).
     pub fn names(&self) -> Vec<String> {
-        match &self.id2label {
+        match self.named() {
             Some(names) => names.values().cloned().collect(),
             None => unnamed(self.len()).collect(),
         }
@@ -81,7 +81,12 @@ impl Labels {
     /// The number of labels: of outputs.
     #[expect(clippy::len_without_is_empty, reason = "a classifier has at least one output")]
     pub fn len(&self) -> usize {
-        self.id2label.as_ref().map_or(self.num_labels.unwrap_or(2), BTreeMap::len)
+        self.named().map_or(self.num_labels.unwrap_or(2), BTreeMap::len)
+    }
+
+    /// The names, unless the configuration contradicts their number: then its number of labels holds, as in transformers.
+    fn named(&self) -> Option<&BTreeMap<usize, String>> {
+        self.id2label.as_ref().filter(|names| self.num_labels.is_none_or(|count| count == names.len()))
     }
 
     /// What the outputs mean: as the configuration says, and if it does not, a number where there is one label and a class where there
@@ -101,7 +106,7 @@ impl Labels {
                 return Err(ModelError::FieldType { path: "config.json".into(), field: field.clone(), source });
             }
         }
-        match &self.id2label {
+        match self.named() {
             Some(names) if !names.keys().copied().eq(0..names.len().max(1)) => {
                 return Err(ModelError::setting("id2label", format!("{names:?}"), "numbered from 0 without gaps"));
             }
@@ -118,7 +123,7 @@ impl Labels {
 
     /// Names and numbers for every label, as transformers writes them; invalid labels as they are.
     pub(crate) fn spelled_out(&self) -> Self {
-        match self.id2label.is_some() || self.validate().is_err() {
+        match self.named().is_some() || self.validate().is_err() {
             true => self.clone(),
             false => Self { problem_type: self.problem_type.clone(), ..Self::new(unnamed(self.len()), self.problem()) },
         }

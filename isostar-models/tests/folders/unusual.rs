@@ -62,6 +62,19 @@ fn labels_that_no_classifier_can_have_matter_to_classifiers_alone() {
 }
 
 #[test]
+fn a_number_of_labels_that_contradicts_their_names_holds() {
+    let folder = copy("bert_classes");
+    set(folder.path(), "num_labels", json!(3));
+    assert_eq!(read::<SequenceClassifier>(folder.path()).config.labels().names(), ["cold", "mild", "hot"]);
+    set(folder.path(), "id2label", json!({"0": "no", "1": "yes"}));
+    // transformers 5.24 makes a classifier of three outputs, LABEL_0 to LABEL_2, too.
+    let found = read::<SequenceClassifier>(folder.path());
+    assert_eq!(found.config.labels().names(), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    let written = read_json(&round_trip(&found).path().join("config.json"));
+    assert_eq!((&written["id2label"]["2"], &written["num_labels"]), (&json!("LABEL_2"), &Value::Null));
+}
+
+#[test]
 fn more_labels_than_memory_holds_are_none_of_an_encoder_s_business() {
     let folder = copy("gpt2_classes");
     change_json(&folder.path().join("config.json"), |config| {
