@@ -118,6 +118,7 @@ def main():
     pq.write_table(table(x), FOLDER / "table.parquet", row_group_size=20)
     integers = pa.array(list((x * 32).astype(np.int16)), pa.list_(pa.int16()))
     pq.write_table(pa.table(dict(embedding=integers)), FOLDER / "integers.parquet", row_group_size=20)
+    parquet("brotli.parquet", x, np.float32, compression="brotli")
     ragged = list(single)
     ragged[47] = ragged[47][:-1]
     null = [None if i == 33 else row for i, row in enumerate(single)]

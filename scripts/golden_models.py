@@ -32,13 +32,16 @@ FIXTURES = Path(__file__).parent.parent / "isostar-models" / "tests" / "fixtures
 POSITIONS, VOCABULARY = 12, 41
 # Weights are larger than in practice, so that every part has a say in the result.
 TINY = dict(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.3)
+ROBERTA = dict(max_position_embeddings=POSITIONS + 2, intermediate_size=23, layer_norm_eps=1e-3, type_vocab_size=1)
 ARCHITECTURES = {
     "bert": dict(max_position_embeddings=POSITIONS, intermediate_size=23, layer_norm_eps=1e-3),
-    "roberta": dict(max_position_embeddings=POSITIONS + 2, intermediate_size=23, layer_norm_eps=1e-3, type_vocab_size=1),
+    "roberta": ROBERTA,
     "distilbert": dict(max_position_embeddings=POSITIONS, hidden_dim=23),
     "albert": dict(max_position_embeddings=POSITIONS, intermediate_size=23, layer_norm_eps=1e-3, embedding_size=12),
     "gpt2": dict(max_position_embeddings=POSITIONS, n_inner=23, layer_norm_epsilon=1e-3, bos_token_id=40, eos_token_id=40),
 }
+# Types of models whose architecture is one of these: a classifier shows that they are read as such.
+SAME = {"xlm-roberta": ROBERTA}
 # None of them is the padding of any architecture.
 SEQUENCES = [[5, 11, 40, 38, 7, 30, 6], [5, 39, 9, 6], [5]]
 LENGTH = max(map(len, SEQUENCES))
@@ -60,7 +63,7 @@ REACTIONS = ["C C = O . N >> C C = N . O", "C", "N c 1 c c c c c 1"]
 
 
 def configuration(architecture, settings):
-    return AutoConfig.for_model(architecture, **{**TINY, **ARCHITECTURES[architecture], **settings})
+    return AutoConfig.for_model(architecture, **{**TINY, **(ARCHITECTURES | SAME)[architecture], **settings})
 
 
 def scatter(model):
@@ -109,7 +112,7 @@ def write_expected(path, tensors):
 def write_tokenizer(path, config):
     """Words w5, w6 and so on, with special tokens at the ids that the model needs."""
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    if config.model_type == "roberta":
+    if config.model_type in ("roberta", "xlm-roberta"):
         special[1], special[config.pad_token_id] = special[config.pad_token_id], special[1]
         ends = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     elif config.model_type == "gpt2":
@@ -252,6 +255,8 @@ if __name__ == "__main__":
     for architecture in ARCHITECTURES:
         for name in HEADS:
             head(architecture, name)
+    for architecture in SAME:
+        head(architecture, "classes")
     switches()
     activations()
     if sys.argv[1:]:

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
+use crate::commands::pull_git_lfs;
+
 /// Why a model could not be built, read or written.
 ///
 /// The message says what is wrong and where; [`remedy`](ModelError::remedy) says what to do about it.
@@ -27,6 +29,25 @@ pub enum ModelError {
     PickleOnly {
         /// The pickle found.
         path: PathBuf,
+        /// The command that writes the model to a new folder, with its head.
+        convert: String,
+    },
+    /// A file of the folder is a Git LFS pointer.
+    #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
+    GitLfsPointer {
+        /// The pointer.
+        path: PathBuf,
+    },
+    /// The folder holds a PEFT adapter.
+    #[error("{} describes a PEFT adapter{}, and the folder does not hold the model itself", path.display(), trained_on(base))]
+    Adapter {
+        /// The adapter's configuration.
+        path: PathBuf,
+        /// The folder or name of the model that it was trained on.
+        base: Option<String>,
+        /// The command that writes both as one model to a new folder; `None` if the model is not known, or the adapter is of a kind that
+        /// cannot be merged into weights.
+        merge: Option<String>,
     },
     /// The operating system refused a file operation.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -55,6 +76,14 @@ pub enum ModelError {
         field: String,
         /// What it holds and what it should.
         source: serde_json::Error,
+    },
+    /// The configuration does not say of which architecture the model is.
+    #[error("{} has no model_type, the field that names the model's architecture", path.display())]
+    NoModelType {
+        /// The configuration read.
+        path: PathBuf,
+        /// The type that its field `architectures` points to.
+        likely: Option<&'static str>,
     },
     /// The folder holds a model of another architecture.
     #[error("{} describes a model of type {found:?}; supported: {supported}", path.display())]
@@ -102,7 +131,7 @@ pub enum ModelError {
         /// The names looked for.
         keys: Vec<String>,
     },
-    /// The checkpoint holds tensors that the model has no place for.
+    /// The checkpoint holds tensors of layers that the configuration does not name.
     #[error("{} holds tensors this model has no place for: {}", path.display(), list(keys))]
     UnexpectedTensors {
         /// The file read.
@@ -164,13 +193,26 @@ pub enum ModelError {
 
 impl ModelError {
     /// One line that says what to do.
-    pub fn remedy(&self) -> &'static str {
-        match self {
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
             Self::NoFolder { .. } => "give the path of a folder with config.json, model.safetensors and tokenizer.json",
             Self::NoFile { .. } => "copy the missing file from the model's page, or save the model again with save_pretrained",
-            Self::PickleOnly { .. } => {
-                "convert it once: python -c 'import sys; from transformers import AutoModel; \
-                 AutoModel.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' FOLDER"
+            Self::PickleOnly { convert, .. } => return format!("convert it once, then use the new folder: {convert}"),
+            Self::GitLfsPointer { path } => return format!("install Git LFS, then download the file: {}", pull_git_lfs(path)),
+            Self::Adapter { merge: Some(merge), .. } => {
+                return format!("merge the adapter into its model once, then use the new folder: {merge}");
+            }
+            Self::Adapter { merge: None, base: Some(_), .. } => {
+                "use the model without the adapter: an adapter of prompts cannot be merged into weights"
+            }
+            Self::Adapter { merge: None, base: None, .. } => {
+                "merge the adapter into its model with PEFT's merge_and_unload, and save the result with save_pretrained"
+            }
+            Self::NoModelType { likely: Some(likely), .. } => {
+                return format!("add this line after the opening brace of the file: \"model_type\": \"{likely}\",");
+            }
+            Self::NoModelType { likely: None, .. } => {
+                "add the field as in the config.json on the model's page, for example \"model_type\": \"bert\"; `isostar models` lists the types"
             }
             Self::Io { .. } => "check that the path exists, that you may use it, and that the disk has room",
             Self::Json { .. } => "compare the file with the one on the model's page; copy it again if it is cut short",
@@ -186,7 +228,8 @@ impl ModelError {
             Self::TensorType { .. } => "save the model again as float32",
             Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
             Self::Vocabulary { .. } => "use the tokenizer.json that belongs to this model",
-        }
+        };
+        remedy.to_string()
     }
 
     /// The refusal of a configuration field, before it is known which file said so.
@@ -198,7 +241,9 @@ impl ModelError {
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
         match &mut self {
             Self::Setting { path, .. } => *path = Some(file.to_path_buf()),
-            Self::ModelType { path, .. } | Self::Json { path, .. } | Self::FieldType { path, .. } => *path = file.to_path_buf(),
+            Self::NoModelType { path, .. } | Self::ModelType { path, .. } | Self::Json { path, .. } | Self::FieldType { path, .. } => {
+                *path = file.to_path_buf()
+            }
             _ => {}
         }
         self
@@ -209,8 +254,12 @@ fn place(path: &Option<PathBuf>) -> String {
     path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default()
 }
 
+fn trained_on(base: &Option<String>) -> String {
+    base.as_ref().map(|base| format!(" trained on {base}")).unwrap_or_default()
+}
+
 /// The first few names, and how many more there are: a wrong checkpoint lacks hundreds.
-fn list(keys: &[String]) -> String {
+pub(crate) fn list(keys: &[String]) -> String {
     const SHOWN: usize = 4;
     match keys.len().checked_sub(SHOWN) {
         None | Some(0) => keys.join(", "),

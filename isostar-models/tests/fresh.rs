@@ -47,7 +47,7 @@ fn deviation(config: &ModelConfig, name: &str) -> f64 {
     let layers = 2.0 * config.sizes().layers as f64;
     let range = match config {
         ModelConfig::Bert(config) => config.initializer_range,
-        ModelConfig::Roberta(config) => config.0.initializer_range,
+        ModelConfig::Roberta(config) | ModelConfig::XlmRoberta(config) => config.0.initializer_range,
         ModelConfig::DistilBert(config) => config.initializer_range,
         ModelConfig::Albert(config) => config.initializer_range,
         ModelConfig::Gpt2(config) => config.initializer_range,

@@ -8,7 +8,7 @@ use crate::experiment::Observer;
 #[cfg(feature = "hub")]
 use crate::hub::tell;
 #[cfg(feature = "hub")]
-use isostar_models::hub::{HubError, HubSettings, ModelId, fetch};
+use isostar_models::hub::{HubError, HubEvent, HubSettings, ModelId, fetch, fetch_weights};
 
 /// Why a model could not be had.
 #[derive(Debug, Error)]
@@ -27,7 +27,7 @@ pub enum FindModelError {
 
 impl FindModelError {
     /// One line that says what to do.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> String {
         match *self {
             #[cfg(feature = "hub")]
             Self::Hub { ref source, .. } => source.remedy(),
@@ -45,6 +45,24 @@ impl FindModelError {
 /// If the hub does not give it.
 #[cfg(feature = "hub")]
 pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+    find(model, observer, fetch)
+}
+
+/// The same for a model that is given token ids: on the hub it need not have a tokenizer.
+///
+/// # Errors
+/// If the hub does not give it.
+#[cfg(feature = "hub")]
+pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+    find(model, observer, fetch_weights)
+}
+
+#[cfg(feature = "hub")]
+fn find(
+    model: &str,
+    observer: &dyn Observer,
+    fetch: fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError>,
+) -> Result<PathBuf, FindModelError> {
     let folder = PathBuf::from(model);
     let Ok(id) = model.parse::<ModelId>() else { return Ok(folder) };
     if folder.exists() {
@@ -61,4 +79,13 @@ pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindM
 #[cfg(not(feature = "hub"))]
 pub fn find_model(model: &str, _observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
     Ok(PathBuf::from(model))
+}
+
+/// The folder of a model: `model` itself. Names of models on the hub need the feature `hub`.
+///
+/// # Errors
+/// None.
+#[cfg(not(feature = "hub"))]
+pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+    find_model(model, observer)
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,17 +54,170 @@ fn every_architecture_is_trained_evaluated_and_embedded() {
     }
 }
 
-#[test]
-fn a_model_is_known_by_its_name_on_the_hub() {
-    let folder = TempDir::new().unwrap();
-    let cache = folder.path().join("huggingface/hub/models--tiny--albert");
+/// Puts files of a fixture into the cache of the hub in a folder.
+fn into_cache(folder: &Path, files: &[&str]) {
+    let cache = folder.join("huggingface/hub/models--tiny--albert");
     let snapshot = cache.join("snapshots").join(COMMIT);
     fs::create_dir_all(&snapshot).unwrap();
     fs::create_dir_all(cache.join("refs")).unwrap();
     fs::write(cache.join("refs/main"), COMMIT).unwrap();
-    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+    for file in files {
         fs::copy(fixture("albert_classes").join(file), snapshot.join(file)).unwrap();
     }
+}
+
+#[test]
+fn ids_are_embedded_by_models_without_a_tokenizer() {
+    let folder = TempDir::new().unwrap();
+    let files = ["config.json", "model.safetensors"];
+    into_cache(folder.path(), &files);
+    fs::create_dir(folder.path().join("albert")).unwrap();
+    for file in files {
+        fs::copy(fixture("albert_classes").join(file), folder.path().join("albert").join(file)).unwrap();
+    }
+    fs::write(folder.path().join("ids.jsonl"), "[5, 7, 6]\n[9]\n").unwrap();
+    let embed = |model: &Path, out: &str| {
+        isostar(folder.path()).arg("embed").arg(model).args(["--ids", "ids.jsonl", "--out", out]).assert().success();
+        fs::read(folder.path().join(out)).unwrap()
+    };
+    let whole = embed(&fixture("albert_classes"), "whole.safetensors");
+    assert!(embed(Path::new("albert"), "folder.safetensors") == whole);
+    assert!(embed(Path::new("tiny/albert"), "hub.safetensors") == whole);
+
+    fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
+    for (model, cause) in [("albert", "the model folder has no albert/tokenizer.json"), ("tiny/albert", "is not in the cache")] {
+        let refused = isostar(folder.path()).args(["embed", model, "--texts", "lines.txt", "--out", "out"]).assert().code(1);
+        let refused = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+        assert!(refused.contains(cause), "{refused}");
+    }
+}
+
+/// A copy of the BERT with three classes, with other fields and tensors.
+fn bert(folder: &Path, name: &str, fields: impl FnOnce(&mut Value), tensor: impl Fn(&str) -> Vec<String>) {
+    let (source, target) = (fixture("bert_classes"), folder.join(name));
+    fs::create_dir(&target).unwrap();
+    fs::copy(source.join("tokenizer.json"), target.join("tokenizer.json")).unwrap();
+    let mut config = json(&fs::read(source.join("config.json")).unwrap());
+    fields(&mut config);
+    fs::write(target.join("config.json"), config.to_string()).unwrap();
+    let bytes = fs::read(source.join("model.safetensors")).unwrap();
+    let stored = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors: Vec<_> = stored.iter().flat_map(|(name, view)| tensor(name).into_iter().map(move |name| (name, view.clone()))).collect();
+    fs::write(target.join("model.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+}
+
+#[test]
+fn what_is_unusual_in_a_checkpoint_is_said_by_every_command() {
+    let folder = TempDir::new().unwrap();
+    let rows = rows(folder.path());
+    let rows = rows.to_str().unwrap();
+    bert(
+        folder.path(),
+        "unusual",
+        |_| (),
+        |name| match name {
+            "classifier.bias" => vec![format!("_orig_mod.{name}"), "second.bias".into(), "third.bias".into()],
+            _ => vec![format!("_orig_mod.{name}")],
+        },
+    );
+    fs::write(folder.path().join("ids.jsonl"), "[5, 7, 6]\n").unwrap();
+    fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
+    fs::write(folder.path().join("classes.csv"), "text,label\nw5,cold\nw6,mild\nw7,hot\n").unwrap();
+    for arguments in [
+        &["embed", "unusual", "--ids", "ids.jsonl", "--out", "ids.safetensors"][..],
+        &["embed", "unusual", "--texts", "lines.txt", "--out", "lines.safetensors"],
+        &["analyze", "unusual", "--task", rows],
+        &["evaluate", "unusual", "--task", "classes.csv"],
+        &["train", "--model", "unusual", "--task", rows, "--epochs", "1", "--regularizer", "none"],
+    ] {
+        let stderr = isostar(folder.path()).args(arguments).assert().success().get_output().stderr.clone();
+        let stderr = String::from_utf8(stderr).unwrap();
+        let notes: Vec<&str> = stderr.lines().filter(|line| line.contains("ignoring")).collect();
+        let expected = [
+            "ignoring _orig_mod. in the names of the model's tensors: a PyTorch wrapper added it",
+            "ignoring 2 tensors that are not part of the model: second.bias, third.bias",
+        ];
+        assert_eq!(notes, expected, "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn label_numbers_with_gaps_are_in_the_way_of_nothing_but_their_use() {
+    let folder = TempDir::new().unwrap();
+    let rows = rows(folder.path());
+    let rows = rows.to_str().unwrap();
+    let gaps = |config: &mut Value| config["id2label"] = json(br#"{"1": "one", "2": "two", "5": "five"}"#);
+    bert(folder.path(), "gaps", gaps, |name| vec![name.to_string()]);
+    fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
+    let train = ["train", "--model", "gaps", "--task", rows, "--epochs", "1", "--regularizer", "none", "--out", "run"];
+    for arguments in
+        [&["embed", "gaps", "--texts", "lines.txt", "--out", "states.safetensors"][..], &["analyze", "gaps", "--task", rows], &train]
+    {
+        isostar(folder.path()).args(arguments).assert().success();
+    }
+    let trained = json(&fs::read(folder.path().join("run/model/config.json")).unwrap());
+    assert_eq!((&trained["id2label"]["0"], trained["id2label"].as_object().unwrap().len()), (&"no".into(), 2));
+    let refused = isostar(folder.path()).args(["evaluate", "gaps", "--task", rows]).assert().code(1).get_output().stderr.clone();
+    let refused = String::from_utf8(refused).unwrap();
+    assert!(refused.contains("gaps/config.json: id2label is") && refused.contains("without gaps"), "{refused}");
+}
+
+#[test]
+fn rows_are_cut_to_the_model_s_positions_unless_more_are_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let rows = rows(folder.path());
+    let rows = rows.to_str().unwrap();
+    // It has 12 positions, and a row 256 tokens by default.
+    let model = fixture("bert_classes");
+    let train = ["train", "--model", model.to_str().unwrap(), "--task", rows, "--epochs", "1", "--regularizer", "none"];
+    let run = |arguments: &[&str]| isostar(folder.path()).args(arguments).assert();
+    run(&[&train[..], &["--out", "run"]].concat()).success();
+    let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("\nmax_length = 12\nstride = 4\n"), "{config}");
+    run(&["evaluate", "run"]).success();
+
+    for more in [&[&train[..], &["--out", "other"]].concat()[..], &["evaluate", "run"], &["analyze", "run"]] {
+        let refused = run(&[more, &["--max-length", "13"]].concat()).code(1).get_output().stderr.clone();
+        let expected = "error: rows of 13 tokens were asked for, and the model has 12 positions\n  try: choose --max-length 12 or less\n";
+        assert_eq!(String::from_utf8(refused).unwrap(), expected);
+    }
+    assert!(!folder.path().join("other").exists());
+}
+
+#[test]
+fn a_file_is_evaluated_whole_unless_the_model_learned_from_it() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path());
+    fs::copy(folder.path().join("rows.csv"), folder.path().join("others.csv")).unwrap();
+    let model = fixture("bert_classes");
+    let model = model.to_str().unwrap();
+    let train = ["train", "--model", model, "--task", "rows.csv", "--epochs", "1", "--regularizer", "none", "--out", "run"];
+    isostar(folder.path()).args(train).assert().success();
+    for (arguments, split, rows) in [
+        (&["run", "--task", "others.csv"][..], "all", 40),
+        (&["run/model", "--task", "others.csv"], "all", 40),
+        (&["run/model", "--task", "others.csv", "--split", "dev"], "dev", 4),
+        (&["run/model", "--task", "others.csv", "--split", "train"], "train", 36),
+        (&["run"], "dev", 4),
+        (&["run", "--task", "./rows.csv"], "dev", 4),
+        (&["run/model", "--task", "rows.csv"], "dev", 4),
+    ] {
+        for command in ["evaluate", "analyze"] {
+            let output = isostar(folder.path()).arg(command).args(arguments).arg("--json").assert().success();
+            let found = json(&output.get_output().stdout);
+            assert_eq!((&found["split"], &found["rows"]), (&split.into(), &rows.into()), "{command} {arguments:?}");
+        }
+    }
+    isostar(folder.path()).args(["evaluate", "run", "--task", "others.csv", "--predictions", "lines.jsonl"]).assert().success();
+    let lines = fs::read_to_string(folder.path().join("lines.jsonl")).unwrap();
+    let index = |line: &str| json(line.as_bytes())["index"].as_u64().unwrap();
+    assert!(lines.lines().map(index).eq(0..40), "in the order of the file");
+}
+
+#[test]
+fn a_model_is_known_by_its_name_on_the_hub() {
+    let folder = TempDir::new().unwrap();
+    into_cache(folder.path(), &["config.json", "model.safetensors", "tokenizer.json"]);
     fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
     let embed = |model: &str| {
         let mut command = isostar(folder.path());
@@ -85,7 +239,7 @@ fn the_supported_models_are_listed() {
     let text = String::from_utf8(text).unwrap();
     let lines = isostar(folder.path()).args(["models", "--json"]).assert().success().get_output().stdout.clone();
     let lines: Vec<Value> = String::from_utf8(lines).unwrap().lines().map(|line| json(line.as_bytes())).collect();
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 6);
     for line in lines {
         let name = line["model_type"].as_str().unwrap();
         assert!(text.lines().any(|line| line.starts_with(name)), "{name}");

@@ -260,6 +260,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
         ("snappy.parquet", fixture("single.parquet")),
         ("zstd.parquet", fixture("fixed.parquet")),
         ("lz4.parquet", fixture("double.parquet")),
+        ("brotli.parquet", fixture("brotli.parquet")),
         ("half.parquet", fixture("half.parquet")),
         ("table.parquet", fixture("table.parquet")),
     ];

@@ -43,6 +43,24 @@ fn modified(at: &Path, run: &str) -> std::time::SystemTime {
 }
 
 #[test]
+fn a_length_that_the_plan_leaves_open_is_the_model_s_when_the_sweep_goes_on() {
+    let folder = prepared();
+    let at = folder.path();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../isostar-models/tests/fixtures/bert_classes");
+    let plan = |length: &str| {
+        let settings = format!("[settings]\nmodel = {:?}\ntask = 'rows.tsv'\nepochs = 1\n{length}", model.display().to_string());
+        fs::write(at.join("plan.toml"), settings + "[[runs]]\nname = 'one'\n").unwrap();
+    };
+    plan("");
+    succeed(at, &["sweep", "plan.toml"]);
+    let made = modified(at, "one");
+    succeed(at, &["sweep", "plan.toml"]);
+    assert_eq!(modified(at, "one"), made, "a run that is over was made again");
+    plan("max_length = 11\n");
+    fails(at, &["sweep", "plan.toml"], &["max_length 12 there, 11 in the plan"]);
+}
+
+#[test]
 fn a_sweep_makes_its_runs_once_and_goes_on_where_it_was() {
     let folder = prepared();
     let at = folder.path();

@@ -19,6 +19,8 @@ pub enum ModelConfig {
     Bert(BertConfig),
     /// `roberta`.
     Roberta(RobertaConfig),
+    /// `xlm-roberta`: RoBERTa's architecture.
+    XlmRoberta(RobertaConfig),
     /// `distilbert`.
     DistilBert(DistilBertConfig),
     /// `albert`.
@@ -70,6 +72,8 @@ pub struct SupportedModel {
     pub class: &'static str,
     /// A well-known model of this architecture, by its name on the hub.
     pub example: &'static str,
+    /// Settings that transformers knows under two names: the one that all models share, and this architecture's own.
+    synonyms: &'static [(&'static str, &'static str)],
     read: fn(Value) -> Result<ModelConfig, serde_json::Error>,
 }
 
@@ -78,6 +82,12 @@ impl SupportedModel {
     pub fn classes(&self) -> impl Iterator<Item = String> + use<> {
         let class = self.class;
         [Head::None, Head::Classification, Head::Span].into_iter().map(move |head| format!("{class}{}", head.suffix()))
+    }
+
+    /// Whether transformers has a class of this name for the architecture, with whatever head.
+    fn has_class(&self, name: &str) -> bool {
+        let head = name.strip_prefix(self.class);
+        head.is_some_and(|head| ["Model", "For", "LMHead"].into_iter().any(|begins| head.starts_with(begins)))
     }
 }
 
@@ -88,6 +98,7 @@ pub const MODELS: &[SupportedModel] = &[
         name: "BERT",
         class: "Bert",
         example: "google-bert/bert-base-cased",
+        synonyms: &[],
         read: |value| fields(value).map(ModelConfig::Bert),
     },
     SupportedModel {
@@ -95,13 +106,23 @@ pub const MODELS: &[SupportedModel] = &[
         name: "RoBERTa",
         class: "Roberta",
         example: "FacebookAI/roberta-base",
+        synonyms: &[],
         read: |value| fields(value).map(ModelConfig::Roberta),
+    },
+    SupportedModel {
+        model_type: "xlm-roberta",
+        name: "XLM-RoBERTa",
+        class: "XLMRoberta",
+        example: "FacebookAI/xlm-roberta-base",
+        synonyms: &[],
+        read: xlm_roberta,
     },
     SupportedModel {
         model_type: "distilbert",
         name: "DistilBERT",
         class: "DistilBert",
         example: "distilbert/distilbert-base-cased",
+        synonyms: &[("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads")],
         read: |value| fields(value).map(ModelConfig::DistilBert),
     },
     SupportedModel {
@@ -109,6 +130,7 @@ pub const MODELS: &[SupportedModel] = &[
         name: "ALBERT",
         class: "Albert",
         example: "albert/albert-base-v2",
+        synonyms: &[],
         read: |value| fields(value).map(ModelConfig::Albert),
     },
     SupportedModel {
@@ -116,6 +138,12 @@ pub const MODELS: &[SupportedModel] = &[
         name: "GPT-2",
         class: "GPT2",
         example: "openai-community/gpt2",
+        synonyms: &[
+            ("hidden_size", "n_embd"),
+            ("num_hidden_layers", "n_layer"),
+            ("num_attention_heads", "n_head"),
+            ("max_position_embeddings", "n_positions"),
+        ],
         read: |value| fields(value).map(ModelConfig::Gpt2),
     },
 ];
@@ -124,22 +152,35 @@ fn fields<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
     serde_json::from_value(value)
 }
 
+/// RoBERTa's settings, but for a default: the vocabulary is BERT's.
+fn xlm_roberta(mut value: Value) -> Result<ModelConfig, serde_json::Error> {
+    if let Some(fields) = value.as_object_mut() {
+        fields.entry("vocab_size").or_insert(BertConfig::default().vocab_size.into());
+    }
+    fields(value).map(ModelConfig::XlmRoberta)
+}
+
 impl ModelConfig {
     /// The settings in the content of a config.json, with transformers' defaults for what it leaves out.
     ///
+    /// If a setting is given under both of its names, such as `hidden_size` and `dim`, the general name wins, as in transformers. Labels are not
+    /// checked here, because only classifiers use them: see [`Labels::validate`].
+    ///
     /// # Errors
-    /// [`ModelError::Json`] for what is no JSON object, [`ModelError::ModelType`] for another architecture, [`ModelError::FieldType`] for a
-    /// field of the wrong type, and [`ModelError::Setting`] for a value that cannot be honoured.
+    /// [`ModelError::Json`] for what is no JSON object, [`ModelError::NoModelType`] and [`ModelError::ModelType`] for no architecture and for
+    /// another one, [`ModelError::FieldType`] for a field of the wrong type, and [`ModelError::Setting`] for a value that cannot be honoured.
     pub fn from_json(content: &[u8]) -> Result<Self, ModelError> {
         let json = |source| ModelError::Json { path: "config.json".into(), source };
         let mut fields: Map<String, Value> = serde_json::from_slice(content).map_err(json)?;
         // Before the fields: those of another architecture have other names and types.
-        let found = fields.remove("model_type");
-        let found = found.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let Some(model) = MODELS.iter().find(|model| model.model_type == found) else {
-            let supported = MODELS.iter().map(|model| model.model_type).collect::<Vec<_>>().join(", ");
-            return Err(ModelError::ModelType { path: "config.json".into(), found: found.to_string(), supported });
-        };
+        let model = model_of(&mut fields)?;
+        for (general, own) in model.synonyms {
+            match fields.get(*general) {
+                Some(Value::Null) => drop(fields.remove(*general)),
+                Some(_) => drop(fields.remove(*own)),
+                None => {}
+            }
+        }
         let config = (model.read)(Value::Object(fields.clone())).map_err(|source| {
             // serde does not say which field it is about: tried alone, the field does.
             let wrong = fields.into_iter().find_map(|(field, value)| {
@@ -156,7 +197,7 @@ impl ModelConfig {
     pub(crate) fn to_json(&self) -> Value {
         let fields = match self {
             Self::Bert(config) => serde_json::to_value(config),
-            Self::Roberta(config) => serde_json::to_value(config),
+            Self::Roberta(config) | Self::XlmRoberta(config) => serde_json::to_value(config),
             Self::DistilBert(config) => serde_json::to_value(config),
             Self::Albert(config) => serde_json::to_value(config),
             Self::Gpt2(config) => serde_json::to_value(config),
@@ -171,9 +212,10 @@ impl ModelConfig {
         let number = match self {
             Self::Bert(_) => 0,
             Self::Roberta(_) => 1,
-            Self::DistilBert(_) => 2,
-            Self::Albert(_) => 3,
-            Self::Gpt2(_) => 4,
+            Self::XlmRoberta(_) => 2,
+            Self::DistilBert(_) => 3,
+            Self::Albert(_) => 4,
+            Self::Gpt2(_) => 5,
         };
         &MODELS[number]
     }
@@ -209,19 +251,24 @@ impl ModelConfig {
         self.architecture().encoder(device)
     }
 
-    /// Refuses what no forward pass could honour, naming the field and its value.
+    /// Refuses what no forward pass of the encoder could honour, naming the field and its value. The labels are a classifier's affair:
+    /// [`Labels::validate`].
     ///
     /// # Errors
     /// [`ModelError::Setting`].
     pub fn validate(&self) -> Result<(), ModelError> {
-        self.architecture().validate()?;
-        self.labels().validate()
+        self.architecture().validate()
+    }
+
+    /// transformers' class that wrote the model, if the configuration names one.
+    pub(crate) fn class(&self) -> Option<String> {
+        Some(self.to_json()["architectures"][0].as_str()?.to_string())
     }
 
     pub(crate) fn architecture(&self) -> &dyn Architecture {
         match self {
             Self::Bert(config) => config,
-            Self::Roberta(config) => config,
+            Self::Roberta(config) | Self::XlmRoberta(config) => config,
             Self::DistilBert(config) => config,
             Self::Albert(config) => config,
             Self::Gpt2(config) => config,
@@ -231,10 +278,28 @@ impl ModelConfig {
     fn architecture_mut(&mut self) -> &mut dyn Architecture {
         match self {
             Self::Bert(config) => config,
-            Self::Roberta(config) => config,
+            Self::Roberta(config) | Self::XlmRoberta(config) => config,
             Self::DistilBert(config) => config,
             Self::Albert(config) => config,
             Self::Gpt2(config) => config,
         }
     }
+}
+
+/// The architecture that the fields name; `model_type` is taken out of them.
+fn model_of(fields: &mut Map<String, Value>) -> Result<&'static SupportedModel, ModelError> {
+    let found = match fields.remove("model_type") {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(found)) => found,
+        Some(other) => other.to_string(),
+    };
+    if found.is_empty() {
+        let class = fields.get("architectures").and_then(|classes| classes[0].as_str()).unwrap_or_default();
+        let likely = MODELS.iter().find(|model| model.has_class(class)).map(|model| model.model_type);
+        return Err(ModelError::NoModelType { path: "config.json".into(), likely });
+    }
+    MODELS.iter().find(|model| model.model_type == found).ok_or_else(|| {
+        let supported = MODELS.iter().map(|model| model.model_type).collect::<Vec<_>>().join(", ");
+        ModelError::ModelType { path: "config.json".into(), found, supported }
+    })
 }

@@ -22,6 +22,7 @@ impl PretrainedModel for SequenceClassifier {
     const HEAD: Head = Head::Classification;
 
     fn new(config: &ModelConfig, device: &Device) -> Result<Self, ModelError> {
+        config.labels().validate()?;
         let encoder = config.init(device)?;
         Ok(Self { encoder, head: ClassificationHead::new(config, device) })
     }

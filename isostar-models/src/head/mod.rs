@@ -18,7 +18,7 @@ pub trait PretrainedModel: Module {
     /// Fresh weights, for training from nothing.
     ///
     /// # Errors
-    /// If [`ModelConfig::validate`] refuses the configuration.
+    /// If [`ModelConfig::validate`] refuses the configuration, or [`Labels::validate`](crate::Labels::validate) the labels of a classifier.
     fn new(config: &ModelConfig, device: &Device) -> Result<Self, ModelError>;
 }
 

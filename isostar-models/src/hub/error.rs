@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{ModelId, RepositoryKind};
+use crate::commands::convert_repository;
 
 /// Why a model or a dataset could not be brought from the hub.
 ///
@@ -73,6 +74,12 @@ pub enum HubError {
         /// The pickle seen.
         file: String,
     },
+    /// The repository holds a PEFT adapter, and not the model that it belongs to.
+    #[error("{id} is a PEFT adapter, not a complete model")]
+    Adapter {
+        /// The adapter asked for.
+        id: ModelId,
+    },
     /// The index of a sharded checkpoint is not one, or names something else than a safetensors file beside it.
     #[error("model.safetensors.index.json of {id} is not the index of a checkpoint: {reason}")]
     Index {
@@ -141,8 +148,8 @@ pub enum HubError {
 
 impl HubError {
     /// One line that says what to do.
-    pub fn remedy(&self) -> &'static str {
-        match self {
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
             Self::NotAnId { .. } => "write it as on the model's page: organisation/name, or organisation/name@revision",
             Self::Endpoint { .. } => "set HF_ENDPOINT to an address such as https://huggingface.co, or unset it",
             Self::NotFound { .. } => "check the spelling on its page; if it is private, set HF_TOKEN to a token that may read it",
@@ -153,9 +160,14 @@ impl HubError {
                 "use a model that has config.json, tokenizer.json and model.safetensors on its page"
             }
             Self::NoFile { kind: RepositoryKind::Dataset, .. } => "look on the dataset's page where its files are now",
-            Self::PickleOnly { .. } => {
-                "convert it once: python -c 'import sys; from transformers import AutoModel, AutoTokenizer; \
-                 [c.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2]) for c in (AutoModel, AutoTokenizer)]' NAME FOLDER"
+            Self::PickleOnly { id, .. } => {
+                return format!("convert it once, and use the new folder: {}", convert_repository(&id.name, &id.revision));
+            }
+            Self::Adapter { id } => {
+                return format!(
+                    "download it and name its folder instead, to be shown the command that merges it into its model: hf download {} --revision {} --local-dir adapter",
+                    id.name, id.revision
+                );
             }
             Self::Index { .. } => "use another revision of the model, or another model",
             Self::Offline { .. } => "unset HF_HUB_OFFLINE, download it once, or point HF_HOME at the cache that has it",
@@ -166,7 +178,8 @@ impl HubError {
             Self::Interrupted { .. } => "run the same command again: the download continues where it stopped",
             Self::Damaged { .. } => "run the same command again: the file is downloaded afresh",
             Self::Io { .. } => "check that you may write to the cache (HF_HOME) and that the disk has room",
-        }
+        };
+        remedy.to_string()
     }
 
     /// What makes this error of the system's refusal to do `action` to `path`.

@@ -15,6 +15,8 @@ const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const WEIGHTS: &str = "model.safetensors";
+/// What a PEFT adapter has in the place of config.json.
+const ADAPTER_CONFIG: &str = "adapter_config.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The part of a sharded checkpoint's index that says where the tensors are.
@@ -27,9 +29,15 @@ struct Index {
 pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Result<Vec<&'a str>, HubError> {
     let id = repository.id;
     let has = |file: &str| listing.sizes.contains_key(file);
-    if let Wanted::Dataset(files) = repository.wanted {
-        let missing = files.iter().find(|file| !has(file));
-        return missing.map_or_else(|| Ok(files.to_vec()), |file| Err(self::missing(repository, file)));
+    let needs_tokenizer = match repository.wanted {
+        Wanted::Model { needs_tokenizer } => needs_tokenizer,
+        Wanted::Dataset(files) => {
+            let missing = files.iter().find(|file| !has(file));
+            return missing.map_or_else(|| Ok(files.to_vec()), |file| Err(self::missing(repository, file)));
+        }
+    };
+    if has(ADAPTER_CONFIG) && !has(CONFIG) {
+        return Err(HubError::Adapter { id: id.clone() });
     }
     let weights = [WEIGHTS, INDEX].into_iter().find(|file| has(file));
     if weights.is_none()
@@ -37,12 +45,13 @@ pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Resul
     {
         return Err(HubError::PickleOnly { id: id.clone(), file: pickle.to_string() });
     }
-    let needed = [CONFIG, TOKENIZER, weights.unwrap_or(WEIGHTS)];
-    if let Some(missing) = needed.into_iter().find(|file| !has(file)) {
-        return Err(self::missing(repository, missing));
+    let weights = weights.unwrap_or(WEIGHTS);
+    let is_needed = |file: &&str| ![TOKENIZER, TOKENIZER_CONFIG].contains(file) || *file == TOKENIZER && needs_tokenizer;
+    let files = [CONFIG, TOKENIZER, TOKENIZER_CONFIG, weights];
+    match files.into_iter().filter(is_needed).find(|file| !has(file)) {
+        Some(missing) => Err(self::missing(repository, missing)),
+        None => Ok(files.into_iter().filter(|file| has(file)).collect()),
     }
-    let [config, tokenizer, weights] = needed;
-    Ok([config, tokenizer, TOKENIZER_CONFIG, weights].into_iter().filter(|file| has(file)).collect())
 }
 
 /// The shards that the index at `path` names.
@@ -59,14 +68,15 @@ pub(super) fn missing(repository: Repository<'_>, file: &str) -> HubError {
 /// Whether the folder has all that [`wanted`] asks for.
 pub(super) fn is_complete(repository: Repository<'_>, folder: &Path) -> bool {
     let has = |file: &str| folder.join(file).is_file();
-    if let Wanted::Dataset(files) = repository.wanted {
-        return files.iter().all(|file| has(file));
-    }
+    let needs_tokenizer = match repository.wanted {
+        Wanted::Model { needs_tokenizer } => needs_tokenizer,
+        Wanted::Dataset(files) => return files.iter().all(|file| has(file)),
+    };
     let is_sharded = || {
         let shards = fs::read(folder.join(INDEX)).map_err(|error| error.to_string()).and_then(|bytes| shards(&bytes));
         shards.is_ok_and(|shards| shards.iter().all(|shard| has(shard)))
     };
-    has(CONFIG) && has(TOKENIZER) && (has(WEIGHTS) || is_sharded())
+    has(CONFIG) && (has(TOKENIZER) || !needs_tokenizer) && (has(WEIGHTS) || is_sharded())
 }
 
 fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {

@@ -37,7 +37,7 @@ pub use repository::RepositoryKind;
 use repository::{Repository, Wanted};
 pub use settings::HubSettings;
 
-/// What happens while [`fetch`] or [`fetch_dataset`] works.
+/// What happens while [`fetch`], [`fetch_weights`] or [`fetch_dataset`] works.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HubEvent<'a> {
@@ -75,7 +75,15 @@ pub enum HubEvent<'a> {
 /// If the model cannot be had: see [`HubError`]. If the hub cannot be reached but the model was brought earlier, that is not
 /// an error: the observer learns of it.
 pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
-    bring(Repository { id, wanted: Wanted::Model }, settings, observer)
+    bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: true } }, settings, observer)
+}
+
+/// The same for a model that is given token ids: a repository without tokenizer.json will do. If there is one, it is brought.
+///
+/// # Errors
+/// As with [`fetch`].
+pub fn fetch_weights(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
+    bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: false } }, settings, observer)
 }
 
 /// Brings files of a dataset from the hub into the cache, and says in which folder they are; a name may hold folders, as in

@@ -30,7 +30,10 @@ pub(super) struct Repository<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
     /// The files that make a model.
-    Model,
+    Model {
+        /// Whether the model is of no use without a tokenizer.
+        needs_tokenizer: bool,
+    },
     /// Files of a dataset, by name.
     Dataset(&'a [&'a str]),
 }
@@ -38,7 +41,7 @@ pub(super) enum Wanted<'a> {
 impl Repository<'_> {
     pub(super) fn kind(&self) -> RepositoryKind {
         match self.wanted {
-            Wanted::Model => RepositoryKind::Model,
+            Wanted::Model { .. } => RepositoryKind::Model,
             Wanted::Dataset(_) => RepositoryKind::Dataset,
         }
     }
@@ -46,7 +49,7 @@ impl Repository<'_> {
     /// The plural under which the hub's interface, and the cache, file repositories of this kind.
     pub(super) fn group(&self) -> &'static str {
         match self.wanted {
-            Wanted::Model => "models",
+            Wanted::Model { .. } => "models",
             Wanted::Dataset(_) => "datasets",
         }
     }
@@ -54,7 +57,7 @@ impl Repository<'_> {
     /// The path of the repository's page.
     pub(super) fn page(&self) -> String {
         match self.wanted {
-            Wanted::Model => self.id.name.clone(),
+            Wanted::Model { .. } => self.id.name.clone(),
             Wanted::Dataset(_) => format!("datasets/{}", self.id.name),
         }
     }

@@ -1,7 +1,9 @@
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::environment::{expand_path, user_folder};
 
 /// Where the hub is, where its cache is, and who asks.
 ///
@@ -58,15 +60,16 @@ impl HubSettings {
     /// | `certificates` | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, none |
     ///
     /// `HF_HOME` is `$XDG_CACHE_HOME/huggingface` by default, and that `~/.cache/huggingface`. If
-    /// `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true there is no token.
+    /// `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true there is no token. Paths may hold `~` and names of variables: see
+    /// [`expand_path`](crate::expand_path).
     pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let user = ["HOME", "USERPROFILE"].into_iter().find_map(&var).map(PathBuf::from).unwrap_or_default();
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
-        let path = |name: &str| set(name).map(|value| expand(value.into(), &user));
+        let path = |name: &str| set(name).map(|value| expand_path(value, &var));
         let is_true = |name: &str| text(name).is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()));
 
-        let home = path("HF_HOME").unwrap_or_else(|| path("XDG_CACHE_HOME").unwrap_or(user.join(".cache")).join("huggingface"));
+        let home = path("HF_HOME")
+            .unwrap_or_else(|| path("XDG_CACHE_HOME").unwrap_or_else(|| user_folder(&var).join(".cache")).join("huggingface"));
         let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE")).unwrap_or_else(|| home.join("hub"));
         let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
         let token = text("HF_TOKEN").or_else(|| text("HUGGING_FACE_HUB_TOKEN"));
@@ -96,13 +99,5 @@ impl fmt::Debug for HubSettings {
             .field("timeout", &self.timeout)
             .field("certificates", &self.certificates)
             .finish()
-    }
-}
-
-/// A leading `~` is the user's folder, as in Python.
-fn expand(path: PathBuf, user: &Path) -> PathBuf {
-    match path.strip_prefix("~") {
-        Ok(rest) => user.join(rest),
-        Err(_) => path,
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use crate::ModelError;
+use crate::{ModelError, is_git_lfs_pointer};
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ModelError {
     let path = path.to_path_buf();
@@ -18,6 +18,7 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 /// The bytes of a file that a model folder must have.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     match fs::read(path) {
+        Ok(content) if is_git_lfs_pointer(&content) => Err(ModelError::GitLfsPointer { path: path.to_path_buf() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ModelError::NoFile { path: path.to_path_buf() }),
         content => content.map_err(failed("read", path)),
     }

@@ -93,6 +93,12 @@ impl Layout {
             })
     }
 
+    /// Whether a tensor, known under its canonical name, is a weight or a bias of the encoder, in a layer that the model may lack.
+    pub(super) fn is_of_encoder(&self, name: &str) -> bool {
+        let module = name.strip_prefix(self.prefix).and_then(|bare| bare.strip_suffix(".weight").or(bare.strip_suffix(".bias")));
+        module.is_some_and(|module| self.encoder.iter().any(|key| numbers(module, key.stored).is_some()))
+    }
+
     /// # Panics
     /// If the layout has no line for the module: a mistake in the table, which the round trips of every architecture find.
     pub(super) fn place(&self, path: &Path, head: Head) -> Place {
@@ -210,6 +216,14 @@ mod tests {
         assert!(["model.pooler.weight", "model.h.7.mask", "lm.weight", "spans.bias"].into_iter().all(is_passed_over));
         assert!(!["model.h.x.mask", "model.inner.weight", "classifier.in.weight"].into_iter().any(is_passed_over));
         assert!(LAYOUT.is_passed_over("classifier.out.weight", Head::Span));
+    }
+
+    #[test]
+    fn a_layer_that_the_model_lacks_is_of_the_encoder() {
+        assert!(["model.group.0.layer.99.LayerNorm.bias", "model.inner.weight"].into_iter().all(|name| LAYOUT.is_of_encoder(name)));
+        assert!(
+            !["model.inner.momentum", "model.outer.weight", "classifier.out.weight"].into_iter().any(|name| LAYOUT.is_of_encoder(name))
+        );
     }
 
     #[test]

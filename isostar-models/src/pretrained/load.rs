@@ -1,4 +1,4 @@
-//! A checkpoint into a module, strictly: every tensor has its place and every place its tensor.
+//! A checkpoint into a module, strictly: every place has its tensor, and every tensor of the model its place.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,36 +8,42 @@ use burn::tensor::{DType, TensorData};
 use rayon::prelude::*;
 
 use super::layout::{Layout, Path, Place};
+use super::names::{canonical_names, wrapper};
 use super::weights::Weights;
 use crate::ModelError;
 use crate::head::{Head, PretrainedModel};
 
-/// `model` with the weights of a folder, and the names of the tensors that keep their fresh values: those of the head's modules that are not
-/// stored, and of the module `discarded`, whatever is stored.
+/// A module with the weights of a folder, and what was found there: see [`Checkpoint`](super::Checkpoint).
+pub(super) struct Loaded<M> {
+    pub model: M,
+    pub fresh: Vec<String>,
+    pub extra: Vec<String>,
+    pub wrapper: Option<String>,
+}
+
+/// `model` with the weights of a folder. Fresh values keep the head's modules that are not stored and, where the classifier is to have so many
+/// `outputs`, a last layer that is stored with more or fewer.
 pub(super) fn load<M: PretrainedModel>(
     model: M,
     weights: Weights,
     layout: &Layout,
-    discarded: Option<&str>,
-) -> Result<(M, Vec<String>), ModelError> {
-    let mut stored = BTreeMap::new();
-    for name in weights.names() {
-        if let Some(other) = stored.insert(layout.canonical(name), name.to_string()) {
-            let path = weights.file(name).to_path_buf();
-            return Err(ModelError::TensorTwice { path, key: name.to_string(), other: format!("as {other}") });
-        }
-    }
+    outputs: Option<usize>,
+) -> Result<Loaded<M>, ModelError> {
+    let stored = canonical_names(&weights, layout)?;
+    let output = layout.classifier_output();
+    let stored_outputs = stored.get(&format!("{output}.weight")).and_then(|name| weights.shape(name).first().copied());
     let loader = Loader {
         weights,
         layout,
         head: M::HEAD,
-        discarded,
+        discarded: outputs.zip(stored_outputs).filter(|(asked_for, stored)| asked_for != stored).map(|_| output),
         path: Path::default(),
         stored,
         used: HashSet::new(),
         loaded_modules: HashSet::new(),
         lacking: Vec::new(),
         discards: Vec::new(),
+        wrapper: None,
         error: None,
     };
     loader.load(model)
@@ -47,7 +53,7 @@ struct Loader<'a> {
     weights: Weights,
     layout: &'a Layout,
     head: Head,
-    discarded: Option<&'a str>,
+    discarded: Option<&'static str>,
     path: Path,
     /// Canonical name to the one stored.
     stored: BTreeMap<String, String>,
@@ -57,11 +63,12 @@ struct Loader<'a> {
     /// The parameters that are not stored.
     lacking: Vec<Place>,
     discards: Vec<String>,
+    wrapper: Option<String>,
     error: Option<ModelError>,
 }
 
 impl Loader<'_> {
-    fn load<M: Module>(mut self, model: M) -> Result<(M, Vec<String>), ModelError> {
+    fn load<M: Module>(mut self, model: M) -> Result<Loaded<M>, ModelError> {
         let model = model.map(&mut self);
         if let Some(error) = self.error {
             return Err(error);
@@ -77,11 +84,14 @@ impl Loader<'_> {
             return Err(ModelError::MissingTensors { path, keys });
         }
         let has_no_place = |key: &String| !self.used.contains(key) && !self.layout.is_passed_over(key, self.head);
-        let keys: Vec<String> = self.stored.into_iter().filter(|(key, _)| has_no_place(key)).map(|(_, name)| name).collect();
+        let names = self.stored.into_iter().filter(|(key, _)| has_no_place(key));
+        let (keys, extra): (Vec<_>, Vec<_>) = names.partition(|(key, _)| self.layout.is_of_encoder(key));
+        let stored_names = |names: Vec<(String, String)>| names.into_iter().map(|(_, name)| name).collect();
         if !keys.is_empty() {
-            return Err(ModelError::UnexpectedTensors { path, keys });
+            return Err(ModelError::UnexpectedTensors { path, keys: stored_names(keys) });
         }
-        Ok((model, fresh.into_iter().map(Place::key).chain(self.discards).collect()))
+        let fresh = fresh.into_iter().map(Place::key).chain(self.discards).collect();
+        Ok(Loaded { model, fresh, extra: stored_names(extra), wrapper: self.wrapper })
     }
 
     fn read<const D: usize>(&mut self, name: &str, place: &Place, param: &Param<Tensor<D>>) -> Result<Tensor<D>, ModelError> {
@@ -133,6 +143,7 @@ impl ModuleMapper for Loader<'_> {
             return param;
         };
         let read = self.read(&name, &place, &param);
+        self.wrapper = self.wrapper.take().or_else(|| wrapper(&name));
         self.loaded_modules.insert(place.module);
         match read {
             Ok(tensor) => {

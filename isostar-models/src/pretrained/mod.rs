@@ -1,8 +1,11 @@
 //! A model folder: config.json, model.safetensors and tokenizer.json, as transformers reads and writes them.
 
+mod adapter;
+mod checkpoint;
 mod folder;
 mod layout;
 mod load;
+mod names;
 mod save;
 mod tokenizer;
 mod weights;
@@ -15,7 +18,9 @@ use tokenizers::Tokenizer;
 
 use crate::head::{Head, PretrainedModel};
 use crate::{Labels, ModelConfig, ModelError, ProblemType, SequenceClassifier};
-use folder::{Staging, read_file, to_json};
+pub use checkpoint::Checkpoint;
+use checkpoint::read_config;
+use folder::{Staging, to_json};
 pub(crate) use layout::{Key, Layout};
 use tokenizer::{TOKENIZER, TOKENIZER_CONFIG};
 use weights::Weights;
@@ -34,8 +39,12 @@ pub struct Pretrained<M = SequenceClassifier> {
     pub tokenizer: Tokenizer,
     /// transformers' settings of the tokenizer: kept for writing, not used.
     pub tokenizer_config: Map<String, Value>,
-    /// The names of the tensors with fresh weights: those of a head that the checkpoint lacks, or has for other labels.
+    /// The names of the tensors with fresh weights: see [`Checkpoint::fresh`].
     pub fresh: Vec<String>,
+    /// The names of the stored tensors that are no part of the model: see [`Checkpoint::extra`].
+    pub extra: Vec<String>,
+    /// What was left out of the names of tensors: see [`Checkpoint::wrapper`].
+    pub wrapper: Option<String>,
 }
 
 impl<M: PretrainedModel> Pretrained<M> {
@@ -43,14 +52,33 @@ impl<M: PretrainedModel> Pretrained<M> {
     ///
     /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
     /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and
-    /// [`fresh`](Pretrained::fresh) then names their tensors. Buffers, unused poolers and other heads are passed over; any other tensor that
-    /// is absent, misshapen or unknown is an error.
+    /// [`fresh`](Pretrained::fresh) then names their tensors. Buffers, unused poolers and other heads are passed over, and
+    /// [`extra`](Pretrained::extra) names what else is no part of the model. A tensor of the encoder that is absent or misshapen, or of a layer
+    /// that the configuration does not name, is an error. Where a stored classifier is read, the labels must name its outputs.
     ///
     /// # Errors
     /// Every way in which a folder can be incomplete or contradict itself: see [`ModelError`].
     pub fn read(folder: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let config = read_config(folder.as_ref())?;
-        read_with(folder.as_ref(), config, None, device)
+        Self::read_with(folder.as_ref(), config, None, device)
+    }
+
+    fn read_with(folder: &Path, config: ModelConfig, outputs: Option<usize>, device: &Device) -> Result<Self, ModelError> {
+        let weights = Weights::open(folder, &config)?;
+        let (tokenizer, tokenizer_config) = tokenizer::read(folder, &config)?;
+        let Checkpoint { config, model, fresh, extra, wrapper } = Checkpoint::load(folder, config, weights, outputs, device)?;
+        Ok(Self { config, model, tokenizer, tokenizer_config, fresh, extra, wrapper })
+    }
+
+    /// The model and its tokenizer.
+    pub fn into_parts(self) -> (Checkpoint<M>, Tokenizer) {
+        let Self { config, model, tokenizer, fresh, extra, wrapper, .. } = self;
+        (Checkpoint { config, model, fresh, extra, wrapper }, tokenizer)
+    }
+
+    /// What a person should know of how the folder was read: see [`Checkpoint::notes`].
+    pub fn notes(&self) -> Vec<String> {
+        checkpoint::notes(&self.extra, self.wrapper.as_deref())
     }
 
     /// A model with fresh weights, for training from nothing; every tensor is new, so [`fresh`](Pretrained::fresh) is left empty.
@@ -60,7 +88,7 @@ impl<M: PretrainedModel> Pretrained<M> {
     pub fn from_scratch(config: ModelConfig, tokenizer: Tokenizer, device: &Device) -> Result<Self, ModelError> {
         let model = M::new(&config, device)?;
         let tokenizer_config = tokenizer::settings(&tokenizer, &config);
-        Ok(Self { config, model, tokenizer, tokenizer_config, fresh: Vec::new() })
+        Ok(Self { config, model, tokenizer, tokenizer_config, fresh: Vec::new(), extra: Vec::new(), wrapper: None })
     }
 
     /// Writes the model to `folder`, for transformers' `from_pretrained` and for [`read`](Pretrained::read).
@@ -148,32 +176,9 @@ impl Pretrained<SequenceClassifier> {
     /// # Errors
     /// As [`read`](Pretrained::read).
     pub fn read_for(folder: impl AsRef<Path>, labels: Labels, device: &Device) -> Result<Self, ModelError> {
-        let stored = read_config(folder.as_ref())?;
-        let is_new = stored.labels().len() != labels.len();
-        let config = stored.with_labels(labels);
-        config.validate()?;
-        let output = config.architecture().layout().classifier_output();
-        read_with(folder.as_ref(), config, is_new.then_some(output), device)
+        labels.validate()?;
+        let outputs = labels.len();
+        let config = read_config(folder.as_ref())?.with_labels(labels);
+        Self::read_with(folder.as_ref(), config, Some(outputs), device)
     }
-}
-
-fn read_config(folder: &Path) -> Result<ModelConfig, ModelError> {
-    if !folder.is_dir() {
-        return Err(ModelError::NoFolder { path: folder.to_path_buf() });
-    }
-    let path = folder.join(CONFIG);
-    ModelConfig::from_json(&read_file(&path)?).map_err(|error| error.in_file(&path))
-}
-
-fn read_with<M: PretrainedModel>(
-    folder: &Path,
-    config: ModelConfig,
-    discarded: Option<&str>,
-    device: &Device,
-) -> Result<Pretrained<M>, ModelError> {
-    let weights = Weights::open(folder)?;
-    let (tokenizer, tokenizer_config) = tokenizer::read(folder, &config)?;
-    let model = M::new(&config, device)?;
-    let (model, fresh) = load::load(model, weights, config.architecture().layout(), discarded)?;
-    Ok(Pretrained { config, model, tokenizer, tokenizer_config, fresh })
 }

@@ -10,14 +10,18 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensorError};
 use serde::Deserialize;
 
+use super::adapter;
 use super::folder::{failed, parse_json, read_file};
-use crate::ModelError;
+use crate::commands::convert_pickle;
+use crate::{ModelConfig, ModelError, is_git_lfs_pointer};
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 /// What the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
+/// What the format of Git LFS allows, in bytes.
+const LONGEST_POINTER: u64 = 1024;
 
 /// Tensors by the names they are stored under.
 pub(super) struct Weights {
@@ -44,7 +48,7 @@ struct Index {
 
 impl Weights {
     /// Opens what the folder holds: model.safetensors, and without it the shards that model.safetensors.index.json names.
-    pub(super) fn open(folder: &Path) -> Result<Self, ModelError> {
+    pub(super) fn open(folder: &Path, config: &ModelConfig) -> Result<Self, ModelError> {
         let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if single.exists() {
             let mut weights = Self { path: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
@@ -55,8 +59,9 @@ impl Weights {
             return Self::open_shards(folder, index);
         }
         match PICKLES.into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
-            Some(path) => Err(ModelError::PickleOnly { path }),
-            None => Err(ModelError::NoFile { path: single }),
+            Some(path) if starts_as_pointer(&path) => Err(ModelError::GitLfsPointer { path }),
+            Some(path) => Err(ModelError::PickleOnly { convert: convert_pickle(folder, config.class().as_deref()), path }),
+            None => Err(adapter::refusal(folder).unwrap_or(ModelError::NoFile { path: single })),
         }
     }
 
@@ -148,13 +153,20 @@ impl Weights {
     }
 }
 
+/// Whether a file can be read, and begins as a Git LFS pointer does.
+fn starts_as_pointer(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_POINTER).read_to_end(&mut start));
+    read.is_ok() && is_git_lfs_pointer(&start)
+}
+
 fn numbers<const BYTES: usize>(bytes: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
     let (numbers, _) = bytes.as_chunks::<BYTES>();
     numbers.iter().map(|bytes| number(*bytes)).collect()
 }
 
 /// Where the numbers begin, and what the header says of them. Sizes are believed only as far as the file reaches.
-fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
+pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
     let corrupt = |source| ModelError::Checkpoint { path: path.to_path_buf(), source };
     let length = file.metadata().map_err(failed("read", path))?.len();
     let mut size = [0; 8];
@@ -163,6 +175,9 @@ fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
     }
     file.read_exact(&mut size).map_err(failed("read", path))?;
     let size = u64::from_le_bytes(size);
+    if size > LONGEST_HEADER && starts_as_pointer(path) {
+        return Err(ModelError::GitLfsPointer { path: path.to_path_buf() });
+    }
     if size > LONGEST_HEADER {
         return Err(corrupt(SafeTensorError::HeaderTooLarge));
     }

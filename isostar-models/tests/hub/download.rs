@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use isostar_models::hub::{HubError, fetch_weights};
+
 use crate::bench::{Bench, COMMIT, INDEX, NAME, OTHER_COMMIT, WEIGHTS, bodies, names, repository, sharded};
 use crate::server::{Request, State};
 
@@ -30,6 +32,24 @@ fn the_files_brought_and_no_others_are_asked_for() {
     let asked = |request: &Request, file: &str| request.path.split('?').next().unwrap().ends_with(&format!("/{file}"));
     assert!(!requests.iter().any(|request| ["pytorch_model.bin", "README.md", "model.onnx"].iter().any(|file| asked(request, file))));
     assert!(requests.iter().skip(1).all(|request| request.by_cdn || request.path.contains(COMMIT)), "the commit may change between files");
+}
+
+#[test]
+fn weights_are_brought_without_a_tokenizer_where_there_is_none() {
+    let mut bench = Bench::new(repository());
+    let id = NAME.parse().unwrap();
+    let with_tokenizer = fetch_weights(&id, &bench.settings, &mut |_| {}).unwrap();
+    assert_eq!(names(&with_tokenizer), ["config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json"]);
+
+    bench.hub.state().revisions.insert("main".to_string(), OTHER_COMMIT.to_string());
+    ["tokenizer.json", "tokenizer_config.json"].iter().for_each(|file| drop(bench.hub.state().files.remove(*file)));
+    let without = fetch_weights(&id, &bench.settings, &mut |_| {}).unwrap();
+    assert_eq!(names(&without), ["config.json", WEIGHTS]);
+    assert!(matches!(bench.error(NAME), HubError::NoFile { file, .. } if file == "tokenizer.json"));
+
+    bench.settings.offline = true;
+    assert_eq!(fetch_weights(&id, &bench.settings, &mut |_| {}).unwrap(), without);
+    assert!(matches!(bench.error(NAME), HubError::Offline { .. }), "it is not complete for texts");
 }
 
 #[test]

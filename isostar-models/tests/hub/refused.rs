@@ -112,10 +112,26 @@ fn a_file_that_every_model_needs_is_missed_before_anything_is_brought() {
 fn a_model_with_nothing_but_a_pickle_is_not_brought() {
     let bench = Bench::new(repository());
     bench.hub.state().files.remove(WEIGHTS);
-    assert!(matches!(bench.error(NAME), HubError::PickleOnly { file, .. } if file == "pytorch_model.bin"));
+    let error = bench.error(NAME);
+    assert!(matches!(&error, HubError::PickleOnly { file, .. } if file == "pytorch_model.bin"), "{error}");
+    let remedy = error.remedy();
+    assert!(remedy.contains("config.architectures") && remedy.ends_with("' org/tiny-model main tiny-model-safetensors"), "{remedy}");
     assert_eq!(bench.hub.requests().len(), 1);
     bench.hub.state().files.remove("pytorch_model.bin");
     assert!(matches!(bench.error(NAME), HubError::NoFile { file, .. } if file == WEIGHTS));
+}
+
+#[test]
+fn an_adapter_is_not_taken_for_a_model() {
+    let bench = Bench::new(repository());
+    for (old, new) in [("config.json", "adapter_config.json"), (WEIGHTS, "adapter_model.safetensors")] {
+        let content = bench.hub.state().files.remove(old).unwrap();
+        bench.hub.state().files.insert(new.to_string(), content);
+    }
+    let error = bench.error(NAME);
+    assert!(matches!(&error, HubError::Adapter { id } if id.name == NAME), "{error}");
+    assert!(error.remedy().contains("hf download org/tiny-model --revision main --local-dir"), "{}", error.remedy());
+    assert_eq!(bench.hub.requests().len(), 1);
 }
 
 #[test]

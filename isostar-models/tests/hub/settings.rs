@@ -66,6 +66,23 @@ fn the_cache_is_where_python_has_it() {
 }
 
 #[test]
+fn variables_in_paths_have_their_values_as_in_python() {
+    let with = |variable, value| settings(&[("HOME", "/h"), ("SCRATCH", "/scratch"), ("USER", "me"), (variable, value)]);
+    let cache = |variable, value| with(variable, value).cache;
+    assert_eq!(cache("HF_HOME", "$SCRATCH/hf"), Path::new("/scratch/hf/hub"));
+    assert_eq!(cache("HF_HUB_CACHE", "${SCRATCH}/$USER/hub"), Path::new("/scratch/me/hub"));
+    assert_eq!(cache("HUGGINGFACE_HUB_CACHE", "~/$USER"), Path::new("/h/me"));
+    assert_eq!(cache("XDG_CACHE_HOME", "$SCRATCH"), Path::new("/scratch/huggingface/hub"));
+    assert_eq!(cache("HF_HOME", "/x/$JOB"), Path::new("/x/$JOB/hub"), "there is no such variable");
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "hf_file").unwrap();
+    let place = ("PLACE", folder.path().to_str().unwrap());
+    assert_eq!(settings(&[place, ("HF_TOKEN_PATH", "$PLACE/token")]).token.as_deref(), Some("hf_file"));
+    assert_eq!(settings(&[place, ("HF_HOME", "$PLACE")]).token.as_deref(), Some("hf_file"));
+}
+
+#[test]
 fn the_token_is_the_variable_or_the_file() {
     let home = tempfile::tempdir().unwrap();
     let hf_home = ("HF_HOME", home.path().to_str().unwrap());

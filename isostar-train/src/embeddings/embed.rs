@@ -3,11 +3,39 @@
 use std::path::Path;
 
 use burn::module::Module;
-use isostar_models::{Encoder, Pretrained};
+use isostar_models::{Checkpoint, Encoder, ModelConfig, Pretrained};
 
 use super::states_file::StatesFile;
 use super::{EmbeddingsError, Sequences};
 use crate::data::{PaddingSide, order, pad};
+
+/// What sequences of token ids are embedded with: an encoder and its settings.
+pub trait EmbeddingModel {
+    /// Makes the hidden states.
+    fn encoder(&self) -> &Encoder;
+    /// Its settings.
+    fn config(&self) -> &ModelConfig;
+}
+
+impl EmbeddingModel for Pretrained<Encoder> {
+    fn encoder(&self) -> &Encoder {
+        &self.model
+    }
+
+    fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+}
+
+impl EmbeddingModel for Checkpoint<Encoder> {
+    fn encoder(&self) -> &Encoder {
+        &self.model
+    }
+
+    fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+}
 
 /// Writes the hidden states of all sequences to a safetensors file.
 ///
@@ -21,19 +49,19 @@ use crate::data::{PaddingSide, order, pad};
 /// # Panics
 /// If there are no sequences or no such layers, or an id or a length is beyond what the model has.
 pub fn embed(
-    pretrained: &Pretrained<Encoder>,
+    model: &impl EmbeddingModel,
     sequences: &Sequences,
     layers: &[usize],
     batch_size: usize,
     out: &Path,
     progress: &dyn Fn(usize),
 ) -> Result<(), EmbeddingsError> {
-    let shape = [sequences.len(), sequences.longest(), pretrained.config.sizes().width];
+    let shape = [sequences.len(), sequences.longest(), model.config().sizes().width];
     if batch_size == 0 {
         return Err(EmbeddingsError::BatchSize);
     }
     let mut file = StatesFile::create(out, layers, shape)?;
-    for_each_sequence(pretrained, sequences, layers, batch_size, progress, |at, sequence, states| file.write_states(at, sequence, states))?;
+    for_each_sequence(model, sequences, layers, batch_size, progress, |at, sequence, states| file.write_states(at, sequence, states))?;
     mark_tokens(&mut file, sequences)?;
     file.finish()
 }
@@ -49,20 +77,20 @@ pub fn embed(
 /// # Panics
 /// As [`embed`].
 pub fn embed_with_means(
-    pretrained: &Pretrained<Encoder>,
+    model: &impl EmbeddingModel,
     sequences: &Sequences,
     layers: &[usize],
     batch_size: usize,
     [tokens, means]: [&Path; 2],
     progress: &dyn Fn(usize),
 ) -> Result<(), EmbeddingsError> {
-    let width = pretrained.config.sizes().width;
+    let width = model.config().sizes().width;
     if batch_size == 0 {
         return Err(EmbeddingsError::BatchSize);
     }
     let mut tokens = StatesFile::create(tokens, layers, [sequences.len(), sequences.longest(), width])?;
     let mut means = StatesFile::create(means, layers, [sequences.len(), 1, width])?;
-    for_each_sequence(pretrained, sequences, layers, batch_size, progress, |at, sequence, states| {
+    for_each_sequence(model, sequences, layers, batch_size, progress, |at, sequence, states| {
         tokens.write_states(at, sequence, states)?;
         means.write_states(at, sequence, &mean(states, width))
     })?;
@@ -77,16 +105,16 @@ pub fn embed_with_means(
 /// Gives `write` the states of each sequence in each layer, `[tokens, d]` without padding: the layer's place in `layers`, the sequence, the
 /// states.
 fn for_each_sequence(
-    pretrained: &Pretrained<Encoder>,
+    model: &impl EmbeddingModel,
     sequences: &Sequences,
     layers: &[usize],
     batch_size: usize,
     progress: &dyn Fn(usize),
     mut write: impl FnMut(usize, usize, &[f32]) -> Result<(), EmbeddingsError>,
 ) -> Result<(), EmbeddingsError> {
-    let encoder = &pretrained.model;
-    let padding = pretrained.config.padding().unwrap_or(0) as u32;
-    let width = pretrained.config.sizes().width;
+    let (encoder, config) = (model.encoder(), model.config());
+    let padding = config.padding().unwrap_or(0) as u32;
+    let width = config.sizes().width;
     let device = encoder.devices().remove(0);
     for rows in order::by_length(&sequences.lengths(), batch_size) {
         let padded: Vec<_> = rows.iter().map(|row| (sequences.ids(*row as usize), sequences.type_ids(*row as usize))).collect();

@@ -48,7 +48,7 @@ mod sequences;
 mod spread;
 mod states_file;
 
-pub use embed::{embed, embed_with_means};
+pub use embed::{EmbeddingModel, embed, embed_with_means};
 pub use error::EmbeddingsError;
 pub use file::{EmbeddingsFile, FormatError, MASK, PickleKind, Place};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};

@@ -25,6 +25,14 @@ pub enum ExperimentError {
         /// The range.
         expected: &'static str,
     },
+    /// Longer rows were asked for than the model has positions.
+    #[error("rows of {max_length} tokens were asked for, and the model has {positions} positions")]
+    MaxLength {
+        /// The longest length asked for.
+        max_length: usize,
+        /// The model's positions.
+        positions: usize,
+    },
     /// The settings file does not parse.
     #[error("{}: {message}", path.display())]
     SettingsFile {
@@ -117,6 +125,7 @@ impl ExperimentError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Setting { name, expected, .. } => format!("give {} {expected}", flag(name)),
+            Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ for -".into(),
             Self::ResultFile { .. } => "remove the file: the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "choose another folder with --out, or go on with what is there with --resume".into(),
@@ -134,8 +143,8 @@ impl ExperimentError {
             Self::Config(error) => config_remedy(error).into(),
             Self::Data(error) => error.remedy(),
             Self::Task(error) => error.remedy(),
-            Self::Model(error) => error.remedy().to_string(),
-            Self::FindModel(error) => error.remedy().to_string(),
+            Self::Model(error) => error.remedy(),
+            Self::FindModel(error) => error.remedy(),
             Self::Device(error) => error.remedy(),
         }
     }

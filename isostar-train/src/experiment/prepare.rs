@@ -46,11 +46,12 @@ pub(super) struct Prepared<M: TaskModel> {
 }
 
 impl Experiment {
-    /// Checks the settings, reads the data and the model; a model on the hub is downloaded, and the observer told.
+    /// Checks the settings, reads the data and the model; a model on the hub is downloaded, and the observer told. Lengths that the settings leave
+    /// open become those of the model.
     ///
     /// # Errors
     /// The first thing that is wrong with any of them.
-    pub fn prepare(settings: TrainSettings, observer: &dyn Observer) -> Result<Self, ExperimentError> {
+    pub fn prepare(mut settings: TrainSettings, observer: &dyn Observer) -> Result<Self, ExperimentError> {
         settings.check()?;
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
@@ -66,7 +67,7 @@ impl Experiment {
                 let problem = if task.kind == TaskKind::Regression { ProblemType::Regression } else { ProblemType::SingleLabel };
                 let labels = |task: &Task| Labels::new(task.labels.names(), problem);
                 let model = match settings.model.as_str() {
-                    SCRATCH => from_scratch(labels(&task), settings.max_length, &device)?,
+                    SCRATCH => from_scratch(labels(&task), &settings, &device)?,
                     model => {
                         let folder = find_model(model, observer)?;
                         if let Some(outputs) = stored_labels(&folder) {
@@ -75,15 +76,15 @@ impl Experiment {
                         Pretrained::<SequenceClassifier>::read_for(folder, labels(&task), &device)?
                     }
                 };
-                let (prepared, summary) = Prepared::new(model, task, &settings, observer)?;
+                let (prepared, summary) = Prepared::new(model, task, &mut settings, observer)?;
                 (summary, Work::Sequences(Box::new(prepared)))
             }
             TaskKind::Span => {
                 let model = match settings.model.as_str() {
-                    SCRATCH => from_scratch(Labels::default(), settings.max_length, &device)?,
+                    SCRATCH => from_scratch(Labels::default(), &settings, &device)?,
                     model => Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?,
                 };
-                let (prepared, summary) = Prepared::new(model, task, &settings, observer)?;
+                let (prepared, summary) = Prepared::new(model, task, &mut settings, observer)?;
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
@@ -105,6 +106,14 @@ impl Experiment {
             Work::Spans(prepared) => &prepared.model.fresh,
         }
     }
+
+    /// What a person should know of how the model's folder was read: see [`Pretrained::notes`].
+    pub fn notes(&self) -> Vec<String> {
+        match &self.work {
+            Work::Sequences(prepared) => prepared.model.notes(),
+            Work::Spans(prepared) => prepared.model.notes(),
+        }
+    }
 }
 
 impl Work {
@@ -121,17 +130,13 @@ impl<M: TaskModel> Prepared<M> {
     fn new(
         model: Pretrained<M>,
         mut task: Task,
-        settings: &TrainSettings,
+        settings: &mut TrainSettings,
         observer: &dyn Observer,
     ) -> Result<(Self, TaskSummary), ExperimentError> {
-        let positions = model.config.sizes().positions;
-        if settings.max_length > positions {
-            let value = settings.max_length.to_string();
-            return Err(ExperimentError::Setting { name: "max_length", value, expected: "no more than the model's positions" });
-        }
-        let encoder = TextEncoder::new(model.tokenizer.clone(), settings.max_length)?.for_model(&model.config);
+        let [max_length, stride] = settings.set_lengths(model.config.sizes().positions)?;
+        let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
         let (labels, cache) = (task.labels.clone(), TokenCache::from_env());
-        let how = Preparation { encoder: &encoder, labels: &labels, stride: settings.stride, is_judged: false, cache: Some(&cache) };
+        let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: false, cache: Some(&cache) };
         let train = M::prepare(task.take_train(), how)?;
         let dev = M::prepare(task.take_dev(), Preparation { is_judged: true, ..how })?;
         if let Some(failure) = cache.failure() {
@@ -142,14 +147,16 @@ impl<M: TaskModel> Prepared<M> {
     }
 }
 
-/// What the configuration in a model's folder calls its outputs; `None` where it cannot be read, which reading the model reports.
+/// What the configuration in a model's folder calls its outputs; `None` where it names none in order, which reading the model reports if it matters.
 fn stored_labels(folder: &Path) -> Option<Vec<String>> {
     let config = ModelConfig::from_json(&fs::read(folder.join("config.json")).ok()?).ok()?;
+    config.labels().validate().ok()?;
     Some(config.labels().names())
 }
 
 /// A small BERT with fresh weights: 4 layers of width 128, 1.6 million parameters.
-fn from_scratch<M: PretrainedModel>(labels: Labels, max_length: usize, device: &Device) -> Result<Pretrained<M>, ExperimentError> {
+fn from_scratch<M: PretrainedModel>(labels: Labels, settings: &TrainSettings, device: &Device) -> Result<Pretrained<M>, ExperimentError> {
+    let max_length = settings.max_length.unwrap_or(settings.default_max_length());
     let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?.tokenizer().clone();
     let config = BertConfig {
         vocab_size: tokenizer.get_vocab_size(true),

@@ -129,10 +129,10 @@ mod tests {
         assert_eq!((settings.weight, settings.shrinkage, settings.padding), (-5.0, 0.2, Padding::Keep));
         assert_eq!((settings.epochs, settings.batch_size, settings.learning_rate), (4, 32, 1e-5));
         assert_eq!((settings.weight_decay, settings.adam_epsilon), (0.0, 1e-6));
-        assert_eq!((settings.max_length, settings.batching, settings.schedule), (256, Batching::Random, Schedule::Constant));
+        assert_eq!((settings.max_length, settings.batching, settings.schedule), (Some(256), Batching::Random, Schedule::Constant));
         assert_eq!((settings.model.as_str(), settings.calibration_states), ("google-bert/bert-base-cased", 250_000));
         let squad = resolved(TrainOptions { task: Some("squad".into()), ..Default::default() });
-        assert_eq!((squad.max_length, squad.stride), (384, 128));
+        assert_eq!((squad.max_length, squad.stride), (Some(384), Some(128)));
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub struct TrainOptions {
     /// How the rate goes on after the warm-up
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub schedule: Option<Schedule>,
-    /// Tokens a row is cut to
+    /// Tokens a row is cut to; by default the task's, and at most the model's positions
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_length: Option<usize>,
     /// Tokens that a window of a long paragraph shares with the one before (squad)
@@ -214,11 +214,12 @@ pub struct TrainSettings {
     /// ε of AdamW; 1e-8 by default, as in PyTorch.
     #[serde(default = "default_epsilon")]
     pub adam_epsilon: f64,
-    /// Tokens a row is cut to; by default the task's, which is 256, for SQuAD 384, and from scratch 64 where rows are no questions.
-    pub max_length: usize,
-    /// Tokens that a window of a long paragraph shares with the one before; a third of the longest length by default, and at most 128.
-    #[serde(default = "longest_stride")]
-    pub stride: usize,
+    /// Tokens a row is cut to; `None` for the [default](TrainSettings::default_max_length), until the model is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
+    /// Tokens that a window of a long paragraph shares with the one before; `None` for a third of the longest length, and at most 128.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
     /// The seed; 1 by default.
     pub seed: u64,
     /// The device.
@@ -238,12 +239,6 @@ impl TrainSettings {
         let scratch = model == SCRATCH;
         let regularizer = options.regularizer.unwrap_or_default();
         let cosreg = regularizer == RegularizerName::Cosreg;
-        let known = options.task.as_deref().and_then(KnownTask::named);
-        let max_length = options.max_length.unwrap_or(match known {
-            Some(known) if known.kind == TaskKind::Span || !scratch => known.max_length,
-            None if !scratch => 256,
-            _ => 64,
-        });
         Self {
             task: options.task,
             data: options.data,
@@ -270,8 +265,8 @@ impl TrainSettings {
             schedule: options.schedule.unwrap_or(if scratch { Schedule::Linear } else { Schedule::Constant }),
             weight_decay: options.weight_decay.unwrap_or(0.01),
             adam_epsilon: options.adam_epsilon.unwrap_or_else(default_epsilon),
-            max_length,
-            stride: options.stride.unwrap_or(Self::default_stride(max_length)),
+            max_length: options.max_length,
+            stride: options.stride,
             seed: options.seed.unwrap_or(1),
             device: options.device.unwrap_or_else(|| default_device_name().into()),
             columns: options.columns.unwrap_or_default(),
@@ -283,6 +278,39 @@ impl TrainSettings {
     pub fn source(&self) -> TaskSource<'_> {
         let (name, folder) = (self.task.as_deref(), self.data.as_deref());
         TaskSource { name, folder, columns: self.columns.clone(), limit: self.limit, seed: self.seed }
+    }
+
+    /// The longest length where none is asked for and the model has enough positions: the task's, which is 256, for SQuAD 384, and from
+    /// scratch 64 where rows are no questions.
+    pub fn default_max_length(&self) -> usize {
+        let is_scratch = self.model == SCRATCH;
+        match self.task.as_deref().and_then(KnownTask::named) {
+            Some(known) if known.kind == TaskKind::Span || !is_scratch => known.max_length,
+            None if !is_scratch => 256,
+            _ => 64,
+        }
+    }
+
+    /// Fills in the lengths that are left open, for a model of so many positions: the longest length and the stride.
+    ///
+    /// # Errors
+    /// If a longer length is asked for than the model has positions.
+    pub(super) fn set_lengths(&mut self, positions: usize) -> Result<[usize; 2], ExperimentError> {
+        let max_length = match self.max_length {
+            Some(max_length) if max_length > positions => return Err(ExperimentError::MaxLength { max_length, positions }),
+            asked_for => asked_for.unwrap_or(self.default_max_length().min(positions)),
+        };
+        let stride = self.stride.unwrap_or(Self::default_stride(max_length));
+        (self.max_length, self.stride) = (Some(max_length), Some(stride));
+        Ok([max_length, stride])
+    }
+
+    /// Whether a run with the settings `run` is one that these ask for: the lengths that they leave open are those of its model.
+    pub(crate) fn ask_for(&self, run: &Self) -> bool {
+        let default = run.max_length.filter(|length| *length <= self.default_max_length());
+        let max_length = self.max_length.or(default);
+        let stride = self.stride.or(max_length.map(Self::default_stride));
+        *run == Self { max_length, stride, ..self.clone() }
     }
 
     /// The stride where none is asked for: a third of the longest length, as published, and at most 128.

@@ -90,7 +90,7 @@ impl Sweep {
         let runs = plan.runs.into_iter().map(|planned| {
             let folder = RunFolder::at(folder.join(&planned.name));
             let state = match folder.settings()? {
-                Some(found) if found != planned.settings => {
+                Some(found) if !planned.settings.ask_for(&found) => {
                     return Err(SweepError::OtherSettings { path: folder.path().into(), keys: differing(&found, &planned.settings) });
                 }
                 Some(_) => match folder.result()? {

@@ -73,7 +73,7 @@ fn arrays_of_an_archive_are_measured_under_their_names() {
 #[test]
 fn columns_of_lists_are_measured_a_point_a_row() {
     let expected = expected("all");
-    for name in ["half", "single", "fixed", "double", "gzip"] {
+    for name in ["half", "single", "fixed", "double", "gzip", "brotli"] {
         let found = measure_one(&fixture(&format!("{name}.parquet")), &[]);
         assert_eq!(found["tensor"], json!("embedding"));
         assert_agrees(&found, &expected);

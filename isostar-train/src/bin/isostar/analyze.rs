@@ -81,12 +81,13 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     // Everything that can be wrong is found before the work begins. Both models see the rows of the first.
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
-    let task = chosen.read(run, &console)?;
+    let task = chosen.read(&source, &console)?;
     let split = chosen.of(&task);
     let rows: Vec<TextRow> = task.draw(split, limit, seed).into_iter().map(|row| split.rows[row].clone()).collect();
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;
-        let max_length = chosen.max_length(run, pretrained.config.sizes().positions);
+        console.lines(pretrained.notes());
+        let max_length = chosen.max_length(run, pretrained.config.sizes().positions)?;
         let encoder = TextEncoder::new(pretrained.tokenizer.clone(), max_length)?.for_model(&pretrained.config);
         Ok(Subject { name: name.into(), sequences: Sequences::from_rows(&rows, &split.path, &encoder)?, pretrained })
     };
@@ -102,7 +103,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
         Ok(ModelAnalysis {
             model: name,
             task: task.name.clone(),
-            split: chosen.split.clone(),
+            split: chosen.split(&source).into(),
             rows: sequences.len(),
             tokens: sequences.tokens(),
             seed,

@@ -37,6 +37,11 @@ impl Console {
     pub fn line(&self, text: &str) {
         self.bars.suspend(|| eprintln!("{text}"));
     }
+
+    /// Several of them.
+    pub fn lines(&self, texts: Vec<String>) {
+        texts.iter().for_each(|text| self.line(text));
+    }
 }
 
 impl State {

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use clap::Args;
 use isostar_core::LayerSelection;
-use isostar_models::{Encoder, Pretrained};
+use isostar_models::{Checkpoint, Encoder, Pretrained};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{EmbeddingsError, Sequences, embed};
-use isostar_train::model::find_model;
+use isostar_train::model::{find_model, find_weights};
+use tokenizers::Tokenizer;
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -47,7 +49,7 @@ struct Input {
     /// A file of one text a line; an empty line is an empty text
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
-    /// A file of one JSON array of token ids a line, special tokens among them
+    /// A file of one JSON array of token ids a line, special tokens among them; the model needs no tokenizer
     #[arg(long, value_name = "FILE.jsonl")]
     ids: Option<PathBuf>,
 }
@@ -58,8 +60,8 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         return Err(EmbeddingsError::BatchSize.into());
     }
     let device = parse_device(&arguments.device)?;
-    let pretrained = Pretrained::<Encoder>::read(find_model(&arguments.model, &Console::new(false))?, &device)?;
-    let sizes = pretrained.config.sizes();
+    let (checkpoint, tokenizer) = read_model(&arguments, &device)?;
+    let sizes = checkpoint.config.sizes();
 
     let layers = match &arguments.layers {
         LayerSelection::All => (0..=sizes.layers).collect(),
@@ -71,14 +73,14 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         Some(max_length) => max_length,
         None => positions,
     };
-    let sequences = match (&arguments.input.texts, &arguments.input.ids) {
-        (Some(texts), _) => Sequences::from_texts(texts, pretrained.tokenizer.clone(), max_length)?,
-        (None, Some(ids)) => Sequences::from_ids(ids, sizes.vocabulary, max_length)?,
-        (None, None) => unreachable!("clap requires one of the two"),
+    let sequences = match (&arguments.input.texts, tokenizer, &arguments.input.ids) {
+        (Some(texts), Some(tokenizer), _) => Sequences::from_texts(texts, tokenizer, max_length)?,
+        (None, None, Some(ids)) => Sequences::from_ids(ids, sizes.vocabulary, max_length)?,
+        _ => unreachable!("clap requires one of the two, and texts come with a tokenizer"),
     };
 
     let bar = progress_bar("tokens", sequences.tokens());
-    embed(&pretrained, &sequences, &layers, arguments.batch_size, &arguments.out, &|tokens| bar.inc(tokens as u64))?;
+    embed(&checkpoint, &sequences, &layers, arguments.batch_size, &arguments.out, &|tokens| bar.inc(tokens as u64))?;
     bar.finish_and_clear();
     print(&format!(
         "{}: {} of {} sequences, {} tokens, padded to {}; width {}\n",
@@ -89,4 +91,18 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
         sequences.longest(),
         sizes.width
     ))
+}
+
+/// The model, with its tokenizer where there are texts.
+fn read_model(arguments: &EmbedArgs, device: &Device) -> Result<(Checkpoint<Encoder>, Option<Tokenizer>), Failure> {
+    let console = Console::new(false);
+    let (checkpoint, tokenizer) = match arguments.input.ids {
+        Some(_) => (Checkpoint::read(find_weights(&arguments.model, &console)?, device)?, None),
+        None => {
+            let (checkpoint, tokenizer) = Pretrained::read(find_model(&arguments.model, &console)?, device)?.into_parts();
+            (checkpoint, Some(tokenizer))
+        }
+    };
+    console.lines(checkpoint.notes());
+    Ok((checkpoint, tokenizer))
 }

@@ -50,8 +50,9 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let console = Console::new(arguments.json);
     let source = Source::find(&arguments.model, &console)?;
     let device = parse_device(&arguments.device)?;
-    let task = arguments.rows.read(source.run.as_ref(), &console)?;
+    let task = arguments.rows.read(&source, &console)?;
     let (name, file) = (task.name.clone(), arguments.rows.of(&task).path.clone());
+    let split = arguments.rows.split(&source);
     let report = match task.kind {
         TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,
         TaskKind::Span => report::<SpanExtractor>(&arguments, &source, task, &device, &console)?,
@@ -65,10 +66,10 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let mut metrics = report.metrics.clone();
     metrics.insert("task_loss".into(), report.task_loss);
     if arguments.json {
-        let evaluation = Evaluation { task: &name, split: &arguments.rows.split, rows: report.rows, metrics };
+        let evaluation = Evaluation { task: &name, split, rows: report.rows, metrics };
         println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);
     } else {
-        println!("{name} {}: {} rows of {}", arguments.rows.split, report.rows, file.display());
+        println!("{name} {split}: {} rows of {}", report.rows, file.display());
         metrics.iter().for_each(|(name, value)| println!("{name:<12} {value:>10.4}"));
         println!("{:<12} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
     }
@@ -85,16 +86,17 @@ fn report<M: TaskModel>(
 ) -> Result<SplitReport, Failure> {
     let run = source.run.as_ref();
     let model = Pretrained::<M>::read(source.model(), device)?;
+    console.lines(model.notes());
     if !model.fresh.is_empty() {
         console.line(&format!("not trained for this task: fresh weights in {}", model.fresh.join(", ")));
     }
     let labels = task.labels_of(model.config.labels().names(), console)?;
-    let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
+    let max_length = arguments.rows.max_length(run, model.config.sizes().positions)?;
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
     let cache = TokenCache::from_env();
     let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true, cache: Some(&cache) };
-    let rows = if arguments.rows.split == "dev" { task.take_dev() } else { task.take_train() };
+    let rows = if arguments.rows.is_train() { task.take_train() } else { task.take_dev() };
     let PreparedSplit { source, judge, .. } = M::prepare(rows, how)?;
     if let Some(failure) = cache.failure() {
         console.line(failure);

@@ -41,10 +41,11 @@ pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
         text.push('\n');
     }
     if !arguments.json {
-        text += "\nA model is a folder with config.json, model.safetensors (or shards with an index) and tokenizer.json";
-        text += if cfg!(feature = "hub") { ",\nor the name of one on the hub" } else { "" };
-        text +=
-            ". Each is read and written with the heads of transformers' …Model, …ForSequenceClassification\nand …ForQuestionAnswering.\n";
+        text += "\nA model is a folder with config.json, model.safetensors (or shards with an index) and tokenizer.json, which\n";
+        text += "embed --ids does not need";
+        text += if cfg!(feature = "hub") { "; or the name of one on the hub" } else { "" };
+        text += ". Each is read and written with the heads of\n";
+        text += "transformers' …Model, …ForSequenceClassification and …ForQuestionAnswering.\n";
     }
     print(&text)
 }

@@ -1,15 +1,19 @@
 //! Which model and which rows: what `evaluate` and `analyze` ask alike.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use isostar_train::data::{Columns, Split};
-use isostar_train::experiment::{RunFolder, TrainSettings};
+use isostar_train::data::{Columns, Split, Splits};
+use isostar_train::experiment::{ExperimentError, RunFolder, TrainSettings};
 use isostar_train::model::find_model;
-use isostar_train::task::{KnownTask, Task, TaskSource};
+use isostar_train::task::{DEFAULT_TASK, KnownTask, Task, TaskSource};
 
 use crate::console::Console;
 use crate::failure::Failure;
+
+/// The folder of a run's model, in the run's.
+const MODEL: &str = "model";
 
 /// Where a model is, and the run that it comes from.
 pub struct Source {
@@ -28,7 +32,19 @@ impl Source {
 
     /// The folder of the model.
     pub fn model(&self) -> PathBuf {
-        if self.run.is_some() { self.folder.join("model") } else { self.folder.clone() }
+        if self.run.is_some() { self.folder.join(MODEL) } else { self.folder.clone() }
+    }
+
+    /// Whether a run trained the model on this file, whether the run's folder was named or its model's.
+    fn was_trained_on(&self, file: &str) -> bool {
+        let of_run = || {
+            let run = self.folder.parent().filter(|_| self.folder.ends_with(MODEL))?;
+            RunFolder::at(run).settings().ok()?
+        };
+        let trained_on = self.run.clone().or_else(of_run).and_then(|run| run.task);
+        trained_on.is_some_and(|task| {
+            task == file || matches!((fs::canonicalize(task), fs::canonicalize(file)), (Ok(one), Ok(other)) if one == other)
+        })
     }
 }
 
@@ -41,41 +57,70 @@ pub struct RowsArgs {
     /// Folder with the task's files; the run's own by default
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which rows: dev or train
-    #[arg(long, default_value = "dev", value_parser = ["dev", "train"])]
-    pub split: String,
-    /// Tokens a row is cut to; the run's own, or the task's, by default
+    /// Which rows: dev or train [default: dev, or every row of a file that the model was not trained on]
+    #[arg(long, value_parser = ["dev", "train"])]
+    split: Option<String>,
+    /// Tokens a row is cut to; by default the run's own or the task's, and at most the model's positions
     #[arg(long, value_name = "N")]
     max_length: Option<usize>,
 }
 
 impl RowsArgs {
-    /// Reads the task; what is left out is the run's own.
-    pub fn read(&self, run: Option<&TrainSettings>, console: &Console) -> Result<Task, Failure> {
-        let own = run.map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
+    /// Reads the task; what is left out is the run's own. All rows of a file that the model was not trained on are in dev.
+    pub fn read(&self, source: &Source, console: &Console) -> Result<Task, Failure> {
+        let own = source.run.as_ref().map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
         // A task named here is another task: the run's folder of data is not its own.
         let folder = if self.task.is_some() { None } else { own.folder };
         // A task by name has columns of its own.
         let is_other = self.task.as_deref().is_some_and(|task| KnownTask::named(task).is_some() && Some(task) != own.name);
         let columns = if is_other { Columns::default() } else { own.columns.clone() };
-        let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, ..own };
-        Ok(Task::read(source, console)?)
+        let is_whole = self.is_whole_file(source);
+        let limit = if is_whole { None } else { own.limit };
+        let rows = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, limit, ..own };
+        let mut task = Task::read(rows, console)?;
+        if is_whole {
+            let Splits { train, dev } = &mut task.splits;
+            dev.rows.append(&mut train.rows);
+            dev.rows.sort_by_key(|row| row.line);
+        }
+        Ok(task)
+    }
+
+    /// What the rows asked for are called.
+    pub fn split(&self, source: &Source) -> &str {
+        self.split.as_deref().unwrap_or(if self.is_whole_file(source) { "all" } else { "dev" })
+    }
+
+    /// Whether the rows asked for are those of training.
+    pub fn is_train(&self) -> bool {
+        self.split.as_deref() == Some("train")
     }
 
     /// The split asked for.
     pub fn of<'a>(&self, task: &'a Task) -> &'a Split {
-        if self.split == "dev" { &task.splits.dev } else { &task.splits.train }
+        if self.is_train() { &task.splits.train } else { &task.splits.dev }
+    }
+
+    /// Whether every row of the file asked for is new to the model, so that none need be held out.
+    fn is_whole_file(&self, source: &Source) -> bool {
+        let is_file = |task: &&str| KnownTask::named(task).is_none() && *task != DEFAULT_TASK;
+        let file = self.task.as_deref().filter(is_file).filter(|_| self.data.is_none() && self.split.is_none());
+        file.is_some_and(|file| !source.was_trained_on(file))
     }
 
     /// The longest row in tokens, for a model of this many positions.
-    pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> usize {
+    pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> Result<usize, Failure> {
         let default = || self.task.as_deref().and_then(KnownTask::named).map_or(256, |known| known.max_length);
-        self.max_length.or(run.map(|run| run.max_length)).unwrap_or_else(default).min(positions)
+        match self.max_length {
+            Some(max_length) if max_length > positions => Err(ExperimentError::MaxLength { max_length, positions }.into()),
+            Some(max_length) => Ok(max_length),
+            None => Ok(run.and_then(|run| run.max_length).unwrap_or_else(default).min(positions)),
+        }
     }
 
     /// The tokens that windows share: the run's own, as far as the length allows.
     pub fn stride(&self, run: Option<&TrainSettings>, max_length: usize) -> usize {
         let default = TrainSettings::default_stride(max_length);
-        run.filter(|run| run.max_length == max_length).map_or(default, |run| run.stride)
+        run.filter(|run| run.max_length == Some(max_length)).and_then(|run| run.stride).unwrap_or(default)
     }
 }

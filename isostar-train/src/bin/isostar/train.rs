@@ -72,6 +72,7 @@ fn describe(experiment: &Experiment, console: &Console) {
     }
     let sizes = experiment.config().sizes();
     console.line(&format!("{}: {} layers of width {} on {}", settings.model, sizes.layers, sizes.width, settings.device));
+    console.lines(experiment.notes());
     if !experiment.fresh().is_empty() {
         console.line(&format!("fresh weights: {}", experiment.fresh().join(", ")));
     }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use isostar_models::{expand_path, user_folder};
 use ring::digest::{Context, SHA256};
 
 use super::{DataError, Examples, Question, RowTargets, TextEncoder, TextRow, WindowSettings, Windows};
@@ -47,14 +48,14 @@ impl TokenCache {
     }
 
     /// The user's cache: `$ISOSTAR_CACHE/tokens`, where `ISOSTAR_CACHE` is `$XDG_CACHE_HOME/isostar` by default, and that
-    /// `~/.cache/isostar`.
+    /// `~/.cache/isostar`. Both may hold `~` and names of variables: see [`expand_path`].
     pub fn from_env() -> Self {
         Self::from_vars(|name| std::env::var_os(name))
     }
 
     fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let path = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let user = || path("HOME").or_else(|| path("USERPROFILE")).unwrap_or_default().join(".cache");
+        let path = |name: &str| var(name).filter(|value| !value.is_empty()).map(|value| expand_path(value, &var));
+        let user = || user_folder(&var).join(".cache");
         let own = path("ISOSTAR_CACHE").unwrap_or_else(|| path("XDG_CACHE_HOME").unwrap_or_else(user).join("isostar"));
         Self::new(own.join("tokens"))
     }

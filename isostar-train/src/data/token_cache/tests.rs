@@ -201,4 +201,7 @@ fn the_folder_is_the_user_s_unless_another_is_named() {
     assert_eq!(folder(&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/scratch")]), Path::new("/scratch/isostar/tokens"));
     assert_eq!(folder(&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/scratch"), ("ISOSTAR_CACHE", "/own")]), Path::new("/own/tokens"));
     assert_eq!(folder(&[("HOME", "/home/me"), ("ISOSTAR_CACHE", "")]), Path::new("/home/me/.cache/isostar/tokens"));
+    assert_eq!(folder(&[("HOME", "/home/me"), ("ISOSTAR_CACHE", "~/own")]), Path::new("/home/me/own/tokens"));
+    let scratch = [("SCRATCH", "/scratch"), ("XDG_CACHE_HOME", "${SCRATCH}/$SCRATCH")];
+    assert_eq!(folder(&scratch), Path::new("/scratch//scratch/isostar/tokens"));
 }

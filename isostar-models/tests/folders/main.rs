@@ -1,6 +1,8 @@
 //! Model folders: what is read comes back as it was, whichever head it had.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod unusual;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,6 +79,7 @@ fn what_is_read_and_written_is_the_same_to_the_bit() {
         CLASSIFIERS.into_iter().for_each(|head| comes_back::<SequenceClassifier>(&format!("{architecture}_{head}")));
         comes_back::<SpanExtractor>(&format!("{architecture}_span"));
     }
+    comes_back::<SequenceClassifier>("xlm-roberta_classes");
     assert_eq!(read_json(&fixture("bert_classes/config.json"))["note"], "kept", "a field that no architecture has is among them");
 }
 

@@ -1,7 +1,9 @@
 //! Broken model folders: each is refused by an error that names the file and what is wrong in it, and none makes the reader allocate more than
 //! its files are worth.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod remedies;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -68,6 +70,18 @@ fn name_shard(folder: &Path, key: &str, shard: Value) {
     change_json(&folder.join("model.safetensors.index.json"), |index| index["weight_map"][key] = shard);
 }
 
+/// Turns a model's folder into an adapter's with this configuration.
+fn adapter(folder: &Path, config: &Value) {
+    fs::remove_file(folder.join("config.json")).unwrap();
+    fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
+    let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
+    fs::remove_file(folder.join("model.safetensors")).unwrap();
+    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
+}
+
+const POINTER: &str =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+
 const WORD: &str = "bert.embeddings.word_embeddings.weight";
 
 #[rustfmt::skip]
@@ -87,15 +101,46 @@ const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_classes", how: "pickles only", error: "PickleOnly", says: &["pytorch_model.bin.index.json", "pickle"],
         damage: |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin.index.json")).unwrap() },
 
+    Broken { fixture: "bert_classes", how: "a pickle that was not fetched", error: "GitLfsPointer", says: &["pytorch_model.bin is a Git LFS pointer"],
+        damage: |folder| {
+            fs::remove_file(folder.join("model.safetensors")).unwrap();
+            fs::write(folder.join("pytorch_model.bin"), POINTER).unwrap();
+        } },
+    Broken { fixture: "bert_classes", how: "weights that were not fetched", error: "GitLfsPointer", says: &["model.safetensors is a Git LFS pointer"],
+        damage: |folder| fs::write(folder.join("model.safetensors"), POINTER).unwrap() },
+    Broken { fixture: "bert_sharded", how: "a shard that was not fetched", error: "GitLfsPointer",
+        says: &["model-00002-of-00003.safetensors is a Git LFS pointer"],
+        damage: |folder| fs::write(folder.join("model-00002-of-00003.safetensors"), POINTER).unwrap() },
+    Broken { fixture: "bert_sharded", how: "an index that was not fetched", error: "GitLfsPointer", says: &["index.json is a Git LFS pointer"],
+        damage: |folder| fs::write(folder.join("model.safetensors.index.json"), POINTER).unwrap() },
+    Broken { fixture: "bert_classes", how: "a configuration that was not fetched", error: "GitLfsPointer",
+        says: &["config.json is a Git LFS pointer"],
+        damage: |folder| fs::write(folder.join("config.json"), POINTER).unwrap() },
+    Broken { fixture: "bert_classes", how: "a tokenizer that was not fetched", error: "GitLfsPointer",
+        says: &["tokenizer.json is a Git LFS pointer"],
+        damage: |folder| fs::write(folder.join("tokenizer.json"), POINTER).unwrap() },
+    Broken { fixture: "bert_classes", how: "an adapter", error: "Adapter",
+        says: &["adapter_config.json describes a PEFT adapter trained on org/base"],
+        damage: |folder| adapter(folder, &json!({"base_model_name_or_path": "org/base", "task_type": "SEQ_CLS", "peft_type": "LORA"})) },
+    Broken { fixture: "bert_classes", how: "an adapter beside a configuration", error: "Adapter", says: &["adapter_config.json", "PEFT"],
+        damage: |folder| {
+            adapter(folder, &json!({"base_model_name_or_path": "org/base"}));
+            fs::copy(fixture("bert_classes/config.json"), folder.join("config.json")).unwrap();
+        } },
+
     Broken { fixture: "bert_classes", how: "a configuration cut short", error: "Json", says: &["config.json", "EOF"],
         damage: |folder| fs::write(folder.join("config.json"), "{\"model_type\": \"be").unwrap() },
     Broken { fixture: "bert_classes", how: "a configuration that is a list", error: "Json", says: &["config.json", "sequence", "map"],
         damage: |folder| fs::write(folder.join("config.json"), "[1, 2]").unwrap() },
     Broken { fixture: "bert_classes", how: "an unknown model", error: "ModelType",
-        says: &["config.json", "\"t5\"", "bert, roberta, distilbert, albert, gpt2"],
+        says: &["config.json", "\"t5\"", "bert, roberta, xlm-roberta, distilbert, albert, gpt2"],
         damage: |folder| set(folder, "model_type", json!("t5")) },
-    Broken { fixture: "bert_classes", how: "an unnamed model", error: "ModelType", says: &["config.json", "\"\""],
+    Broken { fixture: "bert_classes", how: "a model of no name", error: "NoModelType", says: &["config.json has no model_type"],
         damage: |folder| set(folder, "model_type", Value::Null) },
+    Broken { fixture: "bert_classes", how: "a model of an empty name", error: "NoModelType", says: &["config.json has no model_type"],
+        damage: |folder| set(folder, "model_type", json!("")) },
+    Broken { fixture: "bert_classes", how: "a number for a model", error: "ModelType", says: &["config.json", "\"7\"", "bert, roberta"],
+        damage: |folder| set(folder, "model_type", json!(7)) },
 
     Broken { fixture: "bert_classes", how: "a file cut short", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
         damage: |folder| {
@@ -140,12 +185,6 @@ const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_classes", how: "tensors without a place", error: "UnexpectedTensors",
         says: &["model.safetensors holds", "bert.encoder.layer.1.attention.output.LayerNorm.bias", "and 12 more"],
         damage: |folder| set(folder, "num_hidden_layers", json!(1)) },
-    Broken { fixture: "albert_classes", how: "an unknown part of the head", error: "UnexpectedTensors",
-        says: &["model.safetensors holds", "classifier.scale"],
-        damage: |folder| change_tensors(folder, |tensors| {
-            let bias = tensors["classifier.bias"].clone();
-            tensors.insert("classifier.scale".into(), bias);
-        }) },
     Broken { fixture: "bert_classes", how: "a misshapen tensor", error: "TensorShape",
         says: &["model.safetensors", "bert.encoder.layer.0.intermediate.dense.weight", "[23, 16]", "[40, 16]"],
         damage: |folder| set(folder, "intermediate_size", json!(40)) },

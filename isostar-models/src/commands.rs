@@ -1,0 +1,151 @@
+//! Commands that turn what is not read into a model folder, as remedies print them: for a POSIX shell, and for the files at hand.
+
+use std::path::{Path, PathBuf};
+
+/// What transformers may keep of a tokenizer beside a model.
+const TOKENIZER_FILES: [&str; 10] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "chat_template.jinja",
+];
+
+/// Writes the model of a folder that holds a pickle, and its tokenizer, to a new folder beside it. `class` is transformers' class that wrote
+/// it: any other drops the head.
+pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
+    let class = match class.filter(|class| is_identifier(class)) {
+        Some(class) => format!("getattr(transformers, \"{class}\", transformers.AutoModel)"),
+        None => "transformers.AutoModel".to_string(),
+    };
+    let [source, target] = [folder.to_path_buf(), new_folder(folder, "safetensors")].map(|path| quoted(&path.to_string_lossy()));
+    let files: Vec<&str> = TOKENIZER_FILES.into_iter().filter(|file| folder.join(file).exists()).collect();
+    if files.is_empty() || files.contains(&TOKENIZER_FILES[0]) {
+        let code = format!(
+            "import shutil, sys, transformers; source, target, *files = sys.argv[1:]; \
+             {class}.from_pretrained(source).save_pretrained(target); [shutil.copy(f\"{{source}}/{{file}}\", target) for file in files]"
+        );
+        let arguments = [source.as_str(), target.as_str()].into_iter().chain(files).collect::<Vec<_>>().join(" ");
+        return format!("python -c '{code}' {arguments}");
+    }
+    // transformers writes tokenizer.json from the files that a tokenizer had before there was one.
+    let code = format!(
+        "import sys, transformers; source, target = sys.argv[1:]; \
+         [kind.from_pretrained(source).save_pretrained(target) for kind in ({class}, transformers.AutoTokenizer)]"
+    );
+    format!("python -c '{code}' {source} {target}")
+}
+
+/// The same for a model on the hub. Its configuration is there as well, so that the class is chosen when the command runs.
+#[cfg(feature = "hub")]
+pub(crate) fn convert_repository(name: &str, revision: &str) -> String {
+    const CODE: &str = "import sys, transformers; name, revision, target = sys.argv[1:]; \
+         config = transformers.AutoConfig.from_pretrained(name, revision=revision); \
+         Model = getattr(transformers, (config.architectures or [\"AutoModel\"])[0], transformers.AutoModel); \
+         [kind.from_pretrained(name, revision=revision).save_pretrained(target) for kind in (Model, transformers.AutoTokenizer)]";
+    let target = new_folder(Path::new(name.rsplit('/').next().unwrap_or(name)), "safetensors");
+    format!("python -c '{CODE}' {} {} {}", quoted(name), quoted(revision), quoted(&target.to_string_lossy()))
+}
+
+/// What a PEFT adapter's files say of it.
+pub(crate) struct AdapterFiles<'a> {
+    /// The folder of the adapter.
+    pub folder: &'a Path,
+    /// The folder or name of the model that it was trained on.
+    pub base: &'a str,
+    /// PEFT's name of the task.
+    pub task: Option<&'a str>,
+    /// The outputs of its classifier.
+    pub labels: Option<usize>,
+}
+
+/// Adds an adapter to its model's weights, and writes the model and its tokenizer to a new folder.
+pub(crate) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
+    let AdapterFiles { folder, base, task, labels } = *adapter;
+    let class = match task {
+        Some("SEQ_CLS") => "AutoModelForSequenceClassification",
+        Some("QUESTION_ANS") => "AutoModelForQuestionAnswering",
+        Some("TOKEN_CLS") => "AutoModelForTokenClassification",
+        Some("CAUSAL_LM") => "AutoModelForCausalLM",
+        _ => "AutoModel",
+    };
+    let labels = labels.filter(|_| task == Some("SEQ_CLS")).map_or(String::new(), |labels| format!(", num_labels={labels}"));
+    let code = format!(
+        "import sys, peft, transformers; base, adapter, tokenizer, target = sys.argv[1:]; \
+         model = transformers.{class}.from_pretrained(base{labels}); \
+         peft.PeftModel.from_pretrained(model, adapter).merge_and_unload().save_pretrained(target); \
+         transformers.AutoTokenizer.from_pretrained(tokenizer).save_pretrained(target)"
+    );
+    let has_tokenizer = TOKENIZER_FILES.into_iter().any(|file| folder.join(file).exists());
+    let own = folder.to_string_lossy();
+    let target = new_folder(folder, "merged");
+    let arguments = [base, &own, if has_tokenizer { &own } else { base }, &target.to_string_lossy()].map(quoted).join(" ");
+    format!("python -c '{code}' {arguments}")
+}
+
+/// Downloads the files that Git LFS left out of the working tree that holds `file`.
+pub(crate) fn pull_git_lfs(file: &Path) -> String {
+    let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    format!("cd {} && git lfs pull", quoted(&folder.to_string_lossy()))
+}
+
+/// A folder beside this one that does not exist yet.
+fn new_folder(folder: &Path, suffix: &str) -> PathBuf {
+    let named = |folder: &Path| {
+        let name = folder.file_name()?.to_string_lossy().into_owned();
+        let free = |number: usize| {
+            folder.with_file_name(format!("{name}-{suffix}{}", if number == 1 { String::new() } else { format!("-{number}") }))
+        };
+        (1..).map(free).find(|path| !path.exists())
+    };
+    // A folder such as `.` has its name elsewhere.
+    named(folder).or_else(|| named(&folder.canonicalize().ok()?)).unwrap_or_else(|| suffix.into())
+}
+
+/// Whether a text from a file can be a name in Python and nothing else.
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// A word of a shell's command line.
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./@:".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_plain) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_command_line_is_what_was_quoted() {
+        for (text, expected) in
+            [("a/b-c_1.d", "a/b-c_1.d"), ("my model", "'my model'"), ("it's", r"'it'\''s'"), ("", "''"), ("$HOME", "'$HOME'")]
+        {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_class_that_is_no_name_stays_out_of_the_command() {
+        let command = convert_pickle(Path::new("nowhere"), Some("A\"); import os; (\"'; rm -r /; '"));
+        assert!(command.contains("transformers.AutoModel.from_pretrained") && !command.contains("import os"), "{command}");
+    }
+
+    #[test]
+    fn a_new_folder_lies_beside_the_old_one_and_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model");
+        assert_eq!(new_folder(&model, "merged"), folder.path().join("model-merged"));
+        std::fs::create_dir(folder.path().join("model-merged")).unwrap();
+        assert_eq!(new_folder(&model, "merged"), folder.path().join("model-merged-2"));
+    }
+}

@@ -1,0 +1,40 @@
+//! Folders that hold a PEFT adapter in the place of a model.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::weights::header;
+use crate::ModelError;
+use crate::commands::{AdapterFiles, merge_adapter};
+
+const CONFIG: &str = "adapter_config.json";
+const WEIGHTS: &str = "adapter_model.safetensors";
+
+/// How PEFT calls what it adds to a model's input, or to its attention, rather than to its weights.
+const PROMPTS: [&str; 5] = ["PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT"];
+
+/// What the last layers of classifiers are called.
+const OUTPUTS: [&str; 3] = [".classifier.weight", ".classifier.out_proj.weight", ".score.weight"];
+
+/// The refusal of a folder that holds an adapter; `None` if it holds none.
+pub(super) fn refusal(folder: &Path) -> Option<ModelError> {
+    let path = folder.join(CONFIG);
+    let content: Value = serde_json::from_slice(&fs::read(&path).ok()?).unwrap_or_default();
+    let text = |field: &str| content[field].as_str().filter(|text| !text.is_empty());
+    let base = text("base_model_name_or_path");
+    let is_prompt = text("peft_type").is_some_and(|kind| PROMPTS.contains(&kind));
+    let merge = base
+        .filter(|_| !is_prompt)
+        .map(|base| merge_adapter(&AdapterFiles { folder, base, task: text("task_type"), labels: labels(folder) }));
+    Some(ModelError::Adapter { base: base.map(String::from), merge, path })
+}
+
+/// The outputs of the classifier that was trained with the adapter.
+fn labels(folder: &Path) -> Option<usize> {
+    let path = folder.join(WEIGHTS);
+    let (_, metadata) = header(&path, &mut File::open(&path).ok()?).ok()?;
+    let is_output = |name: &str| OUTPUTS.iter().any(|output| name.ends_with(output));
+    metadata.tensors().into_iter().find(|(name, _)| is_output(name))?.1.shape.first().copied()
+}
