@@ -17,7 +17,7 @@ use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, 
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Hook, HookEvent, Regularized};
 use crate::metric::{IsoScoreMetric, SplitScoreMetric};
-use crate::task::{TaskMetric, TaskModel};
+use crate::task::{PreparedSplit, TaskMetric, TaskModel};
 
 /// Rows a step where nothing is learned.
 const EVALUATION_BATCH: usize = 64;
@@ -54,17 +54,14 @@ struct Run {
 
 impl Run {
     fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
-        let plain = self.device.clone().without_autodiff();
-        let judge = prepared.dev.judge.clone().expect("the rows to judge by have a judge");
-        let dev = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &plain);
-        let before = evaluate(&prepared.model.model, &dev, judge.clone(), self.observer.as_ref())?;
+        let before = self.evaluate(&prepared.model.model, &prepared)?;
         self.observer.before(&before);
 
         let hook = self.hook(&prepared);
         let training_seconds = TrainingSeconds::default();
-        let trained = self.train(&prepared, &hook, judge.clone(), &training_seconds)?;
+        let trained = self.train(&prepared, &hook, &training_seconds)?;
 
-        let report = evaluate(&trained, &dev, judge, self.observer.as_ref())?;
+        let report = self.evaluate(&trained, &prepared)?;
         let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum();
         let written = Pretrained { model: trained, ..prepared.model.clone() };
         written.write(self.folder.model())?;
@@ -73,6 +70,22 @@ impl Run {
         self.folder.write_result(&result)?;
         self.observer.after(&report, &result);
         Ok(result)
+    }
+
+    /// What a model makes of the rows to judge by; the scores of further development sets stand beside, such as `accuracy_mismatched` of
+    /// `dev_mismatched`.
+    fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
+        let device = self.device.clone().without_autodiff();
+        let of = |split: &PreparedSplit<M>| {
+            let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
+            evaluate(model, &loader, split.judge(), self.observer.as_ref())
+        };
+        let mut report = of(&prepared.dev)?;
+        for (name, split) in &prepared.further {
+            let suffix = name.trim_start_matches("dev");
+            report.metrics.extend(of(split)?.metrics.into_iter().map(|(metric, value)| (format!("{metric}{suffix}"), value)));
+        }
+        Ok(report)
     }
 
     fn hook<M: TaskModel>(&self, prepared: &Prepared<M>) -> Hook<M::Batch> {
@@ -98,7 +111,6 @@ impl Run {
         &self,
         prepared: &Prepared<M>,
         hook: &Hook<M::Batch>,
-        judge: M::Judge,
         training_seconds: &TrainingSeconds,
     ) -> Result<M, ExperimentError> {
         let Self { settings, folder, done, observer, .. } = self;
@@ -121,8 +133,8 @@ impl Run {
             .with_interrupter(interrupter.clone())
             .renderer(Box::new(renderer))
             .num_epochs(settings.epochs);
-        for metric in &self.metrics {
-            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, judge.clone()));
+        for metric in self.metrics.iter().filter(|metric| !metric.is_of_part()) {
+            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, prepared.dev.judge()));
             if let Some(judge) = &prepared.train.judge {
                 training = training.metric_train_numeric(SplitScoreMetric::new(*metric, judge.clone()));
             }

@@ -28,7 +28,7 @@ pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBu
 
     let id = known.dataset.parse().expect("the names of the table are names on the hub");
     let files = known.hub_files();
-    let files = files.each_ref().map(String::as_str);
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let fetched = fetch_dataset(&id, &files, &HubSettings::from_env(), &mut crate::hub::tell(observer, &id));
     fetched.map_err(|source| TaskError::Hub { name: known.name.into(), source: Box::new(source) })
 }

@@ -82,7 +82,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
     let task = chosen.read(run, &console)?;
-    let split = chosen.of(&task);
+    let split = task.split(&chosen.split)?;
     let rows = &split.rows[..limit.min(split.rows.len())];
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;

@@ -58,6 +58,11 @@ fn title(phase: &Phase) -> String {
     }
 }
 
+/// The width of a column that holds the names of scores, such as `has_answer_exact_match`.
+pub fn names_width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    names.map(String::len).fold(12, usize::max)
+}
+
 fn score(value: Option<f64>) -> String {
     value.map_or("none".into(), |score| format!("{score:.4}"))
 }
@@ -127,12 +132,13 @@ impl Observer for Console {
             return;
         }
         let before = self.state().before.take();
-        println!("{:<12} {:>10} {:>10}", "", "before", "after");
+        let width = names_width(report.metrics.keys());
+        println!("{:<width$} {:>10} {:>10}", "", "before", "after");
         for (name, after) in &report.metrics {
             let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
-            println!("{name:<12} {before:>10.4} {after:>10.4}");
+            println!("{name:<width$} {before:>10.4} {after:>10.4}");
         }
-        println!("{:<12} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
+        println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
         println!(
             "{} rows to judge by; {:.1} s of training, {:.1} s of calibration, {:.0} tokens/s",
             report.rows, result.seconds, result.calibration_seconds, result.tokens_per_second

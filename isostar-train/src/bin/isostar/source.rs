@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use isostar_train::data::{Columns, Split};
+use isostar_train::data::Columns;
 use isostar_train::experiment::{RunFolder, TrainSettings};
 use isostar_train::model::find_model;
 use isostar_train::task::{KnownTask, Task, TaskSource};
@@ -41,8 +41,8 @@ pub struct RowsArgs {
     /// Folder with the task's files; the run's own by default
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which rows: dev or train
-    #[arg(long, default_value = "dev", value_parser = ["dev", "train"])]
+    /// Which rows: dev, train, or MNLI's dev_mismatched
+    #[arg(long, default_value = "dev", value_parser = ["dev", "train", "dev_mismatched"])]
     pub split: String,
     /// Tokens a row is cut to; the run's own, or the task's, by default
     #[arg(long, value_name = "N")]
@@ -56,15 +56,11 @@ impl RowsArgs {
         // A task named here is another task: the run's folder of data is not its own.
         let folder = if self.task.is_some() { None } else { own.folder };
         // A task by name has columns of its own.
-        let is_other = self.task.as_deref().is_some_and(|task| KnownTask::named(task).is_some() && Some(task) != own.name);
+        let known = self.task.as_deref().and_then(KnownTask::named);
+        let is_other = known.is_some() && known != own.name.and_then(KnownTask::named);
         let columns = if is_other { Columns::default() } else { own.columns.clone() };
         let source = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, ..own };
         Ok(Task::read(source, console)?)
-    }
-
-    /// The split asked for.
-    pub fn of<'a>(&self, task: &'a Task) -> &'a Split {
-        if self.split == "dev" { &task.splits.dev } else { &task.splits.train }
     }
 
     /// The longest row in tokens, for a model of this many positions.

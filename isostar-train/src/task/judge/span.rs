@@ -4,11 +4,12 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorReadError};
 
 use super::{Answer, Judge, Prediction};
-use crate::data::{PaddingSide, Place, Question, TextRow, Windows};
-use crate::score::{Span, SpanLimits, SpanScore, Window, n_best_spans, squad_score};
+use crate::data::{PaddingSide, Place, Question, TextRow, Unanswerable, Windows};
+use crate::score::{Span, SpanLimits, Squad2Score, Window, n_best_spans, no_answer_score, span_or_none, squad_score, squad2_score};
 use crate::task::{SpanOutput, TaskMetric};
 
-/// Judges answers: finds the best span of each question over all its windows, and scores it as SQuAD's script does.
+/// Judges answers: finds the best span of each question over all its windows, or no answer where questions may have none, and scores it as
+/// SQuAD's script of that version does.
 #[derive(Clone, Debug)]
 pub struct SpanJudge {
     split: Arc<SpanSplit>,
@@ -25,6 +26,15 @@ struct SpanSplit {
     windows: Arc<Windows>,
     rows: Vec<TextRow>,
     questions: Vec<Question>,
+    unanswerable: Unanswerable,
+}
+
+/// What a model says of one question.
+struct Found<'a> {
+    /// The best spans, best first.
+    spans: Vec<Span<'a>>,
+    /// The words of the answer; empty for no answer.
+    text: &'a str,
 }
 
 /// Of starts and of ends, a number a token, padding left out.
@@ -35,14 +45,20 @@ impl SpanJudge {
     ///
     /// # Panics
     /// If there are not as many questions as rows.
-    pub fn new(windows: Arc<Windows>, rows: Vec<TextRow>, questions: Vec<Question>, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
+    pub fn new(
+        windows: Arc<Windows>,
+        rows: Vec<TextRow>,
+        questions: Vec<Question>,
+        unanswerable: Unanswerable,
+        metrics: impl Into<Arc<[TaskMetric]>>,
+    ) -> Self {
         assert_eq!(rows.len(), questions.len(), "SpanJudge::new: every row needs its question");
-        let split = Arc::new(SpanSplit { windows, rows, questions });
+        let split = Arc::new(SpanSplit { windows, rows, questions, unanswerable });
         Self { split, metrics: metrics.into(), limits: SpanLimits::default(), logits: BTreeMap::new(), loss: 0.0 }
     }
 
-    /// The best spans of every question, best first.
-    fn spans(&self) -> Vec<Vec<Span<'_>>> {
+    /// What the model says of every question.
+    fn found(&self) -> Vec<Found<'_>> {
         let windows = &self.split.windows;
         let mut of_questions: Vec<Vec<u32>> = vec![Vec::new(); self.split.rows.len()];
         self.logits.keys().for_each(|window| of_questions[windows.question(*window) as usize].push(*window));
@@ -56,26 +72,34 @@ impl SpanJudge {
                 let [start_logits, end_logits] = &self.logits[number];
                 windows.push(Window { start_logits, end_logits, offsets });
             }
-            found.push(n_best_spans(row.pair.as_deref().unwrap_or_default(), &windows, self.limits));
+            let spans = n_best_spans(row.pair.as_deref().unwrap_or_default(), &windows, self.limits);
+            let answer = match self.split.unanswerable {
+                Unanswerable::Refused => spans.first(),
+                Unanswerable::Allowed => span_or_none(&spans, no_answer_score(&windows)),
+            };
+            let text = answer.map_or("", |span| span.text);
+            found.push(Found { spans, text });
         }
         found
     }
 
     /// SQuAD's scores; `None` before the first batch.
-    fn squad_score(&self) -> Option<SpanScore> {
+    fn squad_score(&self) -> Option<Squad2Score> {
         if self.logits.is_empty() {
             return None;
         }
-        let spans = self.spans();
+        let found = self.found();
         let golds: Vec<Vec<&str>> =
             self.split.questions.iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
-        squad_score(spans.iter().zip(&golds).map(|(spans, golds)| (Some(text(spans)), golds.as_slice())))
+        let answers = found.iter().map(|found| found.text).zip(golds.iter().map(Vec::as_slice));
+        match self.split.unanswerable {
+            Unanswerable::Allowed => squad2_score(answers),
+            Unanswerable::Refused => {
+                let all = squad_score(answers.map(|(text, golds)| (Some(text), golds)))?;
+                Some(Squad2Score { all, has_answer: None, no_answer: None })
+            }
+        }
     }
-}
-
-/// The text of the best span; empty where there is none.
-fn text<'a>(spans: &[Span<'a>]) -> &'a str {
-    spans.first().map_or("", |span| span.text)
 }
 
 impl Judge for SpanJudge {
@@ -122,11 +146,11 @@ impl Judge for SpanJudge {
     }
 
     fn predictions(&self) -> Vec<Prediction> {
-        let prediction = |(index, (spans, question)): (usize, (&Vec<Span<'_>>, &Question))| Prediction {
+        let prediction = |(index, (found, question)): (usize, (&Found<'_>, &Question))| Prediction {
             index,
-            answer: Answer::Text { id: question.id.clone(), text: text(spans).to_string() },
-            scores: spans.iter().map(|span| span.score).collect(),
+            answer: Answer::Text { id: question.id.clone(), text: found.text.to_string() },
+            scores: found.spans.iter().map(|span| span.score).collect(),
         };
-        self.spans().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
+        self.found().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
     }
 }
