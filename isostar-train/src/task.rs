@@ -273,7 +273,11 @@ impl Task {
         match name {
             TRAIN => Ok(self.take_train()),
             DEV => Ok(self.take_dev()),
-            _ => self.take_further().into_iter().find_map(|(further, rows)| (further == name).then_some(rows)).ok_or_else(|| self.no_split(name)),
+            _ => {
+                let place = self.further.iter().position(|(further, _)| *further == name).ok_or_else(|| self.no_split(name))?;
+                let split = taken(&mut self.further[place].1);
+                Ok(self.rows(split, Vec::new()))
+            }
         }
     }
 
@@ -333,7 +337,10 @@ fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Obser
     }
     let (rows, splits) = (train.rows.len(), hold_out(train, seed)?);
     let (held_out, file) = (splits.dev.rows.len(), splits.dev.path.display());
-    observer.note(&format!("{} has no dev file: {held_out} of the {rows} rows of {file} are held out, chosen by seed {seed}", folder.display()));
+    observer.note(&format!(
+        "{} has no dev file: {held_out} of the {rows} rows of {file} are held out, chosen by seed {seed}",
+        folder.display()
+    ));
     Ok(splits)
 }
 

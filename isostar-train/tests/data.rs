@@ -10,7 +10,8 @@ use burn::tensor::Device;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use isostar_train::data::{
-    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, Labels, Split, Splits, TextEncoder, TextRow, default_rows, order, read_rows,
+    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, Labels, Split, Splits, TextEncoder, TextRow, default_rows, order,
+    read_rows,
 };
 use tempfile::TempDir;
 

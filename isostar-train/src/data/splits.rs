@@ -51,8 +51,7 @@ impl Split {
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
         let folder = SplitFolder { path: folder, configuration: None, extensions: &extensions, version: None };
-        let read_all =
-            |files: Vec<PathBuf>| files.iter().map(|file| Self::read(file, columns)).collect::<Result<_, _>>().map(Self::joined);
+        let read_all = |files: Vec<PathBuf>| files.iter().map(|file| Self::read(file, columns)).collect::<Result<_, _>>().map(Self::joined);
         let (train, dev) = (folder.find("train")?, folder.find_if_there("dev")?);
         Ok((read_all(train)?, dev.map(read_all).transpose()?))
     }

@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn every_name_means_one_task() {
-        let names = KNOWN_TASKS.iter().flat_map(|task| std::iter::once(plain(task.name)).chain(task.aliases.iter().map(|name| name.to_string())));
+        let names =
+            KNOWN_TASKS.iter().flat_map(|task| std::iter::once(plain(task.name)).chain(task.aliases.iter().map(|name| name.to_string())));
         let mut names: Vec<String> = names.collect();
         assert!(names.iter().all(|name| *name == plain(name)), "aliases are written as they are compared");
         names.sort();

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits, TextRow, plain_name, read_questions, read_trees,
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits, TextRow, plain_name, read_questions,
+    read_trees,
 };
 
 use super::{KnownTask, TaskKind};

@@ -66,7 +66,10 @@ fn mnli_has_two_development_sets_of_which_the_matched_one_comes_first() {
     assert_eq!(parts(&mismatched.splits.dev.rows), parts(&task.split("dev_mismatched").unwrap().rows));
     assert!(mismatched.further.is_empty());
     let error = mismatched.split("dev_mismatched").unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.remedy().as_str()), ("the task mnli_mm has no split dev_mismatched", "name one of train, dev"));
+    assert_eq!(
+        (error.to_string().as_str(), error.remedy().as_str()),
+        ("the task mnli_mm has no split dev_mismatched", "name one of train, dev")
+    );
 }
 
 #[test]

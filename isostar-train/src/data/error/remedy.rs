@@ -15,7 +15,9 @@ impl DataError {
                 format!("put a file there that is called {} ({split}); text may be compressed by gzip (.gz)", list(names))
             }
             Self::MissingShard { .. } => "put it there: all shards of a split are read".into(),
-            Self::NotParquet { .. } | Self::NotGzip { .. } | Self::Undecodable { .. } => "download or write the file again: it is cut short or corrupt".into(),
+            Self::NotParquet { .. } | Self::NotGzip { .. } | Self::Undecodable { .. } => {
+                "download or write the file again: it is cut short or corrupt".into()
+            }
             Self::ColumnType { column, expected, .. } => format!("write {column:?} as {expected}, or name another column under [columns]"),
             Self::NotUtf8 { .. } => "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`".into(),
             Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),

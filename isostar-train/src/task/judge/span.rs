@@ -154,3 +154,71 @@ impl Judge for SpanJudge {
         self.found().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::data::{DEFAULT_TOKENIZER, GoldAnswer, TextEncoder, WindowSettings};
+
+    const PARAGRAPH: &str = "the man said that the area was good";
+
+    /// What a judge makes of two questions about the paragraph, the second without an answer. A model gives `no_answer` to the first token of the
+    /// one and `2 * no_answer` to that of the other, and 3 to the word `area` as start and end.
+    fn judged(unanswerable: Unanswerable, side: PaddingSide, no_answer: f32) -> (Vec<String>, BTreeMap<String, f64>) {
+        let row = |line| TextRow { text: "man".repeat(line), pair: Some(PARAGRAPH.into()), label: String::new(), line };
+        let rows = vec![row(1), row(2)];
+        let gold = GoldAnswer { text: "area".into(), start: 22 };
+        let questions: Vec<Question> =
+            [vec![gold], Vec::new()].into_iter().enumerate().map(|(at, answers)| Question { id: format!("q{at}"), answers }).collect();
+        let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64).unwrap().with_padding_side(side);
+        let settings = WindowSettings { stride: 4, keep_places: true };
+        let windows = Arc::new(encoder.encode_windows(&rows, &questions, settings, Path::new("dev.json")).unwrap());
+        let lengths = [0, 1].map(|window| windows.ids(window).len());
+        let tokens = lengths.into_iter().max().unwrap();
+        let mut logits = vec![0.0; 2 * tokens];
+        for (window, length) in lengths.into_iter().enumerate() {
+            let padding = if side == PaddingSide::Left { tokens - length } else { 0 };
+            let area = windows.places(window as u32).iter().position(|place| *place == Some((22, 26))).unwrap();
+            let of_window = &mut logits[window * tokens..][..tokens];
+            // What a model says of padding does not count.
+            of_window[..padding].fill(99.0);
+            of_window[padding + length..].fill(99.0);
+            (of_window[padding], of_window[padding + area]) = (no_answer * (window + 1) as f32, 3.0);
+        }
+        let metrics = [TaskMetric::ExactMatch, TaskMetric::HasAnswerF1, TaskMetric::NoAnswerExactMatch];
+        let mut judge = SpanJudge::new(windows, rows, questions, unanswerable, metrics);
+        let logits: Tensor<2> = Tensor::from_data(TensorData::new(logits, [2, tokens]), &Device::default());
+        let losses = Tensor::ones([2], &Device::default());
+        judge.add(&SpanOutput { losses, logits: [logits.clone(), logits], windows: vec![0, 1] }).unwrap();
+        let text = |prediction: Prediction| match prediction.answer {
+            Answer::Text { text, .. } => text,
+            other => panic!("{other:?} is no text"),
+        };
+        (judge.predictions().into_iter().map(text).collect(), judge.scores())
+    }
+
+    #[test]
+    fn no_answer_is_given_where_it_scores_higher_than_every_span_and_may_be_given() {
+        for side in [PaddingSide::Right, PaddingSide::Left] {
+            let (texts, scores) = judged(Unanswerable::Allowed, side, 2.0);
+            assert_eq!(texts, ["area", ""], "{side:?}");
+            assert_eq!(scores.into_values().collect::<Vec<_>>(), [100.0; 3]);
+            let (texts, scores) = judged(Unanswerable::Allowed, side, 4.0);
+            assert_eq!(texts, ["", ""]);
+            let expected = [("exact_match", 50.0), ("has_answer_f1", 0.0), ("no_answer_exact_match", 100.0)];
+            assert_eq!(scores, expected.map(|(name, score)| (name.to_string(), score)).into());
+        }
+    }
+
+    #[test]
+    fn questions_of_v1_are_always_answered() {
+        let (texts, scores) = judged(Unanswerable::Refused, PaddingSide::Right, 9.0);
+        assert_eq!(texts, ["area"; 2]);
+        assert_eq!(scores["exact_match"], 50.0);
+        assert!(scores["has_answer_f1"].is_nan() && scores["no_answer_exact_match"].is_nan());
+    }
+}
