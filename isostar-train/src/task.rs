@@ -306,6 +306,9 @@ impl Task {
 
     /// The labels by which a model that has learned `learned` is judged: the task's, where they are known by the task's name, and else its own.
     ///
+    /// A model may have learned the task's labels in another order, as some have MNLI's: then its order holds. Of other names, such as `LABEL_0`, the
+    /// order is the task's.
+    ///
     /// # Errors
     /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
     pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
@@ -313,10 +316,20 @@ impl Task {
         match self.kind {
             TaskKind::Classification if self.known.is_none() => Ok(Labels::from_names(learned)),
             TaskKind::Span => Ok(Labels::from_names(learned)),
-            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => Ok(self.labels.clone()),
+            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => {
+                Ok(reordered(&self.labels, &learned).unwrap_or_else(|| self.labels.clone()))
+            }
             _ => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
         }
     }
+}
+
+/// The labels in the order in which a model has learned them, if it has learned these; case does not count.
+fn reordered(labels: &Labels, learned: &[String]) -> Option<Labels> {
+    let spelled = |name: &String| labels.names().iter().find(|label| label.eq_ignore_ascii_case(name));
+    let names = learned.iter().map(spelled).collect::<Option<Vec<_>>>()?;
+    let are_all = labels.names().iter().all(|label| names.contains(&label));
+    are_all.then(|| Labels::from_names(names.into_iter().cloned().collect()))
 }
 
 /// The rows of a file of one's own.

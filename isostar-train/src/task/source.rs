@@ -17,7 +17,7 @@ pub struct TaskSource<'a> {
     pub columns: Columns,
     /// The most training rows.
     pub limit: Option<usize>,
-    /// Chooses the rows that are held out from a file.
+    /// Chooses the rows that are held out from a file, or from a folder without a dev file.
     pub seed: u64,
 }
 

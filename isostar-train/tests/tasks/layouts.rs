@@ -4,7 +4,7 @@ use std::fs;
 
 use isostar_train::data::{Columns, GoldAnswer};
 use isostar_train::experiment::Silent;
-use isostar_train::task::{KNOWN_TASKS, Task, TaskKind, TaskMetric, TaskSource};
+use isostar_train::task::{KNOWN_TASKS, Task, TaskError, TaskKind, TaskMetric, TaskSource};
 use tempfile::TempDir;
 
 use super::fixtures::{folder, parts, read};
@@ -70,6 +70,18 @@ fn mnli_has_two_development_sets_of_which_the_matched_one_comes_first() {
         (error.to_string().as_str(), error.remedy().as_str()),
         ("the task mnli_mm has no split dev_mismatched", "name one of train, dev")
     );
+}
+
+#[test]
+fn a_model_that_learned_the_labels_of_a_task_in_another_order_is_judged_in_that_order() {
+    let task = read("mnli", &folder("mnli")).unwrap();
+    let labels = |learned: [&str; 3]| task.labels_of(learned.map(String::from).to_vec()).unwrap().names().to_vec();
+    assert_eq!(labels(["CONTRADICTION", "NEUTRAL", "ENTAILMENT"]), ["contradiction", "neutral", "entailment"]);
+    let own = ["entailment", "neutral", "contradiction"];
+    for learned in [own, ["LABEL_0", "LABEL_1", "LABEL_2"], ["neutral", "neutral", "entailment"]] {
+        assert_eq!(labels(learned), own);
+    }
+    assert!(matches!(task.labels_of(vec!["a".into(); 2]), Err(TaskError::Outputs { expected: 3, found: 2, .. })));
 }
 
 #[test]
