@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let experiment = Experiment::prepare(TrainSettings::resolve(options), &Silent)?;
     let folder = RunFolder::choose(None, &experiment.task.name)?;
     let result = experiment.run(&folder, 0, Arc::new(Silent))?;
-    println!("accuracy {:.4}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());
+    println!("accuracy {:?}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());
 
     let device = Device::flex();
     let trained = Pretrained::<SequenceClassifier>::read(folder.model(), &device)?;

@@ -89,6 +89,13 @@ def parquet(name, x, kind, width=None, **options):
     pq.write_table(pa.table(columns), FOLDER / name, row_group_size=20, **options)
 
 
+def table(x):
+    """A column of floats for each dimension, in all three precisions, among others."""
+    kinds = [np.float32, np.float64, np.float16]
+    dimensions = {f"x{i}": pa.array(column.astype(kinds[i % 3])) for i, column in enumerate(x.T)}
+    return pa.table(dict(id=pa.array(range(len(x)))) | dimensions | dict(text=pa.array([f"row {i}" for i in range(len(x))])))
+
+
 def main():
     rng = np.random.default_rng(SEED)
     x = points(rng)
@@ -108,6 +115,9 @@ def main():
     parquet("fixed.parquet", x, np.float32, width=WIDTH, compression="zstd")
     parquet("double.parquet", x, np.float64, compression="lz4", data_page_version="2.0")
     parquet("gzip.parquet", x, np.float64, compression="gzip", use_dictionary=False)
+    pq.write_table(table(x), FOLDER / "table.parquet", row_group_size=20)
+    integers = pa.array(list((x * 32).astype(np.int16)), pa.list_(pa.int16()))
+    pq.write_table(pa.table(dict(embedding=integers)), FOLDER / "integers.parquet", row_group_size=20)
     ragged = list(single)
     ragged[47] = ragged[47][:-1]
     null = [None if i == 33 else row for i, row in enumerate(single)]

@@ -153,7 +153,8 @@ pub enum Padding {
     /// They are left out.
     #[default]
     Mask,
-    /// They count like any other, as in the published code.
+    /// They count like any other, as in the published code. Estimate a reference for such states from batches that are padded as those of training
+    /// are: the share of padding moves the score.
     Keep,
 }
 

@@ -125,20 +125,25 @@ fn a_score_near_one_stays_below_it_and_its_gradient_near_zero() {
     }
 }
 
+/// Absolute error of a score near 0 where no eigenvector is a coordinate axis: every entry of Σ has been rounded to f32, relative to the largest.
+/// Largest observed over twenty directions: 3.8e-8 on flex, 2.5e-8 on ndarray.
+const OFF_AXES: f64 = 8e-8;
+
 #[test]
 fn a_score_near_zero_keeps_its_digits() {
-    // All variance in one direction that is no coordinate axis, and a thousandth as much deviation in the others.
     let normals = Points::gaussian(400, 16, 9);
     let mut direction = Normal::new(10);
     let direction: Vec<f64> = (0..16).map(|_| direction.draw()).collect();
-    let points = Points::of_fn(400, 16, |row, column| {
-        let row = normals.row(row);
-        row[0] * direction[column] + 1e-3 * row[column]
-    });
-    let score = oracle::isoscore(&points).score;
-    assert!(score < 1e-6);
-    // Off the axes, every entry of Σ has been rounded: what is left of the score is an absolute error of a few ε.
-    check("a line with a thousandth of noise", &points, 4e-7 / score, 2e-3);
+    // All variance in one direction that is no coordinate axis, and little deviation in the others: the bound is 66%, 2.6% and 0.7% of the score.
+    for (noise, largest_score) in [(1e-3, 2e-7), (5e-3, 4e-6), (1e-2, 2e-5)] {
+        let points = Points::of_fn(400, 16, |row, column| {
+            let row = normals.row(row);
+            row[0] * direction[column] + noise * row[column]
+        });
+        let score = oracle::isoscore(&points).score;
+        assert!(OFF_AXES < score && score < largest_score, "a score of 0 or of twice as much is outside of the bound: {score:e}");
+        check(&format!("a line with {noise} of noise"), &points, OFF_AXES / score, 2e-3);
+    }
     let aligned = Points::of_fn(400, 16, |row, column| normals.row(row)[column] * if column == 3 { 1.0 } else { 1e-3 });
     check("an axis with a thousandth of noise", &aligned, SCORE, 6e-4);
 }

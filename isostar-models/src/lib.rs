@@ -55,6 +55,7 @@ mod config;
 mod distilbert;
 mod encoder;
 mod error;
+mod git_lfs;
 mod gpt2;
 mod head;
 #[cfg(feature = "hub")]
@@ -70,6 +71,7 @@ pub use config::{Labels, MODELS, ModelConfig, ModelSizes, ProblemType, Supported
 pub use distilbert::DistilBertConfig;
 pub use encoder::Encoder;
 pub use error::ModelError;
+pub use git_lfs::is_git_lfs_pointer;
 pub use gpt2::{Gpt2, Gpt2Config, Gpt2Layer};
 pub use head::{ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier, SpanExtractor, SpanHead, loss};
 pub use pretrained::Pretrained;

@@ -63,7 +63,7 @@ fn measure(shape: &Shape) -> (f64, f64) {
         ..BertConfig::default()
     };
     let mut model = SequenceClassifier::new(&ModelConfig::Bert(config), &device).expect("the configuration is valid");
-    let mut optimizer = adamw(0.01);
+    let mut optimizer = adamw(0.01, 1e-8);
     let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
     let reference = Tensor::<2>::eye(shape.width, &device.clone().without_autodiff());
 

@@ -2,6 +2,8 @@
 
 mod judge;
 mod known;
+mod labels;
+mod limit;
 mod metric;
 mod model;
 mod prepared;
@@ -68,8 +70,6 @@ pub struct Task {
     pub name: String,
     /// What is to be found.
     pub kind: TaskKind,
-    /// The row of [`KNOWN_TASKS`], where the task is read by name.
-    pub known: Option<&'static KnownTask>,
     /// The rows.
     pub splits: Splits,
     /// Further development sets by name, on which a model is scored when it has learned, such as `dev_mismatched` of MNLI.
@@ -80,6 +80,8 @@ pub struct Task {
     pub questions: [Vec<Question>; 2],
     /// The scores it is judged by, the one that is compared first.
     pub metrics: Vec<TaskMetric>,
+    /// The entry of the table, of a task by name.
+    known: Option<&'static KnownTask>,
 }
 
 /// Why a task cannot be set up.
@@ -112,6 +114,24 @@ pub enum TaskError {
     NoNumbers {
         /// The task.
         task: String,
+    },
+    /// Fewer rows are to be learned from than there are classes.
+    #[error("{}: {limit} training {} cannot hold all {classes} labels", path.display(), if *limit == 1 { "row" } else { "rows" })]
+    Limit {
+        /// The file of the training rows.
+        path: PathBuf,
+        /// The limit asked for.
+        limit: usize,
+        /// How many labels the training rows have.
+        classes: usize,
+    },
+    /// A file of which no row can be held out, because its label would be lost to the others.
+    #[error("{}: no row can be held out to judge by: each of the {rows} labels occurs once", path.display())]
+    NothingToHoldOut {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
     },
     /// A file too short to hold rows out of it.
     #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
@@ -158,6 +178,12 @@ impl TaskError {
             #[cfg(feature = "hub")]
             Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
             Self::NoNumbers { .. } => "leave out kind under [columns], or name a file or folder of your own".into(),
+            Self::Limit { classes, .. } => format!("choose --limit {classes} or more"),
+            Self::NothingToHoldOut { .. } => {
+                "give at least one label a second row, or a folder with a train and a dev file; numbers to be learned need \
+                 kind = \"regression\" under [columns]"
+                    .into()
+            }
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::NoSplit { splits, .. } => format!("name one of {}", splits.join(", ")),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
@@ -175,13 +201,13 @@ impl Task {
     /// - another name, or none, and a folder: its train and dev files
     /// - a file: its rows
     ///
-    /// Of a file, or of a folder without dev files, a tenth of the training rows (at most 1,000) are held out, chosen by `seed`, and of a folder
-    /// the observer is told; a task by name needs its own development set. The observer is also told of rows that a file breaks over lines and
-    /// that were left out. The first `limit` training rows are kept. Classes are those of the task, or else those of the training rows;
-    /// `columns` may say that labels of one's own are numbers.
+    /// Of a file, or of a folder without dev files, a tenth of the training rows (at most 1,000) are held out, chosen by `seed`, but never the
+    /// only row of a class; of a folder the observer is told. A task by name needs its own development set. The observer is also told of rows
+    /// that a file breaks over lines and that were left out. Of the training rows `limit` are kept, drawn by `seed`; each class keeps its share.
+    /// Classes are those of the task, or else those of the training rows, however few; `columns` may say that labels of one's own are numbers.
     ///
     /// # Errors
-    /// If the name is unknown, the data is missing or malformed, or there are fewer than two classes.
+    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, columns, limit, seed } = source;
         let known = name.and_then(KnownTask::named);
@@ -201,11 +227,10 @@ impl Task {
             }
         }
         if let Some(limit) = limit {
-            task.splits.train.rows.truncate(limit);
-            task.questions[0].truncate(limit);
+            task.limit_train(limit, seed)?;
         }
         if task.labels.names().is_empty() && task.kind == TaskKind::Classification {
-            task.labels = Labels::of(&task.splits.train.rows)?;
+            task.labels = Labels::occurring_in(&task.splits.train.rows);
         }
         Ok(task)
     }
@@ -215,12 +240,12 @@ impl Task {
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,
-            known: Some(known),
             splits,
             further,
             labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
             questions,
             metrics: known.metrics.to_vec(),
+            known: Some(known),
         })
     }
 
@@ -234,7 +259,9 @@ impl Task {
     ) -> Result<Self, TaskError> {
         let (name, splits) = match (name, folder) {
             (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), read_folder(folder, columns, seed, observer)?),
-            (Some(file), None) if plain(file) != DEFAULT_TASK => (stem(Path::new(file)), hold_out(read_file(file, columns)?, seed)?),
+            (Some(file), None) if plain(file) != DEFAULT_TASK => {
+                (stem(Path::new(file)), hold_out(read_file(file, columns)?, columns.kind, seed)?)
+            }
             _ => (DEFAULT_TASK.to_string(), default_rows()),
         };
         let (kind, labels, metrics) = match columns.kind {
@@ -245,7 +272,7 @@ impl Task {
             }
         };
         let labels = Labels::from_names(labels);
-        Ok(Self { name, kind, known: None, splits, further: Vec::new(), labels, questions: Default::default(), metrics })
+        Ok(Self { name, kind, splits, further: Vec::new(), labels, questions: Default::default(), metrics, known: None })
     }
 
     /// The split of a name: `train`, `dev`, or that of a further development set.
@@ -303,33 +330,6 @@ impl Task {
         let unanswerable = self.known.map_or_else(Unanswerable::default, |known| known.unanswerable);
         TaskRows { kind: self.kind, split, questions, unanswerable, metrics: self.metrics.clone() }
     }
-
-    /// The labels by which a model that has learned `learned` is judged: the task's, where they are known by the task's name, and else its own.
-    ///
-    /// A model may have learned the task's labels in another order, as some have MNLI's: then its order holds. Of other names, such as `LABEL_0`, the
-    /// order is the task's.
-    ///
-    /// # Errors
-    /// [`TaskError::Outputs`] if it has not as many outputs as the task has labels.
-    pub fn labels_of(&self, learned: Vec<String>) -> Result<Labels, TaskError> {
-        let expected = self.labels.len();
-        match self.kind {
-            TaskKind::Classification if self.known.is_none() => Ok(Labels::from_names(learned)),
-            TaskKind::Span => Ok(Labels::from_names(learned)),
-            TaskKind::Classification | TaskKind::Regression if learned.len() == expected => {
-                Ok(reordered(&self.labels, &learned).unwrap_or_else(|| self.labels.clone()))
-            }
-            _ => Err(TaskError::Outputs { task: self.name.clone(), expected, found: learned.len() }),
-        }
-    }
-}
-
-/// The labels in the order in which a model has learned them, if it has learned these; case does not count.
-fn reordered(labels: &Labels, learned: &[String]) -> Option<Labels> {
-    let spelled = |name: &String| labels.names().iter().find(|label| label.eq_ignore_ascii_case(name));
-    let names = learned.iter().map(spelled).collect::<Option<Vec<_>>>()?;
-    let are_all = labels.names().iter().all(|label| names.contains(&label));
-    are_all.then(|| Labels::from_names(names.into_iter().cloned().collect()))
 }
 
 /// The rows of a file of one's own.
@@ -348,7 +348,7 @@ fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Obser
     if let Some(dev) = dev {
         return Ok(Splits { train, dev });
     }
-    let (rows, splits) = (train.rows.len(), hold_out(train, seed)?);
+    let (rows, splits) = (train.rows.len(), hold_out(train, columns.kind, seed)?);
     let (held_out, file) = (splits.dev.rows.len(), splits.dev.path.display());
     observer.note(&format!(
         "{} has no dev file: {held_out} of the {rows} rows of {file} are held out, chosen by seed {seed}",
@@ -358,12 +358,13 @@ fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Obser
 }
 
 /// Divides rows that come without a development split.
-fn hold_out(split: Split, seed: u64) -> Result<Splits, TaskError> {
-    let rows = split.rows.len();
+fn hold_out(split: Split, kind: LabelKind, seed: u64) -> Result<Splits, TaskError> {
+    let (path, rows) = (split.path.clone(), split.rows.len());
     if rows < 2 {
-        return Err(TaskError::TooFew { path: split.path, rows });
+        return Err(TaskError::TooFew { path, rows });
     }
-    Ok(Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), seed))
+    let splits = Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), kind, seed);
+    if splits.dev.rows.is_empty() { Err(TaskError::NothingToHoldOut { path, rows }) } else { Ok(splits) }
 }
 
 /// A split with its rows, which it loses.

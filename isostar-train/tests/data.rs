@@ -3,15 +3,17 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::DataLoader;
-use burn::tensor::Device;
+use burn::data::dataloader::split::split_dataloader;
+use burn::nn::DropoutConfig;
+use burn::tensor::{Device, Tensor};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use isostar_train::data::{
-    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, Labels, Split, Splits, TextEncoder, TextRow, default_rows, order,
-    read_rows,
+    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, EncodingFault, Labels, SequenceBatch, Split, Splits, TextEncoder,
+    TextRow, TrainingOrder, Unanswerable, default_rows, order, read_questions, read_rows, read_trees,
 };
 use tempfile::TempDir;
 
@@ -63,11 +65,75 @@ fn a_missing_column_is_named_with_file_and_line() {
     assert_eq!(error.remedy(), "name one of \"text\", \"label\"");
 }
 
+/// The encodings that a byte-order mark announces.
+fn marked(text: &str) -> [Vec<u8>; 3] {
+    let marked = format!("\u{feff}{text}");
+    let utf16 = |unit: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(unit).collect();
+    [marked.clone().into_bytes(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)]
+}
+
 #[test]
-fn bytes_that_are_not_utf8_are_an_error_with_their_line() {
-    let error = read("rows.csv", b"text,label\ngood,1\ncaf\xe9,0\n").unwrap_err();
-    assert!(matches!(error, DataError::NotUtf8 { line: 3, .. }), "{error}");
-    assert!(error.remedy().contains("UTF-8"));
+fn every_text_format_is_read_by_its_byte_order_mark() {
+    let squad = r#"{"data": [{"paragraphs": [{"context": "Zoë saw 東京 😀.", "qas": [{"id": "q", "question": "?", "answers": [{"text": "東京", "answer_start": 8}]}]}]}]}"#;
+    let hub = r#"{"id": "q", "context": "Zoë saw 東京 😀.", "question": "?", "answers": {"text": ["東京"], "answer_start": [8]}}"#;
+    for (name, content) in [
+        ("rows.csv", "text,label\r\n\"naïve, 東京\r\n😀\",ja\r\nplain,nein\r\n"),
+        ("rows.tsv", "text\tlabel\r\nnaïve 東京 😀\tja\r\nplain\tnein\r\n"),
+        ("rows.jsonl", "{\"text\": \"naïve 東京 😀\", \"label\": \"ja\"}\n{\"text\": \"plain\", \"label\": \"nein\"}\n"),
+        ("trees.txt", "(3 (2 naïve) (2 東京😀))\n(1 plain)\n"),
+        ("train.json", squad),
+        ("train.jsonl", hub),
+    ] {
+        let read = |bytes: &[u8]| -> Vec<TextRow> {
+            let (_folder, path) = file(name, bytes);
+            match name {
+                "trees.txt" => read_trees(&path).unwrap(),
+                "train.json" | "train.jsonl" => read_questions(&path, Unanswerable::Refused).unwrap().rows,
+                _ => read_rows(&path, &Columns::default()).unwrap(),
+            }
+        };
+        let expected = read(content.as_bytes());
+        assert!(expected[0].text.contains("東京") || expected[0].pair.as_deref().is_some_and(|pair| pair.contains("東京")));
+        for bytes in marked(content) {
+            assert_eq!(read(&bytes), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_utf16_are_those_of_the_file() {
+    for bytes in marked("text,label\r\n\"one\r\ntwo\",1\r\n\r\nnone\r\n") {
+        let error = read("rows.csv", bytes).unwrap_err();
+        assert!(matches!(error, DataError::ColumnCount { line: 5, found: 1, .. }), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_text_says_its_encoding_and_how_to_convert_it() {
+    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let rows = "text,label\ngood 東京,1\n";
+    let lone = [&[0xff, 0xfe][..], &utf16(rows), &[0x3d, 0xd8], &utf16("bad,0\n")].concat();
+    let utf32: Vec<u8> = format!("\u{feff}{rows}").chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
+    for (bytes, line, fault, remedy) in [
+        (b"text,label\ngood,1\ncaf\xe9,0\n".to_vec(), 3, EncodingFault::OneByte, "iconv -f windows-1252 -t utf-8 "),
+        ([rows.as_bytes(), b"caf\xe9,0\n"].concat(), 3, EncodingFault::BrokenUtf8, "iconv -c -f utf-8 -t utf-8 "),
+        (utf16(rows), 1, EncodingFault::UnmarkedUtf16 { little_endian: true }, "iconv -f utf-16le -t utf-8 "),
+        (lone, 3, EncodingFault::LoneSurrogate, "iconv -c -f utf-16 -t utf-8 "),
+        (utf32, 1, EncodingFault::Utf32, "iconv -f utf-32 -t utf-8 "),
+    ] {
+        let (_folder, path) = file("rows.csv", &bytes);
+        let error = read_rows(&path, &Columns::default()).unwrap_err();
+        assert!(matches!(error, DataError::Encoding { line: l, fault: f, .. } if (l, f) == (line, fault)), "{error}");
+        assert!(error.to_string().starts_with(&format!("{}, line {line}: {fault}", path.display())), "{error}");
+        let remedy = format!("{remedy}'{}' > 'rows.utf8.csv'", path.display());
+        assert!(error.remedy().contains(&remedy), "{} does not say {remedy}", error.remedy());
+    }
+    let cut = [&[0xff, 0xfe][..], &utf16(rows), b"x"].concat();
+    let error = read("rows.csv", cut).unwrap_err();
+    assert!(
+        matches!(error, DataError::Encoding { line: 3, fault: EncodingFault::CutShort, .. }) && !error.remedy().contains("iconv"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -169,6 +235,63 @@ fn the_default_rows_become_batches_that_cover_them_once() {
 
     let unknown = encoder.tokenizer().token_to_id("[UNK]").unwrap();
     assert!((0..examples.len() as u32).all(|row| !examples.ids(row).contains(&unknown)), "the vocabulary spells every dev headline");
+}
+
+/// Taken by the tests that draw from the device's generator, which is the process's.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// A training loader over 24 rows in batches of 8, on a device with autodiff.
+fn training(seed: u64, first_epoch: usize) -> BatchLoader {
+    let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap();
+    let examples = encoder.encode(&default_rows().train.rows[..24], vec![0; 24]).unwrap();
+    let order = TrainingOrder { batch_size: 8, batching: Batching::Random, seed, first_epoch };
+    BatchLoader::training(Arc::new(examples), order, &Device::flex().autodiff())
+}
+
+/// The first 64 numbers of the first dropout mask of each step of a pass; `after_batch` runs between the batch and the mask.
+fn masks(loader: &dyn DataLoader<SequenceBatch>, after_batch: impl Fn()) -> Vec<Vec<f32>> {
+    let dropout = DropoutConfig::new(0.5).init();
+    let mask = |batch: SequenceBatch| {
+        after_batch();
+        dropout.forward(Tensor::<1>::ones([64], &batch.input.ids.device())).try_into_vec_as().unwrap()
+    };
+    loader.iter().map(|batch| mask(batch.unwrap())).collect()
+}
+
+#[test]
+fn no_two_steps_share_a_dropout_stream_whatever_their_seeds_and_epochs() {
+    let _generator = GENERATOR.lock();
+    let mut drawn: Vec<(String, Vec<f32>)> = Vec::new();
+    for seed in 1..=5 {
+        let whole: Arc<dyn DataLoader<SequenceBatch>> = Arc::new(training(seed, 0));
+        // Another order than the whole loader's, so steps of their own.
+        let slices = split_dataloader(Arc::new(training(seed, 3)), &[Device::flex().autodiff(), Device::flex().autodiff()]);
+        for (name, loader, epochs) in [("whole", &whole, 0..3), ("slice 1", &slices[0], 3..6), ("slice 2", &slices[1], 3..6)] {
+            for epoch in epochs {
+                let masks = masks(loader.as_ref(), || ()).into_iter().enumerate();
+                drawn.extend(masks.map(|(step, mask)| (format!("seed {seed}, epoch {epoch}, step {step}, {name}"), mask)));
+            }
+        }
+    }
+    assert_eq!(drawn.len(), 5 * 3 * (3 + 2 * 2));
+    for (at, (name, mask)) in drawn.iter().enumerate() {
+        let same = drawn[..at].iter().find(|(_, other)| mask == other);
+        assert!(same.is_none(), "{name} has the mask of {}", same.unwrap().0);
+    }
+}
+
+#[test]
+fn seed_epoch_and_step_alone_decide_the_dropout_of_a_step() {
+    let _generator = GENERATOR.lock();
+    let whole = training(7, 0);
+    let passes: Vec<_> = (0..3).map(|_| masks(&whole, || ())).collect();
+    // Resumed after two epochs, calibrating from a copy of itself, which has no autodiff, in every step.
+    let resumed = training(7, 2);
+    let copy = resumed.on_device(&Device::flex());
+    let _ = Tensor::<1>::random([5], burn::tensor::Distribution::Default, &Device::flex());
+    let again = masks(&resumed, || assert_eq!(copy.iter().count(), 3));
+    assert_eq!(again, passes[2]);
+    assert_ne!(passes[1], passes[2]);
 }
 
 /// SST-2 as its owners publish it, or nothing where it is not beside the checkout.

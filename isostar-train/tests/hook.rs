@@ -1,6 +1,12 @@
 //! The hook under burn-train's Learner: what it adds to the loss, when it calibrates, and what it leaves as it was.
 
+#[path = "hook/calibration.rs"]
+mod calibration;
 mod common;
+#[path = "hook/guard.rs"]
+mod guard;
+#[path = "hook/precision.rs"]
+mod precision;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -12,8 +18,8 @@ use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::metric::{Adaptor, LossInput, LossMetric, Metric, MetricMetadata, Numeric};
 use burn::train::{InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainStep};
 use common::{Batches, Perceptron};
-use isostar_core::{IStarConfig, Moments, Regularizer, StateSelection};
-use isostar_train::hook::{HiddenStateModel, Hook, HookEvent};
+use isostar_core::{HiddenStates, IStarConfig, Moments, Regularizer, StateSelection};
+use isostar_train::hook::{HiddenStateModel, Hook, HookEvent, MeasureInput, StateCount};
 use isostar_train::metric::IsoScoreMetric;
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
@@ -252,15 +258,37 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
     assert!(result.error.expect("the training failed").to_string().contains("on fire"));
 }
 
-#[test]
-fn a_collapse_is_told_once() {
+/// What is told of batches with these scores, each of so many states of width 4 in two layers.
+fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
     let device = Device::flex();
     let (hook, events) = hook(0.1);
     let mut metric = hook.measure_metric().unwrap();
-    for score in [0.5, 0.019, 0.001] {
-        let input = isostar_train::hook::MeasureInput(Some(Tensor::from_floats([score], &device)));
+    for (score, states) in batches {
+        // Twice as many positions, of which every second is padding.
+        let layer = Tensor::zeros([1, *states, 4], &device);
+        let mask = Tensor::from_data(TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]), &device);
+        let states = StateCount::of(&StateSelection::default(), &HiddenStates::of_layers(vec![layer.clone(), layer]).with_mask(mask));
+        let input = MeasureInput { measure: Some(Tensor::from_floats([*score], &device)), states: Some(states) };
         metric.update(&input, &metadata()).unwrap();
     }
     let events = events.lock().unwrap();
+    events.clone()
+}
+
+#[test]
+fn a_collapse_is_told_once() {
+    let events = collapses(&[(0.5, 8), (0.019, 8), (0.001, 8)]);
     assert!(matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6), "{events:?}");
+}
+
+#[test]
+fn a_batch_of_fewer_states_than_twice_their_width_tells_no_collapse() {
+    assert_eq!(collapses(&[(0.001, 6), (0.001, 2)]), []);
+    assert_eq!(collapses(&[(0.001, 8)]).len(), 1);
+}
+
+#[test]
+fn a_score_that_is_no_number_is_a_collapse() {
+    let events = collapses(&[(f32::NAN, 2)]);
+    assert!(matches!(events[..], [HookEvent::Collapsed { score, .. }] if score.is_nan()), "{events:?}");
 }

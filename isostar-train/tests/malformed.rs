@@ -143,8 +143,8 @@ fn arrays() -> Vec<Case> {
         ("beyond_u64.npy", declaring("<f4", "(99999999999999999999, 2)", &[0; 64]), "the header is not understood"),
         ("huge.npy", declaring("<f8", "(1000000000000, 768)", &[0; 64]), "numbers of 8 bytes, but only 64 bytes follow"),
         ("cut.npy", cut(array(), 1), "the header declares [8, 2] numbers of 4 bytes, but only 63 bytes follow"),
-        ("objects.npy", declaring("|O", "(8, 2)", &[0; 128]), "elements of type |O are not read"),
-        ("complex.npy", declaring("<c8", "(8, 2)", &[0; 128]), "elements of type <c8 are not read"),
+        ("objects.npy", declaring("|O", "(8, 2)", &[0; 128]), "elements of type |O (Python objects) are not read"),
+        ("complex.npy", declaring("<c8", "(8, 2)", &[0; 128]), "elements of type <c8 (complex numbers) are not read"),
         ("line.npy", declaring("<f4", "(16,)", &[0; 64]), "shape [16] is neither [points, dimension]"),
         ("scalar.npy", declaring("<f4", "()", &[0; 4]), "shape [] is neither [points, dimension]"),
         ("no_points.npy", declaring("<f4", "(0, 1000)", &[]), "0 points have no covariance"),
@@ -195,6 +195,8 @@ fn archives() -> Vec<Case> {
 fn others() -> Vec<Case> {
     let huge = r#"{"x":{"dtype":"F32","shape":[1000000000000,768],"data_offsets":[0,3072000000000000]}}"#;
     vec![
+        ("pickle.npz", b"\x80\x04]\x94.".to_vec(), "a Python pickle, which is not read"),
+        ("pointer.npz", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "a Git LFS pointer"),
         ("text.txt", b"1.0 2.0\n3.0 4.0\n".to_vec(), "neither an .npy, .npz, .safetensors nor Parquet file"),
         ("header.safetensors", safetensors(u64::MAX, "{}"), "not a complete safetensors file"),
         ("huge.safetensors", safetensors(huge.len() as u64, huge), "not a complete safetensors file"),
@@ -203,9 +205,9 @@ fn others() -> Vec<Case> {
         ("footer.parquet", parquet_of_footer(u32::MAX), "not a complete Parquet file"),
         ("no_footer.parquet", parquet_of_footer(0), "not a complete Parquet file"),
         ("ragged.parquet", fixture("ragged.parquet"), "tensor \"embedding\": row 47 holds 11 numbers, and the first row 12"),
-        ("null.parquet", fixture("null.parquet"), "tensor \"embedding\": row 33 is null or empty, or holds a null"),
-        ("hole.parquet", fixture("hole.parquet"), "tensor \"embedding\": row 61 is null or empty, or holds a null"),
-        ("first.parquet", fixture("first.parquet"), "tensor \"embedding\": row 0 is null or empty, or holds a null"),
+        ("null.parquet", fixture("null.parquet"), "tensor \"embedding\": row 33 is null or empty"),
+        ("hole.parquet", fixture("hole.parquet"), "tensor \"embedding\": element 5 of row 61 is null"),
+        ("first.parquet", fixture("first.parquet"), "tensor \"embedding\": row 0 is null or empty"),
     ]
 }
 
@@ -259,6 +261,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
         ("zstd.parquet", fixture("fixed.parquet")),
         ("lz4.parquet", fixture("double.parquet")),
         ("half.parquet", fixture("half.parquet")),
+        ("table.parquet", fixture("table.parquet")),
     ];
     for (name, content) in whole {
         let path = folder.path().join(name);

@@ -171,6 +171,43 @@ fn runs_that_are_not_over_and_numbers_that_are_none_are_shown_as_such() {
     assert!(Report::read(&[folder.path().join("b")]).is_ok(), "a run that has just begun");
 }
 
+#[test]
+fn runs_from_before_a_setting_could_be_named_are_grouped_with_those_that_name_its_value() {
+    let folder = TempDir::new().unwrap();
+    for (seed, optimizer) in [(1, "weight_decay = 0.01\n"), (2, "weight_decay = 0.01\nadam_epsilon = 1e-8\n")] {
+        let at = folder.path().join(format!("run-{seed}"));
+        run(&at, 0.5, seed, 0.6, "task");
+        let config = fs::read_to_string(at.join("config.toml")).unwrap();
+        fs::write(at.join("config.toml"), config + optimizer).unwrap();
+    }
+    assert!(html(&[folder.path().into()]).contains("<td>1, 2</td>"));
+}
+
+#[test]
+fn a_run_that_diverged_is_shown_as_such_and_is_in_no_mean() {
+    let folder = TempDir::new().unwrap();
+    for seed in [1, 2, 3] {
+        run(&folder.path().join(format!("run-{seed}")), 0.5, seed, 0.6, "task");
+    }
+    let file = folder.path().join("run-2/result.json");
+    let written = fs::read_to_string(&file).unwrap();
+    let numbers = ["\"accuracy\":0.6", "\"task_loss\":0.5", "\"all\":0.2", "\"tokens_per_second\":100.0"];
+    let diverged = numbers
+        .iter()
+        .fold(written.clone(), |text, number| text.replace(number, &format!("{}null", number.trim_end_matches(|letter| letter != ':'))));
+    let stopped = r#""seconds":9000.0,"stopped":{"cause":"task_loss","epoch":1,"step":7,"rows":[3,1],"task_losses":[0.7],"penalties":[]}"#;
+    fs::write(&file, diverged.replace("\"seconds\":1.0", stopped)).unwrap();
+    let page = html(&[folder.path().into()]);
+    for text in ["Diverged: run-2 (task loss not finite in step 7 of epoch 1).", "2, 1 diverged", "<td>1.0</td>"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("NaN") && !page.contains("Not over"));
+
+    // A result of an earlier version, which did not stop.
+    fs::write(&file, written.replace("\"task_loss\":0.5", "\"task_loss\":null")).unwrap();
+    assert!(html(&[folder.path().into()]).contains("Diverged: run-2 (task loss not finite)."));
+}
+
 #[track_caller]
 fn refused(folder: &Path, names: &[&str]) -> ReportError {
     let error = Report::read(&[folder.into()]).unwrap_err();
@@ -212,6 +249,10 @@ fn broken_analyses_are_named_with_what_is_wrong() {
     };
     fs::write(&file, geometry("")).unwrap();
     assert!(Report::read(&[folder.path().into()]).is_ok(), "measures may be missing");
+    let nulls = r#","isoscore":null,"isoscore_interval":[0.1,null],"mean":[1.0,null],"std":null,"outlier_dimensions":[{"dimension":1,"mean":null,"std":2.0}],
+        "explained_variance":{"components":1,"share":null}"#;
+    fs::write(&file, geometry(nulls)).unwrap();
+    assert!(!html(&[folder.path().into()]).contains("NaN"), "numbers may be null");
     fs::write(&file, geometry(",\"mean\":[1.0,2.0,3.0]")).unwrap();
     refused(folder.path(), &["analysis.json", "layer 3", "tokens", "mean has 3 numbers", "dimension is 2"]);
     fs::write(&file, geometry(",\"outlier_dimensions\":[{\"dimension\":7,\"mean\":1,\"std\":1}]")).unwrap();

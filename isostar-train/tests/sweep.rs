@@ -104,6 +104,90 @@ fn a_sweep_makes_its_runs_once_and_goes_on_where_it_was() {
     }
 }
 
+const FOUR: &str = r#"
+[settings]
+task = "rows.tsv"
+epochs = 2
+max_length = 8
+batch_size = 4
+
+[[runs]]
+name = "one"
+
+[[runs]]
+name = "wild"
+learning_rate = 1e6
+
+[[runs]]
+name = "killed"
+seed = 2
+
+[[runs]]
+name = "four"
+seed = 3
+"#;
+
+#[test]
+fn a_sweep_with_a_run_that_diverged_and_one_that_was_killed_comes_to_its_end() {
+    let folder = prepared();
+    let at = folder.path();
+    fs::write(at.join("plan.toml"), FOUR).unwrap();
+    isostar(at, &["sweep", "plan.toml"]);
+    let result = |run: &str| at.join("runs/plan").join(run).join("result.json");
+    let read = |run: &str| -> Value { serde_json::from_str(&fs::read_to_string(result(run)).unwrap()).unwrap() };
+    // After its last checkpoint and before its result.
+    let killed = read("killed");
+    fs::remove_file(result("killed")).unwrap();
+    fs::remove_file(result("four")).unwrap();
+    fs::remove_dir_all(at.join("runs/plan/four/checkpoint")).unwrap();
+    let wild = fs::read(result("wild")).unwrap();
+
+    for start in ["second", "third"] {
+        let output = isostar(at, &["sweep", "plan.toml"]);
+        let (table, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(3), "{start}: {stderr}");
+        let rows: Vec<&str> = table.lines().collect();
+        assert_eq!(rows.len(), 5, "{table}");
+        let diverged = format!("diverged in step {} of epoch {}", read("wild")["stopped"]["step"], read("wild")["stopped"]["epoch"]);
+        assert!(rows[2].starts_with("wild ") && rows[2].contains(&diverged), "{table}");
+        for row in [1, 3, 4] {
+            assert!(rows[row].contains(" accuracy "), "{table}");
+        }
+        let lines: Vec<&str> = stderr.lines().rev().take(2).collect();
+        assert!(
+            lines[1].starts_with("error: 1 of 4 runs diverged; runs/plan/wild: ") && lines[0].contains("remove runs/plan/wild"),
+            "{stderr}"
+        );
+        assert_eq!(fs::read(result("wild")).unwrap(), wild, "{start}: a run that diverged was made again");
+        assert_eq!(read("killed"), killed, "{start}: a run that was killed after its last epoch has the result it would have had");
+    }
+
+    let printed = isostar(at, &["sweep", "plan.toml", "--json"]);
+    let printed = lines(&String::from_utf8(printed.stdout).unwrap());
+    assert_eq!(printed.iter().map(|line| line.get("stopped").is_some()).collect::<Vec<_>>(), [false, true, false, false]);
+    succeed(at, &["report", "runs/plan"]);
+    let page = fs::read_to_string(at.join("runs/plan/report.html")).unwrap();
+    assert!(page.contains("Diverged: wild (task loss not finite in step "), "{page}");
+}
+
+#[test]
+fn results_of_earlier_versions_with_numbers_that_are_null_do_not_stop_a_sweep() {
+    let folder = prepared();
+    let at = folder.path();
+    succeed(at, &["sweep", "plan.toml", "--shard", "1/4"]);
+    let file = at.join("runs/plan").join(RUNS[0]).join("result.json");
+    let mut result: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    result["tokens_per_second"] = Value::Null;
+    fs::write(&file, result.to_string()).unwrap();
+    succeed(at, &["sweep", "plan.toml", "--shard", "1/4"]);
+    // Such a version went on with a loss that was not finite.
+    result["task_loss"] = Value::Null;
+    fs::write(&file, result.to_string()).unwrap();
+    let output = isostar(at, &["sweep", "plan.toml", "--shard", "1/4"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("diverged in epoch 2"));
+}
+
 #[test]
 fn a_table_says_what_came_out() {
     let folder = prepared();

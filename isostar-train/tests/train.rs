@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 #[path = "common/command.rs"]
 mod command;
-use command::{fails, isostar, succeed};
+use command::{fails, isostar, names, succeed};
 
 /// Rows of the vendored headlines, in a folder with a train and a dev file.
 fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
@@ -111,9 +111,138 @@ fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
     succeed(folder.path(), &["train", "--resume", "--out", "halted", "--json"]);
     assert!(weights("whole") == weights("halted"));
 
+    // As if it had been killed after its last checkpoint.
+    let result =
+        |run: &str| -> Value { serde_json::from_str(&fs::read_to_string(folder.path().join(run).join("result.json")).unwrap()).unwrap() };
+    let before = result("halted");
+    fs::remove_dir_all(halted.join("model")).unwrap();
+    fs::remove_file(halted.join("result.json")).unwrap();
+    succeed(folder.path(), &["train", "--resume", "--out", "halted", "--json"]);
+    assert!(weights("whole") == weights("halted"));
+    assert_eq!(result("halted"), before, "its seconds, too, are those of the legs before");
+
     let again = isostar(folder.path(), &["train", "--resume", "--out", "halted"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("all its epochs are done"));
+}
+
+/// The numbers before the percent signs of a line.
+fn percentages(line: &str) -> Vec<f64> {
+    let before = |at: usize| line[..at].rsplit([' ', '(']).next().unwrap().parse().unwrap();
+    line.match_indices('%').map(|(at, _)| before(at)).collect()
+}
+
+#[test]
+fn a_reference_of_padded_states_holds_as_much_padding_as_the_training_batches() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 500, 16);
+    for batching in ["random", "length"] {
+        let arguments = ["--padding", "keep", "--batching", batching, "--calibration-states", "20000", "--out", batching];
+        let output = isostar(folder.path(), &small(&arguments));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        let references: Vec<&str> = stderr.lines().filter(|line| line.starts_with("reference from")).collect();
+        assert_eq!(references.len(), 2, "{stderr}");
+        for line in references {
+            let [calibration, training] = percentages(line)[..] else { panic!("{line}") };
+            assert!((calibration - training).abs() <= 2.0, "{line}");
+            assert_eq!(training > 20.0, batching == "random", "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_seconds_of_a_resumed_run_are_those_of_all_its_legs() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 64, 16);
+    succeed(folder.path(), &small(&["--out", "run"]));
+    let run = folder.path().join("run");
+    for part in ["model", "optim", "scheduler"] {
+        fs::remove_file(run.join(format!("checkpoint/{part}-2.bpk"))).unwrap();
+    }
+    fs::remove_file(run.join("result.json")).unwrap();
+    fs::write(run.join("checkpoint/seconds.json"), r#"[{"training":1000.0,"calibration":100.0},{"training":7.0,"calibration":7.0}]"#)
+        .unwrap();
+    let result: Value = serde_json::from_str(&succeed(folder.path(), &["train", "--resume", "--out", "run", "--json"])).unwrap();
+    let number = |key: &str| result[key].as_f64().unwrap();
+    assert!((1000.0..1060.0).contains(&number("seconds")), "{result}");
+    assert!((100.0..160.0).contains(&number("calibration_seconds")), "{result}");
+    // Of both epochs, which have some 64 rows of 5 to 40 tokens each.
+    assert!((0.5..5.2).contains(&number("tokens_per_second")), "{result}");
+}
+
+#[test]
+fn a_run_that_diverges_stops_within_a_step_with_status_3() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 64, 16);
+    // The rate is 0 in the first of the eight steps, and the second leaves parameters whose products overflow.
+    let output = isostar(at, &small(&["--learning-rate", "1e12", "--out", "run"]));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().rev().take(2).collect();
+    let cause = "error: run: the run diverged: the task loss is not finite in step 3 of epoch 1, rows ";
+    assert!(
+        lines[1].starts_with(cause) && lines[1].contains("the last finite task losses: ") && lines[1].contains("learning rate"),
+        "{stderr}"
+    );
+    assert!(lines[0].starts_with("  try: ") && lines[0].contains("--out") && lines[0].contains("--learning-rate"), "{stderr}");
+
+    let run = at.join("run");
+    let result: Value = serde_json::from_str(&fs::read_to_string(run.join("result.json")).unwrap()).unwrap();
+    let stopped = &result["stopped"];
+    assert_eq!((&stopped["cause"], &stopped["epoch"], &stopped["step"]), (&"task_loss".into(), &1.into(), &3.into()));
+    assert_eq!(["rows", "task_losses", "penalties"].map(|key| stopped[key].as_array().unwrap().len()), [16, 2, 2]);
+    assert_eq!((&result["task_loss"], &result["metrics"]["accuracy"], &result["epochs"]), (&Value::Null, &Value::Null, &0.into()));
+    assert!(result["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(names(&run), ["checkpoint", "config.toml", "metrics.jsonl", "result.json"]);
+    assert_eq!(names(&run.join("checkpoint")), Vec::<String>::new());
+    assert_eq!(fs::read_to_string(run.join("metrics.jsonl")).unwrap(), "");
+
+    let again = isostar(at, &["train", "--resume", "--out", "run"]);
+    let stderr = String::from_utf8(again.stderr).unwrap();
+    assert_eq!(again.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.starts_with(cause) && stderr.contains("\n  try: train again with another --out and a lower --learning-rate"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_run_whose_validation_loss_is_not_finite_has_diverged() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 16);
+    // The only step leaves parameters that single precision holds, and states that it does not.
+    let arguments =
+        ["train", "--data", "data", "--epochs", "1", "--batch-size", "16", "--warmup", "0", "--learning-rate", "1e18", "--out", "run"];
+    let output = isostar(at, &arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("the validation loss is not finite after epoch 1"), "{stderr}");
+    assert!(!at.join("run/model").exists());
+}
+
+#[test]
+fn the_paper_s_optimizer_is_that_of_its_code_and_each_number_names_its_source() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 8, 8);
+    let arguments =
+        ["train", "--data", "data", "--preset", "paper", "--model", "scratch", "--epochs", "1", "--max-length", "16", "--out", "run"];
+    let output = isostar(at, &arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    for line in ["weight_decay 0: the default of transformers.AdamW", "adam_epsilon 1e-6: the default of transformers.AdamW"] {
+        assert!(stderr.contains(line), "{stderr}");
+    }
+    let config: toml::Table = toml::from_str(&fs::read_to_string(at.join("run/config.toml")).unwrap()).unwrap();
+    assert_eq!((config["weight_decay"].as_float(), config["adam_epsilon"].as_float()), (Some(0.0), Some(1e-6)));
+
+    // Without the preset they are PyTorch's, and what is asked for goes before either.
+    succeed(at, &["train", "--data", "data", "--epochs", "1", "--out", "own", "--weight-decay", "0.1", "--json"]);
+    let config: toml::Table = toml::from_str(&fs::read_to_string(at.join("own/config.toml")).unwrap()).unwrap();
+    assert_eq!((config["weight_decay"].as_float(), config["adam_epsilon"].as_float()), (Some(0.1), Some(1e-8)));
 }
 
 #[test]
@@ -141,6 +270,8 @@ fn what_is_wrong_with_settings_is_said_before_anything_is_written() {
     fails(at, &["train", "--batch-size", "0"], &["batch_size is 0"]);
     fails(at, &["train", "--limit", "0"], &["limit is 0"]);
     fails(at, &["train", "--learning-rate", "-1"], &["learning_rate is -1"]);
+    fails(at, &["train", "--weight-decay", "-1"], &["weight_decay is -1"]);
+    fails(at, &["train", "--adam-epsilon", "1e-60"], &["adam_epsilon is 0.000"]);
     fails(at, &["train", "--layers", "5"], &["no layer 5", "1 to 4"]);
     fails(at, &["train", "--max-length", "2"], &["2"]);
     fails(at, &["train", "--device", "tpu"], &["tpu"]);
@@ -208,4 +339,31 @@ fn what_is_wrong_with_a_model_names_its_file() {
     }
     fails(at, &["evaluate", "run", "--task", "absent.csv"], &["absent.csv"]);
     fails(at, &["evaluate", "run", "--device", "tpu"], &["tpu"]);
+}
+
+#[test]
+fn a_text_without_tokens_is_named_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures/gpt2_classes");
+    let labels = ["cold", "mild", "hot"];
+    let write = |name: &str, empty: &[usize]| {
+        let text = |row: usize| if empty.contains(&row) { "  ".into() } else { format!("w{} w{}", 5 + row, 20 + row % 7) };
+        let rows: String = (0..12).map(|row| format!("{}\t{}\n", text(row), labels[row % 3])).collect();
+        fs::write(at.join("data").join(name), format!("text\tlabel\n{rows}")).unwrap();
+    };
+    fs::create_dir(at.join("data")).unwrap();
+    write("train.tsv", &[]);
+    let commands = [&["train", "--max-length", "8", "--model", model, "--out", "run"][..], &["evaluate", model], &["analyze", model]];
+    for (empty, line) in [(&[4][..], 6), (&(0..12).collect::<Vec<_>>(), 2)] {
+        write("dev.tsv", empty);
+        for command in commands {
+            fails(at, &[command, &["--data", "data"]].concat(), &[&format!("data/dev.tsv, line {line}: a sequence without tokens")]);
+        }
+    }
+    write("train.tsv", &[11]);
+    fails(at, &[commands[0], &["--data", "data"]].concat(), &["data/train.tsv, line 13: a sequence without tokens"]);
+    // A tokenizer that adds tokens of its own leaves no text without.
+    let bert = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures/bert_classes");
+    succeed(at, &["evaluate", bert, "--data", "data"]);
 }

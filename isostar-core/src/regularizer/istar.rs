@@ -11,7 +11,7 @@ const COLLAPSED: f64 = 0.02;
 /// Settings of [`IStar`].
 #[derive(Config, Debug)]
 pub struct IStarConfig {
-    /// λ, any finite number: a positive weight raises isotropy, a negative one lowers it.
+    /// λ, any finite number: a positive weight raises isotropy, a negative one lowers it. Start with ±0.1.
     pub weight: f64,
     /// ζ on the target, in [0, 1].
     #[config(default = 0.2)]
@@ -41,14 +41,14 @@ impl IStarConfig {
 /// ```
 ///
 /// Σ_X is the covariance of the batch's states, of all selected layers together; Σ_S the reference. With padding masked out, a weight acts about ten times as
-/// strongly as in the published code, which lets padding into both.
+/// strongly as in the published code, which lets padding into both: start with λ = ±0.1. The published λ = −1 … −5 collapse masked states.
 ///
 /// ```
 /// use burn::prelude::*;
 /// use burn::tensor::Distribution;
 /// use isostar_core::{HiddenStates, IStarConfig, Regularizer};
 ///
-/// let istar = IStarConfig::new(-1.0).init()?;
+/// let istar = IStarConfig::new(-0.1).init()?;
 /// let device = Device::flex().autodiff();
 /// let layer = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device).require_grad();
 /// let reference = Tensor::<2>::eye(32, &device);
@@ -97,6 +97,10 @@ impl Regularizer for IStar {
 
     fn reference_states(&self) -> Option<&StateSelection> {
         self.shrinkage.needs_reference().then_some(&self.states)
+    }
+
+    fn states(&self) -> Option<&StateSelection> {
+        Some(&self.states)
     }
 
     fn collapsed_below(&self) -> Option<f64> {

@@ -46,6 +46,11 @@ pub trait Regularizer: Debug + Send + Sync {
         None
     }
 
+    /// The states that the penalty is taken of, from which a training hook counts how many a batch has; by default those of the reference.
+    fn states(&self) -> Option<&StateSelection> {
+        self.reference_states()
+    }
+
     /// The measure of a batch under which its states count as collapsed, about which a training hook warns; `None` if there is no such thing.
     fn collapsed_below(&self) -> Option<f64> {
         None
@@ -77,6 +82,10 @@ impl Regularizer for Arc<dyn Regularizer> {
 
     fn reference_states(&self) -> Option<&StateSelection> {
         self.as_ref().reference_states()
+    }
+
+    fn states(&self) -> Option<&StateSelection> {
+        self.as_ref().states()
     }
 
     fn collapsed_below(&self) -> Option<f64> {

@@ -24,11 +24,12 @@ pub(crate) fn dropped<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Te
     input * mask
 }
 
-/// 48 random bits of the device's own generator, so that `Device::seed` decides the masks.
+/// 64 random bits of the device's own generator, so that `Device::seed` decides the masks.
 fn seed(device: &Device) -> u64 {
+    /// An f32 has 24 bits of precision; the first eight of three times as many fall off.
     const RANGE: f64 = (1 << 24) as f64;
-    let halves = Tensor::<1>::random([2], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
-    halves.iter::<f32>().fold(0, |seed, half| (seed << 24) | half as u64)
+    let parts = Tensor::<1>::random([3], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
+    parts.iter::<f32>().fold(0, |seed, part| (seed << 24) | part as u64)
 }
 
 /// `count` numbers, each 1/`keep` with probability `keep`, else 0: two of every 64 bits of SplitMix64.

@@ -1,14 +1,18 @@
 //! What can go wrong between a file of text and a batch.
 
+mod encoding;
 mod remedy;
+mod words;
 
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::Format;
+
+pub use encoding::EncodingFault;
+use words::{at, list, separator};
 
 /// A file that cannot be read as labelled text.
 ///
@@ -103,13 +107,15 @@ pub enum DataError {
         reason: String,
     },
 
-    /// The file holds bytes that are not UTF-8.
-    #[error("{}: not UTF-8 text", at(path, *line))]
-    NotUtf8 {
+    /// The bytes of the file are no text in UTF-8, nor in UTF-16 with a byte-order mark.
+    #[error("{}: {fault}", at(path, *line))]
+    Encoding {
         /// The file.
         path: PathBuf,
         /// The first line with such bytes.
         line: usize,
+        /// What is wrong with them.
+        fault: EncodingFault,
     },
 
     /// The file holds nothing at all.
@@ -146,6 +152,47 @@ pub enum DataError {
         role: &'static str,
         /// The columns there are.
         columns: Vec<String>,
+    },
+
+    /// The columns of a table are separated in another way than its extension says.
+    #[error(
+        "{}: the columns are separated by {}, not by {} as in other .{} files",
+        path.display(),
+        separator(*found),
+        separator(if *format == Format::Tsv { '\t' } else { ',' }),
+        if *format == Format::Tsv { "tsv" } else { "csv" }
+    )]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// What separates them.
+        found: char,
+        /// What the extension stands for.
+        format: Format,
+    },
+
+    /// A quotation mark opens a value, and the file ends without another one.
+    #[error("{}: the quotation mark that opens a value here is never closed", at(path, *line))]
+    UnclosedQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line of the quotation mark.
+        line: usize,
+    },
+
+    /// More text follows the quotation mark that closes a value.
+    #[error(
+        "{}: the quoted value that begins here ends {}, but more text follows its closing quotation mark",
+        at(path, *line),
+        if line == end { "on the same line".into() } else { format!("on line {end}") }
+    )]
+    TextAfterQuote {
+        /// The file.
+        path: PathBuf,
+        /// The line of the quotation mark that opens the value.
+        line: usize,
+        /// The line of the one that closes it.
+        end: usize,
     },
 
     /// A row has fewer or more columns than the header.
@@ -281,6 +328,19 @@ pub enum DataError {
         known: Vec<String>,
     },
 
+    /// A row's label is not one of the model's.
+    #[error("{}: label {label:?} is none of the model's labels, which are {}", at(path, *line), list(known))]
+    NotOfModel {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The row's label.
+        label: String,
+        /// The labels of the model, in the order of its outputs.
+        known: Vec<String>,
+    },
+
     /// A row's label is not one of the task's.
     #[error("{}: {label:?} is none of the task's labels, which are {}", at(path, *line), list(known))]
     NotALabel {
@@ -310,6 +370,15 @@ pub enum DataError {
         reason: String,
     },
 
+    /// A text has no token, and the tokenizer adds none.
+    #[error("{}: a sequence without tokens", at(path, *line))]
+    NoTokens {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+    },
+
     /// The longest sequence asked for leaves no room for text between the special tokens.
     #[error("a sequence of {max_length} tokens holds no text: {special} of them are special")]
     MaxLength {
@@ -327,42 +396,5 @@ impl DataError {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
             _ => Self::Unreadable { path: path.into(), source },
         }
-    }
-}
-
-/// A place in a file: a line, or in a Parquet file a row.
-fn at(path: &Path, line: usize) -> impl Display {
-    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
-    format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
-}
-
-/// The names, quoted, with commas between them.
-fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
-    quoted.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_of_the_wrong_width_names_file_line_and_columns() {
-        let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
-        assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
-        assert!(error.remedy().contains("quote a text that holds commas"));
-    }
-
-    #[test]
-    fn an_unknown_label_names_the_known_ones() {
-        let error = DataError::UnknownLabel {
-            path: "dev.tsv".into(),
-            line: 3,
-            label: "neutral".into(),
-            known: vec!["negative".into(), "positive".into()],
-        };
-        let message = error.to_string();
-        assert!(message.starts_with("dev.tsv, line 3: label \"neutral\""), "{message}");
-        assert!(message.ends_with(r#""negative", "positive""#), "{message}");
     }
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
+use isostar_core::Padding;
 
 use super::order::{self, Batching};
+use super::streams::DropoutStreams;
 use super::{BatchSource, Examples};
 
 /// How a training loader orders its rows.
@@ -23,11 +25,28 @@ pub struct TrainingOrder {
     pub first_epoch: usize,
 }
 
+impl TrainingOrder {
+    /// The share of padding among the positions of the batches of `epoch`, counted from 0. In `[0, 1)`.
+    ///
+    /// # Arguments
+    /// - `lengths`: of every row, in tokens
+    ///
+    /// # Panics
+    /// If the batch size is 0.
+    pub fn padding_share(&self, lengths: &[u32], epoch: usize) -> f64 {
+        order::padding_share(lengths, &order::batches(lengths, self.batch_size, self.batching, self.seed, epoch))
+    }
+}
+
 /// Pads and moves one batch after the other to a device.
 ///
 /// Made by [`training`](Self::training), pass *e* over the loader (the *e*-th call of [`iter`](DataLoader::iter), from 0) has the order of
-/// epoch `first_epoch + e`, which depends on the seed and the epoch alone: a resumed run sees the batches that an uninterrupted one would. The pass
-/// begins by seeding the device from the two, so that dropout repeats as well.
+/// epoch `first_epoch + e`, which depends on the seed and the epoch alone: a resumed run sees the batches that an uninterrupted one would.
+///
+/// On a device with autodiff, each batch of a training loader seeds the device's generator, so that dropout repeats as well: every seed, epoch and step
+/// has a stream of its own, whatever was drawn before. Without autodiff the loader leaves the generator alone; such a copy is what a
+/// [`Hook`](crate::hook::Hook) calibrates from in the middle of a step.
+///
 /// Made by [`evaluation`](Self::evaluation), every pass goes from the longest row to the shortest.
 #[derive(Debug)]
 pub struct BatchLoader<S = Examples> {
@@ -35,6 +54,8 @@ pub struct BatchLoader<S = Examples> {
     /// The rows of this loader, and the length of each: all of them, a slice or a sample.
     rows: Arc<[u32]>,
     lengths: Arc<[u32]>,
+    /// How many rows of the whole loader come before a slice.
+    rows_before: usize,
     order: Order,
     batch_size: usize,
     device: Device,
@@ -43,8 +64,15 @@ pub struct BatchLoader<S = Examples> {
 #[derive(Debug)]
 enum Order {
     Training { batching: Batching, seed: u64, next_epoch: AtomicUsize },
-    Sample { max_tokens: usize, seed: u64, next_epoch: AtomicUsize },
+    Sample { what: Sample, seed: u64, next_epoch: AtomicUsize },
     ByLength,
+}
+
+/// What a calibration draws.
+#[derive(Debug, Clone, Copy)]
+enum Sample {
+    Rows { max_tokens: usize },
+    Batches { batching: Batching, max_positions: usize },
 }
 
 impl Clone for Order {
@@ -54,8 +82,8 @@ impl Clone for Order {
             Self::Training { batching, seed, next_epoch } => {
                 Self::Training { batching: *batching, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
             }
-            Self::Sample { max_tokens, seed, next_epoch } => {
-                Self::Sample { max_tokens: *max_tokens, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
+            Self::Sample { what, seed, next_epoch } => {
+                Self::Sample { what: *what, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
             }
             Self::ByLength => Self::ByLength,
         }
@@ -82,13 +110,25 @@ impl<S: BatchSource> BatchLoader<S> {
 
     /// A loader over a random sample of the rows, drawn afresh every pass: pass *e* is the calibration of epoch `first_epoch + e`.
     ///
-    /// Rows are drawn until their tokens would exceed `max_tokens`; at least one row is drawn. Hidden states number the tokens times the layers,
-    /// so a limit on states is `max_tokens` times the layers taken. A sample goes from its longest row to its shortest.
+    /// The sample is of the states that the penalty sees in training:
+    ///
+    /// - [`Padding::Mask`]: rows are drawn until their tokens would exceed `limit`, and go from the longest to the shortest. Which rows share a
+    ///   batch changes nothing, as padding is left out.
+    /// - [`Padding::Keep`]: whole batches are drawn from those that a training loader of the same `order` makes of the epoch, as many as have at most
+    ///   `limit` positions. Padding then has the share of the states that it has in training.
+    ///
+    /// At least one row or batch is drawn. Hidden states number the tokens or positions times the layers, so a limit on states is `limit` times the
+    /// layers taken.
     ///
     /// # Panics
     /// If the batch size is 0.
-    pub fn calibration(examples: Arc<S>, batch_size: usize, seed: u64, first_epoch: usize, max_tokens: usize, device: &Device) -> Self {
-        Self::over_all(examples, Order::Sample { max_tokens, seed, next_epoch: first_epoch.into() }, batch_size, device)
+    pub fn calibration(examples: Arc<S>, order: TrainingOrder, padding: Padding, limit: usize, device: &Device) -> Self {
+        let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
+        let what = match padding {
+            Padding::Mask => Sample::Rows { max_tokens: limit },
+            Padding::Keep => Sample::Batches { batching, max_positions: limit },
+        };
+        Self::over_all(examples, Order::Sample { what, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
     /// This loader with its batches on another device.
@@ -120,7 +160,7 @@ impl<S: BatchSource> BatchLoader<S> {
         assert!(batch_size > 0, "a batch holds at least one row");
         let lengths: Arc<[u32]> = examples.lengths().into();
         let rows = (0..lengths.len() as u32).collect();
-        Self { examples, rows, lengths, order, batch_size, device: device.clone() }
+        Self { examples, rows, lengths, rows_before: 0, order, batch_size, device: device.clone() }
     }
 
     /// This loader with only the rows at some of its positions.
@@ -129,36 +169,47 @@ impl<S: BatchSource> BatchLoader<S> {
             examples: self.examples.clone(),
             rows: positions.clone().map(|position| self.rows[position]).collect(),
             lengths: positions.map(|position| self.lengths[position]).collect(),
+            rows_before: self.rows_before,
             order: self.order.clone(),
             batch_size: self.batch_size,
             device: self.device.clone(),
         }
     }
 
-    /// The batches of the next pass, as positions in `self.rows`.
-    fn next_pass(&self) -> Vec<Vec<u32>> {
-        match &self.order {
+    /// The next pass.
+    fn next_pass(&self) -> Pass<'_, S> {
+        let mut dropout = None;
+        let batches = match &self.order {
             Order::Training { batching, seed, next_epoch } => {
                 let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
-                // Dropout, too, becomes a function of the seed and the epoch.
-                self.device.seed(seed.wrapping_add(epoch as u64));
+                dropout = self.device.is_autodiff().then_some(DropoutStreams { seed: *seed, epoch });
                 order::batches(&self.lengths, self.batch_size, *batching, *seed, epoch)
             }
-            Order::Sample { max_tokens, seed, next_epoch } => {
+            Order::Sample { what, seed, next_epoch } => {
                 let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
-                let sample = order::sample(&self.lengths, *max_tokens, *seed, epoch);
-                let lengths: Vec<u32> = sample.iter().map(|&position| self.lengths[position as usize]).collect();
-                let batches = order::by_length(&lengths, self.batch_size).into_iter();
-                batches.map(|batch| batch.into_iter().map(|at| sample[at as usize]).collect()).collect()
+                match *what {
+                    Sample::Rows { max_tokens } => self.by_length(&order::sample(&self.lengths, max_tokens, *seed, epoch)),
+                    Sample::Batches { batching, max_positions } => {
+                        order::sample_batches(&self.lengths, self.batch_size, batching, max_positions, *seed, epoch)
+                    }
+                }
             }
             Order::ByLength => order::by_length(&self.lengths, self.batch_size),
-        }
+        };
+        Pass { loader: self, batches: batches.into_iter(), items_processed: 0, dropout }
+    }
+
+    /// Batches of a sample, the longest rows first; all as positions in `self.rows`.
+    fn by_length(&self, sample: &[u32]) -> Vec<Vec<u32>> {
+        let lengths: Vec<u32> = sample.iter().map(|&position| self.lengths[position as usize]).collect();
+        let batches = order::by_length(&lengths, self.batch_size).into_iter();
+        batches.map(|batch| batch.into_iter().map(|at| sample[at as usize]).collect()).collect()
     }
 }
 
 impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
-        Box::new(Pass { loader: self, batches: self.next_pass().into_iter(), items_processed: 0 })
+        Box::new(self.next_pass())
     }
 
     fn num_items(&self) -> usize {
@@ -172,25 +223,32 @@ impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
     /// The rows from `start` to before `end`, in an order of their own: the share of one of several devices.
     ///
     /// Shares that differ in their number of rows may differ in their number of batches, which strategies that wait for every device at every
-    /// step do not survive: give such a strategy a number of rows that the devices divide evenly.
+    /// step do not survive: give such a strategy a number of rows that the devices divide evenly. Where a backend has one generator for all of
+    /// its devices, as flex has, shares that train at once draw from it in turn, and their dropout depends on which comes first.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
-        Arc::new(self.pick(start..end))
+        Arc::new(Self { rows_before: self.rows_before + start, ..self.pick(start..end) })
     }
 }
 
 /// One pass over a loader; a batch is made when it is asked for.
 struct Pass<'a, S> {
     loader: &'a BatchLoader<S>,
+    /// As positions in the rows of the loader.
     batches: std::vec::IntoIter<Vec<u32>>,
     items_processed: usize,
+    /// `None` where the pass trains nothing.
+    dropout: Option<DropoutStreams>,
 }
 
 impl<S: BatchSource> Iterator for Pass<'_, S> {
     type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let BatchLoader { examples, rows, device, .. } = self.loader;
+        let BatchLoader { examples, rows, rows_before, device, .. } = self.loader;
         let positions = self.batches.next()?;
+        if let Some(dropout) = self.dropout {
+            dropout.start_step(rows_before + self.items_processed, device);
+        }
         self.items_processed += positions.len();
         let rows = positions.into_iter().map(|position| rows[position as usize]).collect();
         Some(Ok(examples.batch(rows, device)))
@@ -298,7 +356,9 @@ mod tests {
 
     #[test]
     fn calibration_keeps_to_its_budget_and_changes_with_the_epoch() {
-        let calibration = |first_epoch| BatchLoader::calibration(examples(200), 8, 1, first_epoch, 500, &Device::default());
+        let calibration = |first_epoch| {
+            BatchLoader::calibration(examples(200), TrainingOrder { first_epoch, ..ORDER }, Padding::Mask, 500, &Device::default())
+        };
         let loader = calibration(0);
         let (first, second) = (pass(&loader), pass(&loader));
         let tokens: u32 = first.concat().iter().map(|&row| loader.lengths[row as usize]).sum();
@@ -306,5 +366,20 @@ mod tests {
         assert!(first.iter().all(|batch| batch.len() <= 8));
         assert_ne!(sorted(&first), sorted(&second));
         assert_eq!(pass(&calibration(1)), second, "a resumed run draws the sample that an uninterrupted one would");
+    }
+
+    #[test]
+    fn calibration_with_padding_draws_batches_like_those_of_training() {
+        for batching in [Batching::Length, Batching::Random] {
+            let order = TrainingOrder { batching, ..ORDER };
+            let loader = BatchLoader::calibration(examples(400), order, Padding::Keep, 3_000, &Device::default());
+            for epoch in 0..3 {
+                let training = order.padding_share(&loader.lengths, epoch);
+                let sample = pass(&loader);
+                assert!(sample.iter().all(|batch| batch.len() == 8), "no batch is cut short");
+                let share = order::padding_share(&loader.lengths, &sample);
+                assert!((share - training).abs() < 0.02, "{batching:?}: {share} of the sample, {training} of the training batches");
+            }
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Which rows make which batch, as a pure function of their lengths, the seed and the epoch.
 
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use super::streams::{Purpose, generator};
+
 /// How many batches a window holds whose rows are sorted by length: as many as in transformers' `group_by_length`.
 const WINDOW_BATCHES: usize = 50;
+
+/// How often batches are drawn for a sample.
+const DRAWS: usize = 16;
 
 /// How the rows of an epoch are cut into batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,14 +26,6 @@ pub enum Batching {
     Random,
 }
 
-/// What random numbers are drawn for; each purpose has a sequence of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Batches = 0,
-    Sample = 1,
-    HoldOut = 2,
-}
-
 /// The batches of one epoch of training, each a list of row indices; every row is in exactly one.
 ///
 /// The last batch to be cut may be smaller than `batch_size`. Equal arguments give equal batches on every platform.
@@ -41,7 +36,7 @@ pub(super) enum Purpose {
 /// # Panics
 /// If `batch_size` is 0.
 pub fn batches(lengths: &[u32], batch_size: usize, batching: Batching, seed: u64, epoch: usize) -> Vec<Vec<u32>> {
-    let mut rng = rng(seed, epoch, Purpose::Batches);
+    let mut rng = generator(seed, epoch as u64, Purpose::Batches);
     let mut rows = all_rows(lengths.len());
     rows.shuffle(&mut rng);
     if batching == Batching::Random {
@@ -82,30 +77,62 @@ pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Ve
     rows
 }
 
+/// Batches drawn at random from those of an epoch of training, see [`batches`]: as many as fit into `max_positions` positions, padding included;
+/// at least one if there are any rows.
+///
+/// A few batches may differ from their epoch in padding by several points. So batches are drawn 16 times, and the draw with the share of padding
+/// nearest to that of the epoch is taken.
+///
+/// # Panics
+/// If `batch_size` is 0.
+pub fn sample_batches(
+    lengths: &[u32],
+    batch_size: usize,
+    batching: Batching,
+    max_positions: usize,
+    seed: u64,
+    epoch: usize,
+) -> Vec<Vec<u32>> {
+    let mut batches = batches(lengths, batch_size, batching, seed, epoch);
+    let mut rng = generator(seed, epoch as u64, Purpose::Sample);
+    let padding = padding_share(lengths, &batches);
+    let draws = (0..DRAWS).map(|_| {
+        batches.shuffle(&mut rng);
+        batches[..fitting(lengths, &batches, max_positions)].to_vec()
+    });
+    let distance = |sample: &Vec<Vec<u32>>| (padding_share(lengths, sample) - padding).abs();
+    draws.min_by(|one, other| distance(one).total_cmp(&distance(other))).expect("there is more than one draw")
+}
+
+/// How many of the batches, from the first on, fit into `max_positions` positions; at least one if there are any.
+fn fitting(lengths: &[u32], batches: &[Vec<u32>], max_positions: usize) -> usize {
+    let mut sum = 0;
+    let fits = |batch: &&Vec<u32>| {
+        sum += positions(lengths, batch);
+        sum <= max_positions
+    };
+    batches.iter().take_while(fits).count().max(1).min(batches.len())
+}
+
 /// The share of padding among the positions of all batches, in `[0, 1)`.
 pub fn padding_share(lengths: &[u32], batches: &[Vec<u32>]) -> f64 {
-    let (mut tokens, mut positions) = (0, 0);
-    for batch in batches {
-        let lengths = batch.iter().map(|row| lengths[*row as usize] as usize);
-        positions += batch.len() * lengths.clone().max().unwrap_or(0);
-        tokens += lengths.sum::<usize>();
+    let tokens: usize = batches.iter().flatten().map(|row| lengths[*row as usize] as usize).sum();
+    match batches.iter().map(|batch| positions(lengths, batch)).sum::<usize>() {
+        0 => 0.0,
+        positions => 1.0 - tokens as f64 / positions as f64,
     }
-    if positions == 0 { 0.0 } else { 1.0 - tokens as f64 / positions as f64 }
+}
+
+/// The number of positions of a batch: its rows times the tokens of the longest one.
+fn positions(lengths: &[u32], batch: &[u32]) -> usize {
+    batch.len() * batch.iter().map(|row| lengths[*row as usize] as usize).max().unwrap_or(0)
 }
 
 /// The row indices below `count` in random order.
 pub(super) fn shuffled(count: usize, seed: u64, epoch: usize, purpose: Purpose) -> Vec<u32> {
     let mut rows = all_rows(count);
-    rows.shuffle(&mut rng(seed, epoch, purpose));
+    rows.shuffle(&mut generator(seed, epoch as u64, purpose));
     rows
-}
-
-/// A generator whose output is specified, so that a seed means the same rows on every platform.
-fn rng(seed: u64, epoch: usize, purpose: Purpose) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    // Streams of one key never overlap: (epoch, purpose) needs no mixing with the seed.
-    rng.set_stream((epoch as u64) << 2 | purpose as u64);
-    rng
 }
 
 fn all_rows(count: usize) -> Vec<u32> {
@@ -211,6 +238,38 @@ mod tests {
         assert_ne!(first, sample(&lengths, 2_000, 1, 1));
         assert_eq!(sample(&lengths, 2, 1, 0).len(), 1, "a budget below one row still gives one");
         assert_eq!(sample(&lengths, usize::MAX, 1, 0).len(), 5_000);
+    }
+
+    #[test]
+    fn sampled_batches_hold_the_padding_of_the_training_batches() {
+        let lengths = skewed_lengths(5_000);
+        for batching in [Batching::Length, Batching::Random] {
+            for epoch in 0..20 {
+                let training = padding_share(&lengths, &batches(&lengths, 32, batching, 1, epoch));
+                let sample = sample_batches(&lengths, 32, batching, 20_000, 1, epoch);
+                let share = padding_share(&lengths, &sample);
+                assert!(
+                    (share - training).abs() < 0.01,
+                    "{batching:?}, epoch {epoch}: {share} of the sample, {training} of the training batches"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sampled_batches_fill_their_budget_afresh_every_epoch_and_lose_no_row() {
+        let lengths = skewed_lengths(5_000);
+        let sample = |max_positions, epoch| sample_batches(&lengths, 32, Batching::Random, max_positions, 1, epoch);
+        let first = sample(20_000, 0);
+        let count: usize = first.iter().map(|batch| positions(&lengths, batch)).sum();
+        assert!((20_000 - 32 * 63..=20_000).contains(&count), "{count} is short of more than the longest batch");
+        // 5,000 rows make one batch of fewer than 32.
+        assert!(first.iter().filter(|batch| batch.len() < 32).count() <= 1);
+        assert_eq!(first, sample(20_000, 0));
+        assert_ne!(first, sample(20_000, 1));
+        assert_eq!(sample(2, 0).len(), 1, "a budget below one batch still gives one");
+        assert_eq!(sorted(&sample(usize::MAX, 0)), all_rows(5_000));
+        assert!(sample_batches(&[], 32, Batching::Random, 100, 0, 0).is_empty());
     }
 
     #[test]

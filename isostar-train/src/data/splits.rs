@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::order::{self, Purpose};
+use super::order;
+use super::streams::Purpose;
 use super::table::{Format, parse_rows, read_table};
-use super::{Columns, DataError, Layout, SplitFolder, TextRow, files};
+use super::{Columns, DataError, LabelKind, Layout, SplitFolder, TextRow, draw, files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
@@ -79,15 +80,22 @@ impl Split {
 impl Splits {
     /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
     ///
+    /// Where labels are classes, a row stays in train whose label no other row of train carries: each label of dev is one of train, and dev
+    /// may have fewer rows, or none.
+    ///
     /// # Panics
     /// If `dev_rows` leaves no row to train on.
-    pub fn hold_out(split: Split, dev_rows: usize, seed: u64) -> Self {
+    pub fn hold_out(split: Split, dev_rows: usize, kind: LabelKind, seed: u64) -> Self {
         let count = split.rows.len();
         assert!(dev_rows < count, "Splits::hold_out: {dev_rows} of {count} rows leave none to train on");
+        let drawn = match kind {
+            LabelKind::Classification => draw::held_out(&split.rows, dev_rows, seed),
+            LabelKind::Regression => {
+                order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows].iter().map(|row| *row as usize).collect()
+            }
+        };
         let mut held_out = vec![false; count];
-        for &row in &order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows] {
-            held_out[row as usize] = true;
-        }
+        drawn.into_iter().for_each(|row| held_out[row] = true);
         let (mut train, mut dev) = (Vec::with_capacity(count - dev_rows), Vec::with_capacity(dev_rows));
         for (row, held_out) in split.rows.into_iter().zip(held_out) {
             if held_out { &mut dev } else { &mut train }.push(row);
@@ -134,12 +142,14 @@ mod tests {
             range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
         };
         let file = Split { path: "file.csv".into(), rows: rows(0..100), left_out: 0 };
-        let Splits { train, dev } = Splits::hold_out(file.clone(), 10, 1);
+        let hold_out = |seed| Splits::hold_out(file.clone(), 10, LabelKind::Classification, seed);
+        let Splits { train, dev } = hold_out(1);
         assert_eq!((train.rows.len(), dev.rows.len()), (90, 10));
         assert!(train.rows.is_sorted_by_key(|row| row.line) && dev.rows.is_sorted_by_key(|row| row.line));
         let lines: HashSet<usize> = train.rows.iter().chain(&dev.rows).map(|row| row.line).collect();
         assert_eq!(lines.len(), 100);
-        assert_eq!(Splits::hold_out(file.clone(), 10, 1).dev, dev);
-        assert_ne!(Splits::hold_out(file, 10, 2).dev, dev);
+        assert_eq!(hold_out(1).dev, dev);
+        assert_ne!(hold_out(2).dev, dev);
+        assert_eq!(Splits::hold_out(file.clone(), 10, LabelKind::Regression, 1).dev, dev, "no label here is rare");
     }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnIndices, Layout};
-use super::text_file::{content, is_gzip, line_breaks, plain_name, read_text};
+use super::labels::canonical_label;
+use super::records::{Record, check_separator, csv_records, tsv_records};
+use super::text_file::{content, is_gzip, plain_name, read_text};
 use super::{DataError, parquet};
 
 /// One labelled text.
@@ -15,7 +17,7 @@ pub struct TextRow {
     pub text: String,
     /// The second text of a pair.
     pub pair: Option<String>,
-    /// The label, without surrounding white space.
+    /// The label, without surrounding white space, in its [one form](super::canonical_label): `1` for `1.0`.
     pub label: String,
     /// The 1-based line of the file on which the row begins; in a Parquet file, the row's number.
     pub line: usize,
@@ -59,8 +61,8 @@ impl Format {
 
 /// Reads all rows of a file.
 ///
-/// In text, both kinds of line ending, a byte-order mark and empty lines are understood, and gzip's compression; [`Format::of`] tells the
-/// format.
+/// In text, both kinds of line ending, UTF-8 with or without a byte-order mark, UTF-16 with one, empty lines and gzip's compression are
+/// understood; [`Format::of`] tells the format.
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
@@ -83,54 +85,39 @@ pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRo
 pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<(Vec<TextRow>, usize), DataError> {
     let content = content(text, path)?;
     let (rows, left_out) = match format {
-        Format::Tsv => table_rows(tsv_records(content), layout, layout.header(format), path)?,
-        Format::Csv => table_rows(csv_records(content), layout, layout.header(format), path)?,
+        Format::Tsv => table_rows(tsv_records(content), format, layout, path)?,
+        Format::Csv => table_rows(csv_records(content, path), format, layout, path)?,
         Format::JsonLines => (json_rows(content, layout, path)?, 0),
         Format::Parquet => panic!("a Parquet file is no text"),
     };
     if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok((rows, left_out)) }
 }
 
-/// The columns of one line or quoted record, and the line on which it begins.
-struct Record {
-    line: usize,
-    values: Vec<String>,
-}
-
-fn tsv_records(content: &str) -> impl Iterator<Item = Record> {
-    let split = |(index, line): (usize, &str)| Record { line: index + 1, values: line.split('\t').map(String::from).collect() };
-    content.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(split)
-}
-
-fn csv_records(content: &str) -> impl Iterator<Item = Record> {
-    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_bytes());
-    let (mut counted, mut line) = (0, 1);
-    reader.into_records().map(move |record| {
-        let record = record.expect("a record of text in memory, of any width, can be read");
-        // The reader's own line number is that of the line break before the record where lines end in CR LF or are empty.
-        let begin = record.position().map_or(counted, |position| position.byte() as usize);
-        let begin = begin + content.as_bytes()[begin..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        line += line_breaks(&content.as_bytes()[counted..begin]);
-        counted = begin;
-        Record { line, values: record.iter().map(String::from).collect() }
-    })
-}
-
 /// The rows of a table whose first record is the header, unless one is given, and how many were left out as broken.
 fn table_rows(
-    mut records: impl Iterator<Item = Record>,
+    records: impl Iterator<Item = Result<Record, DataError>>,
+    format: Format,
     layout: &dyn Layout,
-    header: Option<Vec<String>>,
     path: &Path,
 ) -> Result<(Vec<TextRow>, usize), DataError> {
-    let header: Vec<String> = match header {
+    let mut records = records.peekable();
+    let given = layout.header(format);
+    if let Some(Ok(first)) = records.peek() {
+        check_separator(first, given.as_ref().map(Vec::len), format, path)?;
+    }
+    let header: Vec<String> = match given {
         Some(names) => names,
-        None => records.next().map(|record| record.values.iter().map(|name| name.trim().into()).collect()).unwrap_or_default(),
+        None => records.next().transpose()?.map_or_else(Vec::new, |record| record.values.iter().map(|name| name.trim().into()).collect()),
     };
     let indices = layout.locate(&header, path)?;
     let mut broken = BrokenRows { width: header.len(), ..BrokenRows::default() };
-    let is_whole = |record: &Record| !layout.leaves_out_broken_rows() || broken.is_whole(record.values.len());
-    let rows = records.filter(is_whole).map(|record| table_row(record, &header, indices, path)).collect::<Result<_, _>>()?;
+    let mut rows = Vec::new();
+    for record in records {
+        let record = record?;
+        if !layout.leaves_out_broken_rows() || broken.is_whole(record.values.len()) {
+            rows.push(table_row(record, &header, indices, path)?);
+        }
+    }
     Ok((rows, broken.count()))
 }
 
@@ -207,13 +194,13 @@ fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<Text
     Ok(rows)
 }
 
-/// A label without surrounding white space; there must be something left.
+/// A label in its one form ([`canonical_label`]), without surrounding white space; there must be something left.
 pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
     let label = value.trim();
     if label.is_empty() {
         return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
     }
-    Ok(label.into())
+    Ok(canonical_label(label).into())
 }
 
 /// A string as it is, a number or boolean as JSON writes it.
@@ -268,6 +255,50 @@ mod tests {
             let rows = parse(&content, Format::Csv).unwrap();
             assert_eq!(rows, [row(&two, "yes", 3), row("plain", "no", 5), row("last", "yes", 8)], "{line_break:?}");
         }
+    }
+
+    #[test]
+    fn a_quoted_value_that_does_not_end_as_it_should_is_refused_where_it_begins() {
+        let good = "label,text\nyes,\"one, two\"\n\nno,plain\n";
+        let rest: String = (0..30).map(|at| format!("yes,row {at}\n")).collect();
+        for line_break in ["\n", "\r\n"] {
+            let parsed = |row: &str, rest: &str| parse(&format!("{good}{row}\n{rest}").replace('\n', line_break), Format::Csv).unwrap_err();
+            let unclosed = parsed("no,\"never closed", &rest);
+            assert_eq!(unclosed.to_string(), "file, line 5: the quotation mark that opens a value here is never closed");
+            let within = parsed("\"no\n\",\"never closed", &rest);
+            assert!(matches!(within, DataError::UnclosedQuote { line: 6, .. }), "{within}");
+            let swallowed = parsed("no,\"never closed", &format!("{rest}no,\"quoted\"\n"));
+            assert!(matches!(swallowed, DataError::TextAfterQuote { line: 5, end: 36, .. }), "{swallowed}");
+            let undoubled = parsed("no,\"he said \"no\" twice\"", &rest);
+            assert!(matches!(undoubled, DataError::TextAfterQuote { line: 5, end: 5, .. }), "{undoubled}");
+        }
+        assert!(matches!(parse("\"text,label\na,1\n", Format::Csv), Err(DataError::UnclosedQuote { line: 1, .. })));
+    }
+
+    #[test]
+    fn a_table_with_another_separator_than_its_name_says_is_refused_for_that() {
+        for (content, format, found) in [
+            ("text;label\ngood, really;1\n", Format::Csv, ';'),
+            ("\"text\";\"label\"\n\"good\";\"1\"\n", Format::Csv, ';'),
+            ("text\tlabel\ngood\t1\n", Format::Csv, '\t'),
+            ("text,label\ngood,1\n", Format::Tsv, ','),
+            ("text;label\ngood;1\n", Format::Tsv, ';'),
+        ] {
+            let error = parse(content, format).unwrap_err();
+            assert!(matches!(error, DataError::Separator { found: f, .. } if f == found), "{content:?}: {error}");
+        }
+        let headless = Columns { header: Some(["label", "text"].map(String::from).to_vec()), ..Columns::default() };
+        let parse = |content: &str| parse_rows(content, Format::Csv, &headless, Path::new("file")).unwrap_err();
+        assert!(matches!(parse("1;good\n"), DataError::Separator { found: ';', .. }));
+        assert!(matches!(parse("good; so; so\n"), DataError::ColumnCount { line: 1, found: 1, .. }));
+    }
+
+    #[test]
+    fn a_whole_number_is_one_label_in_every_spelling() {
+        let expected = [row("a", "1", 2), row("b", "1", 3), row("c", "0", 4), row("d", "01", 5)];
+        assert_eq!(parse("text,label\na,1\nb,1.0\nc,0.00\nd,01\n", Format::Csv).unwrap(), expected);
+        let lines = "\n{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1.0}\n{\"text\": \"c\", \"label\": -0.0}\n{\"text\": \"d\", \"label\": \"01\"}";
+        assert_eq!(parse(lines, Format::JsonLines).unwrap(), expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
 use thiserror::Error;
@@ -33,7 +34,7 @@ pub enum EmbeddingsError {
     },
     /// The file is not what its format asks for.
     #[error(transparent)]
-    Format(Box<FormatError>),
+    Format(Arc<FormatError>),
     /// The file holds nothing at all.
     #[error("{}: the file is empty", path.display())]
     Empty {
@@ -47,6 +48,14 @@ pub enum EmbeddingsError {
         place: Place,
         /// Its shape.
         shape: Vec<usize>,
+    },
+    /// The column holds one number a row, as do others that are points together.
+    #[error("{place}: one number a row is one dimension of the points")]
+    OneDimension {
+        /// The column.
+        place: Place,
+        /// How many dimensions the points have.
+        columns: usize,
     },
     /// Points on a line have nothing to be isotropic in.
     #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
@@ -65,15 +74,17 @@ pub enum EmbeddingsError {
         width: usize,
     },
     /// The file holds no tensor that could be points.
-    #[error("{}: holds no floating-point tensor of two or three dimensions{}", path.display(), holding(names))]
+    #[error("{}: holds no floating-point tensor of two or three dimensions{}", path.display(), holding(few(tensors)))]
     NoPoints {
         /// The file.
         path: PathBuf,
-        /// The tensors that it does hold.
-        names: Vec<String>,
+        /// The tensors that it does hold, with their types and shapes.
+        tensors: Vec<String>,
+        /// The names of those that can be measured on request.
+        numeric: Vec<String>,
     },
     /// A tensor that was asked for by name is not there.
-    #[error("{}: there is no tensor {name:?}{}", path.display(), holding(names))]
+    #[error("{}: there is no tensor {name:?}{}", path.display(), holding(list(names)))]
     NoSuchTensor {
         /// The file.
         path: PathBuf,
@@ -107,6 +118,16 @@ pub enum EmbeddingsError {
         expected: Vec<usize>,
         /// The mask's shape.
         found: Vec<usize>,
+    },
+    /// The mask holds numbers that are neither true nor false.
+    #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
+    MaskValue {
+        /// The tensor.
+        place: Place,
+        /// The mask's name.
+        mask: String,
+        /// A negative number or NaN.
+        value: f64,
     },
     /// The mask leaves no point.
     #[error("{place}: the mask {mask:?} is false everywhere")]
@@ -153,7 +174,7 @@ pub enum EmbeddingsError {
         found: usize,
     },
     /// The reference file holds several tensors, and none of the points' name.
-    #[error("{}: cannot tell which tensor is the reference{}", path.display(), holding(names))]
+    #[error("{}: cannot tell which tensor is the reference{}", path.display(), holding(list(names)))]
     UnclearReference {
         /// The reference file.
         path: PathBuf,
@@ -167,14 +188,6 @@ pub enum EmbeddingsError {
         #[from]
         source: TensorReadError,
     },
-    /// A file of texts or ids holds bytes that are not UTF-8.
-    #[error("{}, line {line}: not UTF-8 text", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The first line with such bytes.
-        line: usize,
-    },
     /// A line is not a JSON array of whole numbers.
     #[error("{}, line {line}: not a JSON array of token ids (at column {column})", path.display())]
     NotIds {
@@ -185,7 +198,7 @@ pub enum EmbeddingsError {
         /// Where the parser stopped.
         column: usize,
     },
-    /// A sequence has no token.
+    /// A sequence of ids has none.
     #[error("{}, line {line}: a sequence without tokens", path.display())]
     NoTokens {
         /// The file.
@@ -243,7 +256,7 @@ pub enum EmbeddingsError {
 
 impl From<FormatError> for EmbeddingsError {
     fn from(error: FormatError) -> Self {
-        Self::Format(Box::new(error))
+        Self::Format(Arc::new(error))
     }
 }
 
@@ -264,23 +277,32 @@ impl EmbeddingsError {
             Self::Empty { .. } => "write the file again: what made it was probably interrupted".into(),
             Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
             Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
-            Self::NoPoints { names, .. } | Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
-            Self::NoPoints { .. } => "name one of its tensors with --tensor, or choose another file".into(),
+            Self::OneDimension { columns, .. } => format!("leave out --tensor: the {columns} floating-point columns are points together"),
+            Self::NoPoints { numeric, .. } if !numeric.is_empty() => format!("choose with --tensor: {}", list(numeric)),
+            Self::NoPoints { .. } => {
+                "save points as floats: an array [points, dimension]; in Parquet, a column of lists or a column for each dimension".into()
+            }
+            Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
             Self::NoSuchTensor { names, .. } => format!("name one of {}", list(names)),
             Self::Unnamed { .. } => "leave out --tensor, or save the tensors with numpy.savez or safetensors".into(),
             Self::NoMask { .. } => "save the mask with numpy.save, or points and mask together with numpy.savez".into(),
-            Self::MaskShape { .. } => "name the mask of these points with --mask, or name other points with --tensor".into(),
+            Self::MaskShape { .. } => {
+                "name the mask of these points with --mask, name other points with --tensor, or save the points without the mask".into()
+            }
+            Self::MaskValue { .. } => "save true at the points that count: of a mask that is added to attention scores, mask == 0".into(),
             Self::EmptyMask { .. } => "check that the mask is true at tokens and false at padding".into(),
             Self::FewPoints { .. } => "save more points, one a row".into(),
             Self::NotFinite { value, .. } if value.is_finite() => {
                 format!("divide the points by a constant: no score depends on it, and {LARGEST:e} is the limit")
+            }
+            Self::NotFinite { at, .. } if at.len() == 3 => {
+                "leave padding out with --mask, or find out what made the number: a diverged model, or f16 beyond its range".into()
             }
             Self::NotFinite { .. } => "remove the point, or find out what made it: a diverged model, or f16 beyond its range".into(),
             Self::NoVariance { .. } => "check what made the points: a collapsed model gives the same vector for every input".into(),
             Self::ReferenceWidth { .. } => "choose a reference from the same model".into(),
             Self::UnclearReference { .. } => "save the reference alone in a file, or under the name of the points".into(),
             Self::Device { .. } => "try again with --device flex".into(),
-            Self::NotUtf8 { .. } => "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`".into(),
             Self::NotIds { .. } => "write one JSON array of token ids a line, such as [101, 2023, 102]".into(),
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),
@@ -303,16 +325,21 @@ fn position(at: &[usize]) -> String {
     }
 }
 
-fn holding(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; it holds {}", list(names)) }
+fn holding(tensors: String) -> String {
+    if tensors.is_empty() { String::new() } else { format!("; it holds {tensors}") }
 }
 
-/// The first few names, quoted, and how many more there are: a checkpoint holds hundreds.
-fn list(names: &[String]) -> String {
+/// The first few names, quoted, and how many more there are.
+pub(super) fn list(names: &[String]) -> String {
+    few(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>())
+}
+
+/// The first few items, and how many more there are: a checkpoint holds hundreds of tensors.
+pub(super) fn few(items: &[String]) -> String {
     const SHOWN: usize = 16;
-    let quoted: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => quoted.join(", "),
-        more => format!("{} and {more} more", quoted.join(", ")),
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -39,6 +39,7 @@ mod error;
 mod file;
 mod frame;
 mod geometry;
+mod note;
 mod pass;
 mod points;
 mod reference;
@@ -49,8 +50,9 @@ mod states_file;
 
 pub use embed::{embed, embed_with_means};
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, FormatError, MASK, Place};
+pub use file::{EmbeddingsFile, FormatError, MASK, PickleKind, Place};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
+pub use note::Note;
 pub use points::{MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};
 pub use sequences::Sequences;

@@ -10,7 +10,7 @@ use rand::rngs::ChaCha8Rng;
 pub(super) use self::reading::{LARGEST, Reading};
 use super::file::{Element, Numbers, View};
 use super::pass::PART_ROWS;
-use super::{EmbeddingsError, Place};
+use super::{EmbeddingsError, Note, Place};
 
 /// The widest points that are measured: a covariance of this width takes 2 GB, and the widest of today's models has as many dimensions.
 pub const MAX_WIDTH: usize = 16_384;
@@ -29,6 +29,7 @@ pub struct Points {
     mask: Option<Flags>,
     sample: Option<Vec<usize>>,
     count: usize,
+    notes: Vec<Note>,
 }
 
 /// A number for each row of a tensor, zero where the row does not count.
@@ -75,12 +76,21 @@ impl Points {
         {
             return Err(EmbeddingsError::MaskShape { place, mask: name.clone(), expected: leading.into(), found: found.clone() });
         }
-        let mut points = Self { place, element, shape, fortran_order, numbers, mask: None, sample: None, count: 0 };
+        let mut points = Self { place, element, shape, fortran_order, numbers, mask: None, sample: None, count: 0, notes: Vec::new() };
         points.count = points.rows();
         let Some(Mask { name, fortran_order, element, numbers, .. }) = mask else { return points.of_two_or_more() };
         let transposed = points.shape.len() == 3 && fortran_order != points.fortran_order;
-        points.mask = Some(Flags { element, numbers: numbers.unpack(&|_| ())?, transposed });
-        points.count = points.blocks().map(|rows| rows.len()).sum();
+        let flags = Flags { element, numbers: numbers.unpack(&|_| ())?, transposed };
+        points.count = 0;
+        for start in (0..points.rows()).step_by(points.block_rows()) {
+            let block = points.flags(&flags, start, (start + points.block_rows()).min(points.rows()));
+            // A mask that is added to attention scores is 0 where others are true, and negative where they are false.
+            if let Some(&value) = block.iter().find(|flag| flag.is_nan() || **flag < 0.0) {
+                return Err(EmbeddingsError::MaskValue { place: points.place, mask: name, value });
+            }
+            points.count += block.iter().filter(|flag| **flag != 0.0).count();
+        }
+        points.mask = Some(flags);
         match points.count {
             0 if points.rows() > 0 => Err(EmbeddingsError::EmptyMask { place: points.place, mask: name }),
             _ => points.of_two_or_more(),
@@ -92,6 +102,16 @@ impl Points {
             points @ (0 | 1) => Err(EmbeddingsError::FewPoints { place: self.place, points }),
             _ => Ok(self),
         }
+    }
+
+    /// The same points with what was assumed about them.
+    pub(super) fn with_notes(self, notes: Vec<Note>) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// What was assumed about the points where the caller did not say.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// `count` of the points, drawn at random without replacement; all of them where there are no more.
@@ -193,7 +213,12 @@ impl Points {
     }
 
     fn unmasked(&self, start: usize, end: usize) -> Vec<usize> {
-        let Some(Flags { element, numbers, transposed }) = &self.mask else { return (start..end).collect() };
+        let Some(mask) = &self.mask else { return (start..end).collect() };
+        (start..end).zip(self.flags(mask, start, end)).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
+    }
+
+    /// The numbers of the mask for some rows.
+    fn flags(&self, Flags { element, numbers, transposed }: &Flags, start: usize, end: usize) -> Vec<f64> {
         let mut flags = vec![0.0; end - start];
         let size = element.size();
         if *transposed {
@@ -205,7 +230,7 @@ impl Points {
         } else {
             element.decode(numbers.read(start * size..end * size), &mut flags);
         }
-        (start..end).zip(flags).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
+        flags
     }
 
     /// The rows of the tensor, points or not.

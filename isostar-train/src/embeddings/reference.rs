@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use super::covariance::ScaledCovariance;
 use super::points::Reading;
 use super::spread::Spread;
-use super::{EmbeddingsError, EmbeddingsFile, Place, Points};
+use super::{EmbeddingsError, EmbeddingsFile, Note, Place, Points};
 
 /// How far a covariance may be from symmetric, in units of its largest entry: as far as f32 products computed both ways differ.
 const ASYMMETRY: f64 = 1e-5;
@@ -27,6 +27,7 @@ pub enum ReferenceKind {
 pub struct Reference {
     place: Place,
     kind: ReferenceKind,
+    notes: Vec<Note>,
     pub(super) covariance: ScaledCovariance,
 }
 
@@ -36,7 +37,7 @@ impl Reference {
     /// # Errors
     /// If a number is not finite, there is no variance, or the device fails.
     pub fn of(points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let place = points.place().clone();
+        let (place, notes) = (points.place().clone(), points.notes().to_vec());
         if points.are_square() {
             let width = points.width();
             let rows: Vec<usize> = (0..width).collect();
@@ -46,12 +47,12 @@ impl Reference {
                 let covariance = ScaledCovariance::of_entries(width, entries);
                 let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: place.clone() })?;
                 progress(width);
-                return Ok(Self { place, kind: ReferenceKind::Covariance, covariance });
+                return Ok(Self { place, kind: ReferenceKind::Covariance, notes, covariance });
             }
         }
         points.unpack(progress)?;
         let covariance = Spread::of(points, Reading::Once, false, device, progress)?.covariance();
-        Ok(Self { place, kind: ReferenceKind::Points, covariance })
+        Ok(Self { place, kind: ReferenceKind::Points, notes, covariance })
     }
 
     /// The file and the tensor.
@@ -62,6 +63,11 @@ impl Reference {
     /// What the file was taken for.
     pub fn kind(&self) -> ReferenceKind {
         self.kind
+    }
+
+    /// What was assumed about its points.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// The width d.

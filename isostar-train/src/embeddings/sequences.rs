@@ -1,13 +1,12 @@
 //! Token sequences from a task's rows, or from a file of texts or of ids.
 
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
 use tokenizers::Tokenizer;
 
 use super::EmbeddingsError;
-use crate::data::{TextEncoder, TextRow};
+use crate::data::{DataError, TextEncoder, TextRow, read_text, without_mark};
 
 /// Token ids, one sequence a row or line of a file, without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +23,7 @@ impl Sequences {
     /// Tokenizes a file of one text a line, with special tokens, cut to `max_length` tokens. An empty line is an empty text.
     ///
     /// # Errors
-    /// If there is no such file or nothing in it, it is not UTF-8, or the tokenizer fails.
+    /// If there is no such file or nothing in it, it is no text, a line has no token, or the tokenizer fails.
     pub fn from_texts(path: &Path, tokenizer: Tokenizer, max_length: usize) -> Result<Self, EmbeddingsError> {
         let content = read(path)?;
         let row = |(index, text): (usize, &str)| TextRow { text: text.into(), pair: None, label: String::new(), line: index + 1 };
@@ -42,7 +41,7 @@ impl Sequences {
         for (index, row) in (0..).zip(rows) {
             let ids = examples.ids(index);
             if ids.is_empty() {
-                return Err(EmbeddingsError::NoTokens { path: path.into(), line: row.line });
+                return Err(DataError::NoTokens { path: path.into(), line: row.line }.into());
             }
             sequences.push(ids);
             if let Some(type_ids) = examples.type_ids(index) {
@@ -135,16 +134,8 @@ impl Sequences {
     }
 }
 
-/// The text of a file, without the mark that some editors put before UTF-8.
+/// The text of a file without its byte-order mark; there must be something else.
 fn read(path: &Path) -> Result<String, EmbeddingsError> {
-    let bytes = fs::read(path).map_err(|error| EmbeddingsError::reading(path, error))?;
-    if bytes.is_empty() {
-        return Err(EmbeddingsError::Empty { path: path.into() });
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        EmbeddingsError::NotUtf8 { path: path.into(), line }
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+    let text = without_mark(&read_text(path)?).to_string();
+    if text.is_empty() { Err(EmbeddingsError::Empty { path: path.into() }) } else { Ok(text) }
 }

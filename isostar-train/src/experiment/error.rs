@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::experiment::Diverged;
 use crate::model::FindModelError;
 use crate::task::TaskError;
 
@@ -62,11 +63,31 @@ pub enum ExperimentError {
         /// The system's answer.
         source: io::Error,
     },
-    /// Training stopped on an error.
-    #[error("training stopped: {message}")]
-    Training {
-        /// burn-train's account of it.
+    /// A batch could not be made.
+    #[error("the rows could not be read: {message}")]
+    Batch {
+        /// The loader's account of it.
         message: String,
+    },
+    /// Training stopped before its last epoch was over.
+    #[error("{}: training stopped after {done} of {epochs} epochs: {reason}", path.display())]
+    Stopped {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The epochs whose checkpoint is complete.
+        done: usize,
+        /// The epochs asked for.
+        epochs: usize,
+        /// burn-train's account of it.
+        reason: String,
+    },
+    /// The numbers of a run are no longer finite. Going on from its checkpoint would lead there again.
+    #[error("{}: the run diverged: {}; the likely cause is {}", path.display(), diverged.divergence, diverged.likely_cause())]
+    Diverged {
+        /// The folder of the run.
+        path: PathBuf,
+        /// Where, and with which settings.
+        diverged: Box<Diverged>,
     },
     /// A tensor could not be read back.
     #[error("the device could not be read: {0}")]
@@ -101,7 +122,14 @@ impl ExperimentError {
             Self::FolderTaken { .. } => "choose another folder with --out, or go on with what is there with --resume".into(),
             Self::NothingToResume { .. } => "name the folder of an unfinished run with --out, or start one without --resume".into(),
             Self::Io { .. } => "check that the path exists, may be written to, and that the disk has room".into(),
-            Self::Training { .. } => "go on from the last checkpoint with --resume and the run's --out, if the cause is gone".into(),
+            Self::Batch { .. } => "check that the task's files can still be read".into(),
+            Self::Stopped { path, done: 0, .. } => {
+                format!("start again once the cause is gone; {} holds no checkpoint yet and can be removed", path.display())
+            }
+            Self::Stopped { path, .. } => {
+                format!("go on from the last checkpoint with `isostar train --resume --out {}`, once the cause is gone", path.display())
+            }
+            Self::Diverged { diverged, .. } => format!("train again with another --out and {}", diverged.advice(flag)),
             Self::Read(_) => "check that the device still answers, and has memory left; a smaller --batch-size needs less".into(),
             Self::Config(error) => config_remedy(error).into(),
             Self::Data(error) => error.remedy(),

@@ -42,7 +42,7 @@ pub fn evaluate<M: TaskModel>(
     let mut done = loader.iter();
     let mut layers: Vec<RunningMoments> = Vec::new();
     while let Some(batch) = done.next() {
-        let batch = batch.map_err(|error| ExperimentError::Training { message: error.to_string() })?;
+        let batch = batch.map_err(|error| ExperimentError::Batch { message: error.to_string() })?;
         let step = model.forward_step(batch);
         for layer in 0..step.hidden_states.depth() {
             let selection = StateSelection { layers: LayerSelection::Only(vec![layer + 1]), ..Default::default() };

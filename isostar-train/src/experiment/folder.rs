@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ExperimentError, RunResult, TrainSettings};
+use super::seconds::Seconds;
+use super::{Diverged, ExperimentError, RunResult, TrainSettings};
 use crate::whole_file::write_whole;
 
 /// Where runs go if no folder is named.
@@ -43,19 +44,29 @@ impl RunFolder {
         self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// The folder of an unfinished run, its settings, and the last epoch whose checkpoint is complete.
+    /// The folder of an unfinished run, its settings, and the last epoch whose checkpoint is complete: all of them, if only the result is missing.
     ///
     /// # Errors
-    /// If there are no settings or no checkpoint.
+    /// If there are no settings or no checkpoint, or the run is over: it has a result, or diverged.
     pub fn reopen(path: &Path) -> Result<(Self, TrainSettings, usize), ExperimentError> {
         let nothing = |reason| ExperimentError::NothingToResume { path: path.into(), reason };
         let folder = Self::at(path);
         let settings = folder.settings()?.ok_or_else(|| nothing("there is no config.toml"))?;
+        let result = folder.result()?;
+        if let Some(error) = result.as_ref().and_then(|result| folder.diverged(&settings, result)) {
+            return Err(error);
+        }
         match folder.epochs_done() {
             0 => Err(nothing("there is no complete checkpoint")),
-            epochs if epochs >= settings.epochs => Err(nothing("all its epochs are done")),
+            epochs if epochs >= settings.epochs && result.is_some() => Err(nothing("all its epochs are done")),
             epochs => Ok((folder, settings, epochs)),
         }
+    }
+
+    /// The error of a run with this result, if it diverged.
+    pub fn diverged(&self, settings: &TrainSettings, result: &RunResult) -> Option<ExperimentError> {
+        let diverged = Box::new(Diverged::new(result.divergence()?, settings));
+        Some(ExperimentError::Diverged { path: self.path.clone(), diverged })
     }
 
     /// The settings in config.toml; `None` where there is no run.
@@ -127,6 +138,17 @@ impl RunFolder {
         write_whole(&path, text.as_bytes()).map_err(ExperimentError::io(&path))
     }
 
+    /// The seconds of each epoch, as far as they are known.
+    pub(super) fn seconds(&self) -> Vec<Option<Seconds>> {
+        // What cannot be read is not known: no run need stop for that.
+        let text = fs::read_to_string(self.seconds_file()).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(super) fn write_seconds(&self, seconds: &[Option<Seconds>]) -> io::Result<()> {
+        write_whole(&self.seconds_file(), &serde_json::to_vec(seconds)?)
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -154,6 +176,10 @@ impl RunFolder {
 
     fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoint")
+    }
+
+    fn seconds_file(&self) -> PathBuf {
+        self.checkpoints().join("seconds.json")
     }
 }
 

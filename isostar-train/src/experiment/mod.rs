@@ -9,11 +9,13 @@
 //! | in the run folder | what |
 //! |---|---|
 //! | config.toml | the settings, as resolved |
-//! | metrics.jsonl | a line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
+//! | metrics.jsonl | a line per epoch and split that ended: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
-//! | checkpoint/ | what a resumed run needs |
-//! | model/ | config.json, model.safetensors, tokenizer.json: what transformers' `from_pretrained` reads |
+//! | checkpoint/ | what a resumed run needs, and the seconds of each epoch |
+//! | model/ | of a run that did not diverge: config.json, model.safetensors, tokenizer.json: what transformers' `from_pretrained` reads |
 
+mod diverged;
+mod ending;
 mod error;
 mod evaluate;
 mod folder;
@@ -25,9 +27,11 @@ mod preset;
 mod renderer;
 mod result;
 mod run;
+mod seconds;
 mod settings;
 mod values;
 
+pub use diverged::Diverged;
 pub use error::{ExperimentError, config_remedy};
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::RunFolder;

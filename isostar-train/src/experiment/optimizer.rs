@@ -1,13 +1,21 @@
-//! The optimizer of the published runs, and the schedule of its rate.
+//! The optimizer, and the schedule of its rate.
 
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use burn::module::ParamGroup;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 
-/// AdamW as transformers and the published code set it: ε = 1e-8, β = (0.9, 0.999), and decay on matrices and embeddings only, not on biases and norms.
-pub fn adamw(weight_decay: f64) -> ModuleOptimizer {
-    let config = AdamWConfig::new().with_epsilon(1e-8).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
+/// AdamW with β = (0.9, 0.999), and decay on matrices and embeddings only, not on biases and norms, as transformers' Trainer has it.
+///
+/// ```text
+///   p ← p·(1 − rate·decay) − rate·m̂/(√v̂ + ε)
+/// ```
+///
+/// ε is added to the corrected v̂, as in PyTorch. `transformers.AdamW`, with which the published code trains (ε = 1e-6 and no decay by default; no
+/// longer in transformers 5), adds it to √v before the correction: in step t its ε is greater by 1/√(1 − 0.999ᵗ), 32 times in the first step, 1.3
+/// times in the thousandth.
+pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
+    let config = AdamWConfig::new().with_epsilon(epsilon as f32).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
     let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
     config.init().with_group(undecayed, config.clone().with_weight_decay(0.0).build(), None)
 }
@@ -80,6 +88,25 @@ impl LrScheduler for WarmupLinear {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decay_and_epsilon_are_those_asked_for_and_biases_do_not_decay() {
+        use burn::module::Param;
+        use burn::nn::Linear;
+        use burn::optim::GradientsParams;
+        use burn::prelude::*;
+
+        let device = Device::flex().autodiff();
+        let two = |shape: &[usize]| TensorData::new(vec![2.0_f32], shape.to_vec());
+        let linear = Linear { weight: Param::from_data(two(&[1, 1]), &device), bias: Some(Param::from_data(two(&[1]), &device)) };
+        let loss = linear.forward(Tensor::<2>::from_floats([[0.5]], &device)).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &linear);
+        let linear = adamw(0.1, 0.5).step(0.1, linear, gradients);
+        // torch.optim.AdamW(lr=0.1, eps=0.5, weight_decay=0.1): 2 · 0.99 − 0.1 · 0.5/(0.5 + 0.5); without decay, 2 − 0.1 · 1/(1 + 0.5).
+        let number = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
+        assert!((number(linear.weight.val().reshape([1])) - 1.93).abs() < 1e-6);
+        assert!((number(linear.bias.unwrap().val()) - 1.933_333_3).abs() < 1e-6);
+    }
 
     #[test]
     fn the_rate_rises_stays_or_falls_as_transformers_schedules_do() {

@@ -1,5 +1,7 @@
 //! From settings to everything a run needs, before anything is written.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
@@ -7,6 +9,7 @@ use isostar_core::Regularizer;
 use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier, SpanExtractor};
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
+use crate::data::streams::{Purpose, device_seed};
 use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder, TokenCache};
 use crate::device::parse_device;
 use crate::model::find_model;
@@ -53,16 +56,26 @@ impl Experiment {
         settings.check()?;
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
-        let task = Task::read(settings.source(), observer)?;
+        let mut task = Task::read(settings.source(), observer)?;
+        if let (TaskKind::Classification, [label]) = (task.kind, task.labels.names()) {
+            let (rows, label) = (task.splits.train.rows.len(), label.clone());
+            return Err(DataError::OneLabel { rows, label }.into());
+        }
 
-        device.seed(settings.seed);
+        device.seed(device_seed(settings.seed, 0, Purpose::Weights));
         let (task, work) = match task.kind {
             TaskKind::Classification | TaskKind::Regression => {
                 let problem = if task.kind == TaskKind::Regression { ProblemType::Regression } else { ProblemType::SingleLabel };
-                let labels = Labels::new(task.labels.names(), problem);
+                let labels = |task: &Task| Labels::new(task.labels.names(), problem);
                 let model = match settings.model.as_str() {
-                    SCRATCH => from_scratch(labels, settings.max_length, &device)?,
-                    model => Pretrained::<SequenceClassifier>::read_for(find_model(model, observer)?, labels, &device)?,
+                    SCRATCH => from_scratch(labels(&task), settings.max_length, &device)?,
+                    model => {
+                        let folder = find_model(model, observer)?;
+                        if let Some(outputs) = stored_labels(&folder) {
+                            task.take_order_of(&outputs);
+                        }
+                        Pretrained::<SequenceClassifier>::read_for(folder, labels(&task), &device)?
+                    }
                 };
                 let (prepared, summary) = Prepared::new(model, task, &settings, observer)?;
                 (summary, Work::Sequences(Box::new(prepared)))
@@ -132,6 +145,12 @@ impl<M: TaskModel> Prepared<M> {
         let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
         Ok((Self { model, train, dev, further }, summary))
     }
+}
+
+/// What the configuration in a model's folder calls its outputs; `None` where it cannot be read, which reading the model reports.
+fn stored_labels(folder: &Path) -> Option<Vec<String>> {
+    let config = ModelConfig::from_json(&fs::read(folder.join("config.json")).ok()?).ok()?;
+    Some(config.labels().names())
 }
 
 /// A small BERT with fresh weights: 4 layers of width 128, 1.6 million parameters.

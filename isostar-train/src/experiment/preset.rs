@@ -13,6 +13,8 @@ const EXAMPLE: &str = "the published command for SST-2 and BERT";
 const PAPER: &str = "Rudman & Eickhoff, ICLR 2024";
 /// What the authors' program does, whatever the paper says of it.
 const CODE: &str = "the published code";
+/// The published code sets neither of the two numbers.
+const OPTIMIZER: &str = "the default of transformers.AdamW, which the published code calls";
 
 /// Published settings by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -42,11 +44,12 @@ impl Preset {
     /// | `model` | google-bert/bert-base-cased | one of the paper's three models |
     /// | `weight` | −5; CosReg 1 | the published command, of the paper's grid −5, −3, −1, 1, 3, 5 |
     /// | `shrinkage` | 0.2 | the published command, of the paper's grid 0.2, 0.4, 0.6, 0.8 |
-    /// | `padding` | keep | the published code |
+    /// | `padding` | keep, in training and in the reference | the published code |
     /// | `batching` | random | the published code |
     /// | `layers` | all; CosReg last | the paper |
     /// | `calibration_states` | 250000 | the paper |
     /// | `epochs`, `batch_size`, `learning_rate`, `schedule`, `warmup` | 4, 32, 1e-5, constant, 0 | the published command |
+    /// | `weight_decay`, `adam_epsilon` | 0, 1e-6 | the defaults of `transformers.AdamW`, which the published code calls |
     /// | `max_length` | 256, SQuAD 384 | the paper |
     /// | `stride` | 128 | the paper |
     ///
@@ -76,6 +79,8 @@ impl Preset {
         filled.number(&mut options.learning_rate, "learning_rate", 1e-5, EXAMPLE);
         filled.named(&mut options.schedule, "schedule", Schedule::Constant, "constant", EXAMPLE);
         filled.number(&mut options.warmup, "warmup", 0.0, EXAMPLE);
+        filled.number(&mut options.weight_decay, "weight_decay", 0.0, OPTIMIZER);
+        filled.named(&mut options.adam_epsilon, "adam_epsilon", 1e-6, "1e-6", OPTIMIZER);
         filled.number(&mut options.max_length, "max_length", if is_span { 384 } else { 256 }, PAPER);
         if is_span {
             filled.number(&mut options.stride, "stride", 128, PAPER);
@@ -123,6 +128,7 @@ mod tests {
         let settings = resolved(TrainOptions { task: Some("sst2".into()), ..Default::default() });
         assert_eq!((settings.weight, settings.shrinkage, settings.padding), (-5.0, 0.2, Padding::Keep));
         assert_eq!((settings.epochs, settings.batch_size, settings.learning_rate), (4, 32, 1e-5));
+        assert_eq!((settings.weight_decay, settings.adam_epsilon), (0.0, 1e-6));
         assert_eq!((settings.max_length, settings.batching, settings.schedule), (256, Batching::Random, Schedule::Constant));
         assert_eq!((settings.model.as_str(), settings.calibration_states), ("google-bert/bert-base-cased", 250_000));
         let squad = resolved(TrainOptions { task: Some("squad".into()), ..Default::default() });
@@ -144,7 +150,7 @@ mod tests {
     #[test]
     fn every_number_has_a_source() {
         let filled = Preset::Paper.fill(&mut TrainOptions::default());
-        assert_eq!(filled.len(), 13);
+        assert_eq!(filled.len(), 15);
         assert!(filled.iter().all(|setting| !setting.source.is_empty() && !setting.value.is_empty()));
     }
 }

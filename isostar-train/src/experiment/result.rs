@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use isostar_core::{LayerSelection, RunningMoments};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::RegularizerName;
+use super::{RegularizerName, SplitReport};
+use crate::hook::{Divergence, NotFinite};
 
 /// IsoScore of the token states of a split, padding left out. `None` where no direction has variance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ impl IsoScores {
     }
 }
 
-/// The contents of result.json.
+/// The contents of result.json. A number that does not exist, or is not finite, is null there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// The task.
@@ -41,34 +42,82 @@ pub struct RunResult {
     /// The regularizer.
     pub regularizer: RegularizerName,
     /// Its weight λ.
-    pub weight: f64,
+    pub weight: Option<f64>,
     /// ζ.
-    pub shrinkage: f64,
+    pub shrinkage: Option<f64>,
     /// The layers under the penalty.
     pub layers: LayerSelection,
     /// The seed.
     pub seed: u64,
-    /// The epochs made.
+    /// The epochs made: those whose checkpoint is complete.
     pub epochs: usize,
     /// The device.
     pub device: String,
-    /// The task's scores on the rows to judge by, after training; NaN, null in the file, where one is not defined.
-    #[serde(deserialize_with = "or_nan")]
-    pub metrics: BTreeMap<String, f64>,
+    /// The task's scores on the rows to judge by, after training.
+    pub metrics: BTreeMap<String, Option<f64>>,
     /// The loss of the task on those rows.
-    pub task_loss: f64,
+    pub task_loss: Option<f64>,
     /// The IsoScore of those rows' states.
     pub isoscore: IsoScores,
-    /// Seconds spent in training steps, calibration and validation left out.
-    pub seconds: f64,
-    /// Seconds spent on estimating references.
-    pub calibration_seconds: f64,
+    /// Seconds spent in training steps, calibration and validation left out, of all legs of the run.
+    pub seconds: Option<f64>,
+    /// Seconds spent on estimating references, of all legs of the run.
+    pub calibration_seconds: Option<f64>,
     /// Training tokens a second, padding not counted.
-    pub tokens_per_second: f64,
+    pub tokens_per_second: Option<f64>,
+    /// Where the run diverged; absent of a run that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Divergence>,
 }
 
-/// JSON has no NaN: it is written as null.
-fn or_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
-    let metrics = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
-    Ok(metrics.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
+impl RunResult {
+    /// Where the run diverged, if it did. Earlier versions did not stop then, and wrote a result without a loss.
+    pub fn divergence(&self) -> Option<Divergence> {
+        let without_loss = || self.task_loss.is_none().then(|| Divergence::after_epoch(NotFinite::ValidationLoss, self.epochs));
+        self.stopped.clone().or_else(without_loss)
+    }
+
+    /// This result with what was measured after training.
+    pub(super) fn with_report(self, report: &SplitReport) -> Self {
+        Self {
+            metrics: report.metrics.iter().map(|(name, value)| (name.clone(), finite(*value))).collect(),
+            task_loss: finite(report.task_loss),
+            isoscore: report.isoscore.clone(),
+            ..self
+        }
+    }
+}
+
+/// A number, if it is one.
+pub(super) fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: &str = r#"{"task":"t","model":"scratch","regularizer":"istar","weight":0.5,"shrinkage":0.2,"layers":"all","seed":1,"epochs":2,
+        "device":"flex","metrics":{"accuracy":0.5},"task_loss":0.5,"isoscore":{"all":0.75,"layers":[0.5]},"seconds":1.5,"calibration_seconds":2.5,
+        "tokens_per_second":7.25}"#;
+
+    #[test]
+    fn every_number_with_a_fraction_may_be_null() {
+        for number in ["0.5", "0.2", "0.75", "1.5", "2.5", "7.25"] {
+            let without = WRITTEN.replace(number, "null");
+            let result: RunResult = serde_json::from_str(&without).unwrap_or_else(|error| panic!("{number}: {error}"));
+            assert_ne!(result, serde_json::from_str(WRITTEN).unwrap());
+            let again: RunResult = serde_json::from_str(&serde_json::to_string(&result).unwrap()).unwrap();
+            assert_eq!(again, result);
+        }
+    }
+
+    #[test]
+    fn a_result_without_a_loss_is_of_a_run_that_diverged() {
+        let ended: RunResult = serde_json::from_str(WRITTEN).unwrap();
+        assert_eq!(ended.divergence(), None);
+        let diverged: RunResult = serde_json::from_str(&WRITTEN.replace("\"task_loss\":0.5", "\"task_loss\":null")).unwrap();
+        let divergence = diverged.divergence().unwrap();
+        assert_eq!((divergence.cause, divergence.epoch), (NotFinite::ValidationLoss, 2));
+    }
 }

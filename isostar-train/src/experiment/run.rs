@@ -6,16 +6,19 @@ use burn::prelude::*;
 use burn::train::metric::LossMetric;
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, LearningResult, SupervisedTraining};
-use isostar_core::Regularizer;
+use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
+use super::ending::Ending;
 use super::optimizer::{WarmupLinear, adamw};
 use super::prepare::{Prepared, Work};
-use super::renderer::{RunRenderer, TrainingSeconds};
+use super::renderer::RunRenderer;
+use super::result::finite;
+use super::seconds::{Seconds, Stopwatch};
 use super::values::EpochValues;
-use super::{Experiment, ExperimentError, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Hook, HookEvent, Regularized};
+use crate::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 use crate::metric::{IsoScoreMetric, SplitScoreMetric};
 use crate::task::{PreparedSplit, TaskMetric, TaskModel};
 
@@ -25,10 +28,12 @@ const EVALUATION_BATCH: usize = 64;
 impl Experiment {
     /// Trains, measures before and after, and fills the run folder.
     ///
-    /// With `done` epochs behind it, the run goes on from the checkpoint of that epoch, and sees the batches that an uninterrupted one would.
+    /// With `done` epochs behind it, the run goes on from the checkpoint of that epoch, and sees the batches that an uninterrupted one would. With
+    /// all of them behind it, what is left is to measure and to write.
     ///
     /// # Errors
-    /// If the folder cannot be written, or training stops on an error; checkpoints made so far are kept.
+    /// If the folder cannot be written, or training stops before its last epoch is over; checkpoints made so far are kept. A run that diverges has
+    /// a result that says so, and no model.
     pub fn run(self, folder: &RunFolder, done: usize, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let Self { settings, task, work, regularizer, device } = self;
         folder.create(&settings)?;
@@ -57,16 +62,25 @@ impl Run {
         let before = self.evaluate(&prepared.model.model, &prepared)?;
         self.observer.before(&before);
 
-        let hook = self.hook(&prepared);
-        let training_seconds = TrainingSeconds::default();
-        let trained = self.train(&prepared, &hook, &training_seconds)?;
+        let stopwatch = Arc::new(Stopwatch::new(self.folder.clone(), self.done));
+        let hook = self.hook(&prepared, &stopwatch);
+        let trained = self.train(&prepared, &hook, &stopwatch);
+        if let Some(divergence) = hook.divergence() {
+            return Err(self.diverge(Divergence { epoch: self.done + divergence.epoch, ..divergence }, &stopwatch)?);
+        }
+        let trained = trained?;
 
         let report = self.evaluate(&trained, &prepared)?;
-        let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum();
+        if !report.task_loss.is_finite() {
+            let divergence = Divergence::after_epoch(NotFinite::ValidationLoss, self.settings.epochs);
+            return Err(self.diverge(divergence, &stopwatch)?);
+        }
         let written = Pretrained { model: trained, ..prepared.model.clone() };
         written.write(self.folder.model())?;
-        let all_seconds = *training_seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let result = self.result(&report, all_seconds - hook.calibration_seconds(), hook.calibration_seconds(), tokens);
+        let seconds = stopwatch.total();
+        let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum::<usize>() * self.settings.epochs;
+        let tokens_per_second = seconds.and_then(|seconds| finite(tokens as f64 / seconds.training));
+        let result = RunResult { tokens_per_second, ..self.result(seconds, self.settings.epochs).with_report(&report) };
         self.folder.write_result(&result)?;
         self.observer.after(&report, &result);
         Ok(result)
@@ -88,40 +102,44 @@ impl Run {
         Ok(report)
     }
 
-    fn hook<M: TaskModel>(&self, prepared: &Prepared<M>) -> Hook<M::Batch> {
+    /// Writes the result of a run that diverged; its error.
+    fn diverge(&self, divergence: Divergence, stopwatch: &Stopwatch) -> Result<ExperimentError, ExperimentError> {
+        let result = RunResult { stopped: Some(divergence), ..self.result(stopwatch.total(), self.folder.epochs_done()) };
+        self.folder.write_result(&result)?;
+        Ok(self.folder.diverged(&self.settings, &result).expect("its result says so"))
+    }
+
+    fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {
         let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
         let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
-        let limit = self.settings.calibration_states;
-        let sample = BatchLoader::calibration(
-            prepared.train.source.clone(),
-            EVALUATION_BATCH,
-            self.settings.seed,
-            self.done,
-            limit / layers,
-            &self.device.clone().without_autodiff(),
-        );
-        let (observer, done) = (self.observer.clone(), self.done);
+        let (limit, padding, order, source) =
+            (self.settings.calibration_states, self.settings.padding, self.order(), &prepared.train.source);
+        // Where padding counts, so does the size of a batch: the longer the longest row, the more padding.
+        let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
+        let plain = self.device.clone().without_autodiff();
+        let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let (observer, done, lengths, stopwatch) = (self.observer.clone(), self.done, source.lengths(), stopwatch.clone());
         Hook::new(regularizer)
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| tell(observer.as_ref(), event, done))
+            .with_observer(move |event| tell(observer.as_ref(), &stopwatch, event, done, |epoch| order.padding_share(&lengths, epoch)))
     }
 
-    fn train<M: TaskModel>(
-        &self,
-        prepared: &Prepared<M>,
-        hook: &Hook<M::Batch>,
-        training_seconds: &TrainingSeconds,
-    ) -> Result<M, ExperimentError> {
+    fn order(&self) -> TrainingOrder {
+        let TrainSettings { batch_size, batching, seed, .. } = self.settings;
+        TrainingOrder { batch_size, batching, seed, first_epoch: self.done }
+    }
+
+    fn train<M: TaskModel>(&self, prepared: &Prepared<M>, hook: &Hook<M::Batch>, stopwatch: &Arc<Stopwatch>) -> Result<M, ExperimentError> {
         let Self { settings, folder, done, observer, .. } = self;
         let device = self.device.clone().autodiff();
-        let order = TrainingOrder { batch_size: settings.batch_size, batching: settings.batching, seed: settings.seed, first_epoch: *done };
-        let train = BatchLoader::training(prepared.train.source.clone(), order, &device);
+        let train = BatchLoader::training(prepared.train.source.clone(), self.order(), &device);
         let steps = train.batches() * settings.epochs;
         let valid = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff());
         let interrupter = hook.interrupter();
-        let renderer =
-            RunRenderer::new(&folder.metrics(), observer.clone(), dashboard(&interrupter, observer.as_ref()), training_seconds.clone())?;
+        let ending = Ending::new(interrupter.clone());
+        let dashboard = dashboard(&interrupter, observer.as_ref());
+        let renderer = RunRenderer::new(&folder.metrics(), observer.clone(), dashboard, stopwatch.clone(), ending.clone())?;
 
         let mut training = SupervisedTraining::<Regularized<M>>::new(folder.path(), hook.tap(Arc::new(train)), Arc::new(valid))
             .metric_train_numeric(LossMetric::new())
@@ -149,34 +167,32 @@ impl Run {
         let warmup = (settings.warmup * steps as f64).round() as usize;
         let schedule = WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule);
         let model = hook.wrap(prepared.model.model.clone().train());
-        let LearningResult { model, error, interrupted, .. } = training.launch(Learner::new(model, adamw(settings.weight_decay), schedule));
-        let stopped = error.map(|error| error.to_string()).or_else(|| interrupter.error().map(|error| error.to_string()));
-        let stopped = stopped.or_else(|| interrupted.map(|stop| stop.reason.unwrap_or_else(|| "it was interrupted".into())));
-        match stopped {
-            Some(message) => Err(ExperimentError::Training { message }),
-            None => Ok(model.into_inner()),
-        }
+        let optimizer = adamw(settings.weight_decay, settings.adam_epsilon);
+        let LearningResult { model, .. } = training.launch(Learner::new(model, optimizer, schedule));
+        ending.check(folder, settings.epochs)?;
+        Ok(model.into_inner())
     }
 
-    fn result(&self, report: &SplitReport, seconds: f64, calibration_seconds: f64, tokens: usize) -> RunResult {
+    /// The result of so many epochs, before anything is measured.
+    fn result(&self, seconds: Option<Seconds>, epochs: usize) -> RunResult {
         let settings = &self.settings;
-        let tokens = tokens * (settings.epochs - self.done);
         RunResult {
             task: self.name.clone(),
             model: settings.model.clone(),
             regularizer: settings.regularizer,
-            weight: settings.weight,
-            shrinkage: settings.shrinkage,
+            weight: finite(settings.weight),
+            shrinkage: finite(settings.shrinkage),
             layers: settings.layers.clone(),
             seed: settings.seed,
-            epochs: settings.epochs,
+            epochs,
             device: settings.device.clone(),
-            metrics: report.metrics.clone(),
-            task_loss: report.task_loss,
-            isoscore: report.isoscore.clone(),
-            seconds,
-            calibration_seconds,
-            tokens_per_second: tokens as f64 / seconds,
+            metrics: self.metrics.iter().map(|metric| (metric.name().to_string(), None)).collect(),
+            task_loss: None,
+            isoscore: IsoScores::default(),
+            seconds: seconds.map(|seconds| seconds.training),
+            calibration_seconds: seconds.map(|seconds| seconds.calibration),
+            tokens_per_second: None,
+            stopped: None,
         }
     }
 }
@@ -194,18 +210,28 @@ fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) ->
     None
 }
 
-fn tell(observer: &dyn Observer, event: &HookEvent, done: usize) {
+/// Passes on what a hook says. `training_padding` gives the share of padding in the batches of an epoch, counted from 0.
+fn tell(observer: &dyn Observer, stopwatch: &Stopwatch, event: &HookEvent, done: usize, training_padding: impl Fn(usize) -> f64) {
     match event {
         HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
         HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, isoscore, seconds } => {
+        HookEvent::CalibrationFinished { epoch, states, padding, isoscore, seconds } => {
             observer.end(&Phase::Calibration { epoch: done + epoch });
+            stopwatch.calibrated(*seconds);
             let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
-            observer.note(&format!("reference from {states} states in {seconds:.1} s, IsoScore {score}"));
+            let padding = padding.map_or(String::new(), |padding| {
+                let training = 100.0 * training_padding(done + epoch - 1);
+                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * padding)
+            });
+            observer.note(&format!("reference from {states} states{padding} in {seconds:.1} s, IsoScore {score}"));
         }
+        HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
+        HookEvent::Collapsed { score, .. } if score.is_nan() => observer.note("the states have collapsed: the score of a batch is not a number"),
         HookEvent::Collapsed { score, threshold } => observer.note(&format!(
             "the states have collapsed: a batch scores {score:.4}, under {threshold}. A --weight nearer to 0 keeps them apart; the published weights \
              belong to padded states (--padding keep)"
         )),
+        // The run ends with an error that says all of it.
+        HookEvent::Diverged(_) => {}
     }
 }

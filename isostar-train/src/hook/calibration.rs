@@ -7,10 +7,12 @@ use std::time::Instant;
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
 use burn::prelude::*;
+use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
-use isostar_core::{HiddenStates, RunningMoments, StateSelection};
+use isostar_core::{HiddenStates, Padding, RunningMoments, StateSelection};
 
-use super::{CALIBRATION_LIMIT, HiddenStateModel};
+use super::guard::{Divergence, Guard};
+use super::{CALIBRATION_LIMIT, CalibrationError, HiddenStateModel};
 
 /// What a hook tells its observer.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,18 +38,30 @@ pub enum HookEvent {
         epoch: usize,
         /// States merged in all.
         states: usize,
+        /// The share of padding among them, in `[0, 1)`; `None` if padding is left out, or the model's states have no mask.
+        padding: Option<f64>,
         /// Their IsoScore; `None` if no direction has variance.
         isoscore: Option<f64>,
         /// How long it took.
         seconds: f64,
     },
-    /// The regularizer's measure of a batch fell under its threshold: the states lie nearly on a line. Told once a training.
+    /// The reference could not be estimated. No step is taken without it, and the training ends.
+    CalibrationFailed {
+        /// How many epochs this training has begun, this one included.
+        epoch: usize,
+        /// Why, in one line.
+        reason: String,
+    },
+    /// The regularizer's measure of a batch fell under its threshold: the states lie nearly on a line. Told once a training, of a batch with
+    /// enough states to tell.
     Collapsed {
-        /// The measure of the batch.
+        /// The measure of the batch; it may be NaN.
         score: f64,
         /// The threshold.
         threshold: f64,
     },
+    /// A number of the training is not finite: it stops.
+    Diverged(Divergence),
 }
 
 type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
@@ -56,9 +70,9 @@ type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
 struct Source<B> {
     loader: Arc<dyn DataLoader<B>>,
     own: bool,
-    /// Whether the loader has been moved to a device without autodiff. It is moved once: a copy of a loader starts its random order afresh, and every
-    /// epoch would see the same sample.
-    placed: bool,
+    /// The device without autodiff to which the loader has been moved. It is moved once: a copy of a loader starts its random order afresh, and every
+    /// epoch would see the same sample. Every epoch is therefore estimated on this device, whichever worker asks first.
+    placed: Option<Device>,
 }
 
 /// The reference and the epoch it was estimated for, 0 before the first.
@@ -67,21 +81,25 @@ struct Reference {
     covariance: Option<Tensor<2>>,
 }
 
-/// Shared by the tap, which asks for references, and by every clone of the wrapped model, whichever of which is first to need one.
+/// Shared by the tap, which asks for references, and by every clone of the wrapped model: the first that needs a reference estimates it.
 pub(super) struct Calibration<B> {
     states: Option<StateSelection>,
     limit: AtomicUsize,
     requested: AtomicUsize,
+    /// Whether a tapped loader is being iterated, which ends the training where calibration fails.
+    tapped: AtomicBool,
     collapse_reported: AtomicBool,
     source: Mutex<Option<Source<B>>>,
     reference: Mutex<Reference>,
+    failure: Mutex<Option<Arc<CalibrationError>>>,
     seconds: Mutex<f64>,
     observer: Mutex<Option<Observer>>,
     interrupter: Interrupter,
+    pub(super) guard: Guard,
 }
 
 /// A poisoned lock means that another thread panicked, which ends the training anyway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -92,12 +110,15 @@ impl<B: Send + 'static> Calibration<B> {
             states,
             limit: AtomicUsize::new(CALIBRATION_LIMIT),
             requested: AtomicUsize::new(1),
+            tapped: AtomicBool::new(false),
             collapse_reported: AtomicBool::new(false),
             source: Mutex::new(None),
             reference: Mutex::new(Reference { epoch: 0, covariance: None }),
+            failure: Mutex::new(None),
             seconds: Mutex::new(0.0),
             observer: Mutex::new(None),
             interrupter: Interrupter::new(),
+            guard: Guard::default(),
         }
     }
 
@@ -108,7 +129,7 @@ impl<B: Send + 'static> Calibration<B> {
     pub(super) fn set_source(&self, loader: Arc<dyn DataLoader<B>>, own: bool) {
         let mut source = lock(&self.source);
         if own || source.as_ref().is_none_or(|source| !source.own) {
-            *source = Some(Source { loader, own, placed: false });
+            *source = Some(Source { loader, own, placed: None });
         }
     }
 
@@ -124,8 +145,19 @@ impl<B: Send + 'static> Calibration<B> {
         *lock(&self.seconds)
     }
 
-    /// Asks for the reference of `epoch`; the next step will find the old one out of date.
+    /// Why the training ends, if calibration failed.
+    pub(super) fn failure(&self) -> Option<Arc<CalibrationError>> {
+        lock(&self.failure).clone()
+    }
+
+    /// How many epochs this training has begun, the current one included.
+    pub(super) fn epoch(&self) -> usize {
+        self.requested.load(Ordering::SeqCst)
+    }
+
+    /// Asks for the reference of `epoch` for a tapped loader; the next step will find the old one out of date.
     pub(super) fn request(&self, epoch: usize) {
+        self.tapped.store(true, Ordering::SeqCst);
         self.requested.fetch_max(epoch, Ordering::SeqCst);
     }
 
@@ -135,7 +167,7 @@ impl<B: Send + 'static> Calibration<B> {
         }
     }
 
-    fn tell(&self, event: HookEvent) {
+    pub(super) fn tell(&self, event: HookEvent) {
         match (&*lock(&self.observer), &event) {
             (Some(observer), event) => observer(event),
             (None, HookEvent::Collapsed { score, threshold }) => {
@@ -144,6 +176,8 @@ impl<B: Send + 'static> Calibration<B> {
             (None, HookEvent::CalibrationFinished { epoch, states, seconds, .. }) => {
                 tracing::info!("reference of epoch {epoch} estimated from {states} states in {seconds:.1} s");
             }
+            (None, HookEvent::CalibrationFailed { reason, .. }) => tracing::error!("{reason}"),
+            (None, HookEvent::Diverged(divergence)) => tracing::error!("the training diverged and stops: {divergence}"),
             (None, _) => {}
         }
     }
@@ -152,33 +186,51 @@ impl<B: Send + 'static> Calibration<B> {
     ///
     /// One thread estimates while the others wait: nothing in here depends on them, so they cannot wait for each other.
     ///
+    /// # Errors
+    /// If it cannot be estimated, now or before; a reference that failed is not tried again. The tapped loader ends the training with the same
+    /// error before the next batch.
+    ///
     /// # Panics
-    /// If there is nothing to calibrate from: no tapped loader, or no state in it.
-    pub(super) fn reference<M: HiddenStateModel<Batch = B>>(&self, model: &M, device: &Device) -> Option<Tensor<2>> {
-        let states = self.states.as_ref()?;
+    /// If it cannot be estimated and no loader has been tapped: nothing else would be certain to end the training.
+    pub(super) fn reference<M>(&self, model: &M, device: &Device) -> Result<Option<Tensor<2>>, Arc<CalibrationError>>
+    where
+        M: HiddenStateModel<Batch = B>,
+    {
+        let Some(states) = &self.states else { return Ok(None) };
         let plain = device.clone().without_autodiff();
         let epoch = self.requested.load(Ordering::SeqCst);
         let mut reference = lock(&self.reference);
-        if reference.epoch < epoch {
-            // After a failed reading the training is already stopping; its last steps make do with the reference they had.
-            if let Some(covariance) = self.estimate(model, states, &plain, epoch).or_else(|| reference.covariance.take()) {
-                *reference = Reference { epoch, covariance: Some(covariance) };
-            }
+        if let Some(failure) = self.failure() {
+            return Err(failure);
         }
-        let covariance = reference.covariance.clone();
-        let covariance =
-            covariance.expect("calibration: there is no state to estimate the reference from; tap the training loader with Hook::tap");
-        Some(covariance.to_device(&plain))
+        if reference.epoch < epoch {
+            let covariance = self.estimate(model, states, &plain, epoch).map_err(|error| self.fail(epoch, error))?;
+            *reference = Reference { epoch, covariance: Some(covariance) };
+        }
+        Ok(reference.covariance.clone().map(|covariance| covariance.to_device(&plain)))
     }
 
-    fn place_source(&self, device: &Device) -> Option<Arc<dyn DataLoader<B>>> {
-        let mut source = lock(&self.source);
-        let source = source.as_mut()?;
-        if !source.placed {
-            source.loader = source.loader.to_device(device);
-            source.placed = true;
+    /// Records why there is no reference: for the tapped loader, for the observer, and for the interrupter.
+    fn fail(&self, epoch: usize, error: CalibrationError) -> Arc<CalibrationError> {
+        let error = Arc::new(error);
+        *lock(&self.failure) = Some(error.clone());
+        self.tell(HookEvent::CalibrationFailed { epoch, reason: error.to_string() });
+        if !matches!(*error, CalibrationError::Interrupted { .. }) {
+            self.interrupter.fail(DatasetError::new(error.clone()));
+            assert!(self.tapped.load(Ordering::SeqCst), "{error}");
         }
-        Some(source.loader.clone())
+        error
+    }
+
+    /// The loader to calibrate from and its device, which is `device` if this is the first epoch.
+    fn place_source(&self, device: &Device) -> Option<(Arc<dyn DataLoader<B>>, Device)> {
+        let mut source = lock(&self.source);
+        let Source { loader, placed, .. } = source.as_mut()?;
+        let device = placed.get_or_insert_with(|| {
+            *loader = loader.to_device(device);
+            device.clone()
+        });
+        Some((loader.clone(), device.clone()))
     }
 
     fn estimate<M: HiddenStateModel<Batch = B>>(
@@ -187,45 +239,70 @@ impl<B: Send + 'static> Calibration<B> {
         states: &StateSelection,
         device: &Device,
         epoch: usize,
-    ) -> Option<Tensor<2>> {
-        let loader = self.place_source(device)?;
+    ) -> Result<Tensor<2>, CalibrationError> {
+        let (loader, device) = self.place_source(device).ok_or(CalibrationError::NoLoader { epoch })?;
         let limit = self.limit.load(Ordering::SeqCst);
         let start = Instant::now();
         self.tell(HookEvent::CalibrationStarted { epoch, limit });
 
-        let model = model.valid();
+        let unreadable = |source| CalibrationError::Device { epoch, source };
+        let model = model.valid().fork(&device);
         let mut running: Option<RunningMoments> = None;
-        for batch in loader.iter() {
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(error) => {
-                    self.interrupter.fail(error);
-                    break;
-                }
-            };
-            let moments = states.moments(&without_autodiff(model.hidden_states(batch)));
+        let mut positions = Positions::default();
+        for (index, batch) in loader.iter().enumerate() {
+            if self.interrupter.should_stop() {
+                return Err(CalibrationError::Interrupted { epoch });
+            }
+            let batch = batch.map_err(|source| CalibrationError::Loader { epoch, batch: index + 1, source })?;
+            let hidden_states = without_autodiff(model.hidden_states(batch));
+            let moments = states.moments(&hidden_states);
             let running = running.get_or_insert_with(|| RunningMoments::new(moments.width()));
             let mut merged = running.clone();
-            if let Err(error) = merged.update(&moments) {
-                self.interrupter.fail(DatasetError::new(error));
-                break;
-            }
+            merged.update(&moments).map_err(unreadable)?;
             // The first batch counts even if it alone is over the limit: a reference of nothing is no reference.
             if merged.count() as usize > limit && running.count() > 0 {
                 break;
             }
             *running = merged;
+            if states.padding == Padding::Keep {
+                positions.add(&hidden_states).map_err(unreadable)?;
+            }
             self.tell(HookEvent::CalibrationProgress { epoch, states: running.count() as usize });
-            if running.count() as usize >= limit || self.interrupter.should_stop() {
+            if running.count() as usize >= limit {
                 break;
             }
         }
 
-        let running = running?;
-        let seconds = start.elapsed().as_secs_f64();
+        let states = running.as_ref().map_or(0, |running| running.count() as usize);
+        let running = running.filter(|_| states >= 2).ok_or(CalibrationError::TooFewStates { epoch, states })?;
+        let covariance = running.covariance(&device).expect("there are at least two states");
+        let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
         *lock(&self.seconds) += seconds;
-        self.tell(HookEvent::CalibrationFinished { epoch, states: running.count() as usize, isoscore: running.isoscore(), seconds });
-        running.covariance(device)
+        self.tell(HookEvent::CalibrationFinished { epoch, states, padding: positions.padding_share(), isoscore, seconds });
+        self.check_reference(&running, epoch);
+        Ok(covariance)
+    }
+}
+
+/// How many positions batches have, and how many of them are tokens.
+#[derive(Default)]
+struct Positions {
+    all: f64,
+    tokens: f64,
+}
+
+impl Positions {
+    /// Adds a batch, if its states have a mask.
+    fn add(&mut self, states: &HiddenStates) -> Result<(), TensorReadError> {
+        if let Some(mask) = &states.mask {
+            self.tokens += mask.clone().int().sum().try_into_scalar::<f64>()?;
+            self.all += mask.shape().num_elements() as f64;
+        }
+        Ok(())
+    }
+
+    fn padding_share(&self) -> Option<f64> {
+        (self.all > 0.0).then(|| 1.0 - self.tokens / self.all)
     }
 }
 

@@ -8,7 +8,7 @@
 //! [`SupervisedTraining`](burn::train::SupervisedTraining) stays as it was:
 //!
 //! ```ignore
-//! let hook = Hook::new(IStarConfig::new(-1.0).init()?);
+//! let hook = Hook::new(IStarConfig::new(-0.1).init()?);
 //! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader).num_epochs(4);
 //! let result = training.launch(Learner::new(hook.wrap(model), optimizer, learning_rate));
 //! let model = result.model.into_inner();
@@ -18,9 +18,17 @@
 //! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
 //! calibration batches through the same model in evaluation mode, without gradient, into moments that are merged batch by batch.
 //!
+//! If the calibration fails, no step is taken: the step hands the optimizer no gradients, and the tapped loader ends the training with the
+//! [`CalibrationError`] before the next batch.
+//!
+//! A training whose loss, penalty, reference or parameters are no longer finite stops within a step, before its next checkpoint; [`Hook::divergence`]
+//! says where.
+//!
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
+mod error;
+mod guard;
 mod model;
 mod output;
 mod regularized;
@@ -34,8 +42,10 @@ use burn::train::Interrupter;
 use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
+pub use error::CalibrationError;
+pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput};
+pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
 
 use crate::metric::{MeasureMetric, PenaltyMetric};
@@ -45,7 +55,7 @@ use tap::EpochTap;
 /// The most states from which a reference is estimated, as in the paper.
 pub const CALIBRATION_LIMIT: usize = 250_000;
 
-/// Ties a regularizer to a model and to the loader it is trained from. `B` is the model's batch.
+/// Ties a regularizer to a model and to the loader it is trained from, for one training. `B` is the model's batch.
 pub struct Hook<B> {
     regularizer: Option<Arc<dyn Regularizer>>,
     calibration: Arc<Calibration<B>>,
@@ -72,13 +82,14 @@ impl<B: Send + 'static> Hook<B> {
 
     /// Takes the calibration batches from a loader of its own, in its order, instead of from the training loader.
     ///
-    /// The loader is iterated anew every epoch, until the limit is reached.
+    /// The loader is iterated anew every epoch, until the limit is reached. If the regularizer counts padding among the states, its batches should be padded as
+    /// those of training are.
     pub fn with_calibration_loader(self, loader: Arc<dyn DataLoader<B>>) -> Self {
         self.calibration.set_source(loader, true);
         self
     }
 
-    /// Calls `observer` when a reference is being estimated and when the states collapse; by default these are `tracing` events.
+    /// Calls `observer` when a reference is being estimated, when the states collapse, and when the training diverges; by default these are `tracing` events.
     pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
         self.calibration.set_observer(Box::new(observer));
         self
@@ -96,10 +107,25 @@ impl<B: Send + 'static> Hook<B> {
         Regularized::new(model, self.clone())
     }
 
-    /// What stops the training when the calibration batches cannot be read; pass it to
-    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    /// An interrupter that is told when the training diverges or the calibration fails, and that ends a calibration when it is stopped; pass it
+    /// to [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    ///
+    /// Without it, a tapped loader still ends the training with an error: at once after a failed calibration, and in the step after a loss that
+    /// is not finite. Parameters that are not finite after the last step of an epoch are then found in the next epoch, after the checkpoint.
     pub fn interrupter(&self) -> Interrupter {
         self.calibration.interrupter()
+    }
+
+    /// Why the calibration failed, if it did. Burn's terminal dashboard keeps the error that ended a training from its result; it is still here.
+    pub fn failure(&self) -> Option<Arc<CalibrationError>> {
+        self.calibration.failure()
+    }
+
+    /// Where the training diverged: what was not finite, in which step, on which rows; `None` if it did not.
+    ///
+    /// Burn's dashboard resets the interrupter when a training ends, and forgets why; this stays. A hook belongs to one training.
+    pub fn divergence(&self) -> Option<Divergence> {
+        self.calibration.divergence().cloned()
     }
 
     /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.

@@ -15,6 +15,11 @@ pub trait HiddenStateModel: Module + core::fmt::Display {
     /// The loss of the task on one batch, the hidden states behind it, and what the metrics want to know.
     fn forward_step(&self, batch: Self::Batch) -> ForwardStep<Self::Output>;
 
+    /// Which rows of the data a batch holds, in whatever way the model's data counts them: what a training that diverges names. None by default.
+    fn rows(_batch: &Self::Batch) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// The hidden states alone, for calibration. A model with a costly head may leave it out here.
     fn hidden_states(&self, batch: Self::Batch) -> HiddenStates {
         self.forward_step(batch).hidden_states

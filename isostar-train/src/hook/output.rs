@@ -1,8 +1,8 @@
 use burn::prelude::*;
-use burn::tensor::ExecutionError;
+use burn::tensor::{ExecutionError, TensorReadError};
 use burn::train::ItemLazy;
 use burn::train::metric::{AccuracyInput, Adaptor, ConfusionStatsInput, LossInput, PerplexityInput, TopKAccuracyInput};
-use isostar_core::{Moments, Penalty};
+use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
 
 /// What a step tells the metrics, part by part, so that runs compare across weights.
 ///
@@ -14,10 +14,47 @@ pub struct RegularizedOutput<O> {
     pub task_loss: Tensor<1>,
     /// The penalty and the measure behind it, in training.
     pub penalty: Option<Penalty>,
+    /// How many states the penalty is taken of, in training, where the regularizer tells.
+    pub states: Option<StateCount>,
     /// The moments of the batch's states, all layers, padding left out, in validation.
     pub moments: Option<Moments>,
     /// What the model gave.
     pub output: O,
+}
+
+/// How many states of which width a batch has; they are counted when someone asks.
+#[derive(Clone, Debug)]
+pub struct StateCount {
+    /// The width d of the states.
+    pub width: usize,
+    layers: usize,
+    positions: usize,
+    mask: Option<Tensor<2, Bool>>,
+}
+
+impl StateCount {
+    /// The count of the selected states.
+    ///
+    /// # Panics
+    /// If a selected layer does not exist.
+    pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
+        let layers = selection.layers(states);
+        let [sequences, tokens, width] = layers[0].dims();
+        let mask = selection.mask(states).map(|mask| mask.clone().without_autodiff());
+        Self { width, layers: layers.len(), positions: sequences * tokens, mask }
+    }
+
+    /// The number of states: the tokens that count, times the layers.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    pub fn count(&self) -> Result<usize, TensorReadError> {
+        let tokens = match &self.mask {
+            Some(mask) => mask.clone().int().sum().try_into_scalar::<i64>()? as usize,
+            None => self.positions,
+        };
+        Ok(tokens * self.layers)
+    }
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
@@ -27,6 +64,7 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
             penalty: self
                 .penalty
                 .map(|penalty| Penalty { value: penalty.value.without_autodiff(), measure: penalty.measure.without_autodiff() }),
+            states: self.states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
                 mean: moments.mean.without_autodiff(),
@@ -43,8 +81,13 @@ pub struct ModelOutput<O>(pub O);
 /// The penalty of a batch, weight included, shape `[1]`; `None` in validation.
 pub struct PenaltyInput(pub Option<Tensor<1>>);
 
-/// The regularizer's measure of a batch, shape `[1]`; `None` in validation.
-pub struct MeasureInput(pub Option<Tensor<1>>);
+/// The regularizer's measure of a batch.
+pub struct MeasureInput {
+    /// The measure, shape `[1]`; `None` in validation.
+    pub measure: Option<Tensor<1>>,
+    /// How many states it was taken of, where that is known.
+    pub states: Option<StateCount>,
+}
 
 /// The moments of a batch's states; `None` in training.
 pub struct MomentsInput(pub Option<Moments>);
@@ -63,7 +106,7 @@ impl<O> Adaptor<PenaltyInput> for RegularizedOutput<O> {
 
 impl<O> Adaptor<MeasureInput> for RegularizedOutput<O> {
     fn adapt(&self) -> MeasureInput {
-        MeasureInput(self.penalty.as_ref().map(|penalty| penalty.measure.clone()))
+        MeasureInput { measure: self.penalty.as_ref().map(|penalty| penalty.measure.clone()), states: self.states.clone() }
     }
 }
 

@@ -1,10 +1,12 @@
 use std::fmt;
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use isostar_core::StateSelection;
 
+use super::output::StateCount;
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 
 /// A model whose training loss carries a penalty on its hidden states.
@@ -29,6 +31,15 @@ impl<M: HiddenStateModel> Regularized<M> {
     pub fn into_inner(self) -> M {
         self.inner
     }
+
+    /// The step where there is no reference: the optimizer gets nothing to change, and the tapped loader ends the training before the next batch.
+    fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
+        let ForwardStep { task_loss, output, .. } = self.inner.valid().forward_step(batch);
+        TrainOutput {
+            grads: GradientsParams::new(),
+            item: RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output },
+        }
+    }
 }
 
 impl<M: HiddenStateModel> Clone for Regularized<M> {
@@ -49,17 +60,26 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
-        let reference = self.hook.calibration.reference(&self.inner, &device);
+        let Hook { regularizer, calibration } = &self.hook;
+        // Before a step of a loader that is not tapped; a tapped one has seen to it.
+        calibration.check_steps();
+        let Ok(reference) = calibration.reference(&self.inner, &device) else { return self.step_without_gradients(batch) };
+        if calibration.divergence().is_some() {
+            return self.step_without_gradients(batch);
+        }
+        let rows = M::rows(&batch);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
-        let penalty = self.hook.regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        let penalty = regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        let states = regularizer.as_ref().and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         // The layers have been looked at; what the backward pass needs of them is on the tape.
         drop(hidden_states);
+        calibration.guard.keep(calibration.epoch(), rows, &task_loss, penalty.as_ref().map(|penalty| &penalty.value));
         let loss = match &penalty {
-            Some(penalty) => task_loss.clone() + penalty.value.clone(),
+            Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),
             None => task_loss.clone(),
         };
         let gradients = loss.backward();
-        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, moments: None, output })
+        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, states, moments: None, output })
     }
 }
 
@@ -68,10 +88,11 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> Self::Output {
+        self.hook.calibration.check_model(&self.inner);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
         // What is reported does not depend on the regularizer, so that runs compare: all layers, padding left out.
         let moments = StateSelection::default().moments(&hidden_states);
-        RegularizedOutput { task_loss, penalty: None, moments: Some(moments), output }
+        RegularizedOutput { task_loss, penalty: None, states: None, moments: Some(moments), output }
     }
 }
 

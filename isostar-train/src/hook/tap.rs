@@ -1,12 +1,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::data::dataloader::{DataLoader, DataLoaderIterator};
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
 use burn::prelude::Device;
 
 use super::calibration::Calibration;
 
-/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch.
+/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. After a step
+/// whose numbers are not finite, or where the reference could not be estimated, it gives no batch but an error, on which every strategy stops.
 ///
 /// Under several devices each worker iterates a slice of its own. Every slice counts its epochs, and the reference follows the highest count, so a fast worker's
 /// request serves the slow ones too.
@@ -26,7 +28,7 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
-        self.inner.iter()
+        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, stopped: false })
     }
 
     fn num_items(&self) -> usize {
@@ -39,5 +41,38 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<B>> {
         Self::wrap(self.inner.slice(start, end), self.calibration.clone())
+    }
+}
+
+/// One pass over a tapped loader.
+struct TappedPass<'a, B> {
+    inner: Box<dyn DataLoaderIterator<B> + 'a>,
+    calibration: &'a Calibration<B>,
+    stopped: bool,
+}
+
+impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
+    type Item = Result<B, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // The error comes once: whoever skips over errors comes to an end.
+        if self.stopped {
+            return None;
+        }
+        self.calibration.check_steps();
+        let divergence = self.calibration.divergence().map(|divergence| DatasetError::new(divergence.clone()));
+        let error = divergence.or_else(|| self.calibration.failure().map(DatasetError::new));
+        self.stopped = error.is_some();
+        error.map_or_else(|| self.inner.next(), |error| Some(Err(error)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.inner.size_hint().1.map(|batches| batches.saturating_add(1)))
+    }
+}
+
+impl<B: Send + 'static> DataLoaderIterator<B> for TappedPass<'_, B> {
+    fn progress(&self) -> Progress {
+        self.inner.progress()
     }
 }

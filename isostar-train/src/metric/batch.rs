@@ -7,7 +7,7 @@ use burn::train::metric::{
     Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
 };
 
-use crate::hook::{MeasureInput, PenaltyInput};
+use crate::hook::{MeasureInput, PenaltyInput, StateCount};
 
 /// The mean over batches of a number that each training batch has.
 #[derive(Clone)]
@@ -41,6 +41,16 @@ impl BatchMean {
     fn attributes(&self) -> MetricAttributes {
         NumericAttributes { unit: None, higher_is_better: self.higher_is_better }.into()
     }
+}
+
+/// The fewest states per dimension from which a score tells a collapse.
+///
+/// The score of N states of width d is about N/(N + d) at most, however isotropic the model, and low for small batches alone. From N = 2d on a batch
+/// scores at least two thirds of what many such states would score; shrinkage towards their covariance brings it nearer still.
+const STATES_PER_DIMENSION: usize = 2;
+
+fn are_enough(states: &StateCount) -> Result<bool, TensorReadError> {
+    Ok(states.count()? >= STATES_PER_DIMENSION * states.width)
 }
 
 /// Whom to tell of a measure under its threshold: the measure and the threshold.
@@ -84,11 +94,12 @@ impl Metric for MeasureMetric {
     }
 
     fn update(&mut self, input: &MeasureInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
-        let (measure, entry) = self.mean.update(input.0.as_ref())?;
-        if let (Some(measure), Some(threshold)) = (measure, self.threshold)
-            && measure < threshold
-        {
-            (self.watch)(measure, threshold);
+        let (measure, entry) = self.mean.update(input.measure.as_ref())?;
+        if let (Some(measure), Some(threshold)) = (measure, self.threshold) {
+            let is_low = measure < threshold && input.states.as_ref().map_or(Ok(true), are_enough)?;
+            if is_low || measure.is_nan() {
+                (self.watch)(measure, threshold);
+            }
         }
         Ok(entry)
     }

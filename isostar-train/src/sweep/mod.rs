@@ -28,7 +28,8 @@
 //! ```
 //!
 //! The runs are called `rte,seed=1,weight=0.0` and so on: what varies, in the order of the alphabet. A sweep that was cut off goes on where it was
-//! when it is started again: what is over stays, what has a checkpoint is resumed. Shards are for several machines with one file system.
+//! when it is started again: what is over stays, what has a checkpoint is resumed. A run that diverged is
+//! over: it would diverge again. Shards are for several machines with one file system.
 
 mod error;
 mod plan;
@@ -74,6 +75,8 @@ pub enum RunState {
     },
     /// It is over, and this came out.
     Finished(RunResult),
+    /// It is over: it diverged, and another start would lead there again.
+    Diverged(RunResult),
     /// It stopped on this.
     Failed(ExperimentError),
 }
@@ -91,7 +94,7 @@ impl Sweep {
                     return Err(SweepError::OtherSettings { path: folder.path().into(), keys: differing(&found, &planned.settings) });
                 }
                 Some(_) => match folder.result()? {
-                    Some(result) => RunState::Finished(result),
+                    Some(result) => RunState::over(result),
                     None => RunState::Unfinished { epochs: folder.epochs_done() },
                 },
                 None if folder.is_taken() => return Err(ExperimentError::FolderTaken { path: folder.path().into() }.into()),
@@ -102,7 +105,7 @@ impl Sweep {
         Ok(Self { runs: runs.collect::<Result<_, _>>()? })
     }
 
-    /// Makes the runs that are not over, one after the other. One that fails leaves the others alone.
+    /// Makes the runs that are not over, one after the other. One that fails or diverges leaves the others alone.
     ///
     /// `begin` is told of each before it starts, with its number from 1 and how many there are to make.
     pub fn run(&mut self, observer: &Arc<dyn Observer>, begin: &dyn Fn(&SweepRun, usize, usize)) {
@@ -111,10 +114,7 @@ impl Sweep {
         for (number, run) in self.runs.iter_mut().filter(|run| is_left(run)).enumerate() {
             begin(run, number + 1, count);
             let RunState::Unfinished { epochs } = run.state else { continue };
-            run.state = match run.finish(epochs, observer) {
-                Ok(result) => RunState::Finished(result),
-                Err(error) => RunState::Failed(error),
-            };
+            run.state = run.finish(epochs, observer).map_or_else(RunState::Failed, RunState::over);
         }
     }
 
@@ -130,7 +130,41 @@ impl SweepRun {
         if epochs == 0 {
             self.folder.clear()?;
         }
-        experiment.run(&self.folder, epochs, observer.clone())
+        match experiment.run(&self.folder, epochs, observer.clone()) {
+            // Its result says so.
+            Err(error @ ExperimentError::Diverged { .. }) => self.folder.result()?.ok_or(error),
+            ended => ended,
+        }
+    }
+
+    /// What came out, if the run is over.
+    pub fn result(&self) -> Option<&RunResult> {
+        match &self.state {
+            RunState::Finished(result) | RunState::Diverged(result) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// What the run stopped on, if it failed.
+    pub fn failure(&self) -> Option<&ExperimentError> {
+        match &self.state {
+            RunState::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Where the run diverged, if it did.
+    pub fn divergence(&self) -> Option<ExperimentError> {
+        match &self.state {
+            RunState::Diverged(result) => self.folder.diverged(&self.planned.settings, result),
+            _ => None,
+        }
+    }
+}
+
+impl RunState {
+    fn over(result: RunResult) -> Self {
+        if result.divergence().is_some() { Self::Diverged(result) } else { Self::Finished(result) }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct KnownTask {
     pub unanswerable: Unanswerable,
     /// The labels in the official order; for a regression the name of its number. Files write them, or their positions in this order.
     pub labels: &'static [&'static str],
+    /// What the dataset on the hub calls the labels, in the same order, and with it models that were trained on it; empty where it calls
+    /// them as the official files do, or not at all.
+    pub label_names: &'static [&'static str],
     /// The columns, where rows stand in a table.
     pub columns: TaskColumns,
     /// The official scores, the one that is compared first.
@@ -83,10 +86,11 @@ const MISMATCHED: &str = "dev_mismatched";
 /// 2018); Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
 /// (EMNLP 2016) and "Know What You Don't Know" (ACL 2018).
 pub const KNOWN_TASKS: [KnownTask; 13] = [
-    KnownTask { name: "sst2", title: "SST-2", columns: SENTENCE, ..CLASSES },
+    KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },
     KnownTask {
         name: "cola",
         title: "CoLA",
+        label_names: &["unacceptable", "acceptable"],
         columns: TaskColumns { headless: Some(&["source", "label", "mark", "sentence"]), ..SENTENCE },
         metrics: &[TaskMetric::Matthews],
         ..CLASSES
@@ -94,6 +98,7 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
     KnownTask {
         name: "mrpc",
         title: "MRPC",
+        label_names: &["not_equivalent", "equivalent"],
         columns: TaskColumns {
             text: &["#1 String", "sentence1"],
             pair: &["#2 String", "sentence2"],
@@ -114,6 +119,7 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
     KnownTask {
         name: "qqp",
         title: "QQP",
+        label_names: &["not_duplicate", "duplicate"],
         columns: TaskColumns {
             text: &["question1"],
             pair: &["question2"],
@@ -138,6 +144,7 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
         title: "SST-5",
         dataset: SST5,
         labels: &["0", "1", "2", "3", "4"],
+        label_names: &["very negative", "negative", "neutral", "positive", "very positive"],
         columns: TaskColumns { text: &["sentence", "text"], ..COLUMNS },
         ..CLASSES
     },
@@ -175,6 +182,7 @@ const CLASSES: KnownTask = KnownTask {
     kind: TaskKind::Classification,
     unanswerable: Unanswerable::Refused,
     labels: BINARY,
+    label_names: &[],
     columns: COLUMNS,
     metrics: &[TaskMetric::Accuracy],
     max_length: 256,

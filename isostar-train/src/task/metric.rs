@@ -1,5 +1,6 @@
 //! The scores that tasks are compared by.
 
+use crate::data::Labels;
 use crate::score::{self, Squad2Score};
 
 /// A score of a task's predictions, under its name in result.json.
@@ -7,7 +8,7 @@ use crate::score::{self, Squad2Score};
 pub enum TaskMetric {
     /// The share of right classes.
     Accuracy,
-    /// F1 of the second of two classes, and of more the mean of them all.
+    /// F1 of the second of two classes as they are sorted, whatever order a model has them in; of more the mean of them all.
     F1,
     /// Matthews' correlation coefficient.
     Matthews,
@@ -52,11 +53,11 @@ impl TaskMetric {
         matches!(self, Self::HasAnswerExactMatch | Self::HasAnswerF1 | Self::NoAnswerExactMatch | Self::NoAnswerF1)
     }
 
-    /// The score of predicted classes, of which there are `classes`; NaN for a score of something else.
-    pub(super) fn of_classes(self, right: &[usize], found: &[usize], classes: usize) -> f64 {
+    /// The score of predicted classes; NaN for a score of something else.
+    pub(super) fn of_classes(self, right: &[usize], found: &[usize], labels: &Labels) -> f64 {
         match self {
             Self::Accuracy => score::accuracy(right, found),
-            Self::F1 if classes == 2 => score::f1(right, found, 1),
+            Self::F1 if labels.len() == 2 => score::f1(right, found, labels.second()),
             Self::F1 => score::macro_f1(right, found),
             Self::Matthews => score::matthews_correlation(right, found),
             _ => f64::NAN,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use isostar_models::{SequenceClassifier, SpanExtractor};
 
 use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
-use crate::data::{DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
+use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
 
 /// The rows of a split as they were read.
 #[derive(Debug, Clone)]
@@ -82,6 +82,7 @@ impl PreparedSplit<SequenceClassifier> {
             Some(cache) => cache.encode(how.encoder, &rows.split.rows, targets)?,
             None => how.encoder.encode_targets(&rows.split.rows, targets)?,
         };
+        check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
         let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::of_examples(&examples, how.labels.len()) };
         let judge = Some(SequenceJudge::new(how.labels.clone(), rows.metrics));
         Ok(Self { source: Arc::new(examples), judge, summary })
@@ -97,8 +98,24 @@ impl PreparedSplit<SpanExtractor> {
             Some(cache) => cache.encode_windows(how.encoder, &split.rows, &questions, settings, &split.path)?,
             None => how.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
         });
+        let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
+        check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::of_windows(&windows, questions.len());
         let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, unanswerable, metrics));
         Ok(Self { source: windows, judge, summary })
+    }
+}
+
+/// Refuses a row without a token: it has no hidden state.
+///
+/// # Arguments
+/// - `lengths`: of each sequence in tokens, with its row
+///
+/// # Errors
+/// [`DataError::NoTokens`] with the line.
+fn check_tokens(split: &Split, mut lengths: impl Iterator<Item = (u32, u32)>) -> Result<(), DataError> {
+    match lengths.find(|(length, _)| *length == 0) {
+        Some((_, row)) => Err(DataError::NoTokens { path: split.path.clone(), line: split.rows[row as usize].line }),
+        None => Ok(()),
     }
 }

@@ -45,6 +45,10 @@ impl HiddenStateModel for SequenceClassifier {
         ForwardStep { task_loss: losses.mean(), hidden_states, output }
     }
 
+    fn rows(batch: &SequenceBatch) -> Vec<u32> {
+        batch.rows.clone()
+    }
+
     fn hidden_states(&self, batch: SequenceBatch) -> HiddenStates {
         self.encoder.forward(batch.input)
     }

@@ -15,9 +15,9 @@ pub struct TaskSource<'a> {
     pub folder: Option<&'a Path>,
     /// What the columns of one's own rows are; of a task by name they replace the task's own if they name any.
     pub columns: Columns,
-    /// The most training rows.
+    /// The most training rows; each class keeps its share.
     pub limit: Option<usize>,
-    /// Chooses the rows that are held out from a file, or from a folder without a dev file.
+    /// Draws the rows that are held out from a file, or from a folder without a dev file, and those that the limit leaves.
     pub seed: u64,
 }
 

@@ -33,6 +33,11 @@ impl HiddenStateModel for SpanExtractor {
         ForwardStep { task_loss: losses.mean(), hidden_states, output }
     }
 
+    /// The windows: a question may have several.
+    fn rows(batch: &SpanBatch) -> Vec<u32> {
+        batch.windows.clone()
+    }
+
     fn hidden_states(&self, batch: SpanBatch) -> HiddenStates {
         self.encoder.forward(batch.input)
     }

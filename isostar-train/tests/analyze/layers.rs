@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use isostar_train::experiment::{TrainOptions, TrainSettings};
+use isostar_train::experiment::{Silent, TrainOptions, TrainSettings};
+use isostar_train::task::{Task, TaskSource};
 use serde_json::{Value, json};
 
 use crate::command::{names, succeed};
@@ -83,7 +84,12 @@ fn an_analysis_says_what_was_analyzed() {
     let keys = ["against", "device", "differences", "layers", "model", "rows", "sample", "seconds", "seed", "split", "task", "tokens"];
     assert_eq!(analysis.as_object().unwrap().keys().collect::<Vec<_>>(), keys);
     let texts = fs::read_to_string(folder.path().join("texts.txt")).unwrap();
-    let tokens: usize = texts.lines().take(30).map(|text| 2 + text.split(' ').count()).sum();
+    let data = folder.path().join("data");
+    let task = Task::read(TaskSource { folder: Some(&data), ..TaskSource::default() }, &Silent).unwrap();
+    let drawn = task.draw(&task.splits.dev, 30, 5);
+    let count = |text: &str| 2 + text.split(' ').count();
+    let tokens: usize = texts.lines().enumerate().filter(|(row, _)| drawn.contains(row)).map(|(_, text)| count(text)).sum();
+    assert_ne!(tokens, texts.lines().take(30).map(count).sum::<usize>(), "these are not the first rows");
     let expected = json!({"model": "bert", "task": "data", "split": "dev", "rows": 30, "tokens": tokens, "seed": 5, "sample": 100});
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&analysis[key], value, "{key}");

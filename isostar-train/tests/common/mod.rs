@@ -59,7 +59,12 @@ impl Perceptron {
         let mut numbers = Numbers::of(3);
         let mut linear = |outputs: usize| {
             let weight = TensorData::new((0..WIDTH * outputs).map(|_| 0.7 * numbers.normal()).collect(), [WIDTH, outputs]);
-            Linear { weight: Param::from_data(weight, device), ..LinearConfig::new(WIDTH, outputs).init(device) }
+            let bias = TensorData::new(vec![0.1; outputs], [outputs]);
+            Linear {
+                weight: Param::from_data(weight, device),
+                bias: Some(Param::from_data(bias, device)),
+                ..LinearConfig::new(WIDTH, outputs).init(device)
+            }
         };
         let [first, second, classes] = [WIDTH, WIDTH, 2].map(&mut linear);
         Self { first, dropout: DropoutConfig::new(dropout).init(), second, classes }
@@ -89,13 +94,15 @@ impl HiddenStateModel for Perceptron {
     }
 }
 
-/// Batches held in memory; counts how often it is iterated and how many batches it has given, its copies included. May fail at a batch.
+/// Batches held in memory; counts how often it is iterated and how many batches it has given, its copies included. May fail at a batch, from a
+/// pass on.
 #[derive(Clone)]
 pub struct Batches {
     pub batches: Arc<Vec<Batch>>,
     pub iterated: Arc<AtomicUsize>,
     pub given: Arc<AtomicUsize>,
     pub fails_at: Option<usize>,
+    pub fails_from_pass: usize,
     pub device: Device,
 }
 
@@ -111,13 +118,14 @@ impl Batches {
             Batch { points, classes }
         };
         let batches = Arc::new((0..count).map(&mut batch).collect());
-        Self { batches, iterated: Arc::default(), given: Arc::default(), fails_at: None, device: device.clone() }
+        Self { batches, iterated: Arc::default(), given: Arc::default(), fails_at: None, fails_from_pass: 1, device: device.clone() }
     }
 }
 
 struct Iter<'a> {
     loader: &'a Batches,
     at: usize,
+    pass: usize,
 }
 
 impl Iterator for Iter<'_> {
@@ -125,7 +133,7 @@ impl Iterator for Iter<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.loader.batches.get(self.at)?.clone();
-        if self.loader.fails_at == Some(self.at) {
+        if self.loader.fails_at == Some(self.at) && self.pass >= self.loader.fails_from_pass {
             return Some(Err(DatasetError::new(std::io::Error::other("the disk is on fire"))));
         }
         self.at += 1;
@@ -147,8 +155,8 @@ impl DataLoaderIterator<Batch> for Iter<'_> {
 
 impl DataLoader<Batch> for Batches {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
-        self.iterated.fetch_add(1, Ordering::SeqCst);
-        Box::new(Iter { loader: self, at: 0 })
+        let pass = self.iterated.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::new(Iter { loader: self, at: 0, pass })
     }
 
     fn num_items(&self) -> usize {

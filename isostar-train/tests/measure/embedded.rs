@@ -114,6 +114,11 @@ fn texts_are_tokenized_and_cut_and_layers_chosen() {
     embed(&["--ids", ids.to_str().unwrap(), "--layers", "2"], &same);
     assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&same).unwrap());
 
+    let utf16 = [0xfeff].into_iter().chain("w5 w9\r\n\r\nw20 w31 w32 w33 w40 w5 w6 w7\r\n".encode_utf16()).flat_map(u16::to_be_bytes);
+    let utf16 = folder.write("utf16.txt", utf16.collect::<Vec<u8>>());
+    embed(&["--texts", utf16.to_str().unwrap(), "--layers", "last", "--max-length", "7"], &out);
+    assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&same).unwrap());
+
     embed(&["--texts", texts, "--layers", "2,0"], &out);
     let lines = measure(&out, &[]);
     assert_eq!(lines.iter().map(|line| line["tensor"].as_str().unwrap()).collect::<Vec<_>>(), ["layer.0", "layer.2"]);
@@ -140,6 +145,11 @@ fn bad_input_is_refused_and_leaves_no_file() {
     refuses(&[model, "--texts", empty.to_str().unwrap(), "--out", out], "empty.txt: the file is empty");
     let latin = folder.write("latin.txt", b"one\ncaf\xe9\n");
     refuses(&[model, "--texts", latin.to_str().unwrap(), "--out", out], "latin.txt, line 2: not UTF-8 text");
+    let mark = folder.write("mark.txt", b"\xef\xbb\xbf");
+    refuses(&[model, "--texts", mark.to_str().unwrap(), "--out", out], "mark.txt: the file is empty");
+    let unmarked = folder.write("unmarked.txt", b"w\x005\x00\n\x00");
+    refuses(&[model, "--texts", unmarked.to_str().unwrap(), "--out", out], "unmarked.txt, line 1: UTF-16 text without a byte-order mark");
+    refuses(&[model, "--ids", unmarked.to_str().unwrap(), "--out", out], "unmarked.txt, line 1: UTF-16 text without a byte-order mark");
     refuses_ids("", "ids.jsonl: the file is empty");
     refuses_ids("\n\n", "ids.jsonl: the file is empty");
     refuses_ids("[2, 3]\n[2, 61, 3]\n", "line 2: the id 61 is outside the model's vocabulary, 0 to 40");
@@ -160,7 +170,7 @@ fn bad_input_is_refused_and_leaves_no_file() {
 
     let mut names = folder.names();
     names.sort();
-    assert_eq!(names, ["empty.txt", "good.jsonl", "ids.jsonl", "latin.txt"], "nothing half-written");
+    assert_eq!(names, ["empty.txt", "good.jsonl", "ids.jsonl", "latin.txt", "mark.txt", "unmarked.txt"], "nothing half-written");
     for usage in [&["--ids", good, "--texts", good][..], &[], &["--ids", good, "--layers", "some"]] {
         isostar(["embed", model, "--out", out]).args(usage).assert().code(2).stdout("");
     }

@@ -1,6 +1,7 @@
 //! Files to measure, the command that measures them, and an oracle in f64.
 
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -8,6 +9,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// A folder of files for one test.
 pub struct Folder(TempDir);
@@ -58,6 +61,22 @@ pub fn npy_of_header(version: u8, header: &str, numbers: &[u8]) -> Vec<u8> {
     file
 }
 
+/// An .npz archive of arrays, stored as `numpy.savez` does.
+pub fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let members: Vec<(String, &[u8])> = arrays.iter().map(|(name, array)| (format!("{name}.npy"), array.as_slice())).collect();
+    zip_of(&members)
+}
+
+/// A zip archive of stored members.
+pub fn zip_of(members: &[(String, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        writer.start_file(name, SimpleFileOptions::default().compression_method(CompressionMethod::Stored)).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 /// A safetensors file.
 pub fn safetensors(tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) -> Vec<u8> {
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| (*name, TensorView::new(*dtype, shape.to_vec(), bytes).unwrap()));
@@ -92,9 +111,14 @@ pub fn isostar<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
 
 /// What `isostar measure --json` says of a file: one object a line.
 pub fn measure(path: &Path, arguments: &[&str]) -> Vec<Value> {
+    measure_and_notes(path, arguments).0
+}
+
+/// The same, and what stands on stderr.
+pub fn measure_and_notes(path: &Path, arguments: &[&str]) -> (Vec<Value>, String) {
     let output = isostar(["measure", "--json"]).arg(path).args(arguments).assert().success().get_output().clone();
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let [text, notes] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), notes)
 }
 
 /// The same of a file with one tensor.

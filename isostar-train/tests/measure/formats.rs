@@ -81,8 +81,26 @@ fn columns_of_lists_are_measured_a_point_a_row() {
     let path = fixture("single.parquet");
     let refused = |tensor| cause_of(&["measure", path.to_str().unwrap(), "--tensor", tensor]);
     assert!(refused("norm").contains("shape [72] is neither [points, dimension]"), "{}", refused("norm"));
-    assert!(refused("text").ends_with(r#"tensor "text": elements of type String are not read"#), "{}", refused("text"));
+    assert!(
+        refused("text").ends_with(r#"tensor "text": elements of type String (text) are not read; there are numbers in "embedding""#),
+        "{}",
+        refused("text")
+    );
     assert!(refused("x").ends_with(r#"there is no tensor "x"; it holds "id", "text", "norm", "embedding""#), "{}", refused("x"));
+}
+
+#[test]
+fn columns_of_single_numbers_are_dimensions() {
+    assert_agrees(&measure_one(&fixture("table.parquet"), &[]), &expected("all"));
+}
+
+#[test]
+fn lists_of_integers_are_measured_where_they_are_asked_for() {
+    let (found, expected) = (measure_one(&fixture("integers.parquet"), &["--tensor", "embedding"]), expected("all"));
+    // The points times 32, on whose size these do not depend.
+    for (name, tolerance) in [("isoscore", SCATTER), ("mean_cosine", DIRECTIONS), ("effective_rank", EIGENVALUES), ("mle", DISTANCES)] {
+        assert_close(&found, name, number(&expected, name), tolerance);
+    }
 }
 
 #[test]
@@ -93,6 +111,9 @@ fn masks_are_members_or_files_of_their_own() {
     }
     let mask = fixture("mask.npy");
     assert_agrees(&measure_one(&fixture("states.npy"), &["--mask", mask.to_str().unwrap()]), &expected);
+
+    // A column of single numbers, all of them positive.
+    assert_agrees(&measure_one(&fixture("single.parquet"), &["--mask", "norm"]), &self::expected("all"));
 
     let path = fixture("states.npy");
     let refused = |mask: &Path| cause_of(&["measure", path.to_str().unwrap(), "--mask", mask.to_str().unwrap()]);

@@ -8,13 +8,18 @@ use crate::files::{Folder, cloud, f32_bytes, isostar, npy, npy_of_header, safete
 
 /// Runs the command and gives back the cause.
 pub fn cause_of(arguments: &[&str]) -> String {
+    cause_and_remedy(arguments).0
+}
+
+/// Runs the command and gives back the line of cause and that of remedy.
+pub fn cause_and_remedy(arguments: &[&str]) -> (String, String) {
     let output = isostar(arguments.iter().copied()).assert().code(1).get_output().clone();
     let stderr = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{arguments:?}: {stderr}");
     assert!(lines[0].starts_with("error: ") && lines[1].starts_with("  try: "), "{stderr}");
     assert!(output.stdout.is_empty(), "{arguments:?}: {:?}", output.stdout);
-    lines[0].into()
+    (lines[0].into(), lines[1]["  try: ".len()..].into())
 }
 
 fn refuses(path: &Path, arguments: &[&str], cause: &str) {
@@ -66,12 +71,18 @@ fn headers_that_declare_what_is_not_there() {
 #[test]
 fn types_that_are_no_real_numbers() {
     let folder = Folder::new();
-    for (description, size) in [("|O", 8), ("<c8", 8), ("<U5", 20), ("|S3", 3), ("<M8[ns]", 8)] {
+    let types = [("|O", 8, " (Python objects)"), ("<c8", 8, " (complex numbers)"), (">c16", 16, " (complex numbers)")];
+    let others = [("<U5", 20, " (text)"), ("|S3", 3, " (text)"), ("<M8[ns]", 8, ""), ("|V2", 2, "")];
+    for (description, size, meaning) in types.into_iter().chain(others) {
         let path = folder.write("type.npy", npy(description, false, &[2, 2], &vec![0; 4 * size]));
-        refuses(&path, &[], &format!(": elements of type {description} are not read"));
+        refuses(&path, &[], &format!(": elements of type {description}{meaning} are not read"));
     }
     let record = npy_of_header(1, "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2, 2), }", &[0; 16]);
-    refuses(&folder.write("record.npy", record), &[], ": elements of type [('x', '<f4')] are not read");
+    refuses(&folder.write("record.npy", record), &[], ": elements of type [('x', '<f4')] (records) are not read");
+    let fields: Vec<String> = (0..40).map(|at| format!("('field{at}', '<f4')")).collect();
+    let header = format!("{{'descr': [{}], 'fortran_order': False, 'shape': (2,), }}", fields.join(", "));
+    let long = cause_of(&["measure", folder.write("long.npy", npy_of_header(1, &header, &[0; 320])).to_str().unwrap()]);
+    assert!(long.ends_with("… (records) are not read") && long.len() < 300, "{long}");
     let eighth = safetensors(&[("points", Dtype::F8_E4M3, &[2, 2], vec![0; 4])]);
     refuses(&folder.write("f8.safetensors", eighth), &["--tensor", "points"], ": elements of type F8_E4M3 are not read");
 }
@@ -136,7 +147,7 @@ fn tensors_and_masks_that_are_not_there_or_do_not_fit() {
     refuses(&path, &["--mask", "none"], r#"tensor "layer.0": the mask "none" is false everywhere"#);
 
     let biases = safetensors(&[("bias", Dtype::F32, &[4], vec![0; 16])]);
-    let cause = r#": holds no floating-point tensor of two or three dimensions; it holds "bias""#;
+    let cause = r#": holds no floating-point tensor of two or three dimensions; it holds "bias" (F32 [4])"#;
     refuses(&folder.write("biases.safetensors", biases), &[], cause);
     let array = folder.write("array.npy", floats(&[8, 2]));
     refuses(

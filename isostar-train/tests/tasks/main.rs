@@ -5,9 +5,11 @@ mod altered;
 #[path = "../common/command.rs"]
 mod command;
 mod corpus;
+mod drawn;
 mod fixtures;
 #[cfg(feature = "hub")]
 mod hub;
+mod labels;
 mod layouts;
 mod official;
 mod own;

@@ -1,11 +1,15 @@
 //! Parquet as the hub serves it: the same rows as those of the official files, or a refusal by file and row. scripts/golden_task_files.py
 //! makes the files.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read_rows};
 use isostar_train::task::{KNOWN_TASKS, KnownTask, Task, TaskKind};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use tempfile::TempDir;
@@ -77,6 +81,25 @@ fn a_file_of_one_s_own_has_its_columns_guessed() {
     let columns = Columns { text: Some("sentence2".into()), ..Columns::default() };
     let rows = read_rows(&path, &columns).unwrap();
     assert_eq!((rows[0].text.as_str(), &rows[0].pair), ("He said that they had won.", &None));
+}
+
+#[test]
+fn floats_that_are_whole_are_the_labels_that_integers_are() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("rows.parquet");
+    let schema = parse_message_type("message rows { required binary text (UTF8); required double label; }").unwrap();
+    let mut writer = SerializedFileWriter::new(File::create(&path).unwrap(), Arc::new(schema), Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&["a", "b", "c"].map(ByteArray::from), None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<DoubleType>().write_batch(&[1.0, -0.0, 2.5], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let rows = read_rows(&path, &Columns::default()).unwrap();
+    assert_eq!(parts(&rows), [("a", None, "1"), ("b", None, "0"), ("c", None, "2.5")]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use isostar_models::{Encoder, Pretrained};
 use isostar_train::analysis::{Analysis, AnalysisError, AnalysisFile, AnalysisSettings, ModelAnalysis, analyze};
-use isostar_train::data::TextEncoder;
+use isostar_train::data::{TextEncoder, TextRow};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{Sample, Sequences};
 
@@ -36,7 +36,7 @@ pub struct AnalyzeArgs {
     against: Option<String>,
     #[command(flatten)]
     rows: RowsArgs,
-    /// The first N rows of the split
+    /// At most N rows of the split, drawn by --seed; each class keeps its share
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
     /// Rows computed together
@@ -45,7 +45,7 @@ pub struct AnalyzeArgs {
     /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N of a layer, drawn at random without replacement
     #[arg(long, value_name = "N", default_value_t = AnalysisSettings::SAMPLE)]
     sample: usize,
-    /// The seed of the sample
+    /// The seed of the rows that --limit leaves, and of the sample
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
@@ -83,12 +83,12 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let run = source.run.as_ref();
     let task = chosen.read(run, &console)?;
     let split = task.split(&chosen.split)?;
-    let rows = &split.rows[..limit.min(split.rows.len())];
+    let rows: Vec<TextRow> = task.draw(split, limit, seed).into_iter().map(|row| split.rows[row].clone()).collect();
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;
         let max_length = chosen.max_length(run, pretrained.config.sizes().positions);
         let encoder = TextEncoder::new(pretrained.tokenizer.clone(), max_length)?.for_model(&pretrained.config);
-        Ok(Subject { name: name.into(), sequences: Sequences::from_rows(rows, &split.path, &encoder)?, pretrained })
+        Ok(Subject { name: name.into(), sequences: Sequences::from_rows(&rows, &split.path, &encoder)?, pretrained })
     };
     let first = subject(&model, &source)?;
     let second = against.as_deref().zip(other.as_ref()).map(|(name, source)| subject(name, source)).transpose()?;

@@ -64,7 +64,7 @@ pub fn names_width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
 }
 
 fn score(value: Option<f64>) -> String {
-    value.map_or("none".into(), |score| format!("{score:.4}"))
+    value.filter(|score| !score.is_nan()).map_or("none".into(), |score| format!("{score:.4}"))
 }
 
 impl Observer for Console {
@@ -136,12 +136,16 @@ impl Observer for Console {
         println!("{:<width$} {:>10} {:>10}", "", "before", "after");
         for (name, after) in &report.metrics {
             let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
-            println!("{name:<width$} {before:>10.4} {after:>10.4}");
+            println!("{name:<width$} {:>10} {:>10}", score(Some(before)), score(Some(*after)));
         }
         println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
+        let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
         println!(
-            "{} rows to judge by; {:.1} s of training, {:.1} s of calibration, {:.0} tokens/s",
-            report.rows, result.seconds, result.calibration_seconds, result.tokens_per_second
+            "{} rows to judge by; {} s of training, {} s of calibration, {} tokens/s",
+            report.rows,
+            number(result.seconds, 1),
+            number(result.calibration_seconds, 1),
+            number(result.tokens_per_second, 0)
         );
     }
 }

@@ -89,7 +89,7 @@ fn report<M: TaskModel>(
     if !model.fresh.is_empty() {
         console.line(&format!("not trained for this task: fresh weights in {}", model.fresh.join(", ")));
     }
-    let labels = task.labels_of(model.config.labels().names())?;
+    let labels = task.labels_of(model.config.labels().names(), console)?;
     let max_length = arguments.rows.max_length(run, model.config.sizes().positions);
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);

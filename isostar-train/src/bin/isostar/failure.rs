@@ -14,11 +14,17 @@ use isostar_train::report::ReportError;
 use isostar_train::sweep::SweepError;
 use isostar_train::task::TaskError;
 
-/// A command's failure, exit status 1.
+/// The exit status of a failure.
+const FAILED: u8 = 1;
+/// The exit status of a run that a guard stopped: its numbers are no longer finite.
+const DIVERGED: u8 = 3;
+
+/// A command's failure.
 #[derive(Debug)]
 pub struct Failure {
     cause: String,
     remedy: String,
+    status: u8,
 }
 
 impl Failure {
@@ -26,7 +32,17 @@ impl Failure {
     pub fn new(cause: impl fmt::Display, remedy: impl Into<String>) -> Self {
         // A line each: whatever comes from a file or a library may hold line breaks.
         let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { cause: line(cause.to_string()), remedy: line(remedy.into()) }
+        Self { cause: line(cause.to_string()), remedy: line(remedy.into()), status: FAILED }
+    }
+
+    /// This failure, of runs that diverged.
+    pub fn diverged(self) -> Self {
+        Self { status: DIVERGED, ..self }
+    }
+
+    /// The exit status of the command.
+    pub fn status(&self) -> u8 {
+        self.status
     }
 }
 
@@ -47,18 +63,14 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(
-    AnalysisError,
-    DataError,
-    DeviceError,
-    EmbeddingsError,
-    ExperimentError,
-    FindModelError,
-    ModelError,
-    ReportError,
-    SweepError,
-    TaskError
-);
+with_own_remedy!(AnalysisError, DataError, DeviceError, EmbeddingsError, FindModelError, ModelError, ReportError, SweepError, TaskError);
+
+impl From<ExperimentError> for Failure {
+    fn from(error: ExperimentError) -> Self {
+        let failure = Self::new(&error, error.remedy());
+        if matches!(error, ExperimentError::Diverged { .. }) { failure.diverged() } else { failure }
+    }
+}
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

@@ -23,9 +23,12 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const STATUS: &str =
+    "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged";
+
 /// Measure and control the isotropy of a model's hidden states.
 #[derive(Parser)]
-#[command(name = "isostar", version, about)]
+#[command(name = "isostar", version, about, after_help = STATUS)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -62,7 +65,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
-            ExitCode::FAILURE
+            ExitCode::from(failure.status())
         }
     }
 }

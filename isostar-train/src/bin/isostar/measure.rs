@@ -9,16 +9,19 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_train::device::{default_device_name, parse_device};
-use isostar_train::embeddings::{EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Place, Points, References, Sample, measure, steps};
+use isostar_train::embeddings::{
+    EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Place, Points, References, Sample, measure, steps,
+};
 use serde::Serialize;
 
 use crate::failure::Failure;
 
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
-/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In [sequences, tokens, d] every token is a
-/// point, and a mask [sequences, tokens] says which of them count. Files may be larger than memory: they are read in blocks, twice, or once
-/// for --moments.
+/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In a Parquet file without such lists, each
+/// floating-point column is a dimension. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says which of
+/// them count. What is assumed, such as that all tokens count because there is no mask, is printed on stderr. Files may be larger than
+/// memory: they are read in blocks, twice, or once for --moments.
 /// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
 ///
 /// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.
@@ -27,11 +30,11 @@ pub struct MeasureArgs {
     /// .npy, .npz, .safetensors or Parquet files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Measure this tensor; otherwise every floating-point tensor of two or three dimensions
+    /// Measure this tensor, which may hold integers or booleans (0 and 1); otherwise every floating-point tensor of two or three dimensions
     #[arg(long, value_name = "NAME")]
     tensor: Option<String>,
-    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", if
-    /// there is one, for three-dimensional tensors]
+    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", else
+    /// "attention_mask", if there is one, for three-dimensional tensors]
     #[arg(long, value_name = "NAME")]
     mask: Option<String>,
     /// Also give IsoScore* of the covariance shrunk towards this one: a covariance [d, d] or points [N, d].
@@ -85,6 +88,11 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
         measured.extend(file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?);
     }
 
+    let mut notes: Vec<String> = Vec::new();
+    for points in &measured {
+        note(&mut notes, points.place(), points.notes());
+    }
+
     let bar = progress_bar("steps", measured.iter().map(|points| steps(points, measures)).sum());
     let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
@@ -102,12 +110,28 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
 
     for reference in references.iter().flat_map(References::computed) {
+        note(&mut notes, reference.place(), reference.notes());
+    }
+    for note in notes {
+        eprintln!("{note}");
+    }
+    for reference in references.iter().flat_map(References::computed) {
         eprintln!("reference: {reference}");
     }
     if let Some(drawn) = measurements.iter().find_map(|measurement| measurement.geometry.sample) {
         eprintln!("TwoNN and MLE are of {drawn} points where there are more, drawn at random; --sample N draws N");
     }
     print(&if arguments.json { json_lines(&measurements)? } else { table(&measurements) })
+}
+
+/// Adds what was assumed about points to `lines`, once for all tensors of a file of which it is true.
+fn note(lines: &mut Vec<String>, place: &Place, notes: &[Note]) {
+    for note in notes {
+        let line = format!("{}: {note}", place.path.display());
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
 }
 
 /// A bar on stderr, not there where stderr is no terminal, gone when it is dropped.

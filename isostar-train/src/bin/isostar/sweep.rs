@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use isostar_train::experiment::{ExperimentError, Observer, RunResult};
+use isostar_train::hook::Divergence;
 use isostar_train::sweep::{Plan, RunState, Shard, Sweep, SweepRun};
 use serde::Serialize;
 
@@ -15,7 +16,8 @@ use crate::measure::{number, print};
 /// Make the runs of a plan
 ///
 /// A plan is a TOML file: `[settings]` that all runs share, `[vary]` with a list of values each, and `[[runs]]`; the keys are the flags of
-/// train with _ for -. Started again, a sweep goes on where it was cut off. `isostar report` makes one page of its folder.
+/// train with _ for -. Started again, a sweep goes on where it was cut off; a run that diverged is over. `isostar report` makes one page of its
+/// folder. The exit status is 1 if a run failed, and 3 if none failed but one diverged.
 #[derive(Args)]
 pub struct SweepArgs {
     /// The plan
@@ -27,12 +29,12 @@ pub struct SweepArgs {
     /// Folder of the runs' folders; runs/PLAN by default
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print one JSON object a finished run and line
+    /// Print one JSON object a line for each run that ended or diverged
     #[arg(long)]
     json: bool,
 }
 
-/// One line of JSON: a run's name and folder, and its result.json.
+/// One line of JSON: a run's name and folder, and its result.json; that of a run that diverged says so.
 #[derive(Serialize)]
 struct Line<'a> {
     run: &'a str,
@@ -53,6 +55,7 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     let observer: Arc<dyn Observer> = console.clone();
     sweep.run(&observer, &|run, number, count| {
         let begun = match run.state {
+            RunState::Unfinished { epochs } if epochs >= run.planned.settings.epochs => ", whose epochs are all done".into(),
             RunState::Unfinished { epochs } if epochs > 0 => format!(", from epoch {} on", epochs + 1),
             _ => String::new(),
         };
@@ -60,29 +63,32 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     });
 
     print(&if json { json_lines(&sweep)? } else { table(&sweep) })?;
-    let failed: Vec<(&SweepRun, &ExperimentError)> = sweep.runs().iter().filter_map(failure).collect();
-    let Some((first, error)) = failed.first() else { return Ok(()) };
-    let cause = format!("{} of {} runs failed; {:?}: {error}", failed.len(), sweep.runs().len(), first.planned.name);
-    Err(Failure::new(cause, format!("{}; the same command then makes what is missing", error.remedy())))
+    failure(&sweep).map_or(Ok(()), Err)
 }
 
-fn finished(run: &SweepRun) -> Option<(&SweepRun, &RunResult)> {
-    match &run.state {
-        RunState::Finished(result) => Some((run, result)),
-        _ => None,
+/// What the runs that did not end make of the sweep: one that failed may be made by the next start, one that diverged is over.
+fn failure(sweep: &Sweep) -> Option<Failure> {
+    let runs = sweep.runs();
+    let failed: Vec<(&SweepRun, &ExperimentError)> = runs.iter().filter_map(|run| Some((run, run.failure()?))).collect();
+    let diverged: Vec<(&SweepRun, ExperimentError)> = runs.iter().filter_map(|run| Some((run, run.divergence()?))).collect();
+    if let Some((first, error)) = failed.first() {
+        let cause = format!("{} of {} runs failed; {:?}: {error}", failed.len(), runs.len(), first.planned.name);
+        return Some(Failure::new(cause, format!("{}; the same command then makes what is missing", error.remedy())));
     }
-}
-
-fn failure(run: &SweepRun) -> Option<(&SweepRun, &ExperimentError)> {
-    match &run.state {
-        RunState::Failed(error) => Some((run, error)),
-        _ => None,
-    }
+    let (first, error) = diverged.first()?;
+    let cause = format!("{} of {} runs diverged; {error}", diverged.len(), runs.len());
+    let advice = match error {
+        ExperimentError::Diverged { diverged, .. } => diverged.advice(str::to_string),
+        other => other.remedy(),
+    };
+    let folder = first.folder.path().display();
+    let remedy = format!("in the plan, give the run {advice}; then remove {folder} and give the same command again");
+    Some(Failure::new(cause, remedy).diverged())
 }
 
 fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
     let mut lines = String::new();
-    for (run, result) in sweep.runs().iter().filter_map(finished) {
+    for (run, result) in sweep.runs().iter().filter_map(|run| Some((run, run.result()?))) {
         let line = Line { run: &run.planned.name, folder: run.folder.path().display().to_string(), result };
         lines += &serde_json::to_string(&line).map_err(|error| Failure::new(error, "leave out --json"))?;
         lines.push('\n');
@@ -90,20 +96,28 @@ fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
     Ok(lines)
 }
 
-/// A run a row: its scores, its IsoScore, its time.
+/// A run a row: its scores or how it ended, its IsoScore, its time.
 fn table(sweep: &Sweep) -> String {
     let mut rows = vec![["run", "scores", "IsoScore", "seconds"].map(String::from)];
     for run in sweep.runs() {
-        let name = run.planned.name.clone();
-        rows.push(match &run.state {
+        let outcome = match &run.state {
             RunState::Finished(result) => {
-                let scores: Vec<String> = result.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-                let isoscore = result.isoscore.all.map_or("-".into(), number);
-                [name, scores.join("  "), isoscore, format!("{:.0}", result.seconds + result.calibration_seconds)]
+                let score =
+                    |(name, value): (&String, &Option<f64>)| format!("{name} {}", value.map_or("-".into(), |value| format!("{value:.4}")));
+                result.metrics.iter().map(score).collect::<Vec<_>>().join("  ")
             }
-            RunState::Failed(error) => [name, format!("failed: {error}"), "-".into(), "-".into()],
-            _ => [name, "not made".into(), "-".into(), "-".into()],
-        });
+            RunState::Diverged(result) => match result.divergence() {
+                Some(Divergence { epoch, step: Some(step), .. }) => format!("diverged in step {step} of epoch {epoch}"),
+                Some(Divergence { epoch, .. }) => format!("diverged in epoch {epoch}"),
+                None => "diverged".into(),
+            },
+            RunState::Failed(error) => format!("failed: {error}"),
+            _ => "not made".into(),
+        };
+        let result = run.result();
+        let isoscore = result.and_then(|result| result.isoscore.all).map_or("-".into(), number);
+        let seconds = result.and_then(|result| Some(result.seconds? + result.calibration_seconds?));
+        rows.push([run.planned.name.clone(), outcome, isoscore, seconds.map_or("-".into(), |seconds| format!("{seconds:.0}"))]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let [names, scores, isoscores, seconds] = [0, 1, 2, 3].map(width);

@@ -20,7 +20,7 @@ pub struct TrainArgs {
     /// Folder of the run; runs/TASK-1, -2, … by default
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the unfinished run in --out, with its settings
+    /// Go on with the unfinished run in --out, with its settings; one of which only the result is missing gets it
     #[arg(long, requires = "out")]
     resume: bool,
     /// Print result.json to stdout, and nothing else
@@ -35,7 +35,10 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     let (experiment, folder, done) = match (&out, resume) {
         (Some(path), true) => {
             let (folder, settings, done) = RunFolder::reopen(path)?;
-            console.line(&format!("going on after epoch {done} of {}", settings.epochs));
+            console.line(&match settings.epochs {
+                epochs if done >= epochs => format!("all {epochs} epochs are done; measuring the model and writing the result"),
+                epochs => format!("going on after epoch {done} of {epochs}"),
+            });
             (Experiment::prepare(settings, console.as_ref())?, folder, done)
         }
         _ => {

@@ -28,6 +28,9 @@ enum Number {
 }
 
 impl Element {
+    /// The type of the largest range and precision.
+    pub const F64: Self = Self { number: Number::F64, big_endian: false };
+
     /// The type that NumPy describes as `<f4`, `>f8`, `|b1` and so on; `None` if it is no real number.
     pub fn of_npy(description: &str) -> Option<Self> {
         let (order, kind) = description.split_at_checked(1)?;

@@ -15,18 +15,21 @@ pub(super) const LARGEST_HEAD: u64 = 1 << 16;
 /// An array in a file.
 #[derive(Debug)]
 pub(super) struct NpyArray {
-    element: Element,
+    /// The type of element as NumPy describes it.
+    description: String,
+    /// `None` for a type that is no real number.
+    element: Option<Element>,
     /// Whether the first index varies fastest, as in Fortran and in transposed arrays.
     fortran_order: bool,
     shape: Vec<usize>,
-    /// Where the numbers begin and end in the file.
+    /// Where the numbers begin and end in the file; nowhere if they are no real numbers.
     pub bytes: Range<u64>,
 }
 
 impl NpyArray {
     /// Finds the array in a file of `total` bytes that begins with `head`: all of it, or [`LARGEST_HEAD`] bytes.
     ///
-    /// Bytes behind the array are left alone, as NumPy does.
+    /// Bytes behind the array are left alone, as NumPy does. Elements that are no real numbers are not looked for.
     ///
     /// # Errors
     /// If the header is not understood, or declares more than the file holds.
@@ -54,23 +57,25 @@ impl NpyArray {
 
         let not_understood = || refused("the header is not understood");
         let header = std::str::from_utf8(header).ok().and_then(Header::parse).ok_or_else(not_understood)?;
-        let element = Element::of_npy(header.description)
-            .ok_or_else(|| FormatError::ElementType { place: place.clone(), found: header.description.into() })?;
-
-        let (size, found) = (element.size(), total - start);
-        let needed = header.shape.iter().try_fold(size, |product, extent| product.checked_mul(*extent));
+        let Header { description, fortran_order, shape } = header;
+        let element = Element::of_npy(description);
+        let (size, found) = (element.map_or(0, Element::size), total - start);
+        let needed = match element {
+            Some(_) => shape.iter().try_fold(size, |product, extent| product.checked_mul(*extent)),
+            None => Some(0),
+        };
         match needed {
             Some(needed) if needed as u64 <= found => {
-                Ok(Self { element, fortran_order: header.fortran_order, shape: header.shape, bytes: start..start + needed as u64 })
+                Ok(Self { description: description.into(), element, fortran_order, shape, bytes: start..start + needed as u64 })
             }
-            _ => Err(FormatError::Truncated { place: place.clone(), shape: header.shape, size, found }),
+            _ => Err(FormatError::Truncated { place: place.clone(), shape, size, found }),
         }
     }
 
     /// The array as a tensor whose numbers lie in `storage`.
     pub fn stored(self, name: Option<String>, storage: Storage) -> StoredTensor {
-        let Self { element, fortran_order, shape, .. } = self;
-        StoredTensor { name, element: Some(element), element_name: String::new(), shape, fortran_order, storage }
+        let Self { description, element, fortran_order, shape, .. } = self;
+        StoredTensor { name, element, element_name: description, shape, fortran_order, storage }
     }
 }
 

@@ -13,6 +13,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::mapped::Mapped;
 use super::npy::{LARGEST_HEAD, NpyArray};
+use super::pickle::PickleKind;
 use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
 
@@ -39,34 +40,49 @@ pub(super) struct Member {
     rest: u64,
 }
 
-/// The arrays in an archive, in its order. Members that do not end in `.npy` are none.
-pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTensor>, FormatError> {
+/// The arrays of an archive.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    /// Those whose headers are sound, in the order of the archive.
+    pub tensors: Vec<StoredTensor>,
+    /// The names of the others, and what is wrong with each: no matter to those who ask for another array.
+    pub damaged: Vec<(String, FormatError)>,
+}
+
+/// The arrays in an archive. Members that do not end in `.npy` are none.
+///
+/// # Errors
+/// If the archive is no sound one as a whole, or one that PyTorch wrote.
+pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, FormatError> {
     let refused = |source| FormatError::Zip { path: path.into(), source };
     let mut archive = ZipArchive::new(Cursor::new(file.bytes())).map_err(refused)?;
+    if let Some(kind) = PickleKind::of_members(archive.file_names_raw()) {
+        return Err(FormatError::Pickle { path: path.into(), kind });
+    }
     if archive.has_duplicate_names() {
         return Err(FormatError::DuplicateMembers { path: path.into() });
     }
     if archive.has_overlapping_files().map_err(refused)? {
         return Err(FormatError::OverlappingMembers { path: path.into() });
     }
-    let mut tensors = Vec::new();
+    let mut members = Members::default();
     for index in 0..archive.len() {
-        if let Some(tensor) = tensor(path, file, &mut archive, index)? {
-            tensors.push(tensor);
+        let member = archive.by_index_raw(index).and_then(|entry| Ok(entry.name()?.into_owned())).map_err(refused)?;
+        if leads_elsewhere(&member) {
+            return Err(FormatError::MemberName { path: path.into(), name: member });
+        }
+        let Some(name) = member.strip_suffix(".npy") else { continue };
+        match tensor(Place { path: path.into(), tensor: Some(name.into()) }, file, &mut archive, index) {
+            Ok(tensor) => members.tensors.push(tensor),
+            Err(fault) => members.damaged.push((name.into(), fault)),
         }
     }
-    Ok(tensors)
+    Ok(members)
 }
 
-fn tensor(path: &Path, file: &Arc<Mapped>, archive: &mut Archive, index: usize) -> Result<Option<StoredTensor>, FormatError> {
-    let refused = |source| FormatError::Zip { path: path.into(), source };
+fn tensor(place: Place, file: &Arc<Mapped>, archive: &mut Archive, index: usize) -> Result<StoredTensor, FormatError> {
+    let refused = |source| FormatError::Zip { path: place.path.clone(), source };
     let entry = archive.by_index_raw(index).map_err(refused)?;
-    let member = entry.name().map_err(refused)?.into_owned();
-    if leads_elsewhere(&member) {
-        return Err(FormatError::MemberName { path: path.into(), name: member });
-    }
-    let Some(name) = member.strip_suffix(".npy") else { return Ok(None) };
-    let place = Place { path: path.into(), tensor: Some(name.into()) };
     if entry.encrypted() {
         return Err(FormatError::Encrypted { place });
     }
@@ -96,7 +112,7 @@ fn tensor(path: &Path, file: &Arc<Mapped>, archive: &mut Archive, index: usize) 
         }
         other => return Err(FormatError::Compression { place, method: other.to_string() }),
     };
-    Ok(Some(array.stored(Some(name.into()), storage)))
+    Ok(array.stored(place.tensor, storage))
 }
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;

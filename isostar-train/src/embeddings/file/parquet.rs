@@ -1,6 +1,6 @@
-//! Points in Parquet files: columns of lists of floating-point numbers, a point a row.
+//! Points in Parquet files: a column of lists of numbers, a point a row, or a column of single numbers a dimension.
 //!
-//! Lists of fixed size are stored as any others. The column is decoded once, a batch of rows at a time, into a temporary file of plain
+//! Lists of fixed size are stored as any others. Columns are decoded once, a batch of rows at a time, into a temporary file of plain
 //! numbers, which gives passes and samples the random access that Parquet's pages do not.
 
 use std::fs::File;
@@ -9,13 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{LogicalType, Type};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::DataType;
+use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::batch::{Batch, Fault, Levels};
 use super::element::Element;
 use super::mapped::Mapped;
 use super::tensor::{Storage, StoredTensor};
@@ -28,38 +27,81 @@ pub(super) const MAGIC: &[u8] = b"PAR1";
 /// Numbers decoded at a time: 4 MB of f32, and as much again for the levels.
 const BATCH_NUMBERS: usize = 1 << 20;
 
-/// A column of lists.
+/// Columns that are laid out one behind the other.
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct Columns {
     file: Arc<Mapped>,
-    index: usize,
-    /// The definition level of a number that is there.
-    present: i16,
-    /// How many numbers the first row holds, 0 if one of them is null.
-    pub width: usize,
+    /// One of lists, or any number of single numbers.
+    leaves: Vec<Leaf>,
+    /// What their numbers are laid out as.
+    element: Option<Element>,
 }
 
-/// The columns of a file. Only those of lists are tensors that hold points; the others are there to be named.
+/// A column.
+#[derive(Clone, Debug)]
+struct Leaf {
+    index: usize,
+    name: String,
+    element: Option<Element>,
+    levels: Levels,
+    /// How many numbers a row holds: 1, or as many as the first row's list, 0 if there is none.
+    width: usize,
+}
+
+/// The columns of a file, those of text among them, which are there to be named. A column of lists is a tensor of two dimensions.
 pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTensor>, FormatError> {
     let refused = |source| FormatError::Parquet { path: path.into(), source };
     let reader = open(file).map_err(refused)?;
     let metadata = reader.metadata();
     let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
     let tensor = |(index, column): (usize, &Arc<ColumnDescriptor>)| {
-        let element = if column.max_rep_level() <= 1 { element(column) } else { None };
-        let mut storage = Column { file: file.clone(), index, present: column.max_def_level(), width: 0 };
+        let depth = column.max_rep_level();
+        let element = if depth <= 1 { element(column) } else { None };
+        let mut leaf = Leaf { index, name: name(column), element, levels: Levels::of(column), width: 1 };
         let mut shape = vec![rows];
-        if column.max_rep_level() == 1 {
-            if element.is_some() {
-                storage.width = storage.first_width(&reader).map_err(refused)?;
-            }
-            shape.push(storage.width);
+        if depth == 1 && element.is_some() {
+            leaf.width = leaf.first_width(&reader).map_err(refused)?;
+            shape.push(leaf.width);
         }
-        let element_name = column.logical_type_ref().map_or(column.physical_type().to_string(), |logical| format!("{logical:?}"));
-        let storage = Storage::Column(storage);
-        Ok(StoredTensor { name: Some(name(column)), element, element_name, shape, fortran_order: false, storage })
+        let name = Some(leaf.name.clone());
+        let element_name = format!("{}{}", "lists of ".repeat(depth.try_into().unwrap_or(0)), type_name(column));
+        let storage = Storage::Columns(Columns { file: file.clone(), leaves: vec![leaf], element });
+        Ok(StoredTensor { name, element, element_name, shape, fortran_order: false, storage })
     };
     metadata.file_metadata().schema_descr().columns().iter().enumerate().map(tensor).collect()
+}
+
+/// The points of which each of several columns is a dimension.
+pub(super) fn matrix(dimensions: &[&StoredTensor]) -> Option<StoredTensor> {
+    let columns = dimensions.iter().filter_map(|tensor| match &tensor.storage {
+        Storage::Columns(columns) => Some(columns),
+        _ => None,
+    });
+    let columns: Vec<&Columns> = columns.collect();
+    let (first, others) = columns.split_first()?;
+    // Every floating-point type fits into the largest.
+    let element = match others.iter().all(|column| column.element == first.element) {
+        true => first.element,
+        false => Some(Element::F64),
+    };
+    let leaves = columns.iter().flat_map(|columns| columns.leaves.clone()).collect();
+    Some(StoredTensor {
+        name: None,
+        element,
+        element_name: String::new(),
+        shape: vec![dimensions[0].shape[0], dimensions.len()],
+        // A whole column before the next: so a column's pages are read once, and those of one column at a time.
+        fortran_order: true,
+        storage: Storage::Columns(Columns { file: first.file.clone(), leaves, element }),
+    })
+}
+
+/// Whether a column is among those that are taken together in `matrix`.
+pub(super) fn is_part(column: &StoredTensor, matrix: &StoredTensor) -> bool {
+    match (&column.storage, &matrix.storage) {
+        (Storage::Columns(column), Storage::Columns(matrix)) => matrix.leaves.iter().any(|leaf| leaf.index == column.leaves[0].index),
+        _ => false,
+    }
 }
 
 fn open(file: &Arc<Mapped>) -> Result<ParquetReader<Bytes>, ParquetError> {
@@ -79,124 +121,117 @@ fn name(column: &ColumnDescriptor) -> String {
     parts[..own].join(".")
 }
 
+/// The type of the numbers, however deep the lists are that hold them; `None` if they are no numbers.
 fn element(column: &ColumnDescriptor) -> Option<Element> {
-    let description = match (column.physical_type(), column.logical_type_ref()) {
+    let is_half = column.type_length() == 2 && column.logical_type_ref() == Some(&LogicalType::Float16);
+    let description = match (column.physical_type(), is_signed(column)) {
         (Type::FLOAT, _) => "<f4",
         (Type::DOUBLE, _) => "<f8",
-        (Type::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Float16)) if column.type_length() == 2 => "<f2",
+        (Type::FIXED_LEN_BYTE_ARRAY, _) if is_half => "<f2",
+        (Type::BOOLEAN, _) => "|b1",
+        // Shorter integers are stored as these, too.
+        (Type::INT32, Some(true)) => "<i4",
+        (Type::INT32, Some(false)) => "<u4",
+        (Type::INT64, Some(true)) => "<i8",
+        (Type::INT64, Some(false)) => "<u8",
         _ => return None,
     };
     Element::of_npy(description)
 }
 
-impl Column {
+/// Whether integers have a sign; `None` where they stand for something else, such as dates.
+fn is_signed(column: &ColumnDescriptor) -> Option<bool> {
+    match (column.logical_type_ref(), column.converted_type()) {
+        (Some(LogicalType::Integer(integer)), _) => Some(integer.is_signed),
+        (Some(_), _) => None,
+        // Older writers give no logical type.
+        (None, ConvertedType::NONE) => Some(true),
+        (None, ConvertedType::INT_8 | ConvertedType::INT_16 | ConvertedType::INT_32 | ConvertedType::INT_64) => Some(true),
+        (None, ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64) => Some(false),
+        (None, _) => None,
+    }
+}
+
+fn type_name(column: &ColumnDescriptor) -> String {
+    match (column.logical_type_ref(), column.converted_type()) {
+        (Some(LogicalType::Integer(integer)), _) => format!("{}int{}", if integer.is_signed { "" } else { "u" }, integer.bit_width),
+        // Without the parameters of a decimal number or a time.
+        (Some(logical), _) => format!("{logical:?}").split(|symbol: char| !symbol.is_alphanumeric()).take(1).collect(),
+        (None, ConvertedType::NONE) => column.physical_type().to_string(),
+        (None, converted) => converted.to_string(),
+    }
+}
+
+impl Leaf {
     fn first_width(&self, reader: &ParquetReader<Bytes>) -> Result<usize, ParquetError> {
         let groups = reader.metadata().row_groups();
         let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else { return Ok(0) };
-        let batch = Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?;
-        let whole = batch.definitions.iter().all(|level| *level == self.present);
-        Ok(if whole { batch.definitions.len() } else { 0 })
+        Ok(Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?.first_width(&self.levels))
     }
 
+    /// Hands the numbers of all rows to `take`, a batch after the other.
+    fn read(
+        &self,
+        path: &Path,
+        file: &Mapped,
+        reader: &ParquetReader<Bytes>,
+        mut take: impl FnMut(Vec<u8>) -> Result<(), FormatError>,
+    ) -> Result<(), FormatError> {
+        let refused = |source| FormatError::Parquet { path: path.into(), source };
+        let place = || Place { path: path.into(), tensor: Some(self.name.clone()) };
+        let mut done = 0;
+        for group in 0..reader.num_row_groups() {
+            let mut column = parquet_file::column(reader, group, self.index).map_err(refused)?;
+            loop {
+                let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width.max(1)).max(1)).map_err(refused)?;
+                if batch.rows == 0 {
+                    break;
+                }
+                batch.check(self.width, &self.levels).map_err(|fault| match fault {
+                    Fault::Null { row } => FormatError::Null { place: place(), row: done + row },
+                    Fault::NullElement { row, element } => FormatError::NullElement { place: place(), row: done + row, element },
+                    Fault::Width { row, found } => FormatError::RowWidth { place: place(), row: done + row, expected: self.width, found },
+                })?;
+                done += batch.rows;
+                take(batch.bytes)?;
+                file.release();
+            }
+        }
+        let declared = reader.metadata().file_metadata().num_rows();
+        match done as i64 == declared {
+            true => Ok(()),
+            false => Err(FormatError::Rows { place: place(), declared, found: done }),
+        }
+    }
+}
+
+impl Columns {
     /// Writes the numbers of all rows; `progress` is told of bytes done.
     ///
     /// # Errors
     /// If a row is not as wide as the first or holds a null, the file is corrupt, or the numbers cannot be written.
     pub fn unpack(&self, place: &Place, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
-        let refused = |source| FormatError::Parquet { path: place.path.clone(), source };
         let temporary = |source| FormatError::Temporary { place: place.clone(), source };
-        let reader = open(&self.file).map_err(refused)?;
+        let reader = open(&self.file).map_err(|source| FormatError::Parquet { path: place.path.clone(), source })?;
         let mut to = BufWriter::new(to);
-        let mut done = 0;
-        for group in 0..reader.num_row_groups() {
-            let mut column = parquet_file::column(&reader, group, self.index).map_err(refused)?;
-            loop {
-                let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width).max(1)).map_err(refused)?;
-                if batch.rows == 0 {
-                    break;
-                }
-                batch.check(self.width, self.present).map_err(|fault| match fault {
-                    Fault::Null { row } => FormatError::Null { place: place.clone(), row: done + row },
-                    Fault::Width { row, found } => {
-                        FormatError::RowWidth { place: place.clone(), row: done + row, expected: self.width, found }
-                    }
-                })?;
-                to.write_all(&batch.bytes).map_err(temporary)?;
-                done += batch.rows;
-                progress(batch.bytes.len());
-                self.file.release();
-            }
-        }
-        let declared = reader.metadata().file_metadata().num_rows();
-        if done as i64 != declared {
-            return Err(FormatError::Rows { place: place.clone(), declared, found: done });
+        for leaf in &self.leaves {
+            leaf.read(&place.path, &self.file, &reader, |bytes| {
+                let bytes = match leaf.element {
+                    Some(narrow) if leaf.element != self.element => widened(narrow, &bytes),
+                    _ => bytes,
+                };
+                to.write_all(&bytes).map_err(temporary)?;
+                progress(bytes.len());
+                Ok(())
+            })?;
         }
         to.flush().map_err(temporary)
     }
 }
 
-/// A few rows of a column of lists.
-struct Batch {
-    rows: usize,
-    /// A level for each number, and for each row without any.
-    definitions: Vec<i16>,
-    /// 0 where a row begins.
-    repetitions: Vec<i16>,
-    /// The numbers that are not null.
-    bytes: Vec<u8>,
-}
-
-/// What is wrong with a row, counted from the first of its batch.
-enum Fault {
-    Null { row: usize },
-    Width { row: usize, found: usize },
-}
-
-impl Batch {
-    /// The next rows.
-    fn read(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
-        parquet_file::decoded(|| Self::read_any(column, rows))
-    }
-
-    fn read_any(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
-        match column {
-            ColumnReader::FloatColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::DoubleColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::FixedLenByteArrayColumnReader(column) => {
-                Self::read_as(column, rows, |value, bytes| bytes.extend_from_slice(value.data()))
-            }
-            _ => Err(ParquetError::General("a column of another type than its schema says".into())),
-        }
-    }
-
-    fn read_as<T: DataType>(
-        column: &mut ColumnReaderImpl<T>,
-        rows: usize,
-        encode: impl Fn(&T::T, &mut Vec<u8>),
-    ) -> Result<Self, ParquetError> {
-        let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let (rows, ..) = column.read_records(rows, Some(&mut definitions), Some(&mut repetitions), &mut values)?;
-        let mut bytes = Vec::with_capacity(values.len() * size_of::<T::T>());
-        for value in &values {
-            encode(value, &mut bytes);
-        }
-        Ok(Self { rows, definitions, repetitions, bytes })
-    }
-
-    /// That every row holds `width` numbers and no null.
-    fn check(&self, width: usize, present: i16) -> Result<(), Fault> {
-        let mut starts = self.repetitions.iter().enumerate().filter(|(_, level)| **level == 0).map(|(at, _)| at).peekable();
-        let mut row = 0;
-        while let Some(start) = starts.next() {
-            let end = starts.peek().copied().unwrap_or(self.repetitions.len());
-            if self.definitions[start..end].iter().any(|level| *level != present) {
-                return Err(Fault::Null { row });
-            }
-            if end - start != width {
-                return Err(Fault::Width { row, found: end - start });
-            }
-            row += 1;
-        }
-        Ok(())
-    }
+/// Numbers as f64.
+fn widened(element: Element, bytes: &[u8]) -> Vec<u8> {
+    let mut values = vec![0.0_f64; bytes.len() / element.size()];
+    element.decode(bytes, &mut values);
+    values.into_iter().flat_map(f64::to_le_bytes).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::element::Element;
 use super::mapped::Mapped;
 use super::npz::Member;
-use super::parquet::Column;
+use super::parquet::Columns;
 use super::{FormatError, Place};
 
 /// A tensor as its file declares it.
@@ -23,6 +23,27 @@ pub(super) struct StoredTensor {
     pub storage: Storage,
 }
 
+impl StoredTensor {
+    /// Whether it is measured where no tensor is asked for by name.
+    pub fn is_float_matrix(&self) -> bool {
+        self.element.is_some_and(Element::is_float) && matches!(self.shape.len(), 2 | 3)
+    }
+
+    /// The name, the type and the shape.
+    pub fn description(&self) -> String {
+        format!("{:?} ({} {:?})", self.name.as_deref().unwrap_or(""), shortened(&self.element_name), self.shape)
+    }
+}
+
+/// A type's name, of which the fields of a record may take thousands of characters.
+pub(super) fn shortened(element_name: &str) -> String {
+    const LONGEST: usize = 64;
+    match element_name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &element_name[..end]),
+        None => element_name.into(),
+    }
+}
+
 /// Where the numbers of a tensor lie.
 #[derive(Clone, Debug)]
 pub(super) enum Storage {
@@ -32,7 +53,7 @@ pub(super) enum Storage {
         range: Range<usize>,
     },
     Member(Member),
-    Column(Column),
+    Columns(Columns),
 }
 
 /// The numbers of a tensor, mapped into memory.
@@ -73,7 +94,7 @@ impl Numbers {
                 let mut file = tempfile::tempfile().map_err(temporary)?;
                 match &self.storage {
                     Storage::Member(member) => member.unpack(&self.place, &mut file, progress)?,
-                    Storage::Column(column) => column.unpack(&self.place, &mut file, progress)?,
+                    Storage::Columns(columns) => columns.unpack(&self.place, &mut file, progress)?,
                     Storage::Plain { .. } => {}
                 }
                 let file = Arc::new(Mapped::of(file).map_err(temporary)?);

@@ -18,7 +18,7 @@ pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
         .iter()
         .map(|group| {
             let point = |at: usize| {
-                let spread = group.spread(|run| run.outcome.as_ref()?.isoscore.layers.get(at).copied().flatten());
+                let spread = group.spread(|run| run.ended()?.isoscore.layers.get(at).copied().flatten());
                 let interval = spread.filter(|spread| spread.count > 1).map(|Spread { least, greatest, .. }| [least, greatest]);
                 Point { x: (at + 1) as f64, y: spread.map(|spread| spread.mean), interval }
             };

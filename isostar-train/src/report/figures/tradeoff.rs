@@ -48,8 +48,8 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
 }
 
 fn cluster(group: &Group<'_>, metric: &str) -> Option<Cluster> {
-    let score = |run: &Run| run.outcome.as_ref()?.isoscore.all;
-    let value = |run: &Run| run.outcome.as_ref()?.metrics.get(metric).copied().flatten();
+    let score = |run: &Run| run.ended()?.isoscore.all;
+    let value = |run: &Run| run.ended()?.metrics.get(metric).copied().flatten();
     let both = |run: &Run| Some((score(run)?, value(run)?));
     let hint = |name: &str, x: f64, y: f64| format!("{name}: {} {}, IsoScore {}", metric.replace('_', " "), fixed(y, 3), fixed(x, 3));
     let members: Vec<Observation> = group

@@ -17,8 +17,8 @@ pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
 }
 
 fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
-    let value = |run: &Run| run.outcome.as_ref()?.metrics.get(metric).copied().flatten();
-    let score = |run: &Run| run.outcome.as_ref()?.isoscore.all;
+    let value = |run: &Run| run.ended()?.metrics.get(metric).copied().flatten();
+    let score = |run: &Run| run.ended()?.isoscore.all;
     let shares = metric == "accuracy";
     let row = |group: &Group<'_>| {
         let values = group.spread(value);

@@ -25,7 +25,7 @@ pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
 }
 
 fn finished(run: &Run, metric: &str) -> Option<f64> {
-    run.outcome.as_ref()?.metrics.get(metric).copied().flatten()
+    run.ended()?.metrics.get(metric).copied().flatten()
 }
 
 fn tiles(groups: &[Group<'_>], models: &[Model<'_>]) -> Vec<(String, String)> {
@@ -44,10 +44,8 @@ fn tiles(groups: &[Group<'_>], models: &[Model<'_>]) -> Vec<(String, String)> {
             };
             tiles.push((fixed(spread.mean, 3), name));
         }
-        let scores: Vec<(&str, f64)> = groups
-            .iter()
-            .filter_map(|group| Some((group.label.as_str(), group.spread(|run| run.outcome.as_ref()?.isoscore.all)?.mean)))
-            .collect();
+        let scores: Vec<(&str, f64)> =
+            groups.iter().filter_map(|group| Some((group.label.as_str(), group.spread(|run| run.ended()?.isoscore.all)?.mean))).collect();
         let least = scores.iter().min_by(|one, other| one.1.total_cmp(&other.1));
         let greatest = scores.iter().max_by(|one, other| one.1.total_cmp(&other.1));
         match (least, greatest) {
@@ -87,10 +85,14 @@ fn of_runs(groups: &[Group<'_>]) -> Markup {
     header.extend(["task loss", "IsoScore"]);
     let row = |group: &Group<'_>| {
         let mean = |value: &dyn Fn(&Run) -> Option<f64>| cell(group.spread(value).map(|spread| spread.mean), |mean| fixed(mean, 3));
-        let mut cells = vec![group.runs.iter().filter(|run| run.outcome.is_some()).count().to_string()];
+        let ended = group.runs.iter().filter(|run| run.ended().is_some()).count();
+        let mut cells = vec![match group.runs.iter().filter(|run| run.diverged().is_some()).count() {
+            0 => ended.to_string(),
+            diverged => format!("{ended}, {diverged} diverged"),
+        }];
         cells.extend(metrics.iter().map(|name| mean(&|run: &Run| finished(run, name))));
-        cells.push(mean(&|run: &Run| run.outcome.as_ref()?.task_loss));
-        cells.push(mean(&|run: &Run| run.outcome.as_ref()?.isoscore.all));
+        cells.push(mean(&|run: &Run| run.ended()?.task_loss));
+        cells.push(mean(&|run: &Run| run.ended()?.isoscore.all));
         Row { colour: Some(group.colour), ..Row::new(&group.label, cells) }
     };
     let rows: Vec<Row> = groups.iter().map(row).collect();
@@ -146,7 +148,7 @@ fn outliers(model: &Model<'_>) -> Markup {
     let rows: Vec<Row> = tokens
         .flat_map(|(layer, geometry)| {
             let row = move |outlier: &crate::report::source::OutlierDimension| {
-                Row::new(layer.to_string(), [outlier.dimension.to_string(), number(outlier.mean), number(outlier.std)])
+                Row::new(layer.to_string(), [outlier.dimension.to_string(), cell(outlier.mean, number), cell(outlier.std, number)])
             };
             geometry.outlier_dimensions.iter().map(row)
         })

@@ -53,12 +53,16 @@ pub fn lead(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     let rows: Vec<Row> = groups.iter().map(row).collect();
     let unfinished: Vec<&str> = runs(groups).filter(|run| run.outcome.is_none()).map(|run| run.name.as_str()).collect();
+    let diverged: Vec<String> = runs(groups).filter_map(|run| Some(format!("{} ({})", run.name, run.diverged()?))).collect();
     html! {
         @if !rows.is_empty() {
             (table("Runs, by what they have in common", &["setting", "seeds", "model", "epochs", "rows to judge by", "device", "training, s", "tokens/s"], &rows))
         }
         @if !unfinished.is_empty() {
             p { "Not over: " (unfinished.join(", ")) ". They have no result, and appear in training curves alone." }
+        }
+        @if !diverged.is_empty() {
+            p { "Diverged: " (diverged.join(", ")) ". They have no scores, and appear in training curves as far as they came." }
         }
         @if !models.is_empty() {
             ul { @for model in models { li { (sentence(model)) } } }
@@ -69,14 +73,15 @@ pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
 fn row(group: &Group<'_>) -> Row {
     let seeds: Vec<String> = group.runs.iter().map(|run| run.settings.get("seed").map_or("?".into(), ToString::to_string)).collect();
     let epochs = distinct(group.runs.iter().map(|run| {
-        let done = run.epochs.iter().filter(|line| line.split == "train").map(|line| line.epoch).max().unwrap_or(0);
+        let begun = || run.epochs.iter().filter(|line| line.split == "train").map(|line| line.epoch).max().unwrap_or(0);
+        let done = run.outcome.as_ref().map_or_else(begun, |outcome| outcome.epochs);
         let all = run.float("epochs").map_or(done, |epochs| epochs as usize);
         if done == all { all.to_string() } else { format!("{done} of {all}") }
     }));
     let judged = distinct(group.runs.iter().filter_map(|run| run.rows()).map(count));
     let device = distinct(group.runs.iter().filter_map(|run| run.text("device")).map(str::to_string));
-    let seconds = group.spread(|run| run.outcome.as_ref()?.seconds).map(|spread| spread.mean);
-    let speed = group.spread(|run| run.outcome.as_ref()?.tokens_per_second).map(|spread| spread.mean);
+    let seconds = group.spread(|run| run.ended()?.seconds).map(|spread| spread.mean);
+    let speed = group.spread(|run| run.ended()?.tokens_per_second).map(|spread| spread.mean);
     let cells = [
         seeds.join(", "),
         distinct(group.runs.iter().map(|run| model_name(run))).join(", "),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{parse_json, read_text};
 use crate::report::ReportError;
@@ -61,6 +61,7 @@ pub struct Geometry {
     /// Its nearly unbiased estimate.
     pub isoscore_unbiased: Option<f64>,
     /// The 95% confidence interval of the latter.
+    #[serde(deserialize_with = "both_ends")]
     pub isoscore_interval: Option<[f64; 2]>,
     /// Mean cosine of distinct pairs.
     pub mean_cosine: Option<f64>,
@@ -80,11 +81,14 @@ pub struct Geometry {
     pub mle: Option<f64>,
     /// The dimensions that stand out.
     pub outlier_dimensions: Vec<OutlierDimension>,
-    /// The eigenvalues of the covariance, descending.
+    /// The eigenvalues of the covariance, descending; none if one of them is null, and likewise below.
+    #[serde(deserialize_with = "all_numbers")]
     pub spectrum: Vec<f64>,
     /// The mean of each dimension.
+    #[serde(deserialize_with = "all_numbers")]
     pub mean: Vec<f64>,
     /// The standard deviation of each dimension.
+    #[serde(deserialize_with = "all_numbers")]
     pub std: Vec<f64>,
 }
 
@@ -94,7 +98,7 @@ pub struct Share {
     /// How many.
     pub components: usize,
     /// Which share.
-    pub share: f64,
+    pub share: Option<f64>,
 }
 
 /// A dimension whose mean or variance stands out.
@@ -103,9 +107,21 @@ pub struct OutlierDimension {
     /// Its number, from 0.
     pub dimension: usize,
     /// Its mean.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// Its standard deviation.
-    pub std: f64,
+    pub std: Option<f64>,
+}
+
+/// An interval of which both ends are known.
+fn both_ends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let ends = Option::<[Option<f64>; 2]>::deserialize(deserializer)?;
+    Ok(ends.and_then(|[low, high]| Some([low?, high?])))
+}
+
+/// A vector of which every number is known.
+fn all_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let numbers = Option::<Vec<Option<f64>>>::deserialize(deserializer)?;
+    Ok(numbers.and_then(|numbers| numbers.into_iter().collect()).unwrap_or_default())
 }
 
 impl Analysis {

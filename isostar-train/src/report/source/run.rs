@@ -37,8 +37,7 @@ pub struct EpochLine {
     pub metrics: BTreeMap<String, Option<f64>>,
 }
 
-/// The part of result.json that a report shows. A run that diverged has numbers that are not finite, null in JSON, which
-/// [`RunResult`](crate::experiment::RunResult) does not take.
+/// The part of result.json that a report shows. Numbers that do not exist are null.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Outcome {
     /// The task.
@@ -65,6 +64,19 @@ pub struct Outcome {
     pub seconds: Option<f64>,
     /// Tokens a second.
     pub tokens_per_second: Option<f64>,
+    /// Where the run diverged; absent of a run that ended.
+    pub stopped: Option<Stopped>,
+}
+
+/// Where a run diverged.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Stopped {
+    /// What was not finite, such as `task_loss`.
+    pub cause: String,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step of the epoch, from 1.
+    pub step: Option<usize>,
 }
 
 /// IsoScore of all layers together, and of each.
@@ -74,6 +86,19 @@ pub struct Scores {
     pub all: Option<f64>,
     /// Of each, from layer 1.
     pub layers: Vec<Option<f64>>,
+}
+
+impl Outcome {
+    /// Where the run diverged, in words, if it did. Runs of earlier versions did not stop then, and have a result without a loss.
+    fn diverged(&self) -> Option<String> {
+        match &self.stopped {
+            Some(Stopped { cause, epoch, step }) => {
+                let step = step.map_or(String::new(), |step| format!("step {step} of "));
+                Some(format!("{} not finite in {step}epoch {epoch}", cause.replace('_', " ")))
+            }
+            None => self.task_loss.is_none().then(|| "task loss not finite".into()),
+        }
+    }
 }
 
 impl Run {
@@ -89,10 +114,14 @@ impl Run {
     pub fn read(folder: &Path, name: String) -> Result<Self, ReportError> {
         let config = folder.join("config.toml");
         let text = read_text(&config)?;
-        let settings: toml::Table = toml::from_str(&text).map_err(|error| {
+        let mut settings: toml::Table = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             ReportError::Malformed { path: config, line, message: error.message().to_string() }
         })?;
+        // Runs of versions that could not set it had this ε: they belong to the groups of those that name it.
+        if settings.contains_key("weight_decay") {
+            settings.entry("adam_epsilon").or_insert(toml::Value::Float(1e-8));
+        }
         let result = folder.join("result.json");
         let outcome = if result.exists() { Some(parse_json(&read_text(&result)?, &result, 1)?) } else { None };
         let metrics = folder.join("metrics.jsonl");
@@ -102,6 +131,16 @@ impl Run {
             (false, false) => Vec::new(),
         };
         Ok(Self { folder: folder.into(), name, settings, epochs, outcome })
+    }
+
+    /// What came out, if the run ended and did not diverge.
+    pub fn ended(&self) -> Option<&Outcome> {
+        self.outcome.as_ref().filter(|outcome| outcome.diverged().is_none())
+    }
+
+    /// Where the run diverged, in words, if it did.
+    pub fn diverged(&self) -> Option<String> {
+        self.outcome.as_ref()?.diverged()
     }
 
     /// The rows that accuracy is a share of, where the run says so.

@@ -81,7 +81,7 @@ impl Judge for SequenceJudge {
             }
         }
         match (classes.0.is_empty(), values.0.is_empty()) {
-            (false, _) => metric.of_classes(&classes.0, &classes.1, self.labels.len()),
+            (false, _) => metric.of_classes(&classes.0, &classes.1, &self.labels),
             (true, false) => metric.of_numbers(&values.0, &values.1),
             (true, true) => f64::NAN,
         }

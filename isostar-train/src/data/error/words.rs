@@ -1,0 +1,53 @@
+//! The parts of a message: a place in a file, names, characters.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use super::Format;
+
+/// A place in a file: a line, or in a Parquet file a row.
+pub(super) fn at(path: &Path, line: usize) -> impl Display {
+    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
+    format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
+}
+
+/// Characters between columns, in words.
+pub(super) fn separator(character: char) -> &'static str {
+    match character {
+        ';' => "semicolons",
+        ',' => "commas",
+        '\t' => "tabs",
+        _ => "vertical bars",
+    }
+}
+
+/// The names, quoted, with commas between them.
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
+    let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DataError;
+
+    #[test]
+    fn a_row_of_the_wrong_width_names_file_line_and_columns() {
+        let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
+        assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
+        assert!(error.remedy().contains("quote a text that holds commas"));
+    }
+
+    #[test]
+    fn an_unknown_label_names_the_known_ones() {
+        let error = DataError::UnknownLabel {
+            path: "dev.tsv".into(),
+            line: 3,
+            label: "neutral".into(),
+            known: vec!["negative".into(), "positive".into()],
+        };
+        let message = error.to_string();
+        assert!(message.starts_with("dev.tsv, line 3: label \"neutral\""), "{message}");
+        assert!(message.ends_with(r#""negative", "positive""#), "{message}");
+    }
+}

@@ -1,0 +1,244 @@
+//! The guard: a training whose numbers are no longer finite stops.
+//!
+//! | not finite | read | and then |
+//! |---|---|---|
+//! | task loss or penalty of a step | when the next step begins, or the epoch ends | no further step, no validation, no checkpoint |
+//! | parameters of the model | in the first validation step of an epoch | no checkpoint |
+//! | reference | when it is estimated | the step that would use it updates nothing |
+//!
+//! Reading a number waits for the device. That of a step is read one step later, when it is there already.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Mutex, OnceLock};
+
+use burn::data::dataset::DatasetError;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::prelude::*;
+use isostar_core::RunningMoments;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::HookEvent;
+use super::calibration::{Calibration, lock};
+
+/// How many of the last finite numbers a [`Divergence`] holds.
+const REMEMBERED: usize = 5;
+
+/// How many rows are named in a message; a [`Divergence`] holds all.
+const NAMED_ROWS: usize = 8;
+
+/// What was not finite first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NotFinite {
+    /// The loss of the task on a training batch.
+    TaskLoss,
+    /// The penalty of a training batch; its task loss was finite.
+    Penalty,
+    /// A reference covariance, before the first step that uses it.
+    Reference,
+    /// A parameter of the model, after the last step of an epoch.
+    Parameters,
+    /// The loss of the task on the validation rows, after the last epoch.
+    ValidationLoss,
+}
+
+/// Where a training diverged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Error)]
+pub struct Divergence {
+    /// What was not finite.
+    pub cause: NotFinite,
+    /// The epoch, from 1. A [`Hook`](super::Hook) counts the epochs that this training has begun, a run those of all its legs.
+    pub epoch: usize,
+    /// The step of the epoch, from 1, a batch being a step; `None` where it was none.
+    pub step: Option<usize>,
+    /// The rows of the batch, as [`HiddenStateModel::rows`](super::HiddenStateModel::rows) tells them.
+    #[serde(default)]
+    pub rows: Vec<u32>,
+    /// The last finite task losses, the oldest first; at most five.
+    #[serde(default)]
+    pub task_losses: Vec<f64>,
+    /// The last finite penalties, weight included, the oldest first; at most five.
+    #[serde(default)]
+    pub penalties: Vec<f64>,
+}
+
+impl Divergence {
+    /// A divergence outside of a step, with nothing known of the steps before.
+    pub(crate) fn after_epoch(cause: NotFinite, epoch: usize) -> Self {
+        Self { cause, epoch, step: None, rows: Vec::new(), task_losses: Vec::new(), penalties: Vec::new() }
+    }
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let epoch = self.epoch;
+        let step = self.step.map_or(String::new(), |step| format!("step {step} of "));
+        match self.cause {
+            NotFinite::TaskLoss => write!(f, "the task loss is not finite in {step}epoch {epoch}")?,
+            NotFinite::Penalty => write!(f, "the penalty is not finite in {step}epoch {epoch}")?,
+            NotFinite::Reference => write!(f, "the reference of epoch {epoch} is not finite")?,
+            NotFinite::Parameters => write!(f, "parameters of the model are not finite after {step}epoch {epoch}")?,
+            NotFinite::ValidationLoss => write!(f, "the validation loss is not finite after epoch {epoch}")?,
+        }
+        if !self.rows.is_empty() {
+            let named: Vec<String> = self.rows.iter().take(NAMED_ROWS).map(u32::to_string).collect();
+            let more = self.rows.len().saturating_sub(NAMED_ROWS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let rows = if self.rows.len() == 1 { "row" } else { "rows" };
+            write!(f, ", {rows} {}{more}", named.join(", "))?;
+        }
+        let (name, numbers) = match self.cause {
+            NotFinite::Penalty => ("penalties", &self.penalties),
+            _ => ("task losses", &self.task_losses),
+        };
+        if !numbers.is_empty() {
+            let numbers: Vec<String> = numbers.iter().map(|number| short(*number)).collect();
+            write!(f, "; the last finite {name}: {}", numbers.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Four decimals, or four digits and an exponent.
+fn short(number: f64) -> String {
+    if number == 0.0 || (1e-3..1e5).contains(&number.abs()) { format!("{number:.4}") } else { format!("{number:.3e}") }
+}
+
+/// What one training has shown so far; shared by the tap and every clone of the wrapped model.
+#[derive(Default)]
+pub(super) struct Guard {
+    watch: Mutex<Watch>,
+    divergence: OnceLock<Divergence>,
+}
+
+#[derive(Default)]
+struct Watch {
+    epoch: usize,
+    step: usize,
+    unread: Vec<Unread>,
+    task_losses: VecDeque<f64>,
+    penalties: VecDeque<f64>,
+    /// Whether parameters may have changed since they were last looked at.
+    trained: bool,
+}
+
+/// The numbers of a step, still on the device.
+struct Unread {
+    epoch: usize,
+    step: usize,
+    rows: Vec<u32>,
+    /// The task loss and, if there is one, the penalty.
+    numbers: Tensor<1>,
+}
+
+impl Watch {
+    fn divergence(&self, cause: NotFinite, epoch: usize, step: Option<usize>, rows: Vec<u32>) -> Divergence {
+        let list = |numbers: &VecDeque<f64>| numbers.iter().copied().collect();
+        Divergence { cause, epoch, step, rows, task_losses: list(&self.task_losses), penalties: list(&self.penalties) }
+    }
+
+    /// Reads what has not been read; the first numbers that are not finite end it.
+    fn read(&mut self) -> Option<Divergence> {
+        for Unread { epoch, step, rows, numbers } in std::mem::take(&mut self.unread) {
+            // The metrics report a device that cannot be read.
+            let Ok(numbers) = numbers.try_into_vec_as::<f64>() else { continue };
+            let cause = match numbers[..] {
+                [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
+                [_, penalty] if !penalty.is_finite() => NotFinite::Penalty,
+                _ => {
+                    remember(&mut self.task_losses, numbers.first());
+                    remember(&mut self.penalties, numbers.get(1));
+                    continue;
+                }
+            };
+            return Some(self.divergence(cause, epoch, Some(step), rows));
+        }
+        None
+    }
+}
+
+fn remember(numbers: &mut VecDeque<f64>, number: Option<&f64>) {
+    numbers.extend(number);
+    if numbers.len() > REMEMBERED {
+        numbers.pop_front();
+    }
+}
+
+impl Guard {
+    /// Keeps the numbers of a training step until the next one begins.
+    pub(super) fn keep(&self, epoch: usize, rows: Vec<u32>, task_loss: &Tensor<1>, penalty: Option<&Tensor<1>>) {
+        let dtype = task_loss.dtype();
+        let parts = std::iter::once(task_loss).chain(penalty).map(|part| part.clone().without_autodiff().cast(dtype));
+        let numbers = Tensor::cat(parts.collect(), 0);
+        let mut watch = lock(&self.watch);
+        if watch.epoch != epoch {
+            (watch.epoch, watch.step) = (epoch, 0);
+        }
+        watch.step += 1;
+        watch.trained = true;
+        let step = watch.step;
+        watch.unread.push(Unread { epoch, step, rows, numbers });
+    }
+}
+
+impl<B: Send + 'static> Calibration<B> {
+    /// Where the training diverged, if it did.
+    pub(super) fn divergence(&self) -> Option<&Divergence> {
+        self.guard.divergence.get()
+    }
+
+    /// Stops the training if the numbers of a step before this one are not finite.
+    pub(super) fn check_steps(&self) {
+        let found = lock(&self.guard.watch).read();
+        self.stop_at(found);
+    }
+
+    /// Stops the training if its last steps have left numbers or parameters that are not finite. Parameters are read once after training steps.
+    pub(super) fn check_model<M: Module>(&self, model: &M) {
+        self.check_steps();
+        let is_due = std::mem::take(&mut lock(&self.guard.watch).trained) && self.divergence().is_none();
+        if is_due && !all_finite(model) {
+            let found = {
+                let watch = lock(&self.guard.watch);
+                watch.divergence(NotFinite::Parameters, watch.epoch, Some(watch.step), Vec::new())
+            };
+            self.stop_at(Some(found));
+        }
+    }
+
+    /// Stops the training if the covariance of these states is not finite in single precision.
+    pub(super) fn check_reference(&self, states: &RunningMoments, epoch: usize) {
+        let divisor = states.count().saturating_sub(1).max(1) as f64;
+        if !states.scatter().iter().all(|sum| ((sum / divisor) as f32).is_finite()) {
+            let found = lock(&self.guard.watch).divergence(NotFinite::Reference, epoch, None, Vec::new());
+            self.stop_at(Some(found));
+        }
+    }
+
+    fn stop_at(&self, found: Option<Divergence>) {
+        let Some(divergence) = found else { return };
+        if self.guard.divergence.set(divergence.clone()).is_ok() {
+            self.interrupter().fail(DatasetError::new(divergence.clone()));
+            self.tell(HookEvent::Diverged(divergence));
+        }
+    }
+}
+
+/// Whether every parameter of a model is finite.
+fn all_finite<M: Module>(model: &M) -> bool {
+    struct AllFinite(bool);
+
+    impl ModuleVisitor for AllFinite {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Each is read on its own: they may be on several devices. One that cannot be read is the checkpoint's to report.
+            self.0 = self.0 && param.val().without_autodiff().is_finite().all().try_into_scalar::<bool>().unwrap_or(true);
+        }
+    }
+
+    let mut finite = AllFinite(true);
+    model.visit(&mut finite);
+    finite.0
+}
