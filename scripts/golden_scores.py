@@ -7,11 +7,12 @@
 Accuracy, F1, Matthews correlation and confusion counts are scikit-learn's, Pearson and Spearman correlation SciPy's.
 
 SQuAD's official evaluate-v1.1.py is not a package: normalize_answer, f1_score, exact_match_score and evaluate below restate its
-published definition (Rajpurkar et al. 2016) and print nothing. Nor are the examples of transformers: n_best restates
-postprocess_qa_predictions (examples/pytorch/question-answering/utils_qa.py) without null answers, with one thing added: its
-np.argsort leaves the order of equal logits open, here the earlier token comes first.
+published definition (Rajpurkar et al. 2016) and print nothing. evaluate-v2.0.py is in transformers 4 as squad_evaluate. The examples of
+transformers are no package either: n_best and answer_or_none restate postprocess_qa_predictions
+(examples/pytorch/question-answering/utils_qa.py) without and with null answers, with one thing added: its np.argsort leaves the order of
+equal logits open, here the earlier token comes first.
 
-Needs numpy, scipy and scikit-learn.
+Needs numpy, scipy, scikit-learn and transformers 4; transformers 5 has no squad_evaluate.
 """
 
 import json
@@ -26,8 +27,11 @@ from pathlib import Path
 import numpy as np
 import scipy
 import sklearn
+import transformers
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score as sklearn_f1, matthews_corrcoef
+from transformers.data.metrics.squad_metrics import squad_evaluate
+from transformers.data.processors.squad import SquadExample
 
 FILE = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "scores.json"
 SEED = 20240611
@@ -244,14 +248,57 @@ def span_splits(rng):
     return [dict(name=name, questions=questions, **evaluate(questions)) for name, questions in splits]
 
 
+# SQuAD v2.0, by the official script as transformers has it
+
+
+def squad2_split(name, questions):
+    def example(at, question):
+        answers = [dict(text=text, answer_start=0) for text in question["answers"]]
+        return SquadExample(str(at), "", "", None, None, "", answers=answers, is_impossible=not answers)
+
+    predictions = {str(at): question["prediction"] for at, question in enumerate(questions)}
+    scores = squad_evaluate([example(at, question) for at, question in enumerate(questions)], predictions)
+
+    def part(prefix):
+        return [scores[prefix + "exact"], scores[prefix + "f1"]] if prefix + "exact" in scores else None
+
+    return dict(name=name, questions=questions, all=part(""), has_answer=part("HasAns_"), no_answer=part("NoAns_"))
+
+
+def squad2_splits(rng):
+    def question(prediction, *answers):
+        return dict(prediction=prediction, answers=list(answers))
+
+    splits = [
+        ("all right", [question("the river", "river"), question("")]),
+        ("all wrong", [question("", "river"), question("town")]),
+        ("answers only", [question("river", "river", "a river"), question("", "town")]),
+        ("no answers only", [question(""), question("river"), question("the")]),
+        ("articles are no answer", [question("a"), question("...")]),
+        ("gold answers of which nothing is left", [question("", "the"), question("an", "the", "..."), question("river", "the")]),
+        ("gold answers of which one is left", [question("", "the", "river"), question("river", "the", "river")]),
+    ]
+    for at in range(20):
+        questions = []
+        for _ in range(int(rng.integers(1, 15))):
+            answers = [answer_text(rng) for _ in range(int(rng.integers(0, 3)))]
+            close = varied(rng, answers[0]) if answers else answer_text(rng)
+            questions.append(question("" if rng.random() < 0.4 else close, *answers))
+        splits.append((f"random {at}", questions))
+    return [squad2_split(*split) for split in splits]
+
+
 # Best spans, after transformers' examples
+
+
+def logits_of(window):
+    return [np.array(window[end], dtype=np.float32) / np.float32(SCALE) for end in ["start", "end"]]
 
 
 def n_best(context, windows, n_best_size, max_answer_length):
     found = []
     for at, window in enumerate(windows):
-        start_logits = np.array(window["start"], dtype=np.float32) / np.float32(SCALE)
-        end_logits = np.array(window["end"], dtype=np.float32) / np.float32(SCALE)
+        start_logits, end_logits = logits_of(window)
         offsets = window["offsets"]
         starts = np.argsort(-start_logits, kind="stable")[:n_best_size].tolist()
         ends = np.argsort(-end_logits, kind="stable")[:n_best_size].tolist()
@@ -348,6 +395,32 @@ def span_cases(rng):
     return named_span_cases() + randoms + [random_span_case(rng, f"random with ties {at}", tied=True) for at in range(15)]
 
 
+def answer_or_none(context, windows, n_best_size, max_answer_length):
+    """The score of no answer and the text of the answer, empty for none. There must be a span with text."""
+    null_score = min(start_logits[0] + end_logits[0] for start_logits, end_logits in map(logits_of, windows))
+    spans = [(score, text) for score, _, _, _, text in n_best(context, windows, n_best_size, max_answer_length)]
+    predictions = sorted(spans + [(float(null_score), "")], key=lambda span: span[0], reverse=True)[:n_best_size]
+    best_score, best_text = next(span for span in predictions if span[1] != "")
+    return float(null_score), "" if float(null_score) - best_score > 0.0 else best_text
+
+
+def no_answer_cases(rng):
+    cases = []
+    while len(cases) < 60:
+        case = random_span_case(rng, f"random {len(cases)}", tied=len(cases) % 4 == 3)
+        if not any(case["context"][slice(*offset)] for window in case["windows"] for offset in window["offsets"] if offset):
+            continue
+        for window in case["windows"]:
+            # As high as spans are: the model says more of no answer than of a token.
+            window["start"][0] += round(SCALE * rng.uniform(0, 7))
+            window["end"][0] += round(SCALE * rng.uniform(0, 7))
+        no_answer, answer = answer_or_none(case["context"], case["windows"], 20, 30)
+        cases.append(dict(name=case["name"], context=case["context"], windows=case["windows"], no_answer=no_answer, answer=answer))
+    none = sum(case["answer"] == "" for case in cases)
+    assert 15 <= none <= 45, none
+    return cases
+
+
 # Characters
 
 
@@ -406,6 +479,8 @@ def main():
         span_pairs=span_pairs(rng),
         span_splits=span_splits(rng),
         best_span=span_cases(rng),
+        squad2_splits=squad2_splits(rng),
+        no_answer=no_answer_cases(rng),
     )
     versions = {
         "python": sys.version.split()[0],
@@ -413,6 +488,7 @@ def main():
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
+        "transformers": transformers.__version__,
     }
 
     def dump(value):

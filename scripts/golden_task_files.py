@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 TASKS = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "tasks"
 HUB, REFUSED = TASKS / "hub", TASKS / "refused"
+# Labels that the official files write as words, in the order of their class indices.
 ENTAILMENT = ["entailment", "not_entailment"]
+LABELS = dict(rte=ENTAILMENT, qnli=ENTAILMENT, mnli=["entailment", "neutral", "contradiction"])
 
 # The columns of the official file, and the names that they have on the hub.
 GLUE = dict(
@@ -29,6 +31,8 @@ GLUE = dict(
     qnli=dict(question="question", sentence="sentence", label="label"),
     qqp=dict(question1="question1", question2="question2", is_duplicate="label"),
     stsb=dict(sentence1="sentence1", sentence2="sentence2", score="label"),
+    mnli=dict(sentence1="premise", sentence2="hypothesis", gold_label="label"),
+    wnli=dict(sentence1="sentence1", sentence2="sentence2", label="label"),
 )
 OPTIONS = dict(
     sst2=dict(compression="snappy"),
@@ -38,6 +42,8 @@ OPTIONS = dict(
     qnli=dict(compression="lz4", data_page_version="2.0"),
     qqp=dict(compression="snappy", write_page_index=True),
     stsb=dict(compression="zstd", data_page_version="2.0", row_group_size=2),
+    mnli=dict(compression="snappy", row_group_size=2),
+    wnli=dict(compression="gzip"),
 )
 
 
@@ -50,7 +56,7 @@ def tsv_rows(path, has_header):
 def label(task, text):
     if task == "stsb":
         return float(text)
-    return ENTAILMENT.index(text) if text in ENTAILMENT else int(text)
+    return LABELS[task].index(text) if task in LABELS else int(text)
 
 
 def glue(task, split):
@@ -63,8 +69,8 @@ def glue(task, split):
     return pa.table(table)
 
 
-def squad(split):
-    articles = json.loads((TASKS / "squad" / f"{split}-v1.1.json").read_text())["data"]
+def squad(split, folder="squad", version="1.1"):
+    articles = json.loads((TASKS / folder / f"{split}-v{version}.json").read_text())["data"]
     rows = [
         dict(
             id=entry["id"],
@@ -109,11 +115,14 @@ def hub():
                 write(HUB / task / f"train-{shard:05}-of-{len(train):05}.parquet", train.slice(shard, 1), **options)
         else:
             write(HUB / task / "train-00000-of-00001.parquet", train, **options)
-        write(HUB / task / "validation-00000-of-00001.parquet", glue(task, "dev"), **options)
+        for dev in ["dev_matched", "dev_mismatched"] if task == "mnli" else ["dev"]:
+            name = dev.replace("dev", "validation")
+            write(HUB / task / f"{name}-00000-of-00001.parquet", glue(task, dev), **options)
     unknown = pa.table(dict(sentence=["nobody knows this"], label=pa.array([-1], pa.int64()), idx=pa.array([0], pa.int32())))
     write(HUB / "sst2" / "test-00000-of-00001.parquet", unknown)
     for split, name in [("train", "train"), ("dev", "validation")]:
         write(HUB / "plain_text" / f"{name}-00000-of-00001.parquet", squad(split), compression="snappy")
+        write(HUB / "squad_v2" / f"{name}-00000-of-00001.parquet", squad(split, "squad2", "2.0"), compression="snappy")
         lines = (json.dumps(row, ensure_ascii=False) for row in squad(split).to_pylist())
         (HUB / "lines").mkdir(exist_ok=True)
         (HUB / "lines" / f"{name}.jsonl").write_text("".join(line + "\n" for line in lines))

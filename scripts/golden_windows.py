@@ -4,7 +4,8 @@
     python scripts/golden_windows.py                  -> isostar-train/tests/fixtures/windows.json
 
 With the three small tokenizers of scripts/golden_tokenizers.py; the call is that of transformers' run_qa.py. Tokens of an answer are those of
-char_to_token, and the first token of all where the answer does not lie within the window. Needs transformers.
+char_to_token. Where the answer does not lie within the window, or the question has none, run_qa.py takes the token that stands for the sequence:
+the tokenizer's cls_token, or else its bos_token, or else token 0. Needs transformers.
 """
 
 import json
@@ -29,7 +30,11 @@ CASES = [
     dict(question="What does the picture show?", paragraph=PARAGRAPH, answer="houses, a dog and \u6771\u4eac 🙂", max_length=48, stride=20),
     dict(question="Where?", paragraph=PARAGRAPH, answer="café on the corner", max_length=200, stride=64),
     dict(question="Where?", paragraph="In the town.", answer="town", max_length=24, stride=4),
+    dict(question="Who painted the picture?", paragraph=PARAGRAPH, answer=None, max_length=32, stride=8),
+    dict(question="Where?", paragraph="In the town.", answer=None, max_length=24, stride=4),
 ]
+# What the tokenizers are called with in their models' folders.
+SPECIAL = dict(bert=dict(cls_token="[CLS]"), roberta=dict(cls_token="<s>", bos_token="<s>"), gpt2=dict(bos_token="<|endoftext|>"))
 
 
 def windows(tokenizer, case):
@@ -43,25 +48,31 @@ def windows(tokenizer, case):
         return_offsets_mapping=True,
         return_token_type_ids=True,
     )
-    start = case["paragraph"].index(case["answer"])
-    end = start + len(case["answer"])
+    start, end = 0, 0
+    if case["answer"] is not None:
+        start = case["paragraph"].index(case["answer"])
+        end = start + len(case["answer"])
     found = []
     for at, offsets in enumerate(encoded["offset_mapping"]):
         sequences = encoded.sequence_ids(at)
         places = [list(offset) if sequence == 1 else None for offset, sequence in zip(offsets, sequences)]
         inside = [place for place in places if place is not None]
-        answer = [0, 0]
-        if inside[0][0] <= start and inside[-1][1] >= end:
+        ids = encoded["input_ids"][at]
+        specials = [tokenizer.cls_token_id, tokenizer.bos_token_id]
+        answer = [next((ids.index(special) for special in specials if special is not None and special in ids), 0)] * 2
+        if case["answer"] is not None and inside[0][0] <= start and inside[-1][1] >= end:
             answer = [encoded.char_to_token(at, start, 1), encoded.char_to_token(at, end - 1, 1)]
-        found.append(dict(ids=encoded["input_ids"][at], type_ids=encoded["token_type_ids"][at], places=places, answer=answer))
+        found.append(dict(ids=ids, type_ids=encoded["token_type_ids"][at], places=places, answer=answer))
     return found
 
 
 def main():
     cases = []
     for name in ["bert", "roberta", "gpt2"]:
-        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZERS / f"{name}.json"))
-        cases += [dict(tokenizer=name, start=case["paragraph"].index(case["answer"]), **case, windows=windows(tokenizer, case)) for case in CASES]
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZERS / f"{name}.json"), **SPECIAL[name])
+        for case in CASES:
+            start = None if case["answer"] is None else case["paragraph"].index(case["answer"])
+            cases.append(dict(tokenizer=name, start=start, **case, windows=windows(tokenizer, case)))
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
     OUT.write_text(json.dumps({"versions": versions, "cases": cases}, ensure_ascii=False, indent=None) + "\n")
     print(OUT, len(cases), "cases,", sum(len(case["windows"]) for case in cases), "windows")

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::data::{Columns, DataError, LabelKind, Labels, Question, Split, Splits, default_rows};
+use crate::data::{Columns, DataError, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows, plain_name};
 use crate::experiment::Observer;
 
 pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
@@ -30,8 +30,15 @@ pub use source::TaskSource;
 pub use span::SpanOutput;
 pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 
+use known::plain;
+use read::KnownRows;
+
 /// The task that runs where none is asked for: sarcasm in headlines, embedded in the binary.
 pub const DEFAULT_TASK: &str = "headlines";
+
+/// The names of the splits that every task has.
+const TRAIN: &str = "train";
+const DEV: &str = "dev";
 
 /// The scores of classes of one's own, and of the default.
 const CLASS_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
@@ -42,7 +49,7 @@ const NUMBER_METRICS: [TaskMetric; 2] = [TaskMetric::Pearson, TaskMetric::Spearm
 /// What a number of one's own is called in the model's configuration where its column is not named.
 const NUMBER: &str = "value";
 
-/// Held out from a file that brings no development split: a tenth of its rows, and at most this many.
+/// Held out from training rows that come without a development split: a tenth of its rows, and at most this many.
 const HELD_OUT_AT_MOST: usize = 1000;
 
 /// What is to be found.
@@ -65,6 +72,8 @@ pub struct Task {
     pub kind: TaskKind,
     /// The rows.
     pub splits: Splits,
+    /// Further development sets by name, on which a model is scored when it has learned, such as `dev_mismatched` of MNLI.
+    pub further: Vec<(&'static str, Split)>,
     /// The classes, in the order of their indices; the name of the number of a regression; nothing of spans.
     pub labels: Labels,
     /// The answers of the questions in `train` and `dev`; empty where rows have labels.
@@ -132,6 +141,16 @@ pub enum TaskError {
         /// Its rows.
         rows: usize,
     },
+    /// A split that the task does not have.
+    #[error("the task {task} has no split {split}")]
+    NoSplit {
+        /// The task.
+        task: String,
+        /// What was asked for.
+        split: String,
+        /// The splits that it has.
+        splits: Vec<&'static str>,
+    },
     /// A model that was made for another task.
     #[error("{task} needs a model of {expected} outputs, and this one has {found}")]
     Outputs {
@@ -153,7 +172,7 @@ impl TaskError {
         match self {
             Self::Unknown { .. } => {
                 let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
-                format!("name a task ({}), or a .tsv, .csv, .jsonl or .parquet file", known.join(", "))
+                format!("name a task ({}), or a .tsv, .csv, .jsonl, .parquet or .csv.gz file", known.join(", "))
             }
             Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
             #[cfg(feature = "hub")]
@@ -166,6 +185,7 @@ impl TaskError {
                     .into()
             }
             Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
+            Self::NoSplit { splits, .. } => format!("name one of {}", splits.join(", ")),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
         }
@@ -179,46 +199,51 @@ impl Task {
     /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
     /// - the name of a task alone: the hub's files, with the feature `hub`; a download is told to the observer
     /// - another name, or none, and a folder: its train and dev files
-    /// - a file: its rows, of which a tenth (at most 1,000) are held out, chosen by `seed`; never the only row of a class
+    /// - a file: its rows
     ///
-    /// The observer is told of rows that a file breaks over lines and that were left out. Of the training rows `limit` are kept, drawn by
-    /// `seed`; each class keeps its share. Classes are those of the task, or else those of the training rows, however few; `columns` may say
-    /// that labels of one's own are numbers.
+    /// Of a file, or of a folder without dev files, a tenth of the training rows (at most 1,000) are held out, chosen by `seed`, but never the
+    /// only row of a class; of a folder the observer is told. A task by name needs its own development set. The observer is also told of rows
+    /// that a file breaks over lines and that were left out. Of the training rows `limit` are kept, drawn by `seed`; each class keeps its share.
+    /// Classes are those of the task, or else those of the training rows, however few; `columns` may say that labels of one's own are numbers.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
-        let TaskSource { name, folder, columns, limit, seed } = source;
+        let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
         let known = name.and_then(KnownTask::named);
         if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
             return Err(TaskError::NoNumbers { task: known.name.into() });
         }
         let mut task = match (known, folder) {
-            (Some(known), Some(folder)) => Self::read_known(known, folder, &columns)?,
-            (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, &columns)?,
-            (None, _) => Self::read_own(name, folder, &columns, seed)?,
+            (Some(known), Some(folder)) => Self::read_known(known, folder, columns)?,
+            (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, columns)?,
+            (None, _) => Self::read_own(&source, observer)?,
         };
-        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev] {
+        let further = task.further.iter().map(|(_, split)| split);
+        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev].into_iter().chain(further) {
             if *left_out > 0 {
                 let (rows, are) = if *left_out == 1 { ("row", "is") } else { ("rows", "are") };
                 observer.note(&format!("{left_out} {rows} of {} {are} broken over lines and left out", path.display()));
             }
         }
+        let limit = limit.filter(|_| !source.is_whole);
         if let Some(limit) = limit {
             task.limit_train(limit, seed)?;
         }
         if task.labels.names().is_empty() && task.kind == TaskKind::Classification {
-            task.labels = Labels::occurring_in(&task.splits.train.rows);
+            let Splits { train, dev } = &task.splits;
+            task.labels = Labels::occurring_in(if source.is_whole { &dev.rows } else { &train.rows });
         }
         Ok(task)
     }
 
     fn read_known(known: &'static KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
-        let (splits, questions) = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
+        let KnownRows { splits, questions, further } = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,
             splits,
+            further,
             labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
             questions,
             metrics: known.metrics.to_vec(),
@@ -227,11 +252,16 @@ impl Task {
     }
 
     /// The embedded default, a folder or a file; its classes are not known yet.
-    fn read_own(name: Option<&str>, folder: Option<&Path>, columns: &Columns, seed: u64) -> Result<Self, TaskError> {
+    fn read_own(source: &TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+        let TaskSource { name, folder, ref columns, is_whole, seed, .. } = *source;
         let (name, splits) = match (name, folder) {
-            (None | Some(DEFAULT_TASK), None) => (DEFAULT_TASK.to_string(), default_rows()),
-            (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), Splits::read_folder(folder, columns)?),
-            (Some(file), None) => (stem(Path::new(file)), read_file(file, columns, seed)?),
+            (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), read_folder(folder, columns, seed, observer)?),
+            (Some(file), None) if plain(file) != DEFAULT_TASK => {
+                let rows = read_file(file, columns)?;
+                let splits = if is_whole { all_in_dev(rows) } else { hold_out(rows, columns.kind, seed)? };
+                (stem(Path::new(file)), splits)
+            }
+            _ => (DEFAULT_TASK.to_string(), default_rows()),
         };
         let (kind, labels, metrics) = match columns.kind {
             LabelKind::Classification => (TaskKind::Classification, Vec::new(), CLASS_METRICS.to_vec()),
@@ -240,7 +270,41 @@ impl Task {
                 (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
             }
         };
-        Ok(Self { name, kind, splits, labels: Labels::from_names(labels), questions: Default::default(), metrics, known: None })
+        let labels = Labels::from_names(labels);
+        Ok(Self { name, kind, splits, further: Vec::new(), labels, questions: Default::default(), metrics, known: None })
+    }
+
+    /// The split of a name: `train`, `dev`, or that of a further development set.
+    ///
+    /// # Errors
+    /// [`TaskError::NoSplit`] if there is none of this name.
+    pub fn split(&self, name: &str) -> Result<&Split, TaskError> {
+        match name {
+            TRAIN => Ok(&self.splits.train),
+            DEV => Ok(&self.splits.dev),
+            _ => self.further.iter().find_map(|(further, split)| (*further == name).then_some(split)).ok_or_else(|| self.no_split(name)),
+        }
+    }
+
+    fn no_split(&self, name: &str) -> TaskError {
+        let splits = [TRAIN, DEV].into_iter().chain(self.further.iter().map(|(name, _)| *name)).collect();
+        TaskError::NoSplit { task: self.name.clone(), split: name.into(), splits }
+    }
+
+    /// The rows of a split, taken out of the task.
+    ///
+    /// # Errors
+    /// As [`split`](Self::split).
+    pub fn take(&mut self, name: &str) -> Result<TaskRows, TaskError> {
+        match name {
+            TRAIN => Ok(self.take_train()),
+            DEV => Ok(self.take_dev()),
+            _ => {
+                let place = self.further.iter().position(|(further, _)| *further == name).ok_or_else(|| self.no_split(name))?;
+                let split = taken(&mut self.further[place].1);
+                Ok(self.rows(split, Vec::new()))
+            }
+        }
     }
 
     /// The rows to learn from, taken out of the task.
@@ -255,22 +319,55 @@ impl Task {
         self.rows(split, questions)
     }
 
+    /// The rows of the further development sets by name, taken out of the task.
+    pub fn take_further(&mut self) -> Vec<(&'static str, TaskRows)> {
+        let further = std::mem::take(&mut self.further);
+        further.into_iter().map(|(name, split)| (name, self.rows(split, Vec::new()))).collect()
+    }
+
     fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
-        TaskRows { kind: self.kind, split, questions, metrics: self.metrics.clone() }
+        let unanswerable = self.known.map_or_else(Unanswerable::default, |known| known.unanswerable);
+        TaskRows { kind: self.kind, split, questions, unanswerable, metrics: self.metrics.clone() }
     }
 }
 
-fn read_file(file: &str, columns: &Columns, seed: u64) -> Result<Splits, TaskError> {
-    let path = PathBuf::from(file);
-    if !path.exists() && path.extension().is_none() {
+/// The rows of a file of one's own.
+fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
+    let path = Path::new(file);
+    // What ends in no known extension was not meant for a file.
+    if !path.exists() && Format::of(path).is_err() {
         return Err(TaskError::Unknown { name: file.into() });
     }
-    let split = Split::read(&path, columns)?;
-    let rows = split.rows.len();
+    Ok(Split::read(path, columns)?)
+}
+
+/// The rows of a folder of one's own; without a dev file some of train are held out, and the observer is told.
+fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Observer) -> Result<Splits, TaskError> {
+    let (train, dev) = Split::read_folder(folder, columns)?;
+    if let Some(dev) = dev {
+        return Ok(Splits { train, dev });
+    }
+    let (rows, splits) = (train.rows.len(), hold_out(train, columns.kind, seed)?);
+    let (held_out, file) = (splits.dev.rows.len(), splits.dev.path.display());
+    observer.note(&format!(
+        "{} has no dev file: {held_out} of the {rows} rows of {file} are held out, chosen by seed {seed}",
+        folder.display()
+    ));
+    Ok(splits)
+}
+
+/// Every row to judge by, none to learn from.
+fn all_in_dev(split: Split) -> Splits {
+    Splits { train: Split { path: split.path.clone(), rows: Vec::new(), left_out: 0 }, dev: split }
+}
+
+/// Divides rows that come without a development split.
+fn hold_out(split: Split, kind: LabelKind, seed: u64) -> Result<Splits, TaskError> {
+    let (path, rows) = (split.path.clone(), split.rows.len());
     if rows < 2 {
         return Err(TaskError::TooFew { path, rows });
     }
-    let splits = Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), columns.kind, seed);
+    let splits = Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), kind, seed);
     if splits.dev.rows.is_empty() { Err(TaskError::NothingToHoldOut { path, rows }) } else { Ok(splits) }
 }
 
@@ -280,6 +377,12 @@ fn taken(split: &mut Split) -> Split {
     Split { rows, ..split.clone() }
 }
 
+/// What a task is called in results: the name of a known task, or else that of its file or folder.
+pub fn task_name(asked: &str) -> String {
+    KnownTask::named(asked).map_or_else(|| stem(Path::new(asked)), |known| known.name.into())
+}
+
+/// The name of a file without its extensions, or of a folder.
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    plain_name(path).file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -1,6 +1,7 @@
 //! Files as users have them, warts included, from disk to batches.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -8,9 +9,11 @@ use burn::data::dataloader::DataLoader;
 use burn::data::dataloader::split::split_dataloader;
 use burn::nn::DropoutConfig;
 use burn::tensor::{Device, Tensor};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use isostar_train::data::{
-    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, EncodingFault, Labels, SequenceBatch, Splits, TextEncoder, TextRow,
-    TrainingOrder, default_rows, order, read_questions, read_rows, read_trees,
+    BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, EncodingFault, Labels, SequenceBatch, Split, Splits, TextEncoder,
+    TextRow, TrainingOrder, Unanswerable, default_rows, order, read_questions, read_rows, read_trees,
 };
 use tempfile::TempDir;
 
@@ -85,7 +88,7 @@ fn every_text_format_is_read_by_its_byte_order_mark() {
             let (_folder, path) = file(name, bytes);
             match name {
                 "trees.txt" => read_trees(&path).unwrap(),
-                "train.json" | "train.jsonl" => read_questions(&path).unwrap().rows,
+                "train.json" | "train.jsonl" => read_questions(&path, Unanswerable::Refused).unwrap().rows,
                 _ => read_rows(&path, &Columns::default()).unwrap(),
             }
         };
@@ -147,18 +150,68 @@ fn a_path_that_cannot_be_read_says_why() {
 }
 
 #[test]
-fn a_folder_needs_both_splits() {
+fn a_folder_needs_train_and_may_have_dev() {
     let (folder, _) = file("train.csv", "text,label\na,0\nb,1\n");
-    let error = Splits::read_folder(folder.path(), &Columns::default()).unwrap_err();
-    assert!(matches!(error, DataError::MissingSplit { split: "dev", .. }), "{error}");
+    let (train, dev) = Split::read_folder(folder.path(), &Columns::default()).unwrap();
+    assert_eq!((pairs(&train.rows), dev), (vec![("a", "0"), ("b", "1")], None));
 
     fs::write(folder.path().join("validation.jsonl"), "{\"text\": \"c\", \"label\": 1}\n").unwrap();
-    let splits = Splits::read_folder(folder.path(), &Columns::default()).unwrap();
-    assert_eq!(pairs(&splits.train.rows), [("a", "0"), ("b", "1")]);
-    assert_eq!(pairs(&splits.dev.rows), [("c", "1")]);
+    let (train, dev) = Split::read_folder(folder.path(), &Columns::default()).unwrap();
+    assert_eq!(pairs(&train.rows), [("a", "0"), ("b", "1")]);
+    assert_eq!(pairs(&dev.unwrap().rows), [("c", "1")]);
 
-    let error = Splits::read_folder(Path::new("no/such/folder"), &Columns::default()).unwrap_err();
+    fs::remove_file(folder.path().join("train.csv")).unwrap();
+    let error = Split::read_folder(folder.path(), &Columns::default()).unwrap_err();
+    assert!(matches!(error, DataError::MissingSplit { split: "train", .. }), "{error}");
+    let error = Split::read_folder(Path::new("no/such/folder"), &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::NotFound { .. }), "{error}");
+}
+
+/// The bytes that gzip makes of some.
+fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn compressed_text_reads_as_the_text() {
+    for (name, content) in [
+        ("rows.csv.gz", "text,label\r\n\"two\nlines\",0\r\nb,1\r\n"),
+        ("rows.tsv.gz", "\u{feff}sentence\tlabel\n\"naïve\t0\n\nb\t1\n"),
+        ("rows.jsonl.GZ", "{\"text\": \"two\\nlines\", \"label\": 0}\n\n{\"text\": \"b\", \"label\": 1}\n"),
+    ] {
+        let plain = name.rsplit_once('.').unwrap().0;
+        assert_eq!(read(name, gzip(content)).unwrap(), read(plain, content).unwrap(), "{name}");
+    }
+    let bytes = gzip("text,label\na,0\nb,1\n");
+    assert_eq!(read("rows.csv", &bytes).unwrap().len(), 2, "its first bytes say so, whatever it is called");
+    let members = [gzip("text,label\na,0\n"), gzip(""), gzip("b,1\nc"), gzip(",0\n")].concat();
+    assert_eq!(pairs(&read("rows.csv.gz", members).unwrap()), [("a", "0"), ("b", "1"), ("c", "0")], "all members are read");
+}
+
+#[test]
+fn compressed_text_that_is_cut_or_altered_is_refused_by_its_name() {
+    let content: String = (0..200).map(|row| format!("row {row},{}\n", row % 2)).collect();
+    let members = [gzip(format!("text,label\n{content}")), gzip(&content)];
+    let whole = members.concat();
+    let refused = |bytes: &[u8], what: &str| {
+        let (_folder, path) = file("rows.csv.gz", bytes);
+        let error = read_rows(&path, &Columns::default()).unwrap_err();
+        assert!(matches!(error, DataError::NotGzip { .. }), "{what}: {error}");
+        assert!(error.to_string().starts_with(&format!("{}: not a complete gzip file: ", path.display())), "{error}");
+        assert!(error.remedy().contains("again"), "{}", error.remedy());
+    };
+    // Cut where a member ends, the file is a whole one.
+    (0..whole.len()).filter(|length| *length != members[0].len()).for_each(|length| refused(&whole[..length], &format!("{length} bytes")));
+    for at in [0, 2, members[0].len() - 1, members[0].len() - 5, members[0].len() / 2, whole.len() - 1] {
+        let mut altered = whole.clone();
+        altered[at] ^= 1;
+        refused(&altered, &format!("byte {at} altered"));
+    }
+    refused(&[&whole[..], b"text"].concat(), "text after the last member");
+    refused(b"text,label\na,0\n", "text that is not compressed");
+    assert_eq!(read("rows.csv.gz", whole).unwrap().len(), 400);
 }
 
 #[test]
@@ -248,7 +301,8 @@ fn sst2() -> Option<Splits> {
         eprintln!("skipped: {} is not there", folder.display());
         return None;
     }
-    Some(Splits::read_folder(&folder, &Columns::default()).unwrap())
+    let (train, dev) = Split::read_folder(&folder, &Columns::default()).unwrap();
+    Some(Splits { train, dev: dev.unwrap() })
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use isostar_train::score::{
     SpanLimits, SpanScore, Window, accuracy, answer_score, best_span, confusion, exact_match, f1, macro_f1, matthews_correlation,
-    n_best_spans, normalize_answer, pearson, spearman, squad_score, token_f1,
+    n_best_spans, no_answer_score, normalize_answer, pearson, span_or_none, spearman, squad_score, squad2_score, token_f1,
 };
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ struct Fixture {
     span_pairs: Vec<PairCase>,
     span_splits: Vec<SplitCase>,
     best_span: Vec<SpanCase>,
+    squad2_splits: Vec<Squad2Case>,
+    no_answer: Vec<NoAnswerCase>,
 }
 
 /// Ranges of code points, both ends included, by what Python takes them for.
@@ -88,6 +90,27 @@ struct SpanCase {
     best: Option<String>,
 }
 
+/// Exact match and F1 of all questions, of those with an answer, and of those without.
+#[derive(Deserialize)]
+struct Squad2Case {
+    name: String,
+    questions: Vec<Question>,
+    all: [f64; 2],
+    has_answer: Option<[f64; 2]>,
+    no_answer: Option<[f64; 2]>,
+}
+
+#[derive(Deserialize)]
+struct NoAnswerCase {
+    name: String,
+    context: String,
+    windows: Vec<WindowCase>,
+    /// The score of no answer.
+    no_answer: f32,
+    /// Empty for none.
+    answer: String,
+}
+
 /// Logits are in units of 1/scale.
 #[derive(Deserialize)]
 struct WindowCase {
@@ -97,6 +120,11 @@ struct WindowCase {
 }
 
 impl WindowCase {
+    fn scaled(mut self, scale: f32) -> Self {
+        self.start.iter_mut().chain(&mut self.end).for_each(|logit| *logit /= scale);
+        self
+    }
+
     fn window(&self) -> Window<'_> {
         Window { start_logits: &self.start, end_logits: &self.end, offsets: &self.offsets }
     }
@@ -169,9 +197,7 @@ fn spans_are_chosen_as_in_transformers() {
     let Fixture { scale, best_span: cases, .. } = fixture();
     assert!(cases.len() >= 70);
     for mut case in cases {
-        for window in &mut case.windows {
-            window.start.iter_mut().chain(&mut window.end).for_each(|logit| *logit /= scale);
-        }
+        case.windows = case.windows.into_iter().map(|window| window.scaled(scale)).collect();
         let windows: Vec<_> = case.windows.iter().map(WindowCase::window).collect();
         let limits = SpanLimits { n_best: case.n_best, max_tokens: case.max_tokens };
 
@@ -179,6 +205,37 @@ fn spans_are_chosen_as_in_transformers() {
         let found: Vec<_> = spans.iter().map(|span| (span.score, span.window, *span.tokens.start(), *span.tokens.end())).collect();
         assert_eq!(found, case.spans, "{}", case.name);
         assert_eq!(best_span(&case.context, &windows, limits).map(|span| span.text), case.best.as_deref(), "{}", case.name);
+    }
+}
+
+#[test]
+fn no_answer_is_chosen_as_in_transformers() {
+    let Fixture { scale, no_answer: cases, .. } = fixture();
+    assert!(cases.len() >= 60 && cases.iter().any(|case| case.answer.is_empty()) && cases.iter().any(|case| !case.answer.is_empty()));
+    for case in cases {
+        let windows: Vec<_> = case.windows.into_iter().map(|window| window.scaled(scale)).collect();
+        let windows: Vec<_> = windows.iter().map(WindowCase::window).collect();
+        let no_answer = no_answer_score(&windows);
+        assert_eq!(no_answer, Some(case.no_answer), "{}", case.name);
+        let spans = n_best_spans(&case.context, &windows, SpanLimits::default());
+        assert_eq!(span_or_none(&spans, no_answer).map_or("", |span| span.text), case.answer, "{}", case.name);
+    }
+}
+
+#[test]
+fn splits_with_unanswerable_questions_score_as_in_the_official_script() {
+    let cases = fixture().squad2_splits;
+    assert!(cases.len() >= 20);
+    for case in cases {
+        let questions = case.questions.iter().map(|question| (question.prediction.as_deref().unwrap(), question.answers.as_slice()));
+        let found = squad2_score(questions).unwrap();
+        let parts = [(Some(found.all), Some(case.all)), (found.has_answer, case.has_answer), (found.no_answer, case.no_answer)];
+        for (found, expected) in parts {
+            assert_eq!(found.is_some(), expected.is_some(), "{}", case.name);
+            let (found, expected) = (found.unwrap_or_default(), expected.unwrap_or_default());
+            assert_close(found.exact_match, expected[0], &case.name);
+            assert_close(found.f1, expected[1], &case.name);
+        }
     }
 }
 

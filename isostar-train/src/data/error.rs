@@ -48,9 +48,9 @@ pub enum DataError {
     MissingSplit {
         /// The folder.
         folder: PathBuf,
-        /// The split's name, `train` or `dev`.
+        /// The split's name, such as `train`, `dev` or `dev_matched`.
         split: &'static str,
-        /// What its file may be called.
+        /// What its file may be called, compressed by gzip or not.
         names: Vec<String>,
     },
 
@@ -96,6 +96,15 @@ pub enum DataError {
         expected: &'static str,
         /// What it holds.
         found: String,
+    },
+
+    /// A file that gzip should have compressed cannot be decompressed to its end.
+    #[error("{}: not a complete gzip file: {reason}", path.display())]
+    NotGzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor met.
+        reason: String,
     },
 
     /// The bytes of the file are no text in UTF-8, nor in UTF-16 with a byte-order mark.
@@ -262,6 +271,17 @@ pub enum DataError {
         id: String,
         /// What is wrong with it.
         reason: String,
+    },
+
+    /// A question without an answer, where every question has to have one.
+    #[error("{}: question {id:?} has no answer; questions without one belong to SQuAD v2.0", at(path, *line))]
+    NoAnswer {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The question's id.
+        id: String,
     },
 
     /// A question so long that windows would not move along its paragraph.

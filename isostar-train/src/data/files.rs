@@ -4,78 +4,116 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::text_file::GZIP;
 use super::{DataError, Format};
 
-/// Names under which the rows of a split may lie in a folder.
-const TRAIN_NAMES: &[&str] = &["train"];
-const DEV_NAMES: &[&str] = &["dev", "validation"];
-
-/// What SQuAD's owners add to the names of their files.
-const SQUAD_VERSION: &str = "-v1.1.json";
+/// What development rows are called, in this project and elsewhere; the hub says `validation`.
+const DEV_NAMES: [&str; 4] = ["dev", "validation", "valid", "val"];
 
 /// The folder in which datasets on the hub keep their Parquet files, unless they have several configurations.
 const DATA: &str = "data";
 
-/// The files of `train` and `dev` (or `validation`) in a folder: the first of each with one of the extensions, as SQuAD has them with its
-/// version, and of Parquet also shards such as `train-00000-of-00002.parquet`, in order. They may lie in the folder itself, in its folder
-/// `configuration`, or in `data`.
-///
-/// # Errors
-/// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, [`DataError::MissingShard`] without
-/// one of the shards.
-pub fn split_files(folder: &Path, configuration: Option<&str>, extensions: &[&str]) -> Result<[Vec<PathBuf>; 2], DataError> {
-    if !folder.exists() {
-        return Err(DataError::NotFound { path: folder.into() });
+/// Where the files of splits are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct SplitFolder<'a> {
+    /// The folder.
+    pub path: &'a Path,
+    /// A folder within, in which files may lie as well: the configuration of a dataset on the hub.
+    pub configuration: Option<&'a str>,
+    /// The extensions that files may have, the likelier ones first. All but that of Parquet may be followed by `.gz`.
+    pub extensions: &'a [&'a str],
+    /// What the owners may add to the name of a split, such as `-v1.1`.
+    pub version: Option<&'a str>,
+}
+
+impl SplitFolder<'_> {
+    /// The files of the split `train`, `dev`, or one whose name begins with `dev`, such as `dev_matched`.
+    ///
+    /// They may lie in the folder itself, in its folder `configuration`, or in `data`; the first place that has any is taken. There it is a
+    /// file named after the split, or else all shards, such as `train-00000-of-00002.parquet`, in order. `dev` may be called `validation`,
+    /// `valid` or `val`. Of several extensions the first is taken, and a file that is not compressed before one that is.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without the files, [`DataError::MissingShard`] without one of
+    /// the shards.
+    pub fn find(&self, split: &'static str) -> Result<Vec<PathBuf>, DataError> {
+        self.find_if_there(split)?.ok_or_else(|| {
+            let plain = self.extensions.iter().map(|extension| format!("{split}.{extension}"));
+            let versioned = self.version.iter().zip(self.extensions).map(|(version, extension)| format!("{split}{version}.{extension}"));
+            DataError::MissingSplit { folder: self.path.into(), split, names: plain.chain(versioned).collect() }
+        })
     }
-    let places: Vec<PathBuf> =
-        std::iter::once(folder.into()).chain(configuration.into_iter().chain([DATA]).map(|name| folder.join(name))).collect();
-    let find = |split, names: &[&str]| {
-        let mut files: Vec<String> =
-            names.iter().flat_map(|name| extensions.iter().map(move |extension| format!("{name}.{extension}"))).collect();
-        if extensions.contains(&"json") {
-            files.push(format!("{split}{SQUAD_VERSION}"));
+
+    /// The same; `None` where the folder has no such split.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingShard`] without one of the shards.
+    pub fn find_if_there(&self, split: &str) -> Result<Option<Vec<PathBuf>>, DataError> {
+        if !self.path.exists() {
+            return Err(DataError::NotFound { path: self.path.into() });
         }
-        for place in &places {
-            if let Some(found) = files.iter().map(|file| place.join(file)).find(|path| path.is_file()) {
-                return Ok(vec![found]);
+        let names = match split.strip_prefix(DEV_NAMES[0]) {
+            Some(rest) => DEV_NAMES.map(|name| format!("{name}{rest}")).to_vec(),
+            None => vec![split.to_string()],
+        };
+        let versioned = self.version.map(|version| names.iter().map(move |name| format!("{name}{version}")));
+        let stems: Vec<String> = names.iter().cloned().chain(versioned.into_iter().flatten()).collect();
+        let extensions = self.all_extensions();
+        for place in self.places() {
+            let files = stems.iter().flat_map(|stem| extensions.iter().map(move |extension| format!("{stem}.{extension}")));
+            if let Some(file) = files.map(|file| place.join(file)).find(|path| path.is_file()) {
+                return Ok(Some(vec![file]));
             }
-            if extensions.contains(&Format::PARQUET) {
-                for name in names {
-                    let shards = shards(place, name)?;
-                    if !shards.is_empty() {
-                        return Ok(shards);
-                    }
+            for name in &names {
+                if let Some(shards) = shards(&place, name, &extensions)? {
+                    return Ok(Some(shards));
                 }
             }
         }
-        Err(DataError::MissingSplit { folder: folder.into(), split, names: files })
-    };
-    Ok([find("train", TRAIN_NAMES)?, find("dev", DEV_NAMES)?])
+        Ok(None)
+    }
+
+    fn places(&self) -> impl Iterator<Item = PathBuf> {
+        let within = self.configuration.into_iter().chain([DATA]).map(|name| self.path.join(name));
+        std::iter::once(self.path.to_path_buf()).chain(within)
+    }
+
+    /// The extensions, and after them those of compressed text.
+    fn all_extensions(&self) -> Vec<String> {
+        let text = self.extensions.iter().filter(|extension| **extension != Format::PARQUET);
+        let compressed = text.map(|extension| format!("{extension}.{GZIP}"));
+        self.extensions.iter().map(|extension| extension.to_string()).chain(compressed).collect()
+    }
 }
 
-/// The shards of a split in a folder, in order; none where there are none.
-fn shards(folder: &Path, split: &str) -> Result<Vec<PathBuf>, DataError> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
-    let mut found: BTreeMap<(usize, usize), PathBuf> = BTreeMap::new();
+/// The shards of a split in a folder, in order, with the first of the extensions that any has.
+fn shards(folder: &Path, split: &str, extensions: &[String]) -> Result<Option<Vec<PathBuf>>, DataError> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(None) };
+    let mut of_extensions: BTreeMap<usize, BTreeMap<(usize, usize), PathBuf>> = BTreeMap::new();
     for path in entries.filter_map(|entry| entry.ok()).map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(shard) = name.strip_prefix(split).and_then(shard) {
+        if let Some((index, count, extension)) = name.strip_prefix(split).and_then(shard)
+            && let Some(rank) = extensions.iter().position(|known| known.eq_ignore_ascii_case(extension))
+        {
+            let found = of_extensions.entry(rank).or_default();
             // Of two names for one shard, such as with and without a hash, the same one every time.
-            found.entry(shard).and_modify(|other| *other = path.clone().min(other.clone())).or_insert(path);
+            found.entry((index, count)).and_modify(|other| *other = path.clone().min(other.clone())).or_insert(path);
         }
     }
+    let Some((rank, found)) = of_extensions.pop_first() else { return Ok(None) };
     // A folder with two sets of shards holds an older one: the larger number of shards is read.
-    let Some(count) = found.keys().map(|(_, count)| *count).max() else { return Ok(Vec::new()) };
+    let count = found.keys().map(|(_, count)| *count).max().unwrap_or_default();
     let of_set = |index| {
-        let missing = || DataError::MissingShard { folder: folder.into(), shard: format!("{split}-{index:05}-of-{count:05}.parquet") };
-        found.get(&(index, count)).cloned().ok_or_else(missing)
+        let shard = format!("{split}-{index:05}-of-{count:05}.{}", extensions[rank]);
+        found.get(&(index, count)).cloned().ok_or_else(|| DataError::MissingShard { folder: folder.into(), shard })
     };
-    (0..count).map(of_set).collect()
+    (0..count).map(of_set).collect::<Result<_, _>>().map(Some)
 }
 
-/// The number of a shard and of all shards in the end of a name, `-00000-of-00002.parquet`, with a hash before the extension or not.
-fn shard(end: &str) -> Option<(usize, usize)> {
-    let (stem, extension) = end.strip_prefix('-')?.rsplit_once('.')?;
+/// The number of a shard, that of all shards and the extension in the end of a name, `-00000-of-00002.parquet`, with a hash before the
+/// extension or not.
+fn shard(end: &str) -> Option<(usize, usize, &str)> {
+    let (stem, extension) = end.strip_prefix('-')?.split_once('.')?;
     let (index, rest) = stem.split_once("-of-")?;
     let count = match rest.split_once('-') {
         Some((count, hash)) if hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => count,
@@ -84,7 +122,7 @@ fn shard(end: &str) -> Option<(usize, usize)> {
     };
     let number = |digits: &str| if digits.len() == 5 { digits.parse::<usize>().ok() } else { None };
     let (index, count) = (number(index)?, number(count)?);
-    (extension.eq_ignore_ascii_case(Format::PARQUET) && index < count).then_some((index, count))
+    (index < count).then_some((index, count, extension))
 }
 
 /// The path that stands for all shards of which this is one: a star in the place of its number.
@@ -98,8 +136,9 @@ pub(super) fn all_shards(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn files(folder: &Path, configuration: Option<&str>) -> Result<[Vec<PathBuf>; 2], DataError> {
-        split_files(folder, configuration, &["tsv", "parquet"])
+    fn files(path: &Path, configuration: Option<&str>) -> Result<[Vec<PathBuf>; 2], DataError> {
+        let folder = SplitFolder { path, configuration, extensions: &["tsv", "jsonl", "parquet"], version: None };
+        Ok([folder.find("train")?, folder.find("dev")?])
     }
 
     fn folder(names: &[&str]) -> tempfile::TempDir {
@@ -147,5 +186,45 @@ mod tests {
         let [train, dev] = files(folder.path(), None).unwrap();
         assert_eq!(train, [folder.path().join("train.parquet")]);
         assert_eq!(dev, [folder.path().join("data/dev-00000-of-00001.parquet")]);
+    }
+
+    #[test]
+    fn compressed_text_is_found_where_plain_text_would_be_and_after_it() {
+        let folder = folder(&["train.tsv.gz", "dev.tsv", "dev.tsv.gz", "train.parquet.gz"]);
+        let [train, dev] = files(folder.path(), None).unwrap();
+        assert_eq!((train, dev), (vec![folder.path().join("train.tsv.gz")], vec![folder.path().join("dev.tsv")]));
+    }
+
+    #[test]
+    fn shards_may_be_of_any_format_and_are_never_mixed() {
+        let folder = folder(&[
+            "train-00000-of-00002.jsonl.gz",
+            "train-00001-of-00002.jsonl.gz",
+            "train-00000-of-00001.txt",
+            "val-00000-of-00001.jsonl",
+            "val-00000-of-00001.parquet",
+        ]);
+        let [train, dev] = files(folder.path(), None).unwrap();
+        assert_eq!(train, [0, 1].map(|at| folder.path().join(format!("train-{at:05}-of-00002.jsonl.gz"))));
+        assert_eq!(all_shards(&train[0]), folder.path().join("train-*-of-00002.jsonl.gz"));
+        assert_eq!(dev, [folder.path().join("val-00000-of-00001.jsonl")]);
+
+        fs::remove_file(&train[0]).unwrap();
+        let error = files(folder.path(), None).unwrap_err();
+        assert!(matches!(&error, DataError::MissingShard { shard, .. } if shard == "train-00000-of-00002.jsonl.gz"), "{error}");
+    }
+
+    #[test]
+    fn a_development_set_has_its_names_and_a_version_may_follow() {
+        for name in ["dev", "validation", "valid", "val"] {
+            let folder = folder(&[&format!("{name}.tsv"), &format!("{name}_matched.jsonl"), &format!("{name}-v2.0.tsv")]);
+            let place = SplitFolder { path: folder.path(), configuration: None, extensions: &["tsv", "jsonl"], version: Some("-v2.0") };
+            assert_eq!(place.find("dev").unwrap(), [folder.path().join(format!("{name}.tsv"))]);
+            assert_eq!(place.find("dev_matched").unwrap(), [folder.path().join(format!("{name}_matched.jsonl"))]);
+            fs::remove_file(folder.path().join(format!("{name}.tsv"))).unwrap();
+            assert_eq!(place.find("dev").unwrap(), [folder.path().join(format!("{name}-v2.0.tsv"))]);
+            assert_eq!(place.find_if_there("train").unwrap(), None);
+            assert!(matches!(place.find("dev_mismatched"), Err(DataError::MissingSplit { split: "dev_mismatched", .. })));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::order;
 use super::streams::Purpose;
 use super::table::{Format, parse_rows, read_table};
-use super::{Columns, DataError, LabelKind, Layout, TextRow, draw, files, split_files};
+use super::{Columns, DataError, LabelKind, Layout, SplitFolder, TextRow, draw, files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
@@ -43,6 +43,20 @@ impl Split {
         Ok(Self { path: path.into(), rows, left_out })
     }
 
+    /// The rows of `train` in a folder, and those of `dev` where it has any, in any [`Format`]; SST-2's official download is such a folder.
+    /// [`SplitFolder::find`] says how files may be called and where they may lie.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without `train`, [`DataError::MissingShard`] without one of
+    /// the shards, and those of [`read_rows`](super::read_rows).
+    pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {
+        let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
+        let folder = SplitFolder { path: folder, configuration: None, extensions: &extensions, version: None };
+        let read_all = |files: Vec<PathBuf>| files.iter().map(|file| Self::read(file, columns)).collect::<Result<_, _>>().map(Self::joined);
+        let (train, dev) = (folder.find("train")?, folder.find_if_there("dev")?);
+        Ok((read_all(train)?, dev.map(read_all).transpose()?))
+    }
+
     /// The rows of several shards, one shard after the other; lines are counted through all of them.
     ///
     /// # Panics
@@ -64,20 +78,6 @@ impl Split {
 }
 
 impl Splits {
-    /// Reads `train` and `dev` (or `validation`) of a folder, in any [`Format`]; SST-2's official download is such a folder. Parquet files
-    /// may be shards, as on the hub, and lie in the folder `data` within.
-    ///
-    /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without one of the files, and those of
-    /// [`read_rows`](super::read_rows).
-    pub fn read_folder(folder: &Path, columns: &Columns) -> Result<Self, DataError> {
-        let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
-        let read_all =
-            |files: Vec<PathBuf>| files.iter().map(|file| Split::read(file, columns)).collect::<Result<_, _>>().map(Split::joined);
-        let [train, dev] = split_files(folder, None, &extensions)?;
-        Ok(Self { train: read_all(train)?, dev: read_all(dev)? })
-    }
-
     /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
     ///
     /// Where labels are classes, a row stays in train whose label no other row of train carries: each label of dev is one of train, and dev

@@ -1,4 +1,4 @@
-//! Questions about paragraphs, with the answers that people gave: SQuAD v1.1, as published and as the hub serves it.
+//! Questions about paragraphs, with the answers that people gave: SQuAD v1.1 and v2.0, as published and as the hub serves them.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::text_file::{content, line_breaks, read_text};
+use super::text_file::{content, line_breaks, plain_name, read_text};
 use super::{DataError, Format, TextRow, parquet};
 
 /// What people answered to a question.
@@ -14,7 +14,7 @@ use super::{DataError, Format, TextRow, parquet};
 pub struct Question {
     /// What predictions are filed under.
     pub id: String,
-    /// The answers, as often as they were given.
+    /// The answers, as often as they were given; none where the paragraph does not answer the question.
     pub answers: Vec<GoldAnswer>,
 }
 
@@ -28,15 +28,22 @@ pub struct GoldAnswer {
 }
 
 impl Question {
-    /// The answer to learn from: the one that was given most often, and of several the first.
-    ///
-    /// # Panics
-    /// If there is none; the reader refuses such questions.
-    pub fn majority(&self) -> &GoldAnswer {
+    /// The answer to learn from: the one that was given most often, and of several the first. `None` where there is no answer.
+    pub fn majority(&self) -> Option<&GoldAnswer> {
         let votes = |answer: &GoldAnswer| self.answers.iter().filter(|other| *other == answer).count();
-        let most = self.answers.iter().map(votes).max().expect("a question has an answer");
-        self.answers.iter().find(|answer| votes(answer) == most).expect("one of them has the most votes")
+        let most = self.answers.iter().map(votes).max()?;
+        self.answers.iter().find(|answer| votes(answer) == most)
     }
+}
+
+/// What becomes of questions that their paragraph does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unanswerable {
+    /// Each question has an answer, as in SQuAD v1.1.
+    #[default]
+    Refused,
+    /// A question may have no answer, as in SQuAD v2.0.
+    Allowed,
 }
 
 /// Questions with their paragraphs.
@@ -48,20 +55,27 @@ pub struct Questions {
     pub questions: Vec<Question>,
 }
 
-/// Reads questions: from the official `.json`, or as the hub has them, from Parquet or from JSON lines with a question each.
+/// Reads questions: from the official `.json`, or as the hub has them, from Parquet or from JSON lines with a question each. JSON may be
+/// compressed by gzip.
+///
+/// A question without an answer is one whose list of answers is empty; `is_impossible` and `plausible_answers` are not read.
 ///
 /// # Errors
-/// [`DataError::NotSquad`] for what is not such a file, [`DataError::BadQuestion`] for a question without an answer, one whose answer does not stand
-/// where it says, or an id that comes twice; and those of a file that cannot be read or holds nothing. Lines are those of the question's id.
-pub fn read_questions(path: &Path) -> Result<Questions, DataError> {
-    let is = |name: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+/// [`DataError::NotSquad`] for what is not such a file, [`DataError::NoAnswer`] for a question without an answer where these are refused,
+/// [`DataError::BadQuestion`] for one whose answer does not stand where it says, or an id that comes twice; and those of a file that cannot be
+/// read or holds nothing. Lines are those of the question's id.
+pub fn read_questions(path: &Path, unanswerable: Unanswerable) -> Result<Questions, DataError> {
+    let mut reader = Reader::new(path, unanswerable);
+    let extension = plain_name(path).extension();
+    let is = |name: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(name));
     if is(Format::PARQUET) {
-        let mut reader = Reader::new(path);
         parquet::add_questions(path, &mut reader)?;
-        return reader.finish();
+    } else if is("json") || extension.is_none() {
+        reader.add_document(&read_text(path)?)?;
+    } else {
+        reader.add_lines(&read_text(path)?)?;
     }
-    let text = read_text(path)?;
-    if is("json") || path.extension().is_none() { parse_document(&text, path) } else { parse_lines(&text, path) }
+    reader.finish()
 }
 
 #[derive(Deserialize)]
@@ -119,37 +133,6 @@ struct Answers<'a> {
     answer_start: Vec<usize>,
 }
 
-/// The questions of the official file's content; `path` is named in errors.
-pub(super) fn parse_document(text: &str, path: &Path) -> Result<Questions, DataError> {
-    let text = content(text, path)?;
-    let document: Document<'_> = serde_json::from_str(text).map_err(|error| not_squad(path, error.line(), &error))?;
-    let mut reader = Reader::new(path);
-    // Ids stand in the file in the order in which they are read: each is looked for after the one before.
-    let (mut read, mut line) = (0, 1);
-    for paragraph in document.data.iter().flat_map(|article| &article.paragraphs) {
-        for entry in &paragraph.qas {
-            if let Some(place) = text[read..].find(entry.id.as_str()) {
-                line += line_breaks(&text.as_bytes()[read..read + place]);
-                read += place;
-            }
-            let answers = entry.answers.iter().map(|answer| (answer.text.as_ref(), answer.answer_start));
-            reader.add(&entry.id, line, &entry.question, &paragraph.context, answers)?;
-        }
-    }
-    reader.finish()
-}
-
-/// The questions of JSON lines; `path` is named in errors.
-pub(super) fn parse_lines(text: &str, path: &Path) -> Result<Questions, DataError> {
-    let mut reader = Reader::new(path);
-    for (index, text) in content(text, path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let line = index + 1;
-        let entry: Line<'_> = serde_json::from_str(text).map_err(|error| not_squad(path, line, &error))?;
-        reader.add_columns(&entry.id, line, &entry.question, &entry.context, &entry.answers.text, &entry.answers.answer_start)?;
-    }
-    reader.finish()
-}
-
 fn not_squad(path: &Path, line: usize, error: &serde_json::Error) -> DataError {
     DataError::NotSquad { path: path.into(), line, reason: error.to_string() }
 }
@@ -157,13 +140,44 @@ fn not_squad(path: &Path, line: usize, error: &serde_json::Error) -> DataError {
 /// Checks questions and gathers them.
 pub(super) struct Reader<'a> {
     path: &'a Path,
+    unanswerable: Unanswerable,
     seen: HashSet<String>,
     found: Questions,
 }
 
 impl<'a> Reader<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, seen: HashSet::new(), found: Questions::default() }
+    /// A reader of the file `path`, which is named in errors.
+    pub fn new(path: &'a Path, unanswerable: Unanswerable) -> Self {
+        Self { path, unanswerable, seen: HashSet::new(), found: Questions::default() }
+    }
+
+    /// Adds the questions of the official file's content.
+    pub fn add_document(&mut self, text: &str) -> Result<(), DataError> {
+        let text = content(text, self.path)?;
+        let document: Document<'_> = serde_json::from_str(text).map_err(|error| not_squad(self.path, error.line(), &error))?;
+        // Ids stand in the file in the order in which they are read: each is looked for after the one before.
+        let (mut read, mut line) = (0, 1);
+        for paragraph in document.data.iter().flat_map(|article| &article.paragraphs) {
+            for entry in &paragraph.qas {
+                if let Some(place) = text[read..].find(entry.id.as_str()) {
+                    line += line_breaks(&text.as_bytes()[read..read + place]);
+                    read += place;
+                }
+                let answers = entry.answers.iter().map(|answer| (answer.text.as_ref(), answer.answer_start));
+                self.add(&entry.id, line, &entry.question, &paragraph.context, answers)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the questions of JSON lines.
+    pub fn add_lines(&mut self, text: &str) -> Result<(), DataError> {
+        for (index, text) in content(text, self.path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let line = index + 1;
+            let entry: Line<'_> = serde_json::from_str(text).map_err(|error| not_squad(self.path, line, &error))?;
+            self.add_columns(&entry.id, line, &entry.question, &entry.context, &entry.answers.text, &entry.answers.answer_start)?;
+        }
+        Ok(())
     }
 
     pub fn refuse(&self, id: &str, line: usize, reason: String) -> DataError {
@@ -198,8 +212,8 @@ impl<'a> Reader<'a> {
             return Err(self.refuse(id, line, "comes twice".into()));
         }
         let answers: Vec<GoldAnswer> = answers.map(|(text, start)| GoldAnswer { text: text.into(), start }).collect();
-        if answers.is_empty() {
-            return Err(self.refuse(id, line, "has no answer; questions without one belong to SQuAD v2.0".into()));
+        if answers.is_empty() && self.unanswerable == Unanswerable::Refused {
+            return Err(DataError::NoAnswer { path: self.path.into(), line, id: id.into() });
         }
         for answer in &answers {
             let stands_there = context.char_indices().nth(answer.start).is_some_and(|(byte, _)| context[byte..].starts_with(&answer.text));
@@ -229,7 +243,13 @@ mod tests {
         let text = format!(
             "{{\"version\": \"1.1\", \"data\": [{{\"title\": \"T\", \"paragraphs\": [\n{{\"context\": \"Zo\\u00eb saw 東京.\", \"qas\": [\n{qas}\n]}}]}}]}}"
         );
-        parse_document(&text, Path::new(PATH))
+        read_document(&text, Unanswerable::Refused)
+    }
+
+    fn read_document(text: &str, unanswerable: Unanswerable) -> Result<Questions, DataError> {
+        let mut reader = Reader::new(Path::new(PATH), unanswerable);
+        reader.add_document(text)?;
+        reader.finish()
     }
 
     fn refused(qas: &str) -> String {
@@ -262,13 +282,31 @@ mod tests {
         assert!(second(r#"[{"text": "saw"}]"#).starts_with("dev.json, line 4: not SQuAD: missing field `answer_start`"));
         assert!(refused(&format!("{good},\n{good}")).contains("question \"q1\" comes twice"));
         assert!(matches!(document(""), Err(DataError::NoRows { .. })));
-        assert!(matches!(parse_document("[]", Path::new(PATH)), Err(DataError::NotSquad { line: 1, .. })));
+        assert!(matches!(read_document("[]", Unanswerable::Refused), Err(DataError::NotSquad { line: 1, .. })));
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_read_where_it_may_be() {
+        let text = r#"{"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": "so it was", "qas": [
+            {"id": "q1", "question": "?", "answers": [{"text": "it", "answer_start": 3}], "is_impossible": false},
+            {"id": "q2", "question": "?", "answers": [], "is_impossible": true, "plausible_answers": [{"text": "it", "answer_start": 3}]}
+        ]}]}]}"#;
+        let read = read_document(text, Unanswerable::Allowed).unwrap();
+        assert_eq!(read.questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(read.questions[1].majority(), None);
+        let error = read_document(text, Unanswerable::Refused).unwrap_err();
+        assert_eq!(error.to_string(), "dev.json, line 3: question \"q2\" has no answer; questions without one belong to SQuAD v2.0");
+        assert!(error.remedy().contains("squad2"), "{}", error.remedy());
     }
 
     #[test]
     fn a_line_holds_its_answers_by_column() {
         let line = |answers| format!(r#"{{"id": "q1", "title": "T", "context": "so it was", "question": "?", "answers": {answers}}}"#);
-        let parse = |text: &str| parse_lines(text, Path::new("dev.jsonl"));
+        let parse = |text: &str| {
+            let mut reader = Reader::new(Path::new("dev.jsonl"), Unanswerable::Refused);
+            reader.add_lines(text)?;
+            reader.finish()
+        };
         let read = parse(&line(r#"{"text": ["it", "was"], "answer_start": [3, 6]}"#)).unwrap();
         assert_eq!(read.questions[0].answers.iter().map(|answer| answer.start).collect::<Vec<_>>(), [3, 6]);
         let error = parse(&line(r#"{"text": ["it", "was"], "answer_start": [3]}"#)).unwrap_err().to_string();
@@ -282,8 +320,8 @@ mod tests {
             id: "q".into(),
             answers: starts.iter().map(|&start| GoldAnswer { text: "a".into(), start }).collect(),
         };
-        assert_eq!(question(&[3, 7, 7]).majority().start, 7);
-        assert_eq!(question(&[7, 3]).majority().start, 7);
-        assert_eq!(question(&[1, 3, 7, 3, 7]).majority().start, 3);
+        assert_eq!(question(&[3, 7, 7]).majority().unwrap().start, 7);
+        assert_eq!(question(&[7, 3]).majority().unwrap().start, 7);
+        assert_eq!(question(&[1, 3, 7, 3, 7]).majority().unwrap().start, 3);
     }
 }

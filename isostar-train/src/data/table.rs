@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::columns::{ColumnIndices, Layout};
 use super::labels::canonical_label;
 use super::records::{Record, check_separator, csv_records, tsv_records};
-use super::text_file::{content, read_text};
+use super::text_file::{content, is_gzip, plain_name, read_text};
 use super::{DataError, parquet};
 
 /// One labelled text.
@@ -47,23 +47,22 @@ impl Format {
     /// The extensions of JSON lines, the likelier one first.
     pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
 
-    /// The format that the extension of `path` stands for.
+    /// The format that the extension of `path` stands for; that of text may be followed by `.gz`.
     ///
     /// # Errors
     /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl`, `ndjson` and `parquet`.
     pub fn of(path: &Path) -> Result<Self, DataError> {
-        let extension = path.extension().unwrap_or_default();
-        Self::EXTENSIONS
-            .iter()
-            .find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format))
-            .ok_or_else(|| DataError::UnknownFormat { path: path.into() })
+        let extension = plain_name(path).extension().unwrap_or_default();
+        let found = Self::EXTENSIONS.iter().find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format));
+        // Parquet compresses its own pages.
+        found.filter(|format| *format != Self::Parquet || !is_gzip(path)).ok_or_else(|| DataError::UnknownFormat { path: path.into() })
     }
 }
 
 /// Reads all rows of a file.
 ///
-/// In text, both kinds of line ending, UTF-8 with or without a byte-order mark, UTF-16 with one, and empty lines are understood;
-/// [`Format::of`] tells the format.
+/// In text, both kinds of line ending, UTF-8 with or without a byte-order mark, UTF-16 with one, empty lines and gzip's compression are
+/// understood; [`Format::of`] tells the format.
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line where there is one.
@@ -236,6 +235,10 @@ mod tests {
         assert_eq!(Format::of(Path::new("rows.ndjson")).unwrap(), Format::JsonLines);
         assert!(matches!(Format::of(Path::new("rows.txt")), Err(DataError::UnknownFormat { .. })));
         assert!(matches!(Format::of(Path::new("tsv")), Err(DataError::UnknownFormat { .. })));
+        assert_eq!(Format::of(Path::new("a.b/rows.jsonl.GZ")).unwrap(), Format::JsonLines);
+        for name in ["rows.parquet.gz", "rows.gz", "csv.gz", ".gz"] {
+            assert!(matches!(Format::of(Path::new(name)), Err(DataError::UnknownFormat { .. })), "{name}");
+        }
     }
 
     #[test]

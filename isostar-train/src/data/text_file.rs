@@ -1,17 +1,26 @@
 //! The text of a file, whatever an editor put around it.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
 
 use super::{DataError, EncodingFault};
 
-/// Reads a file of text: UTF-8, or UTF-16 with a byte-order mark. The mark is left in place as U+FEFF, so that positions are those of the
-/// file.
+/// The extension of files that gzip has compressed, after that of what they hold: `rows.csv.gz`.
+pub(super) const GZIP: &str = "gz";
+
+/// What every gzip file begins with, and no text in UTF-8, nor in UTF-16 with a byte-order mark.
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// Reads a file of text, compressed by gzip or not: UTF-8, or UTF-16 with a byte-order mark. The mark is left in place as U+FEFF, so that
+/// positions are those of the text.
 ///
 /// # Errors
-/// [`DataError::NotFound`], [`DataError::Unreadable`], and [`DataError::Encoding`] with the line.
+/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::NotGzip`], and [`DataError::Encoding`] with the line.
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
-    decode(fs::read(path).map_err(|error| DataError::io(path, error))?, path)
+    decode(read_decompressed(path)?, path)
 }
 
 /// The text that the bytes of a file stand for; `path` is named in errors.
@@ -52,6 +61,30 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
         }
     }
     if rest.is_empty() { Ok(text) } else { Err((1 + line_breaks(text.as_bytes()), EncodingFault::CutShort)) }
+}
+
+/// The bytes of a file. What gzip has compressed, by its name or by its first bytes, is decompressed: all members of the file, whole.
+fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
+    let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
+    if !is_gzip(path) && !bytes.starts_with(GZIP_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut decompressed = Vec::new();
+    match MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut decompressed) {
+        Ok(_) => Ok(decompressed),
+        Err(error) => Err(DataError::NotGzip { path: path.into(), reason: error.to_string() }),
+    }
+}
+
+/// The name of a file without its folder and without `.gz`: `rows.csv` of `data/rows.csv.gz`. Its extension is that of what the file holds.
+pub(crate) fn plain_name(path: &Path) -> &Path {
+    let name = if is_gzip(path) { path.file_stem() } else { path.file_name() };
+    Path::new(name.unwrap_or(path.as_os_str()))
+}
+
+/// Whether the name says that the file is compressed by gzip.
+pub(super) fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GZIP))
 }
 
 /// The text without a byte-order mark.

@@ -12,7 +12,7 @@ use tokenizers::Encoding;
 
 use super::cutter::Cutter;
 use super::tokens::Tokens;
-use super::{BatchSource, DataError, PaddingSide, Question, TextEncoder, TextRow};
+use super::{BatchSource, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow};
 
 /// How many questions are encoded before their ids are copied.
 const QUESTIONS_AT_ONCE: usize = 512;
@@ -26,7 +26,7 @@ pub struct Windows {
     tokens: Tokens,
     /// The question of each window.
     questions: Vec<u32>,
-    /// The first and the last token of the answer in each window; the first token of all, where the answer lies outside.
+    /// The first and the last token of the answer in each window; the first token of all, where there is no answer in it.
     answers: Vec<[u32; 2]>,
     /// The place of every token of every window; none where it was not to be kept.
     places: Option<Vec<Place>>,
@@ -84,7 +84,10 @@ impl Windows {
         self.questions[window as usize]
     }
 
-    /// The first and the last token of the answer; both 0, the token that stands for the sequence, where the answer lies outside the window.
+    /// The first and the last token of the answer; both 0 where the answer lies outside the window, or the question has none.
+    ///
+    /// Token 0 is the one that stands for the sequence, such as `[CLS]`. GPT-2 has none: there it is the first token of the question, as in
+    /// transformers' run_qa.py. That token sees nothing of the paragraph, so that what GPT-2 says of no answer depends on it alone.
     ///
     /// # Panics
     /// If there is no such window.
@@ -145,7 +148,8 @@ impl TextEncoder {
     /// Encodes questions with their paragraphs, in order, on all threads. A question is never cut; of a paragraph that is too long each window has as
     /// much as fits, beginning `stride` tokens before the last one ended.
     ///
-    /// The answer to learn is the one that was given [most often](Question::majority). `path` is the questions' file, for messages.
+    /// The answer to learn is the one that was given [most often](Question::majority), or [none](Windows::answer). `path` is the questions' file,
+    /// for messages.
     ///
     /// # Errors
     /// [`DataError::LongQuestion`] if a question leaves a window no more room than the stride, and [`DataError::Tokenizer`] if the tokenizer fails.
@@ -184,11 +188,11 @@ impl TextEncoder {
 impl Windows {
     fn push(&mut self, number: u32, encoding: &Encoding, question: &Question) {
         let places = places(encoding);
-        let gold = question.majority();
-        let characters = gold.start as u32..(gold.start + gold.text.chars().count()) as u32;
+        let characters = |gold: &GoldAnswer| gold.start as u32..(gold.start + gold.text.chars().count()) as u32;
+        let answer = question.majority().and_then(|gold| answer_tokens(&places, characters(gold)));
         self.tokens.push(encoding);
         self.questions.push(number);
-        self.answers.push(answer_tokens(&places, characters).unwrap_or_default());
+        self.answers.push(answer.unwrap_or_default());
         if let Some(kept) = &mut self.places {
             kept.extend(places);
         }
@@ -220,7 +224,7 @@ fn answer_tokens(places: &[Place], characters: Range<u32>) -> Option<[u32; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DEFAULT_TOKENIZER, GoldAnswer};
+    use super::super::DEFAULT_TOKENIZER;
     use super::*;
 
     const PATH: &str = "dev.json";

@@ -43,6 +43,8 @@ pub(super) struct Prepared<M: TaskModel> {
     pub model: Pretrained<M>,
     pub train: PreparedSplit<M>,
     pub dev: PreparedSplit<M>,
+    /// Further development sets by name.
+    pub further: Vec<(&'static str, PreparedSplit<M>)>,
 }
 
 impl Experiment {
@@ -138,12 +140,15 @@ impl<M: TaskModel> Prepared<M> {
         let (labels, cache) = (task.labels.clone(), TokenCache::from_env());
         let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: false, cache: Some(&cache) };
         let train = M::prepare(task.take_train(), how)?;
-        let dev = M::prepare(task.take_dev(), Preparation { is_judged: true, ..how })?;
+        let judged = Preparation { is_judged: true, ..how };
+        let dev = M::prepare(task.take_dev(), judged)?;
+        let further = task.take_further().into_iter().map(|(name, rows)| Ok((name, M::prepare(rows, judged)?)));
+        let further = further.collect::<Result<_, DataError>>()?;
         if let Some(failure) = cache.failure() {
             observer.note(failure);
         }
         let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
-        Ok((Self { model, train, dev }, summary))
+        Ok((Self { model, train, dev, further }, summary))
     }
 }
 

@@ -16,11 +16,11 @@ use super::renderer::RunRenderer;
 use super::result::finite;
 use super::seconds::{Seconds, Stopwatch};
 use super::values::EpochValues;
-use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 use crate::metric::{IsoScoreMetric, SplitScoreMetric};
-use crate::task::{TaskMetric, TaskModel};
+use crate::task::{PreparedSplit, TaskMetric, TaskModel};
 
 /// Rows a step where nothing is learned.
 const EVALUATION_BATCH: usize = 64;
@@ -59,21 +59,18 @@ struct Run {
 
 impl Run {
     fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
-        let plain = self.device.clone().without_autodiff();
-        let judge = prepared.dev.judge.clone().expect("the rows to judge by have a judge");
-        let dev = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &plain);
-        let before = evaluate(&prepared.model.model, &dev, judge.clone(), self.observer.as_ref())?;
+        let before = self.evaluate(&prepared.model.model, &prepared)?;
         self.observer.before(&before);
 
         let stopwatch = Arc::new(Stopwatch::new(self.folder.clone(), self.done));
         let hook = self.hook(&prepared, &stopwatch);
-        let trained = self.train(&prepared, &hook, judge.clone(), &stopwatch);
+        let trained = self.train(&prepared, &hook, &stopwatch);
         if let Some(divergence) = hook.divergence() {
             return Err(self.diverge(Divergence { epoch: self.done + divergence.epoch, ..divergence }, &stopwatch)?);
         }
         let trained = trained?;
 
-        let report = evaluate(&trained, &dev, judge, self.observer.as_ref())?;
+        let report = self.evaluate(&trained, &prepared)?;
         if !report.task_loss.is_finite() {
             let divergence = Divergence::after_epoch(NotFinite::ValidationLoss, self.settings.epochs);
             return Err(self.diverge(divergence, &stopwatch)?);
@@ -87,6 +84,22 @@ impl Run {
         self.folder.write_result(&result)?;
         self.observer.after(&report, &result);
         Ok(result)
+    }
+
+    /// What a model makes of the rows to judge by; the scores of further development sets stand beside, such as `accuracy_mismatched` of
+    /// `dev_mismatched`.
+    fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
+        let device = self.device.clone().without_autodiff();
+        let of = |split: &PreparedSplit<M>| {
+            let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
+            evaluate(model, &loader, split.judge(), self.observer.as_ref())
+        };
+        let mut report = of(&prepared.dev)?;
+        for (name, split) in &prepared.further {
+            let suffix = name.trim_start_matches("dev");
+            report.metrics.extend(of(split)?.metrics.into_iter().map(|(metric, value)| (format!("{metric}{suffix}"), value)));
+        }
+        Ok(report)
     }
 
     /// Writes the result of a run that diverged; its error.
@@ -117,13 +130,7 @@ impl Run {
         TrainingOrder { batch_size, batching, seed, first_epoch: self.done }
     }
 
-    fn train<M: TaskModel>(
-        &self,
-        prepared: &Prepared<M>,
-        hook: &Hook<M::Batch>,
-        judge: M::Judge,
-        stopwatch: &Arc<Stopwatch>,
-    ) -> Result<M, ExperimentError> {
+    fn train<M: TaskModel>(&self, prepared: &Prepared<M>, hook: &Hook<M::Batch>, stopwatch: &Arc<Stopwatch>) -> Result<M, ExperimentError> {
         let Self { settings, folder, done, observer, .. } = self;
         let device = self.device.clone().autodiff();
         let train = BatchLoader::training(prepared.train.source.clone(), self.order(), &device);
@@ -144,8 +151,8 @@ impl Run {
             .with_interrupter(interrupter.clone())
             .renderer(Box::new(renderer))
             .num_epochs(settings.epochs);
-        for metric in &self.metrics {
-            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, judge.clone()));
+        for metric in self.metrics.iter().filter(|metric| !metric.is_of_part()) {
+            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, prepared.dev.judge()));
             if let Some(judge) = &prepared.train.judge {
                 training = training.metric_train_numeric(SplitScoreMetric::new(*metric, judge.clone()));
             }

@@ -41,11 +41,12 @@ pub struct TrainOptions {
     /// Folder of a pretrained BERT, or "scratch" for a small encoder trained from nothing
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub model: Option<String>,
-    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad), or a .tsv, .csv, .jsonl or .parquet file of labelled text;
-    /// the settings file says under "columns" which of its columns hold what, and whether labels are numbers
+    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2; SST-2 is sst2), or a .tsv, .csv,
+    /// .jsonl or .parquet file of labelled text, text also as .csv.gz; the settings file says under "columns" which of its columns hold what, and whether labels are numbers
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
-    /// Folder with the task's train and dev files; those of a task by name come from the hub by default
+    /// Folder with the task's train and dev files; those of a task by name come from the hub by default. Without a dev file, a tenth of your own
+    /// training rows are held out
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub data: Option<PathBuf>,
     /// Train on N rows only, drawn by the seed; each class keeps its share
@@ -97,7 +98,7 @@ pub struct TrainOptions {
     /// Tokens a row is cut to; by default the task's, and at most the model's positions
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_length: Option<usize>,
-    /// Tokens that a window of a long paragraph shares with the one before (squad)
+    /// Tokens that a window of a long paragraph shares with the one before (squad, squad2)
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub stride: Option<usize>,
     /// Seed of weights, order and dropout, of the rows held out from a file, and of those that --limit leaves
@@ -176,7 +177,7 @@ fn default_epsilon() -> f64 {
 pub struct TrainSettings {
     /// Folder of a pretrained model, its name on the hub, or [`SCRATCH`].
     pub model: String,
-    /// Task or file; `None` for the folder alone, or the embedded default.
+    /// Task, by the name in the table of tasks, or file; `None` for the folder alone, or the embedded default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// Folder of the data.
@@ -235,12 +236,13 @@ impl TrainSettings {
         if let Some(preset) = options.preset {
             preset.fill(&mut options);
         }
+        let known = options.task.as_deref().and_then(KnownTask::named);
         let model = options.model.unwrap_or_else(|| SCRATCH.into());
         let scratch = model == SCRATCH;
         let regularizer = options.regularizer.unwrap_or_default();
         let cosreg = regularizer == RegularizerName::Cosreg;
         Self {
-            task: options.task,
+            task: known.map(|known| known.name.into()).or(options.task),
             data: options.data,
             limit: options.limit,
             regularizer,
@@ -277,7 +279,7 @@ impl TrainSettings {
     /// The rows of these settings.
     pub fn source(&self) -> TaskSource<'_> {
         let (name, folder) = (self.task.as_deref(), self.data.as_deref());
-        TaskSource { name, folder, columns: self.columns.clone(), limit: self.limit, seed: self.seed }
+        TaskSource { name, folder, columns: self.columns.clone(), is_whole: false, limit: self.limit, seed: self.seed }
     }
 
     /// The longest length where none is asked for and the model has enough positions: the task's, which is 256, for SQuAD 384, and from

@@ -35,7 +35,10 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// The step where there is no reference: the optimizer gets nothing to change, and the tapped loader ends the training before the next batch.
     fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
         let ForwardStep { task_loss, output, .. } = self.inner.valid().forward_step(batch);
-        TrainOutput { grads: GradientsParams::new(), item: RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output } }
+        TrainOutput {
+            grads: GradientsParams::new(),
+            item: RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output },
+        }
     }
 }
 

@@ -83,6 +83,35 @@ pub fn n_best_spans<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLi
     candidates(windows, limits).iter().map(|candidate| candidate.span(context)).collect()
 }
 
+/// The score of no answer to one question: the least that any of its windows gives to its first token as both start and end.
+///
+/// ```text
+/// n = min (start_logits[w][0] + end_logits[w][0])
+///      w
+/// ```
+///
+/// The first token is that which stands for the sequence, such as `[CLS]`; padding before it has to be left out. A NaN does not count. `None`
+/// where no window has a token.
+///
+/// # References
+/// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=True`.
+pub fn no_answer_score(windows: &[Window<'_>]) -> Option<f32> {
+    let score = |window: &Window<'_>| Some(window.start_logits.first()? + window.end_logits.first()?);
+    windows.iter().filter_map(score).reduce(f32::min)
+}
+
+/// The answer to a question that may have none: the best span with text, unless no answer scores higher.
+///
+/// `spans` are those of [`n_best_spans`], `no_answer` the score of [`no_answer_score`]. `None` where no answer is the better one, or no span has
+/// text; there transformers makes up a span of score 0.
+///
+/// # References
+/// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=True` and a threshold of 0.
+pub fn span_or_none<'s, 'a>(spans: &'s [Span<'a>], no_answer: Option<f32>) -> Option<&'s Span<'a>> {
+    let best = spans.iter().find(|span| !span.text.is_empty())?;
+    (!no_answer.is_some_and(|no_answer| no_answer > best.score)).then_some(best)
+}
+
 /// A span before its text is looked up.
 struct Candidate {
     characters: Range<usize>,
@@ -177,6 +206,21 @@ mod tests {
         let (nan, low) = (f32::NAN, f32::NEG_INFINITY);
         assert_eq!(text(&[window(&[nan; 5], &[0.0; 5])]), None);
         assert_eq!(text(&[window(&[0.0, nan, 0.0, 0.0, 0.0], &[0.0, 9.0, 1.0, low, 0.0])]), Some("saw"));
+    }
+
+    #[test]
+    fn no_answer_is_given_where_every_window_prefers_it_to_the_best_span() {
+        let answer = |windows: &[Window<'_>]| {
+            let spans = n_best_spans(CONTEXT, windows, SpanLimits::default());
+            span_or_none(&spans, no_answer_score(windows)).map(|span| span.text)
+        };
+        let (none, some) = ([4.0, 0.0, 3.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0, 0.0]);
+        assert_eq!(answer(&[window(&none, &none)]), None);
+        assert_eq!(answer(&[window(&none, &none), window(&some, &some)]), Some("saw"), "one window does not");
+        assert_eq!(answer(&[window(&[3.0, 0.0, 3.0, 0.0, 0.0], &[3.0, 0.0, 3.0, 0.0, 0.0])]), Some("saw"), "a tie goes to the span");
+        assert_eq!(answer(&[]), None);
+        assert_eq!(no_answer_score(&[window(&none, &none), window(&some, &none)]), Some(4.0));
+        assert_eq!(no_answer_score(&[Window { start_logits: &[], end_logits: &[], offsets: &[] }]), None);
     }
 
     #[test]

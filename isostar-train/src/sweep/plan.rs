@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::{Shard, SweepError};
 use crate::experiment::{ExperimentError, TrainOptions, TrainSettings};
+use crate::task::task_name;
 
 /// The key of a run's name.
 const NAME: &str = "name";
@@ -108,10 +109,10 @@ fn combinations(vary: &BTreeMap<String, Vec<Value>>) -> Vec<Vec<(String, Value)>
 
 /// The name given, or the task's, and what varies.
 fn name_of(named: Option<&str>, table: &Table, varied: &[(String, Value)], place: usize) -> String {
-    let task = table.get("task").and_then(Value::as_str).map(|task| Path::new(task).file_stem().unwrap_or_default().to_string_lossy());
+    let task = table.get("task").and_then(Value::as_str).map(task_name);
     let mut name = match (named, task) {
         (Some(name), _) => name.to_string(),
-        (None, Some(task)) => task.into_owned(),
+        (None, Some(task)) => task,
         (None, None) => format!("run{}", place + 1),
     };
     for (key, value) in varied {
@@ -182,6 +183,7 @@ mod tests {
         assert_eq!(names(""), ["run1"]);
         assert_eq!(names("settings.task = 'a/b.tsv'\n[vary]\nmodel = ['x/y', 'z']"), ["b,model=x_y", "b,model=z"]);
         assert_eq!(names("[[runs]]\nname = '../x'"), ["_._x"]);
+        assert_eq!(names("[[runs]]\ntask = 'STS-B'\n[[runs]]\ntask = 'rows.csv.gz'"), ["stsb", "rows"]);
     }
 
     #[test]

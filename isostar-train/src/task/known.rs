@@ -2,22 +2,30 @@
 
 use std::path::Path;
 
-use crate::data::{ColumnIndices, DataError, Format, Layout, position};
+use crate::data::{ColumnIndices, DataError, Format, Layout, Unanswerable, position};
 
 use super::{TaskKind, TaskMetric};
 
 /// A task of GLUE, SST-5 or SQuAD, as its owners publish it.
 #[derive(Debug, PartialEq)]
 pub struct KnownTask {
-    /// What the command line calls it.
+    /// What the command line calls it, and results. [`KnownTask::named`] says what else it may be called.
     pub name: &'static str,
+    /// Other names, in lower case and without hyphens and underscores.
+    pub aliases: &'static [&'static str],
     /// What its owners call it.
     pub title: &'static str,
     /// The dataset on the hub that has its rows.
     pub dataset: &'static str,
+    /// The configuration of that dataset, which is the folder of its files there; `None` where it is called as the task is.
+    pub configuration: Option<&'static str>,
+    /// The development sets: the one by which a model is judged while it trains, and those on which it is scored at the end as well.
+    pub dev: &'static [&'static str],
     /// What is to be found.
     pub kind: TaskKind,
-    /// The labels in the official order, as the official files write them; for a regression the name of its number.
+    /// Whether a question may have no answer.
+    pub unanswerable: Unanswerable,
+    /// The labels in the official order; for a regression the name of its number. Files write them, or their positions in this order.
     pub labels: &'static [&'static str],
     /// What the dataset on the hub calls the labels, in the same order, and with it models that were trained on it; empty where it calls
     /// them as the official files do, or not at all.
@@ -52,8 +60,10 @@ const SENTENCES: TaskColumns = TaskColumns { text: &["sentence1"], pair: &["sent
 const SST5: &str = "SetFit/sst5";
 const BINARY: &[&str] = &["0", "1"];
 const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
+const MATCHED: &str = "dev_matched";
+const MISMATCHED: &str = "dev_mismatched";
 
-/// The tasks of the paper.
+/// The tasks of GLUE and of the paper.
 ///
 /// | name | rows | label | official scores |
 /// |---|---|---|---|
@@ -66,11 +76,16 @@ const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
 /// | `stsb` | two sentences | a number from 0 to 5 | Pearson, Spearman |
 /// | `sst5` | a sentence | 0 very negative … 4 very positive | accuracy |
 /// | `squad` | a question and a paragraph | a span of the paragraph | exact match, F1 |
+/// | `mnli` | two sentences | entailment, neutral, contradiction | accuracy on the matched development set, and at the end on the other one |
+/// | `mnli_mm` | the same | the same | accuracy on the mismatched development set |
+/// | `wnli` | two sentences | not_entailment, entailment | accuracy |
+/// | `squad2` | a question and a paragraph | a span of the paragraph, or no answer | exact match, F1, and both of questions with and without one |
 ///
 /// # References
-/// Wang et al., "GLUE" (ICLR 2019); Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013);
-/// Rajpurkar et al., "SQuAD" (EMNLP 2016).
-pub const KNOWN_TASKS: [KnownTask; 9] = [
+/// Wang et al., "GLUE" (ICLR 2019); Williams et al., "A Broad-Coverage Challenge Corpus for Sentence Understanding through Inference" (NAACL
+/// 2018); Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
+/// (EMNLP 2016) and "Know What You Don't Know" (ACL 2018).
+pub const KNOWN_TASKS: [KnownTask; 13] = [
     KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },
     KnownTask {
         name: "cola",
@@ -133,24 +148,39 @@ pub const KNOWN_TASKS: [KnownTask; 9] = [
         columns: TaskColumns { text: &["sentence", "text"], ..COLUMNS },
         ..CLASSES
     },
+    SQUAD,
+    MNLI,
+    KnownTask { name: "mnli_mm", aliases: &["mnlimismatched"], title: "MNLI mismatched", dev: &[MISMATCHED], ..MNLI },
+    // The official files write positions.
+    KnownTask { name: "wnli", title: "WNLI", labels: &["not_entailment", "entailment"], columns: SENTENCES, ..CLASSES },
     KnownTask {
-        name: "squad",
-        title: "SQuAD v1.1",
-        dataset: "rajpurkar/squad",
-        kind: TaskKind::Span,
-        labels: &[],
-        label_names: &[],
-        columns: COLUMNS,
-        metrics: &[TaskMetric::ExactMatch, TaskMetric::SpanF1],
-        max_length: 384,
+        name: "squad2",
+        aliases: &["squadv2", "squadv2.0", "squad2.0"],
+        title: "SQuAD v2.0",
+        dataset: "rajpurkar/squad_v2",
+        configuration: Some("squad_v2"),
+        unanswerable: Unanswerable::Allowed,
+        metrics: &[
+            TaskMetric::ExactMatch,
+            TaskMetric::SpanF1,
+            TaskMetric::HasAnswerExactMatch,
+            TaskMetric::HasAnswerF1,
+            TaskMetric::NoAnswerExactMatch,
+            TaskMetric::NoAnswerF1,
+        ],
+        ..SQUAD
     },
 ];
 
 const CLASSES: KnownTask = KnownTask {
     name: "",
+    aliases: &[],
     title: "",
     dataset: "nyu-mll/glue",
+    configuration: None,
+    dev: &["dev"],
     kind: TaskKind::Classification,
+    unanswerable: Unanswerable::Refused,
     labels: BINARY,
     label_names: &[],
     columns: COLUMNS,
@@ -158,25 +188,69 @@ const CLASSES: KnownTask = KnownTask {
     max_length: 256,
 };
 
+const MNLI: KnownTask = KnownTask {
+    name: "mnli",
+    aliases: &["mnlim", "mnlimatched"],
+    title: "MNLI",
+    configuration: Some("mnli"),
+    dev: &[MATCHED, MISMATCHED],
+    labels: &["entailment", "neutral", "contradiction"],
+    columns: TaskColumns {
+        text: &["sentence1", "premise"],
+        pair: &["sentence2", "hypothesis"],
+        label: &["gold_label", "label"],
+        ..COLUMNS
+    },
+    ..CLASSES
+};
+
+const SQUAD: KnownTask = KnownTask {
+    name: "squad",
+    aliases: &["squadv1", "squadv1.1", "squad1.1"],
+    title: "SQuAD v1.1",
+    dataset: "rajpurkar/squad",
+    configuration: Some("plain_text"),
+    kind: TaskKind::Span,
+    labels: &[],
+    metrics: &[TaskMetric::ExactMatch, TaskMetric::SpanF1],
+    max_length: 384,
+    ..CLASSES
+};
+
 impl KnownTask {
-    /// The task of this name.
+    /// The task of this name, or of one of its aliases; case, hyphens and underscores do not count.
     pub fn named(name: &str) -> Option<&'static Self> {
-        KNOWN_TASKS.iter().find(|task| task.name == name)
+        let name = plain(name);
+        KNOWN_TASKS.iter().find(|task| plain(task.name) == name || task.aliases.contains(&name.as_str()))
     }
 
     /// The configuration of the dataset on the hub, which is the folder of its files there.
     pub(super) fn hub_configuration(&self) -> &'static str {
-        if self.kind == TaskKind::Span { "plain_text" } else { self.name }
+        self.configuration.unwrap_or(self.name)
+    }
+
+    /// What is added to the official file names.
+    pub(super) fn version(&self) -> Option<&'static str> {
+        (self.kind == TaskKind::Span).then_some(match self.unanswerable {
+            Unanswerable::Refused => "-v1.1",
+            Unanswerable::Allowed => "-v2.0",
+        })
     }
 
     /// The files of the dataset on the hub that have the rows to learn from and those to judge by.
     #[cfg(feature = "hub")]
-    pub(super) fn hub_files(&self) -> [String; 2] {
-        match self.dataset {
-            SST5 => ["train.jsonl".into(), "dev.jsonl".into()],
-            _ => ["train", "validation"].map(|split| format!("{}/{split}-00000-of-00001.parquet", self.hub_configuration())),
+    pub(super) fn hub_files(&self) -> Vec<String> {
+        if self.dataset == SST5 {
+            return vec!["train.jsonl".into(), "dev.jsonl".into()];
         }
+        let file = |split: &str| format!("{}/{}-00000-of-00001.parquet", self.hub_configuration(), split.replacen("dev", "validation", 1));
+        std::iter::once("train").chain(self.dev.iter().copied()).map(file).collect()
     }
+}
+
+/// A task's name as names are compared: in lower case, without hyphens and underscores.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(|character| !matches!(character, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
 impl TaskColumns {
@@ -213,16 +287,65 @@ impl Layout for TaskColumns {
     }
 }
 
-#[cfg(all(test, feature = "hub"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn case_hyphens_and_underscores_do_not_count_in_a_name() {
+        for (asked, name) in [
+            ("sst2", "sst2"),
+            ("SST-2", "sst2"),
+            ("sst_2", "sst2"),
+            ("STS-B", "stsb"),
+            ("sts-b", "stsb"),
+            ("CoLA", "cola"),
+            ("SST-5", "sst5"),
+            ("SQuAD", "squad"),
+            ("squad_v1.1", "squad"),
+            ("squad_v2", "squad2"),
+            ("SQuAD-v2.0", "squad2"),
+            ("MNLI", "mnli"),
+            ("MNLI-mm", "mnli_mm"),
+            ("mnli_mismatched", "mnli_mm"),
+            ("WNLI", "wnli"),
+        ] {
+            assert_eq!(KnownTask::named(asked).map(|task| task.name), Some(name), "{asked}");
+        }
+        for asked in ["", "sst", "sst 2", "sst2.tsv", "glue/sst2", "squad3", "-"] {
+            assert_eq!(KnownTask::named(asked), None, "{asked}");
+        }
+    }
+
+    #[test]
+    fn every_name_means_one_task() {
+        let names =
+            KNOWN_TASKS.iter().flat_map(|task| std::iter::once(plain(task.name)).chain(task.aliases.iter().map(|name| name.to_string())));
+        let mut names: Vec<String> = names.collect();
+        assert!(names.iter().all(|name| *name == plain(name)), "aliases are written as they are compared");
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
     fn the_files_on_the_hub_are_those_of_the_task_s_configuration() {
         let found: Vec<_> = KNOWN_TASKS.iter().map(|task| (task.dataset, task.hub_files())).collect();
-        let parquet = |folder: &str| ["train", "validation"].map(|split| format!("{folder}/{split}-00000-of-00001.parquet"));
-        let glue = ["sst2", "cola", "mrpc", "rte", "qnli", "qqp", "stsb"].map(|name| ("nyu-mll/glue", parquet(name)));
-        let others = [("SetFit/sst5", ["train.jsonl".into(), "dev.jsonl".into()]), ("rajpurkar/squad", parquet("plain_text"))];
+        let parquet = |folder: &str, splits: &[&str]| -> Vec<String> {
+            splits.iter().map(|split| format!("{folder}/{split}-00000-of-00001.parquet")).collect()
+        };
+        let both = ["train", "validation"];
+        let glue = ["sst2", "cola", "mrpc", "rte", "qnli", "qqp", "stsb"].map(|name| ("nyu-mll/glue", parquet(name, &both)));
+        let others = [
+            ("SetFit/sst5", vec!["train.jsonl".into(), "dev.jsonl".into()]),
+            ("rajpurkar/squad", parquet("plain_text", &both)),
+            ("nyu-mll/glue", parquet("mnli", &["train", "validation_matched", "validation_mismatched"])),
+            ("nyu-mll/glue", parquet("mnli", &["train", "validation_mismatched"])),
+            ("nyu-mll/glue", parquet("wnli", &both)),
+            ("rajpurkar/squad_v2", parquet("squad_v2", &both)),
+        ];
         assert_eq!(found, glue.into_iter().chain(others).collect::<Vec<_>>());
     }
 }

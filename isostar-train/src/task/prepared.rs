@@ -6,7 +6,7 @@ use std::sync::Arc;
 use isostar_models::{SequenceClassifier, SpanExtractor};
 
 use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
-use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, WindowSettings};
+use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
 
 /// The rows of a split as they were read.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct TaskRows {
     pub split: Split,
     /// Their answers, where they are questions.
     pub questions: Vec<Question>,
+    /// Whether a question may have no answer.
+    pub unanswerable: Unanswerable,
     /// The scores they are judged by.
     pub metrics: Vec<TaskMetric>,
 }
@@ -52,6 +54,16 @@ impl<M: TaskModel> Debug for PreparedSplit<M> {
     }
 }
 
+impl<M: TaskModel> PreparedSplit<M> {
+    /// A judge of the rows, which has seen nothing yet.
+    ///
+    /// # Panics
+    /// If the rows were not prepared to be judged.
+    pub fn judge(&self) -> M::Judge {
+        self.judge.clone().expect("PreparedSplit::judge: the rows were not prepared to be judged")
+    }
+}
+
 impl TaskRows {
     /// What is right for the rows, by these labels.
     fn targets(&self, labels: &Labels) -> Result<RowTargets, DataError> {
@@ -80,7 +92,7 @@ impl PreparedSplit<SequenceClassifier> {
 impl PreparedSplit<SpanExtractor> {
     /// Questions with their paragraphs.
     pub(super) fn of_spans(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
-        let TaskRows { split, questions, metrics, .. } = rows;
+        let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
         let settings = WindowSettings { stride: how.stride, keep_places: how.is_judged };
         let windows = Arc::new(match how.cache {
             Some(cache) => cache.encode_windows(how.encoder, &split.rows, &questions, settings, &split.path)?,
@@ -89,7 +101,7 @@ impl PreparedSplit<SpanExtractor> {
         let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::of_windows(&windows, questions.len());
-        let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, metrics));
+        let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, unanswerable, metrics));
         Ok(Self { source: windows, judge, summary })
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, Splits, TextRow, read_questions, read_trees, split_files,
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits, TextRow, plain_name, read_questions,
+    read_trees,
 };
 
 use super::{KnownTask, TaskKind};
@@ -11,22 +12,35 @@ use super::{KnownTask, TaskKind};
 /// The trees of the Stanford Sentiment Treebank.
 const TREES: &str = "txt";
 
-/// The rows of `train` and `dev`, and the answers of those that are questions.
-type Read = (Splits, [Vec<Question>; 2]);
+/// The rows of a task by name.
+pub(super) struct KnownRows {
+    /// The rows to learn from, and those to judge by.
+    pub splits: Splits,
+    /// The answers of those that are questions.
+    pub questions: [Vec<Question>; 2],
+    /// Further development sets by name.
+    pub further: Vec<(&'static str, Split)>,
+}
 
 impl KnownTask {
-    /// Reads `train` and `dev` (or `validation`): the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become
-    /// those of the table: the hub's are their positions.
-    pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<Read, DataError> {
+    /// Reads `train` and the development sets: the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become those of
+    /// the table: the hub's are their positions.
+    pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<KnownRows, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],
             TaskKind::Classification | TaskKind::Regression => vec![TREES, "tsv", "csv"],
         };
         extensions.extend(Format::JSON_LINES);
         extensions.push(Format::PARQUET);
-        let [train, dev] = split_files(folder, Some(self.hub_configuration()), &extensions)?;
-        let ((train, train_questions), (dev, dev_questions)) = (self.read_files(train, layout)?, self.read_files(dev, layout)?);
-        Ok((Splits { train, dev }, [train_questions, dev_questions]))
+        let folder =
+            SplitFolder { path: folder, configuration: Some(self.hub_configuration()), extensions: &extensions, version: self.version() };
+        // What is missing is said before anything is read.
+        let (train, dev) = (folder.find("train")?, self.dev.iter().map(|split| folder.find(split)).collect::<Result<Vec<_>, _>>()?);
+        let (train, train_questions) = self.read_files(train, layout)?;
+        let mut dev = dev.into_iter().map(|files| self.read_files(files, layout)).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let (first, dev_questions) = dev.next().expect("a task has a development set");
+        let further = self.dev[1..].iter().copied().zip(dev.map(|(split, _)| split)).collect();
+        Ok(KnownRows { splits: Splits { train, dev: first }, questions: [train_questions, dev_questions], further })
     }
 
     /// The files of a split, of which there are several where the hub has cut it into shards.
@@ -38,10 +52,10 @@ impl KnownTask {
 
     fn read_file(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
         if self.kind == TaskKind::Span {
-            let Questions { rows, questions } = read_questions(&path)?;
+            let Questions { rows, questions } = read_questions(&path, self.unanswerable)?;
             return Ok((Split { path, rows, left_out: 0 }, questions));
         }
-        let is_trees = path.extension().is_some_and(|extension| extension == TREES);
+        let is_trees = plain_name(&path).extension().is_some_and(|extension| extension == TREES);
         let mut split = match is_trees {
             true => Split { rows: read_trees(&path)?, path, left_out: 0 },
             false => Split::read(&path, layout)?,

@@ -15,9 +15,11 @@ pub struct TaskSource<'a> {
     pub folder: Option<&'a Path>,
     /// What the columns of one's own rows are; of a task by name they replace the task's own if they name any.
     pub columns: Columns,
+    /// Whether the model has seen no row of a single file: `dev` then has all of them, and `train` none. A limit does not apply.
+    pub is_whole: bool,
     /// The most training rows; each class keeps its share.
     pub limit: Option<usize>,
-    /// Draws the rows that are held out from a file, and those that the limit leaves.
+    /// Draws the rows that are held out from a file, or from a folder without a dev file, and those that the limit leaves.
     pub seed: u64,
 }
 
@@ -28,7 +30,7 @@ pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBu
 
     let id = known.dataset.parse().expect("the names of the table are names on the hub");
     let files = known.hub_files();
-    let files = files.each_ref().map(String::as_str);
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let fetched = fetch_dataset(&id, &files, &HubSettings::from_env(), &mut crate::hub::tell(observer, &id));
     fetched.map_err(|source| TaskError::Hub { name: known.name.into(), source: Box::new(source) })
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use isostar_train::data::{Columns, DataError, read_questions, read_rows, read_trees};
+use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read_rows, read_trees};
 use isostar_train::task::KnownTask;
 use tempfile::TempDir;
 
@@ -17,10 +17,10 @@ fn every_file_of_the_corpus_is_read_or_refused() {
         ("tsv", "train.tsv", &|path| read_rows(path, table).map(|rows| rows.len())),
         ("json_lines", "train.jsonl", &|path| read_rows(path, &Columns::default()).map(|rows| rows.len())),
         ("trees", "train.txt", &|path| read_trees(path).map(|rows| rows.len())),
-        ("squad", "train-v1.1.json", &|path| read_questions(path).map(|read| read.rows.len())),
+        ("squad", "train-v1.1.json", &|path| read_questions(path, Unanswerable::Refused).map(|read| read.rows.len())),
         ("task_parquet", "train.parquet", &|path| match path.file_stem().is_some_and(|stem| stem == "train") {
             true => read_rows(path, table).map(|rows| rows.len()),
-            false => read_questions(path).map(|read| read.rows.len()),
+            false => read_questions(path, Unanswerable::Refused).map(|read| read.rows.len()),
         }),
     ];
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");

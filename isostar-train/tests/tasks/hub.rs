@@ -82,6 +82,18 @@ fn datasets_without_configurations_and_questions_are_brought_alike() {
     train(folder.path(), &lines, false, "sst5", "sst5");
     let files = ["plain_text/train-00000-of-00001.parquet", "plain_text/validation-00000-of-00001.parquet"];
     train(folder.path(), &hub("rajpurkar/squad", &files.map(|file| (file, file))), false, "squad", "squad");
+    let files = ["squad_v2/train-00000-of-00001.parquet", "squad_v2/validation-00000-of-00001.parquet"];
+    train(folder.path(), &hub("rajpurkar/squad_v2", &files.map(|file| (file, file))), false, "squad_v2", "squad2");
+}
+
+#[test]
+fn both_development_sets_of_mnli_are_brought() {
+    let folder = TempDir::new().unwrap();
+    let files = ["train", "validation_matched", "validation_mismatched"].map(|split| format!("mnli/{split}-00000-of-00001.parquet"));
+    let hub = hub("nyu-mll/glue", &files.each_ref().map(|file| (file.as_str(), file.as_str())));
+    train(folder.path(), &hub, false, "MNLI", "run");
+    let result: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("run/result.json")).unwrap()).unwrap();
+    assert!(result["metrics"]["accuracy"].is_f64() && result["metrics"]["accuracy_mismatched"].is_f64(), "{result}");
 }
 
 #[test]

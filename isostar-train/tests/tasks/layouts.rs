@@ -4,7 +4,7 @@ use std::fs;
 
 use isostar_train::data::{Columns, GoldAnswer};
 use isostar_train::experiment::Silent;
-use isostar_train::task::{KNOWN_TASKS, Task, TaskKind, TaskMetric, TaskSource};
+use isostar_train::task::{KNOWN_TASKS, Task, TaskError, TaskKind, TaskMetric, TaskSource};
 use tempfile::TempDir;
 
 use super::fixtures::{folder, parts, read};
@@ -46,6 +46,63 @@ fn the_official_files_are_read_warts_and_all() {
         [("A lovely little film", None, "4"), ("( half 1/2 ) unbearable", None, "0"), ("It 's *there* .", None, "2")]
     );
     assert_eq!(sst5.dev.rows.len(), 2);
+    assert_eq!(
+        parts(&rows("wnli").train.rows)[0],
+        ("The cup did not fit in the box because it was too big.", Some("The cup was too big."), "entailment"),
+        "1 is entailment here, and 0 elsewhere"
+    );
+}
+
+#[test]
+fn mnli_has_two_development_sets_of_which_the_matched_one_comes_first() {
+    let task = read("mnli", &folder("mnli")).unwrap();
+    assert_eq!(task.labels.names(), ["entailment", "neutral", "contradiction"]);
+    assert_eq!(parts(&task.splits.train.rows)[1], ("The report \"was filed late.", Some("Nobody filed a report."), "contradiction"));
+    assert_eq!(parts(&task.splits.dev.rows)[0], ("The path follows the river.", Some("There is a path."), "entailment"));
+    assert_eq!(task.split("dev").unwrap().path, folder("mnli/dev_matched.tsv"));
+    assert_eq!(task.split("dev_mismatched").unwrap().rows.len(), 3);
+
+    let mismatched = read("MNLI-mm", &folder("mnli")).unwrap();
+    assert_eq!(parts(&mismatched.splits.dev.rows), parts(&task.split("dev_mismatched").unwrap().rows));
+    assert!(mismatched.further.is_empty());
+    let error = mismatched.split("dev_mismatched").unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), error.remedy().as_str()),
+        ("the task mnli_mm has no split dev_mismatched", "name one of train, dev")
+    );
+}
+
+#[test]
+fn a_model_that_learned_the_labels_of_a_task_in_another_order_is_judged_in_that_order() {
+    let labels = |learned: &[&str]| {
+        let learned = learned.iter().map(|name| name.to_string()).collect();
+        read("mnli", &folder("mnli")).unwrap().labels_of(learned, &Silent).map(|labels| labels.names().to_vec())
+    };
+    assert_eq!(labels(&["CONTRADICTION", "NEUTRAL", "ENTAILMENT"]).unwrap(), ["contradiction", "neutral", "entailment"]);
+    let own = ["entailment", "neutral", "contradiction"];
+    assert_eq!(labels(&own).unwrap(), own);
+    assert_eq!(labels(&["LABEL_0", "LABEL_1", "LABEL_2"]).unwrap(), own);
+    assert!(matches!(labels(&["a", "b"]), Err(TaskError::Outputs { expected: 3, found: 2, .. })));
+}
+
+#[test]
+fn a_question_of_squad_v2_may_have_no_answer_and_one_of_v1_may_not() {
+    let task = read("squad_v2", &folder("squad2")).unwrap();
+    assert_eq!(task.name, "squad2");
+    let answers = task.questions.each_ref().map(|questions| questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>());
+    assert_eq!(answers, [vec![1, 0, 1, 0], vec![3, 0, 2]]);
+
+    let copy = TempDir::new().unwrap();
+    for split in ["train", "dev"] {
+        fs::copy(folder("squad2").join(format!("{split}-v2.0.json")), copy.path().join(format!("{split}-v1.1.json"))).unwrap();
+    }
+    let error = read("squad", copy.path()).unwrap_err();
+    assert!(error.to_string().contains("question \"b2\" has no answer") && error.remedy().contains("squad2"), "{error}");
+    // A file of v1.1 is one of v2.0 in which every question has an answer.
+    for split in ["train", "dev"] {
+        fs::copy(folder("squad").join(format!("{split}-v1.1.json")), copy.path().join(format!("{split}-v2.0.json"))).unwrap();
+    }
+    assert_eq!(read("squad2", copy.path()).unwrap().questions, read("squad", &folder("squad")).unwrap().questions);
 }
 
 #[test]
@@ -56,7 +113,7 @@ fn questions_keep_all_their_answers() {
     let [train, dev] = &task.questions;
     assert_eq!((train.len(), dev.len()), (3, 2));
     assert_eq!(train[1].answers, [GoldAnswer { text: "Zoë Müller".into(), start: 82 }]);
-    assert_eq!(train[0].majority().text, "Bernese Alps");
+    assert_eq!(train[0].majority().unwrap().text, "Bernese Alps");
     assert!(dev[1].answers.iter().any(|answer| answer.text == "burned down"));
 }
 
@@ -65,7 +122,9 @@ fn the_hub_s_columns_and_integer_labels_mean_the_same() {
     let hub = |name: &str, line: &str| -> Task {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("train.jsonl"), format!("{line}\n")).unwrap();
-        fs::write(folder.path().join("validation.jsonl"), format!("{line}\n")).unwrap();
+        for dev in ["validation", "validation_matched", "validation_mismatched"] {
+            fs::write(folder.path().join(dev).with_extension("jsonl"), format!("{line}\n")).unwrap();
+        }
         read(name, folder.path()).unwrap()
     };
     for (name, line, expected) in [
@@ -76,6 +135,8 @@ fn the_hub_s_columns_and_integer_labels_mean_the_same() {
         ("qnli", r#"{"question": "a", "sentence": "b", "label": 0, "idx": 0}"#, ("a", Some("b"), "entailment")),
         ("qqp", r#"{"question1": "a", "question2": "b", "label": 1, "idx": 0}"#, ("a", Some("b"), "1")),
         ("stsb", r#"{"sentence1": "a", "sentence2": "b", "label": 4.2, "idx": 0}"#, ("a", Some("b"), "4.2")),
+        ("mnli", r#"{"premise": "a", "hypothesis": "b", "label": 2, "idx": 0}"#, ("a", Some("b"), "contradiction")),
+        ("wnli", r#"{"sentence1": "a", "sentence2": "b", "label": 1, "idx": 0}"#, ("a", Some("b"), "entailment")),
         ("sst5", r#"{"text": "a", "label": 3, "label_text": "positive"}"#, ("a", None, "3")),
     ] {
         let task = hub(name, line);
@@ -95,9 +156,11 @@ fn the_limit_cuts_answers_with_their_questions() {
 
 #[test]
 fn tasks_are_judged_by_their_official_scores() {
-    use TaskMetric::{Accuracy, ExactMatch, F1, Matthews, Pearson, SpanF1, Spearman};
+    use TaskMetric::{
+        Accuracy, ExactMatch, F1, HasAnswerExactMatch, HasAnswerF1, Matthews, NoAnswerExactMatch, NoAnswerF1, Pearson, SpanF1, Spearman,
+    };
     let found: Vec<_> = KNOWN_TASKS.iter().map(|task| (task.name, task.metrics, task.max_length)).collect();
-    let expected: [(&str, &[TaskMetric], usize); 9] = [
+    let expected: [(&str, &[TaskMetric], usize); 13] = [
         ("sst2", &[Accuracy], 256),
         ("cola", &[Matthews], 256),
         ("mrpc", &[Accuracy, F1], 256),
@@ -107,6 +170,10 @@ fn tasks_are_judged_by_their_official_scores() {
         ("stsb", &[Pearson, Spearman], 256),
         ("sst5", &[Accuracy], 256),
         ("squad", &[ExactMatch, SpanF1], 384),
+        ("mnli", &[Accuracy], 256),
+        ("mnli_mm", &[Accuracy], 256),
+        ("wnli", &[Accuracy], 256),
+        ("squad2", &[ExactMatch, SpanF1, HasAnswerExactMatch, HasAnswerF1, NoAnswerExactMatch, NoAnswerF1], 384),
     ];
     assert_eq!(found, expected);
 }

@@ -1,13 +1,16 @@
-//! Numbers to learn from a file of one's own, in every format, through the command.
+//! Files and folders of one's own, through the command: numbers to learn in every format, compressed text, folders without a dev file.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use isostar_train::score;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::fixtures::folder;
+use super::fixtures::{folder, read};
 use super::runs::{isostar, metrics, refused};
 
 /// Twelve pairs with a number each: more than a tenth is held out of.
@@ -132,4 +135,108 @@ fn labels_that_are_no_numbers_are_refused_by_line_and_those_of_a_task_by_its_nam
     fs::write(at.path().join("numbers.toml"), "[columns]\nkind = \"numbers\"\n").unwrap();
     let stderr = refused(at.path(), &["train", "numbers.toml", "--task", "rows.csv"]);
     assert!(stderr.contains("line 2") && stderr.contains("`classification` or `regression`"), "{stderr}");
+}
+
+/// Compresses a file, which goes.
+fn compress(path: &Path) {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&fs::read(path).unwrap()).unwrap();
+    fs::write(path.with_added_extension("gz"), encoder.finish().unwrap()).unwrap();
+    fs::remove_file(path).unwrap();
+}
+
+/// Trains for an epoch without a penalty.
+fn train(at: &Path, arguments: &[&str]) -> (Value, String) {
+    let common = ["train", "--epochs", "1", "--batch-size", "2", "--max-length", "32", "--regularizer", "none", "--json"];
+    let (stdout, stderr) = isostar(at, &[&common[..], arguments].concat());
+    (serde_json::from_str(&stdout).unwrap(), stderr)
+}
+
+#[test]
+fn compressed_files_are_learned_from_as_the_text_in_them_is() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::write(at.join("numbers.toml"), PAIRS).unwrap();
+    for name in ["rows.csv", "rows.tsv", "rows.jsonl"] {
+        write(at, name);
+        let of_file = |name: &str, out: &str| {
+            let (stdout, _) = isostar(at, &["train", "numbers.toml", "--task", name, "--out", out, "--json"]);
+            serde_json::from_str::<Value>(&stdout).unwrap()
+        };
+        let plain = of_file(name, &format!("{name}-plain"));
+        compress(&at.join(name));
+        let compressed = of_file(&format!("{name}.gz"), &format!("{name}-compressed"));
+        assert_eq!(
+            (&compressed["task"], &compressed["metrics"], &compressed["task_loss"]),
+            (&"rows".into(), &plain["metrics"], &plain["task_loss"])
+        );
+    }
+}
+
+/// A copy of a task's files, compressed.
+fn compressed(task: &str) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for entry in fs::read_dir(folder(task)).unwrap() {
+        let entry = entry.unwrap();
+        let path = copy.path().join(entry.file_name());
+        fs::copy(entry.path(), &path).unwrap();
+        compress(&path);
+    }
+    copy
+}
+
+#[test]
+fn the_official_files_of_a_task_may_be_compressed() {
+    for task in ["cola", "sst5", "squad", "squad2", "mnli"] {
+        let (plain, copy) = (read(task, &folder(task)).unwrap(), compressed(task));
+        let read = read(task, copy.path()).unwrap();
+        assert_eq!((&read.splits.train.rows, &read.splits.dev.rows), (&plain.splits.train.rows, &plain.splits.dev.rows), "{task}");
+        assert_eq!(read.questions, plain.questions);
+        assert!(read.splits.train.path.extension().is_some_and(|extension| extension == "gz"));
+    }
+    let lines = compressed("hub/lines");
+    for (split, shard) in [("train", "train-00000-of-00001"), ("validation", "validation-00000-of-00001")] {
+        fs::rename(lines.path().join(format!("{split}.jsonl.gz")), lines.path().join(format!("{shard}.jsonl.gz"))).unwrap();
+    }
+    assert_eq!(read("squad", lines.path()).unwrap().questions, read("squad", &folder("squad")).unwrap().questions);
+
+    let cut = compressed("sst2");
+    let path = cut.path().join("dev.tsv.gz");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 4]).unwrap();
+    let error = read("sst2", cut.path()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: not a complete gzip file: ", path.display())), "{error}");
+}
+
+#[test]
+fn a_folder_without_a_dev_file_holds_out_what_its_train_file_would_and_says_so() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("reviews")).unwrap();
+    let rows: String = (0..20).map(|row| format!("row {row} is {},{}\n", ["poor", "fine"][row % 2], row % 2)).collect();
+    fs::write(at.join("reviews/train.csv"), format!("text,label\n{rows}")).unwrap();
+    fs::write(at.join("reviews/test.csv"), "text,label\nnobody reads this,2\n").unwrap();
+    let (of_folder, stderr) = train(at, &["--data", "reviews", "--seed", "3", "--out", "folder"]);
+    assert!(stderr.contains("reviews has no dev file: 2 of the 20 rows of reviews/train.csv are held out, chosen by seed 3\n"), "{stderr}");
+    assert!(stderr.contains("reviews: 18 rows to learn from, 2 to judge by, 2 classes"), "{stderr}");
+    let (of_file, stderr) = train(at, &["--task", "reviews/train.csv", "--seed", "3", "--out", "file"]);
+    assert!(!stderr.contains("no dev file"), "{stderr}");
+    assert_eq!((&of_folder["metrics"], &of_folder["task_loss"]), (&of_file["metrics"], &of_file["task_loss"]));
+
+    // The same rows are held out whenever the run's own are asked for.
+    let (stdout, stderr) = isostar(at, &["evaluate", "folder", "--json"]);
+    let evaluation: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&evaluation["rows"], &evaluation["metrics"]["accuracy"]), (&2.into(), &of_folder["metrics"]["accuracy"]));
+    assert!(stderr.contains("held out, chosen by seed 3"), "{stderr}");
+
+    fs::write(at.join("reviews/valid.csv"), "text,label\nfine,1\npoor,0\nfine,1\n").unwrap();
+    let (_, stderr) = train(at, &["--data", "reviews", "--out", "valid"]);
+    assert!(stderr.contains("reviews: 20 rows to learn from, 3 to judge by") && !stderr.contains("held out"), "{stderr}");
+
+    fs::remove_file(at.join("reviews/valid.csv")).unwrap();
+    let stderr = refused(at, &["train", "--task", "sst2", "--data", "reviews"]);
+    assert!(stderr.contains("reviews: holds no dev split"), "{stderr}");
+    fs::write(at.join("reviews/train.csv"), "text,label\nalone,1\n").unwrap();
+    let stderr = refused(at, &["train", "--data", "reviews"]);
+    assert!(stderr.contains("reviews/train.csv: 1 row is too few to learn from some and judge by others"), "{stderr}");
 }

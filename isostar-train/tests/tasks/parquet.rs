@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use isostar_train::data::{Columns, DataError, read_questions, read_rows};
+use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read_rows};
 use isostar_train::task::{KNOWN_TASKS, KnownTask, Task, TaskKind};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use parquet::file::writer::SerializedFileWriter;
@@ -26,7 +26,12 @@ fn hub(place: &str) -> PathBuf {
 fn assert_equal(one: &Task, other: &Task) {
     assert_eq!(one.labels, other.labels);
     assert_eq!(one.questions, other.questions, "{}", one.name);
-    for (one, other) in [(&one.splits.train, &other.splits.train), (&one.splits.dev, &other.splits.dev)] {
+    assert_eq!(one.further.len(), other.further.len());
+    let further = one.further.iter().zip(&other.further).map(|((name, one), (other_name, other))| {
+        assert_eq!(name, other_name);
+        (one, other)
+    });
+    for (one, other) in [(&one.splits.train, &other.splits.train), (&one.splits.dev, &other.splits.dev)].into_iter().chain(further) {
         let parts = |rows| -> Vec<_> {
             let number = |label: &str| label.parse::<f32>().map_or(label.to_string(), |number| number.to_string());
             parts(rows).into_iter().map(|(text, pair, label)| (text.to_string(), pair.map(String::from), number(label))).collect()
@@ -38,7 +43,8 @@ fn assert_equal(one: &Task, other: &Task) {
 #[test]
 fn every_task_reads_the_same_rows_from_the_hub_s_parquet() {
     for task in &KNOWN_TASKS {
-        let official = read(task.name, &folder(task.name)).unwrap();
+        // MNLI's two development sets lie in one folder.
+        let official = read(task.name, &folder(task.name.trim_end_matches("_mm"))).unwrap();
         // The folder of the repository has the configuration as a folder within; sst5's repository has no configuration.
         let parquet = read(task.name, &hub("")).unwrap();
         assert!(parquet.splits.train.path.extension().is_some_and(|extension| extension == "jsonl" || extension == "parquet"));
@@ -138,8 +144,16 @@ fn questions_that_cannot_be_used_are_named_by_file_and_row() {
     ];
     for (name, expected) in cases {
         let path = folder("refused").join(format!("{name}.parquet"));
-        let error = read_questions(&path).unwrap_err();
+        let error = read_questions(&path, Unanswerable::Refused).unwrap_err();
         assert_eq!(error.to_string(), format!("{}{expected}", path.display()));
+    }
+}
+
+#[test]
+fn questions_without_an_answer_are_read_where_they_may_be() {
+    for name in ["squad_empty", "squad_null_list"] {
+        let read = read_questions(&folder("refused").join(format!("{name}.parquet")), Unanswerable::Allowed).unwrap();
+        assert_eq!(read.questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>(), [1, 0], "{name}");
     }
 }
 
@@ -166,12 +180,12 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
     let path = folder.path().join("altered.parquet");
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for task in &KNOWN_TASKS {
-        let place = if task.kind == TaskKind::Span { "plain_text" } else { task.name };
+        let place = task.configuration.unwrap_or(task.name);
         let name = ["train-00000-of-00001.parquet", "train-00000-of-00002.parquet", "train.parquet"];
         let file = name.iter().map(|name| hub(place).join(name)).find(|path| path.exists()).unwrap();
         let content = fs::read(file).unwrap();
         let read = |path: &Path| match task.kind {
-            TaskKind::Span => read_questions(path).map(|read| read.rows),
+            TaskKind::Span => read_questions(path, task.unanswerable).map(|read| read.rows),
             _ => read_rows(path, &task.columns),
         };
         let mut refused = 0;

@@ -109,6 +109,95 @@ fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
 }
 
 #[test]
+fn a_question_without_an_answer_is_learned_found_and_scored_as_its_file_of_predictions_is() {
+    let folder = TempDir::new().unwrap();
+    let more = ["--max-length", "48", "--stride", "12", "--weight", "0.1"];
+    let (result, evaluation, _) = trained(folder.path(), "squad2", &more, "predictions.json");
+    let names = ["exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_exact_match", "no_answer_f1"];
+    assert_eq!(metrics(&result), names);
+    assert_eq!(metrics(&evaluation), [&names[..], &["task_loss"]].concat());
+
+    let task = read("squad2", &super::fixtures::folder("squad2")).unwrap();
+    let predictions: BTreeMap<String, String> =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap()).unwrap();
+    assert_eq!(predictions.keys().collect::<Vec<_>>(), ["n1", "n2", "n3"]);
+    let golds: Vec<Vec<&str>> =
+        task.questions[1].iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
+    let answers = task.questions[1].iter().map(|question| predictions[&question.id].as_str());
+    let official = score::squad2_score(answers.zip(golds.iter().map(Vec::as_slice))).unwrap();
+    let expected = [official.all, official.has_answer.unwrap(), official.no_answer.unwrap()].map(|part| [part.exact_match, part.f1]);
+    for (name, expected) in names.iter().zip(expected.as_flattened()) {
+        assert_eq!(evaluation["metrics"][name].as_f64(), Some(*expected), "{name}");
+    }
+    let epochs = lines(folder.path(), "run/metrics.jsonl");
+    assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
+
+    // Without the questions that have no answer, these have no score.
+    let data = TempDir::new().unwrap();
+    for split in ["train", "dev"] {
+        let file = super::fixtures::folder("squad").join(format!("{split}-v1.1.json"));
+        fs::copy(file, data.path().join(format!("{split}-v2.0.json"))).unwrap();
+    }
+    let arguments = ["evaluate", "run", "--task", "SQuAD-v2", "--data", data.path().to_str().unwrap(), "--json"];
+    let evaluation: Value = serde_json::from_str(&isostar(folder.path(), &arguments).0).unwrap();
+    assert_eq!((&evaluation["task"], &evaluation["metrics"]["no_answer_f1"]), (&"squad2".into(), &Value::Null));
+    assert_eq!(evaluation["metrics"]["has_answer_f1"], evaluation["metrics"]["f1"]);
+}
+
+#[test]
+fn mnli_is_scored_on_both_of_its_development_sets() {
+    let folder = TempDir::new().unwrap();
+    let (result, matched, stderr) = trained(folder.path(), "mnli", &["--regularizer", "none"], "predictions.jsonl");
+    assert_eq!(metrics(&result), ["accuracy", "accuracy_mismatched"]);
+    assert!(stderr.contains("mnli: 3 rows to learn from, 2 to judge by, 3 classes"), "{stderr}");
+    assert!(stderr.contains("before training: accuracy ") && stderr.contains("accuracy_mismatched "), "{stderr}");
+    assert_eq!((&matched["rows"], &matched["metrics"]["accuracy"]), (&2.into(), &result["metrics"]["accuracy"]));
+    assert_eq!(lines(folder.path(), "run/metrics.jsonl")[1]["metrics"]["accuracy"], result["metrics"]["accuracy"]);
+
+    let evaluate = |more: &[&str]| -> Value {
+        serde_json::from_str(&isostar(folder.path(), &[&["evaluate", "run", "--json"], more].concat()).0).unwrap()
+    };
+    let mismatched = evaluate(&["--split", "dev_mismatched"]);
+    assert_eq!((&mismatched["split"], &mismatched["rows"]), (&"dev_mismatched".into(), &3.into()));
+    assert_eq!(mismatched["metrics"]["accuracy"], result["metrics"]["accuracy_mismatched"]);
+    let data = super::fixtures::folder("mnli");
+    let by_name = evaluate(&["--task", "MNLI-mm", "--data", data.to_str().unwrap()]);
+    assert_eq!((&by_name["task"], &by_name["metrics"]), (&"mnli_mm".into(), &mismatched["metrics"]));
+
+    let (table, _) = isostar(folder.path(), &["evaluate", "run", "--split", "dev_mismatched"]);
+    assert!(table.contains("dev_mismatched: 3 rows of ") && table.contains("dev_mismatched.tsv"), "{table}");
+    let stderr = refused(folder.path(), &["evaluate", "run", "--task", "wnli", "--data", data.to_str().unwrap()]);
+    assert!(stderr.contains("holds no dev split"), "{stderr}");
+}
+
+#[test]
+fn a_split_that_a_task_does_not_have_is_refused_with_those_it_has() {
+    let folder = TempDir::new().unwrap();
+    trained(folder.path(), "wnli", &["--regularizer", "none"], "predictions.jsonl");
+    for command in ["evaluate", "analyze"] {
+        let stderr = refused(folder.path(), &[command, "run", "--split", "dev_mismatched"]);
+        assert!(stderr.contains("the task wnli has no split dev_mismatched\n  try: name one of train, dev\n"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_task_is_known_by_its_name_however_it_is_written() {
+    let folder = TempDir::new().unwrap();
+    let data = super::fixtures::folder("sst2");
+    let train = ["train", "--task", "SST-2", "--data", data.to_str().unwrap(), "--epochs", "1", "--regularizer", "none", "--json"];
+    let (stdout, _) = isostar(folder.path(), &train);
+    let result: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&result["task"], metrics(&result)), (&"sst2".into(), vec!["accuracy"]), "GLUE's name, and its score");
+    let config = fs::read_to_string(folder.path().join("runs/sst2-1/config.toml")).unwrap();
+    assert!(config.contains("task = \"sst2\""), "{config}");
+    for wrong in ["sst-3", "sst2.0", "STS"] {
+        let stderr = refused(folder.path(), &["train", "--task", wrong]);
+        let known = "headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2";
+        assert!(stderr.contains(&format!("{wrong:?} is neither a task nor a file")) && stderr.contains(known), "{stderr}");
+    }
+}
+
+#[test]
 fn rows_broken_over_lines_are_counted_aloud() {
     let folder = TempDir::new().unwrap();
     let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");

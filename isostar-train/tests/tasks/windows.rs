@@ -16,8 +16,9 @@ struct Case {
     tokenizer: String,
     question: String,
     paragraph: String,
-    answer: String,
-    start: usize,
+    /// Where it starts, in characters; there is none where the question has no answer.
+    answer: Option<String>,
+    start: Option<usize>,
     max_length: usize,
     stride: usize,
     windows: Vec<Window>,
@@ -34,13 +35,14 @@ struct Window {
 fn windows_places_and_answers_are_those_of_transformers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden: Golden = serde_json::from_str(&fs::read_to_string(root.join("tests/fixtures/windows.json")).unwrap()).unwrap();
-    assert_eq!(golden.cases.len(), 18);
-    let (mut cut, mut outside) = (0, 0);
+    assert_eq!(golden.cases.len(), 24);
+    let (mut cut, mut outside, mut unanswerable) = (0, 0, 0);
     for case in &golden.cases {
         let tokenizer = root.join(format!("../isostar-models/tests/fixtures/tokenizers/{}.json", case.tokenizer));
         let encoder = TextEncoder::from_file(&tokenizer, case.max_length).unwrap();
         let row = TextRow { text: case.question.clone(), pair: Some(case.paragraph.clone()), label: String::new(), line: 1 };
-        let answers = vec![GoldAnswer { text: case.answer.clone(), start: case.start }];
+        let answers: Vec<_> = case.answer.iter().zip(case.start).map(|(text, start)| GoldAnswer { text: text.clone(), start }).collect();
+        unanswerable += usize::from(answers.is_empty());
         let question = Question { id: "q".into(), answers };
         let settings = WindowSettings { stride: case.stride, keep_places: true };
         let windows = encoder.encode_windows(&[row], &[question], settings, Path::new("golden")).unwrap();
@@ -54,4 +56,5 @@ fn windows_places_and_answers_are_those_of_transformers() {
         }
     }
     assert!(cut >= 9 && outside >= 9, "{cut} paragraphs are cut, {outside} windows hold no answer");
+    assert_eq!(unanswerable, 6);
 }

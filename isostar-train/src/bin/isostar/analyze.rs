@@ -82,7 +82,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
     let task = chosen.read(&source, &console)?;
-    let split = chosen.of(&task);
+    let split = task.split(chosen.split())?;
     let rows: Vec<TextRow> = task.draw(split, limit, seed).into_iter().map(|row| split.rows[row].clone()).collect();
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;
@@ -103,7 +103,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
         Ok(ModelAnalysis {
             model: name,
             task: task.name.clone(),
-            split: chosen.split(&source).into(),
+            split: chosen.title(&source).into(),
             rows: sequences.len(),
             tokens: sequences.tokens(),
             seed,

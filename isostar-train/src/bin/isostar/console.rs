@@ -63,6 +63,11 @@ fn title(phase: &Phase) -> String {
     }
 }
 
+/// The width of a column that holds the names of scores, such as `has_answer_exact_match`.
+pub fn names_width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    names.map(String::len).fold(12, usize::max)
+}
+
 fn score(value: Option<f64>) -> String {
     value.filter(|score| !score.is_nan()).map_or("none".into(), |score| format!("{score:.4}"))
 }
@@ -132,12 +137,13 @@ impl Observer for Console {
             return;
         }
         let before = self.state().before.take();
-        println!("{:<12} {:>10} {:>10}", "", "before", "after");
+        let width = names_width(report.metrics.keys());
+        println!("{:<width$} {:>10} {:>10}", "", "before", "after");
         for (name, after) in &report.metrics {
             let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
-            println!("{name:<12} {:>10} {:>10}", score(Some(before)), score(Some(*after)));
+            println!("{name:<width$} {:>10} {:>10}", score(Some(before)), score(Some(*after)));
         }
-        println!("{:<12} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
+        println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
         let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
         println!(
             "{} rows to judge by; {} s of training, {} s of calibration, {} tokens/s",

@@ -12,7 +12,7 @@ use isostar_train::experiment::{SplitReport, evaluate};
 use isostar_train::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel};
 use serde::Serialize;
 
-use crate::console::Console;
+use crate::console::{Console, names_width};
 use crate::failure::Failure;
 use crate::source::{RowsArgs, Source};
 
@@ -51,8 +51,8 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let source = Source::find(&arguments.model, &console)?;
     let device = parse_device(&arguments.device)?;
     let task = arguments.rows.read(&source, &console)?;
-    let (name, file) = (task.name.clone(), arguments.rows.of(&task).path.clone());
-    let split = arguments.rows.split(&source);
+    let (name, file) = (task.name.clone(), task.split(arguments.rows.split())?.path.clone());
+    let split = arguments.rows.title(&source);
     let report = match task.kind {
         TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,
         TaskKind::Span => report::<SpanExtractor>(&arguments, &source, task, &device, &console)?,
@@ -70,8 +70,9 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);
     } else {
         println!("{name} {split}: {} rows of {}", report.rows, file.display());
-        metrics.iter().for_each(|(name, value)| println!("{name:<12} {value:>10.4}"));
-        println!("{:<12} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
+        let width = names_width(metrics.keys());
+        metrics.iter().for_each(|(name, value)| println!("{name:<width$} {value:>10.4}"));
+        println!("{:<width$} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
     }
     Ok(())
 }
@@ -96,11 +97,10 @@ fn report<M: TaskModel>(
     let stride = arguments.rows.stride(run, max_length);
     let cache = TokenCache::from_env();
     let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true, cache: Some(&cache) };
-    let rows = if arguments.rows.is_train() { task.take_train() } else { task.take_dev() };
-    let PreparedSplit { source, judge, .. } = M::prepare(rows, how)?;
+    let prepared: PreparedSplit<M> = M::prepare(task.take(arguments.rows.split())?, how)?;
     if let Some(failure) = cache.failure() {
         console.line(failure);
     }
-    let judge = judge.expect("the rows are judged");
-    Ok(evaluate(&model.model, &BatchLoader::evaluation(source, BATCH, device), judge, console)?)
+    let loader = BatchLoader::evaluation(prepared.source.clone(), BATCH, device);
+    Ok(evaluate(&model.model, &loader, prepared.judge(), console)?)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use isostar_train::data::{Columns, Split, Splits};
+use isostar_train::data::Columns;
 use isostar_train::experiment::{ExperimentError, RunFolder, TrainSettings};
 use isostar_train::model::find_model;
 use isostar_train::task::{DEFAULT_TASK, KnownTask, Task, TaskSource};
@@ -57,8 +57,8 @@ pub struct RowsArgs {
     /// Folder with the task's files; the run's own by default
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which rows: dev or train [default: dev, or every row of a file that the model was not trained on]
-    #[arg(long, value_parser = ["dev", "train"])]
+    /// Which rows: dev, train, or MNLI's dev_mismatched [default: dev, or every row of a file that the model was not trained on]
+    #[arg(long, value_parser = ["dev", "train", "dev_mismatched"])]
     split: Option<String>,
     /// Tokens a row is cut to; by default the run's own or the task's, and at most the model's positions
     #[arg(long, value_name = "N")]
@@ -72,33 +72,21 @@ impl RowsArgs {
         // A task named here is another task: the run's folder of data is not its own.
         let folder = if self.task.is_some() { None } else { own.folder };
         // A task by name has columns of its own.
-        let is_other = self.task.as_deref().is_some_and(|task| KnownTask::named(task).is_some() && Some(task) != own.name);
+        let known = self.task.as_deref().and_then(KnownTask::named);
+        let is_other = known.is_some() && known != own.name.and_then(KnownTask::named);
         let columns = if is_other { Columns::default() } else { own.columns.clone() };
-        let is_whole = self.is_whole_file(source);
-        let limit = if is_whole { None } else { own.limit };
-        let rows = TaskSource { name: self.task.as_deref().or(own.name), folder: self.data.as_deref().or(folder), columns, limit, ..own };
-        let mut task = Task::read(rows, console)?;
-        if is_whole {
-            let Splits { train, dev } = &mut task.splits;
-            dev.rows.append(&mut train.rows);
-            dev.rows.sort_by_key(|row| row.line);
-        }
-        Ok(task)
+        let (name, folder) = (self.task.as_deref().or(own.name), self.data.as_deref().or(folder));
+        Ok(Task::read(TaskSource { name, folder, columns, is_whole: self.is_whole_file(source), ..own }, console)?)
+    }
+
+    /// The split asked for, by the name that the task knows it by.
+    pub fn split(&self) -> &str {
+        self.split.as_deref().unwrap_or("dev")
     }
 
     /// What the rows asked for are called.
-    pub fn split(&self, source: &Source) -> &str {
-        self.split.as_deref().unwrap_or(if self.is_whole_file(source) { "all" } else { "dev" })
-    }
-
-    /// Whether the rows asked for are those of training.
-    pub fn is_train(&self) -> bool {
-        self.split.as_deref() == Some("train")
-    }
-
-    /// The split asked for.
-    pub fn of<'a>(&self, task: &'a Task) -> &'a Split {
-        if self.is_train() { &task.splits.train } else { &task.splits.dev }
+    pub fn title(&self, source: &Source) -> &str {
+        if self.is_whole_file(source) { "all" } else { self.split() }
     }
 
     /// Whether every row of the file asked for is new to the model, so that none need be held out.

@@ -16,10 +16,16 @@ impl DataError {
         match self {
             Self::NotFound { .. } => "check the path".into(),
             Self::Unreadable { .. } => "check that it is a file and that you may read it".into(),
-            Self::UnknownFormat { .. } => "name the file .tsv, .csv, .jsonl or .parquet according to what it holds".into(),
-            Self::MissingSplit { split, names, .. } => format!("put a file there that is called {} ({split})", list(names)),
+            Self::UnknownFormat { .. } => {
+                "name the file .tsv, .csv, .jsonl or .parquet according to what it holds; text may be compressed: .csv.gz".into()
+            }
+            Self::MissingSplit { split, names, .. } => {
+                format!("put a file there that is called {} ({split}); text may be compressed by gzip (.gz)", list(names))
+            }
             Self::MissingShard { .. } => "put it there: all shards of a split are read".into(),
-            Self::NotParquet { .. } | Self::Undecodable { .. } => "download or write the file again: it is cut short or corrupt".into(),
+            Self::NotParquet { .. } | Self::NotGzip { .. } | Self::Undecodable { .. } => {
+                "download or write the file again: it is cut short or corrupt".into()
+            }
             Self::ColumnType { column, expected, .. } => format!("write {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => fault.remedy(path),
             Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),
@@ -47,9 +53,10 @@ impl DataError {
             Self::BadValue { column, .. } => format!("fill in {column:?} or remove the row"),
             Self::BadTree { .. } => "give a file of the Stanford Sentiment Treebank's trees, one a line".into(),
             Self::NotSquad { .. } => {
-                "give the official train-v1.1.json and dev-v1.1.json, or the hub's Parquet, or one question a line".into()
+                "give the official train-v1.1.json and dev-v1.1.json (or -v2.0.json), or the hub's Parquet, or one question per line".into()
             }
             Self::BadQuestion { .. } => "correct the question, or remove it".into(),
+            Self::NoAnswer { .. } => "name the task squad2, in which a question may have no answer".into(),
             Self::LongQuestion { .. } => "choose a larger --max-length or a smaller --stride".into(),
             Self::NotANumber { .. } => "write a number such as 3.8, or remove the row".into(),
             Self::UnknownLabel { .. } => "correct the label, or add rows with it to the training file".into(),

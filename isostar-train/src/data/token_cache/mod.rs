@@ -104,8 +104,13 @@ impl TokenCache {
         key.update(&(settings.stride as u64).to_le_bytes());
         key.update(&[u8::from(settings.keep_places)]);
         for answer in questions.iter().map(Question::majority) {
-            key.update(&(answer.start as u64).to_le_bytes());
-            hash_text(&mut key, &answer.text);
+            match answer {
+                Some(answer) => {
+                    key.update(&(answer.start as u64).to_le_bytes());
+                    hash_text(&mut key, &answer.text);
+                }
+                None => key.update(&u64::MAX.to_le_bytes()),
+            }
         }
         let read = |words: &mut Reader| Windows::read(encoder.no_tokens(rows), settings, questions.len(), words, encoder.ids());
         self.kept(finish(key), read, |windows, words| windows.write(words), make)

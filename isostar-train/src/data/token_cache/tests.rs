@@ -71,6 +71,13 @@ fn windows_are_kept_with_their_answers_and_places() {
     let other = [questions[1].clone(), questions[1].clone(), questions[2].clone()];
     cache.encode_windows(&encoder(14), &rows, &other, WindowSettings { stride: 4, keep_places: true }, Path::new("dev.json")).unwrap();
     assert_eq!(files(&cache).len(), 3, "another answer is another file");
+    let none = [Question { answers: Vec::new(), ..questions[0].clone() }, questions[1].clone(), questions[2].clone()];
+    let settings = WindowSettings { stride: 4, keep_places: true };
+    for _ in 0..2 {
+        let kept = cache.encode_windows(&encoder(14), &rows, &none, settings, Path::new("dev.json")).unwrap();
+        assert!((0..kept.len() as u32).filter(|window| kept.question(*window) == 0).all(|window| kept.answer(window) == [0, 0]));
+    }
+    assert_eq!(files(&cache).len(), 4, "no answer is another file than any answer");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub enum Answer {
     Text {
         /// The question's id.
         id: String,
-        /// The words; empty where no span is possible.
+        /// The words; empty for no answer, and where no span is possible.
         text: String,
     },
 }

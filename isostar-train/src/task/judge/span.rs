@@ -4,11 +4,12 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorReadError};
 
 use super::{Answer, Judge, Prediction};
-use crate::data::{PaddingSide, Place, Question, TextRow, Windows};
-use crate::score::{Span, SpanLimits, SpanScore, Window, n_best_spans, squad_score};
+use crate::data::{PaddingSide, Place, Question, TextRow, Unanswerable, Windows};
+use crate::score::{Span, SpanLimits, Squad2Score, Window, n_best_spans, no_answer_score, span_or_none, squad_score, squad2_score};
 use crate::task::{SpanOutput, TaskMetric};
 
-/// Judges answers: finds the best span of each question over all its windows, and scores it as SQuAD's script does.
+/// Judges answers: finds the best span of each question over all its windows, or no answer where questions may have none, and scores it as
+/// SQuAD's script of that version does.
 #[derive(Clone, Debug)]
 pub struct SpanJudge {
     split: Arc<SpanSplit>,
@@ -25,6 +26,15 @@ struct SpanSplit {
     windows: Arc<Windows>,
     rows: Vec<TextRow>,
     questions: Vec<Question>,
+    unanswerable: Unanswerable,
+}
+
+/// What a model says of one question.
+struct Found<'a> {
+    /// The best spans, best first.
+    spans: Vec<Span<'a>>,
+    /// The words of the answer; empty for no answer.
+    text: &'a str,
 }
 
 /// Of starts and of ends, a number a token, padding left out.
@@ -35,14 +45,20 @@ impl SpanJudge {
     ///
     /// # Panics
     /// If there are not as many questions as rows.
-    pub fn new(windows: Arc<Windows>, rows: Vec<TextRow>, questions: Vec<Question>, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
+    pub fn new(
+        windows: Arc<Windows>,
+        rows: Vec<TextRow>,
+        questions: Vec<Question>,
+        unanswerable: Unanswerable,
+        metrics: impl Into<Arc<[TaskMetric]>>,
+    ) -> Self {
         assert_eq!(rows.len(), questions.len(), "SpanJudge::new: every row needs its question");
-        let split = Arc::new(SpanSplit { windows, rows, questions });
+        let split = Arc::new(SpanSplit { windows, rows, questions, unanswerable });
         Self { split, metrics: metrics.into(), limits: SpanLimits::default(), logits: BTreeMap::new(), loss: 0.0 }
     }
 
-    /// The best spans of every question, best first.
-    fn spans(&self) -> Vec<Vec<Span<'_>>> {
+    /// What the model says of every question.
+    fn found(&self) -> Vec<Found<'_>> {
         let windows = &self.split.windows;
         let mut of_questions: Vec<Vec<u32>> = vec![Vec::new(); self.split.rows.len()];
         self.logits.keys().for_each(|window| of_questions[windows.question(*window) as usize].push(*window));
@@ -56,26 +72,34 @@ impl SpanJudge {
                 let [start_logits, end_logits] = &self.logits[number];
                 windows.push(Window { start_logits, end_logits, offsets });
             }
-            found.push(n_best_spans(row.pair.as_deref().unwrap_or_default(), &windows, self.limits));
+            let spans = n_best_spans(row.pair.as_deref().unwrap_or_default(), &windows, self.limits);
+            let answer = match self.split.unanswerable {
+                Unanswerable::Refused => spans.first(),
+                Unanswerable::Allowed => span_or_none(&spans, no_answer_score(&windows)),
+            };
+            let text = answer.map_or("", |span| span.text);
+            found.push(Found { spans, text });
         }
         found
     }
 
     /// SQuAD's scores; `None` before the first batch.
-    fn squad_score(&self) -> Option<SpanScore> {
+    fn squad_score(&self) -> Option<Squad2Score> {
         if self.logits.is_empty() {
             return None;
         }
-        let spans = self.spans();
+        let found = self.found();
         let golds: Vec<Vec<&str>> =
             self.split.questions.iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
-        squad_score(spans.iter().zip(&golds).map(|(spans, golds)| (Some(text(spans)), golds.as_slice())))
+        let answers = found.iter().map(|found| found.text).zip(golds.iter().map(Vec::as_slice));
+        match self.split.unanswerable {
+            Unanswerable::Allowed => squad2_score(answers),
+            Unanswerable::Refused => {
+                let all = squad_score(answers.map(|(text, golds)| (Some(text), golds)))?;
+                Some(Squad2Score { all, has_answer: None, no_answer: None })
+            }
+        }
     }
-}
-
-/// The text of the best span; empty where there is none.
-fn text<'a>(spans: &[Span<'a>]) -> &'a str {
-    spans.first().map_or("", |span| span.text)
 }
 
 impl Judge for SpanJudge {
@@ -122,11 +146,79 @@ impl Judge for SpanJudge {
     }
 
     fn predictions(&self) -> Vec<Prediction> {
-        let prediction = |(index, (spans, question)): (usize, (&Vec<Span<'_>>, &Question))| Prediction {
+        let prediction = |(index, (found, question)): (usize, (&Found<'_>, &Question))| Prediction {
             index,
-            answer: Answer::Text { id: question.id.clone(), text: text(spans).to_string() },
-            scores: spans.iter().map(|span| span.score).collect(),
+            answer: Answer::Text { id: question.id.clone(), text: found.text.to_string() },
+            scores: found.spans.iter().map(|span| span.score).collect(),
         };
-        self.spans().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
+        self.found().iter().zip(&self.split.questions).enumerate().map(prediction).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::data::{DEFAULT_TOKENIZER, GoldAnswer, TextEncoder, WindowSettings};
+
+    const PARAGRAPH: &str = "the man said that the area was good";
+
+    /// What a judge makes of two questions about the paragraph, the second without an answer. A model gives `no_answer` to the first token of the
+    /// one and `2 * no_answer` to that of the other, and 3 to the word `area` as start and end.
+    fn judged(unanswerable: Unanswerable, side: PaddingSide, no_answer: f32) -> (Vec<String>, BTreeMap<String, f64>) {
+        let row = |line| TextRow { text: "man".repeat(line), pair: Some(PARAGRAPH.into()), label: String::new(), line };
+        let rows = vec![row(1), row(2)];
+        let gold = GoldAnswer { text: "area".into(), start: 22 };
+        let questions: Vec<Question> =
+            [vec![gold], Vec::new()].into_iter().enumerate().map(|(at, answers)| Question { id: format!("q{at}"), answers }).collect();
+        let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64).unwrap().with_padding_side(side);
+        let settings = WindowSettings { stride: 4, keep_places: true };
+        let windows = Arc::new(encoder.encode_windows(&rows, &questions, settings, Path::new("dev.json")).unwrap());
+        let lengths = [0, 1].map(|window| windows.ids(window).len());
+        let tokens = lengths.into_iter().max().unwrap();
+        let mut logits = vec![0.0; 2 * tokens];
+        for (window, length) in lengths.into_iter().enumerate() {
+            let padding = if side == PaddingSide::Left { tokens - length } else { 0 };
+            let area = windows.places(window as u32).iter().position(|place| *place == Some((22, 26))).unwrap();
+            let of_window = &mut logits[window * tokens..][..tokens];
+            // What a model says of padding does not count.
+            of_window[..padding].fill(99.0);
+            of_window[padding + length..].fill(99.0);
+            (of_window[padding], of_window[padding + area]) = (no_answer * (window + 1) as f32, 3.0);
+        }
+        let metrics = [TaskMetric::ExactMatch, TaskMetric::HasAnswerF1, TaskMetric::NoAnswerExactMatch];
+        let mut judge = SpanJudge::new(windows, rows, questions, unanswerable, metrics);
+        let logits: Tensor<2> = Tensor::from_data(TensorData::new(logits, [2, tokens]), &Device::default());
+        let losses = Tensor::ones([2], &Device::default());
+        judge.add(&SpanOutput { losses, logits: [logits.clone(), logits], windows: vec![0, 1] }).unwrap();
+        let text = |prediction: Prediction| match prediction.answer {
+            Answer::Text { text, .. } => text,
+            other => panic!("{other:?} is no text"),
+        };
+        (judge.predictions().into_iter().map(text).collect(), judge.scores())
+    }
+
+    #[test]
+    fn no_answer_is_given_where_it_scores_higher_than_every_span_and_may_be_given() {
+        for side in [PaddingSide::Right, PaddingSide::Left] {
+            let (texts, scores) = judged(Unanswerable::Allowed, side, 2.0);
+            assert_eq!(texts, ["area", ""], "{side:?}");
+            assert_eq!(scores.into_values().collect::<Vec<_>>(), [100.0; 3]);
+            let (texts, scores) = judged(Unanswerable::Allowed, side, 4.0);
+            assert_eq!(texts, ["", ""]);
+            let expected = [("exact_match", 50.0), ("has_answer_f1", 0.0), ("no_answer_exact_match", 100.0)];
+            assert_eq!(scores, expected.map(|(name, score)| (name.to_string(), score)).into());
+        }
+    }
+
+    #[test]
+    fn questions_of_v1_are_always_answered() {
+        let (texts, scores) = judged(Unanswerable::Refused, PaddingSide::Right, 9.0);
+        assert_eq!(texts, ["area"; 2]);
+        assert_eq!(scores["exact_match"], 50.0);
+        assert!(scores["has_answer_f1"].is_nan() && scores["no_answer_exact_match"].is_nan());
     }
 }
