@@ -13,7 +13,8 @@ use super::{HubError, ModelId};
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// What a repository may have beside tokenizer.json that changes what it says.
+const TOKENIZER_OPTIONS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 const WEIGHTS: &str = "model.safetensors";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
@@ -42,7 +43,8 @@ pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Resul
         return Err(self::missing(repository, missing));
     }
     let [config, tokenizer, weights] = needed;
-    Ok([config, tokenizer, TOKENIZER_CONFIG, weights].into_iter().filter(|file| has(file)).collect())
+    let files = [config, tokenizer].into_iter().chain(TOKENIZER_OPTIONS).chain([weights]);
+    Ok(files.filter(|file| has(file)).collect())
 }
 
 /// The shards that the index at `path` names.

@@ -30,16 +30,20 @@ pub struct Pretrained<M = SequenceClassifier> {
     pub config: ModelConfig,
     /// The weights.
     pub model: M,
-    /// What turns text into ids.
+    /// What turns text into ids: tokenizer.json, with what the files beside it say otherwise.
     pub tokenizer: Tokenizer,
-    /// transformers' settings of the tokenizer: kept for writing, not used.
+    /// transformers' settings of the tokenizer, kept for writing; those that change ids are in [`tokenizer`](Pretrained::tokenizer) already.
     pub tokenizer_config: Map<String, Value>,
     /// The names of the tensors with fresh weights: those of a head that the checkpoint lacks, or has for other labels.
     pub fresh: Vec<String>,
 }
 
 impl<M: PretrainedModel> Pretrained<M> {
-    /// Reads config.json, the weights, tokenizer.json and, if it is there, tokenizer_config.json.
+    /// Reads config.json, the weights, tokenizer.json and, if they are there, the files that change what tokenizer.json says.
+    ///
+    /// These are tokenizer_config.json and, of older tokenizers, special_tokens_map.json and added_tokens.json. Texts get the ids that they get from
+    /// transformers' `AutoTokenizer` (5.24): lower case, accents, the space in front, the side of truncation and the added tokens are those of the options
+    /// where they contradict tokenizer.json.
     ///
     /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
     /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and
@@ -105,7 +109,7 @@ impl<M: PretrainedModel> Pretrained<M> {
 
     /// The tokenizer's settings with the token to pad with: without it transformers' tokenizers make no batches.
     fn transformers_tokenizer_config(&self) -> Map<String, Value> {
-        let mut settings = self.tokenizer_config.clone();
+        let mut settings = tokenizer::written(&self.tokenizer_config, &self.tokenizer);
         let token = self.padding().and_then(|id| self.tokenizer.id_to_token(id));
         if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
             settings.insert("pad_token".to_string(), json!(token));

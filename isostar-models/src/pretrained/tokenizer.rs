@@ -1,35 +1,75 @@
-//! tokenizer.json and tokenizer_config.json.
+//! tokenizer.json with what the files beside it say otherwise, as transformers 5.24 reads them.
+
+mod added;
+mod class;
+mod options;
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tokenizers::Tokenizer;
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
-use super::folder::{parse_json, read_file};
+use super::folder::read_file;
 use crate::{ModelConfig, ModelError};
+use added::{ADDED_TOKENS, AddedTokens, size};
+use class::Class;
+use options::Options;
 
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The tokenizer of a folder, checked against the model's vocabulary, and transformers' settings of it.
+///
+/// With a class of a supported architecture transformers takes no more of tokenizer.json than the vocabulary, the added tokens, and what is cut and padded; the
+/// rest are options in tokenizer_config.json, or their defaults. Of another class, or of a tokenizer.json of another kind than the class, all of
+/// it stays but for the added tokens and the side of truncation.
 pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<(Tokenizer, Map<String, Value>), ModelError> {
     let path = folder.join(TOKENIZER);
-    let bytes = read_file(&path)?;
-    let tokenizer = Tokenizer::from_bytes(bytes).map_err(|source| ModelError::Tokenizer { path: path.clone(), source })?;
-    let tokens = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
+    let stored = Tokenizer::from_bytes(read_file(&path)?).map_err(|source| ModelError::Tokenizer { path: path.clone(), source })?;
     let rows = config.sizes().vocabulary;
-    if tokens > rows {
-        return Err(ModelError::Vocabulary { path, tokens, rows });
-    }
-    let settings = match folder.join(TOKENIZER_CONFIG) {
-        path if path.exists() => parse_json(&path, &read_file(&path)?)?,
-        _ => settings(&tokenizer, config),
+    let check = |tokenizer: &Tokenizer, path| match size(tokenizer) {
+        tokens if tokens > rows => Err(ModelError::Vocabulary { path, tokens, rows }),
+        _ => Ok(()),
     };
-    Ok((tokenizer, settings))
+    check(&stored, path)?;
+    let options = Options::read(folder)?;
+    let tokenizer = resolved(stored, &options, config)?;
+    check(&tokenizer, options.adding_file())?;
+
+    let mut fields = if options.is_stored { Map::new() } else { settings(&tokenizer, config) };
+    fields.extend(options.fields);
+    Ok((tokenizer, fields))
 }
 
-/// The settings where the source has none: the length limit, and the special tokens that the tokenizer knows, of BERT's or else of RoBERTa's
-/// or GPT-2's.
+fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Result<Tokenizer, ModelError> {
+    let class = Class::new(options, config, &stored)?;
+    let tokens = AddedTokens::new(&stored, options, class)?;
+    let mut tokenizer = class.rebuild(stored, options, &tokens)?;
+    tokens.add_to(&mut tokenizer, config.sizes().vocabulary).map_err(|source| options.refused(source))?;
+    class.frame(&mut tokenizer, options, &tokens)?;
+    tokenizer.set_encode_special_tokens(options.flag("split_special_tokens", false)?);
+    if let Some(direction) = options.truncation_side()? {
+        truncate_from(&mut tokenizer, direction, config).map_err(|source| options.refused(source))?;
+    }
+    Ok(tokenizer)
+}
+
+/// Sets the side from which too long texts are cut, with the model's longest length where tokenizer.json has none.
+fn truncate_from(tokenizer: &mut Tokenizer, direction: TruncationDirection, config: &ModelConfig) -> tokenizers::Result<()> {
+    let truncation = match tokenizer.get_truncation() {
+        Some(stored) => TruncationParams { direction, ..stored.clone() },
+        None if direction == TruncationDirection::Right => return Ok(()),
+        None => {
+            let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+            TruncationParams { direction, max_length: config.sizes().positions.max(special), ..TruncationParams::default() }
+        }
+    };
+    tokenizer.with_truncation(Some(truncation))?;
+    Ok(())
+}
+
+/// The settings where the source has none: the length limit, what the model takes, and the special tokens among those added to the tokenizer, of BERT's
+/// or else of RoBERTa's or GPT-2's.
 pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<String, Value> {
     const SPECIAL: [(&str, &[&str]); 7] = [
         ("bos_token", &["<s>", "<|endoftext|>"]),
@@ -40,11 +80,25 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
         ("sep_token", &["[SEP]", "</s>"]),
         ("unk_token", &["[UNK]", "<unk>", "<|endoftext|>"]),
     ];
-    let known = |names: &[&'static str]| names.iter().copied().find(|name| tokenizer.token_to_id(name).is_some());
+    // transformers would add one that the tokenizer only has in its vocabulary, and then find it in texts.
+    let is_added = |name: &&str| tokenizer.get_added_vocabulary().get_vocab().contains_key(*name);
+    let known = |names: &[&'static str]| names.iter().copied().find(is_added);
     let tokens = SPECIAL.into_iter().filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
+    let inputs: &[&str] = match config.sizes().segments {
+        0 | 1 => &["input_ids", "attention_mask"],
+        _ => &["input_ids", "token_type_ids", "attention_mask"],
+    };
     let settings = [
         ("tokenizer_class".to_string(), json!("PreTrainedTokenizerFast")),
         ("model_max_length".to_string(), json!(config.sizes().positions)),
+        ("model_input_names".to_string(), json!(inputs)),
     ];
     settings.into_iter().chain(tokens).collect()
+}
+
+/// The settings to write beside a tokenizer: with all its added tokens, so that older files in the folder count no more.
+pub(super) fn written(settings: &Map<String, Value>, tokenizer: &Tokenizer) -> Map<String, Value> {
+    let mut settings = settings.clone();
+    settings.insert(ADDED_TOKENS.to_string(), added::list(tokenizer));
+    settings
 }

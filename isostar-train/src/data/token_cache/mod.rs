@@ -121,8 +121,9 @@ impl TokenCache {
             key.update(&(part.len() as u64).to_le_bytes());
             key.update(part);
         }
-        // With the length to which it cuts.
+        // With the length to which it cuts, and the side from which.
         hash_text(&mut key, &encoder.tokenizer().to_string(false).ok()?);
+        key.update(&[u8::from(encoder.tokenizer().get_encode_special_tokens())]);
         for row in rows {
             hash_text(&mut key, &row.text);
             match &row.pair {
