@@ -29,10 +29,13 @@ CASES = [
     dict(question="What does the picture show?", paragraph=PARAGRAPH, answer="houses, a dog and \u6771\u4eac 🙂", max_length=48, stride=20),
     dict(question="Where?", paragraph=PARAGRAPH, answer="café on the corner", max_length=200, stride=64),
     dict(question="Where?", paragraph="In the town.", answer="town", max_length=24, stride=4),
+    dict(question="What falls?", paragraph=PARAGRAPH, answer="Rain", max_length=24, stride=4, side="left"),
+    dict(question="By how much did the river rise?", paragraph=PARAGRAPH, answer="3.5 metres", max_length=40, stride=16, side="left"),
 ]
 
 
 def windows(tokenizer, case):
+    tokenizer.truncation_side = case.get("side", "right")
     encoded = tokenizer(
         case["question"],
         case["paragraph"],

@@ -69,6 +69,8 @@ fn comes_back<M: PretrainedModel>(name: &str) {
     let padding = config["pad_token_id"].as_u64().unwrap();
     assert_eq!(tokenizer["model"]["vocab"][settings["pad_token"].as_str().unwrap()], padding, "{name}");
     assert_eq!(settings["model_max_length"], 12, "{name}");
+    let has_segments = settings["model_input_names"].as_array().unwrap().contains(&json!("token_type_ids"));
+    assert_eq!(has_segments, pretrained.config.sizes().segments > 1, "{name}: what transformers gives the model of a pair");
 }
 
 #[test]
@@ -215,6 +217,18 @@ fn a_gpt2_that_classifies_says_what_it_pads_with() {
 
     let encoder = round_trip(&read::<Encoder>(fixture("gpt2_lm")));
     assert!(read_json(&encoder.path().join("config.json"))["pad_token_id"].is_null());
+}
+
+#[test]
+fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embedding_for_it() {
+    let folder = copy("bert_classes");
+    let settings = json!({"pad_token": "w9", "mask_token": "<mask>", "url_token": {"content": "<url>"}, "extra_special_tokens": ["<user>"]});
+    fs::write(folder.path().join("tokenizer_config.json"), settings.to_string()).unwrap();
+    let tokenizer = read::<Encoder>(folder.path()).tokenizer;
+    for token in ["<mask>", "<url>", "<user>"] {
+        assert_eq!(tokenizer.token_to_id(token), None, "{token}");
+    }
+    assert!(tokenizer.get_added_vocabulary().is_special_token("w9"), "one of the vocabulary is found in texts");
 }
 
 #[test]

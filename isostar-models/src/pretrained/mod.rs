@@ -77,14 +77,15 @@ impl<M: PretrainedModel> Pretrained<M> {
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
         let folder = folder.as_ref();
         let path = folder.join(TOKENIZER);
-        let tokenizer = self.tokenizer.to_string(true).map_err(|source| ModelError::Tokenizer { path, source })?;
+        let (tokenizer, settings) = tokenizer::written(&self.tokenizer, &self.tokenizer_config, self.padding())
+            .map_err(|source| ModelError::Tokenizer { path, source })?;
         let layout = self.config.architecture().layout();
 
         let mut staging = Staging::new(folder)?;
         staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
         staging.write_with(WEIGHTS, |file| save::write(&self.model, layout, file))?;
         staging.write(TOKENIZER, tokenizer.as_bytes())?;
-        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.transformers_tokenizer_config())?)?;
+        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &settings)?)?;
         staging.finish()
     }
 
@@ -105,16 +106,6 @@ impl<M: PretrainedModel> Pretrained<M> {
             config["pad_token_id"] = json!(self.padding());
         }
         config
-    }
-
-    /// The tokenizer's settings with the token to pad with: without it transformers' tokenizers make no batches.
-    fn transformers_tokenizer_config(&self) -> Map<String, Value> {
-        let mut settings = tokenizer::written(&self.tokenizer_config, &self.tokenizer);
-        let token = self.padding().and_then(|id| self.tokenizer.id_to_token(id));
-        if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
-            settings.insert("pad_token".to_string(), json!(token));
-        }
-        settings
     }
 
     /// The padding token: the model's, else the tokenizer's, else the end of text, which GPT-2 pads with.

@@ -7,7 +7,7 @@ mod options;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
+use tokenizers::{AddedToken, PostProcessor, Tokenizer, TruncationDirection, TruncationParams};
 
 use super::folder::read_file;
 use crate::{ModelConfig, ModelError};
@@ -81,8 +81,7 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
         ("unk_token", &["[UNK]", "<unk>", "<|endoftext|>"]),
     ];
     // transformers would add one that the tokenizer only has in its vocabulary, and then find it in texts.
-    let is_added = |name: &&str| tokenizer.get_added_vocabulary().get_vocab().contains_key(*name);
-    let known = |names: &[&'static str]| names.iter().copied().find(is_added);
+    let known = |names: &[&'static str]| names.iter().copied().find(|name| added::has(tokenizer, name));
     let tokens = SPECIAL.into_iter().filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
     let inputs: &[&str] = match config.sizes().segments {
         0 | 1 => &["input_ids", "attention_mask"],
@@ -96,9 +95,22 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
     settings.into_iter().chain(tokens).collect()
 }
 
-/// The settings to write beside a tokenizer: with all its added tokens, so that older files in the folder count no more.
-pub(super) fn written(settings: &Map<String, Value>, tokenizer: &Tokenizer) -> Map<String, Value> {
-    let mut settings = settings.clone();
-    settings.insert(ADDED_TOKENS.to_string(), added::list(tokenizer));
-    settings
+/// tokenizer.json and the settings to write beside it: with the token to pad with, without which transformers' tokenizers make no batches, and with
+/// all added tokens, so that older files in the folder count no more.
+pub(super) fn written(
+    tokenizer: &Tokenizer,
+    settings: &Map<String, Value>,
+    padding: Option<u32>,
+) -> tokenizers::Result<(String, Map<String, Value>)> {
+    let (mut tokenizer, mut settings) = (tokenizer.clone(), settings.clone());
+    let token = padding.and_then(|id| tokenizer.id_to_token(id));
+    if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
+        if !added::has(&tokenizer, &token) {
+            // transformers adds a token that is named.
+            tokenizer.add_special_tokens([AddedToken::from(&token, true)])?;
+        }
+        settings.insert("pad_token".to_string(), json!(token));
+    }
+    settings.insert(ADDED_TOKENS.to_string(), added::list(&tokenizer));
+    Ok((tokenizer.to_string(true)?, settings))
 }

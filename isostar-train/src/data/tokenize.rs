@@ -226,6 +226,8 @@ pub(super) fn tokenizer_error(error: tokenizers::Error) -> DataError {
 
 #[cfg(test)]
 mod tests {
+    use tokenizers::TruncationDirection;
+
     use super::super::DEFAULT_TOKENIZER;
     use super::*;
 
@@ -281,6 +283,26 @@ mod tests {
         // Three special tokens leave seven: two for the short text, five for the long one.
         assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
         assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);
+    }
+
+    #[test]
+    fn the_longer_text_is_known_where_both_are_longer_than_the_whole() {
+        let [longer, long] = [20, 12].map(|words| "man ".repeat(words));
+        let examples = encode(10, &[row(&longer, Some(&long)), row(&long, Some(&longer))]);
+        // Seven tokens are left, of which the longer text has the odd one.
+        assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(examples.type_ids(1).unwrap(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_end_of_a_text_stays_with_a_tokenizer_that_cuts_from_the_left() {
+        let mut tokenizer: Tokenizer = DEFAULT_TOKENIZER.parse().unwrap();
+        let truncation = TruncationParams { direction: TruncationDirection::Left, max_length: 512, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).unwrap();
+        let encoder = TextEncoder::new(tokenizer, 5).unwrap();
+        let examples = encoder.encode(&[row("trump trump area man world", None), row("area man world", None)], vec![0; 2]).unwrap();
+        assert_eq!(examples.ids(0), examples.ids(1));
+        assert_eq!(examples.cut(), 1);
     }
 
     #[test]

@@ -96,9 +96,8 @@ impl AddedTokens {
         let mut size = size(tokenizer);
         let mut more: Vec<AddedToken> = Vec::new();
         for Named { token, .. } in &self.named {
-            let is_added = tokenizer.get_added_vocabulary().get_vocab().contains_key(&token.content);
             let is_new = tokenizer.token_to_id(&token.content).is_none() && more.iter().all(|other| other.content != token.content);
-            if is_added || more.contains(token) || is_new && size >= rows {
+            if has(tokenizer, &token.content) || more.contains(token) || is_new && size >= rows {
                 continue;
             }
             size += usize::from(is_new);
@@ -114,8 +113,13 @@ pub(super) fn size(tokenizer: &Tokenizer) -> usize {
     tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1)
 }
 
+/// Whether a token is among those that texts are searched for.
+pub(super) fn has(tokenizer: &Tokenizer, token: &str) -> bool {
+    tokenizer.get_added_vocabulary().get_vocab().contains_key(token)
+}
+
 /// The added tokens of a tokenizer, as tokenizer_config.json lists them.
-pub(in crate::pretrained) fn list(tokenizer: &Tokenizer) -> Value {
+pub(super) fn list(tokenizer: &Tokenizer) -> Value {
     let tokens = tokenizer.get_added_tokens_decoder().into_iter();
     tokens.map(|(id, token)| (id.to_string(), json!(token))).collect::<Map<_, _>>().into()
 }
