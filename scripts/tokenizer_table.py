@@ -5,9 +5,9 @@
     ISOSTAR_OUT=FOLDER cargo test --workspace --test tokenizers -- --ignored
     python scripts/tokenizer_table.py FOLDER           -> checks what isostar wrote after training
 
-Each folder of the table has a config.json, a tokenizer.json and the files beside it that change what tokenizer.json says; its expected.json
-holds the ids of every row, whole and cut to CUT tokens, and how many tokens of the whole row are of the second segment. rows.json holds the rows: a text,
-or a text and its pair. The check fails if AutoTokenizer gives other ids with a folder that isostar wrote. Needs transformers and tokenizers.
+Each folder of the table has a config.json, a tokenizer.json and files that override it. Its expected.json holds the ids of every row, whole
+and cut to CUT tokens, and the number of tokens of the whole row that are in the second segment. rows.json holds the rows: a text, or a text
+and its pair. The check fails if AutoTokenizer gives other ids with a folder that isostar wrote. Needs transformers and tokenizers.
 """
 
 import json
@@ -188,7 +188,7 @@ def table():
             "special_tokens_map": dict(
                 bos_token="<s>", eos_token="</s>", unk_token="<unk>",
                 mask_token=dict(content="<mask>", lstrip=True, rstrip=False, normalized=False, single_word=False),
-                additional_special_tokens=["<url>"],
+                additional_special_tokens=["<url>", "<user>"],
             ),
         }),
         # Without settings transformers takes those of the model's class, which writes in lower case.

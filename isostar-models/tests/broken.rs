@@ -216,7 +216,7 @@ const BROKEN: &[Broken] = &[
         says: &["tokenizer_config.json", "split_special_tokens", "integer `1`, expected a boolean"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"split_special_tokens": 1}"#).unwrap() },
     Broken { fixture: "bert_classes", how: "an added token without its text", error: "FieldType",
-        says: &["tokenizer_config.json", "added_tokens_decoder"],
+        says: &["tokenizer_config.json", "added_tokens_decoder", "a token must be a string, or an object with its content"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"added_tokens_decoder": {"41": {"special": true}}}"#).unwrap() },
     Broken { fixture: "bert_classes", how: "a token added to a model without room for it", error: "Vocabulary",
         says: &["tokenizer_config.json knows 42 tokens", "embeds only 41", "vocab_size"],

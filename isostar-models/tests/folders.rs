@@ -222,7 +222,8 @@ fn a_gpt2_that_classifies_says_what_it_pads_with() {
 #[test]
 fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embedding_for_it() {
     let folder = copy("bert_classes");
-    let settings = json!({"pad_token": "w9", "mask_token": "<mask>", "url_token": {"content": "<url>"}, "extra_special_tokens": ["<user>"]});
+    let settings =
+        json!({"pad_token": "w9", "mask_token": "<mask>", "url_token": {"content": "<url>"}, "extra_special_tokens": ["<user>"]});
     fs::write(folder.path().join("tokenizer_config.json"), settings.to_string()).unwrap();
     let tokenizer = read::<Encoder>(folder.path()).tokenizer;
     for token in ["<mask>", "<url>", "<user>"] {

@@ -13,7 +13,7 @@ use super::{HubError, ModelId};
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-/// What a repository may have beside tokenizer.json that changes what it says.
+/// The files that override tokenizer.json; a repository may lack them.
 const TOKENIZER_OPTIONS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 const WEIGHTS: &str = "model.safetensors";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];

@@ -64,7 +64,7 @@ pub enum HubEvent<'a> {
 
 /// Brings a model from the hub into the cache, and says in which folder it is.
 ///
-/// The files are config.json, tokenizer.json, those beside it that change what it says if there are any (tokenizer_config.json,
+/// The files are config.json, tokenizer.json, the files that override it if there are any (tokenizer_config.json,
 /// special_tokens_map.json, added_tokens.json), and the weights: model.safetensors, or else model.safetensors.index.json with its
 /// shards. No other file is asked for, above all no pickle.
 ///

@@ -30,20 +30,21 @@ pub struct Pretrained<M = SequenceClassifier> {
     pub config: ModelConfig,
     /// The weights.
     pub model: M,
-    /// What turns text into ids: tokenizer.json, with what the files beside it say otherwise.
+    /// The tokenizer: tokenizer.json with the settings of the files that override it.
     pub tokenizer: Tokenizer,
-    /// transformers' settings of the tokenizer, kept for writing; those that change ids are in [`tokenizer`](Pretrained::tokenizer) already.
+    /// transformers' settings of the tokenizer, kept for writing. Those that change ids are already applied to
+    /// [`tokenizer`](Pretrained::tokenizer).
     pub tokenizer_config: Map<String, Value>,
     /// The names of the tensors with fresh weights: those of a head that the checkpoint lacks, or has for other labels.
     pub fresh: Vec<String>,
 }
 
 impl<M: PretrainedModel> Pretrained<M> {
-    /// Reads config.json, the weights, tokenizer.json and, if they are there, the files that change what tokenizer.json says.
+    /// Reads config.json, the weights, tokenizer.json and, if they exist, the files that override tokenizer.json.
     ///
-    /// These are tokenizer_config.json and, of older tokenizers, special_tokens_map.json and added_tokens.json. Texts get the ids that they get from
-    /// transformers' `AutoTokenizer` (5.24): lower case, accents, the space in front, the side of truncation and the added tokens are those of the options
-    /// where they contradict tokenizer.json.
+    /// These are tokenizer_config.json and, of older tokenizers, special_tokens_map.json and added_tokens.json. Texts get the ids that
+    /// `AutoTokenizer` of transformers 5.24 gives them: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, `keep_accents`,
+    /// `add_prefix_space`, `truncation_side`, `split_special_tokens` and the added tokens of these files override tokenizer.json.
     ///
     /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
     /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and

@@ -1,4 +1,4 @@
-//! tokenizer.json with what the files beside it say otherwise, as transformers 5.24 reads them.
+//! tokenizer.json and the files that override it, read as transformers 5.24 reads them.
 
 mod added;
 mod class;
@@ -18,29 +18,28 @@ use options::Options;
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
-/// The tokenizer of a folder, checked against the model's vocabulary, and transformers' settings of it.
+/// Reads the tokenizer of a folder, checks it against the model's vocabulary, and returns it with the settings to write beside it.
 ///
-/// With a class of a supported architecture transformers takes no more of tokenizer.json than the vocabulary, the added tokens, and what is cut and padded; the
-/// rest are options in tokenizer_config.json, or their defaults. Of another class, or of a tokenizer.json of another kind than the class, all of
-/// it stays but for the added tokens and the side of truncation.
+/// As in transformers, the classes of the supported architectures use only the vocabulary, the added tokens, the truncation, the padding and, in
+/// part, the post-processor of tokenizer.json; everything else follows from tokenizer_config.json or from their defaults. With any other class,
+/// tokenizer.json is used as it is, and only added tokens, `truncation_side` and `split_special_tokens` are applied to it.
 pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<(Tokenizer, Map<String, Value>), ModelError> {
     let path = folder.join(TOKENIZER);
     let stored = Tokenizer::from_bytes(read_file(&path)?).map_err(|source| ModelError::Tokenizer { path: path.clone(), source })?;
-    let rows = config.sizes().vocabulary;
-    let check = |tokenizer: &Tokenizer, path| match size(tokenizer) {
-        tokens if tokens > rows => Err(ModelError::Vocabulary { path, tokens, rows }),
-        _ => Ok(()),
-    };
-    check(&stored, path)?;
     let options = Options::read(folder)?;
-    let tokenizer = resolved(stored, &options, config)?;
-    check(&tokenizer, options.adding_file())?;
+    let tokenizer = resolved(stored.clone(), &options, config)?;
+    let (tokens, rows) = (size(&tokenizer), config.sizes().vocabulary);
+    if tokens > rows {
+        let path = if size(&stored) > rows { path } else { options.adding_file() };
+        return Err(ModelError::Vocabulary { path, tokens, rows });
+    }
 
     let mut fields = if options.is_stored { Map::new() } else { settings(&tokenizer, config) };
     fields.extend(options.fields);
     Ok((tokenizer, fields))
 }
 
+/// Applies the settings to the tokenizer of tokenizer.json.
 fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Result<Tokenizer, ModelError> {
     let class = Class::new(options, config, &stored)?;
     let tokens = AddedTokens::new(&stored, options, class)?;
@@ -54,7 +53,7 @@ fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Resul
     Ok(tokenizer)
 }
 
-/// Sets the side from which too long texts are cut, with the model's longest length where tokenizer.json has none.
+/// Sets the side from which too long texts are cut. If tokenizer.json does not truncate, the length is the longest that the model takes.
 fn truncate_from(tokenizer: &mut Tokenizer, direction: TruncationDirection, config: &ModelConfig) -> tokenizers::Result<()> {
     let truncation = match tokenizer.get_truncation() {
         Some(stored) => TruncationParams { direction, ..stored.clone() },
@@ -68,8 +67,8 @@ fn truncate_from(tokenizer: &mut Tokenizer, direction: TruncationDirection, conf
     Ok(())
 }
 
-/// The settings where the source has none: the length limit, what the model takes, and the special tokens among those added to the tokenizer, of BERT's
-/// or else of RoBERTa's or GPT-2's.
+/// Settings for a tokenizer that has none: the length limit, the model's inputs, and the special tokens among the added tokens, looked up by the
+/// names that BERT, RoBERTa and GPT-2 give them.
 pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<String, Value> {
     const SPECIAL: [(&str, &[&str]); 7] = [
         ("bos_token", &["<s>", "<|endoftext|>"]),
@@ -80,7 +79,7 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
         ("sep_token", &["[SEP]", "</s>"]),
         ("unk_token", &["[UNK]", "<unk>", "<|endoftext|>"]),
     ];
-    // transformers would add one that the tokenizer only has in its vocabulary, and then find it in texts.
+    // transformers adds every special token that the settings name: naming one that is not an added token yet would change ids.
     let known = |names: &[&'static str]| names.iter().copied().find(|name| added::has(tokenizer, name));
     let tokens = SPECIAL.into_iter().filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
     let inputs: &[&str] = match config.sizes().segments {
@@ -95,8 +94,8 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
     settings.into_iter().chain(tokens).collect()
 }
 
-/// tokenizer.json and the settings to write beside it: with the token to pad with, without which transformers' tokenizers make no batches, and with
-/// all added tokens, so that older files in the folder count no more.
+/// The content of tokenizer.json and the settings to write beside it. They name a padding token, without which transformers' tokenizers make no
+/// batches, and list all added tokens, so that transformers ignores an added_tokens.json or special_tokens_map.json left in the folder.
 pub(super) fn written(
     tokenizer: &Tokenizer,
     settings: &Map<String, Value>,
@@ -106,7 +105,7 @@ pub(super) fn written(
     let token = padding.and_then(|id| tokenizer.id_to_token(id));
     if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
         if !added::has(&tokenizer, &token) {
-            // transformers adds a token that is named.
+            // transformers adds every special token that the settings name.
             tokenizer.add_special_tokens([AddedToken::from(&token, true)])?;
         }
         settings.insert("pad_token".to_string(), json!(token));

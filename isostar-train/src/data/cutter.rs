@@ -29,7 +29,7 @@ impl<'a> Cutter<'a> {
         Ok(Self { encoder, tokenizer, stride, room })
     }
 
-    /// The windows of a question, beginning with that at the start of the paragraph, or at its end with a tokenizer that cuts from the left.
+    /// The windows of a question, from the start of the paragraph to its end; from its end to its start if the tokenizer truncates from the left.
     ///
     /// # Errors
     /// As [`TextEncoder::encode_windows`].

@@ -26,7 +26,7 @@ pub enum PaddingSide {
     Left,
 }
 
-/// What is cut from a pair of texts that is too long: their ends, or their beginnings with a tokenizer that cuts from the left.
+/// Which text of a pair is cut if the pair is too long. Texts lose their end, or their beginning if the tokenizer truncates from the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Truncation {
     /// The longer text, token by token.
@@ -40,8 +40,8 @@ pub enum Truncation {
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
-    /// Tokenizes the parts of pairs and of windows, whole and without special tokens. Where a longest length is set, tokenizers 0.23.2 stops soon after it: which
-    /// part is the longer one is then unknown, and later windows are lost.
+    /// The same tokenizer without truncation and special tokens, for the two texts of a pair. With truncation, tokenizers 0.23.2 stops soon after
+    /// the longest length: it then does not know which text is longer, and later windows are lost.
     parts: Tokenizer,
     padding_id: u32,
     padding_side: PaddingSide,
@@ -49,8 +49,8 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first. Texts are cut from the
-    /// side that the tokenizer's own truncation names, which is the right one where it has none.
+    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first. Texts are cut
+    /// from the side that the tokenizer's own truncation names, or from the right if it has none.
     ///
     /// # Errors
     /// [`DataError::MaxLength`] if a pair of texts would have no room between the special tokens.
@@ -144,7 +144,7 @@ impl TextEncoder {
         Ok([text, pair])
     }
 
-    /// The text and the pair of a row, whole and without special tokens; places in characters.
+    /// The text and the pair of a row, not truncated, without special tokens, with offsets in characters.
     pub(super) fn parts(&self, row: &TextRow) -> Result<[Encoding; 2], DataError> {
         self.pair(&row.text, row.pair.as_deref().unwrap_or_default(), char_offsets).map_err(tokenizer_error)
     }

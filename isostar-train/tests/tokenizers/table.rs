@@ -37,7 +37,12 @@ impl Rows {
     }
 
     fn texts(&self) -> Vec<TextRow> {
-        let row = |(at, row): (usize, &Vec<String>)| TextRow { text: row[0].clone(), pair: row.get(1).cloned(), label: String::new(), line: at + 1 };
+        let row = |(at, row): (usize, &Vec<String>)| TextRow {
+            text: row[0].clone(),
+            pair: row.get(1).cloned(),
+            label: String::new(),
+            line: at + 1,
+        };
         self.rows.iter().enumerate().map(row).collect()
     }
 
@@ -103,7 +108,10 @@ fn tokenizer(folder: &Path) -> Tokenizer {
 fn trained(name: &str) -> TempDir {
     let (model, folder) = (model(name), tempfile::tempdir().unwrap());
     let labels = ["yes", "no"].into_iter().cycle();
-    let rows = Rows::read().rows.into_iter().filter(|row| row.len() == 1 && row[0].chars().all(|character| character.is_alphanumeric() || character == ' '));
+    let rows = Rows::read()
+        .rows
+        .into_iter()
+        .filter(|row| row.len() == 1 && row[0].chars().all(|character| character.is_alphanumeric() || character == ' '));
     let lines: Vec<String> = rows.zip(labels).map(|(row, label)| format!("{},{label}", row[0])).take(20).collect();
     fs::write(folder.path().join("rows.csv"), format!("text,label\n{}\n", lines.join("\n"))).unwrap();
     let model = model.path().to_str().unwrap();
@@ -130,7 +138,8 @@ fn a_trained_model_gives_texts_the_ids_of_the_one_it_was_trained_from() {
         rows.check(&name, &tokenizer(&model));
         assert_eq!(names(&model), FILES, "{name}: transformers reads these");
         let [written, settings]: [Value; 2] = ["tokenizer.json", "tokenizer_config.json"].map(|file| read_json(&model.join(file)));
-        let source: Value = fs::read(table().join(&name).join("tokenizer_config.json")).map_or(Value::Null, |file| serde_json::from_slice(&file).unwrap());
+        let source: Value =
+            fs::read(table().join(&name).join("tokenizer_config.json")).map_or(Value::Null, |file| serde_json::from_slice(&file).unwrap());
         for (field, value) in source.as_object().into_iter().flatten().filter(|(field, _)| *field != "added_tokens_decoder") {
             assert_eq!(&settings[field], value, "{name}: {field}");
         }

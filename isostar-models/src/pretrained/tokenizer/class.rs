@@ -1,5 +1,7 @@
-//! The tokenizer classes of transformers that make their tokenizer anew, from the vocabulary of tokenizer.json and their own options.
+//! The tokenizer classes of transformers that rebuild the tokenizer from the vocabulary of tokenizer.json and from options.
 
+use tokenizers::Tokenizer;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieces;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::{BertNormalizer, Lowercase, NFKD, NormalizerWrapper, Replace, Sequence as Normalizers, StripAccents};
@@ -11,8 +13,6 @@ use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::Tokenizer;
-use tokenizers::decoders::wordpiece::WordPiece as WordPieces;
 
 use super::added::AddedTokens;
 use super::options::Options;
@@ -21,7 +21,7 @@ use crate::{ModelConfig, ModelError};
 const ADD_PREFIX_SPACE: &str = "add_prefix_space";
 const DO_LOWER_CASE: &str = "do_lower_case";
 
-/// What becomes of tokenizer.json.
+/// A tokenizer class: how it uses tokenizer.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// `BertTokenizer`: WordPiece with BERT's normalizer.
@@ -32,12 +32,14 @@ pub(super) enum Class {
     Albert,
     /// `GPT2Tokenizer`: BPE of bytes.
     Gpt2,
-    /// Any other: it is taken as it is.
+    /// Any other class, which uses tokenizer.json as it is.
     Stored,
 }
 
 impl Class {
-    /// The class that transformers chooses, if tokenizer.json is of its kind.
+    /// The class that transformers chooses: that of tokenizer_config.json, else that of config.json, else that of the architecture.
+    ///
+    /// tokenizer.json is used as it is if its model is not of the class's kind.
     pub fn new(options: &Options, config: &ModelConfig, stored: &Tokenizer) -> Result<Self, ModelError> {
         const FIELD: &str = "tokenizer_class";
         let named: Option<String> = options.get::<Option<String>>(FIELD)?.flatten();
@@ -55,14 +57,19 @@ impl Class {
             (Self::Bert, ModelWrapper::WordPiece(_))
             | (Self::Roberta | Self::Gpt2, ModelWrapper::BPE(_))
             | (Self::Albert, ModelWrapper::Unigram(_)) => class,
-            // transformers would make a tokenizer of another kind of it, which cuts texts into other pieces than those of the vocabulary.
+            // Here transformers rebuilds a tokenizer of the wrong kind, which hardly finds a piece of the vocabulary.
             _ => Self::Stored,
         })
     }
 
     fn from_name(name: &str) -> Self {
         match name.strip_suffix("Fast").unwrap_or(name) {
-            "BertTokenizer" | "DistilBertTokenizer" | "ElectraTokenizer" | "LayoutLMTokenizer" | "LxmertTokenizer" | "MobileBertTokenizer"
+            "BertTokenizer"
+            | "DistilBertTokenizer"
+            | "ElectraTokenizer"
+            | "LayoutLMTokenizer"
+            | "LxmertTokenizer"
+            | "MobileBertTokenizer"
             | "SqueezeBertTokenizer" => Self::Bert,
             "RobertaTokenizer" | "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" | "MvpTokenizer" => Self::Roberta,
             "AlbertTokenizer" => Self::Albert,
@@ -71,7 +78,7 @@ impl Class {
         }
     }
 
-    /// The token with a role where the files name none.
+    /// The default special token for a role.
     pub fn token(self, role: &str) -> Option<&'static str> {
         Some(match (self, role) {
             (Self::Bert, "unk_token") => "[UNK]",
@@ -89,7 +96,7 @@ impl Class {
         })
     }
 
-    /// The tokenizer as the class makes it, without added tokens; a stored one keeps its own.
+    /// The tokenizer that the class builds, still without added tokens. [`Class::Stored`] returns `stored` with the added tokens that it has.
     pub fn rebuild(self, stored: Tokenizer, options: &Options, tokens: &AddedTokens) -> Result<Tokenizer, ModelError> {
         if self == Self::Stored {
             return Ok(stored);
@@ -128,14 +135,15 @@ impl Class {
             }
             Self::Albert => {
                 let quotes = ["``", "''"].map(|quotes| Replace::new(quotes, "\"").map_err(|source| options.refused(source)));
-                let mut parts: Vec<NormalizerWrapper> = quotes.into_iter().map(|part| Ok(part?.into())).collect::<Result<_, ModelError>>()?;
+                let mut parts: Vec<NormalizerWrapper> =
+                    quotes.into_iter().map(|part| Ok(part?.into())).collect::<Result<_, ModelError>>()?;
                 if !options.flag("keep_accents", false)? {
                     parts.extend([NFKD.into(), StripAccents.into()]);
                 }
                 if options.flag(DO_LOWER_CASE, true)? {
                     parts.push(Lowercase.into());
                 }
-                // What sentencepiece learned of characters is the one part of the stored normalizer that stays.
+                // SentencePiece's character map is the only part of the stored normalizer that transformers keeps.
                 parts.extend(stored_normalizers(stored).iter().find(|part| matches!(part, NormalizerWrapper::Precompiled(_))).cloned());
                 Some(Normalizers::new(parts).into())
             }
@@ -143,7 +151,7 @@ impl Class {
         })
     }
 
-    /// The special tokens around texts as the class sets them, now that all tokens are known; another class keeps those of tokenizer.json.
+    /// Sets the special tokens around texts. Call it after the added tokens are in place: it looks up their ids.
     pub fn frame(self, tokenizer: &mut Tokenizer, options: &Options, tokens: &AddedTokens) -> Result<(), ModelError> {
         let token = |role: &str| {
             let content = tokens.role(role).or(self.token(role))?;
@@ -166,7 +174,7 @@ impl Class {
     }
 }
 
-/// The stored model with the options that transformers' classes give theirs.
+/// The stored model with the options that transformers' classes set.
 fn model(stored: &ModelWrapper, tokens: &AddedTokens) -> tokenizers::Result<ModelWrapper> {
     let mut model = stored.clone();
     match &mut model {
@@ -195,7 +203,7 @@ fn stored_normalizers(stored: &Tokenizer) -> &[NormalizerWrapper] {
     }
 }
 
-/// BERT's way to put special tokens around one text or two.
+/// BERT's template: `start`, the text, `end`, and for a pair the second text, in the second segment, and `end` again.
 fn bert_template(start: (String, u32), end: (String, u32)) -> Result<TemplateProcessing, String> {
     let (first, last) = (&start.0, &end.0);
     let single = [format!("{first}:0"), "$A:0".into(), format!("{last}:0")];
