@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::prelude::*;
-use common::{ARCHITECTURES, Expected, Tensors, copy, fixture, floats, read_json, read_tensors, set, values, write_tensors};
+use common::{ARCHITECTURES, Expected, Tensors, change_json, copy, fixture, floats, read_json, read_tensors, set, values, write_tensors};
 use isostar_models::{
     AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, Labels, ModelConfig, ModelError, Pretrained, PretrainedModel,
     ProblemType, RobertaConfig, SequenceClassifier, SpanExtractor,
@@ -16,6 +16,7 @@ use isostar_models::{
 use safetensors::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokenizers::TruncationDirection;
 
 const CLASSIFIERS: [&str; 3] = ["classes", "regression", "multi_label"];
 
@@ -230,6 +231,18 @@ fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embeddi
         assert_eq!(tokenizer.token_to_id(token), None, "{token}");
     }
     assert!(tokenizer.get_added_vocabulary().is_special_token("w9"), "one of the vocabulary is found in texts");
+}
+
+#[test]
+fn a_stored_truncation_leaves_room_for_the_special_tokens() {
+    let folder = copy("bert_classes");
+    change_json(&folder.path().join("tokenizer.json"), |tokenizer| {
+        tokenizer["truncation"] = json!({"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 0});
+    });
+    fs::write(folder.path().join("tokenizer_config.json"), r#"{"truncation_side": "left"}"#).unwrap();
+    let tokenizer = read::<Encoder>(folder.path()).tokenizer;
+    let truncation = tokenizer.get_truncation().unwrap();
+    assert_eq!((truncation.direction, truncation.max_length), (TruncationDirection::Left, 3), "a pair has three special tokens");
 }
 
 #[test]

@@ -43,28 +43,28 @@ pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<(Tokenizer, Ma
 fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Result<Tokenizer, ModelError> {
     let class = Class::new(options, config, &stored)?;
     let tokens = AddedTokens::new(&stored, options, class)?;
+    let truncation = truncation(&stored, options.truncation_side()?, config);
     let mut tokenizer = class.rebuild(stored, options, &tokens)?;
     tokens.add_to(&mut tokenizer, config.sizes().vocabulary).map_err(|source| options.refused(source))?;
     class.frame(&mut tokenizer, options, &tokens)?;
     tokenizer.set_encode_special_tokens(options.flag("split_special_tokens", false)?);
-    if let Some(direction) = options.truncation_side()? {
-        truncate_from(&mut tokenizer, direction, config).map_err(|source| options.refused(source))?;
-    }
+    let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+    // Where the special tokens of a pair take more room than there is, tokenizers 0.23.2 panics.
+    let truncation = truncation.map(|stored| TruncationParams { max_length: stored.max_length.max(special + stored.stride), ..stored });
+    tokenizer.with_truncation(truncation).map_err(|source| options.refused(source))?;
     Ok(tokenizer)
 }
 
-/// Sets the side from which too long texts are cut. If tokenizer.json does not truncate, the length is the longest that the model takes.
-fn truncate_from(tokenizer: &mut Tokenizer, direction: TruncationDirection, config: &ModelConfig) -> tokenizers::Result<()> {
-    let truncation = match tokenizer.get_truncation() {
-        Some(stored) => TruncationParams { direction, ..stored.clone() },
-        None if direction == TruncationDirection::Right => return Ok(()),
-        None => {
-            let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
-            TruncationParams { direction, max_length: config.sizes().positions.max(special), ..TruncationParams::default() }
+/// The truncation of tokenizer.json, from another side if the settings name one. If tokenizer.json does not truncate, a truncation from the left
+/// is to the longest length that the model takes, and one from the right, which is the default, is not needed.
+fn truncation(stored: &Tokenizer, side: Option<TruncationDirection>, config: &ModelConfig) -> Option<TruncationParams> {
+    match (stored.get_truncation().cloned(), side) {
+        (Some(stored), side) => Some(TruncationParams { direction: side.unwrap_or(stored.direction), ..stored }),
+        (None, Some(direction @ TruncationDirection::Left)) => {
+            Some(TruncationParams { direction, max_length: config.sizes().positions, ..TruncationParams::default() })
         }
-    };
-    tokenizer.with_truncation(Some(truncation))?;
-    Ok(())
+        (None, _) => None,
+    }
 }
 
 /// Settings for a tokenizer that has none: the length limit, the model's inputs, and the special tokens among the added tokens, looked up by the

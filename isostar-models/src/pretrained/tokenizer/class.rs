@@ -96,7 +96,7 @@ impl Class {
         })
     }
 
-    /// The tokenizer that the class builds, still without added tokens. [`Class::Stored`] returns `stored` with the added tokens that it has.
+    /// The tokenizer that the class builds, still without added tokens and truncation. [`Class::Stored`] returns `stored` as it is.
     pub fn rebuild(self, stored: Tokenizer, options: &Options, tokens: &AddedTokens) -> Result<Tokenizer, ModelError> {
         if self == Self::Stored {
             return Ok(stored);
@@ -122,7 +122,6 @@ impl Class {
             }
         }
         tokenizer.with_post_processor(stored.get_post_processor().cloned()).with_padding(stored.get_padding().cloned());
-        tokenizer.with_truncation(stored.get_truncation().cloned()).map_err(refused)?;
         Ok(tokenizer)
     }
 
@@ -159,15 +158,13 @@ impl Class {
         };
         let (Some(start), Some(end)) = (token("cls_token"), token("sep_token")) else { return Ok(()) };
         let processor: PostProcessorWrapper = match self {
-            Self::Bert => bert_template(start, end).map_err(|reason| options.refused(reason.into()))?.into(),
-            Self::Albert if tokenizer.get_post_processor().is_none() => {
-                bert_template(start, end).map_err(|reason| options.refused(reason.into()))?.into()
-            }
+            Self::Albert if tokenizer.get_post_processor().is_some() => return Ok(()),
+            Self::Bert | Self::Albert => bert_template(start, end).map_err(|reason| options.refused(reason.into()))?.into(),
             Self::Roberta => {
                 let (trim, prefix) = (options.flag("trim_offsets", true)?, options.flag(ADD_PREFIX_SPACE, false)?);
                 RobertaProcessing::new(end, start).trim_offsets(trim).add_prefix_space(prefix).into()
             }
-            Self::Albert | Self::Gpt2 | Self::Stored => return Ok(()),
+            Self::Gpt2 | Self::Stored => return Ok(()),
         };
         tokenizer.with_post_processor(Some(processor));
         Ok(())
