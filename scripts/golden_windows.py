@@ -32,12 +32,15 @@ CASES = [
     dict(question="Where?", paragraph="In the town.", answer="town", max_length=24, stride=4),
     dict(question="Who painted the picture?", paragraph=PARAGRAPH, answer=None, max_length=32, stride=8),
     dict(question="Where?", paragraph="In the town.", answer=None, max_length=24, stride=4),
+    dict(question="What falls?", paragraph=PARAGRAPH, answer="Rain", max_length=24, stride=4, side="left"),
+    dict(question="By how much did the river rise?", paragraph=PARAGRAPH, answer="3.5 metres", max_length=40, stride=16, side="left"),
 ]
 # What the tokenizers are called with in their models' folders.
 SPECIAL = dict(bert=dict(cls_token="[CLS]"), roberta=dict(cls_token="<s>", bos_token="<s>"), gpt2=dict(bos_token="<|endoftext|>"))
 
 
 def windows(tokenizer, case):
+    tokenizer.truncation_side = case.get("side", "right")
     encoded = tokenizer(
         case["question"],
         case["paragraph"],

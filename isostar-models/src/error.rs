@@ -196,6 +196,10 @@ impl ModelError {
     pub fn remedy(&self) -> String {
         let remedy = match self {
             Self::NoFolder { .. } => "give the path of a folder with config.json, model.safetensors and tokenizer.json",
+            Self::NoFile { path } if path.ends_with("tokenizer.json") => {
+                "copy it from the model's page, or write it from the vocabulary files: python -c 'import sys; from transformers import AutoTokenizer; \
+                 AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' FOLDER"
+            }
             Self::NoFile { .. } => "copy the missing file from the model's page, or save the model again with save_pretrained",
             Self::PickleOnly { convert, .. } => return format!("convert it once, then use the new folder: {convert}"),
             Self::GitLfsPointer { path } => return format!("install Git LFS, then download the file: {}", pull_git_lfs(path)),
@@ -227,7 +231,7 @@ impl ModelError {
             Self::TensorTwice { .. } => "save the model again with save_pretrained",
             Self::TensorType { .. } => "save the model again as float32",
             Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
-            Self::Vocabulary { .. } => "use the tokenizer.json that belongs to this model",
+            Self::Vocabulary { .. } => "use the files of the tokenizer that belongs to this model",
         };
         remedy.to_string()
     }

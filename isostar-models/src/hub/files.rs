@@ -13,7 +13,8 @@ use super::{HubError, ModelId};
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// The files that override tokenizer.json; a repository may lack them.
+const TOKENIZER_OPTIONS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 const WEIGHTS: &str = "model.safetensors";
 /// What a PEFT adapter has in the place of config.json.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
@@ -46,12 +47,12 @@ pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Resul
         return Err(HubError::PickleOnly { id: id.clone(), file: pickle.to_string() });
     }
     let weights = weights.unwrap_or(WEIGHTS);
-    let is_needed = |file: &&str| ![TOKENIZER, TOKENIZER_CONFIG].contains(file) || *file == TOKENIZER && needs_tokenizer;
-    let files = [CONFIG, TOKENIZER, TOKENIZER_CONFIG, weights];
-    match files.into_iter().filter(is_needed).find(|file| !has(file)) {
-        Some(missing) => Err(self::missing(repository, missing)),
-        None => Ok(files.into_iter().filter(|file| has(file)).collect()),
+    let mut needed = [CONFIG].into_iter().chain(needs_tokenizer.then_some(TOKENIZER)).chain([weights]);
+    if let Some(missing) = needed.find(|file| !has(file)) {
+        return Err(self::missing(repository, missing));
     }
+    let files = [CONFIG, TOKENIZER].into_iter().chain(TOKENIZER_OPTIONS).chain([weights]);
+    Ok(files.filter(|file| has(file)).collect())
 }
 
 /// The shards that the index at `path` names.

@@ -64,8 +64,9 @@ pub enum HubEvent<'a> {
 
 /// Brings a model from the hub into the cache, and says in which folder it is.
 ///
-/// The files are config.json, tokenizer.json, tokenizer_config.json if there is one, and the weights: model.safetensors, or
-/// else model.safetensors.index.json with its shards. No other file is asked for, above all no pickle.
+/// The files are config.json, tokenizer.json, the files that override it if there are any (tokenizer_config.json,
+/// special_tokens_map.json, added_tokens.json), and the weights: model.safetensors, or else model.safetensors.index.json with its
+/// shards. No other file is asked for, above all no pickle.
 ///
 /// A file in the cache is not brought again, and one that was cut off is continued. The snapshot receives its files once the
 /// last has arrived, and each has the size that the hub announced; large ones have its SHA-256 too. A revision given as a

@@ -35,9 +35,10 @@ pub struct Pretrained<M = SequenceClassifier> {
     pub config: ModelConfig,
     /// The weights.
     pub model: M,
-    /// What turns text into ids.
+    /// The tokenizer: tokenizer.json with the settings of the files that override it.
     pub tokenizer: Tokenizer,
-    /// transformers' settings of the tokenizer: kept for writing, not used.
+    /// transformers' settings of the tokenizer, kept for writing. Those that change ids are already applied to
+    /// [`tokenizer`](Pretrained::tokenizer).
     pub tokenizer_config: Map<String, Value>,
     /// The names of the tensors with fresh weights: see [`Checkpoint::fresh`].
     pub fresh: Vec<String>,
@@ -48,7 +49,11 @@ pub struct Pretrained<M = SequenceClassifier> {
 }
 
 impl<M: PretrainedModel> Pretrained<M> {
-    /// Reads config.json, the weights, tokenizer.json and, if it is there, tokenizer_config.json.
+    /// Reads config.json, the weights, tokenizer.json and, if they exist, the files that override tokenizer.json.
+    ///
+    /// These are tokenizer_config.json and, of older tokenizers, special_tokens_map.json and added_tokens.json. Texts get the ids that
+    /// `AutoTokenizer` of transformers 5.24 gives them: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, `keep_accents`,
+    /// `add_prefix_space`, `truncation_side`, `split_special_tokens` and the added tokens of these files override tokenizer.json.
     ///
     /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
     /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and
@@ -101,14 +106,15 @@ impl<M: PretrainedModel> Pretrained<M> {
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
         let folder = folder.as_ref();
         let path = folder.join(TOKENIZER);
-        let tokenizer = self.tokenizer.to_string(true).map_err(|source| ModelError::Tokenizer { path, source })?;
+        let (tokenizer, settings) = tokenizer::written(&self.tokenizer, &self.tokenizer_config, self.padding())
+            .map_err(|source| ModelError::Tokenizer { path, source })?;
         let layout = self.config.architecture().layout();
 
         let mut staging = Staging::new(folder)?;
         staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
         staging.write_with(WEIGHTS, |file| save::write(&self.model, layout, file))?;
         staging.write(TOKENIZER, tokenizer.as_bytes())?;
-        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &self.transformers_tokenizer_config())?)?;
+        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &settings)?)?;
         staging.finish()
     }
 
@@ -129,16 +135,6 @@ impl<M: PretrainedModel> Pretrained<M> {
             config["pad_token_id"] = json!(self.padding());
         }
         config
-    }
-
-    /// The tokenizer's settings with the token to pad with: without it transformers' tokenizers make no batches.
-    fn transformers_tokenizer_config(&self) -> Map<String, Value> {
-        let mut settings = self.tokenizer_config.clone();
-        let token = self.padding().and_then(|id| self.tokenizer.id_to_token(id));
-        if let Some(token) = token.filter(|_| settings.get("pad_token").is_none_or(Value::is_null)) {
-            settings.insert("pad_token".to_string(), json!(token));
-        }
-        settings
     }
 
     /// The padding token: the model's, else the tokenizer's, else the end of text, which GPT-2 pads with.

@@ -248,6 +248,23 @@ const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_classes", how: "settings of the tokenizer that are no JSON", error: "Json",
         says: &["tokenizer_config.json", "expected value"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), "pad").unwrap() },
+    Broken { fixture: "bert_classes", how: "a side that is none", error: "Setting",
+        says: &["tokenizer_config.json", "truncation_side is \"up\"", "\"left\" or \"right\""],
+        damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"truncation_side": "up"}"#).unwrap() },
+    Broken { fixture: "bert_classes", how: "a switch that is no switch", error: "FieldType",
+        says: &["tokenizer_config.json", "split_special_tokens", "integer `1`, expected a boolean"],
+        damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"split_special_tokens": 1}"#).unwrap() },
+    Broken { fixture: "bert_classes", how: "an added token without its text", error: "FieldType",
+        says: &["tokenizer_config.json", "added_tokens_decoder", "a token must be a string, or an object with its content"],
+        damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"added_tokens_decoder": {"41": {"special": true}}}"#).unwrap() },
+    Broken { fixture: "bert_classes", how: "a token added to a model without room for it", error: "Vocabulary",
+        says: &["tokenizer_config.json knows 42 tokens", "embeds only 41", "vocab_size"],
+        damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"added_tokens_decoder": {"41": {"content": "<user>"}}}"#).unwrap() },
+    Broken { fixture: "bert_classes", how: "an older file that adds such a token", error: "Vocabulary",
+        says: &["added_tokens.json knows 42 tokens", "embeds only 41"],
+        damage: |folder| fs::write(folder.join("added_tokens.json"), r#"{"<user>": 41}"#).unwrap() },
+    Broken { fixture: "bert_classes", how: "an older file that is no JSON", error: "Json", says: &["special_tokens_map.json"],
+        damage: |folder| fs::write(folder.join("special_tokens_map.json"), "[]").unwrap() },
 ];
 
 /// Fields that hold what they cannot: field, its value in JSON, and what the message says besides both.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::prelude::*;
-use common::{ARCHITECTURES, Expected, Tensors, copy, fixture, floats, read_json, read_tensors, set, values, write_tensors};
+use common::{ARCHITECTURES, Expected, Tensors, change_json, copy, fixture, floats, read_json, read_tensors, set, values, write_tensors};
 use isostar_models::{
     AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, Labels, ModelConfig, ModelError, Pretrained, PretrainedModel,
     ProblemType, RobertaConfig, SequenceClassifier, SpanExtractor,
@@ -18,6 +18,7 @@ use isostar_models::{
 use safetensors::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokenizers::TruncationDirection;
 
 const CLASSIFIERS: [&str; 3] = ["classes", "regression", "multi_label"];
 
@@ -71,6 +72,8 @@ fn comes_back<M: PretrainedModel>(name: &str) {
     let padding = config["pad_token_id"].as_u64().unwrap();
     assert_eq!(tokenizer["model"]["vocab"][settings["pad_token"].as_str().unwrap()], padding, "{name}");
     assert_eq!(settings["model_max_length"], 12, "{name}");
+    let has_segments = settings["model_input_names"].as_array().unwrap().contains(&json!("token_type_ids"));
+    assert_eq!(has_segments, pretrained.config.sizes().segments > 1, "{name}: what transformers gives the model of a pair");
 }
 
 #[test]
@@ -218,6 +221,31 @@ fn a_gpt2_that_classifies_says_what_it_pads_with() {
 
     let encoder = round_trip(&read::<Encoder>(fixture("gpt2_lm")));
     assert!(read_json(&encoder.path().join("config.json"))["pad_token_id"].is_null());
+}
+
+#[test]
+fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embedding_for_it() {
+    let folder = copy("bert_classes");
+    let settings =
+        json!({"pad_token": "w9", "mask_token": "<mask>", "url_token": {"content": "<url>"}, "extra_special_tokens": ["<user>"]});
+    fs::write(folder.path().join("tokenizer_config.json"), settings.to_string()).unwrap();
+    let tokenizer = read::<Encoder>(folder.path()).tokenizer;
+    for token in ["<mask>", "<url>", "<user>"] {
+        assert_eq!(tokenizer.token_to_id(token), None, "{token}");
+    }
+    assert!(tokenizer.get_added_vocabulary().is_special_token("w9"), "one of the vocabulary is found in texts");
+}
+
+#[test]
+fn a_stored_truncation_leaves_room_for_the_special_tokens() {
+    let folder = copy("bert_classes");
+    change_json(&folder.path().join("tokenizer.json"), |tokenizer| {
+        tokenizer["truncation"] = json!({"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 0});
+    });
+    fs::write(folder.path().join("tokenizer_config.json"), r#"{"truncation_side": "left"}"#).unwrap();
+    let tokenizer = read::<Encoder>(folder.path()).tokenizer;
+    let truncation = tokenizer.get_truncation().unwrap();
+    assert_eq!((truncation.direction, truncation.max_length), (TruncationDirection::Left, 3), "a pair has three special tokens");
 }
 
 #[test]

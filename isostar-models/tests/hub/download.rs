@@ -110,6 +110,17 @@ fn the_token_goes_to_the_hub_and_not_where_it_redirects() {
 }
 
 #[test]
+fn the_files_of_an_older_tokenizer_come_with_it() {
+    let mut state = repository();
+    for file in ["special_tokens_map.json", "added_tokens.json"] {
+        state.files.insert(file.to_string(), b"{}".to_vec());
+    }
+    let bench = Bench::new(state);
+    let folder = bench.fetch(NAME).unwrap();
+    assert!(["special_tokens_map.json", "added_tokens.json"].iter().all(|file| names(&folder).contains(&file.to_string())));
+}
+
+#[test]
 fn a_renamed_model_is_followed_and_kept_under_the_name_asked_for() {
     let bench = Bench::new(State { old_name: Some("old/name".to_string()), ..repository() });
     let folder = bench.fetch("old/name").unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use isostar_models::ModelConfig;
 use rayon::prelude::*;
-use tokenizers::{EncodeInput, Encoding, PaddingDirection, PostProcessor, Tokenizer, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams, TruncationStrategy};
 
 use super::tokens::Tokens;
 use super::{DataError, Examples, RowTargets, TextRow};
@@ -26,13 +26,13 @@ pub enum PaddingSide {
     Left,
 }
 
-/// What is cut from a pair of texts that is too long.
+/// Which text of a pair is cut if the pair is too long. Texts lose their end, or their beginning if the tokenizer truncates from the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Truncation {
-    /// The end of the longer text, token by token.
+    /// The longer text, token by token.
     #[default]
     LongestFirst,
-    /// The end of the second text alone: the first is a question that must stay whole.
+    /// The second text alone: the first is a question that must stay whole.
     OnlySecond,
 }
 
@@ -40,13 +40,17 @@ pub enum Truncation {
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
+    /// The same tokenizer without truncation and special tokens, for the two texts of a pair. With truncation, tokenizers 0.23.2 stops soon after
+    /// the longest length: it then does not know which text is longer, and later windows are lost.
+    parts: Tokenizer,
     padding_id: u32,
     padding_side: PaddingSide,
     has_segments: bool,
 }
 
 impl TextEncoder {
-    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first.
+    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first. Texts are cut
+    /// from the side that the tokenizer's own truncation names, or from the right if it has none.
     ///
     /// # Errors
     /// [`DataError::MaxLength`] if a pair of texts would have no room between the special tokens.
@@ -65,9 +69,14 @@ impl TextEncoder {
         };
         // The file may ask for padding to a fixed length; rows are padded when their batch is known.
         tokenizer.with_padding(None);
-        let truncation = TruncationParams { max_length, ..TruncationParams::default() };
+        let direction = tokenizer.get_truncation().map(|truncation| truncation.direction).unwrap_or_default();
+        let truncation = TruncationParams { direction, max_length, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(tokenizer_error)?;
-        Ok(Self { tokenizer, padding_id, padding_side, has_segments: true })
+        let mut parts = tokenizer.clone();
+        parts.with_truncation(None).map_err(tokenizer_error)?;
+        // Byte-level processors trim offsets, each time that they are asked.
+        parts.with_post_processor(None::<PostProcessorWrapper>);
+        Ok(Self { tokenizer, parts, padding_id, padding_side, has_segments: true })
     }
 
     /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file.
@@ -118,7 +127,26 @@ impl TextEncoder {
     /// # Errors
     /// As [`encode`](TextEncoder::encode).
     pub fn encode_row(&self, row: &TextRow) -> Result<Encoding, DataError> {
-        self.tokenizer.encode_char_offsets(input(row), true).map_err(tokenizer_error)
+        self.encoding(row, char_offsets)
+    }
+
+    fn encoding(&self, row: &TextRow, encode: Encode) -> Result<Encoding, DataError> {
+        let encoding = match &row.pair {
+            None => encode(&self.tokenizer, &row.text, true),
+            Some(pair) => self.pair(&row.text, pair, encode).and_then(|[text, pair]| self.tokenizer.post_process(text, Some(pair), true)),
+        };
+        encoding.map_err(tokenizer_error)
+    }
+
+    fn pair(&self, text: &str, pair: &str, encode: Encode) -> tokenizers::Result<[Encoding; 2]> {
+        let (text, mut pair) = (encode(&self.parts, text, false)?, encode(&self.parts, pair, false)?);
+        pair.set_type_ids(vec![1; pair.len()]);
+        Ok([text, pair])
+    }
+
+    /// The text and the pair of a row, not truncated, without special tokens, with offsets in characters.
+    pub(super) fn parts(&self, row: &TextRow) -> Result<[Encoding; 2], DataError> {
+        self.pair(&row.text, row.pair.as_deref().unwrap_or_default(), char_offsets).map_err(tokenizer_error)
     }
 
     /// The tokenizer, with truncation set and padding off.
@@ -157,8 +185,8 @@ impl TextEncoder {
     pub(super) fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
         let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
-            let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.tokenizer.encode_fast(input(row), true)).collect();
-            encodings.map_err(tokenizer_error)?.iter().for_each(|encoding| tokens.push(encoding));
+            let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.encoding(row, no_offsets)).collect();
+            encodings?.iter().for_each(|encoding| tokens.push(encoding));
         }
         tokens.shrink();
         Ok(tokens)
@@ -181,11 +209,15 @@ impl TextEncoder {
     }
 }
 
-pub(super) fn input(row: &TextRow) -> EncodeInput<'_> {
-    match &row.pair {
-        Some(pair) => (row.text.as_str(), pair.as_str()).into(),
-        None => row.text.as_str().into(),
-    }
+/// One way to encode a text, with special tokens or without.
+type Encode = fn(&Tokenizer, &str, bool) -> tokenizers::Result<Encoding>;
+
+fn char_offsets(tokenizer: &Tokenizer, text: &str, with_special: bool) -> tokenizers::Result<Encoding> {
+    tokenizer.encode_char_offsets(text, with_special)
+}
+
+fn no_offsets(tokenizer: &Tokenizer, text: &str, with_special: bool) -> tokenizers::Result<Encoding> {
+    tokenizer.encode_fast(text, with_special)
 }
 
 pub(super) fn tokenizer_error(error: tokenizers::Error) -> DataError {
@@ -194,6 +226,8 @@ pub(super) fn tokenizer_error(error: tokenizers::Error) -> DataError {
 
 #[cfg(test)]
 mod tests {
+    use tokenizers::TruncationDirection;
+
     use super::super::DEFAULT_TOKENIZER;
     use super::*;
 
@@ -249,6 +283,26 @@ mod tests {
         // Three special tokens leave seven: two for the short text, five for the long one.
         assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
         assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);
+    }
+
+    #[test]
+    fn the_longer_text_is_known_where_both_are_longer_than_the_whole() {
+        let [longer, long] = [20, 12].map(|words| "man ".repeat(words));
+        let examples = encode(10, &[row(&longer, Some(&long)), row(&long, Some(&longer))]);
+        // Seven tokens are left, of which the longer text has the odd one.
+        assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(examples.type_ids(1).unwrap(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_end_of_a_text_stays_with_a_tokenizer_that_cuts_from_the_left() {
+        let mut tokenizer: Tokenizer = DEFAULT_TOKENIZER.parse().unwrap();
+        let truncation = TruncationParams { direction: TruncationDirection::Left, max_length: 512, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).unwrap();
+        let encoder = TextEncoder::new(tokenizer, 5).unwrap();
+        let examples = encoder.encode(&[row("trump trump area man world", None), row("area man world", None)], vec![0; 2]).unwrap();
+        assert_eq!(examples.ids(0), examples.ids(1));
+        assert_eq!(examples.cut(), 1);
     }
 
     #[test]

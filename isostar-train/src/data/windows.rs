@@ -146,7 +146,8 @@ pub struct WindowSettings {
 
 impl TextEncoder {
     /// Encodes questions with their paragraphs, in order, on all threads. A question is never cut; of a paragraph that is too long each window has as
-    /// much as fits, beginning `stride` tokens before the last one ended.
+    /// much as fits, beginning `stride` tokens before the last one ended. If the tokenizer truncates from the left, the first window is the end of
+    /// the paragraph, and each further one ends `stride` tokens after the one before began.
     ///
     /// The answer to learn is the one that was given [most often](Question::majority), or [none](Windows::answer). `path` is the questions' file,
     /// for messages.

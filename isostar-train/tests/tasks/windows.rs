@@ -5,6 +5,7 @@ use std::path::Path;
 
 use isostar_train::data::{GoldAnswer, Question, TextEncoder, TextRow, WindowSettings};
 use serde::Deserialize;
+use tokenizers::{Tokenizer, TruncationDirection, TruncationParams};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -21,6 +22,8 @@ struct Case {
     start: Option<usize>,
     max_length: usize,
     stride: usize,
+    /// The side from which texts are cut; the right one if absent.
+    side: Option<String>,
     windows: Vec<Window>,
 }
 
@@ -35,11 +38,16 @@ struct Window {
 fn windows_places_and_answers_are_those_of_transformers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden: Golden = serde_json::from_str(&fs::read_to_string(root.join("tests/fixtures/windows.json")).unwrap()).unwrap();
-    assert_eq!(golden.cases.len(), 24);
+    assert_eq!(golden.cases.len(), 30);
     let (mut cut, mut outside, mut unanswerable) = (0, 0, 0);
     for case in &golden.cases {
         let tokenizer = root.join(format!("../isostar-models/tests/fixtures/tokenizers/{}.json", case.tokenizer));
-        let encoder = TextEncoder::from_file(&tokenizer, case.max_length).unwrap();
+        let mut tokenizer = Tokenizer::from_file(tokenizer).unwrap();
+        if case.side.as_deref() == Some("left") {
+            let truncation = TruncationParams { direction: TruncationDirection::Left, ..TruncationParams::default() };
+            tokenizer.with_truncation(Some(truncation)).unwrap();
+        }
+        let encoder = TextEncoder::new(tokenizer, case.max_length).unwrap();
         let row = TextRow { text: case.question.clone(), pair: Some(case.paragraph.clone()), label: String::new(), line: 1 };
         let answers: Vec<_> = case.answer.iter().zip(case.start).map(|(text, start)| GoldAnswer { text: text.clone(), start }).collect();
         unanswerable += usize::from(answers.is_empty());

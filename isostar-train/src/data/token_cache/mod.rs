@@ -21,7 +21,7 @@ use words::{Hash, finish};
 pub(super) use words::{WordReader, WordWriter, invalid};
 
 /// What a file begins with. The number goes up when the same rows become other tokens, or are written in another way.
-const MAGIC: &[u8; 8] = b"isotok\0\x01";
+const MAGIC: &[u8; 8] = b"isotok\0\x02";
 
 /// The extension of the files.
 const EXTENSION: &str = "tokens";
@@ -127,8 +127,9 @@ impl TokenCache {
             key.update(&(part.len() as u64).to_le_bytes());
             key.update(part);
         }
-        // With the length to which it cuts.
+        // This includes the longest length and the side of truncation, but not whether special tokens in texts are split.
         hash_text(&mut key, &encoder.tokenizer().to_string(false).ok()?);
+        key.update(&[u8::from(encoder.tokenizer().get_encode_special_tokens())]);
         for row in rows {
             hash_text(&mut key, &row.text);
             match &row.pair {

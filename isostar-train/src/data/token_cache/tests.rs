@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokenizers::{AddedToken, Tokenizer, TruncationDirection, TruncationParams};
+
 use super::super::{DEFAULT_TOKENIZER, GoldAnswer, Split, default_rows};
 use super::*;
 
@@ -90,11 +92,27 @@ fn whatever_ids_depend_on_makes_another_file() {
     let last = moved[0].text.pop().unwrap();
     moved[0].pair.as_mut().unwrap().insert(0, last);
     let other_tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER.replacen("\"lowercase\":true", "\"lowercase\":false", 1), 16).unwrap();
+    let changed = |change: fn(&mut Tokenizer)| {
+        let mut tokenizer: Tokenizer = DEFAULT_TOKENIZER.parse().unwrap();
+        change(&mut tokenizer);
+        TextEncoder::new(tokenizer, 16).unwrap()
+    };
+    let cut_from_the_left = changed(|tokenizer| {
+        let truncation = TruncationParams { direction: TruncationDirection::Left, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).unwrap();
+    });
+    let with_a_token = changed(|tokenizer| {
+        tokenizer.add_tokens([AddedToken::from("area man", false)]).unwrap();
+    });
+    let split_special = changed(|tokenizer| tokenizer.set_encode_special_tokens(true));
     let key = |encoder: &TextEncoder, rows: &[TextRow]| finish(cache.key(encoder, rows, b"rows").unwrap());
     let mut keys = vec![
         key(&encoder(16), &single),
         key(&encoder(17), &single),
         key(&other_tokenizer, &single),
+        key(&cut_from_the_left, &single),
+        key(&with_a_token, &single),
+        key(&split_special, &single),
         key(&encoder(16), &single[1..]),
         key(&encoder(16), &pairs),
         key(&encoder(16), &moved),

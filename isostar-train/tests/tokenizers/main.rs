@@ -1,5 +1,9 @@
 //! Texts to ids as transformers does it, for the three kinds of tokenizers of the supported models: scripts/golden_tokenizers.py.
 
+#[path = "../common/command.rs"]
+mod command;
+mod table;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
