@@ -23,9 +23,8 @@ impl DataError {
                 format!("put a file there that is called {} ({split}); text may be compressed by gzip (.gz)", list(names))
             }
             Self::MissingShard { .. } => "put it there: all shards of a split are read".into(),
-            Self::NotParquet { .. } | Self::NotGzip { .. } | Self::Undecodable { .. } => {
-                "download or write the file again: it is cut short or corrupt".into()
-            }
+            Self::NotParquet { .. } | Self::Undecodable { .. } => "download or write the file again: it is cut short or corrupt".into(),
+            Self::NotGzip { .. } => "download or compress the file again, or leave .gz out of its name if it holds plain text".into(),
             Self::ColumnType { column, expected, .. } => format!("write {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => fault.remedy(path),
             Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),
