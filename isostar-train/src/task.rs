@@ -377,6 +377,11 @@ fn taken(split: &mut Split) -> Split {
     Split { rows, ..split.clone() }
 }
 
+/// Whether rows are those of a task that has a name: the embedded default or one of [`KNOWN_TASKS`], not of a file or folder of one's own.
+pub fn is_named(asked: &str) -> bool {
+    plain(asked) == DEFAULT_TASK || KnownTask::named(asked).is_some()
+}
+
 /// What a task is called in results: the name of a known task, or else that of its file or folder.
 pub fn task_name(asked: &str) -> String {
     KnownTask::named(asked).map_or_else(|| stem(Path::new(asked)), |known| known.name.into())

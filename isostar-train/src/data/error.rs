@@ -98,6 +98,13 @@ pub enum DataError {
         found: String,
     },
 
+    /// The file itself is still to be fetched.
+    #[error("{}: a Git LFS pointer, a few lines of text in place of the file itself", path.display())]
+    GitLfsPointer {
+        /// The pointer.
+        path: PathBuf,
+    },
+
     /// A file that gzip should have compressed cannot be decompressed to its end.
     #[error("{}: not a complete gzip file: {reason}", path.display())]
     NotGzip {

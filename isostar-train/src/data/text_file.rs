@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use isostar_models::is_git_lfs_pointer;
 
 use super::{DataError, EncodingFault};
 
@@ -18,7 +19,8 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// positions are those of the text.
 ///
 /// # Errors
-/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::NotGzip`], and [`DataError::Encoding`] with the line.
+/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::GitLfsPointer`], [`DataError::NotGzip`], and [`DataError::Encoding`] with
+/// the line.
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     decode(read_decompressed(path)?, path)
 }
@@ -66,6 +68,9 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
 /// The bytes of a file. What gzip has compressed, by its name or by its first bytes, is decompressed: all members of the file, whole.
 fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
     let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
+    if is_git_lfs_pointer(&bytes) {
+        return Err(DataError::GitLfsPointer { path: path.into() });
+    }
     if !is_gzip(path) && !bytes.starts_with(GZIP_MAGIC) {
         return Ok(bytes);
     }

@@ -41,8 +41,8 @@ pub struct TrainOptions {
     /// Folder of a pretrained BERT, or "scratch" for a small encoder trained from nothing
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub model: Option<String>,
-    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2; SST-2 is sst2), or a .tsv, .csv,
-    /// .jsonl or .parquet file of labelled text, text also as .csv.gz; the settings file says under "columns" which of its columns hold what, and whether labels are numbers
+    /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2), or a .tsv, .csv, .jsonl or .parquet
+    /// file of labelled text, also .csv.gz and the like; under "columns" the settings file names its columns, and whether labels are numbers
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME|FILE"))]
     pub task: Option<String>,
     /// Folder with the task's train and dev files; those of a task by name come from the hub by default. Without a dev file, a tenth of your own

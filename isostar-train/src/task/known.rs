@@ -329,6 +329,12 @@ mod tests {
         assert_eq!(names.len(), count);
     }
 
+    #[test]
+    fn the_embedded_default_has_a_name_however_it_is_written() {
+        assert!(["headlines", "Headlines", "SST-2"].into_iter().all(crate::task::is_named));
+        assert!(!["headlines.csv", "rows", ""].into_iter().any(crate::task::is_named));
+    }
+
     #[cfg(feature = "hub")]
     #[test]
     fn the_files_on_the_hub_are_those_of_the_task_s_configuration() {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use isostar_train::data::{Columns, DataError, read_rows};
 use tempfile::TempDir;
 
 use super::fixtures::{folder, read};
@@ -62,4 +63,16 @@ fn files_of_another_task_say_which_column_is_missing() {
     let error = read("squad", &folder("sst2")).unwrap_err();
     assert!(error.to_string().contains("holds no train split"), "{error}");
     assert!(error.remedy().contains("train-v1.1.json"), "{}", error.remedy());
+}
+
+#[test]
+fn a_git_lfs_pointer_in_the_place_of_rows_is_named() {
+    let folder = TempDir::new().unwrap();
+    for name in ["rows.csv", "rows.tsv", "rows.jsonl", "rows.csv.gz", "rows.parquet"] {
+        let path = folder.path().join(name);
+        fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 90868376\n").unwrap();
+        let error = read_rows(&path, &Columns::default()).unwrap_err();
+        assert!(matches!(&error, DataError::GitLfsPointer { path: found } if *found == path), "{error}");
+        assert!(error.remedy().contains("git lfs pull"));
+    }
 }

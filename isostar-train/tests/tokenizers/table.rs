@@ -111,7 +111,8 @@ fn trained(name: &str) -> TempDir {
     let rows = Rows::read()
         .rows
         .into_iter()
-        .filter(|row| row.len() == 1 && row[0].chars().all(|character| character.is_alphanumeric() || character == ' '));
+        .filter(|row| row.len() == 1 && !row[0].trim().is_empty())
+        .filter(|row| row[0].chars().all(|character| character.is_alphanumeric() || character == ' '));
     let lines: Vec<String> = rows.zip(labels).map(|(row, label)| format!("{},{label}", row[0])).take(20).collect();
     fs::write(folder.path().join("rows.csv"), format!("text,label\n{}\n", lines.join("\n"))).unwrap();
     let model = model.path().to_str().unwrap();

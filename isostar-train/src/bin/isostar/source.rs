@@ -7,7 +7,7 @@ use clap::Args;
 use isostar_train::data::Columns;
 use isostar_train::experiment::{ExperimentError, RunFolder, TrainSettings};
 use isostar_train::model::find_model;
-use isostar_train::task::{DEFAULT_TASK, KnownTask, Task, TaskSource};
+use isostar_train::task::{KnownTask, Task, TaskSource, is_named};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -91,7 +91,7 @@ impl RowsArgs {
 
     /// Whether every row of the file asked for is new to the model, so that none need be held out.
     fn is_whole_file(&self, source: &Source) -> bool {
-        let is_file = |task: &&str| KnownTask::named(task).is_none() && *task != DEFAULT_TASK;
+        let is_file = |task: &&str| !is_named(task);
         let file = self.task.as_deref().filter(is_file).filter(|_| self.data.is_none() && self.split.is_none());
         file.is_some_and(|file| !source.was_trained_on(file))
     }

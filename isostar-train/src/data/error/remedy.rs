@@ -25,6 +25,7 @@ impl DataError {
             Self::MissingShard { .. } => "put it there: all shards of a split are read".into(),
             Self::NotParquet { .. } | Self::Undecodable { .. } => "download or write the file again: it is cut short or corrupt".into(),
             Self::NotGzip { .. } => "download or compress the file again, or leave .gz out of its name if it holds plain text".into(),
+            Self::GitLfsPointer { .. } => "run `git lfs pull` in the repository's folder, which fetches the file".into(),
             Self::ColumnType { column, expected, .. } => format!("write {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => fault.remedy(path),
             Self::EmptyFile { .. } => "write one row of text and label a line, below a header that names the columns".into(),

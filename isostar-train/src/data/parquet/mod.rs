@@ -7,8 +7,10 @@ mod questions;
 mod rows;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
+use isostar_models::is_git_lfs_pointer;
 use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
@@ -32,6 +34,11 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::io(path, error))?;
+        let mut start = Vec::new();
+        (&file).take(64).read_to_end(&mut start).map_err(|error| DataError::io(path, error))?;
+        if is_git_lfs_pointer(&start) {
+            return Err(DataError::GitLfsPointer { path: path.into() });
+        }
         let reader = open(file).map_err(|error| DataError::NotParquet { path: path.into(), reason: error.to_string() })?;
         Ok(Self { path, reader })
     }
