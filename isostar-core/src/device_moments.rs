@@ -16,6 +16,8 @@ use crate::{Moments, RunningMoments};
 /// that [`RunningMoments`], which adds batch by batch in f64 on the host, would keep. The counts nᵦ and means mᵦ stay as they are until
 /// [`read`](Self::read), which computes the second sum in f64. Memory is 2d² + B·d numbers for B batches. Not differentiable.
 ///
+/// A compiler that reorders floating-point sums, as Metal's does, may drop the rounding errors; what is left is the accuracy of plain addition.
+///
 /// ```
 /// use burn::prelude::*;
 /// use isostar_core::{DeviceMoments, Moments};

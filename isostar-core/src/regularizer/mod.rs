@@ -15,7 +15,7 @@ pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
 pub use sum::Sum;
 
-/// A penalty on hidden states: loss = task loss + penalty.
+/// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///
 /// A regularizer of one's own implements [`penalty`](Self::penalty) and [`measure_name`](Self::measure_name); whoever computes the states and the
 /// reference, a training hook or a hand-written loop, calls them:
