@@ -27,7 +27,7 @@ pub struct Sum(pub Vec<Box<dyn Regularizer>>);
 
 impl Sum {
     fn first(&self) -> &dyn Regularizer {
-        self.0.first().expect("Sum: there must be at least one regularizer")
+        self.0.first().expect("Sum: there must be at least one regularizer").as_ref()
     }
 }
 
@@ -37,7 +37,7 @@ impl Regularizer for Sum {
     }
 
     fn reference_states(&self) -> Option<&StateSelection> {
-        self.first();
+        assert!(!self.0.is_empty(), "Sum: there must be at least one regularizer");
         let mut wanted = self.0.iter().filter_map(|part| part.reference_states());
         let states = wanted.next()?;
         if let Some(other) = wanted.find(|other| *other != states) {

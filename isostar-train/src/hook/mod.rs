@@ -4,8 +4,8 @@
 //! loss = task loss + penalty(hidden states, reference)
 //! ```
 //!
-//! A model implements [`HiddenStateModel`]. [`Hook::training`] makes the [`SupervisedTraining`], and [`Hook::wrap`] wraps the model; everything
-//! else stays as it is without a hook:
+//! A model implements [`HiddenStateModel`]. [`Hook::training`] makes the [`SupervisedTraining`](burn::train::SupervisedTraining), and
+//! [`Hook::wrap`] wraps the model; everything else stays as it is without a hook:
 //!
 //! ```ignore
 //! let hook = Hook::new(IStarConfig::new(-0.1).init()?);
@@ -22,11 +22,13 @@
 //!     .metrics(hook.metrics());
 //! ```
 //!
-//! | forgotten | what happens |
+//! | mistake | what happens |
 //! |---|---|
-//! | to wrap the model for a training that [`Hook::training`] made | the program does not compile |
-//! | to wrap the model, or to wrap it with the hook whose tap gave the loader | the tapped loader panics with a message |
-//! | to tap the training loader, or to tap it with the hook that wrapped the model | the first step panics with a message, if the regularizer wants a reference; other regularizers need no tap |
+//! | the model of a training that [`Hook::training`] made is not wrapped | the program does not compile |
+//! | the loader is tapped, the model not wrapped by the same hook | the tapped loader panics with a message |
+//! | the model is wrapped, the loader not tapped by the same hook | the first step panics with a message if the regularizer wants a reference |
+//!
+//! A regularizer without a reference, such as CosReg, also trains from a loader that is not tapped.
 //!
 //! With several devices, Burn catches the panic of a step and returns its message as the error of the training.
 //!
