@@ -89,7 +89,7 @@ fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
         assert_eq!(training.train.given.load(Ordering::SeqCst), step, "no batch is asked for after the one that diverged");
         assert_eq!(training.valid.given.load(Ordering::SeqCst), 0);
         assert_eq!(checkpoints(training.folder.path()), 0);
-        assert_eq!(told(&events), [divergence.clone()]);
+        assert_eq!(told(&events), std::slice::from_ref(&divergence));
         let message = result.error.expect("Burn reports an error").to_string();
         assert!(message.contains(&format!("the task loss is not finite in step {step} of epoch 1")), "{message}");
 
