@@ -20,7 +20,7 @@ use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::metric::{Adaptor, LossInput, LossMetric, Metric, MetricMetadata, Numeric};
 use burn::train::{InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainStep};
 use common::{Batches, Perceptron};
-use isostar_core::{HiddenStates, IStarConfig, Moments, Regularizer, StateSelection};
+use isostar_core::{HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection};
 use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
@@ -263,8 +263,17 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
 
 /// What is told of batches with these scores, each of so many states of width 4 in two layers.
 fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
+    collapses_with(Padding::Mask, batches)
+}
+
+/// The same where padding counts or does not.
+fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
     let device = Device::flex();
-    let (hook, events) = hook(0.1);
+    let states = StateSelection { padding, ..StateSelection::default() };
+    let events = Events::default();
+    let heard = events.clone();
+    let observer = move |event: &HookEvent| heard.lock().unwrap().push(event.clone());
+    let hook = HookConfig::<common::Batch>::new().with_observer(observer).init(IStarConfig::new(0.1).with_states(states).init().unwrap());
     let mut metric = hook.measure_metric();
     for (score, states) in batches {
         // Twice as many positions, of which every second is padding.
@@ -282,6 +291,12 @@ fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
 fn a_collapse_is_told_once() {
     let events = collapses(&[(0.5, 8), (0.019, 8), (0.001, 8)]);
     assert!(matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6), "{events:?}");
+}
+
+#[test]
+fn where_padding_counts_the_scores_of_the_published_runs_are_no_collapse() {
+    assert_eq!(collapses_with(Padding::Keep, &[(0.0184, 8)]), []);
+    assert_eq!(collapses_with(Padding::Keep, &[(0.0029, 8)]).len(), 1);
 }
 
 #[test]

@@ -122,7 +122,9 @@ impl Run {
         HookConfig::new()
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| tell(observer.as_ref(), &stopwatch, event, done, |epoch| order.padding_share(&lengths, epoch)))
+            .with_observer(move |event| {
+                tell(observer.as_ref(), &stopwatch, event, done, padding, |epoch| order.padding_share(&lengths, epoch))
+            })
             .init(regularizer)
     }
 
@@ -208,26 +210,40 @@ fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) ->
 }
 
 /// Passes on what a hook says. `training_padding` gives the share of padding in the batches of an epoch, counted from 0.
-fn tell(observer: &dyn Observer, stopwatch: &Stopwatch, event: &HookEvent, done: usize, training_padding: impl Fn(usize) -> f64) {
+fn tell(
+    observer: &dyn Observer,
+    stopwatch: &Stopwatch,
+    event: &HookEvent,
+    done: usize,
+    padding: Padding,
+    training_padding: impl Fn(usize) -> f64,
+) {
     match event {
         HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
         HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, padding, isoscore, seconds } => {
+        HookEvent::CalibrationFinished { epoch, states, padding: share, isoscore, seconds } => {
             observer.end(&Phase::Calibration { epoch: done + epoch });
             stopwatch.calibrated(*seconds);
             let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
-            let padding = padding.map_or(String::new(), |padding| {
+            let share = share.map_or(String::new(), |share| {
                 let training = 100.0 * training_padding(done + epoch - 1);
-                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * padding)
+                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
             });
-            observer.note(&format!("reference from {states} states{padding} in {seconds:.1} s, IsoScore {score}"));
+            observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
         }
         HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
-        HookEvent::Collapsed { score, .. } if score.is_nan() => observer.note("the states have collapsed: the score of a batch is not a number"),
-        HookEvent::Collapsed { score, threshold } => observer.note(&format!(
-            "the states have collapsed: a batch scores {score:.4}, under {threshold}. A --weight nearer to 0 keeps them apart; the published weights \
-             belong to padded states (--padding keep)"
-        )),
+        HookEvent::Collapsed { score, .. } if score.is_nan() => {
+            observer.note("the states have collapsed: the score of a batch is not a number")
+        }
+        HookEvent::Collapsed { score, threshold } => {
+            let published = match padding {
+                Padding::Mask => "; the published weights belong to states that include padding (--padding keep)",
+                Padding::Keep => "",
+            };
+            observer.note(&format!(
+                "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
+            ));
+        }
         // The run ends with an error that says all of it.
         HookEvent::Diverged(_) => {}
     }
