@@ -1,6 +1,5 @@
 use burn::nn::{Dropout, Embedding, LayerNorm};
 use burn::prelude::*;
-
 use isostar_kernels::dropout;
 
 /// What a token is, where it stands and which segment it belongs to, as one vector.
