@@ -2,9 +2,9 @@
 
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
+use isostar_kernels::gram;
 
 use crate::Moments;
-use crate::gram::gram;
 use crate::moments::widen;
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.

@@ -3,13 +3,14 @@
 use burn::nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
+use isostar_kernels::dropout;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::encoder::run_layers;
 use crate::head::{ClassifiedToken, HeadSettings};
-use crate::layer::{FeedForward, Places, SelfAttention, assert_positions, causal_mask, dropped, embedding, linear};
+use crate::layer::{FeedForward, Places, SelfAttention, assert_positions, causal_mask, embedding, linear};
 use crate::pretrained::{Key, Layout};
 use crate::{Encoder, ModelError, TokenBatch};
 
@@ -209,7 +210,7 @@ impl Gpt2 {
         let [_, tokens] = input.ids.dims();
         assert_positions(&self.position, Places::FromZero, tokens);
         let position = self.position.weight.val().slice(0..tokens).unsqueeze::<3>();
-        let embedding_output = dropped(&self.dropout, self.word.forward(input.ids) + position);
+        let embedding_output = dropout(&self.dropout, self.word.forward(input.ids) + position);
 
         let mask = causal_mask(input.mask.clone(), &embedding_output);
         let mut states = run_layers(embedding_output, self.layers.iter(), |layer, hidden| layer.forward(hidden, mask.clone()), input.mask);
@@ -246,9 +247,9 @@ impl Gpt2Layer {
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
         let attended = self.attention.forward(self.attention_norm.forward(hidden.clone()), mask);
-        let hidden = hidden + dropped(&self.dropout, attended);
+        let hidden = hidden + dropout(&self.dropout, attended);
         let transformed = self.feed_forward.forward(self.feed_forward_norm.forward(hidden.clone()));
-        hidden + dropped(&self.dropout, transformed)
+        hidden + dropout(&self.dropout, transformed)
     }
 }
 

@@ -1,23 +1,4 @@
-//! Token ids in, the hidden states of every layer out.
-//!
-//! isostar-models holds the encoders whose geometry isostar regularises, with transformers' names, numbers and files: a model
-//! is read from the folder that `save_pretrained` wrote, trained with Burn, and written back for `from_pretrained`.
-//!
-//! ```no_run
-//! use burn::prelude::*;
-//! use isostar_models::{Pretrained, SequenceClassifier, TokenBatch};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-//! let device = Device::default();
-//! let pretrained = Pretrained::<SequenceClassifier>::read("all-MiniLM-L6-v2", &device)?;
-//! let encoding = pretrained.tokenizer.encode("Hidden states fill few directions.", true)?;
-//! let ids = Tensor::<1, Int>::from_ints(encoding.get_ids(), &device).unsqueeze();
-//! let (logits, states) = pretrained.model.forward(TokenBatch::unpadded(ids));
-//! println!("{} layers, logits {logits}", states.depth());
-//! pretrained.write("copy")?;
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! # Models
 //!
@@ -41,12 +22,6 @@
 //! - [`loss`]: what the heads are trained by
 //! - [`layer`]: what the encoders are made of
 //! - [`ModelError`]: what can be wrong with a folder, and what to do about it
-//!
-//! No tokenizing, no pooling of sentences, no generation: `tokenizers` does the first, and isostar needs neither of the others.
-//!
-//! # Crate features
-//!
-//! No backend is enabled by default; `flex`, `ndarray`, `wgpu` and `cuda` enable Burn's backends of these names, `hub` the module of that name.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! I-STAR for Burn's Learner: a training hook for anyone's model, the tasks of GLUE, SST-5 and SQuAD, and what the `isostar` command is made of.
+#![doc = include_str!("../README.md")]
 //!
 //! # Where things are
 //! - [`hook`]: a regularizer of hidden states for a model of one's own under burn-train
@@ -12,11 +12,6 @@
 //! - [`report`]: one page, with figures, about runs and analyses
 //! - [`model`]: from a folder or a name on the hub to a model's folder
 //! - [`device`]: from a name on the command line to a device that is there
-//!
-//! # Crate features
-//! `flex` (default), `ndarray`, `wgpu` and `cuda` enable Burn's backends of the same name, `tui` Burn's dashboard, `cli` (default) is the command, and `hub` (default) reads
-//! models by name from the Hugging Face hub. A program
-//! that needs only the hook takes `default-features = false`.
 
 pub mod analysis;
 pub mod data;

@@ -1,6 +1,7 @@
 //! Cosine similarity over all pairs of points in O(n·d), never the n×n matrix.
 
 use burn::prelude::*;
+use isostar_kernels::nonzero_rows;
 
 use crate::moments::widen;
 
@@ -39,8 +40,7 @@ impl CosineSums {
         let zero = squared.clone().equal_scalar(0.0);
         // A zero row has no direction: divided by 1 it stays zero, and without weight its gradient is zero too.
         let norms = squared.clone().mask_fill(zero, 1.0).sqrt();
-        // 1 or 0 as the sign of a square, reshaped: fused on wgpu, a mask turned into numbers and transposed lost its last elements.
-        let directed = weights.clone() * squared.without_autodiff().sign().reshape([1, n]);
+        let directed = weights.clone() * nonzero_rows(squared);
         Self { directions: directed.clone().matmul(points / norms), directed: directed.sum_dim(1), count: weights.sum_dim(1) }
     }
 

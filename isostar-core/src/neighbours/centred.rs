@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use burn::prelude::*;
 use burn::tensor::DType;
+use isostar_kernels::on_host;
 use rayon::prelude::*;
 
-use crate::host::on_host;
 use crate::moments::widen;
 
 /// Largest deviations from the centre between 2⁻³² and 2³² keep squares and products within f32: only others are scaled.

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use burn::prelude::*;
+use isostar_kernels::on_host;
 use rayon::prelude::*;
 
 use super::candidates::Candidates;
 use super::centred::Centred;
-use crate::host::on_host;
 use crate::moments::widen;
 
 /// Numbers read back from the device at a time.

@@ -1,17 +1,14 @@
 use burn::nn::{Dropout, Linear};
 use burn::prelude::*;
+use isostar_kernels::masked_attention;
 
-use super::{dropout::dropped, each_token};
+use super::each_token;
 
 /// Self-attention with several heads.
 ///
 /// ```text
 /// y = concat over heads of  dropout(softmax(scale · Q Kᵀ + mask)) V,  times the output weights
 /// ```
-///
-/// The softmax is divided by its sum after the product with V, where there are `d_head` numbers a row
-/// instead of one a token:
-/// the value is the same, and the largest tensors of the model go through fewer operations.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
     /// Makes Q.
@@ -44,21 +41,8 @@ impl SelfAttention {
         let key = split(each_token(&self.key, hidden.clone()));
         let value = split(each_token(&self.value, hidden));
 
-        let context = self.context(query.matmul(key.transpose()), mask, value);
+        let context = masked_attention(query.matmul(key.transpose()), mask, value, &self.dropout);
         each_token(&self.output, context.swap_dims(1, 2).reshape([sequences, tokens, d]))
-    }
-
-    /// The values of each head's tokens, weighted by the softmax of their scores.
-    fn context(&self, scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
-        #[cfg(feature = "flex")]
-        if super::flex::holds(&scores) && !scores.is_tracked() {
-            return super::flex::masked_softmax(scores, mask).matmul(value);
-        }
-        let scores = scores + mask;
-        let largest = scores.clone().detach().max_dim(3);
-        let weights = (scores - largest).exp();
-        let total = weights.clone().sum_dim(3);
-        dropped(&self.dropout, weights).matmul(value) / total
     }
 }
 

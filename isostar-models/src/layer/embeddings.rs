@@ -1,7 +1,6 @@
 use burn::nn::{Dropout, Embedding, LayerNorm};
 use burn::prelude::*;
-
-use super::dropout::dropped;
+use isostar_kernels::dropout;
 
 /// What a token is, where it stands and which segment it belongs to, as one vector.
 ///
@@ -67,7 +66,7 @@ impl Embeddings {
         if let Some(table) = &self.token_type {
             sum = sum + table.forward(type_ids);
         }
-        dropped(&self.dropout, self.norm.forward(sum + position))
+        dropout(&self.dropout, self.norm.forward(sum + position))
     }
 }
 

@@ -1,6 +1,7 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use burn::tensor::activation;
+use burn::tensor::activation::relu;
+use isostar_kernels::{gelu, gelu_new, silu};
 
 use super::each_token;
 
@@ -58,41 +59,11 @@ impl Activation {
 
     /// Applied to every element.
     pub fn forward<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
-        #[cfg(feature = "flex")]
-        if super::flex::holds(&input) {
-            match self {
-                Self::Gelu => return super::flex::elementwise(input, super::flex::gelu),
-                Self::GeluNew => return super::flex::elementwise(input, super::flex::gelu_new),
-                Self::Silu => return super::flex::elementwise(input, super::flex::silu),
-                Self::Relu => {}
-            }
-        }
         match self {
             Self::Gelu => gelu(input),
             Self::GeluNew => gelu_new(input),
-            Self::Relu => activation::relu(input),
-            Self::Silu => activation::silu(input),
+            Self::Relu => relu(input),
+            Self::Silu => silu(input),
         }
     }
-}
-
-/// x Φ(x) with its exact derivative.
-///
-/// Burn's own takes, on every backend but flex, the derivative of the approximation by tanh: gradients of a small BERT were
-/// off by 1e-3. Here it is written out, and the error function brings its own derivative.
-fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    if !input.is_tracked() {
-        return activation::gelu(input);
-    }
-    let twice_phi = (input.clone() * core::f64::consts::FRAC_1_SQRT_2).erf() + 1.0;
-    input * twice_phi * 0.5
-}
-
-/// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), as x · σ(2√(2/π) (x + 0.044715 x³)).
-///
-/// Burn's own goes through x to the power 3.0, which costs a logarithm and an exponential an element.
-fn gelu_new<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    const TWICE_SQRT_2_OVER_PI: f64 = 2.0 * core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2;
-    let inner = input.clone() * (input.clone().square() * (0.044715 * TWICE_SQRT_2_OVER_PI) + TWICE_SQRT_2_OVER_PI);
-    input * activation::sigmoid(inner)
 }

@@ -1,15 +1,11 @@
 //! What the encoders share: embeddings, attention, feed-forward, and the layer that joins them.
 
 mod attention;
-mod dropout;
 mod embeddings;
 mod feed_forward;
-#[cfg(feature = "flex")]
-mod flex;
 
 pub use attention::SelfAttention;
 pub(crate) use attention::{causal_mask, padding_mask};
-pub(crate) use dropout::dropped;
 pub(crate) use embeddings::assert_positions;
 pub use embeddings::{Embeddings, Places};
 pub use feed_forward::{Activation, FeedForward};
@@ -17,6 +13,7 @@ pub use feed_forward::{Activation, FeedForward};
 use burn::module::Param;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Initializer, LayerNorm, LayerNormConfig, Linear};
 use burn::prelude::*;
+use isostar_kernels::dropout;
 
 /// One encoder layer that normalises after each of its two parts, as BERT does.
 ///
@@ -49,9 +46,9 @@ impl EncoderLayer {
     /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`, added to the attention scores
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let attended = dropped(&self.attention_dropout, self.attention.forward(hidden.clone(), mask));
+        let attended = dropout(&self.attention_dropout, self.attention.forward(hidden.clone(), mask));
         let hidden = self.attention_norm.forward(hidden + attended);
-        let transformed = dropped(&self.feed_forward_dropout, self.feed_forward.forward(hidden.clone()));
+        let transformed = dropout(&self.feed_forward_dropout, self.feed_forward.forward(hidden.clone()));
         self.feed_forward_norm.forward(hidden + transformed)
     }
 }
@@ -131,15 +128,4 @@ pub(crate) fn embedding(rows: usize, d: usize, std: f64, padding: Option<usize>,
 
 fn normal(std: f64) -> Initializer {
     Initializer::Normal { mean: 0.0, std }
-}
-
-/// Whether `device` is the CPU backend flex, for which some operations are written differently.
-#[cfg(feature = "flex")]
-fn is_flex(device: &Device) -> bool {
-    device.clone().without_autodiff() == Device::flex()
-}
-
-#[cfg(not(feature = "flex"))]
-fn is_flex(_device: &Device) -> bool {
-    false
 }

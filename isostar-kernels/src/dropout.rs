@@ -1,20 +1,31 @@
+//! Dropout in one operation.
+//!
+//! # Upstream
+//! None is filed: burn-nn 0.22.1 multiplies by the mask and by the scale, and flex draws the mask from a cryptographic generator.
+
 use burn::nn::Dropout;
 use burn::prelude::*;
 use burn::tensor::{Distribution, TensorData};
 
-/// Zeroes each number with the probability of `dropout` and divides the others by that of being kept; in training only.
+use crate::host::is_flex;
+
+/// Zeroes each number with probability p and divides the others by 1 − p; in training only.
 ///
-/// It differs from `dropout.forward` in speed. The scale is part of the random mask, so that one operation is
-/// recorded and not two, and on flex the mask does not come number by number from a cryptographic generator, which
-/// took 8% of a training step.
-pub(crate) fn dropped<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
+/// ```text
+///   y = x · m        dy/dx = m        m = 1/(1 − p) with probability 1 − p, else 0
+/// ```
+///
+/// Replaces `Dropout::forward` of Burn and takes its settings. The scale is part of the random mask, so that the tape records one operation
+/// and not two. On flex the mask does not come number by number from a cryptographic generator, which took 8% of a training step.
+/// `Device::seed` decides the masks.
+pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
-    if dropout.prob == 0.0 || !dropout.training.is_enabled() || !device.is_autodiff() {
+    if settings.prob == 0.0 || !settings.training.is_enabled() || !device.is_autodiff() {
         return input;
     }
-    let keep = 1.0 - dropout.prob;
+    let keep = 1.0 - settings.prob;
     let plain = device.without_autodiff();
-    let mask = match super::is_flex(&plain) {
+    let mask = match is_flex(&plain) {
         true => {
             let values = mask(input.shape().num_elements(), keep, seed(&plain));
             Tensor::from_data(TensorData::new(values, input.shape()), (&plain, input.dtype()))
@@ -93,9 +104,9 @@ mod tests {
     #[cfg(feature = "flex")]
     fn dropped_numbers_take_no_gradient() {
         let device = Device::flex().autodiff();
-        let dropout = burn::nn::DropoutConfig::new(0.5).init();
+        let settings = burn::nn::DropoutConfig::new(0.5).init();
         let input = Tensor::<2>::ones([40, 50], &device).require_grad();
-        let output = dropped(&dropout, input.clone());
+        let output = dropout(&settings, input.clone());
         let gradients = output.clone().sum().backward();
         // The input is one, so output and gradient are both the mask.
         assert_eq!(output.into_data(), input.grad(&gradients).unwrap().into_data());

@@ -1,0 +1,29 @@
+//! Tensors in the host's memory.
+
+use burn::prelude::*;
+use burn::tensor::{DType, Element};
+
+/// Whether `device` is the CPU backend flex, whose tensors are in the host's memory, where reading them copies nothing.
+#[cfg(feature = "flex")]
+pub(crate) fn is_flex(device: &Device) -> bool {
+    device.clone().without_autodiff() == Device::flex()
+}
+
+#[cfg(not(feature = "flex"))]
+pub(crate) fn is_flex(_device: &Device) -> bool {
+    false
+}
+
+/// Calls `single` or `double` with the numbers of `data`, in the precision that they have.
+///
+/// # Panics
+/// If `data` is neither f32 nor f64.
+pub fn on_host<R>(data: &TensorData, single: impl FnOnce(&[f32]) -> R, double: impl FnOnce(&[f64]) -> R) -> R {
+    fn slice<E: Element>(data: &TensorData) -> &[E] {
+        data.as_slice().expect("the type was looked up")
+    }
+    match data.dtype() {
+        DType::F64 => double(slice(data)),
+        _ => single(slice(data)),
+    }
+}

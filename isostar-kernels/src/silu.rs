@@ -1,0 +1,45 @@
+//! SiLU, also called swish.
+//!
+//! # Upstream
+//! None is filed for element-wise functions on several threads; <https://github.com/tracel-ai/burn/issues/5613> lists other operations of
+//! burn-flex that run on one.
+
+use burn::prelude::*;
+use burn::tensor::activation;
+
+/// SiLU of every number.
+///
+/// ```text
+///   y = x σ(x)        dy/dx = σ(x) + x σ(x) (1 − σ(x))
+/// ```
+///
+/// Replaces `burn::tensor::activation::silu`, and is that function but for f32 on flex, where value and derivative are computed on all threads.
+///
+/// # References
+/// Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in Reinforcement Learning" (2018).
+pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if crate::flex::holds(&input) {
+        return crate::flex::elementwise(input, value_and_slope);
+    }
+    activation::silu(input)
+}
+
+/// x σ(x) and its slope.
+#[cfg(feature = "flex")]
+#[inline(always)]
+fn value_and_slope(x: f32) -> [f32; 2] {
+    let [sigma, slope] = crate::flex::sigmoid(x);
+    [x * sigma, sigma + x * slope]
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::flex::tests::assert_values_and_slopes;
+
+    #[test]
+    fn values_and_slopes_are_those_of_f64() {
+        assert_values_and_slopes(value_and_slope, |x| x / (1.0 + (-x).exp()));
+    }
+}
