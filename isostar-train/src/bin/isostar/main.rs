@@ -9,6 +9,7 @@ mod failure;
 mod layers;
 mod measure;
 mod models;
+mod progress;
 mod report;
 mod source;
 mod sweep;
