@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 #[path = "common/command.rs"]
 mod command;
+#[path = "train/command_line.rs"]
+mod command_line;
 #[path = "train/progress.rs"]
 mod progress;
 use command::{fails, isostar, names, succeed};

@@ -2,6 +2,7 @@
 
 mod allocator;
 mod analyze;
+mod completions;
 mod console;
 mod embed;
 mod evaluate;
@@ -14,10 +15,11 @@ mod report;
 mod source;
 mod sweep;
 mod train;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::Failure;
 
@@ -27,9 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STATUS: &str =
     "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged";
 
-/// Measure and control the isotropy of a model's hidden states.
+/// Measure and control the isotropy of a model's hidden states
 #[derive(Parser)]
-#[command(name = "isostar", version, about, after_help = STATUS)]
+#[command(name = "isostar", version, long_version = version::long(), after_help = STATUS)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +50,7 @@ enum Command {
     Models(models::ModelsArgs),
     Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
