@@ -12,6 +12,8 @@ mod command;
 mod command_line;
 #[path = "train/progress.rs"]
 mod progress;
+#[path = "train/schema.rs"]
+mod schema;
 use command::{fails, isostar, names, succeed};
 
 /// Rows of the vendored headlines, in a folder with a train and a dev file.

@@ -40,4 +40,6 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::{IsoScores, RunResult};
+#[cfg(feature = "cli")]
+pub(crate) use settings::{DIALECT, object};
 pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};

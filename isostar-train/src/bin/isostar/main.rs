@@ -12,6 +12,7 @@ mod measure;
 mod models;
 mod progress;
 mod report;
+mod schema;
 mod source;
 mod sweep;
 mod train;
@@ -50,6 +51,7 @@ enum Command {
     Models(models::ModelsArgs),
     Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),
     };
     match result {
