@@ -192,7 +192,7 @@ impl Observer for Console {
         println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
         let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
         println!(
-            "{} rows to judge by; {} s of training, {} s of calibration, {} tokens/s",
+            "{} validation rows; {} s of training, {} s of calibration, {} tokens/s",
             report.rows,
             number(result.seconds, 1),
             number(result.calibration_seconds, 1),

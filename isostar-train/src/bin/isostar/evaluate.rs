@@ -21,18 +21,18 @@ const BATCH: usize = 64;
 /// Arguments of `isostar evaluate`.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// A run's folder, a model's, or a model's name on the hub: organisation/name, or organisation/name@revision
+    /// Folder of a run or a model, or a model's name on the hub: organisation/name or organisation/name@revision
     #[arg(value_name = "RUN|DIR|ID")]
     model: String,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Write a line a row: index, label, value or text, scores; a name that ends in .json gives SQuAD's own format for its answers
+    /// Write one line per row: index, label, value or text, scores. A file name ending in .json gets answers in SQuAD's own format
     #[arg(long, value_name = "FILE.jsonl")]
     predictions: Option<PathBuf>,
-    /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
+    /// Device: flex, ndarray, wgpu, cuda or cuda:1, if compiled in
     #[arg(long, value_name = "NAME", default_value = default_device_name())]
     device: String,
-    /// Print JSON to stdout, and nothing else
+    /// Print only JSON to stdout
     #[arg(long)]
     json: bool,
 }
@@ -77,7 +77,7 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a model makes of the rows asked for.
+/// Evaluates a model on the requested rows.
 fn report<M: TaskModel>(
     arguments: &EvaluateArgs,
     source: &Source,

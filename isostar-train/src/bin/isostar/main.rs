@@ -41,6 +41,10 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model for a task with a penalty on its hidden states
+    ///
+    /// Each epoch ends in one line on stderr: its training and validation numbers, its seconds, its training rows per second and the time that the
+    /// remaining epochs take. Where stderr is not a terminal, lines replace the progress bars: one every tenth of an epoch, at least ten steps
+    /// after the last one, and one after every 30 seconds without a line.
     Train(Box<train::TrainArgs>),
     /// Measure a trained model on a split
     Evaluate(evaluate::EvaluateArgs),

@@ -13,10 +13,10 @@ pub struct ReportArgs {
     /// Folders of runs or analyses, or folders that hold several of them
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
-    /// The page; report.html in the folder by default, or here if there are several
+    /// Page to write (default: report.html in the folder, or in the current folder if there are several)
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Write each figure to an SVG file in this folder too
+    /// Also write each figure to an SVG file in this folder
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
 }
