@@ -14,7 +14,7 @@ mod command_line;
 mod progress;
 #[path = "train/schema.rs"]
 mod schema;
-use command::{fails, isostar, names, succeed};
+use command::{fails, isostar, isostar_command, names, succeed};
 
 /// Rows of the vendored headlines, in a folder with a train and a dev file.
 fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {

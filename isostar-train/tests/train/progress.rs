@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{isostar, rows, small};
+use super::{isostar, isostar_command, names, rows, small};
 
 /// The lines on stderr of a run that ends.
 fn progress(folder: &Path, arguments: &[&str]) -> Vec<String> {
@@ -64,4 +65,20 @@ fn without_a_terminal_few_steps_write_no_line_each() {
     // 15 steps: a line would stand for 1.5 of them.
     let lines = progress(folder.path(), &arguments);
     assert_eq!(lines.iter().filter(|line| line.contains(" of 60 rows, ")).count(), 1, "{lines:?}");
+}
+
+#[test]
+fn a_reader_that_closes_stdout_and_stderr_does_not_end_a_run() {
+    let folder = TempDir::new().unwrap();
+    rows(folder.path(), 16, 16);
+    let arguments = ["train", "--data", "data", "--max-length", "8", "--epochs", "1", "--out", "run"];
+    let evaluate = ["evaluate", "run"];
+    let report = ["report", "run", "--figures", "figures"];
+    for arguments in [&arguments[..], &evaluate, &report] {
+        let mut command = isostar_command(folder.path(), arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    }
+    assert!(names(&folder.path().join("run")).contains(&"result.json".into()));
 }

@@ -1,11 +1,13 @@
 //! Progress bars and the lines a person reads while a run goes on, on stderr. Where stderr is no terminal, lines stand in for the bars.
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitReport};
 
+use crate::measure::print;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
 
 /// One bar a phase.
@@ -26,6 +28,11 @@ struct State {
     before: Option<SplitReport>,
 }
 
+/// Prints a line to stderr. A reader that has seen enough, such as `head`, does not end the run.
+pub fn stderr_line(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// A phase that is not over.
 struct Running {
     phase: Phase,
@@ -36,7 +43,7 @@ struct Running {
 impl Console {
     /// A console; bars are drawn on a terminal only.
     pub fn new(json: bool) -> Self {
-        let has_bars = std::io::stderr().is_terminal();
+        let has_bars = io::stderr().is_terminal();
         let target = if has_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self { bars: MultiProgress::with_draw_target(target), has_bars, state: Mutex::default(), json }
     }
@@ -47,7 +54,7 @@ impl Console {
 
     /// A line above the bars.
     pub fn line(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        self.bars.suspend(|| stderr_line(text));
     }
 
     /// Several of them.
@@ -184,19 +191,23 @@ impl Observer for Console {
         }
         let before = self.state().before.take();
         let width = names_width(report.metrics.keys());
-        println!("{:<width$} {:>10} {:>10}", "", "before", "after");
+        let mut text = format!("{:<width$} {:>10} {:>10}\n", "", "before", "after");
+        let mut row = |name: &str, before, after| text += &format!("{name:<width$} {:>10} {:>10}\n", score(before), score(after));
         for (name, after) in &report.metrics {
             let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
-            println!("{name:<width$} {:>10} {:>10}", score(Some(before)), score(Some(*after)));
+            row(name, Some(before), Some(*after));
         }
-        println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
+        row("IsoScore", before.and_then(|report| report.isoscore.all), report.isoscore.all);
         let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
-        println!(
-            "{} validation rows; {} s of training, {} s of calibration, {} tokens/s",
+        text += &format!(
+            "{} validation rows; {} s of training, {} s of calibration, {} tokens/s\n",
             report.rows,
             number(result.seconds, 1),
             number(result.calibration_seconds, 1),
             number(result.tokens_per_second, 0)
         );
+        if let Err(failure) = print(&text) {
+            self.line(&failure.to_string());
+        }
     }
 }

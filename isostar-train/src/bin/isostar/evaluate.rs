@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::console::{Console, names_width};
 use crate::failure::Failure;
+use crate::measure::print;
 use crate::source::{RowsArgs, Source};
 
 const BATCH: usize = 64;
@@ -65,16 +66,16 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     }
     let mut metrics = report.metrics.clone();
     metrics.insert("task_loss".into(), report.task_loss);
-    if arguments.json {
+    let text = if arguments.json {
         let evaluation = Evaluation { task: &name, split, rows: report.rows, metrics };
-        println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);
+        serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))? + "\n"
     } else {
-        println!("{name} {split}: {} rows of {}", report.rows, file.display());
         let width = names_width(metrics.keys());
-        metrics.iter().for_each(|(name, value)| println!("{name:<width$} {value:>10.4}"));
-        println!("{:<width$} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
-    }
-    Ok(())
+        let rows: String = metrics.iter().map(|(name, value)| format!("{name:<width$} {value:>10.4}\n")).collect();
+        let isoscore = report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}"));
+        format!("{name} {split}: {} rows of {}\n{rows}{:<width$} {isoscore:>10}\n", report.rows, file.display(), "IsoScore")
+    };
+    print(&text)
 }
 
 /// Evaluates a model on the requested rows.

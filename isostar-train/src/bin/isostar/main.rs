@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use console::stderr_line;
 use failure::Failure;
 
 #[global_allocator]
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            stderr_line(&failure);
             ExitCode::from(failure.status())
         }
     }

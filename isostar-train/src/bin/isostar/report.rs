@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use isostar_train::report::Report;
 
+use crate::console::stderr_line;
 use crate::failure::Failure;
+use crate::measure::print;
 
 /// Write one self-contained page about runs and analyses
 #[derive(Args)]
@@ -32,8 +34,7 @@ pub fn run(arguments: ReportArgs) -> Result<(), Failure> {
     report.write_html(&out)?;
     if let Some(folder) = figures {
         let written = report.write_figures(&folder)?;
-        eprintln!("{} figures in {}", written.len(), folder.display());
+        stderr_line(format_args!("{} figures in {}", written.len(), folder.display()));
     }
-    println!("{}", out.display());
-    Ok(())
+    print(&format!("{}\n", out.display()))
 }

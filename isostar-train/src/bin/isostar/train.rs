@@ -9,6 +9,7 @@ use isostar_train::task::{Lengths, SplitSummary, Spread};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::measure::print;
 
 /// Arguments of `isostar train`.
 #[derive(Args)]
@@ -54,12 +55,11 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     };
     describe(&experiment, &console);
     let result = experiment.run(&folder, done, console.clone())?;
-    if json {
-        println!("{}", serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?);
-    } else {
-        println!("{}", folder.path().display());
-    }
-    Ok(())
+    let text = match json {
+        true => serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?,
+        false => folder.path().display().to_string(),
+    };
+    print(&format!("{text}\n"))
 }
 
 /// Prints the task, its splits and the model before the run starts.
