@@ -8,7 +8,13 @@ use tempfile::TempDir;
 
 #[path = "common/command.rs"]
 mod command;
-use command::{fails, isostar, names, succeed};
+#[path = "train/command_line.rs"]
+mod command_line;
+#[path = "train/progress.rs"]
+mod progress;
+#[path = "train/schema.rs"]
+mod schema;
+use command::{fails, isostar, isostar_command, names, succeed};
 
 /// Rows of the vendored headlines, in a folder with a train and a dev file.
 fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
@@ -180,6 +186,7 @@ fn a_run_that_diverges_stops_within_a_step_with_status_3() {
     let output = isostar(at, &small(&["--learning-rate", "1e12", "--out", "run"]));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{stderr}");
+    assert!(!stderr.contains("epoch 1 of 2"), "an epoch that was cut short has no line: {stderr}");
     let lines: Vec<&str> = stderr.lines().rev().take(2).collect();
     let cause = "error: run: the run diverged: the task loss is not finite in step 3 of epoch 1, rows ";
     assert!(

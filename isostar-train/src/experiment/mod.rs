@@ -35,9 +35,11 @@ pub use diverged::Diverged;
 pub use error::{ExperimentError, config_remedy};
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::RunFolder;
-pub use observer::{Observer, Phase, Silent};
+pub use observer::{EpochReport, Observer, Phase, Silent};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::{IsoScores, RunResult};
+#[cfg(feature = "cli")]
+pub(crate) use settings::{DIALECT, object};
 pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};

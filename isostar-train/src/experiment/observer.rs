@@ -1,5 +1,7 @@
 //! Who is told how a run gets on.
 
+use std::collections::BTreeMap;
+
 use super::{RunResult, SplitReport};
 
 /// A stretch of work whose length is known.
@@ -41,6 +43,25 @@ pub enum Phase {
     },
 }
 
+/// What came out of an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochReport {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Of how many.
+    pub epochs: usize,
+    /// The numbers of the training rows, by their names in metrics.jsonl.
+    pub training: BTreeMap<String, f64>,
+    /// The numbers of the validation rows, by their names in metrics.jsonl.
+    pub validation: BTreeMap<String, f64>,
+    /// Seconds from the start of the epoch to the end of its validation, calibration included.
+    pub seconds: f64,
+    /// Training rows per second, calibration left out.
+    pub rows_per_second: f64,
+    /// Expected seconds of the remaining epochs, each with its calibration, validation and checkpoint: as long as the past ones on average.
+    pub seconds_left: f64,
+}
+
 /// Is told how a run gets on; every method may be left out.
 pub trait Observer: Send + Sync {
     /// A phase of `total` units begins. Phases overlap: calibration happens within the first step of training.
@@ -49,11 +70,14 @@ pub trait Observer: Send + Sync {
     /// So many units of a phase are done.
     fn advance(&self, _phase: &Phase, _done: usize) {}
 
-    /// A number of a phase changed, such as the loss.
+    /// A number of a phase changed; its name is that in metrics.jsonl, such as `task_loss`.
     fn metric(&self, _phase: &Phase, _name: &str, _value: f64) {}
 
     /// A phase is over.
     fn end(&self, _phase: &Phase) {}
+
+    /// An epoch and its validation are over. An epoch that was cut short is not told of.
+    fn epoch(&self, _report: &EpochReport) {}
 
     /// Whether Burn's dashboard may take over the terminal, if it is compiled in.
     fn wants_dashboard(&self) -> bool {

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::ending::Ending;
 use super::seconds::Stopwatch;
-use super::{ExperimentError, Observer, Phase};
+use super::{EpochReport, ExperimentError, Observer, Phase};
 
 /// A line of metrics.jsonl.
 #[derive(Serialize)]
@@ -46,6 +46,18 @@ pub(super) struct RunRenderer {
     rows_done: usize,
     started: Instant,
     finals: BTreeMap<String, f64>,
+    pace: Pace,
+}
+
+/// How long epochs take, and what the training rows of the current one came to.
+struct Pace {
+    /// When the training began, and the epoch.
+    began: Instant,
+    epoch_began: Instant,
+    /// The epochs since then that are over.
+    epochs: u32,
+    /// The numbers of the training rows and their rate, if the epoch was not cut short.
+    training: Option<(BTreeMap<String, f64>, f64)>,
 }
 
 impl RunRenderer {
@@ -73,6 +85,7 @@ impl RunRenderer {
             rows_done: 0,
             started: Instant::now(),
             finals: BTreeMap::new(),
+            pace: Pace { began: Instant::now(), epoch_began: Instant::now(), epochs: 0, training: None },
         })
     }
 
@@ -81,10 +94,9 @@ impl RunRenderer {
         let Some(name) = self.names.get(&entry.metric_id) else { return };
         match number {
             Some(NumericEntry::Final(value)) => {
-                let (key, value) = as_in_result(name, *value);
-                self.finals.insert(key, value);
+                self.finals.insert(as_in_result(name), *value);
             }
-            Some(number) => self.observer.metric(&self.phase, name, number.current()),
+            Some(number) => self.observer.metric(&self.phase, &as_in_result(name), number.current()),
             None => {}
         }
     }
@@ -93,13 +105,34 @@ impl RunRenderer {
     fn is_whole(&self) -> bool {
         self.rows_done >= self.rows && self.finals.get("task_loss").is_none_or(|loss| loss.is_finite())
     }
+
+    /// Keeps what the training rows came to, or tells the observer of the epoch that ends with its validation.
+    fn end_whole_split(&mut self) {
+        if self.split == "train" {
+            let rate = self.rows as f64 / self.stopwatch.current().training;
+            self.pace.training = Some((self.finals.clone(), rate));
+            return;
+        }
+        let Some((training, rows_per_second)) = self.pace.training.take() else { return };
+        self.pace.epochs += 1;
+        let mean = self.pace.began.elapsed() / self.pace.epochs;
+        self.observer.epoch(&EpochReport {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            training,
+            validation: self.finals.clone(),
+            seconds: self.pace.epoch_began.elapsed().as_secs_f64(),
+            rows_per_second,
+            seconds_left: mean.as_secs_f64() * self.epochs.saturating_sub(self.epoch) as f64,
+        });
+    }
 }
 
 /// The name of a number in metrics.jsonl, which are those of result.json.
-fn as_in_result(name: &str, value: f64) -> (String, f64) {
+fn as_in_result(name: &str) -> String {
     match name {
-        "Loss" => ("task_loss".into(), value),
-        other => (other.to_lowercase().replace(' ', "_"), value),
+        "Loss" => "task_loss".into(),
+        other => other.to_lowercase().replace(' ', "_"),
     }
 }
 
@@ -132,6 +165,7 @@ impl MetricsRendererTraining for RunRenderer {
 impl TrainingProgressLogger for RunRenderer {
     fn start(&mut self, total_epochs: usize, starting_epoch: usize, total_items: Option<usize>, label: Option<&str>) {
         (self.epochs, self.epoch) = (total_epochs, starting_epoch);
+        self.pace.began = Instant::now();
         if let Some(dashboard) = &mut self.dashboard {
             dashboard.start(total_epochs, starting_epoch, total_items, label);
         }
@@ -146,6 +180,9 @@ impl TrainingProgressLogger for RunRenderer {
             "train" => Phase::Training { epoch: self.epoch, epochs: self.epochs },
             _ => Phase::Validation { epoch: self.epoch },
         };
+        if split == "train" {
+            (self.pace.epoch_began, self.pace.training) = (self.started, None);
+        }
         self.observer.begin(self.phase.clone(), total_items);
         if let Some(dashboard) = &mut self.dashboard {
             dashboard.start_split(split, total_items);
@@ -172,6 +209,7 @@ impl TrainingProgressLogger for RunRenderer {
             if let Err(error) = writeln!(self.lines, "{text}") {
                 self.observer.note(&format!("metrics.jsonl could not be written: {error}"));
             }
+            self.end_whole_split();
         }
         if let Some(dashboard) = &mut self.dashboard {
             dashboard.end_split();
@@ -237,6 +275,8 @@ impl EvaluationProgressLogger for RunRenderer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use burn::train::Interrupter;
 
     use super::super::{RunFolder, Silent};
@@ -282,12 +322,22 @@ mod tests {
         fn register_metric(&mut self, _definition: MetricDefinition) {}
     }
 
+    /// Keeps what it is told of epochs.
+    #[derive(Default)]
+    struct Epochs(Mutex<Vec<EpochReport>>);
+
+    impl Observer for Epochs {
+        fn epoch(&self, report: &EpochReport) {
+            self.0.lock().unwrap().push(report.clone());
+        }
+    }
+
     /// A renderer in a folder, with a dashboard that forgets, and how its training ended.
-    fn renderer(folder: &Path, interrupter: &Interrupter) -> (RunRenderer, Ending) {
+    fn renderer(folder: &Path, interrupter: &Interrupter, observer: Arc<dyn Observer>) -> (RunRenderer, Ending) {
         let (run, ending) = (RunFolder::at(folder), Ending::new(interrupter.clone()));
         let stopwatch = Arc::new(Stopwatch::new(run.clone(), 0));
         let dashboard: Box<dyn MetricsRenderer> = Box::new(Resetting(interrupter.clone()));
-        let renderer = RunRenderer::new(&run.metrics(), Arc::new(Silent), Some(dashboard), stopwatch, ending.clone()).unwrap();
+        let renderer = RunRenderer::new(&run.metrics(), observer, Some(dashboard), stopwatch, ending.clone()).unwrap();
         (renderer, ending)
     }
 
@@ -295,7 +345,7 @@ mod tests {
     fn a_stopped_run_is_not_complete_under_a_dashboard_that_resets_the_interrupter() {
         let folder = tempfile::tempdir().unwrap();
         let interrupter = Interrupter::new();
-        let (mut renderer, ending) = renderer(folder.path(), &interrupter);
+        let (mut renderer, ending) = renderer(folder.path(), &interrupter, Arc::new(Silent));
         interrupter.stop(Some("the user asked for it"));
         renderer.on_train_end(None).unwrap();
         assert!(!interrupter.should_stop(), "the dashboard has reset it");
@@ -306,7 +356,7 @@ mod tests {
     #[test]
     fn a_split_that_was_cut_short_leaves_no_line() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut renderer, _) = renderer(folder.path(), &Interrupter::new());
+        let (mut renderer, _) = renderer(folder.path(), &Interrupter::new(), Arc::new(Silent));
         for rows_done in [10, 6] {
             renderer.start_split("train", 10);
             renderer.update_split(rows_done);
@@ -314,5 +364,24 @@ mod tests {
         }
         let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
         assert_eq!(lines.lines().count(), 1, "{lines}");
+    }
+
+    #[test]
+    fn an_epoch_is_told_of_if_its_training_and_its_validation_were_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let epochs = Arc::new(Epochs::default());
+        let (mut renderer, _) = renderer(folder.path(), &Interrupter::new(), epochs.clone());
+        renderer.start(4, 1, None, None);
+        for (epoch, [training, validation]) in [[10, 4], [10, 3], [9, 4], [10, 4]].into_iter().enumerate() {
+            for (split, rows, rows_done) in [("train", 10, training), ("valid", 4, validation)] {
+                renderer.start_split(split, rows);
+                renderer.update_split(rows_done);
+                renderer.end_split();
+            }
+            renderer.update_epoch(epoch + 1);
+        }
+        let told = epochs.0.lock().unwrap();
+        assert_eq!(told.iter().map(|report| (report.epoch, report.epochs)).collect::<Vec<_>>(), [(1, 4), (4, 4)]);
+        assert!(told[0].seconds_left > 0.0 && told[1].seconds_left == 0.0);
     }
 }

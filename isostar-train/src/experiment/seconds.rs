@@ -54,6 +54,11 @@ impl Stopwatch {
         self.laps().current.training += seconds;
     }
 
+    /// The seconds of the current epoch, as far as it has come.
+    pub(super) fn current(&self) -> Seconds {
+        self.laps().current
+    }
+
     /// An epoch is over.
     ///
     /// # Errors

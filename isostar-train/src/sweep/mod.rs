@@ -33,6 +33,8 @@
 
 mod error;
 mod plan;
+#[cfg(feature = "cli")]
+mod schema;
 mod shard;
 
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ use crate::experiment::{ExperimentError, TrainOptions, TrainSettings};
 use crate::task::task_name;
 
 /// The key of a run's name.
-const NAME: &str = "name";
+pub(super) const NAME: &str = "name";
 
 /// What a plan's file holds.
 #[derive(Default, Deserialize)]

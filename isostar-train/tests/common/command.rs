@@ -5,14 +5,20 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs the command in a folder.
-pub fn isostar(folder: &Path, arguments: &[&str]) -> Output {
+/// The command in a folder, not yet run.
+pub fn isostar_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     // What is no folder here is looked for on the hub: the tests ask nobody.
     command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("no-cache"));
     // What is left in the temporary folder, or kept for the next run, is in the test's own.
     command.env("TMPDIR", folder).env("ISOSTAR_CACHE", folder.join("cache"));
-    command.current_dir(folder).args(arguments).output().unwrap()
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// Runs the command in a folder.
+pub fn isostar(folder: &Path, arguments: &[&str]) -> Output {
+    isostar_command(folder, arguments).output().unwrap()
 }
 
 /// What the command prints where it succeeds.

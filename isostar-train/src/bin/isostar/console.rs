@@ -1,14 +1,19 @@
-//! Progress bars and the lines a person reads while a run goes on, on stderr.
+//! Progress bars and the lines a person reads while a run goes on, on stderr. Where stderr is no terminal, lines stand in for the bars.
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use isostar_train::experiment::{Observer, Phase, RunResult, SplitReport};
+use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitReport};
+
+use crate::measure::print;
+use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
 
 /// One bar a phase.
 pub struct Console {
     bars: MultiProgress,
+    has_bars: bool,
     state: Mutex<State>,
     /// Whether stdout is left to JSON, and the dashboard to nobody.
     json: bool,
@@ -16,17 +21,31 @@ pub struct Console {
 
 #[derive(Default)]
 struct State {
-    phases: Vec<(Phase, ProgressBar)>,
+    phases: Vec<Running>,
     loss: Option<f64>,
-    score: Option<f64>,
+    /// The measure of the hidden states, by its name in metrics.jsonl.
+    geometry: Option<(String, f64)>,
     before: Option<SplitReport>,
+}
+
+/// Prints a line to stderr. A reader that has seen enough, such as `head`, does not end the run.
+pub fn stderr_line(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A phase that is not over.
+struct Running {
+    phase: Phase,
+    bar: ProgressBar,
+    milestones: Milestones,
 }
 
 impl Console {
     /// A console; bars are drawn on a terminal only.
     pub fn new(json: bool) -> Self {
-        let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), state: Mutex::default(), json }
+        let has_bars = io::stderr().is_terminal();
+        let target = if has_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { bars: MultiProgress::with_draw_target(target), has_bars, state: Mutex::default(), json }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -35,7 +54,7 @@ impl Console {
 
     /// A line above the bars.
     pub fn line(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        self.bars.suspend(|| stderr_line(text));
     }
 
     /// Several of them.
@@ -45,8 +64,37 @@ impl Console {
 }
 
 impl State {
-    fn bar(&self, phase: &Phase) -> Option<&ProgressBar> {
-        self.phases.iter().find(|(running, _)| running == phase).map(|(_, bar)| bar)
+    fn running(&mut self, phase: &Phase) -> Option<&mut Running> {
+        self.phases.iter_mut().find(|running| running.phase == *phase)
+    }
+
+    /// The current numbers of the phase.
+    fn numbers(&self) -> Vec<String> {
+        let loss = self.loss.map(|loss| number("task_loss", loss));
+        loss.into_iter().chain(self.geometry.as_ref().map(|(name, value)| number(name, *value))).collect()
+    }
+}
+
+/// The line in place of a bar, such as `epoch 1 of 3: 960 of 9600 rows, loss 0.5342, IsoScore* 0.1034, 97 rows/s, 1 min 29 s left in this epoch`.
+fn progress_line(running: &Running, done: usize, numbers: Vec<String>) -> String {
+    let (unit, total) = (unit(&running.phase), running.bar.length().unwrap_or(0));
+    let mut parts = vec![format!("{}: {done} of {total} {unit}", title(&running.phase))];
+    parts.extend(numbers);
+    if let Some((rate, seconds)) = running.milestones.pace(done) {
+        let whole = if matches!(running.phase, Phase::Training { .. }) { " in this epoch" } else { "" };
+        parts.extend([format!("{rate:.0} {unit}/s"), format!("{} left{whole}", duration(seconds))]);
+    }
+    parts.join(", ")
+}
+
+fn unit(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Evaluation | Phase::Training { .. } | Phase::Validation { .. } => "rows",
+        Phase::Embedding => "tokens",
+        Phase::Measuring { .. } => "points",
+        Phase::Download { .. } => "bytes",
+        Phase::Calibration { .. } => "states",
+        _ => "units",
     }
 }
 
@@ -83,39 +131,44 @@ impl Observer for Console {
         bar.set_prefix(title(&phase));
         let mut state = self.state();
         if !matches!(phase, Phase::Calibration { .. }) {
-            (state.loss, state.score) = (None, None);
+            (state.loss, state.geometry) = (None, None);
         }
-        state.phases.push((phase, bar));
+        let milestones = Milestones::new(&phase, total);
+        state.phases.push(Running { phase, bar, milestones });
     }
 
     fn advance(&self, phase: &Phase, done: usize) {
-        if let Some(bar) = self.state().bar(phase) {
-            bar.set_position(done as u64);
+        let mut state = self.state();
+        let numbers = state.numbers();
+        let Some(running) = state.running(phase) else { return };
+        running.bar.set_position(done as u64);
+        if !self.has_bars && running.milestones.step(done) {
+            self.line(&progress_line(running, done, numbers));
         }
     }
 
     fn metric(&self, phase: &Phase, name: &str, value: f64) {
         let mut state = self.state();
         match name {
-            "Loss" => state.loss = Some(value),
-            "IsoScore star" | "CosReg" | "IsoScore" => state.score = Some(value),
+            "task_loss" => state.loss = Some(value),
+            name if is_geometry(name) => state.geometry = Some((name.into(), value)),
             _ => return,
         }
-        let text = |name, value: Option<f64>| value.map_or(String::new(), |value| format!("{name} {value:.3} "));
-        let message = text("loss", state.loss) + &text("score", state.score);
-        if let Some(bar) = state.bar(phase) {
-            bar.set_message(message);
+        let message = state.numbers().join(", ");
+        if let Some(running) = state.running(phase) {
+            running.bar.set_message(message);
         }
     }
 
     fn end(&self, phase: &Phase) {
         let mut state = self.state();
-        let Some(at) = state.phases.iter().position(|(running, _)| running == phase) else { return };
-        let (_, bar) = state.phases.remove(at);
-        bar.finish_and_clear();
-        if matches!(phase, Phase::Training { .. }) {
-            self.line(&format!("{} took {:.1} s", title(phase), bar.elapsed().as_secs_f64()));
+        if let Some(at) = state.phases.iter().position(|running| running.phase == *phase) {
+            state.phases.remove(at).bar.finish_and_clear();
         }
+    }
+
+    fn epoch(&self, report: &EpochReport) {
+        self.line(&epoch_line(report));
     }
 
     fn wants_dashboard(&self) -> bool {
@@ -127,7 +180,7 @@ impl Observer for Console {
     }
 
     fn before(&self, report: &SplitReport) {
-        let metrics: String = report.metrics.iter().map(|(name, value)| format!("{name} {value:.4}, ")).collect();
+        let metrics: String = report.metrics.iter().map(|(name, value)| number(name, *value) + ", ").collect();
         self.line(&format!("before training: {metrics}IsoScore {}", score(report.isoscore.all)));
         self.state().before = Some(SplitReport { predictions: Vec::new(), ..report.clone() });
     }
@@ -138,19 +191,23 @@ impl Observer for Console {
         }
         let before = self.state().before.take();
         let width = names_width(report.metrics.keys());
-        println!("{:<width$} {:>10} {:>10}", "", "before", "after");
+        let mut text = format!("{:<width$} {:>10} {:>10}\n", "", "before", "after");
+        let mut row = |name: &str, before, after| text += &format!("{name:<width$} {:>10} {:>10}\n", score(before), score(after));
         for (name, after) in &report.metrics {
             let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
-            println!("{name:<width$} {:>10} {:>10}", score(Some(before)), score(Some(*after)));
+            row(name, Some(before), Some(*after));
         }
-        println!("{:<width$} {:>10} {:>10}", "IsoScore", score(before.and_then(|report| report.isoscore.all)), score(report.isoscore.all));
+        row("IsoScore", before.and_then(|report| report.isoscore.all), report.isoscore.all);
         let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
-        println!(
-            "{} rows to judge by; {} s of training, {} s of calibration, {} tokens/s",
+        text += &format!(
+            "{} validation rows; {} s of training, {} s of calibration, {} tokens/s\n",
             report.rows,
             number(result.seconds, 1),
             number(result.calibration_seconds, 1),
             number(result.tokens_per_second, 0)
         );
+        if let Err(failure) = print(&text) {
+            self.line(&failure.to_string());
+        }
     }
 }

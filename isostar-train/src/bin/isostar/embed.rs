@@ -17,28 +17,28 @@ use crate::measure::{print, progress_bar};
 
 /// Write the hidden states of every layer to a .safetensors file.
 ///
-/// One tensor a layer, layer.0 (the embedding output) to layer.L, each [sequences, tokens, d] in f32, and mask [sequences, tokens], true at tokens. Sequences
+/// One tensor per layer, layer.0 (the embedding output) to layer.L, each [sequences, tokens, d] in f32, and mask [sequences, tokens], true at tokens. Sequences
 /// keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all.
 #[derive(Args)]
 pub struct EmbedArgs {
-    /// The folder of a model, or its name on the hub: organisation/name, or organisation/name@revision
+    /// Folder of a model, or its name on the hub: organisation/name or organisation/name@revision
     #[arg(value_name = "DIR|ID")]
     model: String,
     #[command(flatten)]
     input: Input,
-    /// all (the embedding output included), last, or numbers such as 0,3,12
+    /// Layers: all (including the embedding output), last, or numbers such as 0,3,12
     #[arg(long, default_value = "all")]
     layers: LayerSelection,
-    /// Cut texts to this many tokens; refuse longer sequences of ids [default: the model's positions]
+    /// Cut texts to this many tokens; reject longer sequences of ids (default: the model's positions)
     #[arg(long, value_name = "N")]
     max_length: Option<usize>,
-    /// Sequences computed together
+    /// Sequences per batch
     #[arg(long, value_name = "N", default_value_t = 32)]
     batch_size: usize,
-    /// The device that computes: flex, ndarray, wgpu, cuda or cuda:I
+    /// Device: flex, ndarray, wgpu, cuda or cuda:I
     #[arg(long, default_value = default_device_name())]
     device: String,
-    /// The file to write
+    /// File to write
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
 }
@@ -46,10 +46,10 @@ pub struct EmbedArgs {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct Input {
-    /// A file of one text a line; an empty line is an empty text
+    /// File with one text per line; an empty line is an empty text
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
-    /// A file of one JSON array of token ids a line, special tokens among them; the model needs no tokenizer
+    /// File with one JSON array of token ids per line, including special tokens; the model needs no tokenizer
     #[arg(long, value_name = "FILE.jsonl")]
     ids: Option<PathBuf>,
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::console::{Console, names_width};
 use crate::failure::Failure;
+use crate::measure::print;
 use crate::source::{RowsArgs, Source};
 
 const BATCH: usize = 64;
@@ -21,18 +22,18 @@ const BATCH: usize = 64;
 /// Arguments of `isostar evaluate`.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// A run's folder, a model's, or a model's name on the hub: organisation/name, or organisation/name@revision
+    /// Folder of a run or a model, or a model's name on the hub: organisation/name or organisation/name@revision
     #[arg(value_name = "RUN|DIR|ID")]
     model: String,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Write a line a row: index, label, value or text, scores; a name that ends in .json gives SQuAD's own format for its answers
+    /// Write one line per row: index, label, value or text, scores. A file name ending in .json gets answers in SQuAD's own format
     #[arg(long, value_name = "FILE.jsonl")]
     predictions: Option<PathBuf>,
-    /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
+    /// Device: flex, ndarray, wgpu, cuda or cuda:1, if compiled in
     #[arg(long, value_name = "NAME", default_value = default_device_name())]
     device: String,
-    /// Print JSON to stdout, and nothing else
+    /// Print only JSON to stdout
     #[arg(long)]
     json: bool,
 }
@@ -65,19 +66,19 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     }
     let mut metrics = report.metrics.clone();
     metrics.insert("task_loss".into(), report.task_loss);
-    if arguments.json {
+    let text = if arguments.json {
         let evaluation = Evaluation { task: &name, split, rows: report.rows, metrics };
-        println!("{}", serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))?);
+        serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))? + "\n"
     } else {
-        println!("{name} {split}: {} rows of {}", report.rows, file.display());
         let width = names_width(metrics.keys());
-        metrics.iter().for_each(|(name, value)| println!("{name:<width$} {value:>10.4}"));
-        println!("{:<width$} {:>10}", "IsoScore", report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}")));
-    }
-    Ok(())
+        let rows: String = metrics.iter().map(|(name, value)| format!("{name:<width$} {value:>10.4}\n")).collect();
+        let isoscore = report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}"));
+        format!("{name} {split}: {} rows of {}\n{rows}{:<width$} {isoscore:>10}\n", report.rows, file.display(), "IsoScore")
+    };
+    print(&text)
 }
 
-/// What a model makes of the rows asked for.
+/// Evaluates a model on the requested rows.
 fn report<M: TaskModel>(
     arguments: &EvaluateArgs,
     source: &Source,

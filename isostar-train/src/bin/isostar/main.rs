@@ -2,6 +2,7 @@
 
 mod allocator;
 mod analyze;
+mod completions;
 mod console;
 mod embed;
 mod evaluate;
@@ -9,15 +10,19 @@ mod failure;
 mod layers;
 mod measure;
 mod models;
+mod progress;
 mod report;
+mod schema;
 mod source;
 mod sweep;
 mod train;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use console::stderr_line;
 use failure::Failure;
 
 #[global_allocator]
@@ -26,9 +31,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STATUS: &str =
     "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged";
 
-/// Measure and control the isotropy of a model's hidden states.
+/// Measure and control the isotropy of a model's hidden states
 #[derive(Parser)]
-#[command(name = "isostar", version, about, after_help = STATUS)]
+#[command(name = "isostar", version, long_version = version::long(), after_help = STATUS)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -37,6 +42,10 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model for a task with a penalty on its hidden states
+    ///
+    /// Each epoch ends in one line on stderr: its training and validation numbers, its seconds, its training rows per second and the time that the
+    /// remaining epochs take. Where stderr is not a terminal, lines replace the progress bars: one every tenth of an epoch, at least ten steps
+    /// after the last one, and one after every 30 seconds without a line.
     Train(Box<train::TrainArgs>),
     /// Measure a trained model on a split
     Evaluate(evaluate::EvaluateArgs),
@@ -47,6 +56,8 @@ enum Command {
     Models(models::ModelsArgs),
     Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -60,11 +71,13 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            stderr_line(&failure);
             ExitCode::from(failure.status())
         }
     }

@@ -10,7 +10,7 @@ use crate::measure::print;
 /// Arguments of `isostar models`.
 #[derive(Args)]
 pub struct ModelsArgs {
-    /// Print one JSON object a model and line
+    /// Print one JSON object per model, one per line
     #[arg(long)]
     json: bool,
 }

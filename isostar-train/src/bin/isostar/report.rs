@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use isostar_train::report::Report;
 
+use crate::console::stderr_line;
 use crate::failure::Failure;
+use crate::measure::print;
 
 /// Write one self-contained page about runs and analyses
 #[derive(Args)]
@@ -13,10 +15,10 @@ pub struct ReportArgs {
     /// Folders of runs or analyses, or folders that hold several of them
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
-    /// The page; report.html in the folder by default, or here if there are several
+    /// Page to write (default: report.html in the folder, or in the current folder if there are several)
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Write each figure to an SVG file in this folder too
+    /// Also write each figure to an SVG file in this folder
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
 }
@@ -32,8 +34,7 @@ pub fn run(arguments: ReportArgs) -> Result<(), Failure> {
     report.write_html(&out)?;
     if let Some(folder) = figures {
         let written = report.write_figures(&folder)?;
-        eprintln!("{} figures in {}", written.len(), folder.display());
+        stderr_line(format_args!("{} figures in {}", written.len(), folder.display()));
     }
-    println!("{}", out.display());
-    Ok(())
+    print(&format!("{}\n", out.display()))
 }

@@ -51,16 +51,16 @@ impl Source {
 /// The rows that a model is asked about.
 #[derive(Args)]
 pub struct RowsArgs {
-    /// Task or file; the run's own by default
+    /// Task or file (default: the run's own)
     #[arg(long, value_name = "NAME|FILE")]
     task: Option<String>,
-    /// Folder with the task's files; the run's own by default
+    /// Folder with the task's files (default: the run's own)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Which rows: dev, train, or MNLI's dev_mismatched [default: dev, or every row of a file that the model was not trained on]
+    /// Split: dev, train, or MNLI's dev_mismatched (default: dev, or every row of a file that the model was not trained on)
     #[arg(long, value_parser = ["dev", "train", "dev_mismatched"])]
     split: Option<String>,
-    /// Tokens a row is cut to; by default the run's own or the task's, and at most the model's positions
+    /// Maximum tokens per row; longer rows are cut (default: the run's own or the task's, at most the model's positions)
     #[arg(long, value_name = "N")]
     max_length: Option<usize>,
 }

@@ -13,23 +13,23 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::{number, print};
 
-/// Make the runs of a plan
+/// Run the trainings of a plan
 ///
-/// A plan is a TOML file: `[settings]` that all runs share, `[vary]` with a list of values each, and `[[runs]]`; the keys are the flags of
-/// train with _ for -. Started again, a sweep goes on where it was cut off; a run that diverged is over. `isostar report` makes one page of its
-/// folder. The exit status is 1 if a run failed, and 3 if none failed but one diverged.
+/// A plan is a TOML file with `[settings]` that all runs share, `[vary]` with a list of values per setting, and `[[runs]]`; the keys are the
+/// flags of train with _ instead of -. Started again, a sweep continues where it stopped; a run that diverged is not repeated. `isostar report`
+/// makes one page of its folder. The exit status is 1 if a run failed, and 3 if none failed but one diverged.
 #[derive(Args)]
 pub struct SweepArgs {
-    /// The plan
+    /// Plan file
     #[arg(value_name = "PLAN.toml")]
     plan: PathBuf,
-    /// Make only every N-th run, from the I-th: the other machines make the others
+    /// Run shard I of N
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     shard: String,
-    /// Folder of the runs' folders; runs/PLAN by default
+    /// Folder of the run folders (default: runs/PLAN)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print one JSON object a line for each run that ended or diverged
+    /// Print one JSON object per run that ended or diverged, one per line
     #[arg(long)]
     json: bool,
 }

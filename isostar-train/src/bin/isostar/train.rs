@@ -9,21 +9,22 @@ use isostar_train::task::{Lengths, SplitSummary, Spread};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::measure::print;
 
 /// Arguments of `isostar train`.
 #[derive(Args)]
 pub struct TrainArgs {
-    /// Settings file in TOML; flags go before it
+    /// TOML settings file; command-line flags override it
     config: Option<PathBuf>,
     #[command(flatten)]
     options: TrainOptions,
-    /// Folder of the run; runs/TASK-1, -2, … by default
+    /// Run folder (default: runs/TASK-1, -2, …)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on with the unfinished run in --out, with its settings; one of which only the result is missing gets it
+    /// Resume the unfinished run in --out with its settings; a run that only lacks its result gets it
     #[arg(long, requires = "out")]
     resume: bool,
-    /// Print result.json to stdout, and nothing else
+    /// Print only result.json to stdout
     #[arg(long)]
     json: bool,
 }
@@ -54,15 +55,14 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     };
     describe(&experiment, &console);
     let result = experiment.run(&folder, done, console.clone())?;
-    if json {
-        println!("{}", serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?);
-    } else {
-        println!("{}", folder.path().display());
-    }
-    Ok(())
+    let text = match json {
+        true => serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?,
+        false => folder.path().display().to_string(),
+    };
+    print(&format!("{text}\n"))
 }
 
-/// What is about to happen, before it does.
+/// Prints the task, its splits and the model before the run starts.
 fn describe(experiment: &Experiment, console: &Console) {
     let Experiment { settings, task, .. } = experiment;
     let majority = task.majority().map_or(String::new(), |majority| format!(", {} classes, majority {majority:.3}", task.labels.len()));
@@ -78,7 +78,7 @@ fn describe(experiment: &Experiment, console: &Console) {
     }
 }
 
-/// What a split holds, and how long it is.
+/// Describes the labels and the lengths of a split.
 fn contents(split: &SplitSummary, labels: &[String]) -> String {
     let SplitSummary { rows, classes, values, lengths, .. } = split;
     let classes: String = labels.iter().zip(classes).map(|(label, count)| format!("{label:?} {count} times, ")).collect();
