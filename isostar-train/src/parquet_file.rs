@@ -1,5 +1,5 @@
-//! Protection against corrupt Parquet files: the parquet crate panics on some of them, and allocates as much
-//! memory as others declare.
+//! Protection against corrupt Parquet files: the parquet crate panics on some of them, and
+//! allocates as much memory as others declare.
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -35,8 +35,8 @@ pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>
 
 /// Wrapper that returns an error at the end of the file.
 ///
-/// The parquet crate skips unknown fields without checking for the end of the file, and would iterate over
-/// billions of values that a corrupt header declares.
+/// The parquet crate skips unknown fields without checking for the end of the file, and would
+/// iterate over billions of values that a corrupt header declares.
 pub(crate) struct Ending<T>(T);
 
 impl<R: ChunkReader> Length for Ending<R> {
@@ -66,8 +66,8 @@ impl<T: Read> Read for Ending<T> {
     }
 }
 
-/// Maximum number of values in a data page. Values such as nulls take almost no space in the file, but each
-/// has a level of two bytes in memory.
+/// Maximum number of values in a data page. Values such as nulls take almost no space in the file,
+/// but each has a level of two bytes in memory.
 const MOST_LEVELS: usize = 1 << 26;
 
 /// Creates a reader of a column of a row group; read it only within [`decoded`].
@@ -129,8 +129,8 @@ impl PageReader for Checked {
 
 /// Runs `decode` and converts a panic into an error.
 ///
-/// The decoder panics on some corrupt pages, such as one that refers to a missing dictionary. After an
-/// error, do not use the reader again.
+/// The decoder panics on some corrupt pages, such as one that refers to a missing dictionary. After
+/// an error, do not use the reader again.
 pub(crate) fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
     decoded.unwrap_or_else(|_| Err(ParquetError::General("a page cannot be decoded".into())))

@@ -13,7 +13,8 @@ pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
-    // Temporary files are private by default; this one gets the usual permissions, subject to the umask.
+    // Temporary files are private by default; this one gets the usual permissions, subject to the
+    // umask.
     #[cfg(unix)]
     builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     builder.tempfile_in(folder)

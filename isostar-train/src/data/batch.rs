@@ -22,8 +22,8 @@ pub trait BatchSource: Debug + Send + Sync + 'static {
     fn batch(&self, rows: Vec<u32>, device: &Device) -> Self::Batch;
 }
 
-/// Pads sequences of token ids, and their segments if given, to the longest sequence and moves them to
-/// the device.
+/// Pads sequences of token ids, and their segments if given, to the longest sequence and moves them
+/// to the device.
 ///
 /// # Panics
 /// If `sequences` is empty.

@@ -36,8 +36,8 @@ pub enum LabelKind {
 /// Columns to read; a column that is `None` is guessed from the header.
 ///
 /// The column of a second text is guessed only if that of the first one is, from customary names of
-/// sentence pairs. Names are compared case-insensitively. If a file has two columns and one of them is
-/// recognized, the other one takes the remaining role.
+/// sentence pairs. Names are compared case-insensitively. If a file has two columns and one of them
+/// is recognized, the other one takes the remaining role.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
@@ -47,10 +47,11 @@ pub struct Columns {
     pub pair: Option<String>,
     /// Name of the label column.
     pub label: Option<String>,
-    /// Whether labels are classes or numbers. Leave the default for a known task, which has its own kind.
+    /// Whether labels are classes or numbers. Leave the default for a known task, which has its own
+    /// kind.
     pub kind: LabelKind,
-    /// Names of all columns of a TSV or CSV file without a header, such as CoLA's; `None` if the first row
-    /// is the header.
+    /// Names of all columns of a TSV or CSV file without a header, such as CoLA's; `None` if the
+    /// first row is the header.
     pub header: Option<Vec<String>>,
 }
 
@@ -78,17 +79,18 @@ pub trait Layout: Sync {
     /// Finds the columns in `header`; errors name `path`.
     ///
     /// # Errors
-    /// [`DataError::NoSuchColumn`] if a named column does not exist, [`DataError::UnclearColumn`] if a
-    /// column cannot be guessed.
+    /// [`DataError::NoSuchColumn`] if a named column does not exist, [`DataError::UnclearColumn`]
+    /// if a column cannot be guessed.
     fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError>;
 
-    /// Names of all columns, for files of this format without a header; `None` if the first row is the
-    /// header.
+    /// Names of all columns, for files of this format without a header; `None` if the first row is
+    /// the header.
     fn header(&self, _format: Format) -> Option<Vec<String>> {
         None
     }
 
-    /// Whether rows with a different number of columns than the header are skipped instead of rejected.
+    /// Whether rows with a different number of columns than the header are skipped instead of
+    /// rejected.
     fn leaves_out_broken_rows(&self) -> bool {
         false
     }
@@ -131,7 +133,6 @@ impl Layout for Columns {
 
 /// Index of a column by name; an exact match takes precedence over one that differs in case.
 pub(crate) fn position(header: &[String], name: &str) -> Option<usize> {
-
     header.iter().position(|column| column == name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
 }
 

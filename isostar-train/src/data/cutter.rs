@@ -29,8 +29,8 @@ impl<'a> Cutter<'a> {
         Ok(Self { encoder, tokenizer, stride, room })
     }
 
-    /// Windows of a question, from the start of the paragraph to its end, or from its end to its start if
-    /// the tokenizer truncates from the left.
+    /// Windows of a question, from the start of the paragraph to its end, or from its end to its
+    /// start if the tokenizer truncates from the left.
     ///
     /// # Errors
     /// Those of [`TextEncoder::encode_windows`].

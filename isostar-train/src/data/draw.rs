@@ -7,18 +7,18 @@ use super::TextRow;
 use super::order::shuffled;
 use super::streams::Purpose;
 
-/// Sorted positions of `count` of `rows` rows, drawn with `seed`; all positions if there are no more than
-/// `count` rows.
+/// Sorted positions of `count` of `rows` rows, drawn with `seed`; all positions if there are no
+/// more than `count` rows.
 pub(crate) fn uniform(rows: usize, count: usize, seed: u64) -> Vec<usize> {
     let drawn = shuffled(rows, seed, 0, Purpose::Limit).into_iter().take(count);
     sorted(drawn.map(|row| row as usize).collect())
 }
 
-/// Sorted positions of `count` rows, drawn with `seed` and stratified by label; all positions if there are
-/// no more than `count` rows.
+/// Sorted positions of `count` rows, drawn with `seed` and stratified by label; all positions if
+/// there are no more than `count` rows.
 ///
-/// A label of n of N rows gets n/N of `count`, rounded down or up. If `count` is at least the number of
-/// labels, each label gets at least one row, at the expense of the most frequent ones.
+/// A label of n of N rows gets n/N of `count`, rounded down or up. If `count` is at least the
+/// number of labels, each label gets at least one row, at the expense of the most frequent ones.
 pub(crate) fn stratified(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize> {
     let counts = counts(rows);
     let shares = shares(&counts.values().copied().collect::<Vec<_>>(), count);
@@ -27,8 +27,8 @@ pub(crate) fn stratified(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize
     sorted(drawn.filter(|row| take_one(&mut left, &rows[*row].label, 0)).collect())
 }
 
-/// Sorted positions of up to `count` rows to hold out, drawn with `seed`. At least one row of each label
-/// is left, so fewer rows may be drawn.
+/// Sorted positions of up to `count` rows to hold out, drawn with `seed`. At least one row of each
+/// label is left, so fewer rows may be drawn.
 pub(super) fn held_out(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize> {
     let mut left = counts(rows);
     let drawn = shuffled(rows.len(), seed, 0, Purpose::HoldOut).into_iter().map(|row| row as usize);
@@ -75,7 +75,7 @@ fn shares(classes: &[usize], count: usize) -> Vec<usize> {
         given += 1;
     }
     while given > count {
-        let largest = order.iter().copied().rev().max_by_key(|class| shares[*class]).expect("more rows were assigned than there are classes");
+        let largest = order.iter().copied().rev().max_by_key(|class| shares[*class]).expect("there is at least one class");
         shares[largest] -= 1;
         given -= 1;
     }

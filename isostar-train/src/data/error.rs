@@ -44,7 +44,7 @@ pub enum DataError {
     },
 
     /// The folder has no file for the split.
-    #[error("{}: holds no {split} split", folder.display())]
+    #[error("{}: there is no {split} split", folder.display())]
     MissingSplit {
         /// The folder.
         folder: PathBuf,
@@ -293,7 +293,7 @@ pub enum DataError {
 
     /// A question leaves too little room for windows to advance along its paragraph.
     #[error(
-        "{}: question {id:?} has {tokens} tokens, which leaves {room} for the paragraph in each window; this must be more than the stride, {stride}",
+        "{}: question {id:?} has {tokens} tokens, which leaves {room} per window for the paragraph; the stride, {stride}, must be smaller",
         at(path, *line)
     )]
     LongQuestion {

@@ -49,7 +49,8 @@ impl Examples {
         self.tokens.ids(row)
     }
 
-    /// Segment of each token of a row; `None` if no row is a pair, so that every token has segment 0.
+    /// Segment of each token of a row; `None` if no row is a pair, so that every token has segment
+    /// 0.
     ///
     /// # Panics
     /// If the index is out of range.

@@ -20,24 +20,27 @@ pub struct SplitFolder<'a> {
     pub path: &'a Path,
     /// Subfolder that is searched as well: the configuration of a hub dataset.
     pub configuration: Option<&'a str>,
-    /// Accepted extensions, in order of preference. All except that of Parquet may be followed by `.gz`.
+    /// Accepted extensions, in order of preference. All except that of Parquet may be followed by
+    /// `.gz`.
     pub extensions: &'a [&'a str],
     /// Optional suffix of the split's name, such as `-v1.1`.
     pub version: Option<&'a str>,
 }
 
 impl SplitFolder<'_> {
-    /// Files of the split `train`, `dev`, or one whose name begins with `dev`, such as `dev_matched`.
+    /// Files of the split `train`, `dev`, or one whose name begins with `dev`, such as
+    /// `dev_matched`.
     ///
-    /// The folder itself, its subfolder `configuration` and its subfolder `data` are searched in this
-    /// order; the first one with matching files is used. A split is a file with the split's name or, if
-    /// there is none, all of its shards in order, such as `train-00000-of-00002.parquet`. `dev` may also
-    /// be named `validation`, `valid` or `val`. The first extension that matches is used, and
-    /// uncompressed files are preferred to compressed ones.
+    /// The folder itself, its subfolder `configuration` and its subfolder `data` are searched in
+    /// this order; the first one with matching files is used. A split is a file with the split's
+    /// name or, if there is none, all of its shards in order, such as
+    /// `train-00000-of-00002.parquet`. `dev` may also be named `validation`, `valid` or `val`. The
+    /// first extension that matches is used, and uncompressed files are preferred to compressed
+    /// ones.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has no
-    /// such files, [`DataError::MissingShard`] if a shard is missing.
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// no such files, [`DataError::MissingShard`] if a shard is missing.
     pub fn find(&self, split: &'static str) -> Result<Vec<PathBuf>, DataError> {
         self.find_if_there(split)?.ok_or_else(|| {
             let plain = self.extensions.iter().map(|extension| format!("{split}.{extension}"));
@@ -49,8 +52,8 @@ impl SplitFolder<'_> {
     /// Like [`find`](Self::find), but returns `None` if the folder has no such split.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingShard`] if a shard is
-    /// missing.
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingShard`] if a shard
+    /// is missing.
     pub fn find_if_there(&self, split: &str) -> Result<Option<Vec<PathBuf>>, DataError> {
         if !self.path.exists() {
             return Err(DataError::NotFound { path: self.path.into() });
@@ -99,7 +102,8 @@ fn shards(folder: &Path, split: &str, extensions: &[String]) -> Result<Option<Ve
             && let Some(rank) = extensions.iter().position(|known| known.eq_ignore_ascii_case(extension))
         {
             let found = of_extensions.entry(rank).or_default();
-            // If a shard exists under two names (with and without a hash), always choose the same one.
+            // If a shard exists under two names (with and without a hash), always choose the same
+            // one.
             found.entry((index, count)).and_modify(|other| *other = path.clone().min(other.clone())).or_insert(path);
         }
     }

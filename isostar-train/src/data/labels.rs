@@ -7,9 +7,9 @@ use super::{DataError, TextRow};
 
 /// Distinct labels of a task; the position of a label is its class index.
 ///
-/// Labels collected from rows are sorted, numerically if all of them are integers and as text otherwise,
-/// so that the order depends only on the labels. Spellings of the same whole number are one label, see
-/// [`canonical_label`].
+/// Labels collected from rows are sorted, numerically if all of them are integers and as text
+/// otherwise, so that the order depends only on the labels. Spellings of the same whole number are
+/// one label, see [`canonical_label`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     names: Vec<String>,
@@ -23,11 +23,12 @@ enum Origin {
     Model,
 }
 
-/// Canonical form of a label: a fraction of zeros is removed from a whole number, so that `1`, `1.0` and
-/// `1.00` become `1`, and `-0.0` becomes `0`.
+/// Canonical form of a label: a fraction of zeros is removed from a whole number, so that `1`,
+/// `1.0` and `1.00` become `1`, and `-0.0` becomes `0`.
 ///
-/// Files spell the same class in both ways: pandas converts a column of integers to floats as soon as one
-/// value is missing. Any other label is returned unchanged, including `01`, `1e0`, `1.5`, `1.10` and `1.`.
+/// Files spell the same class in both ways: pandas converts a column of integers to floats as soon
+/// as one value is missing. Any other label is returned unchanged, including `01`, `1e0`, `1.5`,
+/// `1.10` and `1.`.
 ///
 /// ```
 /// use isostar_train::data::canonical_label;
@@ -93,8 +94,8 @@ impl Labels {
         self.names.len()
     }
 
-    /// Class index of the label that is second in sorted order. With two labels, it is the positive class of
-    /// F1, independent of the order of a model's outputs.
+    /// Class index of the label that is second in sorted order. With two labels, it is the positive
+    /// class of F1, independent of the order of a model's outputs.
     ///
     /// # Panics
     /// If there are fewer than two labels.
@@ -107,8 +108,9 @@ impl Labels {
 
     /// These labels in the order of a model's outputs.
     ///
-    /// The outputs must have the names of these labels or of their `synonyms`, which are other names in the
-    /// same order; otherwise, returns `None`. [`outputs_of`] defines the treatment of case.
+    /// The outputs must have the names of these labels or of their `synonyms`, which are other
+    /// names in the same order; otherwise, returns `None`. [`outputs_of`] defines the treatment of
+    /// case.
     pub(crate) fn in_order_of(&self, outputs: &[String], synonyms: &[&str]) -> Option<Self> {
         let own: Vec<&str> = self.names.iter().map(String::as_str).collect();
         [&own[..], synonyms].into_iter().filter(|names| names.len() == outputs.len()).find_map(|names| {
@@ -147,8 +149,8 @@ impl Labels {
 
 /// Index of the model output with each label's name; `None` for a label that no output has.
 ///
-/// Names are compared exactly. If not all labels are found, they are compared case-insensitively, as in
-/// transformers' run_glue.py, unless some labels or outputs differ only in case.
+/// Names are compared exactly. If not all labels are found, they are compared case-insensitively,
+/// as in transformers' run_glue.py, unless some labels or outputs differ only in case.
 pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usize>> {
     let places = |key: fn(&str) -> String| -> Vec<Option<usize>> {
         let keys: Vec<String> = outputs.iter().map(|output| key(output)).collect();

@@ -41,13 +41,13 @@ impl TrainingOrder {
 /// Data loader that pads batches and moves them to a device.
 ///
 /// A [`training`](Self::training) loader uses the order of epoch `first_epoch + e` in pass *e* (the
-/// *e*-th call of [`iter`](DataLoader::iter), counted from 0). The order depends only on the seed and
-/// the epoch, so a resumed run sees the same batches as an uninterrupted one.
+/// *e*-th call of [`iter`](DataLoader::iter), counted from 0). The order depends only on the seed
+/// and the epoch, so a resumed run sees the same batches as an uninterrupted one.
 ///
 /// On a device with autodiff, each batch of a training loader also seeds the device's random number
-/// generator, which makes dropout reproducible: every combination of seed, epoch and step has its own
-/// stream, independent of earlier draws. Without autodiff, the loader does not touch the generator; a
-/// [`Hook`](crate::hook::Hook) calibrates from such a copy during a training step.
+/// generator, which makes dropout reproducible: every combination of seed, epoch and step has its
+/// own stream, independent of earlier draws. Without autodiff, the loader does not touch the
+/// generator; a [`Hook`](crate::hook::Hook) calibrates from such a copy during a training step.
 ///
 /// An [`evaluation`](Self::evaluation) loader visits rows from the longest to the shortest in every
 /// pass.
@@ -104,8 +104,8 @@ impl<S: BatchSource> BatchLoader<S> {
         Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
-    /// Loader over all rows, from the longest to the shortest in every pass; each batch lists its row
-    /// indices.
+    /// Loader over all rows, from the longest to the shortest in every pass; each batch lists its
+    /// row indices.
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -113,20 +113,21 @@ impl<S: BatchSource> BatchLoader<S> {
         Self::over_all(examples, Order::ByLength, batch_size, device)
     }
 
-    /// Loader over a random sample of the rows, drawn anew in every pass: pass *e* is the calibration
-    /// of epoch `first_epoch + e`.
+    /// Loader over a random sample of the rows, drawn anew in every pass: pass *e* is the
+    /// calibration of epoch `first_epoch + e`.
     ///
     /// The sample represents the hidden states that the penalty sees in training:
     ///
     /// - [`Padding::Mask`]: rows are drawn until their tokens would exceed `limit`, and are visited
-    ///   from the longest to the shortest. Their grouping into batches has no effect, because padding
-    ///   is masked out.
-    /// - [`Padding::Keep`]: whole batches are drawn from the batches that a training loader with the
-    ///   same `order` makes in that epoch, as many as fit into `limit` positions. Padding then makes up
-    ///   the same fraction of the states as in training.
+    ///   from the longest to the shortest. Their grouping into batches has no effect, because
+    ///   padding is masked out.
+    /// - [`Padding::Keep`]: whole batches are drawn from the batches that a training loader with
+    ///   the same `order` makes in that epoch, as many as fit into `limit` positions. Padding then
+    ///   makes up the same fraction of the states as in training.
     ///
     /// At least one row or batch is drawn. The number of hidden states is the number of tokens or
-    /// positions times the number of layers, so to limit the states, divide by the number of layers.
+    /// positions times the number of layers: to limit the states, divide their limit by the number
+    /// of layers.
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -231,9 +232,10 @@ impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
     /// Loader over the rows `start..end`, with its own order: the share of one of several devices.
     ///
     /// Slices with different numbers of rows may have different numbers of batches. Strategies that
-    /// synchronize all devices at every step fail in that case; use a number of rows that is divisible
-    /// by the number of devices. If a backend has one generator for all of its devices, as flex does,
-    /// slices that train concurrently share it, and their dropout depends on the scheduling.
+    /// synchronize all devices at every step fail in that case; use a number of rows that is
+    /// divisible by the number of devices. If a backend has one generator for all of its devices,
+    /// as flex does, slices that train concurrently share it, and their dropout depends on the
+    /// scheduling.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
         Arc::new(Self { rows_before: self.rows_before + start, ..self.pick(start..end) })
     }
@@ -387,7 +389,10 @@ mod tests {
                 let sample = pass(&loader);
                 assert!(sample.iter().all(|batch| batch.len() == 8), "every batch is full");
                 let share = order::padding_share(&loader.lengths, &sample);
-                assert!((share - training).abs() < 0.02, "{batching:?}: padding is {share} of the sample and {training} of the training batches");
+                assert!(
+                    (share - training).abs() < 0.02,
+                    "{batching:?}: padding is {share} of the sample and {training} of the training batches"
+                );
             }
         }
     }

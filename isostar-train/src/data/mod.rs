@@ -1,16 +1,16 @@
-//! Reading labelled text, tokenizing it and batching it into tensors.
+//! Reading, tokenizing and batching labelled text.
 //!
 //! ```text
 //! file ──read_rows──▶ TextRow ──TextEncoder──▶ Examples ──BatchLoader──▶ SequenceBatch
 //!                        └──Labels (class indices)──┘           └── order: which rows, which batch
 //! ```
 //!
-//! Questions about paragraphs ([`read_questions`]) become [`Windows`] instead of [`Examples`]; trees
-//! ([`read_trees`]) become ordinary rows.
+//! Questions about paragraphs ([`read_questions`]) become [`Windows`] instead of [`Examples`];
+//! trees ([`read_trees`]) become ordinary rows.
 //!
 //! Text is tokenized once, before training, and only the token ids are kept in memory; a
-//! [`TokenCache`] stores them on disk for later runs. Each batch is padded to its longest row when it
-//! is requested. The order of an epoch depends only on the seed and the epoch, see [`order`].
+//! [`TokenCache`] stores them on disk for later runs. Each batch is padded to its longest row when
+//! it is requested. The order of an epoch depends only on the seed and the epoch, see [`order`].
 //!
 //! ```
 //! use std::path::Path;

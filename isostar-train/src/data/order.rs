@@ -28,7 +28,8 @@ pub enum Batching {
 
 /// Batches of one training epoch, each a list of row indices; every row is in exactly one batch.
 ///
-/// One batch may be smaller than `batch_size`. Equal arguments give equal batches on every platform.
+/// One batch may be smaller than `batch_size`. Equal arguments give equal batches on every
+/// platform.
 ///
 /// # Arguments
 /// - `lengths`: length of every row, in tokens; fewer than 2³² rows
@@ -52,8 +53,8 @@ pub fn batches(lengths: &[u32], batch_size: usize, batching: Batching, seed: u64
 
 /// Batches of an evaluation, each a list of row indices: all rows from the longest to the shortest.
 ///
-/// This order minimizes padding, and the largest batch comes first, so that a run that exceeds memory
-/// fails at once.
+/// This order minimizes padding, and the largest batch comes first, so that a run that exceeds
+/// memory fails at once.
 ///
 /// # Panics
 /// If `batch_size` is 0.
@@ -65,8 +66,8 @@ pub fn by_length(lengths: &[u32], batch_size: usize) -> Vec<Vec<u32>> {
 
 /// Random sample of rows with at most `max_tokens` tokens in total, drawn anew for each epoch.
 ///
-/// The sample has at least one row, unless there are none. Drawing stops at the first row that does not
-/// fit, so that the sample is not biased towards short rows.
+/// The sample has at least one row, unless there are none. Drawing stops at the first row that does
+/// not fit, so that the sample is not biased towards short rows.
 pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Vec<u32> {
     let mut rows = shuffled(lengths.len(), seed, epoch, Purpose::Sample);
     let mut tokens = 0;
@@ -82,9 +83,9 @@ pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Ve
 /// Random sample of the [`batches`] of a training epoch, with at most `max_positions` positions in
 /// total, padding included.
 ///
-/// The sample has at least one batch, unless there are no rows. The fraction of padding in a few batches
-/// can differ from that of their epoch by several percentage points; therefore 16 samples are drawn, and
-/// the one whose fraction is nearest to that of the epoch is returned.
+/// The sample has at least one batch, unless there are no rows. The fraction of padding in a few
+/// batches can differ from that of their epoch by several percentage points; therefore 16 samples
+/// are drawn, and the one whose fraction is nearest to that of the epoch is returned.
 ///
 /// # Panics
 /// If `batch_size` is 0.
@@ -107,8 +108,8 @@ pub fn sample_batches(
     draws.min_by(|one, other| distance(one).total_cmp(&distance(other))).expect("there is more than one draw")
 }
 
-/// Number of leading batches that fit into `max_positions` positions; at least one, unless there are
-/// none.
+/// Number of leading batches that fit into `max_positions` positions; at least one, unless there
+/// are none.
 fn fitting(lengths: &[u32], batches: &[Vec<u32>], max_positions: usize) -> usize {
     let mut sum = 0;
     let fits = |batch: &&Vec<u32>| {
@@ -157,7 +158,8 @@ fn cut(rows: &[u32], batch_size: usize) -> Vec<Vec<u32>> {
 mod tests {
     use super::*;
 
-    /// Lengths as skewed as those of SST-2's training rows: mostly short phrases, few long sentences.
+    /// Lengths as skewed as those of SST-2's training rows: mostly short phrases, few long
+    /// sentences.
     fn skewed_lengths(count: usize) -> Vec<u32> {
         (0..count).map(|row| 3 + (60.0 * ((row * 7919 % 1000) as f64 / 1000.0).powi(3)) as u32).collect()
     }
@@ -201,8 +203,8 @@ mod tests {
         }
     }
 
-    /// Resuming a run, and reproducing it with another release, require that a seed always gives the
-    /// same order.
+    /// Resuming a run, and reproducing it with another release, require that a seed always gives
+    /// the same order.
     #[test]
     fn a_seed_reproduces_the_recorded_order() {
         let recorded = [[11, 9, 1, 6], [2, 10, 8, 0], [7, 5, 3, 4]];
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn sampled_batches_fill_their_limit_and_change_with_the_epoch() {
+    fn sampled_batches_fill_their_limit_change_with_the_epoch_and_lose_no_row() {
         let lengths = skewed_lengths(5_000);
         let sample = |max_positions, epoch| sample_batches(&lengths, 32, Batching::Random, max_positions, 1, epoch);
         let first = sample(20_000, 0);

@@ -19,8 +19,9 @@ pub(super) fn tsv_records(content: &str) -> impl Iterator<Item = Result<Record, 
 
 /// Records of a CSV file; errors name `path`.
 ///
-/// An item is [`DataError::UnclosedQuote`] or [`DataError::TextAfterQuote`] if the quoting of a record is
-/// malformed, and [`DataError::Separator`] if the first record has quoted values between other separators.
+/// An item is [`DataError::UnclosedQuote`] or [`DataError::TextAfterQuote`] if the quoting of a
+/// record is malformed, and [`DataError::Separator`] if the first record has quoted values between
+/// other separators.
 pub(super) fn csv_records<'a>(content: &'a str, path: &'a Path) -> impl Iterator<Item = Result<Record, DataError>> + 'a {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_bytes());
     let mut record = csv::StringRecord::new();
@@ -29,8 +30,8 @@ pub(super) fn csv_records<'a>(content: &'a str, path: &'a Path) -> impl Iterator
         if !reader.read_record(&mut record).expect("a flexible reader accepts any record of text in memory") {
             return None;
         }
-        // The reader's own line number is that of the preceding line break if lines end in CR LF or are
-        // empty, so lines are counted here.
+        // The reader's own line number is that of the preceding line break if lines end in CR LF or
+        // are empty, so lines are counted here.
         let begin = record.position().map_or(counted, |position| position.byte() as usize);
         let begin = begin + content.as_bytes()[begin..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         line += line_breaks(&content.as_bytes()[counted..begin]);
@@ -62,8 +63,8 @@ enum QuotingFault {
     TextAfter { opened: usize, at: usize },
 }
 
-/// Finds quoting faults that the csv crate accepts silently: it lets an unclosed value extend to the end
-/// of the file, and treats text after a closing quotation mark as part of the value.
+/// Finds quoting faults that the csv crate accepts silently: it lets an unclosed value extend to
+/// the end of the file, and treats text after a closing quotation mark as part of the value.
 fn quoting_fault(record: &[u8]) -> Option<QuotingFault> {
     #[derive(PartialEq)]
     enum Place {
@@ -98,8 +99,8 @@ fn others(format: Format) -> [char; 3] {
     if format == Format::Tsv { [';', ',', '|'] } else { [';', '\t', '|'] }
 }
 
-/// Rejects a table whose first record is a single column that contains another format's separator. If
-/// `expected` is given (the file has no header), that separator must yield so many columns.
+/// Rejects a table whose first record is a single column that contains another format's separator.
+/// If `expected` is given (the file has no header), that separator must yield this many columns.
 ///
 /// # Errors
 /// [`DataError::Separator`].

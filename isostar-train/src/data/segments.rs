@@ -7,8 +7,8 @@ use super::token_cache::{WordReader, WordWriter, invalid};
 
 /// Segments of sequences of tokens.
 ///
-/// In nearly all sequences, the tokens of the first text have segment 0 and the following tokens of the
-/// second text have segment 1, so only the start of the second text is stored.
+/// In nearly all sequences, the tokens of the first text have segment 0 and the following tokens of
+/// the second text have segment 1, so only the start of the second text is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Segments {
     /// Start of segment 1 in each sequence; the sequence's length if it has no segment 1.

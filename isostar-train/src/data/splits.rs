@@ -7,8 +7,8 @@ use super::streams::Purpose;
 use super::table::{Format, parse_rows, read_table};
 use super::{Columns, DataError, LabelKind, Layout, SplitFolder, TextRow, draw, files};
 
-/// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 tokens, trained on the
-/// training rows.
+/// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 tokens,
+/// trained on the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
 
 const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
@@ -46,12 +46,12 @@ impl Split {
 
     /// Reads the `train` split of a folder and, if present, the `dev` split, in any [`Format`].
     ///
-    /// SST-2's official download is such a folder. [`SplitFolder::find`] documents the accepted names and
-    /// locations of files.
+    /// SST-2's official download is such a folder. [`SplitFolder::find`] documents the accepted
+    /// names and locations of files.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has no
-    /// `train` split, [`DataError::MissingShard`] if a shard is missing, and those of
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// no `train` split, [`DataError::MissingShard`] if a shard is missing, and those of
     /// [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
@@ -82,12 +82,12 @@ impl Split {
 }
 
 impl Splits {
-    /// Holds out `dev_rows` rows of one file as validation rows, drawn at random with `seed`. Both splits
-    /// keep the order of the file.
+    /// Holds out `dev_rows` rows of one file as validation rows, drawn at random with `seed`. Both
+    /// splits keep the order of the file.
     ///
-    /// For classification, at least one row of each label remains in the training rows, so that every
-    /// validation label occurs in training. There may therefore be fewer than `dev_rows` validation rows,
-    /// or none.
+    /// For classification, at least one row of each label remains in the training rows, so that
+    /// every validation label occurs in training. There may therefore be fewer than `dev_rows`
+    /// validation rows, or none.
     ///
     /// # Panics
     /// If `dev_rows` leaves no training rows.

@@ -1,5 +1,5 @@
-//! Reading SQuAD v1.1 and v2.0, as published and as served by the hub: questions about paragraphs, with
-//! reference answers.
+//! Reading SQuAD v1.1 and v2.0, as published and as served by the hub: questions about paragraphs,
+//! with reference answers.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,8 +15,8 @@ use super::{DataError, Format, TextRow, parquet};
 pub struct Question {
     /// Id, the key of the question's prediction.
     pub id: String,
-    /// Reference answers, repeated as often as they were given; empty if the paragraph does not answer
-    /// the question.
+    /// Reference answers, repeated as often as they were given; empty if the paragraph does not
+    /// answer the question.
     pub answers: Vec<GoldAnswer>,
 }
 
@@ -30,8 +30,8 @@ pub struct GoldAnswer {
 }
 
 impl Question {
-    /// The answer used for training: the most frequent one, and the first of them on a tie. `None` if the
-    /// question has no answer.
+    /// The answer used for training: the most frequent one, and the first of them on a tie. `None`
+    /// if the question has no answer.
     pub fn majority(&self) -> Option<&GoldAnswer> {
         let votes = |answer: &GoldAnswer| self.answers.iter().filter(|other| *other == answer).count();
         let most = self.answers.iter().map(votes).max()?;
@@ -52,18 +52,18 @@ pub enum Unanswerable {
 /// Questions with their paragraphs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Questions {
-    /// One row per question: the question without leading white space as its text, the paragraph as its
-    /// pair, and an empty label.
+    /// One row per question: the question without leading white space as its text, the paragraph as
+    /// its pair, and an empty label.
     pub rows: Vec<TextRow>,
     /// Answers of each row.
     pub questions: Vec<Question>,
 }
 
-/// Reads questions from the official `.json`, or in the hub's layout from Parquet or from JSON lines with
-/// one question per line. JSON may be gzip-compressed.
+/// Reads questions from the official `.json`, or in the hub's layout from Parquet or from JSON
+/// lines with one question per line. JSON may be gzip-compressed.
 ///
-/// A question has no answer if its list of answers is empty; `is_impossible` and `plausible_answers` are
-/// ignored.
+/// A question has no answer if its list of answers is empty; `is_impossible` and
+/// `plausible_answers` are ignored.
 ///
 /// # Errors
 /// - [`DataError::NotSquad`] if the file is not in SQuAD format,
@@ -154,7 +154,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Creates a reader of the file `path`, which errors name.
+    /// Creates a reader; errors name the file `path`.
     pub fn new(path: &'a Path, unanswerable: Unanswerable) -> Self {
         Self { path, unanswerable, seen: HashSet::new(), found: Questions::default() }
     }
@@ -203,7 +203,8 @@ impl<'a> Reader<'a> {
         starts: &[usize],
     ) -> Result<(), DataError> {
         if texts.len() != starts.len() {
-            return Err(self.refuse(id, line, format!("has answer lists of different lengths: text {}, answer_start {}", texts.len(), starts.len())));
+            let reason = format!("has answer lists of different lengths: text {}, answer_start {}", texts.len(), starts.len());
+            return Err(self.refuse(id, line, reason));
         }
         self.add(id, line, question, context, texts.iter().map(AsRef::as_ref).zip(starts.iter().copied()))
     }

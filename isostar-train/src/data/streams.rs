@@ -28,14 +28,14 @@ pub(crate) enum Purpose {
 /// - `index`: index of the stream among those of its purpose, such as the epoch; below 2⁶¹
 pub(super) fn generator(seed: u64, index: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    // Streams with the same key never overlap, so index and purpose need not be mixed with the seed. The
-    // purpose occupies the two lowest bits and the highest bit.
+    // Streams with the same key never overlap, so index and purpose need not be mixed with the
+    // seed. The purpose occupies the two lowest bits and the highest bit.
     generator.set_stream(index << 2 | purpose as u64);
     generator
 }
 
-/// Seed for a device's own generator: the first number of a stream, so that neighbouring seeds and indices
-/// give unrelated values.
+/// Seed for a device's own generator: the first number of a stream, so that neighbouring seeds and
+/// indices give unrelated values.
 pub(crate) fn device_seed(seed: u64, index: u64, purpose: Purpose) -> u64 {
     generator(seed, index, purpose).next_u64()
 }

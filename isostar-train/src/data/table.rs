@@ -17,20 +17,22 @@ pub struct TextRow {
     pub text: String,
     /// Second text of a pair.
     pub pair: Option<String>,
-    /// Label in [canonical form](super::canonical_label), without surrounding white space: `1` for `1.0`.
+    /// Label in [canonical form](super::canonical_label), without surrounding white space: `1` for
+    /// `1.0`.
     pub label: String,
-    /// Line of the file on which the row begins, or the row's number in a Parquet file; counted from 1.
+    /// Line of the file on which the row begins, or the row's number in a Parquet file; counted
+    /// from 1.
     pub line: usize,
 }
 
 /// File format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Header, then one row per line, with tab-separated columns. There is no quoting: quotation marks are
-    /// part of the text, as in GLUE's files.
+    /// Header, then one row per line, with tab-separated columns. There is no quoting: quotation
+    /// marks are part of the text, as in GLUE's files.
     Tsv,
-    /// Header, then rows of comma-separated columns, with RFC 4180 quoting: a quoted text may contain commas
-    /// and line breaks.
+    /// Header, then rows of comma-separated columns, with RFC 4180 quoting: a quoted text may
+    /// contain commas and line breaks.
     Csv,
     /// One JSON object per line; numbers and booleans are read as text.
     JsonLines,
@@ -49,10 +51,12 @@ impl Format {
     /// Extensions of JSON lines, in order of preference.
     pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
 
-    /// Format of `path` according to its extension; extensions of text formats may be followed by `.gz`.
+    /// Format of `path` according to its extension; extensions of text formats may be followed by
+    /// `.gz`.
     ///
     /// # Errors
-    /// [`DataError::UnknownFormat`] if the extension is not `tsv`, `csv`, `jsonl`, `ndjson` or `parquet`.
+    /// [`DataError::UnknownFormat`] if the extension is not `tsv`, `csv`, `jsonl`, `ndjson` or
+    /// `parquet`.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let extension = plain_name(path).extension().unwrap_or_default();
         let found = Self::EXTENSIONS.iter().find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format));
@@ -63,8 +67,8 @@ impl Format {
 
 /// Reads all rows of a file, in the format given by [`Format::of`].
 ///
-/// Text files may have LF or CR LF line endings and empty lines, may be encoded in UTF-8 (with or without
-/// a byte-order mark) or in UTF-16 with a byte-order mark, and may be gzip-compressed.
+/// Text files may have LF or CR LF line endings and empty lines, may be encoded in UTF-8 (with or
+/// without a byte-order mark) or in UTF-16 with a byte-order mark, and may be gzip-compressed.
 ///
 /// # Errors
 /// Every [`DataError`] about a file, with the line if applicable.
@@ -80,8 +84,8 @@ pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRo
     }
 }
 
-/// Parses the content of a text file into rows; also returns the number of broken rows that were skipped.
-/// Errors name `path`.
+/// Parses the content of a text file into rows; also returns the number of broken rows that were
+/// skipped. Errors name `path`.
 ///
 /// # Panics
 /// If the format is Parquet, which is not text.
@@ -96,8 +100,8 @@ pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: 
     if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok((rows, left_out)) }
 }
 
-/// Converts records to rows; also returns the number of broken rows that were skipped. The first record is
-/// the header, unless the layout provides one.
+/// Converts records to rows; also returns the number of broken rows that were skipped. The first
+/// record is the header, unless the layout provides one.
 fn table_rows(
     records: impl Iterator<Item = Result<Record, DataError>>,
     format: Format,

@@ -12,8 +12,8 @@ use super::{DataError, EncodingFault};
 /// Extension of gzip-compressed files, which follows the extension of the content: `rows.csv.gz`.
 pub(super) const GZIP: &str = "gz";
 
-/// First bytes of every gzip file. No text in UTF-8, or in UTF-16 with a byte-order mark, begins with
-/// them.
+/// First bytes of every gzip file. No text in UTF-8, or in UTF-16 with a byte-order mark, begins
+/// with them.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// Reads a text file, plain or gzip-compressed, in UTF-8 or in UTF-16 with a byte-order mark.
@@ -43,7 +43,8 @@ pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, DataError> {
         _ => String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let is_whole = error.utf8_error().error_len().is_some();
-            // Text in a single-byte encoding has valid multi-byte UTF-8 characters only by coincidence.
+            // Text in a single-byte encoding has valid multi-byte UTF-8 characters only by
+            // coincidence.
             let fault = match valid.strip_prefix("\u{feff}".as_bytes()).unwrap_or(valid).is_ascii() {
                 true => EncodingFault::OneByte,
                 false if is_whole => EncodingFault::BrokenUtf8,
@@ -67,8 +68,8 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
     if rest.is_empty() { Ok(text) } else { Err((1 + line_breaks(text.as_bytes()), EncodingFault::CutShort)) }
 }
 
-/// Reads a file and decompresses it if its name or its first bytes indicate gzip; all gzip members are
-/// read.
+/// Reads a file and decompresses it if its name or its first bytes indicate gzip; all gzip members
+/// are read.
 fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
     let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
     if is_git_lfs_pointer(&bytes) {

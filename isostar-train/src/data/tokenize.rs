@@ -10,12 +10,12 @@ use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper
 use super::tokens::Tokens;
 use super::{DataError, Examples, RowTargets, TextRow};
 
-/// Padding tokens to try if the tokenizer declares none, in order of preference. GPT-2 has no padding
-/// token; its end-of-text token is used.
+/// Padding tokens to try if the tokenizer declares none, in order of preference. GPT-2 has no
+/// padding token; its end-of-text token is used.
 const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 
-/// Rows encoded before their ids are copied. An encoding takes about a hundred times the memory of its
-/// ids.
+/// Rows encoded before their ids are copied. An encoding takes about a hundred times the memory of
+/// its ids.
 const ROWS_AT_ONCE: usize = 4096;
 
 /// Side on which rows are padded.
@@ -30,8 +30,8 @@ pub enum PaddingSide {
 
 /// Strategy for truncating pairs that are too long.
 ///
-/// Tokens are removed from the end of a text, or from its beginning if the tokenizer truncates from the
-/// left.
+/// Tokens are removed from the end of a text, or from its beginning if the tokenizer truncates from
+/// the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Truncation {
     /// Truncate the longer text, token by token.
@@ -41,14 +41,14 @@ pub enum Truncation {
     OnlySecond,
 }
 
-/// Encodes text as token ids with a model's `tokenizer.json`, adding special tokens and truncating to a
-/// maximum length.
+/// Encodes text as token ids with a model's `tokenizer.json`, adding special tokens and truncating
+/// to a maximum length.
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
     /// The same tokenizer without truncation and special tokens, for the two texts of a pair. With
-    /// truncation, tokenizers 0.23.2 stops soon after the maximum length, so it cannot tell which text
-    /// is longer, and later windows are lost.
+    /// truncation, tokenizers 0.23.2 stops soon after the maximum length, so it cannot tell which
+    /// text is longer, and later windows are lost.
     parts: Tokenizer,
     padding_id: u32,
     padding_side: PaddingSide,
@@ -56,10 +56,11 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Creates an encoder whose sequences have at most `max_length` tokens, including special tokens.
+    /// Creates an encoder whose sequences have at most `max_length` tokens, including special
+    /// tokens.
     ///
-    /// The longer text of a pair is truncated first. The side of truncation is that of the tokenizer's
-    /// own truncation settings, or the right side if it has none.
+    /// The longer text of a pair is truncated first. The side of truncation is that of the
+    /// tokenizer's own truncation settings, or the right side if it has none.
     ///
     /// # Errors
     /// [`DataError::MaxLength`] if the special tokens of a pair leave no room for text.
@@ -101,13 +102,14 @@ impl TextEncoder {
     /// Creates an encoder from the content of a `tokenizer.json` file; see [`TextEncoder::new`].
     ///
     /// # Errors
-    /// Those of [`TextEncoder::new`], and [`DataError::Tokenizer`] if the content is not a tokenizer.
+    /// Those of [`TextEncoder::new`], and [`DataError::Tokenizer`] if the content is not a
+    /// tokenizer.
     pub fn from_json(content: impl AsRef<[u8]>, max_length: usize) -> Result<Self, DataError> {
         Self::new(Tokenizer::from_bytes(content).map_err(tokenizer_error)?, max_length)
     }
 
-    /// Adapts the encoder to a model: uses its padding token, and omits segments if the model has fewer
-    /// than two.
+    /// Adapts the encoder to a model: uses its padding token, and omits segments if the model has
+    /// fewer than two.
     pub fn for_model(mut self, config: &ModelConfig) -> Self {
         self.padding_id = config.padding().map_or(self.padding_id, |id| id as u32);
         self.has_segments = config.sizes().segments > 1;
@@ -133,7 +135,8 @@ impl TextEncoder {
         Self { padding_side, ..self }
     }
 
-    /// Full encoding of one row: ids, segments, and the offsets of each token in its text, in characters.
+    /// Full encoding of one row: ids, segments, and the offsets of each token in its text, in
+    /// characters.
     ///
     /// # Errors
     /// Those of [`encode`](TextEncoder::encode).
@@ -174,8 +177,8 @@ impl TextEncoder {
     /// Encodes rows on all threads, in order; `labels` are the class indices of the rows.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the tokenizer fails on a text, for example on an unknown token when
-    /// the vocabulary has no token for unknown text.
+    /// [`DataError::Tokenizer`] if the tokenizer fails on a text, for example on an unknown word if
+    /// its vocabulary has no unknown token.
     ///
     /// # Panics
     /// If the numbers of labels and rows differ.

@@ -70,7 +70,8 @@ impl Tokens {
         &self.ids[self.span(sequence)]
     }
 
-    /// Segment of each token of a sequence; `None` if all tokens of all sequences belong to segment 0.
+    /// Segment of each token of a sequence; `None` if all tokens of all sequences belong to segment
+    /// 0.
     pub fn type_ids(&self, sequence: u32) -> Option<Vec<u32>> {
         self.segments.as_ref().map(|segments| segments.of(sequence, self.span(sequence).len()))
     }

@@ -11,8 +11,8 @@ use super::{DataError, TextRow};
 /// (3 (2 a) (4 (4 lovely) (2 film)))   ──▶   "a lovely film", label 3
 /// ```
 ///
-/// Words are separated by one space, as in the treebank. The escapes `-LRB-`, `-RRB-`, `\/` and `\*`
-/// are replaced by `(`, `)`, `/` and `*`.
+/// Words are separated by one space, as in the treebank. The escapes `-LRB-`, `-RRB-`, `\/` and
+/// `\*` are replaced by `(`, `)`, `/` and `*`.
 ///
 /// # Errors
 /// [`DataError::BadTree`] with the line, and the errors of a file that cannot be read or is empty.

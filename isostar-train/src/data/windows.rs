@@ -17,8 +17,8 @@ use super::{BatchSource, DataError, GoldAnswer, PaddingSide, Question, TextEncod
 /// Number of questions encoded before their ids are copied.
 const QUESTIONS_AT_ONCE: usize = 512;
 
-/// Character span of a token in its paragraph, end exclusive; `None` if the token is not part of the
-/// paragraph.
+/// Character span of a token in its paragraph, end exclusive; `None` if the token is not part of
+/// the paragraph.
 pub type Place = Option<(u32, u32)>;
 
 /// Tokenized windows of questions.
@@ -29,7 +29,8 @@ pub struct Windows {
     tokens: Tokens,
     /// Index of each window's question.
     questions: Vec<u32>,
-    /// First and last token of the answer in each window; `[0, 0]` if the window contains no answer.
+    /// First and last token of the answer in each window; `[0, 0]` if the window contains no
+    /// answer.
     answers: Vec<[u32; 2]>,
     /// Character span of every token of every window; `None` if spans are not kept.
     places: Option<Vec<Place>>,
@@ -40,8 +41,8 @@ pub struct Windows {
 pub struct SpanBatch {
     /// Tokens, padded to the longest window. Shape of each tensor: `[windows, tokens]`.
     pub input: TokenBatch,
-    /// First and last token of each answer, counting padding before the window. Shape of each tensor:
-    /// `[windows]`.
+    /// First and last token of each answer, counting padding before the window. Shape of each
+    /// tensor: `[windows]`.
     pub answers: [Tensor<1, Int>; 2],
     /// Indices of these windows in [`Windows`].
     pub windows: Vec<u32>,
@@ -91,9 +92,9 @@ impl Windows {
     /// First and last token of the answer; both are 0 if the answer lies outside the window or the
     /// question has no answer.
     ///
-    /// Token 0 is the classification token, such as `[CLS]`. GPT-2 has no such token; its token 0 is the
-    /// first token of the question, as in transformers' run_qa.py. That token does not attend to the
-    /// paragraph, so GPT-2's no-answer score depends on that token alone.
+    /// Token 0 is the classification token, such as `[CLS]`. GPT-2 has no such token; its token 0
+    /// is the first token of the question, as in transformers' run_qa.py. That token does not
+    /// attend to the paragraph, so GPT-2's no-answer score depends on that token alone.
     ///
     /// # Panics
     /// If the index is out of range.
@@ -153,17 +154,17 @@ pub struct WindowSettings {
 impl TextEncoder {
     /// Encodes questions with their paragraphs on all threads, in order.
     ///
-    /// Questions are never truncated. A paragraph that is too long is split into windows that each contain
-    /// as many tokens as fit and begin `stride` tokens before the end of the previous window. If the
-    /// tokenizer truncates from the left, the first window is the end of the paragraph, and each further
-    /// window ends `stride` tokens after the start of the previous one.
+    /// Questions are never truncated. A paragraph that is too long is split into windows that each
+    /// contain as many tokens as fit and begin `stride` tokens before the end of the previous
+    /// window. If the tokenizer truncates from the left, the first window is the end of the
+    /// paragraph, and each further window ends `stride` tokens after the start of the previous one.
     ///
-    /// The target is the [majority answer](Question::majority); see [`Windows::answer`] for windows without
-    /// an answer. `path` is the questions' file, for messages.
+    /// The target is the [majority answer](Question::majority); see [`Windows::answer`] for windows
+    /// without an answer. `path` is the questions' file, for messages.
     ///
     /// # Errors
-    /// [`DataError::LongQuestion`] if a question leaves no more room in a window than the stride, and
-    /// [`DataError::Tokenizer`] if the tokenizer fails.
+    /// [`DataError::LongQuestion`] if a question leaves no more room in a window than the stride,
+    /// and [`DataError::Tokenizer`] if the tokenizer fails.
     ///
     /// # Panics
     /// If the numbers of questions and rows differ.
@@ -217,9 +218,9 @@ fn places(encoding: &Encoding) -> Vec<Place> {
     sequences.into_iter().zip(encoding.get_offsets()).map(place).collect()
 }
 
-/// First and last token of a range of characters: the first token that ends after the range begins, and
-/// the first token that ends at or after the end of the range. `None` if the range is not within the
-/// window.
+/// First and last token of a range of characters: the first token that ends after the range begins,
+/// and the first token that ends at or after the end of the range. `None` if the range is not
+/// within the window.
 ///
 /// If a character consists of several byte-level tokens, the first of them is used.
 fn answer_tokens(places: &[Place], characters: Range<u32>) -> Option<[u32; 2]> {
@@ -311,7 +312,7 @@ mod tests {
         let error = windows(12, 7, &long, "man").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "dev.json, line 3: question \"q1\" has 2 tokens, which leaves 7 for the paragraph in each window; this must be more than the stride, 7"
+            "dev.json, line 3: question \"q1\" has 2 tokens, which leaves 7 per window for the paragraph; the stride, 7, must be smaller"
         );
         assert_eq!(windows(12, 7, "man", "man").unwrap().len(), 1);
     }

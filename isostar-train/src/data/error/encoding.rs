@@ -52,7 +52,7 @@ impl EncodingFault {
                 format!("save the file as UTF-8; if it is Western European text, {} converts it", convert("-f windows-1252"))
             }
             Self::BrokenUtf8 => format!("correct the line, or drop the invalid bytes with {}", convert("-c -f utf-8")),
-            Self::CutShort => "download or write the file again: it is cut short, or text in another encoding was appended to it".into(),
+            Self::CutShort => "download or write the file again: it is truncated, or text in another encoding was appended to it".into(),
             Self::UnmarkedUtf16 { little_endian } => {
                 format!("convert the file to UTF-8 with {}", convert(if little_endian { "-f utf-16le" } else { "-f utf-16be" }))
             }

@@ -28,7 +28,7 @@ impl DataError {
             Self::GitLfsPointer { .. } => "run `git lfs pull` in the repository to download the file".into(),
             Self::ColumnType { column, expected, .. } => format!("store {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => fault.remedy(path),
-            Self::EmptyFile { .. } => "write a header that names the columns, then one row per line".into(),
+            Self::EmptyFile { .. } => "add rows; .tsv and .csv files begin with a header that names the columns".into(),
             Self::NoRows { .. } => "add rows with a text and a label".into(),
             Self::NoSuchColumn { columns, .. } => format!("name one of {}", list(columns)),
             Self::UnclearColumn { role, columns, .. } => {
@@ -63,7 +63,7 @@ impl DataError {
             Self::NotOfModel { known, .. } => {
                 let names = list(known);
                 format!(
-                    "use the labels {names} in the rows, or rename the model's labels under id2label and label2id in its config.json"
+                    "use the labels {names} in the rows, or rename the model's labels to match the rows, under id2label and label2id in its config.json"
                 )
             }
             Self::NotALabel { known, .. } => format!("use one of {}, or its index, counted from 0", list(known)),

@@ -1,7 +1,8 @@
-//! Reading Parquet files as served by the hub: columns of text, of class indices or numbers and, for
-//! SQuAD, of lists of answers.
+//! Reading Parquet files as served by the hub: columns of text, of class indices or numbers and,
+//! for SQuAD, of lists of answers.
 //!
-//! A file is read in chunks of rows, column by column; only the values that become rows stay in memory.
+//! A file is read in chunks of rows, column by column; only the values that become rows stay in
+//! memory.
 
 mod column;
 mod questions;

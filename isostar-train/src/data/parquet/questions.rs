@@ -11,8 +11,8 @@ use super::{Expected, Table};
 ///
 /// # Errors
 /// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] for a null,
-/// [`DataError::BadQuestion`], [`DataError::Undecodable`] for a corrupt page, and the errors of a file
-/// that cannot be read.
+/// [`DataError::BadQuestion`], [`DataError::Undecodable`] for a corrupt page, and the errors of a
+/// file that cannot be read.
 pub(in super::super) fn add_questions(path: &Path, reader: &mut Reader<'_>) -> Result<(), DataError> {
     let table = Table::open(path)?;
     let header = table.header();

@@ -1,7 +1,8 @@
-//! Cache of token ids across runs: one file for each combination of rows, tokenizer and maximum length.
+//! Cache of token ids across runs: one file for each combination of rows, tokenizer and maximum
+//! length.
 //!
-//! A file's name is the SHA-256 hash of everything that its ids depend on. Its content is verified by a
-//! second hash; a damaged file is written anew.
+//! A file's name is the SHA-256 hash of everything that its ids depend on. Its content is verified
+//! by a second hash; a damaged file is written anew.
 
 mod words;
 
@@ -20,7 +21,8 @@ use crate::whole_file::beside;
 use words::{Hash, finish};
 pub(super) use words::{WordReader, WordWriter, invalid};
 
-/// First bytes of every file. The version number increases when tokenization or the file format changes.
+/// First bytes of every file. The version number increases when tokenization or the file format
+/// changes.
 const MAGIC: &[u8; 8] = b"isotok\0\x02";
 
 /// Extension of cache files.
@@ -49,8 +51,8 @@ impl TokenCache {
 
     /// The user's cache, `$ISOSTAR_CACHE/tokens`.
     ///
-    /// `ISOSTAR_CACHE` defaults to `$XDG_CACHE_HOME/isostar`, and `XDG_CACHE_HOME` to `~/.cache`. Both may
-    /// contain `~` and environment variables, see [`expand_path`].
+    /// `ISOSTAR_CACHE` defaults to `$XDG_CACHE_HOME/isostar`, and `XDG_CACHE_HOME` to `~/.cache`.
+    /// Both may contain `~` and environment variables, see [`expand_path`].
     pub fn from_env() -> Self {
         Self::from_vars(|name| std::env::var_os(name))
     }
@@ -118,7 +120,8 @@ impl TokenCache {
         self.kept(finish(key), read, |windows, words| windows.write(words), make)
     }
 
-    /// Hash of everything that the ids of the rows depend on; `None` if the rows are not worth caching.
+    /// Hash of everything that the ids of the rows depend on; `None` if the rows are not worth
+    /// caching.
     fn key(&self, encoder: &TextEncoder, rows: &[TextRow], kind: &[u8]) -> Option<Context> {
         let text = |row: &TextRow| row.text.len() + row.pair.as_ref().map_or(0, String::len);
         if rows.iter().map(text).sum::<usize>() < self.least_text {
@@ -205,7 +208,7 @@ type Writer<'a> = WordWriter<BufWriter<&'a File>>;
 fn load<T>(path: &Path, key: &Hash, read: impl FnOnce(&mut Reader) -> io::Result<T>) -> io::Result<T> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    // Mark the file as recently used; if it is read-only, its time of creation remains.
+    // Mark the file as recently used; if it is read-only, its modification time stays.
     let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     let mut words = WordReader::new(BufReader::new(file), length, &[MAGIC, key])?;
     let found = read(&mut words)?;

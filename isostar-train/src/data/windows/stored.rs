@@ -22,7 +22,8 @@ impl Windows {
         Ok(())
     }
 
-    /// Reads windows of `questions` questions into the empty storage `tokens`; ids must be below `ids`.
+    /// Reads windows of `questions` questions into the empty storage `tokens`; ids must be below
+    /// `ids`.
     ///
     /// # Errors
     /// If the content is invalid.
