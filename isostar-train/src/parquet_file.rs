@@ -1,5 +1,5 @@
-//! What every reader of Parquet files needs against corrupt ones: the parquet crate panics on some of them, and reserves what some others
-//! declare.
+//! Protection against corrupt Parquet files: the parquet crate panics on some of them, and
+//! allocates as much memory as others declare.
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -11,10 +11,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 
-/// An open file.
+/// Open Parquet file.
 pub(crate) type ParquetReader<R> = SerializedFileReader<Ending<R>>;
 
-/// Opens a file whose columns lie within it.
+/// Opens a Parquet file and checks that its columns lie within the file.
 ///
 /// # Errors
 /// If it is not a complete Parquet file.
@@ -22,19 +22,21 @@ pub(crate) fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>
     let length = file.len();
     let reader = decoded(|| SerializedFileReader::new(Ending(file)))?;
     let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
-    // The reader takes this for granted, and panics where it is not so.
+    // The reader assumes this and panics otherwise.
     let within = |column: &ColumnChunkMetaData| {
         let start = u64::try_from(column.dictionary_page_offset().unwrap_or(column.data_page_offset())).ok()?;
         start.checked_add(u64::try_from(column.compressed_size()).ok()?).filter(|end| *end <= length)
     };
     match columns.map(within).all(|end| end.is_some()) {
         true => Ok(reader),
-        false => Err(ParquetError::General("a column lies outside of the file".into())),
+        false => Err(ParquetError::General("a column lies outside the file".into())),
     }
 }
 
-/// A file that says where it ends. The parquet crate passes over what it does not know without asking whether anything is left, and would
-/// count through billions of values that a corrupt header declares.
+/// Wrapper that returns an error at the end of the file.
+///
+/// The parquet crate skips unknown fields without checking for the end of the file, and would
+/// iterate over billions of values that a corrupt header declares.
 pub(crate) struct Ending<T>(T);
 
 impl<R: ChunkReader> Length for Ending<R> {
@@ -64,13 +66,16 @@ impl<T: Read> Read for Ending<T> {
     }
 }
 
-/// Values that a page may hold which takes next to no room for them, as for nulls: each has a level of two bytes in memory.
+/// Maximum number of values in a data page. Values such as nulls take almost no space in the file,
+/// but each has a level of two bytes in memory.
 const MOST_LEVELS: usize = 1 << 26;
 
-/// The reader of a column of a row group, to be read within [`decoded`].
+/// Creates a reader of a column of a row group; read it only within [`decoded`].
+///
+/// The reader rejects pages that declare more values than they can hold.
 ///
 /// # Errors
-/// If the pages cannot be found; reading then refuses pages that declare more values than they have room for.
+/// If the pages cannot be found.
 pub(crate) fn column<R: ChunkReader + 'static>(reader: &ParquetReader<R>, group: usize, leaf: usize) -> Result<ColumnReader, ParquetError> {
     decoded(|| {
         let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
@@ -79,19 +84,19 @@ pub(crate) fn column<R: ChunkReader + 'static>(reader: &ParquetReader<R>, group:
     })
 }
 
-/// Pages that hold no more than they have room for.
+/// Page reader that rejects pages that declare more values than they can hold.
 struct Checked(Box<dyn PageReader>);
 
 impl Checked {
     fn check(page: Page) -> Result<Page, ParquetError> {
         let most = match &page {
-            // Every value of a dictionary takes a byte at least.
+            // Every value of a dictionary takes at least one byte.
             Page::DictionaryPage { buf, .. } => buf.len(),
             Page::DataPage { .. } | Page::DataPageV2 { .. } => MOST_LEVELS,
         };
         match page.num_values() as usize <= most {
             true => Ok(page),
-            false => Err(ParquetError::General(format!("a page declares {} values", page.num_values()))),
+            false => Err(ParquetError::General(format!("a page declares {} values, more than it can hold", page.num_values()))),
         }
     }
 }
@@ -122,11 +127,13 @@ impl PageReader for Checked {
     }
 }
 
-/// What `decode` returns. The decoder panics on some corrupt pages, such as one that refers to a dictionary that is not there; here that is
-/// an error, after which what it was reading must not be read again.
+/// Runs `decode` and converts a panic into an error.
+///
+/// The decoder panics on some corrupt pages, such as one that refers to a missing dictionary. After
+/// an error, do not use the reader again.
 pub(crate) fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     let decoded = panic::catch_unwind(AssertUnwindSafe(decode));
-    decoded.unwrap_or_else(|_| Err(ParquetError::General("a page that cannot be decoded".into())))
+    decoded.unwrap_or_else(|_| Err(ParquetError::General("a page cannot be decoded".into())))
 }
 
 #[cfg(test)]
@@ -137,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_declares_more_than_it_holds_is_refused() {
+    fn a_page_that_declares_more_values_than_it_can_hold_is_rejected() {
         let dictionary = |num_values| {
             let buf = Bytes::from_static(&[1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b']);
             Checked::check(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false })

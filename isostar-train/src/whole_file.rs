@@ -1,11 +1,11 @@
-//! Files that appear under their name whole or not at all.
+//! Atomic file writes: a file appears under its name only when it is complete.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// A temporary file where renaming it to `target` moves no data.
+/// Creates a temporary file in the folder of `target`, so that renaming it moves no data.
 pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -13,13 +13,14 @@ pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
-    // Temporary files are private by default; this one becomes a file like any other, as the process's mask allows.
+    // Temporary files are private by default; this one gets the usual permissions, subject to the
+    // umask.
     #[cfg(unix)]
     builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Writes a file, in place of an earlier one of its name.
+/// Writes a file atomically, replacing an existing one.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = beside(path)?;
     file.write_all(bytes)?;

@@ -1,4 +1,4 @@
-//! Files as users have them, warts included, from disk to batches.
+//! Reading files as they occur in practice, from disk to batches.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ use isostar_train::data::{
 };
 use tempfile::TempDir;
 
-/// A folder with one file of the given bytes.
+/// Temporary folder with one file of the given content.
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -36,7 +36,7 @@ fn pairs(rows: &[TextRow]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_file_saved_on_windows_reads_like_any_other() {
+fn byte_order_marks_and_windows_line_endings_are_accepted() {
     let rows = read("rows.tsv", "\u{feff}sentence\tlabel\r\nnaïve café 😀\t1\r\nplain\t0\r\n\r\n").unwrap();
     assert_eq!(pairs(&rows), [("naïve café 😀", "1"), ("plain", "0")]);
     let rows = read("rows.csv", "\u{feff}\"text\",\"label\"\r\n\"one, two\",pos\r\nthree,neg\r\n\r\n").unwrap();
@@ -46,7 +46,7 @@ fn a_file_saved_on_windows_reads_like_any_other() {
 }
 
 #[test]
-fn quotes_are_text_in_tsv_and_quoting_in_csv() {
+fn quotation_marks_are_text_in_tsv_and_quoting_in_csv() {
     let rows = read("rows.tsv", "text\tlabel\n\"unbalanced\t1\nsay \"\"hi\"\"\t0\n").unwrap();
     assert_eq!(pairs(&rows), [("\"unbalanced", "1"), ("say \"\"hi\"\"", "0")]);
     let rows = read("rows.csv", "text,label\n\"say \"\"hi\"\"\",1\nit's \"fine\",0\n").unwrap();
@@ -54,7 +54,7 @@ fn quotes_are_text_in_tsv_and_quoting_in_csv() {
 }
 
 #[test]
-fn a_missing_column_is_named_with_file_and_line() {
+fn missing_columns_are_reported_with_file_and_line() {
     let (_folder, path) = file("reviews.tsv", "text\tlabel\ngood\t1\nno label here\n");
     let error = read_rows(&path, &Columns::default()).unwrap_err();
     assert_eq!(error.to_string(), format!("{}, line 3: 1 column, expected 2: \"text\", \"label\"", path.display()));
@@ -65,7 +65,7 @@ fn a_missing_column_is_named_with_file_and_line() {
     assert_eq!(error.remedy(), "name one of \"text\", \"label\"");
 }
 
-/// The encodings that a byte-order mark announces.
+/// The text with a byte-order mark in UTF-8, UTF-16LE and UTF-16BE.
 fn marked(text: &str) -> [Vec<u8>; 3] {
     let marked = format!("\u{feff}{text}");
     let utf16 = |unit: fn(u16) -> [u8; 2]| marked.encode_utf16().flat_map(unit).collect();
@@ -73,7 +73,7 @@ fn marked(text: &str) -> [Vec<u8>; 3] {
 }
 
 #[test]
-fn every_text_format_is_read_by_its_byte_order_mark() {
+fn the_byte_order_mark_selects_the_encoding_of_every_text_format() {
     let squad = r#"{"data": [{"paragraphs": [{"context": "Zoë saw 東京 😀.", "qas": [{"id": "q", "question": "?", "answers": [{"text": "東京", "answer_start": 8}]}]}]}]}"#;
     let hub = r#"{"id": "q", "context": "Zoë saw 東京 😀.", "question": "?", "answers": {"text": ["東京"], "answer_start": [8]}}"#;
     for (name, content) in [
@@ -101,7 +101,7 @@ fn every_text_format_is_read_by_its_byte_order_mark() {
 }
 
 #[test]
-fn lines_of_utf16_are_those_of_the_file() {
+fn line_numbers_of_utf16_files_are_correct() {
     for bytes in marked("text,label\r\n\"one\r\ntwo\",1\r\n\r\nnone\r\n") {
         let error = read("rows.csv", bytes).unwrap_err();
         assert!(matches!(error, DataError::ColumnCount { line: 5, found: 1, .. }), "{error}");
@@ -109,7 +109,7 @@ fn lines_of_utf16_are_those_of_the_file() {
 }
 
 #[test]
-fn what_is_no_text_says_its_encoding_and_how_to_convert_it() {
+fn undecodable_files_report_their_encoding_and_how_to_convert_it() {
     let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
     let rows = "text,label\ngood 東京,1\n";
     let lone = [&[0xff, 0xfe][..], &utf16(rows), &[0x3d, 0xd8], &utf16("bad,0\n")].concat();
@@ -126,7 +126,7 @@ fn what_is_no_text_says_its_encoding_and_how_to_convert_it() {
         assert!(matches!(error, DataError::Encoding { line: l, fault: f, .. } if (l, f) == (line, fault)), "{error}");
         assert!(error.to_string().starts_with(&format!("{}, line {line}: {fault}", path.display())), "{error}");
         let remedy = format!("{remedy}'{}' > 'rows.utf8.csv'", path.display());
-        assert!(error.remedy().contains(&remedy), "{} does not say {remedy}", error.remedy());
+        assert!(error.remedy().contains(&remedy), "{} does not contain {remedy}", error.remedy());
     }
     let cut = [&[0xff, 0xfe][..], &utf16(rows), b"x"].concat();
     let error = read("rows.csv", cut).unwrap_err();
@@ -137,7 +137,7 @@ fn what_is_no_text_says_its_encoding_and_how_to_convert_it() {
 }
 
 #[test]
-fn a_path_that_cannot_be_read_says_why() {
+fn an_unreadable_path_is_reported_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let error = read_rows(&folder.path().join("none.csv"), &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::NotFound { .. }), "{error}");
@@ -150,7 +150,7 @@ fn a_path_that_cannot_be_read_says_why() {
 }
 
 #[test]
-fn a_folder_needs_train_and_may_have_dev() {
+fn a_folder_requires_a_train_file_and_may_have_a_dev_file() {
     let (folder, _) = file("train.csv", "text,label\na,0\nb,1\n");
     let (train, dev) = Split::read_folder(folder.path(), &Columns::default()).unwrap();
     assert_eq!((pairs(&train.rows), dev), (vec![("a", "0"), ("b", "1")], None));
@@ -167,7 +167,7 @@ fn a_folder_needs_train_and_may_have_dev() {
     assert!(matches!(error, DataError::NotFound { .. }), "{error}");
 }
 
-/// The bytes that gzip makes of some.
+/// Compresses content with gzip.
 fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(content.as_ref()).unwrap();
@@ -175,7 +175,7 @@ fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 #[test]
-fn compressed_text_reads_as_the_text() {
+fn compressed_text_is_decompressed() {
     for (name, content) in [
         ("rows.csv.gz", "text,label\r\n\"two\nlines\",0\r\nb,1\r\n"),
         ("rows.tsv.gz", "\u{feff}sentence\tlabel\n\"naïve\t0\n\nb\t1\n"),
@@ -185,13 +185,13 @@ fn compressed_text_reads_as_the_text() {
         assert_eq!(read(name, gzip(content)).unwrap(), read(plain, content).unwrap(), "{name}");
     }
     let bytes = gzip("text,label\na,0\nb,1\n");
-    assert_eq!(read("rows.csv", &bytes).unwrap().len(), 2, "its first bytes say so, whatever it is called");
+    assert_eq!(read("rows.csv", &bytes).unwrap().len(), 2, "gzip is recognized by the first bytes, without the extension");
     let members = [gzip("text,label\na,0\n"), gzip(""), gzip("b,1\nc"), gzip(",0\n")].concat();
     assert_eq!(pairs(&read("rows.csv.gz", members).unwrap()), [("a", "0"), ("b", "1"), ("c", "0")], "all members are read");
 }
 
 #[test]
-fn compressed_text_that_is_cut_or_altered_is_refused_by_its_name() {
+fn truncated_or_altered_gzip_files_are_rejected() {
     let content: String = (0..200).map(|row| format!("row {row},{}\n", row % 2)).collect();
     let members = [gzip(format!("text,label\n{content}")), gzip(&content)];
     let whole = members.concat();
@@ -202,7 +202,7 @@ fn compressed_text_that_is_cut_or_altered_is_refused_by_its_name() {
         assert!(error.to_string().starts_with(&format!("{}: not a complete gzip file: ", path.display())), "{error}");
         assert!(error.remedy().contains("again"), "{}", error.remedy());
     };
-    // Cut where a member ends, the file is a whole one.
+    // A file truncated at the end of a member is complete.
     (0..whole.len()).filter(|length| *length != members[0].len()).for_each(|length| refused(&whole[..length], &format!("{length} bytes")));
     for at in [0, 2, members[0].len() - 1, members[0].len() - 5, members[0].len() / 2, whole.len() - 1] {
         let mut altered = whole.clone();
@@ -215,7 +215,7 @@ fn compressed_text_that_is_cut_or_altered_is_refused_by_its_name() {
 }
 
 #[test]
-fn the_default_rows_become_batches_that_cover_them_once() {
+fn the_batches_of_the_default_rows_cover_every_row_once() {
     let Splits { train, dev } = default_rows();
     let labels = Labels::of(&train.rows).unwrap();
     let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64).unwrap();
@@ -227,20 +227,20 @@ fn the_default_rows_become_batches_that_cover_them_once() {
         let batch = batch.unwrap();
         let classes: Vec<u32> = batch.targets.classes().into_data().iter::<u32>().collect();
         for (row, class) in batch.rows.into_iter().zip(classes) {
-            assert_eq!(predictions[row as usize].replace(class), None, "row {row} came twice");
+            assert_eq!(predictions[row as usize].replace(class), None, "row {row} appears twice");
         }
     }
     let expected: Vec<Option<u32>> = dev.rows.iter().map(|row| row.label.parse().ok()).collect();
     assert_eq!(predictions, expected);
 
     let unknown = encoder.tokenizer().token_to_id("[UNK]").unwrap();
-    assert!((0..examples.len() as u32).all(|row| !examples.ids(row).contains(&unknown)), "the vocabulary spells every dev headline");
+    assert!((0..examples.len() as u32).all(|row| !examples.ids(row).contains(&unknown)), "the vocabulary covers every validation headline");
 }
 
-/// Taken by the tests that draw from the device's generator, which is the process's.
+/// Lock for tests that use the device's random number generator, which is global to the process.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
-/// A training loader over 24 rows in batches of 8, on a device with autodiff.
+/// Training loader over 24 rows in batches of 8, on a device with autodiff.
 fn training(seed: u64, first_epoch: usize) -> BatchLoader {
     let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap();
     let examples = encoder.encode(&default_rows().train.rows[..24], vec![0; 24]).unwrap();
@@ -248,7 +248,8 @@ fn training(seed: u64, first_epoch: usize) -> BatchLoader {
     BatchLoader::training(Arc::new(examples), order, &Device::flex().autodiff())
 }
 
-/// The first 64 numbers of the first dropout mask of each step of a pass; `after_batch` runs between the batch and the mask.
+/// First 64 numbers of the first dropout mask in each step of a pass; `after_batch` runs between
+/// the batch and the mask.
 fn masks(loader: &dyn DataLoader<SequenceBatch>, after_batch: impl Fn()) -> Vec<Vec<f32>> {
     let dropout = DropoutConfig::new(0.5).init();
     let mask = |batch: SequenceBatch| {
@@ -259,12 +260,12 @@ fn masks(loader: &dyn DataLoader<SequenceBatch>, after_batch: impl Fn()) -> Vec<
 }
 
 #[test]
-fn no_two_steps_share_a_dropout_stream_whatever_their_seeds_and_epochs() {
+fn different_steps_epochs_and_seeds_have_different_dropout_streams() {
     let _generator = GENERATOR.lock();
     let mut drawn: Vec<(String, Vec<f32>)> = Vec::new();
     for seed in 1..=5 {
         let whole: Arc<dyn DataLoader<SequenceBatch>> = Arc::new(training(seed, 0));
-        // Another order than the whole loader's, so steps of their own.
+        // The slices use other epochs than the whole loader, so that their steps differ.
         let slices = split_dataloader(Arc::new(training(seed, 3)), &[Device::flex().autodiff(), Device::flex().autodiff()]);
         for (name, loader, epochs) in [("whole", &whole, 0..3), ("slice 1", &slices[0], 3..6), ("slice 2", &slices[1], 3..6)] {
             for epoch in epochs {
@@ -281,11 +282,11 @@ fn no_two_steps_share_a_dropout_stream_whatever_their_seeds_and_epochs() {
 }
 
 #[test]
-fn seed_epoch_and_step_alone_decide_the_dropout_of_a_step() {
+fn dropout_depends_only_on_seed_epoch_and_step() {
     let _generator = GENERATOR.lock();
     let whole = training(7, 0);
     let passes: Vec<_> = (0..3).map(|_| masks(&whole, || ())).collect();
-    // Resumed after two epochs, calibrating from a copy of itself, which has no autodiff, in every step.
+    // Resumed after two epochs, with a calibration pass over a copy without autodiff in every step.
     let resumed = training(7, 2);
     let copy = resumed.on_device(&Device::flex());
     let _ = Tensor::<1>::random([5], burn::tensor::Distribution::Default, &Device::flex());
@@ -294,11 +295,11 @@ fn seed_epoch_and_step_alone_decide_the_dropout_of_a_step() {
     assert_ne!(passes[1], passes[2]);
 }
 
-/// SST-2 as its owners publish it, or nothing where it is not beside the checkout.
+/// Official SST-2 data, or `None` if it is not available next to the checkout.
 fn sst2() -> Option<Splits> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/glue/SST-2");
     if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
+        eprintln!("skipped: {} does not exist", folder.display());
         return None;
     }
     let (train, dev) = Split::read_folder(&folder, &Columns::default()).unwrap();
@@ -316,7 +317,7 @@ fn sst2_has_its_published_number_of_rows() {
 }
 
 #[test]
-fn windows_sorted_by_length_spare_sst2_most_of_its_padding() {
+fn length_batching_avoids_most_of_the_padding_of_sst2() {
     let Some(Splits { train, .. }) = sst2() else { return };
     let rows = &train.rows[..4_000];
     let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 256).unwrap();

@@ -1,4 +1,4 @@
-//! Rows of token ids to tensors.
+//! Batching rows of token ids into padded tensors.
 
 use std::fmt::Debug;
 
@@ -9,26 +9,27 @@ use super::PaddingSide;
 
 /// Tokenized rows from which batches are made.
 pub trait BatchSource: Debug + Send + Sync + 'static {
-    /// What a model is given.
+    /// The batch type that the model receives.
     type Batch: Send + 'static;
 
-    /// The length of each row in tokens.
+    /// Length of each row, in tokens.
     fn lengths(&self) -> Vec<u32>;
 
-    /// Pads the given rows to the longest one and moves them to the device.
+    /// Pads the given rows to the longest of them and moves them to the device.
     ///
     /// # Panics
-    /// If there are no rows, or no such row.
+    /// If `rows` is empty or contains an index out of range.
     fn batch(&self, rows: Vec<u32>, device: &Device) -> Self::Batch;
 }
 
-/// Pads sequences of token ids and, where there are any, their segments to the longest one, and moves them to the device.
+/// Pads sequences of token ids, and their segments if given, to the longest sequence and moves them
+/// to the device.
 ///
 /// # Panics
-/// If there are no sequences.
+/// If `sequences` is empty.
 pub(crate) fn pad(sequences: &[(&[u32], Option<&[u32]>)], padding_id: u32, side: PaddingSide, device: &Device) -> TokenBatch {
     let tokens = sequences.iter().map(|(ids, _)| ids.len()).max().expect("a batch holds at least one row");
-    // GPT-2's tokenizers add nothing to an empty text, and no model takes sequences of no tokens.
+    // GPT-2's tokenizer produces no tokens for an empty text, and models need at least one token.
     let tokens = tokens.max(1);
     let shape = [sequences.len(), tokens];
     let mut ids = vec![padding_id as i32; sequences.len() * tokens];
@@ -53,7 +54,7 @@ pub(crate) fn pad(sequences: &[(&[u32], Option<&[u32]>)], padding_id: u32, side:
     }
 }
 
-/// Ids are below 2³¹ in every vocabulary, and 32 signed bits are what all devices compute with.
+/// Copies ids as `i32`: every vocabulary has ids below 2³¹, and all devices support `i32`.
 fn copy(ids: &[u32], into: &mut [i32]) {
     for (into, id) in into.iter_mut().zip(ids) {
         *into = *id as i32;

@@ -1,4 +1,4 @@
-//! Which column of a file holds what: named by the user, or guessed from customary names.
+//! Columns of a file: named by the user, or guessed from customary names.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataError, Format};
 
-/// Names of text columns, the likelier ones first.
+/// Customary names of text columns, in order of preference.
 const TEXT: &[&str] = &["text", "sentence", "review", "content", "comment", "headline", "title", "message", "tweet", "body", "document"];
 
-/// Names of label columns, the likelier ones first.
+/// Customary names of label columns, in order of preference.
 const LABEL: &[&str] = &["label", "labels", "class", "target", "category", "sentiment", "rating", "gold_label"];
 
-/// Names of two text columns that belong together.
+/// Customary names of the two text columns of a pair.
 const PAIRS: &[(&str, &str)] = &[
     ("sentence1", "sentence2"),
     ("text1", "text2"),
@@ -22,69 +22,75 @@ const PAIRS: &[(&str, &str)] = &[
     ("#1 string", "#2 string"),
 ];
 
-/// What is learned from a column of labels.
+/// Kind of labels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelKind {
-    /// Which of several classes a row belongs to.
+    /// Classes.
     #[default]
     Classification,
-    /// A number.
+    /// Numbers.
     Regression,
 }
 
-/// The columns to read; what is `None` is guessed from the header.
+/// Columns to read; a column that is `None` is guessed from the header.
 ///
-/// A second text column is guessed only where the first one is, from the customary names of sentence pairs. Names are compared without
-/// regard to case. Where a file has two columns and one of them is recognised, the other one is taken for what is missing.
+/// The column of a second text is guessed only if that of the first one is, from customary names of
+/// sentence pairs. Names are compared case-insensitively. If a file has two columns and one of them
+/// is recognized, the other one takes the remaining role.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
-    /// The column of the text.
+    /// Name of the text column.
     pub text: Option<String>,
-    /// The column of the second text of a pair.
+    /// Name of the column of the second text of a pair.
     pub pair: Option<String>,
-    /// The column of the label.
+    /// Name of the label column.
     pub label: Option<String>,
-    /// Whether labels are classes or numbers; of a task by name, this is known.
+    /// Whether labels are classes or numbers. Leave the default for a known task, which has its own
+    /// kind.
     pub kind: LabelKind,
-    /// The names of all columns of a TSV or CSV file without a header, such as CoLA's; `None` where the first row names them.
+    /// Names of all columns of a TSV or CSV file without a header, such as CoLA's; `None` if the
+    /// first row is the header.
     pub header: Option<Vec<String>>,
 }
 
 impl Columns {
-    /// Whether any column is named.
+    /// Whether at least one column is named.
     pub fn name_any(&self) -> bool {
         let Self { text, pair, label, kind: _, header } = self;
         text.is_some() || pair.is_some() || label.is_some() || header.is_some()
     }
 }
 
-/// Positions of the columns in a header.
+/// Positions of columns in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnIndices {
-    /// Of the text.
+    /// Index of the text column.
     pub text: usize,
-    /// Of the second text of a pair.
+    /// Index of the column of the second text of a pair.
     pub pair: Option<usize>,
-    /// Of the label.
+    /// Index of the label column.
     pub label: usize,
 }
 
-/// Where the rows of a file keep their parts.
+/// Column layout of a file.
 pub trait Layout: Sync {
-    /// The positions of the columns in `header`.
+    /// Finds the columns in `header`; errors name `path`.
     ///
     /// # Errors
-    /// [`DataError::NoSuchColumn`] if a named column is not there, [`DataError::UnclearColumn`] if none can be guessed.
+    /// [`DataError::NoSuchColumn`] if a named column does not exist, [`DataError::UnclearColumn`]
+    /// if a column cannot be guessed.
     fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError>;
 
-    /// The names of all columns of a file of this format that has no header; `None` where the first row names them.
+    /// Names of all columns, for files of this format without a header; `None` if the first row is
+    /// the header.
     fn header(&self, _format: Format) -> Option<Vec<String>> {
         None
     }
 
-    /// Whether rows of another width than the header are passed over instead of refused.
+    /// Whether rows with a different number of columns than the header are skipped instead of
+    /// rejected.
     fn leaves_out_broken_rows(&self) -> bool {
         false
     }
@@ -113,7 +119,7 @@ impl Layout for Columns {
             text = text.or_else(|| first(header, TEXT, &[pair, label]));
         }
         if let (2, None) = (header.len(), pair) {
-            // Of two columns, what is not the one is the other.
+            // Of two columns, the other one takes the remaining role.
             text = text.or(label.map(|label| 1 - label));
             label = label.or(text.map(|text| 1 - text));
         }
@@ -125,17 +131,17 @@ impl Layout for Columns {
     }
 }
 
+/// Index of a column by name; an exact match takes precedence over one that differs in case.
 pub(crate) fn position(header: &[String], name: &str) -> Option<usize> {
-    // An exact match wins over one that differs in case.
     header.iter().position(|column| column == name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
 }
 
-/// The first column whose name is in `names`, leaving out the columns `taken`.
+/// First column whose name is in `names` and that is not in `taken`.
 fn first(header: &[String], names: &[&str], taken: &[Option<usize>]) -> Option<usize> {
     names.iter().filter_map(|name| position(header, name)).find(|index| !taken.contains(&Some(*index)))
 }
 
-/// Both columns of the first customary sentence pair.
+/// Columns of the first customary sentence pair in the header.
 fn sentence_pair(header: &[String]) -> Option<(usize, usize)> {
     PAIRS.iter().find_map(|(first, second)| position(header, first).zip(position(header, second)))
 }
@@ -150,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn customary_names_are_guessed_in_any_case() {
+    fn customary_names_are_recognized_in_any_case() {
         for (header, text, label) in [
             (["sentence", "label"], 0, 1),
             (["Class", "Review"], 1, 0),
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_text_column_stands_alone() {
+    fn a_named_text_column_gets_no_guessed_pair() {
         let columns = Columns { text: Some("sentence2".into()), ..Columns::default() };
         let found = locate(&columns, &["sentence1", "sentence2", "label"]).unwrap();
         assert_eq!(found, ColumnIndices { text: 1, pair: None, label: 2 });
@@ -186,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_named_column_that_is_absent_lists_those_there_are() {
+    fn the_error_of_a_missing_column_lists_the_existing_ones() {
         let columns = Columns { label: Some("stars".into()), ..Columns::default() };
         let error = locate(&columns, &["text", "rating"]).unwrap_err();
         assert_eq!(error.to_string(), r#"file.csv: there is no column "stars"; the columns are "text", "rating""#);
     }
 
     #[test]
-    fn unrecognised_headers_are_refused() {
+    fn unrecognized_headers_are_rejected() {
         let error = locate(&Columns::default(), &["a", "b"]).unwrap_err();
         assert!(matches!(error, DataError::UnclearColumn { role: "text", .. }), "{error}");
         let error = locate(&Columns::default(), &["text", "b", "c"]).unwrap_err();

@@ -1,4 +1,4 @@
-//! Paragraphs that are too long for a model, cut.
+//! Splitting long paragraphs into windows.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use tokenizers::{Encoding, PostProcessor, Tokenizer, TruncationParams, Truncatio
 use super::tokenize::tokenizer_error;
 use super::{DataError, TextEncoder, TextRow};
 
-/// Cuts the paragraphs of questions into windows.
+/// Splits the paragraphs of questions into windows.
 pub(super) struct Cutter<'a> {
     encoder: &'a TextEncoder,
-    /// Puts the parts of a window together.
+    /// Tokenizer that combines question and paragraph and truncates the paragraph.
     tokenizer: Tokenizer,
     stride: usize,
-    /// Tokens of a window that are not special.
+    /// Number of tokens in a window besides special tokens.
     room: usize,
 }
 
 impl<'a> Cutter<'a> {
-    /// Windows as an encoder makes them, sharing `stride` tokens.
+    /// Creates a cutter with the settings of `encoder`; consecutive windows share `stride` tokens.
     pub fn new(encoder: &'a TextEncoder, stride: usize) -> Result<Self, DataError> {
         let mut tokenizer = encoder.tokenizer().clone();
         let params = tokenizer.get_truncation().cloned().unwrap_or_default();
@@ -29,14 +29,15 @@ impl<'a> Cutter<'a> {
         Ok(Self { encoder, tokenizer, stride, room })
     }
 
-    /// The windows of a question, from the start of the paragraph to its end; from its end to its start if the tokenizer truncates from the left.
+    /// Windows of a question, from the start of the paragraph to its end, or from its end to its
+    /// start if the tokenizer truncates from the left.
     ///
     /// # Errors
-    /// As [`TextEncoder::encode_windows`].
+    /// Those of [`TextEncoder::encode_windows`].
     pub fn windows(&self, row: &TextRow, id: &str, path: &Path) -> Result<Vec<Encoding>, DataError> {
         let [question, paragraph] = self.encoder.parts(row)?;
         let room = self.room.saturating_sub(question.len());
-        // A paragraph that fits beside the question is not cut, and needs no stride.
+        // A paragraph that fits into one window is not split, so the stride does not matter.
         if paragraph.len() > room && room <= self.stride {
             let (id, tokens, stride) = (id.into(), question.len(), self.stride);
             return Err(DataError::LongQuestion { path: path.into(), line: row.line, id, tokens, room, stride });

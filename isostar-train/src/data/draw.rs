@@ -1,4 +1,4 @@
-//! Rows drawn at random from a split: those that a limit leaves, and those that are held out.
+//! Drawing random rows from a split, to limit it or to hold rows out.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -7,16 +7,18 @@ use super::TextRow;
 use super::order::shuffled;
 use super::streams::Purpose;
 
-/// The positions of `count` of `rows` rows, drawn by `seed`, in order; of all where there are no more.
+/// Sorted positions of `count` of `rows` rows, drawn with `seed`; all positions if there are no
+/// more than `count` rows.
 pub(crate) fn uniform(rows: usize, count: usize, seed: u64) -> Vec<usize> {
     let drawn = shuffled(rows, seed, 0, Purpose::Limit).into_iter().take(count);
     sorted(drawn.map(|row| row as usize).collect())
 }
 
-/// The positions of `count` rows, drawn by `seed` so that each label keeps its share of the rows, in order; of all where there are no more.
+/// Sorted positions of `count` rows, drawn with `seed` and stratified by label; all positions if
+/// there are no more than `count` rows.
 ///
-/// A label that n of N rows carry gets n/N of `count`, rounded down or up. Each label gets a row where `count` reaches for that: the most
-/// frequent ones give it.
+/// A label of n of N rows gets n/N of `count`, rounded down or up. If `count` is at least the
+/// number of labels, each label gets at least one row, at the expense of the most frequent ones.
 pub(crate) fn stratified(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize> {
     let counts = counts(rows);
     let shares = shares(&counts.values().copied().collect::<Vec<_>>(), count);
@@ -25,21 +27,22 @@ pub(crate) fn stratified(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize
     sorted(drawn.filter(|row| take_one(&mut left, &rows[*row].label, 0)).collect())
 }
 
-/// The positions of `count` rows to hold out, drawn by `seed`, in order. One row of each label is left, so that fewer may be drawn.
+/// Sorted positions of up to `count` rows to hold out, drawn with `seed`. At least one row of each
+/// label is left, so fewer rows may be drawn.
 pub(super) fn held_out(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize> {
     let mut left = counts(rows);
     let drawn = shuffled(rows.len(), seed, 0, Purpose::HoldOut).into_iter().map(|row| row as usize);
     sorted(drawn.filter(|row| take_one(&mut left, &rows[*row].label, 1)).take(count).collect())
 }
 
-/// How many rows carry each label.
+/// Number of rows of each label.
 fn counts(rows: &[TextRow]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     rows.iter().for_each(|row| *counts.entry(row.label.as_str()).or_default() += 1);
     counts
 }
 
-/// Takes a row of a label, if more than `kept` are left.
+/// Takes a row of a label if more than `kept` are left; returns whether it was taken.
 fn take_one(left: &mut BTreeMap<&str, usize>, label: &str, kept: usize) -> bool {
     let left = left.get_mut(label).expect("every label was counted");
     let is_taken = *left > kept;
@@ -47,7 +50,7 @@ fn take_one(left: &mut BTreeMap<&str, usize>, label: &str, kept: usize) -> bool 
     is_taken
 }
 
-/// How many rows each class gets of `count`, where it has `classes` of them.
+/// Number of rows that each class gets of `count`; `classes` are the sizes of the classes.
 fn shares(classes: &[usize], count: usize) -> Vec<usize> {
     let rows: usize = classes.iter().sum();
     if rows <= count {
@@ -64,7 +67,7 @@ fn shares(classes: &[usize], count: usize) -> Vec<usize> {
     let remainder = |class: usize| classes[class] as u64 * count as u64 % rows as u64;
     let mut shares: Vec<usize> = (0..classes.len()).map(|class| quotient(class).max(1)).collect();
     let mut given: usize = shares.iter().sum();
-    // A class that has been given a row for a part of one is not rounded up again.
+    // A class whose share below one was raised to one row is not rounded up again.
     let mut by_remainder: Vec<usize> = order.iter().copied().filter(|class| quotient(*class) > 0).collect();
     by_remainder.sort_by_key(|class| Reverse(remainder(*class)));
     for class in by_remainder.into_iter().take(count.saturating_sub(given)) {
@@ -72,7 +75,7 @@ fn shares(classes: &[usize], count: usize) -> Vec<usize> {
         given += 1;
     }
     while given > count {
-        let largest = order.iter().copied().rev().max_by_key(|class| shares[*class]).expect("more was given than there are classes");
+        let largest = order.iter().copied().rev().max_by_key(|class| shares[*class]).expect("there is at least one class");
         shares[largest] -= 1;
         given -= 1;
     }
@@ -88,14 +91,14 @@ fn sorted(mut rows: Vec<usize>) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// So many rows of each label, the rows of a label behind each other.
+    /// Rows with the given number of rows per label, grouped by label.
     fn rows(counts: &[(&str, usize)]) -> Vec<TextRow> {
         let rows = counts.iter().flat_map(|(label, count)| std::iter::repeat_n(label, *count)).enumerate();
         rows.map(|(at, label)| TextRow { text: at.to_string(), pair: None, label: label.to_string(), line: at + 2 }).collect()
     }
 
     #[test]
-    fn shares_are_rounded_to_the_sum_and_no_class_is_left_out() {
+    fn shares_add_up_and_no_class_is_left_out() {
         for (classes, count, expected) in [
             (&[50, 50][..], 64, &[32, 32][..]),
             (&[90, 10], 10, &[9, 1]),
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_keep_their_bounds_for_every_count() {
+    fn shares_are_within_bounds_for_every_count() {
         let classes = [400, 7, 93, 1, 250, 2, 1];
         let rows: usize = classes.iter().sum();
         for count in classes.len()..=rows {
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_drawn_by_the_seed_in_the_order_of_the_file() {
+    fn rows_are_drawn_by_the_seed_and_keep_the_order_of_the_file() {
         let rows = rows(&[("a", 30), ("b", 60), ("c", 10)]);
         let drawn = stratified(&rows, 20, 1);
         assert!(drawn.is_sorted() && drawn.len() == 20);

@@ -1,4 +1,4 @@
-//! What can go wrong between a file of text and a batch.
+//! Errors of reading, encoding and batching data.
 
 mod encoding;
 mod remedy;
@@ -14,154 +14,154 @@ use super::Format;
 pub use encoding::EncodingFault;
 use words::{at, list, separator};
 
-/// A file that cannot be read as labelled text.
+/// Error in reading or encoding labelled text.
 ///
-/// Line numbers are 1-based and count the header. [`DataError::remedy`] says what the user can do.
+/// Line numbers are 1-based and count the header. [`DataError::remedy`] tells the user what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// Nothing exists at the path.
+    /// The path does not exist.
     #[error("{}: no such file or folder", path.display())]
     NotFound {
-        /// The path that was asked for.
+        /// The path.
         path: PathBuf,
     },
 
-    /// The file exists, but the system refuses to read it.
+    /// The file exists but cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: io::Error,
     },
 
-    /// The name ends in none of the known extensions.
+    /// The file name has no known extension.
     #[error("{}: unknown file format", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
 
-    /// The folder holds no file of the split.
-    #[error("{}: holds no {split} split", folder.display())]
+    /// The folder has no file for the split.
+    #[error("{}: there is no {split} split", folder.display())]
     MissingSplit {
         /// The folder.
         folder: PathBuf,
-        /// The split's name, such as `train`, `dev` or `dev_matched`.
+        /// Name of the split, such as `train`, `dev` or `dev_matched`.
         split: &'static str,
-        /// What its file may be called, compressed by gzip or not.
+        /// Accepted file names, without the optional `.gz`.
         names: Vec<String>,
     },
 
-    /// A split is cut into shards, and one of them is not there.
+    /// One shard of a split is missing.
     #[error("{}: {shard} is missing", folder.display())]
     MissingShard {
         /// The folder.
         folder: PathBuf,
-        /// The name of the shard.
+        /// File name of the shard.
         shard: String,
     },
 
-    /// The file is no Parquet file, or not a whole one.
+    /// The file is not a Parquet file, or is incomplete.
     #[error("{}: not a complete Parquet file: {reason}", path.display())]
     NotParquet {
         /// The file.
         path: PathBuf,
-        /// What the parser met.
+        /// The parser's error.
         reason: String,
     },
 
     /// A page of a Parquet file is corrupt.
-    #[error("{}: column {column:?} cannot be read from here on: {reason}", at(path, *line))]
+    #[error("{}: column {column:?} cannot be decoded from here on: {reason}", at(path, *line))]
     Undecodable {
         /// The file.
         path: PathBuf,
-        /// The first row that cannot be had, from 1.
+        /// The first row that cannot be decoded, from 1.
         line: usize,
         /// The column.
         column: String,
-        /// What the decoder met.
+        /// The decoder's error.
         reason: String,
     },
 
-    /// A column of a Parquet file holds something else than is needed.
+    /// A column of a Parquet file has the wrong type.
     #[error("{}: column {column:?} holds {found}, expected {expected}", path.display())]
     ColumnType {
         /// The file.
         path: PathBuf,
         /// The column.
         column: String,
-        /// What it has to hold.
+        /// The expected type.
         expected: &'static str,
-        /// What it holds.
+        /// The type in the file.
         found: String,
     },
 
-    /// The file itself is still to be fetched.
-    #[error("{}: a Git LFS pointer, a few lines of text in place of the file itself", path.display())]
+    /// The file is a Git LFS pointer: its content has not been downloaded.
+    #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
     GitLfsPointer {
-        /// The pointer.
+        /// The pointer file.
         path: PathBuf,
     },
 
-    /// A file that gzip should have compressed cannot be decompressed to its end.
+    /// A gzip file cannot be decompressed completely.
     #[error("{}: not a complete gzip file: {reason}", path.display())]
     NotGzip {
         /// The file.
         path: PathBuf,
-        /// What the decompressor met.
+        /// The decompressor's error.
         reason: String,
     },
 
-    /// The bytes of the file are no text in UTF-8, nor in UTF-16 with a byte-order mark.
+    /// The file is neither UTF-8 nor UTF-16 with a byte-order mark.
     #[error("{}: {fault}", at(path, *line))]
     Encoding {
         /// The file.
         path: PathBuf,
-        /// The first line with such bytes.
+        /// The first line that cannot be decoded.
         line: usize,
-        /// What is wrong with them.
+        /// The fault.
         fault: EncodingFault,
     },
 
-    /// The file holds nothing at all.
+    /// The file is empty or contains only white space.
     #[error("{}: the file is empty", path.display())]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
 
-    /// The file has a header and no row.
-    #[error("{}: there are no rows below the header", path.display())]
+    /// The file has no rows, such as a header only.
+    #[error("{}: the file has no rows", path.display())]
     NoRows {
         /// The file.
         path: PathBuf,
     },
 
-    /// A column that was asked for by name is not there.
+    /// A named column does not exist.
     #[error("{}: there is no column {name:?}; the columns are {}", path.display(), list(columns))]
     NoSuchColumn {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The columns there are.
+        /// The columns of the file.
         columns: Vec<String>,
     },
 
-    /// No column was asked for by name, and none has a customary name.
+    /// No column was named, and none has a customary name.
     #[error("{}: cannot tell which column holds the {role}; the columns are {}", path.display(), list(columns))]
     UnclearColumn {
         /// The file.
         path: PathBuf,
-        /// What the column is needed for, `text` or `label`.
+        /// The role of the column, `text` or `label`.
         role: &'static str,
-        /// The columns there are.
+        /// The columns of the file.
         columns: Vec<String>,
     },
 
-    /// The columns of a table are separated in another way than its extension says.
+    /// The column separator does not match the file extension.
     #[error(
         "{}: the columns are separated by {}, not by {} as in other .{} files",
         path.display(),
@@ -172,22 +172,22 @@ pub enum DataError {
     Separator {
         /// The file.
         path: PathBuf,
-        /// What separates them.
+        /// The separator in the file.
         found: char,
-        /// What the extension stands for.
+        /// The format that the extension indicates.
         format: Format,
     },
 
-    /// A quotation mark opens a value, and the file ends without another one.
+    /// A quoted value is never closed.
     #[error("{}: the quotation mark that opens a value here is never closed", at(path, *line))]
     UnclosedQuote {
         /// The file.
         path: PathBuf,
-        /// The line of the quotation mark.
+        /// The line of the opening quotation mark.
         line: usize,
     },
 
-    /// More text follows the quotation mark that closes a value.
+    /// Text follows the closing quotation mark of a value.
     #[error(
         "{}: the quoted value that begins here ends {}, but more text follows its closing quotation mark",
         at(path, *line),
@@ -196,13 +196,13 @@ pub enum DataError {
     TextAfterQuote {
         /// The file.
         path: PathBuf,
-        /// The line of the quotation mark that opens the value.
+        /// The line of the opening quotation mark.
         line: usize,
-        /// The line of the one that closes it.
+        /// The line of the closing quotation mark.
         end: usize,
     },
 
-    /// A row has fewer or more columns than the header.
+    /// A row has a different number of columns than the header.
     #[error(
         "{}: {found} {}, expected {}: {}",
         at(path, *line),
@@ -217,7 +217,7 @@ pub enum DataError {
         line: usize,
         /// The columns of the header.
         expected: Vec<String>,
-        /// How many columns the row has.
+        /// The number of columns of the row.
         found: usize,
     },
 
@@ -228,11 +228,11 @@ pub enum DataError {
         path: PathBuf,
         /// The line.
         line: usize,
-        /// What the parser met.
+        /// The parser's error.
         reason: String,
     },
 
-    /// A row has the column, but nothing that can be used is in it.
+    /// A row has no usable value in a column.
     #[error("{}: column {column:?} is {found}", at(path, *line))]
     BadValue {
         /// The file.
@@ -241,7 +241,7 @@ pub enum DataError {
         line: usize,
         /// The column.
         column: String,
-        /// What is there, such as `empty`, `missing`, `null` or `an array`.
+        /// What was found, such as `empty`, `missing`, `null` or `an array`.
         found: &'static str,
     },
 
@@ -252,22 +252,22 @@ pub enum DataError {
         path: PathBuf,
         /// The line.
         line: usize,
-        /// What is wrong with it.
+        /// Why it is not a tree.
         reason: &'static str,
     },
 
-    /// A file, or a line, is not SQuAD's.
-    #[error("{}: not SQuAD: {reason}", at(path, *line))]
+    /// A file or line is not in SQuAD format.
+    #[error("{}: not in SQuAD format: {reason}", at(path, *line))]
     NotSquad {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
-        /// What the parser met.
+        /// The parser's error.
         reason: String,
     },
 
-    /// A question that cannot be used.
+    /// A question is invalid.
     #[error("{}: question {id:?} {reason}", at(path, *line))]
     BadQuestion {
         /// The file.
@@ -276,12 +276,12 @@ pub enum DataError {
         line: usize,
         /// The question's id.
         id: String,
-        /// What is wrong with it.
+        /// The rest of the sentence "question ID …", such as `appears twice`.
         reason: String,
     },
 
-    /// A question without an answer, where every question has to have one.
-    #[error("{}: question {id:?} has no answer; questions without one belong to SQuAD v2.0", at(path, *line))]
+    /// A question has no answer, but the task requires one.
+    #[error("{}: question {id:?} has no answer, which only SQuAD v2.0 allows", at(path, *line))]
     NoAnswer {
         /// The file.
         path: PathBuf,
@@ -291,9 +291,9 @@ pub enum DataError {
         id: String,
     },
 
-    /// A question so long that windows would not move along its paragraph.
+    /// A question leaves too little room for windows to advance along its paragraph.
     #[error(
-        "{}: question {id:?} has {tokens} tokens and leaves {room} to a window, no more than the {stride} that windows share",
+        "{}: question {id:?} has {tokens} tokens, which leaves {room} per window for the paragraph; the stride, {stride}, must be smaller",
         at(path, *line)
     )]
     LongQuestion {
@@ -303,27 +303,27 @@ pub enum DataError {
         line: usize,
         /// The question's id.
         id: String,
-        /// The tokens of the question.
+        /// Number of tokens of the question.
         tokens: usize,
-        /// The tokens left to the paragraph.
+        /// Number of tokens left for the paragraph.
         room: usize,
-        /// The tokens that a window shares with the one before.
+        /// Number of tokens that consecutive windows share.
         stride: usize,
     },
 
-    /// A label that should be a number is not one.
+    /// A label of a regression task is not a finite number.
     #[error("{}: {value:?} is not a finite number", at(path, *line))]
     NotANumber {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
-        /// What stands there.
+        /// The value.
         value: String,
     },
 
-    /// A row's label is not one of those the model is trained on.
-    #[error("{}: label {label:?} does not occur in the training rows, which have {}", at(path, *line), list(known))]
+    /// A label does not occur in the training rows.
+    #[error("{}: label {label:?} does not occur in the training rows, whose labels are {}", at(path, *line), list(known))]
     UnknownLabel {
         /// The file.
         path: PathBuf,
@@ -335,8 +335,8 @@ pub enum DataError {
         known: Vec<String>,
     },
 
-    /// A row's label is not one of the model's.
-    #[error("{}: label {label:?} is none of the model's labels, which are {}", at(path, *line), list(known))]
+    /// A label is not one of the model's labels.
+    #[error("{}: label {label:?} is not one of the model's labels: {}", at(path, *line), list(known))]
     NotOfModel {
         /// The file.
         path: PathBuf,
@@ -344,24 +344,24 @@ pub enum DataError {
         line: usize,
         /// The row's label.
         label: String,
-        /// The labels of the model, in the order of its outputs.
+        /// The model's labels, in the order of its outputs.
         known: Vec<String>,
     },
 
-    /// A row's label is not one of the task's.
-    #[error("{}: {label:?} is none of the task's labels, which are {}", at(path, *line), list(known))]
+    /// A label is not one of the task's labels.
+    #[error("{}: label {label:?} is not one of the task's labels: {}", at(path, *line), list(known))]
     NotALabel {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
-        /// What stands there.
+        /// The row's label.
         label: String,
-        /// The labels of the task.
+        /// The task's labels.
         known: Vec<String>,
     },
 
-    /// All rows carry the same label, so that there is nothing to learn.
+    /// All training rows have the same label, so there is nothing to learn.
     #[error("all {rows} training rows have the label {label:?}")]
     OneLabel {
         /// The number of rows.
@@ -370,14 +370,14 @@ pub enum DataError {
         label: String,
     },
 
-    /// The tokenizer cannot be read or fails on a text.
-    #[error("the tokenizer fails: {reason}")]
+    /// The tokenizer cannot be loaded, or fails on a text.
+    #[error("tokenizer error: {reason}")]
     Tokenizer {
-        /// What the tokenizer reports.
+        /// The tokenizer's error.
         reason: String,
     },
 
-    /// A text has no token, and the tokenizer adds none.
+    /// A text has no tokens, and the tokenizer adds none.
     #[error("{}: a sequence without tokens", at(path, *line))]
     NoTokens {
         /// The file.
@@ -386,18 +386,18 @@ pub enum DataError {
         line: usize,
     },
 
-    /// The longest sequence asked for leaves no room for text between the special tokens.
-    #[error("a sequence of {max_length} tokens holds no text: {special} of them are special")]
+    /// The maximum length leaves no room for text beside the special tokens.
+    #[error("a maximum length of {max_length} tokens leaves no room for text: the tokenizer adds {special} special tokens")]
     MaxLength {
-        /// The longest sequence asked for, in tokens.
+        /// The maximum length, in tokens.
         max_length: usize,
-        /// The special tokens that every sequence carries.
+        /// The number of special tokens in every sequence.
         special: usize,
     },
 }
 
 impl DataError {
-    /// The error for what the system reports about the file `path`.
+    /// Converts an I/O error about the file `path`.
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },

@@ -1,4 +1,4 @@
-//! Tokenized rows with what is right for each.
+//! Tokenized rows with their targets.
 
 use burn::tensor::Device;
 use isostar_models::TokenBatch;
@@ -6,21 +6,22 @@ use isostar_models::TokenBatch;
 use super::tokens::Tokens;
 use super::{BatchSource, PaddingSide, RowTargets, Targets};
 
-/// Tokenized rows: token ids, segments and what is right, without padding.
+/// Tokenized rows: token ids, segments and targets, without padding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
     tokens: Tokens,
     targets: RowTargets,
 }
 
-/// One batch of sequences that have a class or a number each.
+/// Batch of sequences with one target each, a class or a number.
 #[derive(Debug, Clone)]
 pub struct SequenceBatch {
-    /// The tokens, every row padded to the longest one. Shape of each tensor: `[sequences, tokens]`.
+    /// Tokens, padded to the longest row. Shape of each tensor: `[sequences, tokens]`.
     pub input: TokenBatch,
-    /// What is right. Shape `[sequences]`.
+    /// Targets. Shape `[sequences]`.
     pub targets: Targets,
-    /// Which row of the [`Examples`] each sequence is, to put predictions back in order. As many as `sequences`.
+    /// Row index of each sequence in [`Examples`], to restore the order of predictions. Length
+    /// `sequences`.
     pub rows: Vec<u32>,
 }
 
@@ -30,7 +31,7 @@ impl Examples {
         Self { tokens, targets }
     }
 
-    /// The number of rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
@@ -40,48 +41,49 @@ impl Examples {
         self.len() == 0
     }
 
-    /// The token ids of a row, special tokens among them.
+    /// Token ids of a row, including special tokens.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If the index is out of range.
     pub fn ids(&self, row: u32) -> &[u32] {
         self.tokens.ids(row)
     }
 
-    /// The segment of each token of a row; `None` where no row is a pair and every token belongs to segment 0.
+    /// Segment of each token of a row; `None` if no row is a pair, so that every token has segment
+    /// 0.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If the index is out of range.
     pub fn type_ids(&self, row: u32) -> Option<Vec<u32>> {
         self.tokens.type_ids(row)
     }
 
-    /// What is right for the rows.
+    /// Targets of the rows.
     pub fn targets(&self) -> &RowTargets {
         &self.targets
     }
 
-    /// The length of each row in tokens.
+    /// Length of each row, in tokens.
     pub fn lengths(&self) -> Vec<u32> {
         self.tokens.lengths()
     }
 
-    /// The number of tokens of all rows.
+    /// Number of tokens in all rows.
     pub fn tokens(&self) -> usize {
         self.tokens.count()
     }
 
-    /// How many rows lost tokens to the longest length.
+    /// Number of truncated rows.
     pub fn cut(&self) -> usize {
         self.tokens.cut()
     }
 
-    /// The id that fills rows up to the longest one of a batch.
+    /// Id of the padding token.
     pub fn padding_id(&self) -> u32 {
         self.tokens.padding_id()
     }
 
-    /// The side on which they are filled.
+    /// Padding side.
     pub fn padding_side(&self) -> PaddingSide {
         self.tokens.padding_side()
     }
@@ -100,7 +102,7 @@ impl BatchSource for Examples {
 }
 
 impl SequenceBatch {
-    /// The number of sequences.
+    /// Number of sequences.
     #[expect(clippy::len_without_is_empty, reason = "a batch holds at least one row")]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -146,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn pairs_carry_their_segments_and_padding_is_segment_zero() {
+    fn pairs_have_their_segments_and_padding_is_segment_zero() {
         let examples = examples(&[("man", Some("man")), ("area man", Some("area man"))]);
         let batch = examples.batch(vec![0, 1], &Device::default());
         assert_eq!(ints(batch.input.type_ids), [0, 0, 0, 1, 1, 0, 0, /* longer row */ 0, 0, 0, 0, 1, 1, 1]);
     }
 
     #[test]
-    fn numbers_follow_their_rows() {
+    fn numbers_stay_with_their_rows() {
         let rows = ["1.5", "-2"].map(|label| TextRow { text: "man".into(), pair: None, label: label.into(), line: 1 });
         let targets = RowTargets::Values(vec![1.5, -2.0]);
         let examples = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap().encode_targets(&rows, targets).unwrap();

@@ -1,4 +1,4 @@
-//! Which files of a folder hold a split: one, or the shards into which the hub cuts it.
+//! Finding the files of a split in a folder: a single file, or the shards that the hub serves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,35 +7,40 @@ use std::path::{Path, PathBuf};
 use super::text_file::GZIP;
 use super::{DataError, Format};
 
-/// What development rows are called, in this project and elsewhere; the hub says `validation`.
+/// Names of the validation split; the hub uses `validation`.
 const DEV_NAMES: [&str; 4] = ["dev", "validation", "valid", "val"];
 
-/// The folder in which datasets on the hub keep their Parquet files, unless they have several configurations.
+/// Folder of the Parquet files of hub datasets with a single configuration.
 const DATA: &str = "data";
 
-/// Where the files of splits are looked for.
+/// Folder to search for the files of splits.
 #[derive(Debug, Clone, Copy)]
 pub struct SplitFolder<'a> {
-    /// The folder.
+    /// Path of the folder.
     pub path: &'a Path,
-    /// A folder within, in which files may lie as well: the configuration of a dataset on the hub.
+    /// Subfolder that is searched as well: the configuration of a hub dataset.
     pub configuration: Option<&'a str>,
-    /// The extensions that files may have, the likelier ones first. All but that of Parquet may be followed by `.gz`.
+    /// Accepted extensions, in order of preference. All except that of Parquet may be followed by
+    /// `.gz`.
     pub extensions: &'a [&'a str],
-    /// What the owners may add to the name of a split, such as `-v1.1`.
+    /// Optional suffix of the split's name, such as `-v1.1`.
     pub version: Option<&'a str>,
 }
 
 impl SplitFolder<'_> {
-    /// The files of the split `train`, `dev`, or one whose name begins with `dev`, such as `dev_matched`.
+    /// Files of the split `train`, `dev`, or one whose name begins with `dev`, such as
+    /// `dev_matched`.
     ///
-    /// They may lie in the folder itself, in its folder `configuration`, or in `data`; the first place that has any is taken. There it is a
-    /// file named after the split, or else all shards, such as `train-00000-of-00002.parquet`, in order. `dev` may be called `validation`,
-    /// `valid` or `val`. Of several extensions the first is taken, and a file that is not compressed before one that is.
+    /// The folder itself, its subfolder `configuration` and its subfolder `data` are searched in
+    /// this order; the first one with matching files is used. A split is a file with the split's
+    /// name or, if there is none, all of its shards in order, such as
+    /// `train-00000-of-00002.parquet`. `dev` may also be named `validation`, `valid` or `val`. The
+    /// first extension that matches is used, and uncompressed files are preferred to compressed
+    /// ones.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without the files, [`DataError::MissingShard`] without one of
-    /// the shards.
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// no such files, [`DataError::MissingShard`] if a shard is missing.
     pub fn find(&self, split: &'static str) -> Result<Vec<PathBuf>, DataError> {
         self.find_if_there(split)?.ok_or_else(|| {
             let plain = self.extensions.iter().map(|extension| format!("{split}.{extension}"));
@@ -44,10 +49,11 @@ impl SplitFolder<'_> {
         })
     }
 
-    /// The same; `None` where the folder has no such split.
+    /// Like [`find`](Self::find), but returns `None` if the folder has no such split.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingShard`] without one of the shards.
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingShard`] if a shard
+    /// is missing.
     pub fn find_if_there(&self, split: &str) -> Result<Option<Vec<PathBuf>>, DataError> {
         if !self.path.exists() {
             return Err(DataError::NotFound { path: self.path.into() });
@@ -78,7 +84,7 @@ impl SplitFolder<'_> {
         std::iter::once(self.path.to_path_buf()).chain(within)
     }
 
-    /// The extensions, and after them those of compressed text.
+    /// The extensions, followed by those of compressed text.
     fn all_extensions(&self) -> Vec<String> {
         let text = self.extensions.iter().filter(|extension| **extension != Format::PARQUET);
         let compressed = text.map(|extension| format!("{extension}.{GZIP}"));
@@ -86,7 +92,7 @@ impl SplitFolder<'_> {
     }
 }
 
-/// The shards of a split in a folder, in order, with the first of the extensions that any has.
+/// Shards of a split in a folder, in order; only the first extension that matches is used.
 fn shards(folder: &Path, split: &str, extensions: &[String]) -> Result<Option<Vec<PathBuf>>, DataError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(None) };
     let mut of_extensions: BTreeMap<usize, BTreeMap<(usize, usize), PathBuf>> = BTreeMap::new();
@@ -96,12 +102,13 @@ fn shards(folder: &Path, split: &str, extensions: &[String]) -> Result<Option<Ve
             && let Some(rank) = extensions.iter().position(|known| known.eq_ignore_ascii_case(extension))
         {
             let found = of_extensions.entry(rank).or_default();
-            // Of two names for one shard, such as with and without a hash, the same one every time.
+            // If a shard exists under two names (with and without a hash), always choose the same
+            // one.
             found.entry((index, count)).and_modify(|other| *other = path.clone().min(other.clone())).or_insert(path);
         }
     }
     let Some((rank, found)) = of_extensions.pop_first() else { return Ok(None) };
-    // A folder with two sets of shards holds an older one: the larger number of shards is read.
+    // If there are two sets of shards, one is outdated; the set with more shards is read.
     let count = found.keys().map(|(_, count)| *count).max().unwrap_or_default();
     let of_set = |index| {
         let shard = format!("{split}-{index:05}-of-{count:05}.{}", extensions[rank]);
@@ -110,8 +117,8 @@ fn shards(folder: &Path, split: &str, extensions: &[String]) -> Result<Option<Ve
     (0..count).map(of_set).collect::<Result<_, _>>().map(Some)
 }
 
-/// The number of a shard, that of all shards and the extension in the end of a name, `-00000-of-00002.parquet`, with a hash before the
-/// extension or not.
+/// Parses the end of a shard's name, `-00000-of-00002.parquet`, optionally with a hash before the
+/// extension: shard index, number of shards, extension.
 fn shard(end: &str) -> Option<(usize, usize, &str)> {
     let (stem, extension) = end.strip_prefix('-')?.split_once('.')?;
     let (index, rest) = stem.split_once("-of-")?;
@@ -125,7 +132,7 @@ fn shard(end: &str) -> Option<(usize, usize, &str)> {
     (index < count).then_some((index, count, extension))
 }
 
-/// The path that stands for all shards of which this is one: a star in the place of its number.
+/// Path pattern of all shards of a split, with the shard's index replaced by a star.
 pub(super) fn all_shards(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stars = name.split_once("-of-").and_then(|(before, after)| Some(format!("{}-*-of-{after}", before.rsplit_once('-')?.0)));
@@ -152,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_come_in_order_and_none_is_missed() {
+    fn shards_are_in_order_and_a_missing_one_is_an_error() {
         let folder = folder(&[
             "sst2/train-00001-of-00003.parquet",
             "sst2/train-00000-of-00003.parquet",
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_itself_comes_before_those_within() {
+    fn the_folder_itself_is_searched_before_its_subfolders() {
         let folder = folder(&["train.parquet", "data/train.tsv", "data/dev-00000-of-00001.parquet"]);
         let [train, dev] = files(folder.path(), None).unwrap();
         assert_eq!(train, [folder.path().join("train.parquet")]);
@@ -189,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn compressed_text_is_found_where_plain_text_would_be_and_after_it() {
+    fn compressed_text_is_found_and_plain_text_is_preferred() {
         let folder = folder(&["train.tsv.gz", "dev.tsv", "dev.tsv.gz", "train.parquet.gz"]);
         let [train, dev] = files(folder.path(), None).unwrap();
         assert_eq!((train, dev), (vec![folder.path().join("train.tsv.gz")], vec![folder.path().join("dev.tsv")]));
     }
 
     #[test]
-    fn shards_may_be_of_any_format_and_are_never_mixed() {
+    fn shards_may_have_any_format_and_formats_are_not_mixed() {
         let folder = folder(&[
             "train-00000-of-00002.jsonl.gz",
             "train-00001-of-00002.jsonl.gz",
@@ -215,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_development_set_has_its_names_and_a_version_may_follow() {
+    fn a_validation_split_has_four_names_and_an_optional_version() {
         for name in ["dev", "validation", "valid", "val"] {
             let folder = folder(&[&format!("{name}.tsv"), &format!("{name}_matched.jsonl"), &format!("{name}-v2.0.tsv")]);
             let place = SplitFolder { path: folder.path(), configuration: None, extensions: &["tsv", "jsonl"], version: Some("-v2.0") };

@@ -1,32 +1,34 @@
-//! The labels of a task, in a fixed order.
+//! Labels of a task, in a fixed order.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use super::{DataError, TextRow};
 
-/// The distinct labels of a task; a label's position is its class index.
+/// Distinct labels of a task; the position of a label is its class index.
 ///
-/// Labels of rows that are all integers are in numeric order, others are sorted as text, so that the order depends on the labels alone. A
-/// whole number is one label however it is written: see [`canonical_label`].
+/// Labels collected from rows are sorted, numerically if all of them are integers and as text
+/// otherwise, so that the order depends only on the labels. Spellings of the same whole number are
+/// one label, see [`canonical_label`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     names: Vec<String>,
     origin: Origin,
 }
 
-/// Where labels come from, for messages.
+/// Origin of labels, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Rows,
     Model,
 }
 
-/// The one form of a label: a whole number with a fraction of zeros loses it, so that `1`, `1.0` and `1.00` are the label `1`, as `-0.0`
-/// and `0` are `0`.
+/// Canonical form of a label: a fraction of zeros is removed from a whole number, so that `1`,
+/// `1.0` and `1.00` become `1`, and `-0.0` becomes `0`.
 ///
-/// Tables write the same class in both ways: pandas turns a column of integers into floats as soon as one value is missing. Any other label
-/// is text and stays as it is: `01`, `1e0`, `1.5`, `1.10` and `1.` are no other spelling of anything.
+/// Files spell the same class in both ways: pandas converts a column of integers to floats as soon
+/// as one value is missing. Any other label is returned unchanged, including `01`, `1e0`, `1.5`,
+/// `1.10` and `1.`.
 ///
 /// ```
 /// use isostar_train::data::canonical_label;
@@ -47,13 +49,13 @@ pub fn canonical_label(label: &str) -> &str {
 }
 
 impl Labels {
-    /// The labels that occur in the training rows.
+    /// Labels that occur in the training rows.
     ///
     /// # Errors
-    /// [`DataError::OneLabel`] if all rows carry the same label.
+    /// [`DataError::OneLabel`] if all rows have the same label.
     ///
     /// # Panics
-    /// If there are no rows; the readers refuse files without any.
+    /// If `rows` is empty; the readers reject files without rows.
     pub fn of(rows: &[TextRow]) -> Result<Self, DataError> {
         assert!(!rows.is_empty(), "Labels::of: there must be a row");
         let labels = Self::occurring_in(rows);
@@ -63,7 +65,7 @@ impl Labels {
         }
     }
 
-    /// The labels that occur in rows, however few.
+    /// Labels that occur in rows; may be only one.
     pub(crate) fn occurring_in(rows: &[TextRow]) -> Self {
         let mut names: Vec<&str> = rows.iter().map(|row| canonical_label(&row.label)).collect();
         sort(&mut names);
@@ -71,29 +73,29 @@ impl Labels {
         Self::from_names(names.into_iter().map(String::from).collect())
     }
 
-    /// Labels that are known already, such as those of a task by name, in the order of their class indices.
+    /// Labels with known names, such as those of a known task, in the order of their class indices.
     pub fn from_names(names: Vec<String>) -> Self {
         Self { names, origin: Origin::Rows }
     }
 
-    /// The labels that a model was saved with, in the order of its outputs.
+    /// Labels of a saved model, in the order of its outputs.
     pub fn of_model(names: Vec<String>) -> Self {
         Self { names, origin: Origin::Model }
     }
 
-    /// The labels in the order of their class indices.
+    /// Label names, in the order of their class indices.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The number of classes.
+    /// Number of classes.
     #[expect(clippy::len_without_is_empty, reason = "a task has at least one class")]
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// The class index of the label that comes second when they are sorted: of two labels the one that F1 is of, in whichever order a model
-    /// has them.
+    /// Class index of the label that is second in sorted order. With two labels, it is the positive
+    /// class of F1, independent of the order of a model's outputs.
     ///
     /// # Panics
     /// If there are fewer than two labels.
@@ -104,8 +106,11 @@ impl Labels {
         self.names.iter().position(|name| name == second).expect("it is one of them")
     }
 
-    /// These labels in the order of a model's outputs, if the outputs carry the names of these labels, or else `synonyms`, which are other
-    /// names of these labels in their order; `None` if they carry others. Case counts as in [`outputs_of`].
+    /// These labels in the order of a model's outputs.
+    ///
+    /// The outputs must have the names of these labels or of their `synonyms`, which are other
+    /// names in the same order; otherwise, returns `None`. [`outputs_of`] defines the treatment of
+    /// case.
     pub(crate) fn in_order_of(&self, outputs: &[String], synonyms: &[&str]) -> Option<Self> {
         let own: Vec<&str> = self.names.iter().map(String::as_str).collect();
         [&own[..], synonyms].into_iter().filter(|names| names.len() == outputs.len()).find_map(|names| {
@@ -116,12 +121,13 @@ impl Labels {
         })
     }
 
-    /// The class index of one row of the file `path`.
+    /// Class index of a row; errors name `path`.
     ///
     /// # Errors
-    /// [`DataError::UnknownLabel`] if the row's label is not among these, and [`DataError::NotOfModel`] if these are a model's.
+    /// If the row's label is unknown: [`DataError::NotOfModel`] if these are the labels of a model,
+    /// otherwise [`DataError::UnknownLabel`].
     pub fn index_of(&self, row: &TextRow, path: &Path) -> Result<u32, DataError> {
-        // A task has few classes: comparing with each is as fast as a hash.
+        // Tasks have few classes, so a linear search is as fast as a hash.
         let found = self.names.iter().position(|name| canonical_label(name) == canonical_label(&row.label));
         found.map(|index| index as u32).ok_or_else(|| {
             let (path, line, label, known) = (path.into(), row.line, row.label.clone(), self.names.clone());
@@ -132,19 +138,19 @@ impl Labels {
         })
     }
 
-    /// The class indices of all rows of the file `path`.
+    /// Class indices of all rows; errors name `path`.
     ///
     /// # Errors
-    /// As [`index_of`](Self::index_of), at the first row whose label is not among these.
+    /// Those of [`index_of`](Self::index_of), for the first row with an unknown label.
     pub fn indices_of(&self, rows: &[TextRow], path: &Path) -> Result<Vec<u32>, DataError> {
         rows.iter().map(|row| self.index_of(row, path)).collect()
     }
 }
 
-/// Which of a model's outputs each label is the name of; `None` for a label that none has.
+/// Index of the model output with each label's name; `None` for a label that no output has.
 ///
-/// Where not all labels are found as they are written, case does not count, as in transformers' run_glue.py, unless labels or outputs differ
-/// in nothing else.
+/// Names are compared exactly. If not all labels are found, they are compared case-insensitively,
+/// as in transformers' run_glue.py, unless some labels or outputs differ only in case.
 pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usize>> {
     let places = |key: fn(&str) -> String| -> Vec<Option<usize>> {
         let keys: Vec<String> = outputs.iter().map(|output| key(output)).collect();
@@ -159,10 +165,10 @@ pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usiz
     if exact.iter().all(Option::is_some) || !is_unambiguous() { exact } else { places(folded) }
 }
 
-/// Sorts labels that are all integers by number, and others as text.
+/// Sorts labels numerically if all of them are integers, and as text otherwise.
 fn sort(names: &mut [&str]) {
     names.sort_unstable();
-    // Stable: labels of equal value, such as 1 and 01, stay sorted as text.
+    // The sort is stable: labels of equal value, such as 1 and 01, stay sorted as text.
     if names.iter().all(|name| name.parse::<i64>().is_ok()) {
         names.sort_by_key(|name| name.parse::<i64>().ok());
     }
@@ -199,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_one_label_however_it_is_written() {
+    fn spellings_of_a_whole_number_are_one_label() {
         let labels = Labels::of(&rows(&["1", "1.0", "0.00", "-0", "0", "01", "1e0", "1.10", "1.1"])).unwrap();
         assert_eq!(labels.names(), ["-0", "0", "01", "1", "1.1", "1.10", "1e0"]);
-        // Of a model that was trained on floats.
+        // Labels of a model that was trained on floats.
         let floats = Labels::of_model(names(&["0.0", "1.0"]));
         assert_eq!(floats.indices_of(&rows(&["1", "0", "1.0"]), Path::new("dev.tsv")).unwrap(), [1, 0, 1]);
     }
@@ -213,9 +219,9 @@ mod tests {
         let dev = rows(&["1", "0", "2"]);
         assert_eq!(labels.indices_of(&dev[..2], Path::new("dev.tsv")).unwrap(), [1, 0]);
         let error = labels.indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
-        assert_eq!(error.to_string(), r#"dev.tsv, line 4: label "2" does not occur in the training rows, which have "0", "1""#);
+        assert_eq!(error.to_string(), r#"dev.tsv, line 4: label "2" does not occur in the training rows, whose labels are "0", "1""#);
         let error = Labels::of_model(names(&["no", "yes"])).indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
-        assert_eq!(error.to_string(), r#"dev.tsv, line 2: label "1" is none of the model's labels, which are "no", "yes""#);
+        assert_eq!(error.to_string(), r#"dev.tsv, line 2: label "1" is not one of the model's labels: "no", "yes""#);
     }
 
     #[test]
@@ -224,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_a_model_is_found_by_name_and_by_nothing_else() {
+    fn the_order_of_a_model_is_found_by_label_names_only() {
         let labels = Labels::from_names(names(&["entailment", "neutral", "contradiction"]));
         let ordered = |outputs: &[&str]| labels.in_order_of(&names(outputs), &["yes", "maybe", "no"]).map(|labels| labels.names);
         let expected = Some(names(&["contradiction", "entailment", "neutral"]));
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn case_counts_where_nothing_else_tells_labels_apart() {
+    fn case_matters_if_labels_differ_only_in_case() {
         assert_eq!(outputs_of(&["pos", "neg"], &names(&["NEG", "POS"])), [Some(1), Some(0)]);
         assert_eq!(outputs_of(&["A", "a"], &names(&["a", "A"])), [Some(1), Some(0)]);
         assert_eq!(outputs_of(&["Pos", "pos"], &names(&["POS", "NEG"])), [None, None]);
@@ -245,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_label_is_the_same_in_any_order() {
+    fn the_second_label_does_not_depend_on_the_order() {
         for order in [["ham", "spam"], ["spam", "ham"]] {
             let labels = Labels::from_names(names(&order));
             assert_eq!(labels.names()[labels.second()], "spam");

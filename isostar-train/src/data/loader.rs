@@ -1,4 +1,4 @@
-//! Batches for burn-train's Learner, for evaluation and for calibration.
+//! Data loaders for training with burn-train's Learner, for evaluation and for calibration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,24 +12,24 @@ use super::order::{self, Batching};
 use super::streams::DropoutStreams;
 use super::{BatchSource, Examples};
 
-/// How a training loader orders its rows.
+/// Settings of the order in which a training loader visits its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrainingOrder {
-    /// Rows of a batch; the last one to be cut may have fewer.
+    /// Rows per batch; one batch of an epoch may have fewer.
     pub batch_size: usize,
-    /// How rows are cut into batches.
+    /// How rows are grouped into batches.
     pub batching: Batching,
-    /// The seed of the run.
+    /// Seed of the run.
     pub seed: u64,
-    /// The epoch of the first pass: 0, or how many epochs a resumed run has done.
+    /// Epoch of the first pass: 0, or the number of completed epochs when a run is resumed.
     pub first_epoch: usize,
 }
 
 impl TrainingOrder {
-    /// The share of padding among the positions of the batches of `epoch`, counted from 0. In `[0, 1)`.
+    /// Fraction of padding positions in the batches of `epoch` (counted from 0), in `[0, 1)`.
     ///
     /// # Arguments
-    /// - `lengths`: of every row, in tokens
+    /// - `lengths`: length of every row, in tokens
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -38,23 +38,27 @@ impl TrainingOrder {
     }
 }
 
-/// Pads and moves one batch after the other to a device.
+/// Data loader that pads batches and moves them to a device.
 ///
-/// Made by [`training`](Self::training), pass *e* over the loader (the *e*-th call of [`iter`](DataLoader::iter), from 0) has the order of
-/// epoch `first_epoch + e`, which depends on the seed and the epoch alone: a resumed run sees the batches that an uninterrupted one would.
+/// A [`training`](Self::training) loader uses the order of epoch `first_epoch + e` in pass *e* (the
+/// *e*-th call of [`iter`](DataLoader::iter), counted from 0). The order depends only on the seed
+/// and the epoch, so a resumed run sees the same batches as an uninterrupted one.
 ///
-/// On a device with autodiff, each batch of a training loader seeds the device's generator, so that dropout repeats as well: every seed, epoch and step
-/// has a stream of its own, whatever was drawn before. Without autodiff the loader leaves the generator alone; such a copy is what a
-/// [`Hook`](crate::hook::Hook) calibrates from in the middle of a step.
+/// On a device with autodiff, each batch of a training loader also seeds the device's random number
+/// generator, which makes dropout reproducible: every combination of seed, epoch and step has its
+/// own stream, independent of earlier draws. Without autodiff, the loader does not touch the
+/// generator; a [`Hook`](crate::hook::Hook) calibrates from such a copy during a training step.
 ///
-/// Made by [`evaluation`](Self::evaluation), every pass goes from the longest row to the shortest.
+/// An [`evaluation`](Self::evaluation) loader visits rows from the longest to the shortest in every
+/// pass.
 #[derive(Debug)]
 pub struct BatchLoader<S = Examples> {
     examples: Arc<S>,
-    /// The rows of this loader, and the length of each: all of them, a slice or a sample.
+    /// Rows of this loader: all rows, or those of a slice.
     rows: Arc<[u32]>,
+    /// Length of each of these rows, in tokens.
     lengths: Arc<[u32]>,
-    /// How many rows of the whole loader come before a slice.
+    /// Number of rows of the unsliced loader that precede this slice.
     rows_before: usize,
     order: Order,
     batch_size: usize,
@@ -68,7 +72,7 @@ enum Order {
     ByLength,
 }
 
-/// What a calibration draws.
+/// What a calibration pass draws.
 #[derive(Debug, Clone, Copy)]
 enum Sample {
     Rows { max_tokens: usize },
@@ -76,7 +80,7 @@ enum Sample {
 }
 
 impl Clone for Order {
-    /// A loader and its copy count their passes separately, starting from the same one.
+    /// The copy continues from the current pass and then counts its passes separately.
     fn clone(&self) -> Self {
         match self {
             Self::Training { batching, seed, next_epoch } => {
@@ -91,7 +95,7 @@ impl Clone for Order {
 }
 
 impl<S: BatchSource> BatchLoader<S> {
-    /// A loader over all rows, in a new random order every pass.
+    /// Loader over all rows, in a new random order in every pass.
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -100,7 +104,8 @@ impl<S: BatchSource> BatchLoader<S> {
         Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
-    /// A loader over all rows, from the longest to the shortest in every pass; a batch tells which is which.
+    /// Loader over all rows, from the longest to the shortest in every pass; each batch lists its
+    /// row indices.
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -108,17 +113,21 @@ impl<S: BatchSource> BatchLoader<S> {
         Self::over_all(examples, Order::ByLength, batch_size, device)
     }
 
-    /// A loader over a random sample of the rows, drawn afresh every pass: pass *e* is the calibration of epoch `first_epoch + e`.
+    /// Loader over a random sample of the rows, drawn anew in every pass: pass *e* is the
+    /// calibration of epoch `first_epoch + e`.
     ///
-    /// The sample is of the states that the penalty sees in training:
+    /// The sample represents the hidden states that the penalty sees in training:
     ///
-    /// - [`Padding::Mask`]: rows are drawn until their tokens would exceed `limit`, and go from the longest to the shortest. Which rows share a
-    ///   batch changes nothing, as padding is left out.
-    /// - [`Padding::Keep`]: whole batches are drawn from those that a training loader of the same `order` makes of the epoch, as many as have at most
-    ///   `limit` positions. Padding then has the share of the states that it has in training.
+    /// - [`Padding::Mask`]: rows are drawn until their tokens would exceed `limit`, and are visited
+    ///   from the longest to the shortest. Their grouping into batches has no effect, because
+    ///   padding is masked out.
+    /// - [`Padding::Keep`]: whole batches are drawn from the batches that a training loader with
+    ///   the same `order` makes in that epoch, as many as fit into `limit` positions. Padding then
+    ///   makes up the same fraction of the states as in training.
     ///
-    /// At least one row or batch is drawn. Hidden states number the tokens or positions times the layers, so a limit on states is `limit` times the
-    /// layers taken.
+    /// At least one row or batch is drawn. The number of hidden states is the number of tokens or
+    /// positions times the number of layers: to limit the states, divide their limit by the number
+    /// of layers.
     ///
     /// # Panics
     /// If the batch size is 0.
@@ -131,27 +140,27 @@ impl<S: BatchSource> BatchLoader<S> {
         Self::over_all(examples, Order::Sample { what, seed, next_epoch: first_epoch.into() }, batch_size, device)
     }
 
-    /// This loader with its batches on another device.
+    /// Returns a copy of this loader that moves its batches to another device.
     pub fn on_device(&self, device: &Device) -> Self {
         Self { device: device.clone(), ..self.pick(0..self.rows.len()) }
     }
 
-    /// The tokenized rows that this loader draws from.
+    /// Tokenized rows that this loader draws from.
     pub fn examples(&self) -> &Arc<S> {
         &self.examples
     }
 
-    /// The number of rows of one pass.
+    /// Number of rows in one pass.
     pub fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// The number of tokens of one pass, padding not counted.
+    /// Number of tokens in one pass, without padding.
     pub fn tokens(&self) -> usize {
         self.lengths.iter().map(|length| *length as usize).sum()
     }
 
-    /// The number of batches of one pass.
+    /// Number of batches in one pass.
     pub fn batches(&self) -> usize {
         self.rows.len().div_ceil(self.batch_size)
     }
@@ -163,7 +172,7 @@ impl<S: BatchSource> BatchLoader<S> {
         Self { examples, rows, lengths, rows_before: 0, order, batch_size, device: device.clone() }
     }
 
-    /// This loader with only the rows at some of its positions.
+    /// Copy of this loader restricted to the rows at the given positions.
     fn pick(&self, positions: impl Iterator<Item = usize> + Clone) -> Self {
         Self {
             examples: self.examples.clone(),
@@ -176,7 +185,7 @@ impl<S: BatchSource> BatchLoader<S> {
         }
     }
 
-    /// The next pass.
+    /// Starts the next pass.
     fn next_pass(&self) -> Pass<'_, S> {
         let mut dropout = None;
         let batches = match &self.order {
@@ -199,7 +208,7 @@ impl<S: BatchSource> BatchLoader<S> {
         Pass { loader: self, batches: batches.into_iter(), items_processed: 0, dropout }
     }
 
-    /// Batches of a sample, the longest rows first; all as positions in `self.rows`.
+    /// Batches of a sample, longest rows first; input and output are positions in `self.rows`.
     fn by_length(&self, sample: &[u32]) -> Vec<Vec<u32>> {
         let lengths: Vec<u32> = sample.iter().map(|&position| self.lengths[position as usize]).collect();
         let batches = order::by_length(&lengths, self.batch_size).into_iter();
@@ -220,23 +229,25 @@ impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
         Arc::new(self.on_device(device))
     }
 
-    /// The rows from `start` to before `end`, in an order of their own: the share of one of several devices.
+    /// Loader over the rows `start..end`, with its own order: the share of one of several devices.
     ///
-    /// Shares that differ in their number of rows may differ in their number of batches, which strategies that wait for every device at every
-    /// step do not survive: give such a strategy a number of rows that the devices divide evenly. Where a backend has one generator for all of
-    /// its devices, as flex has, shares that train at once draw from it in turn, and their dropout depends on which comes first.
+    /// Slices with different numbers of rows may have different numbers of batches. Strategies that
+    /// synchronize all devices at every step fail in that case; use a number of rows that is
+    /// divisible by the number of devices. If a backend has one generator for all of its devices,
+    /// as flex does, slices that train concurrently share it, and their dropout depends on the
+    /// scheduling.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
         Arc::new(Self { rows_before: self.rows_before + start, ..self.pick(start..end) })
     }
 }
 
-/// One pass over a loader; a batch is made when it is asked for.
+/// One pass over a loader; batches are made lazily.
 struct Pass<'a, S> {
     loader: &'a BatchLoader<S>,
-    /// As positions in the rows of the loader.
+    /// Positions in the rows of the loader.
     batches: std::vec::IntoIter<Vec<u32>>,
     items_processed: usize,
-    /// `None` where the pass trains nothing.
+    /// `None` if the pass is not for training.
     dropout: Option<DropoutStreams>,
 }
 
@@ -284,7 +295,7 @@ mod tests {
         BatchLoader::training(examples(count), TrainingOrder { first_epoch, ..ORDER }, &Device::default())
     }
 
-    /// The row indices of the batches of one pass.
+    /// Row indices of the batches of one pass.
     fn pass(loader: &dyn DataLoader<SequenceBatch>) -> Vec<Vec<u32>> {
         loader.iter().map(|batch| batch.unwrap().rows).collect()
     }
@@ -296,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_sees_what_an_uninterrupted_one_would() {
+    fn a_resumed_run_sees_the_batches_of_an_uninterrupted_one() {
         let whole = training(50, 0);
         let epochs: Vec<_> = (0..4).map(|_| pass(&whole)).collect();
         let resumed = training(50, 2);
@@ -331,12 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_tokens_follow_their_row() {
+    fn labels_and_tokens_stay_with_their_row() {
         let loader = training(50, 0);
         for batch in loader.iter() {
             let batch = batch.unwrap();
             let labels: Vec<u32> = batch.targets.classes().into_data().iter::<u32>().collect();
-            assert_eq!(labels, batch.rows, "the labels of this test are the row indices");
+            assert_eq!(labels, batch.rows, "in this test, labels equal row indices");
             let tokens: Vec<usize> = batch.input.mask.int().sum_dim(1).into_data().iter::<i64>().map(|count| count as usize).collect();
             let expected: Vec<usize> = batch.rows.iter().map(|row| loader.examples().ids(*row).len()).collect();
             assert_eq!(tokens, expected);
@@ -344,18 +355,18 @@ mod tests {
     }
 
     #[test]
-    fn devices_share_the_rows_and_each_has_an_order_of_its_own_epoch() {
+    fn slices_partition_the_rows_and_follow_the_order_of_their_epoch() {
         let device = Device::default();
         let loader: Arc<dyn DataLoader<SequenceBatch>> = Arc::new(training(51, 3));
         let shares = split_dataloader(loader, &[device.clone(), device]);
         let rows: Vec<Vec<u32>> = shares.iter().map(|share| sorted(&pass(share.as_ref()))).collect();
         assert_eq!(rows, [(0..25).collect::<Vec<u32>>(), (25..51).collect()]);
         let first = order::batches(&examples(25).lengths(), 8, Batching::Length, 1, 4);
-        assert_eq!(pass(shares[0].as_ref()), first, "the second pass of a share is epoch 3 + 1");
+        assert_eq!(pass(shares[0].as_ref()), first, "the second pass of a slice is epoch 3 + 1");
     }
 
     #[test]
-    fn calibration_keeps_to_its_budget_and_changes_with_the_epoch() {
+    fn calibration_respects_its_limit_and_changes_with_the_epoch() {
         let calibration = |first_epoch| {
             BatchLoader::calibration(examples(200), TrainingOrder { first_epoch, ..ORDER }, Padding::Mask, 500, &Device::default())
         };
@@ -365,20 +376,23 @@ mod tests {
         assert!((500 - 32..=500).contains(&tokens), "{tokens}");
         assert!(first.iter().all(|batch| batch.len() <= 8));
         assert_ne!(sorted(&first), sorted(&second));
-        assert_eq!(pass(&calibration(1)), second, "a resumed run draws the sample that an uninterrupted one would");
+        assert_eq!(pass(&calibration(1)), second, "a resumed run draws the sample of an uninterrupted one");
     }
 
     #[test]
-    fn calibration_with_padding_draws_batches_like_those_of_training() {
+    fn calibration_with_padding_has_the_padding_of_training_batches() {
         for batching in [Batching::Length, Batching::Random] {
             let order = TrainingOrder { batching, ..ORDER };
             let loader = BatchLoader::calibration(examples(400), order, Padding::Keep, 3_000, &Device::default());
             for epoch in 0..3 {
                 let training = order.padding_share(&loader.lengths, epoch);
                 let sample = pass(&loader);
-                assert!(sample.iter().all(|batch| batch.len() == 8), "no batch is cut short");
+                assert!(sample.iter().all(|batch| batch.len() == 8), "every batch is full");
                 let share = order::padding_share(&loader.lengths, &sample);
-                assert!((share - training).abs() < 0.02, "{batching:?}: {share} of the sample, {training} of the training batches");
+                assert!(
+                    (share - training).abs() < 0.02,
+                    "{batching:?}: padding is {share} of the sample and {training} of the training batches"
+                );
             }
         }
     }

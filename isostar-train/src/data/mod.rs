@@ -1,14 +1,16 @@
-//! From a row of text to a batch of tensors.
+//! Reading, tokenizing and batching labelled text.
 //!
 //! ```text
 //! file ──read_rows──▶ TextRow ──TextEncoder──▶ Examples ──BatchLoader──▶ SequenceBatch
 //!                        └──Labels (class indices)──┘           └── order: which rows, which batch
 //! ```
 //!
-//! Questions about paragraphs ([`read_questions`]) become [`Windows`] in the place of [`Examples`]; trees ([`read_trees`]) become rows like any other.
+//! Questions about paragraphs ([`read_questions`]) become [`Windows`] instead of [`Examples`];
+//! trees ([`read_trees`]) become ordinary rows.
 //!
-//! Text is tokenized once, before training, and only the token ids are kept; a [`TokenCache`] keeps them for the next run, too. Batches are
-//! padded to their longest row when they are asked for. The order of an epoch is a function of the seed and the epoch alone, see [`order`].
+//! Text is tokenized once, before training, and only the token ids are kept in memory; a
+//! [`TokenCache`] stores them on disk for later runs. Each batch is padded to its longest row when
+//! it is requested. The order of an epoch depends only on the seed and the epoch, see [`order`].
 //!
 //! ```
 //! use std::path::Path;

@@ -1,37 +1,38 @@
-//! Which rows make which batch, as a pure function of their lengths, the seed and the epoch.
+//! Assignment of rows to batches, a pure function of the row lengths, the seed and the epoch.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::streams::{Purpose, generator};
 
-/// How many batches a window holds whose rows are sorted by length: as many as in transformers' `group_by_length`.
+/// Batches per window whose rows are sorted by length, as in transformers' `group_by_length`.
 const WINDOW_BATCHES: usize = 50;
 
-/// How often batches are drawn for a sample.
+/// Number of candidate draws for a sample of batches.
 const DRAWS: usize = 16;
 
-/// How the rows of an epoch are cut into batches.
+/// How the rows of an epoch are grouped into batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Batching {
-    /// Rows of similar length share a batch, batches come in random order: little padding.
+    /// Group rows of similar length to reduce padding; batches come in random order.
     ///
-    /// Rows are shuffled and cut into windows of 50 batches; every window is sorted by length and cut into batches, and the batches of all
-    /// windows are shuffled.
+    /// Rows are shuffled and split into windows of 50 batches. Each window is sorted by length and
+    /// split into batches, and the batches of all windows are shuffled.
     #[default]
     Length,
-    /// Rows are shuffled and cut into batches.
+    /// Shuffle rows and split them into batches.
     Random,
 }
 
-/// The batches of one epoch of training, each a list of row indices; every row is in exactly one.
+/// Batches of one training epoch, each a list of row indices; every row is in exactly one batch.
 ///
-/// The last batch to be cut may be smaller than `batch_size`. Equal arguments give equal batches on every platform.
+/// One batch may be smaller than `batch_size`. Equal arguments give equal batches on every
+/// platform.
 ///
 /// # Arguments
-/// - `lengths`: of every row, in tokens; fewer than 2³² of them
+/// - `lengths`: length of every row, in tokens; fewer than 2³² rows
 ///
 /// # Panics
 /// If `batch_size` is 0.
@@ -50,9 +51,10 @@ pub fn batches(lengths: &[u32], batch_size: usize, batching: Batching, seed: u64
     batches
 }
 
-/// The batches of an evaluation, each a list of row indices: all rows from the longest to the shortest.
+/// Batches of an evaluation, each a list of row indices: all rows from the longest to the shortest.
 ///
-/// Padding is least, and a batch that does not fit into memory comes first.
+/// This order minimizes padding, and the largest batch comes first, so that a run that exceeds
+/// memory fails at once.
 ///
 /// # Panics
 /// If `batch_size` is 0.
@@ -62,9 +64,10 @@ pub fn by_length(lengths: &[u32], batch_size: usize) -> Vec<Vec<u32>> {
     cut(&rows, batch_size)
 }
 
-/// Rows drawn at random, afresh every epoch, as many as fit into `max_tokens`; at least one where there are any.
+/// Random sample of rows with at most `max_tokens` tokens in total, drawn anew for each epoch.
 ///
-/// Drawing ends at the first row that does not fit, so that the sample does not lean towards short rows.
+/// The sample has at least one row, unless there are none. Drawing stops at the first row that does
+/// not fit, so that the sample is not biased towards short rows.
 pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Vec<u32> {
     let mut rows = shuffled(lengths.len(), seed, epoch, Purpose::Sample);
     let mut tokens = 0;
@@ -77,11 +80,12 @@ pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Ve
     rows
 }
 
-/// Batches drawn at random from those of an epoch of training, see [`batches`]: as many as fit into `max_positions` positions, padding included;
-/// at least one if there are any rows.
+/// Random sample of the [`batches`] of a training epoch, with at most `max_positions` positions in
+/// total, padding included.
 ///
-/// A few batches may differ from their epoch in padding by several points. So batches are drawn 16 times, and the draw with the share of padding
-/// nearest to that of the epoch is taken.
+/// The sample has at least one batch, unless there are no rows. The fraction of padding in a few
+/// batches can differ from that of their epoch by several percentage points; therefore 16 samples
+/// are drawn, and the one whose fraction is nearest to that of the epoch is returned.
 ///
 /// # Panics
 /// If `batch_size` is 0.
@@ -104,7 +108,8 @@ pub fn sample_batches(
     draws.min_by(|one, other| distance(one).total_cmp(&distance(other))).expect("there is more than one draw")
 }
 
-/// How many of the batches, from the first on, fit into `max_positions` positions; at least one if there are any.
+/// Number of leading batches that fit into `max_positions` positions; at least one, unless there
+/// are none.
 fn fitting(lengths: &[u32], batches: &[Vec<u32>], max_positions: usize) -> usize {
     let mut sum = 0;
     let fits = |batch: &&Vec<u32>| {
@@ -114,7 +119,7 @@ fn fitting(lengths: &[u32], batches: &[Vec<u32>], max_positions: usize) -> usize
     batches.iter().take_while(fits).count().max(1).min(batches.len())
 }
 
-/// The share of padding among the positions of all batches, in `[0, 1)`.
+/// Fraction of padding among the positions of all batches, in `[0, 1)`.
 pub fn padding_share(lengths: &[u32], batches: &[Vec<u32>]) -> f64 {
     let tokens: usize = batches.iter().flatten().map(|row| lengths[*row as usize] as usize).sum();
     match batches.iter().map(|batch| positions(lengths, batch)).sum::<usize>() {
@@ -123,12 +128,12 @@ pub fn padding_share(lengths: &[u32], batches: &[Vec<u32>]) -> f64 {
     }
 }
 
-/// The number of positions of a batch: its rows times the tokens of the longest one.
+/// Number of positions in a batch: its number of rows times the tokens of its longest row.
 fn positions(lengths: &[u32], batch: &[u32]) -> usize {
     batch.len() * batch.iter().map(|row| lengths[*row as usize] as usize).max().unwrap_or(0)
 }
 
-/// The row indices below `count` in random order.
+/// Row indices below `count`, in random order.
 pub(super) fn shuffled(count: usize, seed: u64, epoch: usize, purpose: Purpose) -> Vec<u32> {
     let mut rows = all_rows(count);
     rows.shuffle(&mut generator(seed, epoch as u64, purpose));
@@ -139,7 +144,7 @@ fn all_rows(count: usize) -> Vec<u32> {
     (0..u32::try_from(count).expect("there are fewer than 2³² rows")).collect()
 }
 
-/// The longest first; rows of equal length keep their order.
+/// Sorts rows by decreasing length; rows of equal length keep their order.
 fn sort_by_length(rows: &mut [u32], lengths: &[u32]) {
     rows.sort_by_key(|row| std::cmp::Reverse(lengths[*row as usize]));
 }
@@ -153,7 +158,8 @@ fn cut(rows: &[u32], batch_size: usize) -> Vec<Vec<u32>> {
 mod tests {
     use super::*;
 
-    /// As skewed as SST-2's training rows: mostly short phrases, few long sentences.
+    /// Lengths as skewed as those of SST-2's training rows: mostly short phrases, few long
+    /// sentences.
     fn skewed_lengths(count: usize) -> Vec<u32> {
         (0..count).map(|row| 3 + (60.0 * ((row * 7919 % 1000) as f64 / 1000.0).powi(3)) as u32).collect()
     }
@@ -197,9 +203,10 @@ mod tests {
         }
     }
 
-    /// Resuming a run, and repeating one with another release, both rest on the order that a seed stands for.
+    /// Resuming a run, and reproducing it with another release, require that a seed always gives
+    /// the same order.
     #[test]
-    fn a_seed_stands_for_the_recorded_order() {
+    fn a_seed_reproduces_the_recorded_order() {
         let recorded = [[11, 9, 1, 6], [2, 10, 8, 0], [7, 5, 3, 4]];
         assert_eq!(batches(&[5; 12], 4, Batching::Random, 42, 1), recorded);
     }
@@ -219,7 +226,8 @@ mod tests {
         let lengths = skewed_lengths(10_000);
         let longest: Vec<u32> = batches(&lengths, 32, Batching::Length, 1, 0).iter().map(|batch| lengths[batch[0] as usize]).collect();
         let rises = longest.windows(2).filter(|pair| pair[0] < pair[1]).count();
-        // Rows sorted throughout rise nowhere, batches sorted within seven windows six times; in random order half of them rise.
+        // Fully sorted rows never rise, and batches sorted within seven windows rise six times; in
+        // random order, half of the steps rise.
         assert!((100..210).contains(&rises), "{rises} of {}", longest.len());
     }
 
@@ -229,19 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_fills_its_budget_afresh_every_epoch() {
+    fn a_sample_fills_its_limit_and_changes_with_the_epoch() {
         let lengths = skewed_lengths(5_000);
         let tokens = |rows: &[u32]| rows.iter().map(|row| lengths[*row as usize] as usize).sum::<usize>();
         let first = sample(&lengths, 2_000, 1, 0);
         assert!((2_000 - 63..=2_000).contains(&tokens(&first)), "{}", tokens(&first));
         assert_eq!(first, sample(&lengths, 2_000, 1, 0));
         assert_ne!(first, sample(&lengths, 2_000, 1, 1));
-        assert_eq!(sample(&lengths, 2, 1, 0).len(), 1, "a budget below one row still gives one");
+        assert_eq!(sample(&lengths, 2, 1, 0).len(), 1, "a limit below one row still gives one row");
         assert_eq!(sample(&lengths, usize::MAX, 1, 0).len(), 5_000);
     }
 
     #[test]
-    fn sampled_batches_hold_the_padding_of_the_training_batches() {
+    fn sampled_batches_have_the_padding_of_the_training_batches() {
         let lengths = skewed_lengths(5_000);
         for batching in [Batching::Length, Batching::Random] {
             for epoch in 0..20 {
@@ -250,31 +258,31 @@ mod tests {
                 let share = padding_share(&lengths, &sample);
                 assert!(
                     (share - training).abs() < 0.01,
-                    "{batching:?}, epoch {epoch}: {share} of the sample, {training} of the training batches"
+                    "{batching:?}, epoch {epoch}: padding is {share} of the sample and {training} of the training batches"
                 );
             }
         }
     }
 
     #[test]
-    fn sampled_batches_fill_their_budget_afresh_every_epoch_and_lose_no_row() {
+    fn sampled_batches_fill_their_limit_change_with_the_epoch_and_lose_no_row() {
         let lengths = skewed_lengths(5_000);
         let sample = |max_positions, epoch| sample_batches(&lengths, 32, Batching::Random, max_positions, 1, epoch);
         let first = sample(20_000, 0);
         let count: usize = first.iter().map(|batch| positions(&lengths, batch)).sum();
-        assert!((20_000 - 32 * 63..=20_000).contains(&count), "{count} is short of more than the longest batch");
-        // 5,000 rows make one batch of fewer than 32.
+        assert!((20_000 - 32 * 63..=20_000).contains(&count), "{count} leaves room for the longest batch");
+        // 5,000 rows give one batch of fewer than 32.
         assert!(first.iter().filter(|batch| batch.len() < 32).count() <= 1);
         assert_eq!(first, sample(20_000, 0));
         assert_ne!(first, sample(20_000, 1));
-        assert_eq!(sample(2, 0).len(), 1, "a budget below one batch still gives one");
+        assert_eq!(sample(2, 0).len(), 1, "a limit below one batch still gives one batch");
         assert_eq!(sorted(&sample(usize::MAX, 0)), all_rows(5_000));
         assert!(sample_batches(&[], 32, Batching::Random, 100, 0, 0).is_empty());
     }
 
     #[test]
-    fn padding_is_counted_by_batch() {
-        // 4 + 4 positions hold 6 tokens, 3 hold 3.
+    fn padding_is_counted_per_batch() {
+        // The first batch has 8 positions and 6 tokens, the second 3 and 3.
         assert_eq!(padding_share(&[4, 2, 3], &[vec![0, 1], vec![2]]), 1.0 - 9.0 / 11.0);
     }
 }

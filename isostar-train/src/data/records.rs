@@ -1,35 +1,37 @@
-//! The records of a table of text: the lines of TSV, and CSV as RFC 4180 quotes it.
+//! Records of TSV files, and of CSV files with RFC 4180 quoting.
 
 use std::path::Path;
 
 use super::text_file::line_breaks;
 use super::{DataError, Format};
 
-/// The columns of one line or quoted record, and the line on which it begins.
+/// Columns of one record, and the line on which it begins.
 pub(super) struct Record {
     pub line: usize,
     pub values: Vec<String>,
 }
 
-/// The records of a TSV file: what stands between tabs, quotation marks included.
+/// Records of a TSV file: each line, split at tabs. Quotation marks are part of the values.
 pub(super) fn tsv_records(content: &str) -> impl Iterator<Item = Result<Record, DataError>> {
     let split = |(index, line): (usize, &str)| Ok(Record { line: index + 1, values: line.split('\t').map(String::from).collect() });
     content.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(split)
 }
 
-/// The records of a CSV file; `path` is named in errors.
+/// Records of a CSV file; errors name `path`.
 ///
-/// An item is [`DataError::UnclosedQuote`] or [`DataError::TextAfterQuote`] where a record is quoted in a way that cannot be meant, and
-/// [`DataError::Separator`] where it is the first and quoted between other separators.
+/// An item is [`DataError::UnclosedQuote`] or [`DataError::TextAfterQuote`] if the quoting of a
+/// record is malformed, and [`DataError::Separator`] if the first record has quoted values between
+/// other separators.
 pub(super) fn csv_records<'a>(content: &'a str, path: &'a Path) -> impl Iterator<Item = Result<Record, DataError>> + 'a {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_bytes());
     let mut record = csv::StringRecord::new();
     let (mut counted, mut line, mut is_first) = (0, 1, true);
     std::iter::from_fn(move || {
-        if !reader.read_record(&mut record).expect("a record of text in memory, of any width, can be read") {
+        if !reader.read_record(&mut record).expect("a flexible reader accepts any record of text in memory") {
             return None;
         }
-        // The reader's own line number is that of the line break before the record where lines end in CR LF or are empty.
+        // The reader's own line number is that of the preceding line break if lines end in CR LF or
+        // are empty, so lines are counted here.
         let begin = record.position().map_or(counted, |position| position.byte() as usize);
         let begin = begin + content.as_bytes()[begin..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         line += line_breaks(&content.as_bytes()[counted..begin]);
@@ -52,26 +54,26 @@ pub(super) fn csv_records<'a>(content: &'a str, path: &'a Path) -> impl Iterator
     })
 }
 
-/// What is wrong with the quotation marks of a record, at positions in it.
+/// Fault in the quoting of a record, with byte positions in the record.
 #[derive(Debug, PartialEq)]
 enum QuotingFault {
-    /// A value is opened and never closed.
+    /// A quoted value is never closed.
     Unclosed { opened: usize },
-    /// Text follows the mark that closes a value.
+    /// Text follows the closing quotation mark of a value.
     TextAfter { opened: usize, at: usize },
 }
 
-/// What the csv crate passes over in silence: it gives a value that is never closed everything that follows, and takes what stands behind a
-/// closing mark for a part of the value.
+/// Finds quoting faults that the csv crate accepts silently: it lets an unclosed value extend to
+/// the end of the file, and treats text after a closing quotation mark as part of the value.
 fn quoting_fault(record: &[u8]) -> Option<QuotingFault> {
     #[derive(PartialEq)]
     enum Place {
         Start,
         Unquoted,
         Quoted,
-        /// Behind a mark that closes the value, unless another one follows.
+        /// After a quotation mark that closes the value, unless another one follows.
         Closed,
-        /// Behind such a mark and a space, or at the end of the record.
+        /// After the closing mark and white space.
         Behind,
     }
     let (mut place, mut opened) = (Place::Start, 0);
@@ -92,13 +94,13 @@ fn quoting_fault(record: &[u8]) -> Option<QuotingFault> {
     (place == Place::Quoted).then_some(QuotingFault::Unclosed { opened })
 }
 
-/// What separates columns in files of another format.
+/// Column separators of other formats.
 fn others(format: Format) -> [char; 3] {
     if format == Format::Tsv { [';', ',', '|'] } else { [';', '\t', '|'] }
 }
 
-/// Refuses a table whose first record is one column that holds what separates columns elsewhere. Where the file has no header, but `expected`
-/// columns, that must cut the record into so many.
+/// Rejects a table whose first record is a single column that contains another format's separator.
+/// If `expected` is given (the file has no header), that separator must yield this many columns.
 ///
 /// # Errors
 /// [`DataError::Separator`].
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoting_is_checked_to_the_end_of_a_record() {
+    fn malformed_quoting_is_found_anywhere_in_a_record() {
         for whole in [
             "a,b",
             "\"a, b\",\"c\"\r\n",

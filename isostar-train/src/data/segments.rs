@@ -1,19 +1,19 @@
-//! Which segment each token belongs to, for the price of one number a sequence.
+//! Segments of tokens, stored as one number per sequence.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use super::token_cache::{WordReader, WordWriter, invalid};
 
-/// The segments of sequences of tokens.
+/// Segments of sequences of tokens.
 ///
-/// Nearly always the tokens of the first text are of segment 0 and those of the second, which follow, of segment 1: where the second begins
-/// says it all.
+/// In nearly all sequences, the tokens of the first text have segment 0 and the following tokens of
+/// the second text have segment 1, so only the start of the second text is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Segments {
-    /// Where the tokens of segment 1 begin in each sequence; its length where there are none.
+    /// Start of segment 1 in each sequence; the sequence's length if it has no segment 1.
     seconds: Vec<u32>,
-    /// The segments of the sequences in which they are otherwise.
+    /// Full segments of the sequences with any other pattern, by index of the sequence.
     others: BTreeMap<u32, Vec<u32>>,
 }
 
@@ -27,7 +27,7 @@ impl Segments {
         self.seconds.push(second as u32);
     }
 
-    /// The segment of each of the `tokens` tokens of a sequence.
+    /// Segment of each of the `tokens` tokens of a sequence.
     pub fn of(&self, sequence: u32, tokens: usize) -> Vec<u32> {
         match self.others.get(&sequence) {
             Some(type_ids) => type_ids.clone(),
@@ -38,17 +38,17 @@ impl Segments {
         }
     }
 
-    /// Writes the segments to a file of the token cache.
+    /// Writes the segments to a token cache file.
     pub fn write(&self, words: &mut WordWriter<impl Write>) -> io::Result<()> {
         words.put(&self.seconds)?;
         words.put(&self.others.keys().copied().collect::<Vec<_>>())?;
         self.others.values().try_for_each(|type_ids| words.put(type_ids))
     }
 
-    /// Reads the segments of sequences of these lengths.
+    /// Reads the segments of sequences with these lengths from a token cache file.
     ///
     /// # Errors
-    /// If that is not what was written.
+    /// If the content is invalid.
     pub fn read(words: &mut WordReader<impl Read>, lengths: &[u32]) -> io::Result<Self> {
         let (seconds, sequences) = (words.take()?, words.take()?);
         let mut others = BTreeMap::new();
@@ -63,7 +63,7 @@ impl Segments {
         if is_whole { Ok(Self { seconds, others }) } else { Err(invalid()) }
     }
 
-    /// Gives back what was reserved for more.
+    /// Releases unused capacity.
     pub fn shrink(&mut self) {
         self.seconds.shrink_to_fit();
     }
@@ -74,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_of_any_kind_come_back_as_they_were() {
+    fn segments_of_any_pattern_are_returned_unchanged() {
         let sequences: [&[u32]; 7] = [&[0, 0, 1, 1], &[0, 0, 0], &[1, 1], &[], &[0, 1, 0, 0], &[0, 0, 1, 1, 2], &[3]];
         let mut segments = Segments::default();
         sequences.iter().for_each(|type_ids| segments.push(type_ids));
         for (sequence, type_ids) in (0..).zip(sequences) {
             assert_eq!(segments.of(sequence, type_ids.len()), type_ids);
         }
-        assert_eq!(segments.others.len(), 3, "only those that are otherwise are kept whole");
+        assert_eq!(segments.others.len(), 3, "only the other patterns are stored in full");
     }
 }

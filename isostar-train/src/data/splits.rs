@@ -1,4 +1,4 @@
-//! Training and development rows: from a folder, from one file, or those that come with the crate.
+//! Training and validation rows from a folder, from one file, or from the crate's built-in data.
 
 use std::path::{Path, PathBuf};
 
@@ -7,48 +7,52 @@ use super::streams::Purpose;
 use super::table::{Format, parse_rows, read_table};
 use super::{Columns, DataError, LabelKind, Layout, SplitFolder, TextRow, draw, files};
 
-/// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 pieces, learned from the training rows.
+/// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 tokens,
+/// trained on the training rows.
 pub const DEFAULT_TOKENIZER: &str = include_str!("../../../data/tokenizer.json");
 
 const DEFAULT_TRAIN: &str = include_str!("../../../data/train.tsv");
 const DEFAULT_DEV: &str = include_str!("../../../data/dev.tsv");
 
-/// The rows of one file, or of the shards of one.
+/// Rows of one file, or of all shards of a split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// The file, for messages; of shards `train-*-of-00002.parquet`.
+    /// Path of the file, for messages; for shards, a pattern such as `train-*-of-00002.parquet`.
     pub path: PathBuf,
-    /// Its rows, in the order of the file.
+    /// Rows, in the order of the file.
     pub rows: Vec<TextRow>,
-    /// How many rows were left out because line breaks within their texts have broken them.
+    /// Number of rows that were skipped because line breaks in their texts split them.
     pub left_out: usize,
 }
 
-/// The rows to train on and those to measure on.
+/// Training rows and validation rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Splits {
-    /// The rows to train on.
+    /// Training rows.
     pub train: Split,
-    /// The rows to measure on.
+    /// Validation rows.
     pub dev: Split,
 }
 
 impl Split {
-    /// The rows of a file.
+    /// Reads the rows of a file.
     ///
     /// # Errors
-    /// As [`read_rows`](super::read_rows).
+    /// Those of [`read_rows`](super::read_rows).
     pub fn read(path: &Path, layout: &dyn Layout) -> Result<Self, DataError> {
         let (rows, left_out) = read_table(path, layout)?;
         Ok(Self { path: path.into(), rows, left_out })
     }
 
-    /// The rows of `train` in a folder, and those of `dev` where it has any, in any [`Format`]; SST-2's official download is such a folder.
-    /// [`SplitFolder::find`] says how files may be called and where they may lie.
+    /// Reads the `train` split of a folder and, if present, the `dev` split, in any [`Format`].
+    ///
+    /// SST-2's official download is such a folder. [`SplitFolder::find`] documents the accepted
+    /// names and locations of files.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] without the folder, [`DataError::MissingSplit`] without `train`, [`DataError::MissingShard`] without one of
-    /// the shards, and those of [`read_rows`](super::read_rows).
+    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// no `train` split, [`DataError::MissingShard`] if a shard is missing, and those of
+    /// [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
         let folder = SplitFolder { path: folder, configuration: None, extensions: &extensions, version: None };
@@ -57,10 +61,10 @@ impl Split {
         Ok((read_all(train)?, dev.map(read_all).transpose()?))
     }
 
-    /// The rows of several shards, one shard after the other; lines are counted through all of them.
+    /// Concatenates shards; lines are numbered consecutively across them.
     ///
     /// # Panics
-    /// If there is no shard.
+    /// If `shards` is empty.
     pub(crate) fn joined(shards: Vec<Self>) -> Self {
         let several = shards.len() > 1;
         let mut shards = shards.into_iter();
@@ -78,16 +82,18 @@ impl Split {
 }
 
 impl Splits {
-    /// Divides the rows of one file: `dev_rows` of them, drawn at random by `seed`, make dev. Both parts stay in the order of the file.
+    /// Holds out `dev_rows` rows of one file as validation rows, drawn at random with `seed`. Both
+    /// splits keep the order of the file.
     ///
-    /// Where labels are classes, a row stays in train whose label no other row of train carries: each label of dev is one of train, and dev
-    /// may have fewer rows, or none.
+    /// For classification, at least one row of each label remains in the training rows, so that
+    /// every validation label occurs in training. There may therefore be fewer than `dev_rows`
+    /// validation rows, or none.
     ///
     /// # Panics
-    /// If `dev_rows` leaves no row to train on.
+    /// If `dev_rows` leaves no training rows.
     pub fn hold_out(split: Split, dev_rows: usize, kind: LabelKind, seed: u64) -> Self {
         let count = split.rows.len();
-        assert!(dev_rows < count, "Splits::hold_out: {dev_rows} of {count} rows leave none to train on");
+        assert!(dev_rows < count, "Splits::hold_out: holding out {dev_rows} of {count} rows leaves no training rows");
         let drawn = match kind {
             LabelKind::Classification => draw::held_out(&split.rows, dev_rows, seed),
             LabelKind::Regression => {
@@ -105,9 +111,10 @@ impl Splits {
     }
 }
 
-/// The rows that come with the crate: 10,000 and 1,000 news headlines, half of them satire (label 1).
+/// Built-in data: news headlines, half of them satire (label 1), as 10,000 training rows and 1,000
+/// validation rows.
 ///
-/// Their source and licence are in `data/README.md`.
+/// `data/README.md` states their source and licence.
 pub fn default_rows() -> Splits {
     let parse = |content, path: &str| {
         let parsed = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path));
@@ -137,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn holding_out_divides_the_rows_by_seed() {
+    fn holding_out_partitions_the_rows_by_seed() {
         let rows = |range: std::ops::Range<usize>| -> Vec<TextRow> {
             range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
         };
@@ -150,6 +157,6 @@ mod tests {
         assert_eq!(lines.len(), 100);
         assert_eq!(hold_out(1).dev, dev);
         assert_ne!(hold_out(2).dev, dev);
-        assert_eq!(Splits::hold_out(file.clone(), 10, LabelKind::Regression, 1).dev, dev, "no label here is rare");
+        assert_eq!(Splits::hold_out(file.clone(), 10, LabelKind::Regression, 1).dev, dev, "no label is rare here");
     }
 }

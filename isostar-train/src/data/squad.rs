@@ -1,4 +1,5 @@
-//! Questions about paragraphs, with the answers that people gave: SQuAD v1.1 and v2.0, as published and as the hub serves them.
+//! Reading SQuAD v1.1 and v2.0, as published and as served by the hub: questions about paragraphs,
+//! with reference answers.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,26 +10,28 @@ use serde::Deserialize;
 use super::text_file::{content, line_breaks, plain_name, read_text};
 use super::{DataError, Format, TextRow, parquet};
 
-/// What people answered to a question.
+/// Id and reference answers of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What predictions are filed under.
+    /// Id, the key of the question's prediction.
     pub id: String,
-    /// The answers, as often as they were given; none where the paragraph does not answer the question.
+    /// Reference answers, repeated as often as they were given; empty if the paragraph does not
+    /// answer the question.
     pub answers: Vec<GoldAnswer>,
 }
 
-/// An answer that somebody gave.
+/// Reference answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GoldAnswer {
-    /// The text, which stands in the paragraph.
+    /// Text of the answer, a substring of the paragraph.
     pub text: String,
-    /// Where it starts there, in characters.
+    /// Start of the answer in the paragraph, in characters.
     pub start: usize,
 }
 
 impl Question {
-    /// The answer to learn from: the one that was given most often, and of several the first. `None` where there is no answer.
+    /// The answer used for training: the most frequent one, and the first of them on a tie. `None`
+    /// if the question has no answer.
     pub fn majority(&self) -> Option<&GoldAnswer> {
         let votes = |answer: &GoldAnswer| self.answers.iter().filter(|other| *other == answer).count();
         let most = self.answers.iter().map(votes).max()?;
@@ -36,10 +39,10 @@ impl Question {
     }
 }
 
-/// What becomes of questions that their paragraph does not answer.
+/// Treatment of questions without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unanswerable {
-    /// Each question has an answer, as in SQuAD v1.1.
+    /// Every question must have an answer, as in SQuAD v1.1.
     #[default]
     Refused,
     /// A question may have no answer, as in SQuAD v2.0.
@@ -49,21 +52,26 @@ pub enum Unanswerable {
 /// Questions with their paragraphs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Questions {
-    /// The question without the white space before it as text, the paragraph as its pair, and no label.
+    /// One row per question: the question without leading white space as its text, the paragraph as
+    /// its pair, and an empty label.
     pub rows: Vec<TextRow>,
-    /// The answers of each row.
+    /// Answers of each row.
     pub questions: Vec<Question>,
 }
 
-/// Reads questions: from the official `.json`, or as the hub has them, from Parquet or from JSON lines with a question each. JSON may be
-/// compressed by gzip.
+/// Reads questions from the official `.json`, or in the hub's layout from Parquet or from JSON
+/// lines with one question per line. JSON may be gzip-compressed.
 ///
-/// A question without an answer is one whose list of answers is empty; `is_impossible` and `plausible_answers` are not read.
+/// A question has no answer if its list of answers is empty; `is_impossible` and
+/// `plausible_answers` are ignored.
 ///
 /// # Errors
-/// [`DataError::NotSquad`] for what is not such a file, [`DataError::NoAnswer`] for a question without an answer where these are refused,
-/// [`DataError::BadQuestion`] for one whose answer does not stand where it says, or an id that comes twice; and those of a file that cannot be
-/// read or holds nothing. Lines are those of the question's id.
+/// - [`DataError::NotSquad`] if the file is not in SQuAD format,
+/// - [`DataError::NoAnswer`] for a question without an answer, with [`Unanswerable::Refused`],
+/// - [`DataError::BadQuestion`] if an answer is not at its stated position, or an id appears twice,
+/// - the errors of a file that cannot be read or is empty.
+///
+/// The reported line is that of the question's id.
 pub fn read_questions(path: &Path, unanswerable: Unanswerable) -> Result<Questions, DataError> {
     let mut reader = Reader::new(path, unanswerable);
     let extension = plain_name(path).extension();
@@ -114,7 +122,7 @@ struct Answer<'a> {
     answer_start: usize,
 }
 
-/// A line as the hub has it: the answers by column.
+/// One line in the hub's layout, in which answers are stored by column.
 #[derive(Deserialize)]
 struct Line<'a> {
     id: String,
@@ -137,7 +145,7 @@ fn not_squad(path: &Path, line: usize, error: &serde_json::Error) -> DataError {
     DataError::NotSquad { path: path.into(), line, reason: error.to_string() }
 }
 
-/// Checks questions and gathers them.
+/// Validates and collects questions.
 pub(super) struct Reader<'a> {
     path: &'a Path,
     unanswerable: Unanswerable,
@@ -146,16 +154,16 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of the file `path`, which is named in errors.
+    /// Creates a reader; errors name the file `path`.
     pub fn new(path: &'a Path, unanswerable: Unanswerable) -> Self {
         Self { path, unanswerable, seen: HashSet::new(), found: Questions::default() }
     }
 
-    /// Adds the questions of the official file's content.
+    /// Adds the questions of a file in the official format.
     pub fn add_document(&mut self, text: &str) -> Result<(), DataError> {
         let text = content(text, self.path)?;
         let document: Document<'_> = serde_json::from_str(text).map_err(|error| not_squad(self.path, error.line(), &error))?;
-        // Ids stand in the file in the order in which they are read: each is looked for after the one before.
+        // Ids appear in the file in reading order, so each is searched for after the previous one.
         let (mut read, mut line) = (0, 1);
         for paragraph in document.data.iter().flat_map(|article| &article.paragraphs) {
             for entry in &paragraph.qas {
@@ -184,7 +192,7 @@ impl<'a> Reader<'a> {
         DataError::BadQuestion { path: self.path.into(), line, id: id.into(), reason }
     }
 
-    /// Adds a question whose answers stand in two columns.
+    /// Adds a question whose answers are stored as two lists.
     pub fn add_columns<T: AsRef<str>>(
         &mut self,
         id: &str,
@@ -195,7 +203,8 @@ impl<'a> Reader<'a> {
         starts: &[usize],
     ) -> Result<(), DataError> {
         if texts.len() != starts.len() {
-            return Err(self.refuse(id, line, format!("has {} answers, but {} starts", texts.len(), starts.len())));
+            let reason = format!("has answer lists of different lengths: text {}, answer_start {}", texts.len(), starts.len());
+            return Err(self.refuse(id, line, reason));
         }
         self.add(id, line, question, context, texts.iter().map(AsRef::as_ref).zip(starts.iter().copied()))
     }
@@ -209,7 +218,7 @@ impl<'a> Reader<'a> {
         answers: impl Iterator<Item = (&'t str, usize)>,
     ) -> Result<(), DataError> {
         if !self.seen.insert(id.to_string()) {
-            return Err(self.refuse(id, line, "comes twice".into()));
+            return Err(self.refuse(id, line, "appears twice".into()));
         }
         let answers: Vec<GoldAnswer> = answers.map(|(text, start)| GoldAnswer { text: text.into(), start }).collect();
         if answers.is_empty() && self.unanswerable == Unanswerable::Refused {
@@ -218,7 +227,7 @@ impl<'a> Reader<'a> {
         for answer in &answers {
             let stands_there = context.char_indices().nth(answer.start).is_some_and(|(byte, _)| context[byte..].starts_with(&answer.text));
             if !stands_there || answer.text.is_empty() {
-                let reason = format!("has an answer {:?} that does not stand at character {}", answer.text, answer.start);
+                let reason = format!("has an answer {:?} that is not at character {} of the paragraph", answer.text, answer.start);
                 return Err(self.refuse(id, line, reason));
             }
         }
@@ -267,26 +276,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_the_question_and_its_line() {
+    fn invalid_questions_are_named_with_their_line() {
         let good = r#"{"id": "q1", "question": "?", "answers": [{"text": "saw", "answer_start": 4}]}"#;
         let second = |answers: &str| refused(&format!("{good},\n{{\"id\": \"q2\", \"question\": \"?\", \"answers\": {answers}}}"));
         for (answers, reason) in [
             ("[]", "no answer"),
-            (r#"[{"text": "saw", "answer_start": 5}]"#, "\"saw\" that does not stand at character 5"),
+            (r#"[{"text": "saw", "answer_start": 5}]"#, "\"saw\" that is not at character 5"),
             (r#"[{"text": "saw", "answer_start": 99}]"#, "at character 99"),
             (r#"[{"text": "", "answer_start": 0}]"#, "at character 0"),
         ] {
             let error = second(answers);
             assert!(error.starts_with("dev.json, line 4: question \"q2\" ") && error.contains(reason), "{answers}: {error}");
         }
-        assert!(second(r#"[{"text": "saw"}]"#).starts_with("dev.json, line 4: not SQuAD: missing field `answer_start`"));
-        assert!(refused(&format!("{good},\n{good}")).contains("question \"q1\" comes twice"));
+        assert!(second(r#"[{"text": "saw"}]"#).starts_with("dev.json, line 4: not in SQuAD format: missing field `answer_start`"));
+        assert!(refused(&format!("{good},\n{good}")).contains("question \"q1\" appears twice"));
         assert!(matches!(document(""), Err(DataError::NoRows { .. })));
         assert!(matches!(read_document("[]", Unanswerable::Refused), Err(DataError::NotSquad { line: 1, .. })));
     }
 
     #[test]
-    fn a_question_without_an_answer_is_read_where_it_may_be() {
+    fn a_question_without_an_answer_is_read_if_allowed() {
         let text = r#"{"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": "so it was", "qas": [
             {"id": "q1", "question": "?", "answers": [{"text": "it", "answer_start": 3}], "is_impossible": false},
             {"id": "q2", "question": "?", "answers": [], "is_impossible": true, "plausible_answers": [{"text": "it", "answer_start": 3}]}
@@ -295,12 +304,12 @@ mod tests {
         assert_eq!(read.questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(read.questions[1].majority(), None);
         let error = read_document(text, Unanswerable::Refused).unwrap_err();
-        assert_eq!(error.to_string(), "dev.json, line 3: question \"q2\" has no answer; questions without one belong to SQuAD v2.0");
+        assert_eq!(error.to_string(), "dev.json, line 3: question \"q2\" has no answer, which only SQuAD v2.0 allows");
         assert!(error.remedy().contains("squad2"), "{}", error.remedy());
     }
 
     #[test]
-    fn a_line_holds_its_answers_by_column() {
+    fn json_lines_store_answers_by_column() {
         let line = |answers| format!(r#"{{"id": "q1", "title": "T", "context": "so it was", "question": "?", "answers": {answers}}}"#);
         let parse = |text: &str| {
             let mut reader = Reader::new(Path::new("dev.jsonl"), Unanswerable::Refused);
@@ -310,12 +319,12 @@ mod tests {
         let read = parse(&line(r#"{"text": ["it", "was"], "answer_start": [3, 6]}"#)).unwrap();
         assert_eq!(read.questions[0].answers.iter().map(|answer| answer.start).collect::<Vec<_>>(), [3, 6]);
         let error = parse(&line(r#"{"text": ["it", "was"], "answer_start": [3]}"#)).unwrap_err().to_string();
-        assert_eq!(error, "dev.jsonl, line 1: question \"q1\" has 2 answers, but 1 starts");
+        assert_eq!(error, "dev.jsonl, line 1: question \"q1\" has answer lists of different lengths: text 2, answer_start 1");
         assert!(matches!(parse("{}"), Err(DataError::NotSquad { line: 1, .. })));
     }
 
     #[test]
-    fn the_answer_given_most_often_is_learned_and_of_several_the_first() {
+    fn the_majority_answer_is_the_most_frequent_and_the_first_on_a_tie() {
         let question = |starts: &[usize]| Question {
             id: "q".into(),
             answers: starts.iter().map(|&start| GoldAnswer { text: "a".into(), start }).collect(),

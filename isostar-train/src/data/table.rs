@@ -1,4 +1,4 @@
-//! Rows of labelled text from a file: TSV, CSV, JSON lines or Parquet.
+//! Reading rows of labelled text from TSV, CSV, JSON lines or Parquet files.
 
 use std::path::Path;
 
@@ -10,67 +10,73 @@ use super::records::{Record, check_separator, csv_records, tsv_records};
 use super::text_file::{content, is_gzip, plain_name, read_text};
 use super::{DataError, parquet};
 
-/// One labelled text.
+/// Labelled text or pair of texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextRow {
-    /// The text, exactly as in the file.
+    /// Text, exactly as in the file.
     pub text: String,
-    /// The second text of a pair.
+    /// Second text of a pair.
     pub pair: Option<String>,
-    /// The label, without surrounding white space, in its [one form](super::canonical_label): `1` for `1.0`.
+    /// Label in [canonical form](super::canonical_label), without surrounding white space: `1` for
+    /// `1.0`.
     pub label: String,
-    /// The 1-based line of the file on which the row begins; in a Parquet file, the row's number.
+    /// Line of the file on which the row begins, or the row's number in a Parquet file; counted
+    /// from 1.
     pub line: usize,
 }
 
-/// How a file lays out its rows.
+/// File format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A header, then a row a line, columns between tabs. Nothing is quoted: a quotation mark is part of the text, as in GLUE's files.
+    /// Header, then one row per line, with tab-separated columns. There is no quoting: quotation
+    /// marks are part of the text, as in GLUE's files.
     Tsv,
-    /// A header, then rows of columns between commas, quoted as RFC 4180 has it: a quoted text may hold commas and line breaks.
+    /// Header, then rows of comma-separated columns, with RFC 4180 quoting: a quoted text may
+    /// contain commas and line breaks.
     Csv,
-    /// A JSON object a line; numbers and booleans stand for their text.
+    /// One JSON object per line; numbers and booleans are read as text.
     JsonLines,
-    /// Columns of strings; a label may be a number or boolean, which stands for its text.
+    /// Columns of strings; labels may also be numbers or booleans, which are read as text.
     Parquet,
 }
 
 impl Format {
-    /// File extensions with what they stand for, the likelier ones first.
+    /// File extensions and their formats, in order of preference.
     pub(super) const EXTENSIONS: [(&str, Self); 5] =
         [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines), (Self::PARQUET, Self::Parquet)];
 
-    /// The extension of Parquet files.
+    /// Extension of Parquet files.
     pub(crate) const PARQUET: &str = "parquet";
 
-    /// The extensions of JSON lines, the likelier one first.
+    /// Extensions of JSON lines, in order of preference.
     pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
 
-    /// The format that the extension of `path` stands for; that of text may be followed by `.gz`.
+    /// Format of `path` according to its extension; extensions of text formats may be followed by
+    /// `.gz`.
     ///
     /// # Errors
-    /// [`DataError::UnknownFormat`] if it is none of `tsv`, `csv`, `jsonl`, `ndjson` and `parquet`.
+    /// [`DataError::UnknownFormat`] if the extension is not `tsv`, `csv`, `jsonl`, `ndjson` or
+    /// `parquet`.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let extension = plain_name(path).extension().unwrap_or_default();
         let found = Self::EXTENSIONS.iter().find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format));
-        // Parquet compresses its own pages.
+        // Parquet has its own compression.
         found.filter(|format| *format != Self::Parquet || !is_gzip(path)).ok_or_else(|| DataError::UnknownFormat { path: path.into() })
     }
 }
 
-/// Reads all rows of a file.
+/// Reads all rows of a file, in the format given by [`Format::of`].
 ///
-/// In text, both kinds of line ending, UTF-8 with or without a byte-order mark, UTF-16 with one, empty lines and gzip's compression are
-/// understood; [`Format::of`] tells the format.
+/// Text files may have LF or CR LF line endings and empty lines, may be encoded in UTF-8 (with or
+/// without a byte-order mark) or in UTF-16 with a byte-order mark, and may be gzip-compressed.
 ///
 /// # Errors
-/// Every [`DataError`] about a file, with the line where there is one.
+/// Every [`DataError`] about a file, with the line if applicable.
 pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
     read_table(path, layout).map(|(rows, _)| rows)
 }
 
-/// All rows of a file, and how many were left out as broken.
+/// Reads all rows of a file; also returns the number of broken rows that were skipped.
 pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRow>, usize), DataError> {
     match Format::of(path)? {
         Format::Parquet => Ok((parquet::read_rows(path, layout)?, 0)),
@@ -78,22 +84,24 @@ pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRo
     }
 }
 
-/// The rows in the content of a file of text, and how many were left out as broken; `path` is named in errors.
+/// Parses the content of a text file into rows; also returns the number of broken rows that were
+/// skipped. Errors name `path`.
 ///
 /// # Panics
-/// If the format is Parquet, which is no text.
+/// If the format is Parquet, which is not text.
 pub(super) fn parse_rows(text: &str, format: Format, layout: &dyn Layout, path: &Path) -> Result<(Vec<TextRow>, usize), DataError> {
     let content = content(text, path)?;
     let (rows, left_out) = match format {
         Format::Tsv => table_rows(tsv_records(content), format, layout, path)?,
         Format::Csv => table_rows(csv_records(content, path), format, layout, path)?,
         Format::JsonLines => (json_rows(content, layout, path)?, 0),
-        Format::Parquet => panic!("a Parquet file is no text"),
+        Format::Parquet => panic!("a Parquet file is not text"),
     };
     if rows.is_empty() { Err(DataError::NoRows { path: path.into() }) } else { Ok((rows, left_out)) }
 }
 
-/// The rows of a table whose first record is the header, unless one is given, and how many were left out as broken.
+/// Converts records to rows; also returns the number of broken rows that were skipped. The first
+/// record is the header, unless the layout provides one.
 fn table_rows(
     records: impl Iterator<Item = Result<Record, DataError>>,
     format: Format,
@@ -121,24 +129,24 @@ fn table_rows(
     Ok((rows, broken.count()))
 }
 
-/// Counts rows that a line break within a text has broken over several records.
+/// Counter of rows that a line break within a text split into several records.
 #[derive(Default)]
 struct BrokenRows {
-    /// The columns of a whole row.
+    /// Number of columns of a complete row.
     width: usize,
-    /// The columns of the row whose parts are being met; 0 where there is none.
+    /// Number of columns seen so far of the current broken row; 0 if there is none.
     met: usize,
     counted: usize,
 }
 
 impl BrokenRows {
-    /// Whether a record of this many columns is a row, and not a part of one.
+    /// Whether a record with this number of columns is a complete row.
     fn is_whole(&mut self, columns: usize) -> bool {
         if columns == self.width {
             self.end();
             return true;
         }
-        // The text that is broken is the last column of the one part and the first of the other.
+        // The split text is the last column of one part and the first column of the next.
         self.met = if self.met == 0 { columns } else { self.met + columns - 1 };
         if self.met >= self.width {
             self.end();
@@ -167,7 +175,7 @@ fn table_row(mut record: Record, header: &[String], indices: ColumnIndices, path
     Ok(TextRow { text: take(indices.text), pair: indices.pair.map(take), label, line })
 }
 
-/// The rows of JSON lines; the keys of the first object are the header.
+/// Rows of JSON lines; the keys of the first object are the header.
 fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<TextRow>, DataError> {
     let mut located: Option<(Vec<String>, ColumnIndices)> = None;
     let mut rows = Vec::new();
@@ -194,7 +202,10 @@ fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<Text
     Ok(rows)
 }
 
-/// A label in its one form ([`canonical_label`]), without surrounding white space; there must be something left.
+/// Label in canonical form ([`canonical_label`]), without surrounding white space.
+///
+/// # Errors
+/// [`DataError::BadValue`] if nothing remains.
 pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
     let label = value.trim();
     if label.is_empty() {
@@ -203,7 +214,7 @@ pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) ->
     Ok(canonical_label(label).into())
 }
 
-/// A string as it is, a number or boolean as JSON writes it.
+/// Text of a JSON value: a string unchanged, a number or boolean in JSON notation.
 fn json_text(object: &Map<String, Value>, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
     let found = match object.get(column) {
         Some(Value::String(text)) => return Ok(text.clone()),
@@ -230,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_name_formats_in_any_case() {
+    fn extensions_select_formats_in_any_case() {
         assert_eq!(Format::of(Path::new("a.b/C.TSV")).unwrap(), Format::Tsv);
         assert_eq!(Format::of(Path::new("rows.ndjson")).unwrap(), Format::JsonLines);
         assert!(matches!(Format::of(Path::new("rows.txt")), Err(DataError::UnknownFormat { .. })));
@@ -248,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_lines_are_those_of_the_file_after_quoted_line_breaks() {
+    fn csv_line_numbers_are_correct_after_quoted_line_breaks() {
         for line_break in ["\n", "\r\n"] {
             let content = "text,label\n\n\"two\nlines, \"\"quoted\"\"\",yes\nplain,no\n\n\nlast,yes\n".replace('\n', line_break);
             let two = format!("two{line_break}lines, \"quoted\"");
@@ -258,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_value_that_does_not_end_as_it_should_is_refused_where_it_begins() {
+    fn malformed_quoting_is_reported_at_the_line_of_the_opening_mark() {
         let good = "label,text\nyes,\"one, two\"\n\nno,plain\n";
         let rest: String = (0..30).map(|at| format!("yes,row {at}\n")).collect();
         for line_break in ["\n", "\r\n"] {
@@ -276,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_with_another_separator_than_its_name_says_is_refused_for_that() {
+    fn a_separator_that_contradicts_the_extension_is_rejected() {
         for (content, format, found) in [
             ("text;label\ngood, really;1\n", Format::Csv, ';'),
             ("\"text\";\"label\"\n\"good\";\"1\"\n", Format::Csv, ';'),
@@ -294,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_is_one_label_in_every_spelling() {
+    fn a_whole_number_has_the_same_label_in_every_spelling() {
         let expected = [row("a", "1", 2), row("b", "1", 3), row("c", "0", 4), row("d", "01", 5)];
         assert_eq!(parse("text,label\na,1\nb,1.0\nc,0.00\nd,01\n", Format::Csv).unwrap(), expected);
         let lines = "\n{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1.0}\n{\"text\": \"c\", \"label\": -0.0}\n{\"text\": \"d\", \"label\": \"01\"}";
@@ -324,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_another_width_than_the_header_are_refused() {
+    fn rows_with_a_wrong_number_of_columns_are_rejected() {
         for (content, format, width) in [
             ("text\tlabel\na\t1\nno label\n", Format::Tsv, 1),
             ("text\tlabel\na\t1\na\ttab\t1\n", Format::Tsv, 3),
@@ -336,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_header_reads_from_its_first_line() {
+    fn a_file_without_a_header_is_read_from_its_first_line() {
         let header = ["source", "label", "mark", "text"].map(String::from).to_vec();
         let columns = Columns { header: Some(header), ..Columns::default() };
         let (rows, _) = parse_rows("gj04\t1\t\tOne.\nbc01\t0\t*\tTwo.\n", Format::Tsv, &columns, Path::new("file")).unwrap();
@@ -344,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_rows_are_counted_by_the_row_and_not_by_the_line() {
+    fn broken_rows_are_counted_per_row_and_not_per_line() {
         for (widths, expected) in [
             (&[4, 4][..], 0),
             (&[3, 2], 1),
@@ -362,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn files_without_rows_are_refused() {
+    fn files_without_rows_are_rejected() {
         assert!(matches!(parse("", Format::Csv), Err(DataError::EmptyFile { .. })));
         assert!(matches!(parse("\u{feff}\r\n", Format::JsonLines), Err(DataError::EmptyFile { .. })));
         assert!(matches!(parse("text\tlabel\n\n", Format::Tsv), Err(DataError::NoRows { .. })));
@@ -370,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_label_is_refused_and_an_empty_text_is_not() {
+    fn an_empty_label_is_rejected_and_an_empty_text_is_not() {
         assert_eq!(parse("text\tlabel\n\t1\n", Format::Tsv).unwrap(), [row("", "1", 2)]);
         let error = parse("text\tlabel\na\t \n", Format::Tsv).unwrap_err();
         assert_eq!(error.to_string(), r#"file, line 2: column "label" is empty"#);

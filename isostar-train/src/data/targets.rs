@@ -1,4 +1,4 @@
-//! What is right for the rows of a task.
+//! Targets of rows: classes or numbers.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{DataError, TextRow};
 
-/// What is right for each row: a class, or a number.
+/// Targets of all rows: one class or one number per row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowTargets {
     /// Class indices.
@@ -15,7 +15,7 @@ pub enum RowTargets {
     Values(Vec<f32>),
 }
 
-/// What is right for each row of a batch. Shape `[rows]`.
+/// Targets of a batch. Shape `[rows]`.
 #[derive(Debug, Clone)]
 pub enum Targets {
     /// Class indices.
@@ -25,10 +25,10 @@ pub enum Targets {
 }
 
 impl RowTargets {
-    /// The numbers that stand in the labels of the rows of the file `path`.
+    /// Parses the labels of rows as numbers; errors name `path`.
     ///
     /// # Errors
-    /// [`DataError::NotANumber`] at the first row whose label is not a finite number.
+    /// [`DataError::NotANumber`] for the first label that is not a finite number.
     pub fn values(rows: &[TextRow], path: &Path) -> Result<Self, DataError> {
         let value = |row: &TextRow| match row.label.parse::<f32>() {
             Ok(value) if value.is_finite() => Ok(value),
@@ -37,7 +37,7 @@ impl RowTargets {
         rows.iter().map(value).collect::<Result<_, _>>().map(Self::Values)
     }
 
-    /// The number of rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),
@@ -50,10 +50,10 @@ impl RowTargets {
         self.len() == 0
     }
 
-    /// Those of some rows, on the device.
+    /// Targets of the given rows, on the device.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If an index is out of range.
     pub fn batch(&self, rows: &[u32], device: &Device) -> Targets {
         let shape = [rows.len()];
         match self {
@@ -70,14 +70,14 @@ impl RowTargets {
 }
 
 impl Targets {
-    /// The class indices.
+    /// Class indices. Shape `[rows]`.
     ///
     /// # Panics
-    /// If these are numbers.
+    /// If the targets are numbers.
     pub fn classes(self) -> Tensor<1, Int> {
         match self {
             Self::Classes(classes) => classes,
-            Self::Values(_) => panic!("Targets::classes: these are the numbers of a regression"),
+            Self::Values(_) => panic!("Targets::classes: the targets are numbers"),
         }
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_and_others_named_with_their_line() {
+    fn numbers_are_parsed_and_other_labels_are_rejected_with_their_line() {
         let path = Path::new("dev.tsv");
         assert_eq!(RowTargets::values(&[row("3.800", 2), row("-1", 3)], path).unwrap(), RowTargets::Values(vec![3.8, -1.0]));
         for odd in ["high", "nan", "inf", "1e99", "3,8"] {

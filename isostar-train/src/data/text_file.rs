@@ -1,4 +1,4 @@
-//! The text of a file, whatever an editor put around it.
+//! Reading text files: encodings, byte-order marks and gzip compression.
 
 use std::fs;
 use std::io::Read;
@@ -9,30 +9,32 @@ use isostar_models::is_git_lfs_pointer;
 
 use super::{DataError, EncodingFault};
 
-/// The extension of files that gzip has compressed, after that of what they hold: `rows.csv.gz`.
+/// Extension of gzip-compressed files, which follows the extension of the content: `rows.csv.gz`.
 pub(super) const GZIP: &str = "gz";
 
-/// What every gzip file begins with, and no text in UTF-8, nor in UTF-16 with a byte-order mark.
+/// First bytes of every gzip file. No text in UTF-8, or in UTF-16 with a byte-order mark, begins
+/// with them.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// Reads a file of text, compressed by gzip or not: UTF-8, or UTF-16 with a byte-order mark. The mark is left in place as U+FEFF, so that
-/// positions are those of the text.
+/// Reads a text file, plain or gzip-compressed, in UTF-8 or in UTF-16 with a byte-order mark.
+///
+/// The byte-order mark is kept as U+FEFF, so that positions in the returned text match the file.
 ///
 /// # Errors
-/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::GitLfsPointer`], [`DataError::NotGzip`], and [`DataError::Encoding`] with
-/// the line.
+/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::GitLfsPointer`],
+/// [`DataError::NotGzip`], and [`DataError::Encoding`] with the line.
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     decode(read_decompressed(path)?, path)
 }
 
-/// The text that the bytes of a file stand for; `path` is named in errors.
+/// Decodes the bytes of a file as text; errors name `path`.
 ///
 /// # Errors
 /// [`DataError::Encoding`] with the line.
 pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, DataError> {
     let refused = |line, fault| DataError::Encoding { path: path.into(), line, fault };
     match &bytes[..] {
-        // UTF-32's marks begin or end as those of UTF-16, and no text begins with U+0000.
+        // UTF-32 byte-order marks contain those of UTF-16, and no text begins with U+0000.
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err(refused(1, EncodingFault::Utf32)),
         [0xff, 0xfe, ..] => decode_utf16(&bytes, u16::from_le_bytes).map_err(|(line, fault)| refused(line, fault)),
         [0xfe, 0xff, ..] => decode_utf16(&bytes, u16::from_be_bytes).map_err(|(line, fault)| refused(line, fault)),
@@ -41,7 +43,8 @@ pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, DataError> {
         _ => String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let is_whole = error.utf8_error().error_len().is_some();
-            // Encodings of one byte a character have no longer characters, but by chance.
+            // Text in a single-byte encoding has valid multi-byte UTF-8 characters only by
+            // coincidence.
             let fault = match valid.strip_prefix("\u{feff}".as_bytes()).unwrap_or(valid).is_ascii() {
                 true => EncodingFault::OneByte,
                 false if is_whole => EncodingFault::BrokenUtf8,
@@ -52,7 +55,7 @@ pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, DataError> {
     }
 }
 
-/// The text, or the line of the fault and what it is.
+/// Decodes UTF-16; on failure, returns the line and the fault.
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize, EncodingFault)> {
     let (units, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len() / 2);
@@ -65,7 +68,8 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
     if rest.is_empty() { Ok(text) } else { Err((1 + line_breaks(text.as_bytes()), EncodingFault::CutShort)) }
 }
 
-/// The bytes of a file. What gzip has compressed, by its name or by its first bytes, is decompressed: all members of the file, whole.
+/// Reads a file and decompresses it if its name or its first bytes indicate gzip; all gzip members
+/// are read.
 fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
     let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
     if is_git_lfs_pointer(&bytes) {
@@ -81,32 +85,34 @@ fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
     }
 }
 
-/// The name of a file without its folder and without `.gz`: `rows.csv` of `data/rows.csv.gz`. Its extension is that of what the file holds.
+/// File name without its folder and without `.gz`: `rows.csv` for `data/rows.csv.gz`.
+///
+/// Its extension is that of the content.
 pub(crate) fn plain_name(path: &Path) -> &Path {
     let name = if is_gzip(path) { path.file_stem() } else { path.file_name() };
     Path::new(name.unwrap_or(path.as_os_str()))
 }
 
-/// Whether the name says that the file is compressed by gzip.
+/// Whether the file has the extension `.gz`.
 pub(super) fn is_gzip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GZIP))
 }
 
-/// The text without a byte-order mark.
+/// Text without its byte-order mark.
 ///
 /// # Errors
-/// [`DataError::EmptyFile`] if nothing but white space is left.
+/// [`DataError::EmptyFile`] if only white space remains.
 pub(super) fn content<'a>(text: &'a str, path: &Path) -> Result<&'a str, DataError> {
     let content = without_mark(text);
     if content.trim().is_empty() { Err(DataError::EmptyFile { path: path.into() }) } else { Ok(content) }
 }
 
-/// The text without a byte-order mark, be it nothing.
+/// Text without its byte-order mark; may be empty.
 pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// The number of line breaks, LF or CR LF, in `bytes`.
+/// Number of line breaks, LF or CR LF, in `bytes`.
 pub(super) fn line_breaks(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_tells_the_encoding() {
+    fn a_byte_order_mark_selects_the_encoding() {
         let marked = format!("\u{feff}{TEXT}");
         for bytes in [utf16(&marked, u16::to_le_bytes), utf16(&marked, u16::to_be_bytes), marked.clone().into_bytes()] {
             assert_eq!(decoded(bytes).unwrap(), marked);
@@ -140,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_encoding_is_told_by_line() {
+    fn encoding_faults_are_reported_with_their_line() {
         let little = utf16(&format!("\u{feff}{TEXT}"), u16::to_le_bytes);
         let lone = |unit: u16| [&little[..], &unit.to_le_bytes(), &utf16("x,0\n", u16::to_le_bytes)].concat();
         let utf32 = |unit: fn(u32) -> [u8; 4]| "\u{feff}text".chars().flat_map(|character| unit(character as u32)).collect::<Vec<u8>>();

@@ -1,4 +1,4 @@
-//! Rows of text to token ids, all of them at once and in parallel.
+//! Tokenizing rows of text in parallel.
 
 use std::fs;
 use std::path::Path;
@@ -10,38 +10,45 @@ use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper
 use super::tokens::Tokens;
 use super::{DataError, Examples, RowTargets, TextRow};
 
-/// Padding tokens of the tokenizers that name none, the likelier ones first. GPT-2 has none; its end of text serves.
+/// Padding tokens to try if the tokenizer declares none, in order of preference. GPT-2 has no
+/// padding token; its end-of-text token is used.
 const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 
-/// How many rows are encoded before their ids are copied: what the tokenizer knows beyond ids takes a hundred times the memory of the ids.
+/// Rows encoded before their ids are copied. An encoding takes about a hundred times the memory of
+/// its ids.
 const ROWS_AT_ONCE: usize = 4096;
 
-/// Where rows are filled up to the longest one of a batch.
+/// Side on which rows are padded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PaddingSide {
     /// After the text.
     #[default]
     Right,
-    /// Before it, as some models that look backwards were trained.
+    /// Before the text, as in some decoder models.
     Left,
 }
 
-/// Which text of a pair is cut if the pair is too long. Texts lose their end, or their beginning if the tokenizer truncates from the left.
+/// Strategy for truncating pairs that are too long.
+///
+/// Tokens are removed from the end of a text, or from its beginning if the tokenizer truncates from
+/// the left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Truncation {
-    /// The longer text, token by token.
+    /// Truncate the longer text, token by token.
     #[default]
     LongestFirst,
-    /// The second text alone: the first is a question that must stay whole.
+    /// Truncate only the second text; the first one, such as a question, stays whole.
     OnlySecond,
 }
 
-/// Turns text into token ids as the model's `tokenizer.json` says, with special tokens, cut to a longest sequence.
+/// Encodes text as token ids with a model's `tokenizer.json`, adding special tokens and truncating
+/// to a maximum length.
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
-    /// The same tokenizer without truncation and special tokens, for the two texts of a pair. With truncation, tokenizers 0.23.2 stops soon after
-    /// the longest length: it then does not know which text is longer, and later windows are lost.
+    /// The same tokenizer without truncation and special tokens, for the two texts of a pair. With
+    /// truncation, tokenizers 0.23.2 stops soon after the maximum length, so it cannot tell which
+    /// text is longer, and later windows are lost.
     parts: Tokenizer,
     padding_id: u32,
     padding_side: PaddingSide,
@@ -49,11 +56,14 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// An encoder whose sequences have at most `max_length` tokens, special ones included; of a pair, the longer text is cut first. Texts are cut
-    /// from the side that the tokenizer's own truncation names, or from the right if it has none.
+    /// Creates an encoder whose sequences have at most `max_length` tokens, including special
+    /// tokens.
+    ///
+    /// The longer text of a pair is truncated first. The side of truncation is that of the
+    /// tokenizer's own truncation settings, or the right side if it has none.
     ///
     /// # Errors
-    /// [`DataError::MaxLength`] if a pair of texts would have no room between the special tokens.
+    /// [`DataError::MaxLength`] if the special tokens of a pair leave no room for text.
     pub fn new(mut tokenizer: Tokenizer, max_length: usize) -> Result<Self, DataError> {
         let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
         if max_length <= special {
@@ -67,46 +77,49 @@ impl TextEncoder {
             Some(PaddingDirection::Left) => PaddingSide::Left,
             Some(PaddingDirection::Right) | None => PaddingSide::Right,
         };
-        // The file may ask for padding to a fixed length; rows are padded when their batch is known.
+        // The file may request padding to a fixed length; here, rows are padded per batch.
         tokenizer.with_padding(None);
         let direction = tokenizer.get_truncation().map(|truncation| truncation.direction).unwrap_or_default();
         let truncation = TruncationParams { direction, max_length, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(tokenizer_error)?;
         let mut parts = tokenizer.clone();
         parts.with_truncation(None).map_err(tokenizer_error)?;
-        // Byte-level processors trim offsets, each time that they are asked.
+        // Byte-level post-processors trim offsets on every call.
         parts.with_post_processor(None::<PostProcessorWrapper>);
         Ok(Self { tokenizer, parts, padding_id, padding_side, has_segments: true })
     }
 
-    /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file.
+    /// Creates an encoder from a `tokenizer.json` file; see [`TextEncoder::new`].
     ///
     /// # Errors
-    /// Also [`DataError::NotFound`], [`DataError::Unreadable`] and [`DataError::Tokenizer`] about the file.
+    /// Those of [`TextEncoder::new`], and [`DataError::NotFound`], [`DataError::Unreadable`] and
+    /// [`DataError::Tokenizer`] about the file.
     pub fn from_file(path: &Path, max_length: usize) -> Result<Self, DataError> {
         let content = fs::read(path).map_err(|error| DataError::io(path, error))?;
         Self::from_json(&content, max_length)
     }
 
-    /// [`TextEncoder::new`] with the tokenizer of a `tokenizer.json` file's content.
+    /// Creates an encoder from the content of a `tokenizer.json` file; see [`TextEncoder::new`].
     ///
     /// # Errors
-    /// Also [`DataError::Tokenizer`] if the content is no tokenizer.
+    /// Those of [`TextEncoder::new`], and [`DataError::Tokenizer`] if the content is not a
+    /// tokenizer.
     pub fn from_json(content: impl AsRef<[u8]>, max_length: usize) -> Result<Self, DataError> {
         Self::new(Tokenizer::from_bytes(content).map_err(tokenizer_error)?, max_length)
     }
 
-    /// The same for a model: with its padding token, and without segments if it knows fewer than two.
+    /// Adapts the encoder to a model: uses its padding token, and omits segments if the model has
+    /// fewer than two.
     pub fn for_model(mut self, config: &ModelConfig) -> Self {
         self.padding_id = config.padding().map_or(self.padding_id, |id| id as u32);
         self.has_segments = config.sizes().segments > 1;
         self
     }
 
-    /// The same with another way to cut pairs.
+    /// Sets the truncation strategy of pairs.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the tokenizer cannot.
+    /// [`DataError::Tokenizer`] if the tokenizer does not support it.
     pub fn with_truncation(mut self, truncation: Truncation) -> Result<Self, DataError> {
         let strategy = match truncation {
             Truncation::LongestFirst => TruncationStrategy::LongestFirst,
@@ -117,15 +130,16 @@ impl TextEncoder {
         Ok(self)
     }
 
-    /// The same with padding on another side than the tokenizer's file says.
+    /// Sets the padding side, overriding that of the tokenizer.
     pub fn with_padding_side(self, padding_side: PaddingSide) -> Self {
         Self { padding_side, ..self }
     }
 
-    /// One row with all that the tokenizer knows of it: ids, segments, and where each token stands in its text, in characters.
+    /// Full encoding of one row: ids, segments, and the offsets of each token in its text, in
+    /// characters.
     ///
     /// # Errors
-    /// As [`encode`](TextEncoder::encode).
+    /// Those of [`encode`](TextEncoder::encode).
     pub fn encode_row(&self, row: &TextRow) -> Result<Encoding, DataError> {
         self.encoding(row, char_offsets)
     }
@@ -144,39 +158,41 @@ impl TextEncoder {
         Ok([text, pair])
     }
 
-    /// The text and the pair of a row, not truncated, without special tokens, with offsets in characters.
+    /// Encodings of a row's text and pair, without truncation and special tokens, with offsets in
+    /// characters.
     pub(super) fn parts(&self, row: &TextRow) -> Result<[Encoding; 2], DataError> {
         self.pair(&row.text, row.pair.as_deref().unwrap_or_default(), char_offsets).map_err(tokenizer_error)
     }
 
-    /// The tokenizer, with truncation set and padding off.
+    /// The tokenizer, with truncation enabled and padding disabled.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
-    /// The id that fills rows up to the longest one of a batch.
+    /// Id of the padding token.
     pub fn padding_id(&self) -> u32 {
         self.padding_id
     }
 
-    /// Encodes rows, in order, on all threads; `labels` are the class indices of the rows.
+    /// Encodes rows on all threads, in order; `labels` are the class indices of the rows.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the tokenizer fails on a text, for example on an unknown piece without a token for such.
+    /// [`DataError::Tokenizer`] if the tokenizer fails on a text, for example on an unknown word if
+    /// its vocabulary has no unknown token.
     ///
     /// # Panics
-    /// If there are not as many labels as rows.
+    /// If the numbers of labels and rows differ.
     pub fn encode(&self, rows: &[TextRow], labels: Vec<u32>) -> Result<Examples, DataError> {
         self.encode_targets(rows, RowTargets::Classes(labels))
     }
 
-    /// The same for any kind of target.
+    /// Encodes rows with any kind of target.
     ///
     /// # Errors
-    /// As [`encode`](TextEncoder::encode).
+    /// Those of [`encode`](TextEncoder::encode).
     ///
     /// # Panics
-    /// If there are not as many targets as rows.
+    /// If the numbers of targets and rows differ.
     pub fn encode_targets(&self, rows: &[TextRow], targets: RowTargets) -> Result<Examples, DataError> {
         assert_eq!(rows.len(), targets.len(), "TextEncoder::encode: every row needs a label");
         Ok(Examples::new(self.encode_tokens(rows)?, targets))
@@ -192,24 +208,24 @@ impl TextEncoder {
         Ok(tokens)
     }
 
-    /// Whether tokens have segments where there are pairs.
+    /// Whether pairs are encoded with segments.
     pub(super) fn has_segments(&self) -> bool {
         self.has_segments
     }
 
-    /// One more than the largest id that the tokenizer gives.
+    /// Upper bound of the tokenizer's ids, exclusive.
     pub(super) fn ids(&self) -> u32 {
         self.tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest.saturating_add(1))
     }
 
-    /// No tokens yet, with segments if any of the rows is a pair.
+    /// Empty token storage for `rows`, with segments if any row is a pair.
     pub(super) fn no_tokens(&self, rows: &[TextRow]) -> Tokens {
         let has_segments = self.has_segments && rows.iter().any(|row| row.pair.is_some());
         Tokens::new(has_segments, self.padding_id, self.padding_side)
     }
 }
 
-/// One way to encode a text, with special tokens or without.
+/// Function that encodes a text; the flag tells whether to add special tokens.
 type Encode = fn(&Tokenizer, &str, bool) -> tokenizers::Result<Encoding>;
 
 fn char_offsets(tokenizer: &Tokenizer, text: &str, with_special: bool) -> tokenizers::Result<Encoding> {
@@ -248,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_keep_their_order_beyond_one_chunk() {
+    fn rows_keep_their_order_across_chunks() {
         let words = ["man", "trump", "area man", "scientists"];
         let rows: Vec<TextRow> = (0..ROWS_AT_ONCE + 5).map(|index| row(words[index % 4], None)).collect();
         let labels: Vec<u32> = (0..rows.len() as u32).collect();
@@ -271,31 +287,31 @@ mod tests {
         assert_eq!(examples.ids(0)[0], CLASSIFY);
         assert_eq!(examples.ids(0)[3], SEPARATE);
         assert_eq!(examples.type_ids(0), None);
-        assert_eq!(examples.ids(0), encode(16, &[row("area man", None)]).ids(0), "the vocabulary is lower-cased");
+        assert_eq!(examples.ids(0), encode(16, &[row("area man", None)]).ids(0), "the tokenizer lower-cases text");
     }
 
     #[test]
-    fn the_longer_text_of_a_pair_is_cut_first() {
+    fn the_longer_text_of_a_pair_is_truncated_first() {
         let long = "man ".repeat(20);
         let examples = encode(10, &[row(&long, Some("area man")), row(&long, None)]);
         assert_eq!(examples.lengths(), [10, 10]);
         assert_eq!(examples.cut(), 2);
-        // Three special tokens leave seven: two for the short text, five for the long one.
+        // Three special tokens leave seven tokens: two for the short text, five for the long one.
         assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
         assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);
     }
 
     #[test]
-    fn the_longer_text_is_known_where_both_are_longer_than_the_whole() {
+    fn the_longer_text_is_known_if_both_exceed_the_maximum_length() {
         let [longer, long] = [20, 12].map(|words| "man ".repeat(words));
         let examples = encode(10, &[row(&longer, Some(&long)), row(&long, Some(&longer))]);
-        // Seven tokens are left, of which the longer text has the odd one.
+        // Seven tokens are left; the longer text gets four of them.
         assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
         assert_eq!(examples.type_ids(1).unwrap(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
     }
 
     #[test]
-    fn the_end_of_a_text_stays_with_a_tokenizer_that_cuts_from_the_left() {
+    fn left_truncation_keeps_the_end_of_a_text() {
         let mut tokenizer: Tokenizer = DEFAULT_TOKENIZER.parse().unwrap();
         let truncation = TruncationParams { direction: TruncationDirection::Left, max_length: 512, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).unwrap();
@@ -313,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_tokenizer_is_an_error() {
+    fn a_file_that_is_not_a_tokenizer_is_an_error() {
         assert!(matches!(TextEncoder::from_json("{}", 16), Err(DataError::Tokenizer { .. })));
         assert!(matches!(TextEncoder::from_file(Path::new("no/tokenizer.json"), 16), Err(DataError::NotFound { .. })));
     }

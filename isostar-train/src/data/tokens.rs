@@ -1,4 +1,4 @@
-//! Sequences of token ids, without padding, until a batch of them is asked for.
+//! Storage of token id sequences, without padding.
 
 mod stored;
 
@@ -11,22 +11,22 @@ use tokenizers::Encoding;
 use super::segments::Segments;
 use super::{PaddingSide, pad};
 
-/// Token ids and segments of any number of sequences, one after the other.
+/// Concatenated token ids and segments of sequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tokens {
     ids: Vec<u32>,
-    /// The segment of each token; none where all belong to segment 0.
+    /// Segments; `None` if all tokens belong to segment 0.
     segments: Option<Segments>,
-    /// Where each sequence begins in `ids`, and at last where the last one ends.
+    /// Start of each sequence in `ids`, followed by the end of the last one.
     offsets: Vec<usize>,
-    /// How many sequences lost tokens to the longest length.
+    /// Number of truncated sequences.
     cut: usize,
     padding_id: u32,
     padding_side: PaddingSide,
 }
 
 impl Tokens {
-    /// No sequences yet.
+    /// Creates an empty storage.
     pub fn new(has_segments: bool, padding_id: u32, padding_side: PaddingSide) -> Self {
         Self { ids: Vec::new(), segments: has_segments.then(Segments::default), offsets: vec![0], cut: 0, padding_id, padding_side }
     }
@@ -41,7 +41,7 @@ impl Tokens {
         self.offsets.push(self.ids.len());
     }
 
-    /// Gives back what was reserved for more.
+    /// Releases unused capacity.
     pub fn shrink(&mut self) {
         self.ids.shrink_to_fit();
         if let Some(segments) = &mut self.segments {
@@ -50,56 +50,57 @@ impl Tokens {
         self.offsets.shrink_to_fit();
     }
 
-    /// The number of sequences.
+    /// Number of sequences.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// The number of tokens.
+    /// Number of tokens.
     pub fn count(&self) -> usize {
         self.ids.len()
     }
 
-    /// How many sequences lost tokens to the longest length.
+    /// Number of truncated sequences.
     pub fn cut(&self) -> usize {
         self.cut
     }
 
-    /// The ids of a sequence.
+    /// Token ids of a sequence.
     pub fn ids(&self, sequence: u32) -> &[u32] {
         &self.ids[self.span(sequence)]
     }
 
-    /// The segment of each token of a sequence; `None` where all tokens of all sequences belong to segment 0.
+    /// Segment of each token of a sequence; `None` if all tokens of all sequences belong to segment
+    /// 0.
     pub fn type_ids(&self, sequence: u32) -> Option<Vec<u32>> {
         self.segments.as_ref().map(|segments| segments.of(sequence, self.span(sequence).len()))
     }
 
-    /// Where a sequence stands among all tokens.
+    /// Range of a sequence among all tokens.
     pub fn span(&self, sequence: u32) -> Range<usize> {
         let sequence = sequence as usize;
         self.offsets[sequence]..self.offsets[sequence + 1]
     }
 
-    /// The length of each sequence.
+    /// Length of each sequence.
     pub fn lengths(&self) -> Vec<u32> {
         self.offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
     }
 
-    /// The id that fills sequences up to the longest one of a batch.
+    /// Id of the padding token.
     pub fn padding_id(&self) -> u32 {
         self.padding_id
     }
 
-    /// The side on which they are filled.
+    /// Padding side.
     pub fn padding_side(&self) -> PaddingSide {
         self.padding_side
     }
 
-    /// The sequences, padded to the longest of them, on the device.
+    /// Batch of sequences on the device, padded to the longest of them.
     ///
     /// # Panics
-    /// If there are none.
+    /// If `sequences` is empty.
     pub fn batch(&self, sequences: &[u32], device: &Device) -> TokenBatch {
         let type_ids: Vec<_> = sequences.iter().map(|sequence| self.type_ids(*sequence)).collect();
         let sequences: Vec<_> =

@@ -1,25 +1,26 @@
-//! Sentences from the Stanford Sentiment Treebank: a tree in brackets a line, as SST-5 is published.
+//! Sentences of the Stanford Sentiment Treebank: one bracketed tree per line, the format of SST-5.
 
 use std::path::Path;
 
 use super::text_file::{content, read_text};
 use super::{DataError, TextRow};
 
-/// Reads the trees of a file as sentences with the label of their root.
+/// Reads each tree of a file as a sentence with the label of the tree's root.
 ///
 /// ```text
 /// (3 (2 a) (4 (4 lovely) (2 film)))   ──▶   "a lovely film", label 3
 /// ```
 ///
-/// Words are one space apart, as the treebank has them; its `-LRB-`, `-RRB-`, `\/` and `\*` become the `(`, `)`, `/` and `*` that they stand for.
+/// Words are separated by one space, as in the treebank. The escapes `-LRB-`, `-RRB-`, `\/` and
+/// `\*` are replaced by `(`, `)`, `/` and `*`.
 ///
 /// # Errors
-/// [`DataError::BadTree`] with the line, and those of a file that cannot be read or holds nothing.
+/// [`DataError::BadTree`] with the line, and the errors of a file that cannot be read or is empty.
 pub fn read_trees(path: &Path) -> Result<Vec<TextRow>, DataError> {
     parse_trees(&read_text(path)?, path)
 }
 
-/// The trees in the content of a file; `path` is named in errors.
+/// Parses the trees in a file's content; errors name `path`.
 pub(super) fn parse_trees(text: &str, path: &Path) -> Result<Vec<TextRow>, DataError> {
     let lines = content(text, path)?.lines().enumerate().filter(|(_, tree)| !tree.trim().is_empty());
     let row = |(index, tree): (usize, &str)| {
@@ -30,26 +31,28 @@ pub(super) fn parse_trees(text: &str, path: &Path) -> Result<Vec<TextRow>, DataE
     lines.map(row).collect()
 }
 
-/// What a node may be followed by.
+/// Tokens that the parser accepts next.
 #[derive(Clone, Copy, PartialEq)]
 enum Expect {
-    /// After a bracket.
+    /// After an opening bracket: a label.
     Label,
-    /// After a label: a word, or the first of the children.
+    /// After a label: a word or the first child.
     Inside,
-    /// After a child: another, or the end of the node.
+    /// After a child: another child or the end of the node.
     Child,
     /// After a word: the end of the node.
     End,
 }
 
-/// The label of a tree's root and the words of its leaves. Without recursion: a tree may be as deep as its line is long.
+/// Label of a tree's root, and the words of its leaves joined by spaces.
+///
+/// Iterative, because the depth of a tree is limited only by the length of its line.
 fn sentence(tree: &str) -> Result<(String, String), &'static str> {
     let (mut root, mut words): (Option<&str>, Vec<String>) = (None, Vec::new());
     let (mut depth, mut expect) = (0_usize, Expect::Child);
     for token in tokens(tree) {
         if depth == 0 && (root.is_some() || token != "(") {
-            return Err("it is not one tree in brackets");
+            return Err("the line is not one tree in brackets");
         }
         expect = match (token, expect) {
             ("(", Expect::Inside | Expect::Child) => {
@@ -64,26 +67,26 @@ fn sentence(tree: &str) -> Result<(String, String), &'static str> {
                 root.get_or_insert(token);
                 Expect::Inside
             }
-            (_, Expect::Label) => return Err("a bracket is not followed by a label from 0 to 4"),
-            ("(", Expect::End) | (")", Expect::Inside) => return Err("a node has neither one word nor nodes alone"),
+            (_, Expect::Label) => return Err("an opening bracket must be followed by a label from 0 to 4"),
+            ("(", Expect::End) | (")", Expect::Inside) => return Err("a node must contain either one word or only nodes"),
             (word, Expect::Inside) => {
                 words.push(unescaped(word));
                 Expect::End
             }
-            (_, Expect::Child | Expect::End) => return Err("a node has neither one word nor nodes alone"),
+            (_, Expect::Child | Expect::End) => return Err("a node must contain either one word or only nodes"),
         };
     }
     match (root, depth) {
         (Some(label), 0) => Ok((label.to_string(), words.join(" "))),
-        _ => Err("a bracket is left open"),
+        _ => Err("an opening bracket is never closed"),
     }
 }
 
-/// Brackets, labels and words.
+/// Splits a tree into brackets, labels and words.
 fn tokens(tree: &str) -> impl Iterator<Item = &str> {
     let mut rest = tree;
     std::iter::from_fn(move || {
-        // A word may hold a space of another kind, as the treebank's numbers with a fraction do.
+        // Only ASCII white space separates tokens: the treebank's mixed fractions contain U+00A0.
         rest = rest.trim_ascii_start();
         let length = match rest.chars().next()? {
             '(' | ')' => 1,
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_its_words_and_the_label_of_its_root() {
+    fn a_tree_becomes_its_words_with_the_label_of_its_root() {
         let rows = parse("(3 (2 a) (4 (4 lovely) (2 film)))\r\n\n(0 (2 -LRB-) (1 (2 1\\/2) (2 -RRB-)))\n").unwrap();
         let found: Vec<_> = rows.iter().map(|row| (row.text.as_str(), row.label.as_str(), row.line)).collect();
         assert_eq!(found, [("a lovely film", "3", 1), ("( 1/2 )", "0", 3)]);
@@ -120,19 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tree_names_its_line() {
+    fn malformed_trees_name_their_line() {
         for (second, reason) in [
-            ("(3 (2 a) (4 film)", "left open"),
+            ("(3 (2 a) (4 film)", "never closed"),
             ("(3 (2 a)) (2 b)", "not one tree"),
             ("a lovely film", "not one tree"),
             ("(3 (2 a)))", "not one tree"),
             ("(5 a)", "label from 0 to 4"),
             ("(a)", "label from 0 to 4"),
             ("()", "label from 0 to 4"),
-            ("(2)", "neither"),
-            ("(2 a b)", "neither"),
-            ("(2 a (2 b))", "neither"),
-            ("(2 (2 b) a)", "neither"),
+            ("(2)", "either one word"),
+            ("(2 a b)", "either one word"),
+            ("(2 a (2 b))", "either one word"),
+            ("(2 (2 b) a)", "either one word"),
         ] {
             let error = parse(&format!("(2 good)\n{second}\n")).unwrap_err().to_string();
             assert!(error.starts_with("trees.txt, line 2: ") && error.contains(reason), "{second}: {error}");

@@ -1,4 +1,4 @@
-//! Questions beside as much of their paragraphs as a model takes at once.
+//! Windows of questions: the question together with a part of its paragraph that fits the model.
 
 mod stored;
 
@@ -14,52 +14,57 @@ use super::cutter::Cutter;
 use super::tokens::Tokens;
 use super::{BatchSource, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow};
 
-/// How many questions are encoded before their ids are copied.
+/// Number of questions encoded before their ids are copied.
 const QUESTIONS_AT_ONCE: usize = 512;
 
-/// Where a token stands in its paragraph, in characters, the end exclusive; `None` for what is not of the paragraph.
+/// Character span of a token in its paragraph, end exclusive; `None` if the token is not part of
+/// the paragraph.
 pub type Place = Option<(u32, u32)>;
 
-/// Windows of questions: where a paragraph is too long for the model, several that overlap.
+/// Tokenized windows of questions.
+///
+/// A paragraph that is too long for the model is split into several overlapping windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
     tokens: Tokens,
-    /// The question of each window.
+    /// Index of each window's question.
     questions: Vec<u32>,
-    /// The first and the last token of the answer in each window; the first token of all, where there is no answer in it.
+    /// First and last token of the answer in each window; `[0, 0]` if the window contains no
+    /// answer.
     answers: Vec<[u32; 2]>,
-    /// The place of every token of every window; none where it was not to be kept.
+    /// Character span of every token of every window; `None` if spans are not kept.
     places: Option<Vec<Place>>,
 }
 
-/// One batch of windows.
+/// Batch of windows.
 #[derive(Debug, Clone)]
 pub struct SpanBatch {
-    /// The tokens, every window padded to the longest one. Shape of each tensor: `[windows, tokens]`.
+    /// Tokens, padded to the longest window. Shape of each tensor: `[windows, tokens]`.
     pub input: TokenBatch,
-    /// The first and the last token of each answer, padding before the window counted. Shape `[windows]` each.
+    /// First and last token of each answer, counting padding before the window. Shape of each
+    /// tensor: `[windows]`.
     pub answers: [Tensor<1, Int>; 2],
-    /// Which of the [`Windows`] these are.
+    /// Indices of these windows in [`Windows`].
     pub windows: Vec<u32>,
 }
 
 impl Windows {
-    /// The number of windows.
+    /// Number of windows.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The number of tokens of all windows.
+    /// Number of tokens in all windows.
     pub fn tokens(&self) -> usize {
         self.tokens.count()
     }
 
-    /// How many windows do not hold the whole paragraph.
+    /// Number of windows that contain only a part of their paragraph.
     pub fn cut(&self) -> usize {
         let of_several = |at: &usize| {
             let question = self.questions[*at];
@@ -68,43 +73,45 @@ impl Windows {
         (0..self.len()).filter(of_several).count()
     }
 
-    /// The token ids of a window.
+    /// Token ids of a window.
     ///
     /// # Panics
-    /// If there is no such window.
+    /// If the index is out of range.
     pub fn ids(&self, window: u32) -> &[u32] {
         self.tokens.ids(window)
     }
 
-    /// The question of a window, from 0 in the order of the file.
+    /// Index of a window's question, counted from 0 in the order of the file.
     ///
     /// # Panics
-    /// If there is no such window.
+    /// If the index is out of range.
     pub fn question(&self, window: u32) -> u32 {
         self.questions[window as usize]
     }
 
-    /// The first and the last token of the answer; both 0 where the answer lies outside the window, or the question has none.
+    /// First and last token of the answer; both are 0 if the answer lies outside the window or the
+    /// question has no answer.
     ///
-    /// Token 0 is the one that stands for the sequence, such as `[CLS]`. GPT-2 has none: there it is the first token of the question, as in
-    /// transformers' run_qa.py. That token sees nothing of the paragraph, so that what GPT-2 says of no answer depends on it alone.
+    /// Token 0 is the classification token, such as `[CLS]`. GPT-2 has no such token; its token 0
+    /// is the first token of the question, as in transformers' run_qa.py. That token does not
+    /// attend to the paragraph, so GPT-2's no-answer score depends on that token alone.
     ///
     /// # Panics
-    /// If there is no such window.
+    /// If the index is out of range.
     pub fn answer(&self, window: u32) -> [u32; 2] {
         self.answers[window as usize]
     }
 
-    /// Where each token of a window stands in the paragraph.
+    /// Character span of each token of a window in the paragraph.
     ///
     /// # Panics
-    /// If there is no such window, or places were not kept.
+    /// If the index is out of range, or spans were not kept.
     pub fn places(&self, window: u32) -> &[Place] {
-        let places = self.places.as_ref().expect("Windows::places: they were not kept");
+        let places = self.places.as_ref().expect("Windows::places: spans were not kept, see WindowSettings::keep_places");
         &places[self.tokens.span(window)]
     }
 
-    /// The side on which windows are filled up.
+    /// Padding side.
     pub fn padding_side(&self) -> PaddingSide {
         self.tokens.padding_side()
     }
@@ -135,28 +142,32 @@ impl BatchSource for Windows {
     }
 }
 
-/// How paragraphs are cut into windows.
+/// Settings for splitting paragraphs into windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowSettings {
-    /// Tokens that a window shares with the one before.
+    /// Number of tokens that consecutive windows share.
     pub stride: usize,
-    /// Whether the place of each token is kept, from which answers are read.
+    /// Whether to keep the character span of each token, which is needed to extract answers.
     pub keep_places: bool,
 }
 
 impl TextEncoder {
-    /// Encodes questions with their paragraphs, in order, on all threads. A question is never cut; of a paragraph that is too long each window has as
-    /// much as fits, beginning `stride` tokens before the last one ended. If the tokenizer truncates from the left, the first window is the end of
-    /// the paragraph, and each further one ends `stride` tokens after the one before began.
+    /// Encodes questions with their paragraphs on all threads, in order.
     ///
-    /// The answer to learn is the one that was given [most often](Question::majority), or [none](Windows::answer). `path` is the questions' file,
-    /// for messages.
+    /// Questions are never truncated. A paragraph that is too long is split into windows that each
+    /// contain as many tokens as fit and begin `stride` tokens before the end of the previous
+    /// window. If the tokenizer truncates from the left, the first window is the end of the
+    /// paragraph, and each further window ends `stride` tokens after the start of the previous one.
+    ///
+    /// The target is the [majority answer](Question::majority); see [`Windows::answer`] for windows
+    /// without an answer. `path` is the questions' file, for messages.
     ///
     /// # Errors
-    /// [`DataError::LongQuestion`] if a question leaves a window no more room than the stride, and [`DataError::Tokenizer`] if the tokenizer fails.
+    /// [`DataError::LongQuestion`] if a question leaves no more room in a window than the stride,
+    /// and [`DataError::Tokenizer`] if the tokenizer fails.
     ///
     /// # Panics
-    /// If there are not as many questions as rows.
+    /// If the numbers of questions and rows differ.
     pub fn encode_windows(
         &self,
         rows: &[TextRow],
@@ -200,17 +211,18 @@ impl Windows {
     }
 }
 
-/// Where the tokens of a window stand in the paragraph.
+/// Character spans of a window's tokens in the paragraph.
 fn places(encoding: &Encoding) -> Vec<Place> {
     let sequences = encoding.get_sequence_ids();
     let place = |(sequence, (start, end)): (Option<usize>, &(usize, usize))| (sequence == Some(1)).then_some((*start as u32, *end as u32));
     sequences.into_iter().zip(encoding.get_offsets()).map(place).collect()
 }
 
-/// The tokens that hold some characters: the first one that ends after they begin, and the first one by which they have ended. `None` where they do not
-/// lie within the window.
+/// First and last token of a range of characters: the first token that ends after the range begins,
+/// and the first token that ends at or after the end of the range. `None` if the range is not
+/// within the window.
 ///
-/// A character of several byte-level tokens is held by the first of them.
+/// If a character consists of several byte-level tokens, the first of them is used.
 fn answer_tokens(places: &[Place], characters: Range<u32>) -> Option<[u32; 2]> {
     let tokens = || places.iter().enumerate().filter_map(|(token, place)| place.map(|(start, end)| (token as u32, start, end)));
     let (_, window_start, _) = tokens().next()?;
@@ -246,7 +258,7 @@ mod tests {
     fn windows_overlap_by_the_stride_and_cover_the_paragraph() {
         let paragraph: Vec<String> = (0..20).map(|number| format!("man{}", "s".repeat(number % 2))).collect();
         let paragraph = paragraph.join(" ");
-        // Three special tokens and two of the question leave seven.
+        // Three special tokens and two tokens of the question leave seven tokens.
         let windows = windows(12, 3, &paragraph, "man").unwrap();
         let whole = TextEncoder::from_json(DEFAULT_TOKENIZER, 512).unwrap();
         let tokens: Vec<u32> = whole.tokenizer().encode(paragraph.as_str(), false).unwrap().get_ids().to_vec();
@@ -266,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_found_in_the_windows_that_hold_it_and_no_other() {
+    fn an_answer_is_found_exactly_in_the_windows_that_contain_it() {
         let paragraph = "the man said that the area was as good as any other area of the world and trump laughed";
         let windows = windows(14, 4, paragraph, "trump").unwrap();
         assert!(windows.len() > 2);
@@ -287,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn places_count_characters() {
+    fn spans_count_characters() {
         let windows = windows(32, 4, "東京 — the man", "man").unwrap();
         let [first, last] = windows.answer(0);
         assert_eq!((windows.places(0)[first as usize].unwrap().0, windows.places(0)[last as usize].unwrap().1), (9, 12));
@@ -295,18 +307,18 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_leaves_no_room_is_refused_unless_its_paragraph_fits() {
+    fn a_question_that_leaves_no_room_is_rejected_unless_its_paragraph_fits() {
         let long = "man ".repeat(20);
         let error = windows(12, 7, &long, "man").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "dev.json, line 3: question \"q1\" has 2 tokens and leaves 7 to a window, no more than the 7 that windows share"
+            "dev.json, line 3: question \"q1\" has 2 tokens, which leaves 7 per window for the paragraph; the stride, 7, must be smaller"
         );
         assert_eq!(windows(12, 7, "man", "man").unwrap().len(), 1);
     }
 
     #[test]
-    fn an_answer_within_a_token_is_that_token() {
+    fn an_answer_within_a_token_maps_to_that_token() {
         let places = [None, Some((0, 5)), Some((6, 9)), None];
         assert_eq!(answer_tokens(&places, 1..3), Some([1, 1]));
         assert_eq!(answer_tokens(&places, 6..9), Some([2, 2]));
@@ -320,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_move_with_the_padding_before_them() {
+    fn left_padding_shifts_the_answer_tokens() {
         let paragraphs = ["man", "the area man and the other man"];
         let rows = paragraphs.map(|text| TextRow { text: "area".into(), pair: Some(text.into()), label: String::new(), line: 1 });
         let questions = paragraphs.map(|paragraph| question("man", paragraph));

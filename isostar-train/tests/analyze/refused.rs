@@ -19,7 +19,7 @@ fn bad_settings_data_and_models() {
     of_data(&["--limit", "0"], &["limit is 0"]);
     of_data(&["--batch-size", "0"], &["batch_size is 0"]);
     of_data(&["--sample", "1"], &["sample is 1", "at least 2"]);
-    of_data(&["--max-length", "2"], &["a sequence of 2 tokens holds no text"]);
+    of_data(&["--max-length", "2"], &["a maximum length of 2 tokens leaves no room for text"]);
     of_data(&["--device", "tpu"], &["tpu"]);
     of_data(&["--out", "file"], &["file/analysis.json: cannot be written"]);
     of_data(&["--against", "absent"], &["absent"]);

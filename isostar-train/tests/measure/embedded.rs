@@ -161,7 +161,7 @@ fn bad_input_is_refused_and_leaves_no_file() {
     refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens, where at most 12 are possible");
     refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens, where at most 6 are possible");
     refuses(&[model, "--ids", good, "--max-length", "13", "--out", out], "13 tokens were asked for, and the model has 12 positions");
-    refuses(&[model, "--texts", good, "--max-length", "2", "--out", out], "a sequence of 2 tokens holds no text");
+    refuses(&[model, "--texts", good, "--max-length", "2", "--out", out], "a maximum length of 2 tokens leaves no room for text");
     refuses(&[model, "--ids", good, "--layers", "3", "--out", out], "there is no layer 3: the model has layers 1 to 2");
     refuses(&[model, "--ids", good, "--batch-size", "0", "--out", out], "the batch size is 0");
     refuses(&[model, "--ids", good, "--out", "nowhere/out.safetensors"], "nowhere/out.safetensors: cannot be written");

@@ -1,4 +1,4 @@
-//! The files that fuzzing begins with are read or refused with a remedy.
+//! The files of the fuzzing corpus are read, or rejected with a remedy.
 
 use std::fs;
 use std::path::Path;
@@ -7,11 +7,11 @@ use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read
 use isostar_train::task::KnownTask;
 use tempfile::TempDir;
 
-/// Reads a file and counts its rows.
+/// Function that reads a file and returns its number of rows.
 type Read<'a> = &'a dyn Fn(&Path) -> Result<usize, DataError>;
 
 #[test]
-fn every_file_of_the_corpus_is_read_or_refused() {
+fn every_file_of_the_corpus_is_read_or_rejected_with_a_remedy() {
     let table = &KnownTask::named("mrpc").unwrap().columns;
     let readers: [(&str, &str, Read<'_>); 5] = [
         ("tsv", "train.tsv", &|path| read_rows(path, table).map(|rows| rows.len())),
@@ -29,7 +29,7 @@ fn every_file_of_the_corpus_is_read_or_refused() {
         for entry in fs::read_dir(corpus.join(target)).unwrap() {
             let path = entry.unwrap().path();
             let content = fs::read(&path).unwrap();
-            // The first byte of squad's and of task_parquet's says which of two layouts follows.
+            // In squad and task_parquet, the first byte selects one of two layouts.
             let (name, content) = match (target, content.split_first()) {
                 ("squad", Some((first, content))) => (if first % 2 == 0 { name } else { "train.jsonl" }, content.to_vec()),
                 ("task_parquet", Some((first, content))) => (if first % 2 == 0 { name } else { "questions.parquet" }, content.to_vec()),
@@ -42,6 +42,6 @@ fn every_file_of_the_corpus_is_read_or_refused() {
                 Err(error) => assert!(!error.remedy().is_empty(), "{}", path.display()),
             }
         }
-        assert!(whole > 0, "{target}: no file of the corpus is whole");
+        assert!(whole > 0, "{target}: no file of the corpus has rows");
     }
 }

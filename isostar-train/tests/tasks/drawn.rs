@@ -1,4 +1,4 @@
-//! Rows drawn at random: those that are held out from a file, and those that `--limit` leaves.
+//! Random draws of rows: validation rows held out from a file, and rows selected by `--limit`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use super::command::{fails, succeed};
 use super::fixtures::folder;
 use super::runs::isostar;
 
-/// Two frequent labels, and twelve that come once.
+/// Writes rows with two frequent labels and twelve labels that occur once.
 fn write_rows(path: &Path) {
     let label = |row: usize| if row % 5 == 4 { format!("rare_{row}") } else { ["play", "stop"][row % 2].into() };
     let rows: String = (0..60).map(|row| format!("row {row},{}\n", label(row))).collect();
@@ -36,7 +36,7 @@ fn texts(rows: &[TextRow]) -> Vec<&str> {
 }
 
 #[test]
-fn the_only_row_of_a_label_is_trained_on_whatever_the_seed() {
+fn the_only_row_of_a_label_is_a_training_row_for_every_seed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("intents.csv");
     write_rows(&path);
@@ -47,7 +47,7 @@ fn the_only_row_of_a_label_is_trained_on_whatever_the_seed() {
         assert!(task.splits.dev.rows.iter().all(|row| task.labels.names().contains(&row.label)), "seed {seed}");
         held_out.insert(task.splits.dev.rows.iter().map(|row| row.line).collect::<Vec<_>>());
     }
-    assert!(held_out.len() > 45, "other seeds hold out other rows");
+    assert!(held_out.len() > 45, "different seeds hold out different rows");
 
     let rows: String = (0..12).map(|row| format!("row {row},{row}\n")).collect();
     fs::write(&path, format!("text,label\n{rows}")).unwrap();
@@ -58,11 +58,11 @@ fn the_only_row_of_a_label_is_trained_on_whatever_the_seed() {
     );
     let columns = Columns { kind: LabelKind::Regression, ..Columns::default() };
     let numbers = Task::read(TaskSource { name: path.to_str(), columns, ..TaskSource::default() }, &Silent).unwrap();
-    assert_eq!(numbers.splits.dev.rows.len(), 2, "a number may come once");
+    assert_eq!(numbers.splits.dev.rows.len(), 2, "a number may occur once");
 }
 
 #[test]
-fn a_limit_leaves_each_class_its_share() {
+fn a_limit_keeps_the_share_of_each_class() {
     let read_default = |limit, seed| Task::read(TaskSource { limit: Some(limit), seed, ..TaskSource::default() }, &Silent).unwrap();
     let task = read_default(64, 1);
     assert_eq!(counts(&task.splits.train), BTreeMap::from([("0", 32), ("1", 32)]));
@@ -83,7 +83,7 @@ fn a_limit_leaves_each_class_its_share() {
 }
 
 #[test]
-fn a_limit_draws_numbers_and_questions_by_the_seed() {
+fn a_limit_draws_regression_rows_and_questions_by_seed() {
     let drawn = |name: &'static str, limit, seed| {
         let data = folder(name);
         Task::read(TaskSource { name: Some(name), folder: Some(&data), limit: Some(limit), seed, ..TaskSource::default() }, &Silent)
@@ -99,15 +99,15 @@ fn a_limit_draws_numbers_and_questions_by_the_seed() {
         assert_eq!(task.questions[1], whole.questions[1]);
         seen.insert(at);
     }
-    assert_eq!(seen.len(), whole.questions[0].len(), "every row is drawn by some seed");
+    assert_eq!(seen.len(), whole.questions[0].len(), "every row is drawn by at least one seed");
     let numbers: BTreeSet<usize> = (0..20).map(|seed| drawn("stsb", 1, seed).splits.train.rows[0].line).collect();
     assert_eq!(numbers.len(), 3);
-    // A task by name has its classes whatever the rows are.
+    // A known task keeps all of its classes.
     assert_eq!(drawn("sst2", 1, 1).splits.train.rows.len(), 1);
 }
 
 #[test]
-fn the_commands_draw_alike() {
+fn the_limit_of_a_command_draws_rows_by_label_and_seed() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let common = ["train", "--limit", "64", "--epochs", "1", "--max-length", "16", "--regularizer", "none", "--out", "run", "--json"];
@@ -127,6 +127,6 @@ fn the_commands_draw_alike() {
     let measured: Value = serde_json::from_str(&measured).unwrap();
     let seventh = analyzed("7");
     let layer = |analysis: &Value| analysis["layers"][2]["tokens"]["isoscore"].clone();
-    assert_eq!(layer(&seventh), measured["isoscore"], "analyze measures the rows that are drawn");
+    assert_eq!(layer(&seventh), measured["isoscore"], "analyze measures the drawn rows");
     assert_ne!(layer(&analyzed("8")), layer(&seventh));
 }

@@ -1,4 +1,4 @@
-//! Hand-made files in the layout of each download.
+//! Fixtures: hand-made files in the layout of each official download.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use isostar_train::data::TextRow;
 use isostar_train::experiment::Silent;
 use isostar_train::task::{Task, TaskError, TaskSource};
 
-/// The folder of a task's files.
+/// Folder of a task's files.
 pub fn folder(task: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tasks").join(task)
 }
 
-/// A task read from a folder.
+/// Reads a task from a folder.
 pub fn read(name: &str, folder: &Path) -> Result<Task, TaskError> {
     Task::read(TaskSource { name: Some(name), folder: Some(folder), ..TaskSource::default() }, &Silent)
 }

@@ -1,4 +1,4 @@
-//! Tasks by name alone: their files come from the hub, here one on loopback that holds the fixtures.
+//! Downloading the files of known tasks from the hub, here a local server with the fixtures.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use super::server::{Hub, State};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A hub with one dataset, whose files are those of a folder of the fixtures.
+/// Hub with one dataset, whose files are fixtures.
 fn hub(name: &str, files: &[(&str, &str)]) -> Hub {
     let content = |(name, fixture): &(&str, &str)| (name.to_string(), fs::read(folder("hub").join(fixture)).unwrap());
     Hub::start(State {
@@ -30,7 +30,7 @@ fn glue() -> Hub {
     hub("nyu-mll/glue", &files.map(|file| (file, file)))
 }
 
-/// Runs the command in a folder, which has the cache in it.
+/// Runs the command in a folder that also contains the cache.
 fn isostar(at: &Path, hub: &Hub, is_offline: bool, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     for variable in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_OFFLINE"] {
@@ -48,7 +48,7 @@ fn train(at: &Path, hub: &Hub, is_offline: bool, task: &str, out: &str) {
     assert!(output.status.success(), "{task}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Exit status 1, with the cause and the remedy on a line each.
+/// Checks for exit status 1 and returns the cause and the remedy, each in one line.
 #[track_caller]
 fn fails(at: &Path, hub: &Hub, is_offline: bool) -> (String, String) {
     let output = isostar(at, hub, is_offline, &["train", "--task", "sst2", "--out", "refused"]);
@@ -60,12 +60,12 @@ fn fails(at: &Path, hub: &Hub, is_offline: bool) -> (String, String) {
 }
 
 #[test]
-fn a_task_without_a_folder_is_brought_once_and_then_read_offline() {
+fn a_task_is_downloaded_once_and_then_read_offline() {
     let (folder, hub) = (TempDir::new().unwrap(), glue());
     train(folder.path(), &hub, false, "sst2", "first");
-    let brought = folder.path().join("cache/hub/datasets--nyu-mll--glue/snapshots").join(COMMIT);
-    assert!(brought.join("sst2/validation-00000-of-00001.parquet").is_file());
-    assert!(!brought.join("cola").exists(), "the files of other tasks are left where they are");
+    let snapshot = folder.path().join("cache/hub/datasets--nyu-mll--glue/snapshots").join(COMMIT);
+    assert!(snapshot.join("sst2/validation-00000-of-00001.parquet").is_file());
+    assert!(!snapshot.join("cola").exists(), "files of other tasks are not downloaded");
     assert!(hub.requests().iter().any(|request| request.by_cdn));
 
     train(folder.path(), &hub, true, "sst2", "second");
@@ -76,7 +76,7 @@ fn a_task_without_a_folder_is_brought_once_and_then_read_offline() {
 }
 
 #[test]
-fn datasets_without_configurations_and_questions_are_brought_alike() {
+fn datasets_without_configurations_and_questions_are_downloaded() {
     let folder = TempDir::new().unwrap();
     let lines = hub("SetFit/sst5", &[("train.jsonl", "sst5/train.jsonl"), ("dev.jsonl", "sst5/dev.jsonl")]);
     train(folder.path(), &lines, false, "sst5", "sst5");
@@ -87,7 +87,7 @@ fn datasets_without_configurations_and_questions_are_brought_alike() {
 }
 
 #[test]
-fn both_development_sets_of_mnli_are_brought() {
+fn both_validation_sets_of_mnli_are_downloaded() {
     let folder = TempDir::new().unwrap();
     let files = ["train", "validation_matched", "validation_mismatched"].map(|split| format!("mnli/{split}-00000-of-00001.parquet"));
     let hub = hub("nyu-mll/glue", &files.each_ref().map(|file| (file.as_str(), file.as_str())));
@@ -97,7 +97,7 @@ fn both_development_sets_of_mnli_are_brought() {
 }
 
 #[test]
-fn what_cannot_be_brought_is_named_with_the_way_around_it() {
+fn failed_downloads_name_the_cause_and_a_remedy() {
     let (folder, hub) = (TempDir::new().unwrap(), glue());
     let missing = "sst2/validation-00000-of-00001.parquet";
     let kept = hub.state().files.remove(missing).unwrap();

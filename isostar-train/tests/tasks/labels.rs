@@ -1,4 +1,5 @@
-//! Which output of a model stands for which label of the rows: by name, in any order, and by position where rows are numbered.
+//! Mapping of a model's outputs to the labels of rows: by name in any order, and by position if the
+//! labels are numbers.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +12,15 @@ use tempfile::TempDir;
 use super::command::fails;
 use super::runs::isostar;
 
-/// Rows of one class and of the other, in turns of three and two.
+/// Number of rows; classes alternate between three rows of class 0 and two of class 1.
 const ROWS: usize = 40;
 
 fn class(row: usize) -> usize {
     usize::from(row % 5 > 2)
 }
 
-/// A folder `data` with a train and a dev file: a line each, of the row's number and its class.
+/// Writes a folder `data` with a train and a dev file; `line` formats a row from its number and
+/// class.
 fn write_data(at: &Path, header: &str, line: impl Fn(usize, usize) -> String) {
     fs::create_dir_all(at.join("data")).unwrap();
     for split in ["train.tsv", "dev.tsv"] {
@@ -27,7 +29,7 @@ fn write_data(at: &Path, header: &str, line: impl Fn(usize, usize) -> String) {
     }
 }
 
-/// Words that tell the class of a row.
+/// Text that identifies the class of a row.
 fn text(row: usize, class: usize) -> String {
     format!("area man {} {}", ["trump", "women"][class], ["says", "report", "new"][row % 3])
 }
@@ -49,7 +51,8 @@ const TRAIN: [&str; 14] = [
     "--json",
 ];
 
-/// A copy of a model whose output at each place is the one of `model` that `order` says, under other names.
+/// Copies a model with its outputs reordered and renamed: output i of the copy is output `order[i]`
+/// of `model`.
 fn reordered(model: &Path, copy: &Path, order: &[usize], names: &[&str]) {
     fs::create_dir(copy).unwrap();
     let mut config: Value = serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
@@ -73,7 +76,7 @@ fn reordered(model: &Path, copy: &Path, order: &[usize], names: &[&str]) {
     fs::write(copy.join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-/// What `evaluate` prints as JSON, its predictions, and what it says on stderr.
+/// Runs `evaluate`; returns its JSON result, its predictions and its stderr.
 fn evaluated(at: &Path, model: &str, more: &[&str]) -> (Value, Vec<Value>, String) {
     let arguments = [&["evaluate", model, "--data", "data", "--max-length", "16", "--predictions", "lines.jsonl", "--json"], more].concat();
     let (stdout, stderr) = isostar(at, &arguments);
@@ -86,7 +89,7 @@ fn labels(predictions: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn a_task_by_name_reads_a_model_by_the_names_of_its_outputs() {
+fn known_tasks_match_the_outputs_of_a_model_by_name() {
     let pair = |row, class| format!("{}\tman", text(row, class));
     for (task, header, line, swapped) in [
         (
@@ -116,7 +119,7 @@ fn a_task_by_name_reads_a_model_by_the_names_of_its_outputs() {
             reordered(&at.join("run/model"), &at.join(&model), &[1, 0], names);
             let (found, of_swapped, stderr) = evaluated(at, &model, &["--task", task]);
             let loss = |evaluation: &Value| evaluation["metrics"]["task_loss"].as_f64().unwrap();
-            // The sum of two exponentials depends on their order.
+            // The order of summation changes the rounding of the loss.
             assert!((loss(&found) - loss(&expected)).abs() < 1e-6, "{task}, {names:?}: {found} and {expected}");
             for score in ["accuracy", "f1"] {
                 assert_eq!(found["metrics"][score], expected["metrics"][score], "{task}, {names:?}");
@@ -126,7 +129,8 @@ fn a_task_by_name_reads_a_model_by_the_names_of_its_outputs() {
             assert!(of_swapped.iter().zip(&predictions).all(|(one, other)| swapped_back(one) == other["scores"]));
             assert_eq!(stderr, "");
         }
-        // Names of another task stand for nothing: positions, aloud.
+        // Names of another task cannot be matched: outputs are used by position, with a note on
+        // stderr.
         reordered(&at.join("run/model"), &at.join("others"), &[0, 1], &["spam", "ham"]);
         let (found, _, stderr) = evaluated(at, "others", &["--task", task]);
         assert_eq!(found["metrics"], expected["metrics"]);
@@ -138,7 +142,7 @@ fn a_task_by_name_reads_a_model_by_the_names_of_its_outputs() {
 }
 
 #[test]
-fn rows_of_one_s_own_are_read_by_the_model_s_names_or_by_its_positions() {
+fn custom_labels_match_the_outputs_of_a_model_by_name_or_position() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     let write = |names: &[&str]| write_data(at, "text\tlabel", |row, class| format!("{}\t{}", text(row, class), names[class]));
@@ -166,7 +170,7 @@ fn rows_of_one_s_own_are_read_by_the_model_s_names_or_by_its_positions() {
         }
     }
 
-    // A file of one's own may be called as a task is.
+    // A custom file may have the name of a known task.
     let row = |row: usize| format!("{}\t{}\n", text(row, class(row)), class(row));
     fs::write(at.join("sst2.tsv"), format!("text\tlabel\n{}", (0..ROWS).map(row).collect::<String>())).unwrap();
     let (_, stderr) = isostar(at, &["evaluate", "run/model", "--task", "sst2.tsv", "--predictions", "lines.jsonl"]);
@@ -175,20 +179,21 @@ fn rows_of_one_s_own_are_read_by_the_model_s_names_or_by_its_positions() {
 
     let refused = |names: &[&str], model: &str, label: &str| {
         write(names);
-        let cause = format!("label {label:?} is none of the model's labels, which are ");
+        let cause = format!("label {label:?} is not one of the model's labels: ");
         fails(at, &["evaluate", model, "--data", "data"], &["data/dev.tsv, line 2: ", &cause]);
     };
     refused(&["1", "2"], "run/model", "1");
     refused(&["1", "1"], "run/model", "1");
     refused(&["maybe", "yes"], "run/model", "maybe");
     refused(&["no", "yes"], "unnamed", "no");
-    // Of numbered outputs no name is missing: a number is the output's own.
+    // If the model's outputs have no names, a label that is a number selects the output of that
+    // index.
     write(&["1", "1"]);
     assert_eq!(labels(&evaluated(at, "unnamed", &[]).1).len(), ROWS);
 }
 
 #[test]
-fn a_classifier_is_trained_further_in_its_own_order() {
+fn further_training_keeps_the_output_order_of_a_classifier() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     write_data(at, "text\tlabel", |row, class| format!("{}\t{}", text(row, class), ["no", "yes"][class]));
@@ -206,7 +211,7 @@ fn a_classifier_is_trained_further_in_its_own_order() {
 }
 
 #[test]
-fn rows_with_one_label_are_evaluated_and_analyzed_and_teach_nothing() {
+fn rows_with_a_single_label_are_evaluated_and_analyzed_but_not_trained_on() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     write_data(at, "text\tlabel", |row, class| format!("{}\t{}", text(row, class), ["no", "yes"][class]));

@@ -1,4 +1,4 @@
-//! Every layout, official and the hub's, to rows.
+//! Reading rows from every layout, official and of the hub.
 
 use std::fs;
 
@@ -10,16 +10,16 @@ use tempfile::TempDir;
 use super::fixtures::{folder, parts, read};
 
 #[test]
-fn the_official_files_are_read_warts_and_all() {
+fn the_irregularities_of_the_official_files_are_handled() {
     let rows = |name: &str| read(name, &folder(name)).unwrap().splits;
     let sst2 = rows("sst2");
     assert_eq!(
         parts(&sst2.train.rows),
         [("hides nothing from the patient viewer ", None, "0"), ("a \"quiet marvel ", None, "1")],
-        "spaces and quotation marks are text"
+        "spaces and quotation marks are part of the text"
     );
     let cola = rows("cola");
-    assert_eq!(parts(&cola.dev.rows)[0], ("Who did you wonder whether slept?", None, "0"), "the first line is no header");
+    assert_eq!(parts(&cola.dev.rows)[0], ("Who did you wonder whether slept?", None, "0"), "CoLA has no header");
     assert_eq!(cola.train.rows[2].text, "\"Go, she said.");
     let mrpc = rows("mrpc");
     assert_eq!(
@@ -36,7 +36,7 @@ fn the_official_files_are_read_warts_and_all() {
     assert_eq!(
         parts(&qqp.train.rows),
         [("How do I boil an egg?", Some("How are eggs boiled?"), "1"), ("What is \"quorum?", Some("Where is Rome?"), "0")],
-        "a row broken over two lines is left out"
+        "a row split over two lines is skipped"
     );
     assert_eq!(qqp.train.rows[1].line, 5);
     assert_eq!(parts(&rows("stsb").train.rows)[2], ("Prices rose.", Some("They rose."), "2.5"));
@@ -54,7 +54,7 @@ fn the_official_files_are_read_warts_and_all() {
 }
 
 #[test]
-fn mnli_has_two_development_sets_of_which_the_matched_one_comes_first() {
+fn the_matched_validation_set_of_mnli_is_the_first_of_two() {
     let task = read("mnli", &folder("mnli")).unwrap();
     assert_eq!(task.labels.names(), ["entailment", "neutral", "contradiction"]);
     assert_eq!(parts(&task.splits.train.rows)[1], ("The report \"was filed late.", Some("Nobody filed a report."), "contradiction"));
@@ -73,7 +73,7 @@ fn mnli_has_two_development_sets_of_which_the_matched_one_comes_first() {
 }
 
 #[test]
-fn a_model_that_learned_the_labels_of_a_task_in_another_order_is_judged_in_that_order() {
+fn a_model_trained_with_another_label_order_is_evaluated_in_that_order() {
     let labels = |learned: &[&str]| {
         let learned = learned.iter().map(|name| name.to_string()).collect();
         read("mnli", &folder("mnli")).unwrap().labels_of(learned, &Silent).map(|labels| labels.names().to_vec())
@@ -86,7 +86,7 @@ fn a_model_that_learned_the_labels_of_a_task_in_another_order_is_judged_in_that_
 }
 
 #[test]
-fn a_question_of_squad_v2_may_have_no_answer_and_one_of_v1_may_not() {
+fn only_squad_v2_allows_questions_without_an_answer() {
     let task = read("squad_v2", &folder("squad2")).unwrap();
     assert_eq!(task.name, "squad2");
     let answers = task.questions.each_ref().map(|questions| questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>());
@@ -98,7 +98,7 @@ fn a_question_of_squad_v2_may_have_no_answer_and_one_of_v1_may_not() {
     }
     let error = read("squad", copy.path()).unwrap_err();
     assert!(error.to_string().contains("question \"b2\" has no answer") && error.remedy().contains("squad2"), "{error}");
-    // A file of v1.1 is one of v2.0 in which every question has an answer.
+    // A v1.1 file is a v2.0 file in which every question has an answer.
     for split in ["train", "dev"] {
         fs::copy(folder("squad").join(format!("{split}-v1.1.json")), copy.path().join(format!("{split}-v2.0.json"))).unwrap();
     }
@@ -118,7 +118,7 @@ fn questions_keep_all_their_answers() {
 }
 
 #[test]
-fn the_hub_s_columns_and_integer_labels_mean_the_same() {
+fn the_columns_and_integer_labels_of_the_hub_are_understood() {
     let hub = |name: &str, line: &str| -> Task {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("train.jsonl"), format!("{line}\n")).unwrap();
@@ -147,7 +147,7 @@ fn the_hub_s_columns_and_integer_labels_mean_the_same() {
 }
 
 #[test]
-fn the_limit_cuts_answers_with_their_questions() {
+fn the_limit_applies_to_questions_together_with_their_answers() {
     let folder = folder("squad");
     let source = TaskSource { name: Some("squad"), folder: Some(&folder), limit: Some(2), ..TaskSource::default() };
     let task = Task::read(source, &Silent).unwrap();
@@ -155,7 +155,7 @@ fn the_limit_cuts_answers_with_their_questions() {
 }
 
 #[test]
-fn tasks_are_judged_by_their_official_scores() {
+fn tasks_have_their_official_metrics() {
     use TaskMetric::{
         Accuracy, ExactMatch, F1, HasAnswerExactMatch, HasAnswerF1, Matthews, NoAnswerExactMatch, NoAnswerF1, Pearson, SpanF1, Spearman,
     };
@@ -179,7 +179,7 @@ fn tasks_are_judged_by_their_official_scores() {
 }
 
 #[test]
-fn columns_of_one_s_own_replace_those_of_the_task() {
+fn custom_columns_replace_those_of_the_task() {
     let folder = TempDir::new().unwrap();
     for name in ["train.csv", "dev.csv"] {
         fs::write(folder.path().join(name), "review,stars\nfine,4\n").unwrap();

@@ -1,4 +1,5 @@
-//! The tasks by name: their files, from committed ones with every wart to the official downloads, and their way through the command.
+//! Known tasks and custom data: reading their files, from small fixtures to the official downloads,
+//! and running the commands on them.
 
 #[path = "../common/altered.rs"]
 mod altered;

@@ -1,4 +1,5 @@
-//! The official downloads, where ISOSTAR_DATA names a folder with `glue`, `sst5` and `squad` in it.
+//! Reading the official downloads. Runs only if ISOSTAR_DATA names a folder with `glue`, `sst5` and
+//! `squad`.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,24 +9,24 @@ use tempfile::TempDir;
 
 use super::fixtures::read;
 
-/// Rows of train and dev, and of each class of dev.
+/// Task, folder, numbers of training and validation rows, and validation rows of each class.
 const COUNTS: [(&str, &str, [usize; 2], &[usize]); 8] = [
     ("sst2", "glue/SST-2", [67_349, 872], &[428, 444]),
     ("cola", "glue/CoLA", [8_551, 1_043], &[322, 721]),
     ("mrpc", "glue/MRPC", [3_668, 408], &[129, 279]),
     ("rte", "glue/RTE", [2_490, 277], &[146, 131]),
     ("stsb", "glue/STS-B", [5_749, 1_500], &[]),
-    // The official train is not to be had: its dev, cut in two.
+    // The official training file is unavailable; the official dev file is split in two.
     ("qnli", "glue/QNLI", [4_463, 1_000], &[479, 521]),
     ("sst5", "sst5", [8_543, 1_101], &[139, 289, 229, 279, 165]),
-    // 24 articles of the official dev.
+    // 24 articles of the official dev file.
     ("squad", "squad", [3_867, 1_094], &[]),
 ];
 
 #[test]
 fn the_official_files_have_their_published_number_of_rows() {
     let Some(data) = std::env::var_os("ISOSTAR_DATA").map(PathBuf::from) else {
-        eprintln!("skipped: ISOSTAR_DATA names no folder");
+        eprintln!("skipped: ISOSTAR_DATA is not set");
         return;
     };
     for (name, folder, rows, classes) in COUNTS {
@@ -42,9 +43,9 @@ fn the_official_files_have_their_published_number_of_rows() {
 }
 
 #[test]
-fn token_ids_that_were_kept_are_those_that_are_made() {
+fn cached_token_ids_equal_those_of_the_tokenizer() {
     let Some(data) = std::env::var_os("ISOSTAR_DATA").map(PathBuf::from) else {
-        eprintln!("skipped: ISOSTAR_DATA names no folder");
+        eprintln!("skipped: ISOSTAR_DATA is not set");
         return;
     };
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! Files and folders of one's own, through the command: numbers to learn in every format, compressed text, folders without a dev file.
+//! Running the commands on custom files and folders: regression in every format, compressed text,
+//! folders without a dev file.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 use super::fixtures::{folder, read};
 use super::runs::{isostar, metrics, refused};
 
-/// Twelve pairs with a number each: more than a tenth is held out of.
+/// Twelve pairs with one number each, enough for rows to be held out.
 fn rows() -> Vec<(String, String, f32)> {
     let nouns = ["dog", "mill", "river", "boat"];
     (0..12).map(|at| (format!("A {} rests.", nouns[at % 4]), format!("The {} sleeps.", nouns[at / 3]), at as f32 / 4.0 - 1.0)).collect()
@@ -31,7 +32,7 @@ fn write(at: &Path, name: &str) {
     fs::write(at.join(name), text.join("\n")).unwrap();
 }
 
-/// Settings for numbers in the column `stars` beside two texts.
+/// Settings for regression on the column `stars` of a pair of texts.
 const PAIRS: &str = r#"
 epochs = 1
 batch_size = 4
@@ -46,7 +47,7 @@ kind = "regression"
 "#;
 
 #[test]
-fn numbers_are_learned_alike_from_every_format() {
+fn regression_gives_the_same_result_for_every_format() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("numbers.toml"), PAIRS).unwrap();
     let mut results: Vec<Value> = Vec::new();
@@ -63,7 +64,7 @@ fn numbers_are_learned_alike_from_every_format() {
     assert!(results.iter().all(|result| *result == results[0]), "{results:?}");
 }
 
-/// Evaluates the run, and what it says of each row.
+/// Evaluates the run; returns the evaluation and the prediction of each row.
 fn evaluated(at: &Path, more: &[&str]) -> (Value, Vec<f64>) {
     let (stdout, _) = isostar(at, &[&["evaluate", "run", "--predictions", "lines.jsonl", "--json"], more].concat());
     let lines = fs::read_to_string(at.join("lines.jsonl")).unwrap();
@@ -72,7 +73,7 @@ fn evaluated(at: &Path, more: &[&str]) -> (Value, Vec<f64>) {
 }
 
 #[test]
-fn a_run_on_numbers_is_evaluated_analyzed_and_resumed_as_one() {
+fn a_regression_run_is_evaluated_analyzed_and_resumed() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     write(at, "rows.csv");
@@ -85,7 +86,8 @@ fn a_run_on_numbers_is_evaluated_analyzed_and_resumed_as_one() {
 
     let (evaluation, values) = evaluated(at, &["--split", "train"]);
     assert_eq!((values.len(), &evaluation["rows"]), (10, &10.into()));
-    // Rows of another file are read as the run's own are, and both halves of it are judged by the numbers that stand there.
+    // Rows of another folder are read with the run's settings and evaluated against their own
+    // numbers.
     fs::create_dir(at.join("other")).unwrap();
     for split in ["other/train.csv", "other/dev.csv"] {
         write(at, split);
@@ -94,7 +96,7 @@ fn a_run_on_numbers_is_evaluated_analyzed_and_resumed_as_one() {
     let right: Vec<f64> = rows().into_iter().map(|(.., stars)| f64::from(stars)).collect();
     let loss = values.iter().zip(&right).map(|(value, right)| (value - right).powi(2)).sum::<f64>() / 12.0;
     assert!((evaluation["metrics"]["task_loss"].as_f64().unwrap() - loss).abs() < 1e-5 * loss, "{evaluation} {loss}");
-    // The lines hold numbers of 32 bits.
+    // The predictions are 32-bit numbers.
     let pearson = score::pearson(&right, &values).unwrap();
     assert!((evaluation["metrics"]["pearson"].as_f64().unwrap() - pearson).abs() < 1e-5, "{evaluation} {pearson}");
 
@@ -108,7 +110,7 @@ fn a_run_on_numbers_is_evaluated_analyzed_and_resumed_as_one() {
 }
 
 #[test]
-fn the_hub_s_parquet_is_a_file_of_numbers_like_any_other() {
+fn regression_works_on_a_parquet_file_of_the_hub() {
     let at = TempDir::new().unwrap();
     let settings = PAIRS.replace("text = \"one\"\npair = \"two\"\nlabel = \"stars\"\n", "");
     fs::write(at.path().join("numbers.toml"), settings).unwrap();
@@ -120,7 +122,7 @@ fn the_hub_s_parquet_is_a_file_of_numbers_like_any_other() {
 }
 
 #[test]
-fn labels_that_are_no_numbers_are_refused_by_line_and_those_of_a_task_by_its_name() {
+fn regression_on_labels_that_are_not_numbers_is_rejected() {
     let at = TempDir::new().unwrap();
     fs::write(at.path().join("numbers.toml"), "[columns]\nkind = \"regression\"\n").unwrap();
     fs::write(at.path().join("rows.csv"), "text,label\na,1.5\nb,many\nc,many\n").unwrap();
@@ -137,7 +139,7 @@ fn labels_that_are_no_numbers_are_refused_by_line_and_those_of_a_task_by_its_nam
     assert!(stderr.contains("line 2") && stderr.contains("`classification` or `regression`"), "{stderr}");
 }
 
-/// Compresses a file, which goes.
+/// Replaces a file by a gzip-compressed copy.
 fn compress(path: &Path) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&fs::read(path).unwrap()).unwrap();
@@ -145,7 +147,7 @@ fn compress(path: &Path) {
     fs::remove_file(path).unwrap();
 }
 
-/// Trains for an epoch without a penalty.
+/// Trains for one epoch without a regularizer.
 fn train(at: &Path, arguments: &[&str]) -> (Value, String) {
     let common = ["train", "--epochs", "1", "--batch-size", "2", "--max-length", "32", "--regularizer", "none", "--json"];
     let (stdout, stderr) = isostar(at, &[&common[..], arguments].concat());
@@ -153,7 +155,7 @@ fn train(at: &Path, arguments: &[&str]) -> (Value, String) {
 }
 
 #[test]
-fn compressed_files_are_learned_from_as_the_text_in_them_is() {
+fn compressed_files_give_the_same_result_as_plain_ones() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     fs::write(at.join("numbers.toml"), PAIRS).unwrap();
@@ -173,7 +175,7 @@ fn compressed_files_are_learned_from_as_the_text_in_them_is() {
     }
 }
 
-/// A copy of a task's files, compressed.
+/// Compressed copy of a task's files.
 fn compressed(task: &str) -> TempDir {
     let copy = TempDir::new().unwrap();
     for entry in fs::read_dir(folder(task)).unwrap() {
@@ -209,7 +211,7 @@ fn the_official_files_of_a_task_may_be_compressed() {
 }
 
 #[test]
-fn a_folder_without_a_dev_file_holds_out_what_its_train_file_would_and_says_so() {
+fn a_folder_without_a_dev_file_holds_out_the_same_rows_as_its_train_file() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     fs::create_dir(at.join("reviews")).unwrap();
@@ -223,7 +225,7 @@ fn a_folder_without_a_dev_file_holds_out_what_its_train_file_would_and_says_so()
     assert!(!stderr.contains("no dev file"), "{stderr}");
     assert_eq!((&of_folder["metrics"], &of_folder["task_loss"]), (&of_file["metrics"], &of_file["task_loss"]));
 
-    // The same rows are held out whenever the run's own are asked for.
+    // Evaluating the run holds out the same rows again.
     let (stdout, stderr) = isostar(at, &["evaluate", "folder", "--json"]);
     let evaluation: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&evaluation["rows"], &evaluation["metrics"]["accuracy"]), (&2.into(), &of_folder["metrics"]["accuracy"]));
@@ -235,7 +237,7 @@ fn a_folder_without_a_dev_file_holds_out_what_its_train_file_would_and_says_so()
 
     fs::remove_file(at.join("reviews/valid.csv")).unwrap();
     let stderr = refused(at, &["train", "--task", "sst2", "--data", "reviews"]);
-    assert!(stderr.contains("reviews: holds no dev split"), "{stderr}");
+    assert!(stderr.contains("reviews: there is no dev split"), "{stderr}");
     fs::write(at.join("reviews/train.csv"), "text,label\nalone,1\n").unwrap();
     let stderr = refused(at, &["train", "--data", "reviews"]);
     assert!(stderr.contains("reviews/train.csv: 1 row is too few to learn from some and judge by others"), "{stderr}");

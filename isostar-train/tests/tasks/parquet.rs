@@ -1,5 +1,5 @@
-//! Parquet as the hub serves it: the same rows as those of the official files, or a refusal by file and row. scripts/golden_task_files.py
-//! makes the files.
+//! Parquet files as served by the hub: they give the same rows as the official files, and errors
+//! name the file and the row. scripts/golden_task_files.py generates the fixtures.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::altered::altered;
 use super::fixtures::{folder, parts, read};
 
-/// Where the hub's file of a split lies within the fixtures.
+/// Path of a hub file within the fixtures.
 fn hub(place: &str) -> PathBuf {
     folder("hub").join(place)
 }
@@ -41,11 +41,12 @@ fn assert_equal(one: &Task, other: &Task) {
 }
 
 #[test]
-fn every_task_reads_the_same_rows_from_the_hub_s_parquet() {
+fn every_task_reads_the_same_rows_from_the_parquet_files_of_the_hub() {
     for task in &KNOWN_TASKS {
-        // MNLI's two development sets lie in one folder.
+        // MNLI's two validation sets are in one folder.
         let official = read(task.name, &folder(task.name.trim_end_matches("_mm"))).unwrap();
-        // The folder of the repository has the configuration as a folder within; sst5's repository has no configuration.
+        // The folder of the repository has a subfolder for each configuration; sst5 has no
+        // configuration.
         let parquet = read(task.name, &hub("")).unwrap();
         assert!(parquet.splits.train.path.extension().is_some_and(|extension| extension == "jsonl" || extension == "parquet"));
         assert_equal(&parquet, &official);
@@ -60,7 +61,7 @@ fn every_task_reads_the_same_rows_from_the_hub_s_parquet() {
 }
 
 #[test]
-fn shards_are_one_split_whose_rows_are_counted_through() {
+fn shards_are_one_split_with_consecutive_row_numbers() {
     let task = read("rte", &hub("rte")).unwrap();
     assert_eq!(task.splits.train.path, hub("rte/train-*-of-00002.parquet"));
     assert_eq!(task.splits.train.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2]);
@@ -68,7 +69,7 @@ fn shards_are_one_split_whose_rows_are_counted_through() {
 }
 
 #[test]
-fn a_file_of_one_s_own_has_its_columns_guessed() {
+fn the_columns_of_a_custom_file_are_guessed() {
     let path = hub("mrpc/train-00000-of-00001.parquet");
     let rows = read_rows(&path, &Columns::default()).unwrap();
     assert_eq!(
@@ -84,7 +85,7 @@ fn a_file_of_one_s_own_has_its_columns_guessed() {
 }
 
 #[test]
-fn floats_that_are_whole_are_the_labels_that_integers_are() {
+fn whole_floats_and_integers_are_the_same_labels() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("rows.parquet");
     let schema = parse_message_type("message rows { required binary text (UTF8); required double label; }").unwrap();
@@ -103,7 +104,7 @@ fn floats_that_are_whole_are_the_labels_that_integers_are() {
 }
 
 #[test]
-fn what_cannot_be_a_row_is_named_by_file_row_and_column() {
+fn invalid_values_are_reported_with_file_row_and_column() {
     let sst2 = &KnownTask::named("sst2").unwrap().columns;
     let cases = [
         ("null_text", ", row 2: column \"sentence\" is null"),
@@ -114,7 +115,7 @@ fn what_cannot_be_a_row_is_named_by_file_row_and_column() {
         ("label_dates", ": column \"label\" holds INT32 Date, expected text, numbers or booleans"),
         ("label_struct", ": column \"label\" holds a struct, expected text, numbers or booleans"),
         ("other_columns", ": there is no column \"sentence\"; the columns are \"document_id\", \"body_of_text\", \"stars\""),
-        ("empty", ": there are no rows below the header"),
+        ("empty", ": the file has no rows"),
     ];
     for (name, expected) in cases {
         let path = folder("refused").join(format!("{name}.parquet"));
@@ -127,18 +128,18 @@ fn what_cannot_be_a_row_is_named_by_file_row_and_column() {
         fs::copy(folder("refused").join("no_label.parquet"), copy.path().join(format!("{split}.parquet"))).unwrap();
     }
     let error = read("sst2", copy.path()).unwrap_err().to_string();
-    assert!(error.ends_with("train.parquet, row 1: \"-1\" is none of the task's labels, which are \"0\", \"1\""), "{error}");
+    assert!(error.ends_with("train.parquet, row 1: label \"-1\" is not one of the task's labels: \"0\", \"1\""), "{error}");
 }
 
 #[test]
-fn questions_that_cannot_be_used_are_named_by_file_and_row() {
+fn invalid_questions_are_reported_with_file_and_row() {
     let cases = [
-        ("squad_lengths", ", row 2: question \"q2\" has 2 answers, but 1 starts"),
-        ("squad_empty", ", row 2: question \"q2\" has no answer; questions without one belong to SQuAD v2.0"),
-        ("squad_null_list", ", row 2: question \"q2\" has no answer; questions without one belong to SQuAD v2.0"),
+        ("squad_lengths", ", row 2: question \"q2\" has answer lists of different lengths: text 2, answer_start 1"),
+        ("squad_empty", ", row 2: question \"q2\" has no answer, which only SQuAD v2.0 allows"),
+        ("squad_null_list", ", row 2: question \"q2\" has no answer, which only SQuAD v2.0 allows"),
         ("squad_null", ", row 2: column \"answers.text\" is null"),
-        ("squad_negative", ", row 2: question \"q2\" has an answer that starts at character -3"),
-        ("squad_elsewhere", ", row 2: question \"q2\" has an answer \"it\" that does not stand at character 4"),
+        ("squad_negative", ", row 2: question \"q2\" has an invalid answer_start, -3"),
+        ("squad_elsewhere", ", row 2: question \"q2\" has an answer \"it\" that is not at character 4 of the paragraph"),
         ("squad_flat", ": there is no column \"answers.text\"; the columns are \"id\", \"context\", \"question\", \"answers\""),
         ("no_label", ": there is no column \"id\"; the columns are \"sentence\", \"label\""),
     ];
@@ -150,7 +151,7 @@ fn questions_that_cannot_be_used_are_named_by_file_and_row() {
 }
 
 #[test]
-fn questions_without_an_answer_are_read_where_they_may_be() {
+fn questions_without_an_answer_are_read_if_allowed() {
     for name in ["squad_empty", "squad_null_list"] {
         let read = read_questions(&folder("refused").join(format!("{name}.parquet")), Unanswerable::Allowed).unwrap();
         assert_eq!(read.questions.iter().map(|question| question.answers.len()).collect::<Vec<_>>(), [1, 0], "{name}");
@@ -158,7 +159,7 @@ fn questions_without_an_answer_are_read_where_they_may_be() {
 }
 
 #[test]
-fn files_that_are_cut_or_none_are_refused() {
+fn truncated_or_missing_files_are_rejected() {
     let whole = fs::read(hub("sst2/train-00000-of-00001.parquet")).unwrap();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("train.parquet");
@@ -171,11 +172,11 @@ fn files_that_are_cut_or_none_are_refused() {
     assert!(matches!(read_rows(folder.path().join("none.parquet").as_path(), &Columns::default()), Err(DataError::NotFound { .. })));
 }
 
-/// How many altered copies of each file are read.
+/// Number of altered copies of each file.
 const ALTERED: usize = 500;
 
 #[test]
-fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
+fn altered_files_are_read_or_rejected_without_a_panic() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("altered.parquet");
     let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -199,7 +200,7 @@ fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
                 }
             }
         }
-        println!("{}: {refused} of {ALTERED} refused", task.name);
-        assert!(refused > 0, "{}: what was altered was not read", task.name);
+        println!("{}: {refused} of {ALTERED} rejected", task.name);
+        assert!(refused > 0, "{}: no altered file was rejected", task.name);
     }
 }

@@ -1,4 +1,4 @@
-//! Malformed files are errors that name the file and the line.
+//! Malformed files are rejected with errors that name the file and the line.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::fixtures::{folder, read};
 
-/// A file of the task with one line put in the place of another, counted from 1.
+/// Replaces one line (counted from 1) of a task's file and checks that the error names it.
 #[track_caller]
 fn refused(task: &str, file: &str, line: usize, with: &str, named: &[&str]) {
     let copy = TempDir::new().unwrap();
@@ -30,8 +30,8 @@ fn refused(task: &str, file: &str, line: usize, with: &str, named: &[&str]) {
 }
 
 #[test]
-fn labels_beyond_the_task_s_are_refused() {
-    refused("sst2", "train.tsv", 3, "good\t2", &["\"2\" is none of the task's labels", "\"0\", \"1\""]);
+fn unknown_labels_of_a_task_are_rejected() {
+    refused("sst2", "train.tsv", 3, "good\t2", &["\"2\" is not one of the task's labels", "\"0\", \"1\""]);
     refused("sst2", "dev.tsv", 2, "good\t-1", &["\"-1\""]);
     refused("rte", "train.tsv", 2, "0\ta\tb\tneutral", &["\"neutral\"", "\"entailment\", \"not_entailment\""]);
     refused("mrpc", "dev.tsv", 2, "maybe\t1\t2\ta\tb", &["\"maybe\""]);
@@ -41,32 +41,32 @@ fn labels_beyond_the_task_s_are_refused() {
 }
 
 #[test]
-fn rows_of_another_width_are_refused() {
+fn rows_with_a_wrong_number_of_columns_are_rejected() {
     refused("mrpc", "train.tsv", 3, "1\t1\t2\tonly one", &["4 columns, expected 5"]);
     refused("cola", "dev.tsv", 2, "aa\t1\tno text", &["3 columns, expected 4"]);
     refused("qnli", "train.tsv", 2, "0\ta\tb\tc\tentailment", &["5 columns, expected 4"]);
 }
 
 #[test]
-fn what_is_no_tree_and_no_question_is_refused() {
-    refused("sst5", "train.txt", 2, "(0 (2 half)", &["not a tree", "left open"]);
+fn malformed_trees_and_questions_are_rejected() {
+    refused("sst5", "train.txt", 2, "(0 (2 half)", &["not a tree", "never closed"]);
     refused("sst5", "dev.txt", 1, "(7 bad)", &["label from 0 to 4"]);
-    refused("squad", "dev-v1.1.json", 1, "{\"data\": [{}]}", &["not SQuAD", "paragraphs"]);
+    refused("squad", "dev-v1.1.json", 1, "{\"data\": [{}]}", &["not in SQuAD format", "paragraphs"]);
     let answer = r#"{"data": [{"paragraphs": [{"context": "a b", "qas": [{"id": "x", "question": "?", "answers": [{"text": "b", "answer_start": 1}]}]}]}]}"#;
-    refused("squad", "train-v1.1.json", 1, answer, &["question \"x\"", "does not stand at character 1"]);
+    refused("squad", "train-v1.1.json", 1, answer, &["question \"x\"", "is not at character 1 of the paragraph"]);
 }
 
 #[test]
-fn files_of_another_task_say_which_column_is_missing() {
+fn files_of_another_task_are_rejected_with_the_missing_column_or_split() {
     let error = read("mrpc", &folder("sst2")).unwrap_err().to_string();
     assert!(error.contains("there is no column \"#1 String\"; the columns are \"sentence\", \"label\""), "{error}");
     let error = read("squad", &folder("sst2")).unwrap_err();
-    assert!(error.to_string().contains("holds no train split"), "{error}");
+    assert!(error.to_string().contains("there is no train split"), "{error}");
     assert!(error.remedy().contains("train-v1.1.json"), "{}", error.remedy());
 }
 
 #[test]
-fn a_git_lfs_pointer_in_the_place_of_rows_is_named() {
+fn a_git_lfs_pointer_is_reported_as_such() {
     let folder = TempDir::new().unwrap();
     for name in ["rows.csv", "rows.tsv", "rows.jsonl", "rows.csv.gz", "rows.parquet"] {
         let path = folder.path().join(name);

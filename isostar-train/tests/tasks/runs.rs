@@ -1,4 +1,4 @@
-//! Tasks through the command.
+//! Training and evaluating known tasks with the command.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::command;
 use super::fixtures::{folder, read};
 
-/// Runs the command, which succeeds, and returns what it prints on stdout and stderr.
+/// Runs the command, which must succeed, and returns its stdout and stderr.
 pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
     let output = command::isostar(at, arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -20,14 +20,15 @@ pub fn isostar(at: &Path, arguments: &[&str]) -> (String, String) {
     (stdout, stderr)
 }
 
-/// Runs the command, which fails with status 1, and returns what it prints on stderr.
+/// Runs the command, which must fail with status 1, and returns its stderr.
 pub fn refused(at: &Path, arguments: &[&str]) -> String {
     let output = command::isostar(at, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Trains on the fixture of a task and evaluates the run.
+/// Trains on a task's fixture and evaluates the run; returns both results and the stderr of
+/// training.
 fn trained(at: &Path, task: &str, more: &[&str], predictions: &str) -> (Value, Value, String) {
     let data = folder(task);
     let data = data.to_str().unwrap();
@@ -47,7 +48,7 @@ fn lines(at: &Path, name: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_task_reports_its_official_scores_everywhere() {
+fn a_task_reports_its_official_metrics_everywhere() {
     let folder = TempDir::new().unwrap();
     let (result, evaluation, stderr) = trained(folder.path(), "mrpc", &["--weight", "0.1"], "predictions.jsonl");
     assert_eq!(metrics(&result), ["accuracy", "f1"]);
@@ -63,7 +64,7 @@ fn a_task_reports_its_official_scores_everywhere() {
 }
 
 #[test]
-fn similarity_is_a_number_that_is_regressed() {
+fn similarity_is_a_regression_task() {
     let folder = TempDir::new().unwrap();
     let (result, evaluation, stderr) = trained(folder.path(), "stsb", &["--regularizer", "none"], "predictions.jsonl");
     assert_eq!(metrics(&result), ["pearson", "spearman"]);
@@ -80,7 +81,7 @@ fn similarity_is_a_number_that_is_regressed() {
 }
 
 #[test]
-fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
+fn squad_metrics_match_those_of_the_predictions_file() {
     let folder = TempDir::new().unwrap();
     let more = ["--max-length", "48", "--stride", "12", "--weight", "0.1"];
     let (result, evaluation, stderr) = trained(folder.path(), "squad", &more, "predictions.json");
@@ -109,7 +110,7 @@ fn answers_are_found_and_scored_as_their_file_of_predictions_is() {
 }
 
 #[test]
-fn a_question_without_an_answer_is_learned_found_and_scored_as_its_file_of_predictions_is() {
+fn squad2_metrics_match_those_of_the_predictions_file() {
     let folder = TempDir::new().unwrap();
     let more = ["--max-length", "48", "--stride", "12", "--weight", "0.1"];
     let (result, evaluation, _) = trained(folder.path(), "squad2", &more, "predictions.json");
@@ -132,7 +133,7 @@ fn a_question_without_an_answer_is_learned_found_and_scored_as_its_file_of_predi
     let epochs = lines(folder.path(), "run/metrics.jsonl");
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
 
-    // Without the questions that have no answer, these have no score.
+    // Without unanswerable questions, their metrics are null.
     let data = TempDir::new().unwrap();
     for split in ["train", "dev"] {
         let file = super::fixtures::folder("squad").join(format!("{split}-v1.1.json"));
@@ -145,7 +146,7 @@ fn a_question_without_an_answer_is_learned_found_and_scored_as_its_file_of_predi
 }
 
 #[test]
-fn mnli_is_scored_on_both_of_its_development_sets() {
+fn mnli_is_evaluated_on_both_validation_sets() {
     let folder = TempDir::new().unwrap();
     let (result, matched, stderr) = trained(folder.path(), "mnli", &["--regularizer", "none"], "predictions.jsonl");
     assert_eq!(metrics(&result), ["accuracy", "accuracy_mismatched"]);
@@ -167,11 +168,11 @@ fn mnli_is_scored_on_both_of_its_development_sets() {
     let (table, _) = isostar(folder.path(), &["evaluate", "run", "--split", "dev_mismatched"]);
     assert!(table.contains("dev_mismatched: 3 rows of ") && table.contains("dev_mismatched.tsv"), "{table}");
     let stderr = refused(folder.path(), &["evaluate", "run", "--task", "wnli", "--data", data.to_str().unwrap()]);
-    assert!(stderr.contains("holds no dev split"), "{stderr}");
+    assert!(stderr.contains("there is no dev split"), "{stderr}");
 }
 
 #[test]
-fn a_split_that_a_task_does_not_have_is_refused_with_those_it_has() {
+fn an_unknown_split_is_rejected_with_the_list_of_splits() {
     let folder = TempDir::new().unwrap();
     trained(folder.path(), "wnli", &["--regularizer", "none"], "predictions.jsonl");
     for command in ["evaluate", "analyze"] {
@@ -181,13 +182,13 @@ fn a_split_that_a_task_does_not_have_is_refused_with_those_it_has() {
 }
 
 #[test]
-fn a_task_is_known_by_its_name_however_it_is_written() {
+fn task_names_are_recognized_in_any_spelling() {
     let folder = TempDir::new().unwrap();
     let data = super::fixtures::folder("sst2");
     let train = ["train", "--task", "SST-2", "--data", data.to_str().unwrap(), "--epochs", "1", "--regularizer", "none", "--json"];
     let (stdout, _) = isostar(folder.path(), &train);
     let result: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&result["task"], metrics(&result)), (&"sst2".into(), vec!["accuracy"]), "GLUE's name, and its score");
+    assert_eq!((&result["task"], metrics(&result)), (&"sst2".into(), vec!["accuracy"]), "GLUE's spelling of the name");
     let config = fs::read_to_string(folder.path().join("runs/sst2-1/config.toml")).unwrap();
     assert!(config.contains("task = \"sst2\""), "{config}");
     for wrong in ["sst-3", "sst2.0", "STS"] {
@@ -198,7 +199,7 @@ fn a_task_is_known_by_its_name_however_it_is_written() {
 }
 
 #[test]
-fn rows_broken_over_lines_are_counted_aloud() {
+fn skipped_rows_are_reported_with_their_number() {
     let folder = TempDir::new().unwrap();
     let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
     let file = super::fixtures::folder("qqp").join("train.tsv");
@@ -207,9 +208,10 @@ fn rows_broken_over_lines_are_counted_aloud() {
 }
 
 #[test]
-fn a_second_run_reads_the_token_ids_of_the_first() {
+fn a_second_run_uses_the_cached_token_ids() {
     let folder = TempDir::new().unwrap();
-    // A row of 2.4 KB, of which the model sees the beginning: 1.3 MB to learn from, and 60 rows held out.
+    // Rows of 2.4 KB, of which the model sees the beginning: 1.3 MB of training rows, and 60 rows
+    // held out.
     let row = |at: usize| format!("{}\t{}\n", format!("area man {at} ").repeat(200), at % 2);
     let rows: String = (0..600).map(row).collect();
     fs::write(folder.path().join("rows.tsv"), format!("text\tlabel\n{rows}")).unwrap();
@@ -220,13 +222,13 @@ fn a_second_run_reads_the_token_ids_of_the_first() {
     let (first, _) = train("first");
     let cache = folder.path().join("cache/tokens");
     let files: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(files.len(), 1, "the rows to learn from; those held out are few");
+    assert_eq!(files.len(), 1, "only the training rows are cached; there are few validation rows");
     let metrics = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["metrics"].clone();
     assert_eq!(metrics(&train("second").0), metrics(&first));
 
     fs::remove_dir_all(&cache).unwrap();
     fs::write(&cache, "a file in its place").unwrap();
     let (third, stderr) = train("third");
-    assert!(stderr.contains("token ids are not kept for the next run"), "{stderr}");
+    assert!(stderr.contains("token ids could not be cached for later runs"), "{stderr}");
     assert_eq!(metrics(&third), metrics(&first));
 }

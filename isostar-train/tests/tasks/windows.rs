@@ -1,4 +1,4 @@
-//! Windows of long paragraphs as transformers makes them: scripts/golden_windows.py.
+//! Windows of long paragraphs, compared with those of transformers (scripts/golden_windows.py).
 
 use std::fs;
 use std::path::Path;
@@ -17,12 +17,13 @@ struct Case {
     tokenizer: String,
     question: String,
     paragraph: String,
-    /// Where it starts, in characters; there is none where the question has no answer.
+    /// `None` if the question has no answer.
     answer: Option<String>,
+    /// Start of the answer, in characters.
     start: Option<usize>,
     max_length: usize,
     stride: usize,
-    /// The side from which texts are cut; the right one if absent.
+    /// Side of truncation; right if absent.
     side: Option<String>,
     windows: Vec<Window>,
 }
@@ -35,7 +36,7 @@ struct Window {
 }
 
 #[test]
-fn windows_places_and_answers_are_those_of_transformers() {
+fn windows_spans_and_answers_match_transformers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden: Golden = serde_json::from_str(&fs::read_to_string(root.join("tests/fixtures/windows.json")).unwrap()).unwrap();
     assert_eq!(golden.cases.len(), 30);
@@ -63,6 +64,6 @@ fn windows_places_and_answers_are_those_of_transformers() {
             outside += usize::from(expected.answer == [0, 0]);
         }
     }
-    assert!(cut >= 9 && outside >= 9, "{cut} paragraphs are cut, {outside} windows hold no answer");
+    assert!(cut >= 9 && outside >= 9, "{cut} paragraphs are split, {outside} windows contain no answer");
     assert_eq!(unanswerable, 6);
 }

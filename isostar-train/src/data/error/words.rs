@@ -1,17 +1,17 @@
-//! The parts of a message: a place in a file, names, characters.
+//! Parts of error messages: positions in files, separators, lists of names.
 
 use std::fmt::Display;
 use std::path::Path;
 
 use super::Format;
 
-/// A place in a file: a line, or in a Parquet file a row.
+/// Position in a file: a line or, in a Parquet file, a row.
 pub(super) fn at(path: &Path, line: usize) -> impl Display {
     let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
     format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
 }
 
-/// Characters between columns, in words.
+/// Name of a column separator.
 pub(super) fn separator(character: char) -> &'static str {
     match character {
         ';' => "semicolons",
@@ -21,7 +21,7 @@ pub(super) fn separator(character: char) -> &'static str {
     }
 }
 
-/// The names, quoted, with commas between them.
+/// Quoted names, separated by commas.
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
     let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
     quoted.join(", ")
@@ -35,7 +35,7 @@ mod tests {
     fn a_row_of_the_wrong_width_names_file_line_and_columns() {
         let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
         assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
-        assert!(error.remedy().contains("quote a text that holds commas"));
+        assert!(error.remedy().contains("quote texts that contain commas"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One column of a Parquet file, its values as the text that they would be in a table of text.
+//! One column of a Parquet file, with values converted to the text they would have in a CSV file.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::super::DataError;
 
-/// What a column has to hold.
+/// Required content of a column.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Expected {
     Text,
@@ -18,7 +18,7 @@ pub(super) enum Expected {
     Integers,
 }
 
-/// What a column holds, of the types that can be a text or a label.
+/// Supported type of a column.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Text,
@@ -28,33 +28,33 @@ enum Kind {
     Float,
 }
 
-/// A column to read.
+/// Column to read.
 pub(super) struct Column {
     pub name: String,
-    /// Its position among the columns that hold values.
+    /// Position among the leaf columns.
     pub leaf: usize,
-    /// Whether integers are not negative.
+    /// Whether integers are unsigned.
     is_unsigned: bool,
-    /// The definition level of a value that is there.
+    /// Definition level of a value that is present.
     present: i16,
-    /// The definition level from which on there is something in a list; 0 where there are no lists.
+    /// Minimum definition level of an element of a list; 0 if the column has no lists.
     listed: i16,
 }
 
-/// The value of a row, or of one place of its list.
+/// Value of a row, or of one element of its list.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell {
     Text(String),
     NotUtf8,
     Null,
-    /// What stands for a list without values.
+    /// Placeholder for an empty list.
     EmptyList,
 }
 
-/// The values of some rows.
+/// Values of a chunk of rows.
 pub(super) struct Cells {
     cells: Vec<Cell>,
-    /// 0 where the list of a row begins; nothing where there are no lists.
+    /// Repetition levels: 0 where the list of a row begins. Empty if the column has no lists.
     repetitions: Vec<i16>,
 }
 
@@ -92,10 +92,10 @@ impl Kind {
 }
 
 impl Column {
-    /// The column `leaf`, which is called `name`.
+    /// Leaf column `leaf`, named `name` in errors.
     ///
     /// # Errors
-    /// [`DataError::ColumnType`] if it holds something else than expected.
+    /// [`DataError::ColumnType`] if its type is not the expected one.
     pub fn new(leaf: usize, column: &ColumnDescriptor, name: &str, expected: Expected, path: &Path) -> Result<Self, DataError> {
         let kind = Kind::of(column).filter(|kind| expected.takes(*kind)).ok_or_else(|| {
             let physical = column.physical_type().to_string();
@@ -110,7 +110,7 @@ impl Column {
         Ok(Self { name: name.into(), leaf, is_unsigned: kind == Kind::Unsigned, present, listed })
     }
 
-    /// The cells of the next rows, `rows` of them unless the row group ends.
+    /// Reads the cells of the next `rows` rows, or fewer at the end of the row group.
     pub fn next(&self, reader: &mut ColumnReader, rows: usize) -> Result<Cells, ParquetError> {
         let unsigned = self.is_unsigned;
         match reader {
@@ -125,10 +125,10 @@ impl Column {
             ColumnReader::Int64ColumnReader(reader) => {
                 self.decode(reader, rows, |value| Cell::Text(if unsigned { value.cast_unsigned().to_string() } else { value.to_string() }))
             }
-            // As JSON writes them: 1.0, not 1.
+            // In JSON's notation: 1.0, not 1.
             ColumnReader::FloatColumnReader(reader) => self.decode(reader, rows, |value| Cell::Text(format!("{value:?}"))),
             ColumnReader::DoubleColumnReader(reader) => self.decode(reader, rows, |value| Cell::Text(format!("{value:?}"))),
-            _ => Err(ParquetError::General("it is of another type than the schema says".into())),
+            _ => Err(ParquetError::General("its type differs from that in the schema".into())),
         }
     }
 
@@ -150,20 +150,20 @@ impl Column {
             _ => Some(Cell::Null),
         };
         let cells: Option<Vec<Cell>> = definitions.into_iter().map(cell).collect();
-        let cells = cells.ok_or_else(|| ParquetError::General("it holds fewer values than it declares".into()))?;
+        let cells = cells.ok_or_else(|| ParquetError::General("it contains fewer values than it declares".into()))?;
         let (is_list, begins) = (self.listed > 0, repetitions.first().is_none_or(|level| *level == 0));
         match begins && (!is_list || repetitions.len() == cells.len()) {
             true => Ok(Cells { cells, repetitions }),
-            false => Err(ParquetError::General("its lists do not begin where its rows do".into())),
+            false => Err(ParquetError::General("its lists do not match its rows".into())),
         }
     }
 }
 
 impl Cell {
-    /// The text of a cell of the row `line`.
+    /// Text of a cell in the row `line`.
     ///
     /// # Errors
-    /// [`DataError::BadValue`] if there is none.
+    /// [`DataError::BadValue`] if the cell has no text.
     pub fn text(self, column: &Column, line: usize, path: &Path) -> Result<String, DataError> {
         let found = match self {
             Self::Text(text) => return Ok(text),
@@ -176,17 +176,17 @@ impl Cell {
 }
 
 impl Cells {
-    /// The number of rows.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         if self.repetitions.is_empty() { self.cells.len() } else { self.repetitions.iter().filter(|level| **level == 0).count() }
     }
 
-    /// One cell a row, of a column without lists.
+    /// One cell per row, for a column without lists.
     pub fn of_rows(self) -> std::vec::IntoIter<Cell> {
         self.cells.into_iter()
     }
 
-    /// The cells of each row's list.
+    /// Cells of each row's list.
     pub fn lists(self) -> std::vec::IntoIter<Vec<Cell>> {
         let mut lists: Vec<Vec<Cell>> = Vec::new();
         for (cell, level) in self.cells.into_iter().zip(self.repetitions) {

@@ -1,6 +1,8 @@
-//! Parquet files, as the hub serves a task's rows: columns of texts, of class indices or numbers, and for SQuAD lists of answers.
+//! Reading Parquet files as served by the hub: columns of text, of class indices or numbers and,
+//! for SQuAD, of lists of answers.
 //!
-//! A file is read a few rows at a time, column by column; of a page that has been read nothing is kept but the strings that become rows.
+//! A file is read in chunks of rows, column by column; only the values that become rows stay in
+//! memory.
 
 mod column;
 mod questions;
@@ -22,10 +24,10 @@ use column::{Cells, Column, Expected};
 pub(super) use questions::add_questions;
 pub(super) use rows::read_rows;
 
-/// Rows decoded at a time.
+/// Number of rows decoded at a time.
 const ROWS_AT_ONCE: usize = 1024;
 
-/// A Parquet file as a table of named columns.
+/// Parquet file as a table of named columns.
 struct Table<'a> {
     path: &'a Path,
     reader: ParquetReader<File>,
@@ -47,12 +49,12 @@ impl<'a> Table<'a> {
         self.reader.metadata().file_metadata().schema_descr().root_schema().get_fields()
     }
 
-    /// The names of the columns.
+    /// Names of the columns.
     fn header(&self) -> Vec<String> {
         self.fields().iter().map(|field| field.name().to_string()).collect()
     }
 
-    /// The column at a position of the header, which holds one value a row.
+    /// Column at a position of the header, with one value per row.
     fn column(&self, position: usize, expected: Expected) -> Result<Column, DataError> {
         let field = &self.fields()[position];
         let schema = self.reader.metadata().file_metadata().schema_descr();
@@ -65,7 +67,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The column of lists `outer.inner`: of a struct of lists, or of a list of structs.
+    /// Column of lists `outer.inner`, stored as a struct of lists or as a list of structs.
     fn list(&self, outer: &str, inner: &str, expected: Expected) -> Result<Column, DataError> {
         let name = format!("{outer}.{inner}");
         let schema = self.reader.metadata().file_metadata().schema_descr();
@@ -80,7 +82,7 @@ impl<'a> Table<'a> {
         let descriptor = schema.column(leaf);
         match descriptor.max_rep_level() {
             1 => Column::new(leaf, &descriptor, &name, expected, self.path),
-            0 => Err(self.type_error(&name, expected, "one value a row")),
+            0 => Err(self.type_error(&name, expected, "one value per row")),
             _ => Err(self.type_error(&name, expected, "lists of lists")),
         }
     }
@@ -89,7 +91,8 @@ impl<'a> Table<'a> {
         DataError::ColumnType { path: self.path.into(), column: column.into(), expected: expected.name(), found: found.into() }
     }
 
-    /// Gives the cells of the columns, in their order, some rows at a time, with the number of rows before them.
+    /// Passes the cells of the columns to `take`, one chunk of rows at a time, with the number of
+    /// preceding rows.
     fn read(&self, columns: &[Column], mut take: impl FnMut(usize, Vec<Cells>) -> Result<(), DataError>) -> Result<(), DataError> {
         let mut row = 0;
         for group in 0..self.reader.num_row_groups() {
@@ -110,7 +113,7 @@ impl<'a> Table<'a> {
                 let cells = next.collect::<Result<Vec<Cells>, _>>()?;
                 let rows = cells[0].rows();
                 if let Some((column, _)) = columns.iter().zip(&cells).find(|(_, cells)| cells.rows() != rows) {
-                    let other = ParquetError::General(format!("it ends elsewhere than {:?}", columns[0].name));
+                    let other = ParquetError::General(format!("its number of rows differs from that of {:?}", columns[0].name));
                     return Err(refused(column, row, other));
                 }
                 if rows == 0 {
@@ -123,7 +126,7 @@ impl<'a> Table<'a> {
         let declared = self.reader.metadata().file_metadata().num_rows();
         match row {
             _ if row as i64 != declared => {
-                let reason = format!("it declares {declared} rows and holds {row}");
+                let reason = format!("it declares {declared} rows but contains {row}");
                 Err(DataError::NotParquet { path: self.path.into(), reason })
             }
             0 => Err(DataError::NoRows { path: self.path.into() }),

@@ -1,4 +1,4 @@
-//! Questions with their paragraphs and lists of answers.
+//! Reading questions with their paragraphs and lists of answers from Parquet.
 
 use std::path::Path;
 
@@ -6,12 +6,13 @@ use super::super::squad::Reader;
 use super::super::{DataError, columns};
 use super::{Expected, Table};
 
-/// Adds the questions of a file as the hub serves them: `id`, `context`, `question`, and `answers` with the lists `text` and
-/// `answer_start`.
+/// Adds the questions of a file in the hub's layout: the columns `id`, `context`, `question`, and
+/// `answers` with the lists `text` and `answer_start`.
 ///
 /// # Errors
-/// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::BadQuestion`],
-/// [`DataError::Undecodable`] at a corrupt page, and those of a file that cannot be read.
+/// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] for a null,
+/// [`DataError::BadQuestion`], [`DataError::Undecodable`] for a corrupt page, and the errors of a
+/// file that cannot be read.
 pub(in super::super) fn add_questions(path: &Path, reader: &mut Reader<'_>) -> Result<(), DataError> {
     let table = Table::open(path)?;
     let header = table.header();
@@ -38,7 +39,7 @@ pub(in super::super) fn add_questions(path: &Path, reader: &mut Reader<'_>) -> R
             let texts = texts.collect::<Result<Vec<String>, _>>()?;
             let starts = starts.next().into_iter().flatten().map(|start| {
                 let start = start.text(&columns[4], line, path)?;
-                start.parse::<usize>().map_err(|_| reader.refuse(&id, line, format!("has an answer that starts at character {start}")))
+                start.parse::<usize>().map_err(|_| reader.refuse(&id, line, format!("has an invalid answer_start, {start}")))
             });
             let starts = starts.collect::<Result<Vec<usize>, _>>()?;
             reader.add_columns(&id, line, &question, &context, &texts, &starts)?;

@@ -1,4 +1,4 @@
-//! Rows with a label each.
+//! Reading labelled rows from Parquet.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use super::super::table::label_text;
 use super::super::{DataError, TextRow};
 use super::{Expected, Table};
 
-/// The rows of a file; the line of each is its number, from 1.
+/// Reads the rows of a file; [`TextRow::line`] is the row's number, counted from 1.
 ///
 /// # Errors
-/// The columns that [`Layout`] does not find, [`DataError::ColumnType`], [`DataError::BadValue`] at a null, [`DataError::Undecodable`] at a
-/// corrupt page, and those of a file that cannot be read.
+/// Those of [`Layout::locate`], [`DataError::ColumnType`], [`DataError::BadValue`] for a null,
+/// [`DataError::Undecodable`] for a corrupt page, and the errors of a file that cannot be read.
 pub(in super::super) fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataError> {
     let table = Table::open(path)?;
     let indices = layout.locate(&table.header(), path)?;

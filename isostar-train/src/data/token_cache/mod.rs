@@ -1,7 +1,8 @@
-//! Token ids from one run to the next: a file for each set of rows, tokenizer and length.
+//! Cache of token ids across runs: one file for each combination of rows, tokenizer and maximum
+//! length.
 //!
-//! A file is found by the SHA-256 of all that its ids depend on, and believed only if it is whole, so that the worst it can do is to be
-//! made again.
+//! A file's name is the SHA-256 hash of everything that its ids depend on. Its content is verified
+//! by a second hash; a damaged file is written anew.
 
 mod words;
 
@@ -20,19 +21,20 @@ use crate::whole_file::beside;
 use words::{Hash, finish};
 pub(super) use words::{WordReader, WordWriter, invalid};
 
-/// What a file begins with. The number goes up when the same rows become other tokens, or are written in another way.
+/// First bytes of every file. The version number increases when tokenization or the file format
+/// changes.
 const MAGIC: &[u8; 8] = b"isotok\0\x02";
 
-/// The extension of the files.
+/// Extension of cache files.
 const EXTENSION: &str = "tokens";
 
-/// Fewer bytes of text than this are tokenized faster than a file is worth.
+/// Minimum size of the text, in bytes; smaller texts are not worth caching.
 const LEAST_TEXT: usize = 1 << 20;
 
-/// The files that were not used for longest are deleted beyond this many bytes of all: 1 GiB.
+/// Maximum total size, 1 GiB; beyond it, the least recently used files are deleted.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// A folder in which token ids are kept.
+/// Folder that caches token ids.
 #[derive(Debug)]
 pub struct TokenCache {
     folder: PathBuf,
@@ -42,13 +44,15 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// A cache in this folder, which is made when it is needed.
+    /// Cache in `folder`, which is created when needed.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), least_text: LEAST_TEXT, most_bytes: MOST_BYTES, failure: OnceLock::new() }
     }
 
-    /// The user's cache: `$ISOSTAR_CACHE/tokens`, where `ISOSTAR_CACHE` is `$XDG_CACHE_HOME/isostar` by default, and that
-    /// `~/.cache/isostar`. Both may hold `~` and names of variables: see [`expand_path`].
+    /// The user's cache, `$ISOSTAR_CACHE/tokens`.
+    ///
+    /// `ISOSTAR_CACHE` defaults to `$XDG_CACHE_HOME/isostar`, and `XDG_CACHE_HOME` to `~/.cache`.
+    /// Both may contain `~` and environment variables, see [`expand_path`].
     pub fn from_env() -> Self {
         Self::from_vars(|name| std::env::var_os(name))
     }
@@ -60,18 +64,18 @@ impl TokenCache {
         Self::new(own.join("tokens"))
     }
 
-    /// Why ids could not be kept, which is no reason to stop.
+    /// Reason why ids could not be cached, if caching failed. Encoding itself is not affected.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)
     }
 
-    /// [`TextEncoder::encode_targets`], or what it returned in an earlier run.
+    /// Cached [`TextEncoder::encode_targets`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`TextEncoder::encode_targets`].
     ///
     /// # Panics
-    /// As there.
+    /// If the numbers of targets and rows differ.
     pub fn encode(&self, encoder: &TextEncoder, rows: &[TextRow], targets: RowTargets) -> Result<Examples, DataError> {
         assert_eq!(rows.len(), targets.len(), "TokenCache::encode: every row needs a label");
         let Some(key) = self.key(encoder, rows, b"rows") else { return encoder.encode_targets(rows, targets) };
@@ -84,13 +88,13 @@ impl TokenCache {
         Ok(Examples::new(tokens, targets))
     }
 
-    /// [`TextEncoder::encode_windows`], or what it returned in an earlier run.
+    /// Cached [`TextEncoder::encode_windows`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`TextEncoder::encode_windows`].
     ///
     /// # Panics
-    /// As there.
+    /// If the numbers of questions and rows differ.
     pub fn encode_windows(
         &self,
         encoder: &TextEncoder,
@@ -116,7 +120,8 @@ impl TokenCache {
         self.kept(finish(key), read, |windows, words| windows.write(words), make)
     }
 
-    /// The hash of what the ids of rows depend on; none where they are not worth keeping.
+    /// Hash of everything that the ids of the rows depend on; `None` if the rows are not worth
+    /// caching.
     fn key(&self, encoder: &TextEncoder, rows: &[TextRow], kind: &[u8]) -> Option<Context> {
         let text = |row: &TextRow| row.text.len() + row.pair.as_ref().map_or(0, String::len);
         if rows.iter().map(text).sum::<usize>() < self.least_text {
@@ -127,7 +132,8 @@ impl TokenCache {
             key.update(&(part.len() as u64).to_le_bytes());
             key.update(part);
         }
-        // This includes the longest length and the side of truncation, but not whether special tokens in texts are split.
+        // Includes the maximum length and the side of truncation, but not whether special tokens in
+        // texts are split.
         hash_text(&mut key, &encoder.tokenizer().to_string(false).ok()?);
         key.update(&[u8::from(encoder.tokenizer().get_encode_special_tokens())]);
         for row in rows {
@@ -140,7 +146,7 @@ impl TokenCache {
         Some(key)
     }
 
-    /// What the file of a key holds, or else what is made, which is then kept.
+    /// Reads the cache file of a key; if there is none, computes the value and stores it.
     fn kept<T>(
         &self,
         key: Hash,
@@ -155,7 +161,7 @@ impl TokenCache {
         }
         let made = make()?;
         if let Err(error) = self.store(&path, &key, |words| write(&made, words)) {
-            let _earlier = self.failure.set(format!("token ids are not kept for the next run: {}: {error}", self.folder.display()));
+            let _earlier = self.failure.set(format!("token ids could not be cached for later runs: {}: {error}", self.folder.display()));
         }
         Ok(made)
     }
@@ -170,12 +176,12 @@ impl TokenCache {
         self.purge()
     }
 
-    /// Deletes the files that were not used for longest, as many as are too many.
+    /// Deletes the least recently used files beyond the maximum total size.
     fn purge(&self) -> io::Result<()> {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.folder)?.flatten() {
             let path = entry.path();
-            // What a run that was killed has begun to write counts as well.
+            // Partial files of interrupted runs count as well.
             let is_own = path.extension().is_some_and(|extension| extension == EXTENSION)
                 || entry.file_name().to_string_lossy().starts_with(".writing-");
             if let Some(metadata) = entry.metadata().ok().filter(|metadata| is_own && metadata.is_file()) {
@@ -187,7 +193,7 @@ impl TokenCache {
         for (_, length, path) in files {
             bytes += length;
             if bytes > self.most_bytes {
-                // Another process may have been faster.
+                // Another process may already have deleted it.
                 let _ = fs::remove_file(path);
             }
         }
@@ -198,11 +204,11 @@ impl TokenCache {
 type Reader = WordReader<BufReader<File>>;
 type Writer<'a> = WordWriter<BufWriter<&'a File>>;
 
-/// What a whole file of this key holds.
+/// Reads and verifies the cache file of a key.
 fn load<T>(path: &Path, key: &Hash, read: impl FnOnce(&mut Reader) -> io::Result<T>) -> io::Result<T> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    // Used now, and so the last to be deleted; where the file may not be written, its age says when it was made.
+    // Mark the file as recently used; if it is read-only, its modification time stays.
     let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     let mut words = WordReader::new(BufReader::new(file), length, &[MAGIC, key])?;
     let found = read(&mut words)?;

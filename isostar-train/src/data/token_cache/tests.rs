@@ -9,7 +9,7 @@ fn encoder(max_length: usize) -> TextEncoder {
     TextEncoder::from_json(DEFAULT_TOKENIZER, max_length).unwrap()
 }
 
-/// A cache that keeps rows however few.
+/// Cache without a minimum text size.
 fn cache(folder: &Path) -> TokenCache {
     TokenCache { least_text: 0, ..TokenCache::new(folder.join("tokens")) }
 }
@@ -33,7 +33,7 @@ fn files(cache: &TokenCache) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_kept_is_read_and_not_made_again() {
+fn cached_rows_are_read_and_not_encoded_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     for pairs in [false, true] {
@@ -42,7 +42,7 @@ fn what_was_kept_is_read_and_not_made_again() {
         assert_eq!(encode(&cache, &encoder, &rows), made);
         let key = finish(cache.key(&encoder, &rows, b"rows").unwrap());
         let read = |words: &mut Reader| encoder.no_tokens(&rows).read(words, encoder.ids());
-        let kept = cache.kept(key, read, |_, _| unreachable!(), || panic!("it is there")).unwrap();
+        let kept = cache.kept(key, read, |_, _| unreachable!(), || panic!("the rows are cached")).unwrap();
         assert_eq!(Examples::new(kept, RowTargets::Classes(vec![1; rows.len()])), made);
         assert_eq!(encode(&cache, &encoder, &rows), made);
     }
@@ -50,7 +50,7 @@ fn what_was_kept_is_read_and_not_made_again() {
 }
 
 #[test]
-fn windows_are_kept_with_their_answers_and_places() {
+fn windows_are_cached_with_their_answers_and_places() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     let paragraph = "the man said that the area was as good as any other area of the world and trump laughed";
@@ -72,23 +72,23 @@ fn windows_are_kept_with_their_answers_and_places() {
     assert_eq!(files(&cache).len(), 2);
     let other = [questions[1].clone(), questions[1].clone(), questions[2].clone()];
     cache.encode_windows(&encoder(14), &rows, &other, WindowSettings { stride: 4, keep_places: true }, Path::new("dev.json")).unwrap();
-    assert_eq!(files(&cache).len(), 3, "another answer is another file");
+    assert_eq!(files(&cache).len(), 3, "another answer needs another file");
     let none = [Question { answers: Vec::new(), ..questions[0].clone() }, questions[1].clone(), questions[2].clone()];
     let settings = WindowSettings { stride: 4, keep_places: true };
     for _ in 0..2 {
         let kept = cache.encode_windows(&encoder(14), &rows, &none, settings, Path::new("dev.json")).unwrap();
         assert!((0..kept.len() as u32).filter(|window| kept.question(*window) == 0).all(|window| kept.answer(window) == [0, 0]));
     }
-    assert_eq!(files(&cache).len(), 4, "no answer is another file than any answer");
+    assert_eq!(files(&cache).len(), 4, "a missing answer needs another file");
 }
 
 #[test]
-fn whatever_ids_depend_on_makes_another_file() {
+fn everything_that_ids_depend_on_changes_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     let (single, pairs) = (rows(false), rows(true));
     let mut moved = pairs.clone();
-    // The same characters, of which the last one is in the other text.
+    // The same characters, but the last one of the first text moves to the second.
     let last = moved[0].text.pop().unwrap();
     moved[0].pair.as_mut().unwrap().insert(0, last);
     let other_tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER.replacen("\"lowercase\":true", "\"lowercase\":false", 1), 16).unwrap();
@@ -122,13 +122,13 @@ fn whatever_ids_depend_on_makes_another_file() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), count);
-    // Labels do not count.
+    // Labels and lines do not affect the key.
     let relabelled: Vec<TextRow> = single.iter().map(|row| TextRow { label: "other".into(), line: 7, ..row.clone() }).collect();
     assert_eq!(key(&encoder(16), &single), key(&encoder(16), &relabelled));
 }
 
 #[test]
-fn a_file_that_is_not_whole_is_made_again() {
+fn a_damaged_file_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     let (rows, encoder) = (rows(true), encoder(16));
@@ -147,7 +147,7 @@ fn a_file_that_is_not_whole_is_made_again() {
         assert_eq!(encode(&cache, &encoder, &rows), made);
         assert_eq!(fs::read(path).unwrap(), whole);
     }
-    // Whole, but of other rows.
+    // An undamaged file of other rows.
     encode(&cache, &encoder, &rows[1..]);
     let other = files(&cache).into_iter().find(|file| file != path).unwrap();
     fs::rename(other, path).unwrap();
@@ -156,7 +156,7 @@ fn a_file_that_is_not_whole_is_made_again() {
 }
 
 #[test]
-fn ids_beyond_the_vocabulary_are_not_believed_whatever_their_hash_says() {
+fn ids_beyond_the_vocabulary_are_rejected_even_with_a_valid_hash() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     let (rows, encoder) = (rows(false), encoder(16));
@@ -172,7 +172,7 @@ fn ids_beyond_the_vocabulary_are_not_believed_whatever_their_hash_says() {
     let changed =
         |at: usize, id: u32| -> Vec<u32> { ids.iter().enumerate().map(|(place, old)| if place == at { id } else { *old }).collect() };
     forge(&changed(1, 5), &lengths);
-    assert_eq!(encode(&cache, &encoder, &rows).ids(0)[1], 5, "a file with the right hash is believed");
+    assert_eq!(encode(&cache, &encoder, &rows).ids(0)[1], 5, "a file with a valid hash is accepted");
     for (ids, lengths) in [(changed(1, 1_000_000), &lengths[..]), (ids[1..].to_vec(), &lengths), (ids.clone(), &lengths[1..])] {
         forge(&ids, lengths);
         assert_eq!(encode(&cache, &encoder, &rows), made);
@@ -180,7 +180,7 @@ fn ids_beyond_the_vocabulary_are_not_believed_whatever_their_hash_says() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_noted_and_no_more() {
+fn a_folder_that_cannot_be_written_is_reported_without_an_error() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("tokens"), "a file in its place").unwrap();
     let (cache, rows) = (cache(folder.path()), rows(false));
@@ -189,7 +189,7 @@ fn a_folder_that_cannot_be_written_is_noted_and_no_more() {
 }
 
 #[test]
-fn few_rows_are_not_kept_and_old_files_make_room_for_new_ones() {
+fn few_rows_are_not_cached_and_the_least_recently_used_file_is_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let few = TokenCache::new(folder.path().join("tokens"));
     encode(&few, &encoder(16), &rows(false));
@@ -209,7 +209,7 @@ fn few_rows_are_not_kept_and_old_files_make_room_for_new_ones() {
     encode(&cache, &encoder(17), &rows);
     let second = files(&cache).into_iter().find(|path| *path != first).unwrap();
     age(&second, 1);
-    // The older one is used, and so the other one is deleted.
+    // Using the older file makes the other one the least recently used.
     encode(&cache, &encoder(16), &rows);
     encode(&cache, &encoder(18), &rows);
     assert_eq!(files(&cache).len(), 2);
@@ -217,7 +217,7 @@ fn few_rows_are_not_kept_and_old_files_make_room_for_new_ones() {
 }
 
 #[test]
-fn the_folder_is_the_user_s_unless_another_is_named() {
+fn environment_variables_select_the_folder() {
     let folder = |variables: &[(&str, &str)]| {
         let var = |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value));
         TokenCache::from_vars(var).folder

@@ -1,33 +1,33 @@
-//! Lists of numbers in a file, with a hash of it all at its end.
+//! File format of the token cache: lists of 32-bit words, followed by a hash of the whole content.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 
-/// Numbers that pass through memory at a time.
+/// Words buffered at a time.
 const CHUNK: usize = 1 << 14;
 
-/// A hash of what was read or written.
+/// SHA-256 hash.
 pub(super) type Hash = [u8; SHA256_OUTPUT_LEN];
 
-/// The value of a hash.
+/// Returns the value of a finished hash.
 pub(super) fn finish(context: Context) -> Hash {
     context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// The refusal of a file that does not hold what it should.
+/// Error for a file whose content is invalid.
 pub(in super::super) fn invalid() -> io::Error {
     ErrorKind::InvalidData.into()
 }
 
-/// Writes lists.
+/// Writer of lists of words.
 pub(in super::super) struct WordWriter<W> {
     to: W,
     hash: Context,
 }
 
 impl<W: Write> WordWriter<W> {
-    /// Begins with some bytes.
+    /// Creates a writer and writes the bytes of the header.
     pub(super) fn new(to: W, head: &[&[u8]]) -> io::Result<Self> {
         let mut writer = Self { to, hash: Context::new(&SHA256) };
         head.iter().try_for_each(|bytes| writer.bytes(bytes))?;
@@ -39,7 +39,7 @@ impl<W: Write> WordWriter<W> {
         self.to.write_all(bytes)
     }
 
-    /// A list of numbers.
+    /// Writes a list of words.
     pub fn put(&mut self, words: &[u32]) -> io::Result<()> {
         self.bytes(&(words.len() as u64).to_le_bytes())?;
         let mut chunk = Vec::with_capacity(4 * CHUNK.min(words.len()));
@@ -51,23 +51,23 @@ impl<W: Write> WordWriter<W> {
         Ok(())
     }
 
-    /// Ends with the hash of everything before.
+    /// Writes the hash of all preceding bytes.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.to.write_all(&finish(self.hash))?;
         self.to.flush()
     }
 }
 
-/// Reads what [`WordWriter`] has written.
+/// Reader of files written by [`WordWriter`].
 pub(in super::super) struct WordReader<R> {
     from: R,
     hash: Context,
-    /// The bytes before the hash that are still to come.
+    /// Unread bytes before the hash.
     left: u64,
 }
 
 impl<R: Read> WordReader<R> {
-    /// Of a file of this many bytes, which begins with some bytes.
+    /// Creates a reader of a file of `length` bytes and checks its header.
     pub(super) fn new(from: R, length: u64, head: &[&[u8]]) -> io::Result<Self> {
         let left = length.checked_sub(SHA256_OUTPUT_LEN as u64).ok_or_else(invalid)?;
         let mut reader = Self { from, hash: Context::new(&SHA256), left };
@@ -88,11 +88,11 @@ impl<R: Read> WordReader<R> {
         Ok(())
     }
 
-    /// The next list of numbers.
+    /// Reads the next list of words.
     pub fn take(&mut self) -> io::Result<Vec<u32>> {
         let mut length = [0; 8];
         self.bytes(&mut length)?;
-        // A list is never longer than the file: what it declares is no reason to reserve memory.
+        // Reject a declared length that exceeds the file before reserving memory for it.
         let length =
             usize::try_from(u64::from_le_bytes(length)).ok().filter(|length| *length as u64 <= self.left / 4).ok_or_else(invalid)?;
         let mut words = Vec::with_capacity(length);
@@ -105,7 +105,7 @@ impl<R: Read> WordReader<R> {
         Ok(words)
     }
 
-    /// Refuses what is not at its end, or is not what was written.
+    /// Checks that the whole content was read and that its hash is correct.
     pub(super) fn end(mut self) -> io::Result<()> {
         let mut expected = Hash::default();
         self.from.read_exact(&mut expected)?;

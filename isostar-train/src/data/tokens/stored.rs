@@ -1,4 +1,4 @@
-//! Tokens in a file of the token cache.
+//! Reading and writing tokens in a token cache file.
 
 use std::io::{self, Read, Write};
 
@@ -15,10 +15,10 @@ impl Tokens {
         self.segments.as_ref().map_or(Ok(()), |segments| segments.write(words))
     }
 
-    /// These, which are none yet, with the sequences that were written, whose ids are below `ids`.
+    /// Reads sequences into this empty storage; ids must be below `ids`.
     ///
     /// # Errors
-    /// If that is not what was written.
+    /// If the content is invalid.
     pub fn read(self, words: &mut WordReader<impl Read>, ids: u32) -> io::Result<Self> {
         let (of_all, lengths, cut) = (words.take()?, words.take()?, words.take()?);
         let mut end = 0_usize;
@@ -36,7 +36,10 @@ impl Tokens {
         }
     }
 
-    /// These, if they are as many as expected.
+    /// Returns the tokens if they have `count` sequences.
+    ///
+    /// # Errors
+    /// If they have another number of sequences.
     pub fn of_sequences(self, count: usize) -> io::Result<Self> {
         if self.len() == count { Ok(self) } else { Err(invalid()) }
     }

@@ -1,4 +1,4 @@
-//! Windows in a file of the token cache.
+//! Reading and writing windows in a token cache file.
 
 use std::io::{self, Read, Write};
 
@@ -6,7 +6,7 @@ use super::super::token_cache::{WordReader, WordWriter, invalid};
 use super::super::tokens::Tokens;
 use super::{Place, WindowSettings, Windows};
 
-/// Both ends of a place that is none.
+/// Start and end that encode a token without a span.
 const NOWHERE: u32 = u32::MAX;
 
 impl Windows {
@@ -22,10 +22,11 @@ impl Windows {
         Ok(())
     }
 
-    /// Reads windows of so many questions, whose ids are below `ids`; `tokens` has none yet.
+    /// Reads windows of `questions` questions into the empty storage `tokens`; ids must be below
+    /// `ids`.
     ///
     /// # Errors
-    /// If that is not what was written.
+    /// If the content is invalid.
     pub(in super::super) fn read(
         tokens: Tokens,
         settings: WindowSettings,
