@@ -174,7 +174,7 @@ fn references_and_devices_that_do_not_fit() {
     let twins = folder.write("twins.safetensors", twins);
     let found = measured(&["--reference", twins.to_str().unwrap(), "--shrinkage", "0.5"]);
     assert!(found.ends_with(r#"cannot tell which tensor is the reference; it holds "a", "b""#), "{found}");
-    assert_eq!(measured(&["--device", "tpu"]), r#"error: there is no device "tpu""#);
+    assert_eq!(measured(&["--device", "tpu"]), r#"error: unknown device "tpu""#);
 
     for usage in [&["--reference", narrow][..], &["--shrinkage", "0.5"], &["--sample", "many"]] {
         isostar(["measure", points.to_str().unwrap()]).args(usage).assert().code(2).stdout("");

@@ -58,7 +58,7 @@ fn a_task_reports_its_official_scores_everywhere() {
         assert!(line["metrics"]["accuracy"].is_f64() && line["metrics"]["f1"].is_f64(), "{line}");
     }
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
-    assert!(stderr.contains("mrpc: 2 rows to learn from, 1 to judge by, 2 classes, majority 1.000"), "{stderr}");
+    assert!(stderr.contains("mrpc: 2 training rows, 1 validation rows, 2 classes, majority 1.000"), "{stderr}");
     assert!(stderr.contains("train: \"0\" 1 times, \"1\" 1 times, "), "{stderr}");
 }
 
@@ -149,7 +149,7 @@ fn mnli_is_scored_on_both_of_its_development_sets() {
     let folder = TempDir::new().unwrap();
     let (result, matched, stderr) = trained(folder.path(), "mnli", &["--regularizer", "none"], "predictions.jsonl");
     assert_eq!(metrics(&result), ["accuracy", "accuracy_mismatched"]);
-    assert!(stderr.contains("mnli: 3 rows to learn from, 2 to judge by, 3 classes"), "{stderr}");
+    assert!(stderr.contains("mnli: 3 training rows, 2 validation rows, 3 classes"), "{stderr}");
     assert!(stderr.contains("before training: accuracy ") && stderr.contains("accuracy_mismatched "), "{stderr}");
     assert_eq!((&matched["rows"], &matched["metrics"]["accuracy"]), (&2.into(), &result["metrics"]["accuracy"]));
     assert_eq!(lines(folder.path(), "run/metrics.jsonl")[1]["metrics"]["accuracy"], result["metrics"]["accuracy"]);
@@ -202,7 +202,7 @@ fn rows_broken_over_lines_are_counted_aloud() {
     let folder = TempDir::new().unwrap();
     let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
     let file = super::fixtures::folder("qqp").join("train.tsv");
-    assert!(stderr.contains(&format!("1 row of {} is broken over lines and left out\n", file.display())), "{stderr}");
+    assert!(stderr.contains(&format!("1 row of {} is broken across lines and skipped\n", file.display())), "{stderr}");
     assert!(!stderr.contains("dev.tsv"), "{stderr}");
 }
 
@@ -220,7 +220,7 @@ fn a_second_run_reads_the_token_ids_of_the_first() {
     let (first, _) = train("first");
     let cache = folder.path().join("cache/tokens");
     let files: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(files.len(), 1, "the rows to learn from; those held out are few");
+    assert_eq!(files.len(), 1, "only the training rows are cached: the held-out rows are few");
     let metrics = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["metrics"].clone();
     assert_eq!(metrics(&train("second").0), metrics(&first));
 
