@@ -39,8 +39,8 @@ impl FindModelError {
 ///
 /// That is `model` itself if it is a folder. With the feature `hub`, a name `organisation/name` or
 /// `organisation/name@revision` is otherwise downloaded from the hub into the cache shared with the
-/// Python libraries. Any other `model` is returned unchanged, so that reading it reports the missing
-/// folder. The environment variables of the hub and the cache are described in
+/// Python libraries. Any other `model` is returned unchanged, so that reading it reports the
+/// missing folder. The environment variables of the hub and the cache are described in
 /// [`HubSettings::from_vars`](isostar_models::hub::HubSettings::from_vars).
 ///
 /// # Errors

@@ -49,7 +49,8 @@ const NUMBER_METRICS: [TaskMetric; 2] = [TaskMetric::Pearson, TaskMetric::Spearm
 /// The name of a regression output in the model's configuration, if no label column is named.
 const NUMBER: &str = "value";
 
-/// The largest held-out split. Without a development split, a tenth of the training rows is held out.
+/// The largest held-out split. Without a development split, a tenth of the training rows is held
+/// out.
 const HELD_OUT_AT_MOST: usize = 1000;
 
 /// The kind of a task's targets.
@@ -72,8 +73,8 @@ pub struct Task {
     pub kind: TaskKind,
     /// The training and validation rows.
     pub splits: Splits,
-    /// Further development sets by name, such as `dev_mismatched` of MNLI. The model is evaluated on
-    /// them after training.
+    /// Further development sets by name, such as `dev_mismatched` of MNLI. The model is evaluated
+    /// on them after training.
     pub further: Vec<(&'static str, Split)>,
     /// The classes in the order of their indices, or the name of a regression's number; empty for
     /// spans.
@@ -198,23 +199,23 @@ impl Task {
     /// Reads the rows of a task.
     ///
     /// - no task and no folder: the embedded default
-    /// - the name of a task and a folder: the files of the official download or of the hub; `columns`
-    ///   replaces the task's own columns if it names any
-    /// - the name of a task alone: the files of the hub (feature `hub`); the observer is notified of
-    ///   the download
+    /// - the name of a task and a folder: the files of the official download or of the hub;
+    ///   `columns` replaces the task's own columns if it names any
+    /// - the name of a task alone: the files of the hub (feature `hub`); the observer is notified
+    ///   of the download
     /// - any other name, or none, and a folder: the train and dev files of the folder
     /// - a file: its rows
     ///
-    /// For a file, or a folder without dev files, a tenth of the training rows (at most 1,000) is held
-    /// out. The rows are drawn with `seed`; the only row of a class is never held out. A task by name
-    /// needs its own development set. `limit` caps the training rows: they are drawn with `seed`, and
-    /// each class keeps its share.
+    /// For a file, or a folder without dev files, a tenth of the training rows (at most 1,000) is
+    /// held out. The rows are drawn with `seed`; the only row of a class is never held out. A task
+    /// by name needs its own development set. `limit` caps the training rows: they are drawn with
+    /// `seed`, and each class keeps its share.
     ///
     /// The classes are those of the task; for your own rows, those that occur in the training rows.
     /// `columns` may declare that your labels are numbers.
     ///
-    /// The observer is notified when rows of a folder are held out, and when rows are skipped because
-    /// the file breaks them across lines.
+    /// The observer is notified when rows of a folder are held out, and when rows are skipped
+    /// because the file breaks them across lines.
     ///
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.

@@ -6,8 +6,8 @@ use burn::train::Interrupter;
 
 use super::{ExperimentError, RunFolder};
 
-/// Keeps the reason why a training was stopped. Burn's dashboard resets the interrupter at the end of
-/// training, so it must be read earlier.
+/// Keeps the reason why a training was stopped. Burn's dashboard resets the interrupter at the end
+/// of training, so it must be read earlier.
 #[derive(Clone)]
 pub(super) struct Ending {
     interrupter: Interrupter,

@@ -89,8 +89,8 @@ pub enum ExperimentError {
         /// The reason, as reported by burn-train.
         reason: String,
     },
-    /// The loss, the penalty or the reference is no longer finite. Resuming from the checkpoint would
-    /// diverge again.
+    /// The loss, the penalty or the reference is no longer finite. Resuming from the checkpoint
+    /// would diverge again.
     #[error("{}: the run diverged: {}; the likely cause is {}", path.display(), diverged.divergence, diverged.likely_cause())]
     Diverged {
         /// The folder of the run.

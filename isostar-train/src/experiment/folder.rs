@@ -23,8 +23,8 @@ impl RunFolder {
         Self { path: path.into() }
     }
 
-    /// Chooses the folder of a new run: `named`, or the first free one of runs/NAME-1, runs/NAME-2, …
-    /// Creates nothing.
+    /// Chooses the folder of a new run: `named`, or the first free one of runs/NAME-1, runs/NAME-2,
+    /// … Creates nothing.
     ///
     /// # Errors
     /// If `named` is not empty.

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// ε is added to the bias-corrected √v̂, as in PyTorch. The published code trains with
-/// `transformers.AdamW` (by default ε = 1e-6 and no decay; removed in transformers 5), which adds ε to
-/// √v before the correction. At step t its effective ε is larger by 1/√(1 − 0.999ᵗ): 32 times at the
-/// first step, 1.3 times at the thousandth.
+/// `transformers.AdamW` (by default ε = 1e-6 and no decay; removed in transformers 5), which adds ε
+/// to √v before the correction. At step t its effective ε is larger by 1/√(1 − 0.999ᵗ): 32 times at
+/// the first step, 1.3 times at the thousandth.
 pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
     let config = AdamWConfig::new().with_epsilon(epsilon as f32).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
     let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");

@@ -11,9 +11,9 @@ use crate::task::Answer;
 use crate::whole_file::beside;
 
 impl SplitReport {
-    /// Writes the predictions, one JSON object per line. If they are answers and the file name ends in
-    /// `.json`, writes instead the single object that SQuAD's script reads. The file appears only when
-    /// complete.
+    /// Writes the predictions, one JSON object per line. If they are answers and the file name ends
+    /// in `.json`, writes instead the single object that SQuAD's script reads. The file appears
+    /// only when complete.
     ///
     /// # Errors
     /// If the system fails to write it.

@@ -48,8 +48,8 @@ pub(super) struct Prepared<M: TaskModel> {
 }
 
 impl Experiment {
-    /// Checks the settings, and reads the data and the model. The observer is notified if a model is
-    /// downloaded from the hub. Lengths left open in the settings are set from the model.
+    /// Checks the settings, and reads the data and the model. The observer is notified if a model
+    /// is downloaded from the hub. Lengths left open in the settings are set from the model.
     ///
     /// # Errors
     /// If any of them is invalid; returns the first error.

@@ -53,7 +53,8 @@ impl Preset {
     /// | `max_length` | 256, SQuAD 384 | the paper |
     /// | `stride` | 128 | the paper |
     ///
-    /// The paper tunes weight and ζ by task and model, and gives their values only for this example.
+    /// The paper tunes weight and ζ by task and model, and gives their values only for this
+    /// example.
     pub fn fill(self, options: &mut TrainOptions) -> Vec<PresetSetting> {
         let Self::Paper = self;
         let mut filled = Filled::default();

@@ -59,8 +59,8 @@ pub struct RunResult {
     pub task_loss: Option<f64>,
     /// IsoScore of the states of the validation rows.
     pub isoscore: IsoScores,
-    /// Seconds spent in training steps, without calibration and validation, including those before a
-    /// resumption.
+    /// Seconds spent in training steps, without calibration and validation, including those before
+    /// a resumption.
     pub seconds: Option<f64>,
     /// Seconds spent on estimating references, including those before a resumption.
     pub calibration_seconds: Option<f64>,
@@ -72,8 +72,8 @@ pub struct RunResult {
 }
 
 impl RunResult {
-    /// Returns the divergence, if the run diverged. Results of earlier versions record it as a missing
-    /// loss.
+    /// Returns the divergence, if the run diverged. Results of earlier versions record it as a
+    /// missing loss.
     pub fn divergence(&self) -> Option<Divergence> {
         let without_loss = || self.task_loss.is_none().then(|| Divergence::after_epoch(NotFinite::ValidationLoss, self.epochs));
         self.stopped.clone().or_else(without_loss)

@@ -67,8 +67,8 @@ impl Stopwatch {
         self.folder.write_seconds(&laps.over)
     }
 
-    /// Returns the seconds of all epochs, including the current one so far; `None` if those of an epoch
-    /// are unknown.
+    /// Returns the seconds of all epochs, including the current one so far; `None` if those of an
+    /// epoch are unknown.
     pub(super) fn total(&self) -> Option<Seconds> {
         let laps = self.laps();
         laps.over.iter().chain([&Some(laps.current)]).try_fold(Seconds::default(), |sum, lap| {

@@ -9,8 +9,8 @@
 /// ```
 ///
 /// In `[-1, 1]`. `None` if r is undefined and SciPy returns NaN or raises an error: fewer than two
-/// points, all x or all y equal, or a number that is not finite. Also `None` if a sum overflows; the
-/// scale of the numbers is otherwise irrelevant.
+/// points, all x or all y equal, or a number that is not finite. Also `None` if a sum overflows;
+/// the scale of the numbers is otherwise irrelevant.
 ///
 /// # Panics
 /// If `x` and `y` differ in length.

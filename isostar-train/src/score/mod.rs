@@ -2,9 +2,9 @@
 //!
 //! - classes: [`accuracy`], [`f1`], [`macro_f1`], [`matthews_correlation`], [`confusion`]
 //! - numbers: [`pearson`], [`spearman`]
-//! - spans of text: [`best_span`] extracts the answer to a question, [`span_or_none`] that of a question
-//!   that may be unanswerable; [`squad_score`] scores answers as SQuAD v1.1 does, [`squad2_score`] as
-//!   v2.0
+//! - spans of text: [`best_span`] extracts the answer to a question, [`span_or_none`] that of a
+//!   question that may be unanswerable; [`squad_score`] scores answers as SQuAD v1.1 does,
+//!   [`squad2_score`] as v2.0
 
 mod answer;
 mod best_span;

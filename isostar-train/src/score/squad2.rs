@@ -1,4 +1,5 @@
-//! Agreement of predicted and gold answers, as measured by SQuAD v2.0: a question may be unanswerable.
+//! Agreement of predicted and gold answers, as measured by SQuAD v2.0: a question may be
+//! unanswerable.
 
 use super::answer::normalize_answer;
 use super::span::{SpanScore, answer_score};

@@ -27,10 +27,10 @@
 //! epochs = 1               # overrides [settings]
 //! ```
 //!
-//! The runs are called `rte,seed=1,weight=0.0` and so on, with the varied keys in alphabetical order.
-//! An interrupted sweep continues when it is started again: finished runs are kept, and a run with a
-//! checkpoint is resumed. A diverged run counts as finished, because it would diverge again. Shards
-//! split a sweep across machines with a shared file system.
+//! The runs are called `rte,seed=1,weight=0.0` and so on, with the varied keys in alphabetical
+//! order. An interrupted sweep continues when it is started again: finished runs are kept, and a
+//! run with a checkpoint is resumed. A diverged run counts as finished, because it would diverge
+//! again. Shards split a sweep across machines with a shared file system.
 
 mod error;
 mod plan;
@@ -106,8 +106,8 @@ impl Sweep {
         Ok(Self { runs: runs.collect::<Result<_, _>>()? })
     }
 
-    /// Makes the unfinished runs one after the other. A run that fails or diverges does not stop the
-    /// others.
+    /// Makes the unfinished runs one after the other. A run that fails or diverges does not stop
+    /// the others.
     ///
     /// `begin` is called before each run with the run, its number from 1, and the number of runs to
     /// make.

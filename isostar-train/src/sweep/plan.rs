@@ -40,12 +40,14 @@ pub struct PlannedRun {
 }
 
 impl Plan {
-    /// Reads a plan and checks the settings of every run, as far as possible without data and model.
+    /// Reads a plan and checks the settings of every run, as far as possible without data and
+    /// model.
     ///
     /// Relative paths in the plan are relative to the working directory, as in a settings file.
     ///
     /// # Errors
-    /// If the file cannot be read or parsed, or a run has invalid settings; the message names the run.
+    /// If the file cannot be read or parsed, or a run has invalid settings; the message names the
+    /// run.
     pub fn read(path: &Path) -> Result<Self, SweepError> {
         let text = fs::read_to_string(path).map_err(|source| SweepError::Unreadable { path: path.into(), source })?;
         Self::parse(&text, path)

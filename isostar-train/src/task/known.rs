@@ -17,8 +17,8 @@ pub struct KnownTask {
     pub title: &'static str,
     /// The id of the dataset on the hub.
     pub dataset: &'static str,
-    /// The configuration of that dataset, which is also the folder of its files; `None` if it has the
-    /// name of the task.
+    /// The configuration of that dataset, which is also the folder of its files; `None` if it has
+    /// the name of the task.
     pub configuration: Option<&'static str>,
     /// The development sets. The first one is used during training; the others are evaluated at the
     /// end as well.
@@ -86,8 +86,8 @@ const MISMATCHED: &str = "dev_mismatched";
 ///
 /// # References
 /// Wang et al., "GLUE" (ICLR 2019); Williams et al., "A Broad-Coverage Challenge Corpus for
-/// Sentence Understanding through Inference" (NAACL 2018); Socher et al., "Recursive Deep Models for
-/// Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
+/// Sentence Understanding through Inference" (NAACL 2018); Socher et al., "Recursive Deep Models
+/// for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
 /// (EMNLP 2016) and "Know What You Don't Know" (ACL 2018).
 pub const KNOWN_TASKS: [KnownTask; 13] = [
     KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },

@@ -1,7 +1,7 @@
 //! Matching a model's outputs to the labels of a task.
 //!
-//! A model's configuration names its outputs. If these names are the labels of the task, outputs are
-//! matched by name, in any order, as in transformers' run_glue.py; otherwise by position.
+//! A model's configuration names its outputs. If these names are the labels of the task, outputs
+//! are matched by name, in any order, as in transformers' run_glue.py; otherwise by position.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,15 @@ impl Task {
     ///
     /// - a known task: the task's labels, matched by position if the outputs have other names; the
     ///   observer is then notified
-    /// - your own classes: the names of the outputs. If the labels of the rows are exactly the numbers
-    ///   0 to k − 1 of the k outputs, they are replaced by these names, and the observer is notified.
-    ///   If the outputs are named `LABEL_0` and so on, the labels may be a subset of these numbers
+    /// - your own classes: the names of the outputs. If the labels of the rows are exactly the
+    ///   numbers 0 to k − 1 of the k outputs, they are replaced by these names, and the observer is
+    ///   notified. If the outputs are named `LABEL_0` and so on, the labels may be a subset of
+    ///   these numbers
     /// - your own numbers: the name of the number
     ///
     /// # Errors
-    /// [`TaskError::Outputs`] if a known task, or a regression, has another number of labels than the
-    /// model has outputs.
+    /// [`TaskError::Outputs`] if a known task, or a regression, has another number of labels than
+    /// the model has outputs.
     pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Observer) -> Result<Labels, TaskError> {
         match self.kind {
             TaskKind::Span => Ok(Labels::of_model(outputs)),
@@ -56,7 +57,8 @@ impl Task {
         is_found
     }
 
-    /// Replaces the labels of the rows by the names of the model's outputs, if the labels are numbers.
+    /// Replaces the labels of the rows by the names of the model's outputs, if the labels are
+    /// numbers.
     fn name_rows(&mut self, outputs: &[String], observer: &dyn Observer) {
         let rows = || self.splits.train.rows.iter().chain(&self.splits.dev.rows);
         let mut labels: Vec<&str> = rows().map(|row| row.label.as_str()).collect();

@@ -8,8 +8,8 @@ use crate::score::{self, Squad2Score};
 pub enum TaskMetric {
     /// The share of rows whose class is predicted correctly.
     Accuracy,
-    /// F1 of the second of two classes in sorted order, independent of the model's label order; with
-    /// more classes, the mean F1 over all of them.
+    /// F1 of the second of two classes in sorted order, independent of the model's label order;
+    /// with more classes, the mean F1 over all of them.
     F1,
     /// Matthews' correlation coefficient.
     Matthews,
@@ -25,8 +25,8 @@ pub enum TaskMetric {
     HasAnswerExactMatch,
     /// [`SpanF1`](Self::SpanF1) over the questions that have an answer.
     HasAnswerF1,
-    /// [`ExactMatch`](Self::ExactMatch) over the questions without an answer: the share for which no
-    /// answer is predicted, in per cent.
+    /// [`ExactMatch`](Self::ExactMatch) over the questions without an answer: the share for which
+    /// no answer is predicted, in per cent.
     NoAnswerExactMatch,
     /// [`SpanF1`](Self::SpanF1) over the questions without an answer; equal to
     /// [`NoAnswerExactMatch`](Self::NoAnswerExactMatch).
@@ -67,8 +67,8 @@ impl TaskMetric {
         }
     }
 
-    /// Computes the metric of predicted numbers; NaN if it is undefined, as for constant numbers, or
-    /// for a metric of another task kind.
+    /// Computes the metric of predicted numbers; NaN if it is undefined, as for constant numbers,
+    /// or for a metric of another task kind.
     pub(super) fn of_numbers(self, right: &[f64], found: &[f64]) -> f64 {
         let score = match self {
             Self::Pearson => score::pearson(right, found),
@@ -78,8 +78,8 @@ impl TaskMetric {
         score.unwrap_or(f64::NAN)
     }
 
-    /// Selects the metric from SQuAD's scores; NaN if no question of its kind exists, or for a metric
-    /// of another task kind.
+    /// Selects the metric from SQuAD's scores; NaN if no question of its kind exists, or for a
+    /// metric of another task kind.
     pub(super) fn of_answers(self, score: Squad2Score) -> f64 {
         let value = match self {
             Self::ExactMatch => Some(score.all.exact_match),

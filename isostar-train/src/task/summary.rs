@@ -67,8 +67,8 @@ impl TaskSummary {
         Self { name: name.clone(), kind: *kind, labels: labels.clone(), metrics: metrics.clone(), train, dev }
     }
 
-    /// The share of the most frequent class among the validation rows, which is the accuracy of always
-    /// predicting it. `None` if there are no classes.
+    /// The share of the most frequent class among the validation rows, which is the accuracy of
+    /// always predicting it. `None` if there are no classes.
     pub fn majority(&self) -> Option<f64> {
         let most = self.dev.classes.iter().max()?;
         Some(*most as f64 / self.dev.rows as f64)

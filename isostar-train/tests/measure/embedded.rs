@@ -161,8 +161,8 @@ fn bad_input_is_refused_and_leaves_no_file() {
     refuses_ids("[2, 3]\n\n[2, 3]\n", "line 2: not a JSON array of token ids");
     refuses_ids("[2, 1.5]\n", "line 1: not a JSON array of token ids");
     refuses_ids("[2, 3]\n[]\n", "line 2: a sequence without tokens");
-    refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens, where at most 12 are possible");
-    refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens, where at most 6 are possible");
+    refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens exceed the maximum of 12");
+    refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens exceed the maximum of 6");
     refuses(
         &[model, "--ids", good, "--max-length", "13", "--out", out],
         "a maximum length of 13 tokens was requested, but the model has 12 positions",

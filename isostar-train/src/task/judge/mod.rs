@@ -32,8 +32,8 @@ pub trait Judge: Clone + Debug + Send + Sync + 'static {
     /// The metrics of the task, the main one first.
     fn metrics(&self) -> &[TaskMetric];
 
-    /// Returns a metric over the batches so far; NaN if it is undefined, as before the first batch or
-    /// for the correlation of constant numbers.
+    /// Returns a metric over the batches so far; NaN if it is undefined, as before the first batch
+    /// or for the correlation of constant numbers.
     fn score(&self, metric: TaskMetric) -> f64;
 
     /// Returns the mean loss per row; NaN before the first batch.
