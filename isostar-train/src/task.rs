@@ -218,7 +218,8 @@ impl Task {
     /// because the file breaks them across lines.
     ///
     /// # Errors
-    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.
+    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of
+    /// classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
         let known = name.and_then(KnownTask::named);

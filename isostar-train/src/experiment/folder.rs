@@ -34,7 +34,7 @@ impl RunFolder {
             Some(folder) => Ok(folder),
             None => {
                 let numbered = (1..).map(|number| Path::new(RUNS).join(format!("{name}-{number}")));
-                let path = numbered.into_iter().find(|path| !path.exists()).expect("there is no end to numbers");
+                let path = numbered.into_iter().find(|path| !path.exists()).expect("the range is unbounded");
                 Ok(Self { path })
             }
         }

@@ -20,7 +20,7 @@ fn a_git_lfs_pointer_is_named_whatever_its_file_is_called() {
     for name in ["states.npy", "states.npz", "states.safetensors", "states.parquet", "states"] {
         let (cause, remedy) = refused(&folder.write(name, POINTER));
         assert!(cause.ends_with(&format!("{name}: a Git LFS pointer, not the file itself")), "{cause}");
-        assert_eq!(remedy, "run `git lfs pull` in the repository's folder, which fetches the file");
+        assert_eq!(remedy, "run `git lfs pull` in the folder of the repository to fetch the file");
     }
     let points = folder.write("points.npy", npy("<f4", false, &[2, 2], &f32_bytes([1.0, 2.0, 3.0, 5.0])));
     let pointer = folder.write("pointer.npy", POINTER);

@@ -267,7 +267,7 @@ fn a_table_of_integers_is_not_taken_for_points() {
     let path = folder.write("labels.parquet", parquet(&columns));
     let (cause, remedy) = cause_and_remedy(&["measure", path.to_str().unwrap()]);
     assert!(cause.ends_with(r#"it holds "id" (INT64 [30]), "label" (INT32 [30]), "score" (FLOAT [30])"#), "{cause}");
-    assert_eq!(remedy, "save points as floats: an array [points, dimension]; in Parquet, a column of lists or a column for each dimension");
+    assert_eq!(remedy, "save points as floats: an array [points, dimension]; in Parquet, a column of lists or one column per dimension");
 }
 
 #[test]
