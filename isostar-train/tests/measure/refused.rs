@@ -162,6 +162,7 @@ fn references_and_devices_that_do_not_fit() {
     let narrow = narrow.to_str().unwrap();
     let found = measured(&["--reference", narrow, "--shrinkage", "0.5"]);
     assert!(found.contains("narrow.npy: the reference has width 5, but the points in "), "{found}");
+    assert!(found.ends_with("points.npy have width 6"), "{found}");
     for weight in ["1.5", "-0.1", "NaN"] {
         let found = measured(&["--reference", narrow, "--shrinkage", weight]);
         assert_eq!(found, format!("error: shrinkage must lie in [0, 1], got {weight}"));
