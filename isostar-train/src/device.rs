@@ -1,4 +1,4 @@
-//! From a device's name on the command line to a Burn device that is really there.
+//! Parsing the name of a device on the command line into a Burn device that exists.
 
 use burn::prelude::*;
 use thiserror::Error;
@@ -7,32 +7,33 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// No backend has that name.
-    #[error("there is no device {name:?}")]
+    /// No backend has this name.
+    #[error("unknown device {name:?}")]
     Unknown {
-        /// The name given.
+        /// The name passed.
         name: String,
     },
-    /// The backend exists, but this build leaves it out.
+    /// The backend exists, but is not part of this build.
     #[error("the device {name:?} is not compiled in")]
     NotCompiled {
-        /// The name given.
+        /// The name passed.
         name: String,
     },
-    /// The backend is compiled in, but the machine has no such device: no driver, no adapter, or a number too high.
-    #[error("the device {name:?} is not on this machine: {found} of its kind found")]
+    /// The backend is compiled in, but the machine has no such device: no driver, no adapter, or an
+    /// index out of range.
+    #[error("device {name:?} not found: this machine has {found} of its kind")]
     Absent {
-        /// The name given.
+        /// The name passed.
         name: String,
-        /// How many devices of the kind there are.
+        /// The number of devices of this kind on the machine.
         found: usize,
     },
 }
 
 impl DeviceError {
-    /// One line that says what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
-        // An absent device is no way out.
+        // Do not suggest the absent device itself.
         let usable = |name: &&str| !matches!(self, Self::Absent { name: absent, .. } if absent.starts_with(*name));
         let compiled = compiled_devices().into_iter().filter(usable).collect::<Vec<_>>().join(", ");
         match self {
@@ -51,7 +52,7 @@ impl DeviceError {
     }
 }
 
-/// The names of the devices that this build can use.
+/// The names of the devices compiled into this build.
 pub fn compiled_devices() -> Vec<&'static str> {
     let devices = [
         ("flex", cfg!(feature = "flex")),
@@ -62,17 +63,19 @@ pub fn compiled_devices() -> Vec<&'static str> {
     devices.into_iter().filter_map(|(name, compiled)| compiled.then_some(name)).collect()
 }
 
-/// The name of the device used where none is asked for: the first one compiled in.
+/// The name of the default device: the first one compiled in.
 pub fn default_device_name() -> &'static str {
     compiled_devices().first().copied().unwrap_or("flex")
 }
 
-/// The device called `name`: `flex`, `ndarray`, `wgpu`, `cuda`, or `cuda:1` for the second one.
+/// Returns the device called `name`: `flex`, `ndarray`, `wgpu`, `cuda`, or `cuda:1` for the second
+/// GPU.
 ///
-/// The machine is asked before the device is touched, because a missing driver is a panic in a thread of the device's own.
+/// Enumerates the machine's devices first, because a missing driver would panic in a thread of the
+/// device.
 ///
 /// # Errors
-/// If no device has that name, this build leaves it out, or the machine has none.
+/// If the name is unknown, the backend is not compiled in, or the machine has no such device.
 pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| DeviceError::Unknown { name: name.to_string() })?),
@@ -86,7 +89,7 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         "flex" => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
         "ndarray" => {
-            // Burn 0.23 drops this backend; 0.22, to which isostar is pinned, has it.
+            // Burn 0.23 removes this backend.
             #[allow(deprecated)]
             Ok(Device::ndarray())
         }

@@ -1,10 +1,10 @@
-//! What the hub brings, told to an observer.
+//! Reporting downloads from the hub to an observer.
 
 use isostar_models::hub::{HubEvent, ModelId};
 
 use crate::experiment::{Observer, Phase};
 
-/// Passes on what happens while files of the repository `id` are brought.
+/// Returns a callback that reports the download of the repository `id` to `observer`.
 pub(crate) fn tell<'a>(observer: &'a dyn Observer, id: &'a ModelId) -> impl FnMut(HubEvent<'_>) + 'a {
     let mut running: Option<Phase> = None;
     move |event| match event {
@@ -20,7 +20,7 @@ pub(crate) fn tell<'a>(observer: &'a dyn Observer, id: &'a ModelId) -> impl FnMu
             }
         }
         HubEvent::Waiting { file } => observer.note(&format!("another process is downloading {file}: waiting for it")),
-        HubEvent::FromCache { cause } => observer.note(&format!("{cause}: using {id} as it was downloaded earlier")),
+        HubEvent::FromCache { cause } => observer.note(&format!("{cause}: using the cached copy of {id}")),
         _ => {}
     }
 }

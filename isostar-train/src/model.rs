@@ -1,4 +1,4 @@
-//! Where a model is: in a folder here, or on the hub.
+//! Locating a model in a local folder or on the hub.
 
 use std::path::PathBuf;
 
@@ -10,23 +10,23 @@ use crate::hub::tell;
 #[cfg(feature = "hub")]
 use isostar_models::hub::{HubError, HubEvent, HubSettings, ModelId, fetch, fetch_weights};
 
-/// Why a model could not be had.
+/// Why a model was not found.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FindModelError {
-    /// It is no folder here, and the hub could not give it.
+    /// The folder does not exist, and the hub could not provide the model.
     #[cfg(feature = "hub")]
-    #[error("there is no folder {model}, and from the hub: {source}")]
+    #[error("there is no folder {model}, and the hub could not provide it: {source}")]
     Hub {
-        /// The folder or name asked for.
+        /// The folder or name passed.
         model: String,
-        /// What the hub's side met.
+        /// The hub's error.
         source: Box<HubError>,
     },
 }
 
 impl FindModelError {
-    /// One line that says what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match *self {
             #[cfg(feature = "hub")]
@@ -35,29 +35,32 @@ impl FindModelError {
     }
 }
 
-/// The folder of a model: `model` itself if it is a folder, and else, with the feature `hub`, the model of this name on the hub,
-/// `organisation/name` or `organisation/name@revision`, brought into the cache that the Python libraries share.
+/// Returns the folder of a model.
 ///
-/// What is neither is returned as it is: reading it then says that there is no such folder. Environment variables say where the hub and the
-/// cache are: see [`HubSettings::from_vars`](isostar_models::hub::HubSettings::from_vars).
+/// That is `model` itself if it is a folder. With the feature `hub`, a name `organisation/name` or
+/// `organisation/name@revision` is otherwise downloaded from the hub into the cache shared with the
+/// Python libraries. Any other `model` is returned unchanged, so that reading it reports the
+/// missing folder. The environment variables of the hub and the cache are described in
+/// [`HubSettings::from_vars`](isostar_models::hub::HubSettings::from_vars).
 ///
 /// # Errors
-/// If the hub does not give it.
+/// If the hub cannot provide the model.
 #[cfg(feature = "hub")]
 pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
     find(model, observer, fetch)
 }
 
-/// The same for a model that is given token ids: on the hub it need not have a tokenizer.
+/// Like [`find_model`], for a model whose inputs are token ids: it need not have a tokenizer on the
+/// hub.
 ///
 /// # Errors
-/// If the hub does not give it.
+/// If the hub cannot provide the model.
 #[cfg(feature = "hub")]
 pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
     find(model, observer, fetch_weights)
 }
 
-/// Brings what is wanted of a model from the hub; its folder.
+/// Downloads files of a model from the hub and returns their folder.
 #[cfg(feature = "hub")]
 type Fetch = fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError>;
 
@@ -72,7 +75,7 @@ fn find(model: &str, observer: &dyn Observer, fetch: Fetch) -> Result<PathBuf, F
     fetched.map_err(|source| FindModelError::Hub { model: model.to_string(), source: Box::new(source) })
 }
 
-/// The folder of a model: `model` itself. Names of models on the hub need the feature `hub`.
+/// Returns `model` as a folder. Models on the hub need the feature `hub`.
 ///
 /// # Errors
 /// None.
@@ -81,7 +84,7 @@ pub fn find_model(model: &str, _observer: &dyn Observer) -> Result<PathBuf, Find
     Ok(PathBuf::from(model))
 }
 
-/// The folder of a model: `model` itself. Names of models on the hub need the feature `hub`.
+/// Returns `model` as a folder. Models on the hub need the feature `hub`.
 ///
 /// # Errors
 /// None.

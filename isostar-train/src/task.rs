@@ -1,4 +1,4 @@
-//! What is learned, from which rows: a task by name, a folder, or a file of one's own.
+//! Tasks: a task by name, or rows of your own in a folder or a file.
 
 mod judge;
 mod known;
@@ -33,54 +33,57 @@ pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
 use known::plain;
 use read::KnownRows;
 
-/// The task that runs where none is asked for: sarcasm in headlines, embedded in the binary.
+/// The default task: sarcasm in headlines, embedded in the binary.
 pub const DEFAULT_TASK: &str = "headlines";
 
 /// The names of the splits that every task has.
 const TRAIN: &str = "train";
 const DEV: &str = "dev";
 
-/// The scores of classes of one's own, and of the default.
+/// The metrics of your own classes, and of the default task.
 const CLASS_METRICS: [TaskMetric; 3] = [TaskMetric::Accuracy, TaskMetric::F1, TaskMetric::Matthews];
 
-/// The scores of numbers of one's own.
+/// The metrics of your own numbers.
 const NUMBER_METRICS: [TaskMetric; 2] = [TaskMetric::Pearson, TaskMetric::Spearman];
 
-/// What a number of one's own is called in the model's configuration where its column is not named.
+/// The name of a regression output in the model's configuration, if no label column is named.
 const NUMBER: &str = "value";
 
-/// Held out from training rows that come without a development split: a tenth of its rows, and at most this many.
+/// The largest held-out split. Without a development split, a tenth of the training rows is held
+/// out.
 const HELD_OUT_AT_MOST: usize = 1000;
 
-/// What is to be found.
+/// The kind of a task's targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskKind {
-    /// The class of a text, or of a pair of texts.
+    /// The class of a text or of a pair of texts.
     Classification,
-    /// A number of theirs.
+    /// A number for a text or for a pair of texts.
     Regression,
-    /// The words of a paragraph that answer a question.
+    /// The span of a paragraph that answers a question.
     Span,
 }
 
-/// Rows to learn from, rows to judge by, and what is to be found.
+/// Training rows, validation rows, and the kind of their targets.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// What the task is called in results: its name, or that of its file or folder.
+    /// The name in results: that of the task, of its file or of its folder.
     pub name: String,
-    /// What is to be found.
+    /// The kind of the targets.
     pub kind: TaskKind,
-    /// The rows.
+    /// The training and validation rows.
     pub splits: Splits,
-    /// Further development sets by name, on which a model is scored when it has learned, such as `dev_mismatched` of MNLI.
+    /// Further development sets by name, such as `dev_mismatched` of MNLI. The model is evaluated
+    /// on them after training.
     pub further: Vec<(&'static str, Split)>,
-    /// The classes, in the order of their indices; the name of the number of a regression; nothing of spans.
+    /// The classes in the order of their indices, or the name of a regression's number; empty for
+    /// spans.
     pub labels: Labels,
-    /// The answers of the questions in `train` and `dev`; empty where rows have labels.
+    /// The gold answers of the questions in `train` and `dev`; empty for tasks with labels.
     pub questions: [Vec<Question>; 2],
-    /// The scores it is judged by, the one that is compared first.
+    /// The metrics, the main one first.
     pub metrics: Vec<TaskMetric>,
-    /// The entry of the table, of a task by name.
+    /// The entry in [`KNOWN_TASKS`], for a task by name.
     known: Option<&'static KnownTask>,
 }
 
@@ -91,54 +94,54 @@ pub enum TaskError {
     /// Neither a known name nor a file.
     #[error("{name:?} is neither a task nor a file")]
     Unknown {
-        /// What was asked for.
+        /// The name passed.
         name: String,
     },
-    /// A known task whose data is not embedded, without a hub to bring it from.
+    /// A known task that is not embedded, without a folder and without the feature `hub`.
     #[error("the task {name} needs its data")]
     NeedsData {
         /// The task.
         name: String,
     },
-    /// A known task whose data the hub could not give.
+    /// A known task whose data could not be fetched from the hub.
     #[cfg(feature = "hub")]
-    #[error("the task {name} needs its data, and from the hub: {source}")]
+    #[error("the task {name} needs its data, which the hub could not provide: {source}")]
     Hub {
         /// The task.
         name: String,
-        /// What the hub's side met.
+        /// The hub's error.
         source: Box<isostar_models::hub::HubError>,
     },
-    /// Numbers are to be learned from a task that has none.
-    #[error("the labels of {task} are no numbers to be learned by regression")]
+    /// Regression was requested for a task whose labels are not numbers.
+    #[error("the labels of {task} are not numbers: regression needs numbers")]
     NoNumbers {
         /// The task.
         task: String,
     },
-    /// Fewer rows are to be learned from than there are classes.
+    /// The limit is lower than the number of classes.
     #[error("{}: {limit} training {} cannot hold all {classes} labels", path.display(), if *limit == 1 { "row" } else { "rows" })]
     Limit {
         /// The file of the training rows.
         path: PathBuf,
-        /// The limit asked for.
+        /// The limit passed.
         limit: usize,
-        /// How many labels the training rows have.
+        /// The number of classes in the training rows.
         classes: usize,
     },
-    /// A file of which no row can be held out, because its label would be lost to the others.
-    #[error("{}: no row can be held out to judge by: each of the {rows} labels occurs once", path.display())]
+    /// A file from which no row can be held out, because every label occurs only once.
+    #[error("{}: no row can be held out for validation: each of the {rows} labels occurs once", path.display())]
     NothingToHoldOut {
         /// The file.
         path: PathBuf,
-        /// Its rows.
+        /// The number of rows.
         rows: usize,
     },
-    /// A file too short to hold rows out of it.
-    #[error("{}: {rows} row is too few to learn from some and judge by others", path.display())]
+    /// A file with fewer than two rows.
+    #[error("{}: too few rows to split into training and validation rows: {rows}", path.display())]
     TooFew {
         /// The file.
         path: PathBuf,
-        /// Its rows.
+        /// The number of rows.
         rows: usize,
     },
     /// A split that the task does not have.
@@ -146,19 +149,19 @@ pub enum TaskError {
     NoSplit {
         /// The task.
         task: String,
-        /// What was asked for.
+        /// The split passed.
         split: String,
-        /// The splits that it has.
+        /// The splits of the task.
         splits: Vec<&'static str>,
     },
-    /// A model that was made for another task.
-    #[error("{task} needs a model of {expected} outputs, and this one has {found}")]
+    /// A model with another number of outputs than the task has labels.
+    #[error("{task} needs a model with {expected} outputs, but this one has {found}")]
     Outputs {
         /// The task.
         task: String,
-        /// Its labels.
+        /// The number of labels of the task.
         expected: usize,
-        /// The outputs of the model.
+        /// The number of outputs of the model.
         found: usize,
     },
     /// The rows cannot be read.
@@ -167,24 +170,24 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// One line that says what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match self {
             Self::Unknown { .. } => {
                 let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
-                format!("name a task ({}), or a .tsv, .csv, .jsonl, .parquet or .csv.gz file", known.join(", "))
+                format!("pass a task ({}), or a .tsv, .csv, .jsonl, .parquet or .csv.gz file", known.join(", "))
             }
-            Self::NeedsData { .. } => "name the folder of the official download with --data DIR".into(),
+            Self::NeedsData { .. } => "pass the folder of the official download with --data DIR".into(),
             #[cfg(feature = "hub")]
-            Self::Hub { source, .. } => format!("name the folder of the official download with --data DIR, or {}", source.remedy()),
-            Self::NoNumbers { .. } => "leave out kind under [columns], or name a file or folder of your own".into(),
+            Self::Hub { source, .. } => format!("pass the folder of the official download with --data DIR, or {}", source.remedy()),
+            Self::NoNumbers { .. } => "remove kind under [columns], or pass a file or folder of your own".into(),
             Self::Limit { classes, .. } => format!("choose --limit {classes} or more"),
             Self::NothingToHoldOut { .. } => {
-                "give at least one label a second row, or a folder with a train and a dev file; numbers to be learned need \
-                 kind = \"regression\" under [columns]"
+                "add a second row for at least one label, or pass a folder with a train and a dev file; for numeric labels, set \
+                kind = \"regression\" under [columns]"
                     .into()
             }
-            Self::TooFew { .. } => "give a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
+            Self::TooFew { .. } => "pass a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
             Self::NoSplit { splits, .. } => format!("name one of {}", splits.join(", ")),
             Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
             Self::Data(error) => error.remedy(),
@@ -193,21 +196,30 @@ impl TaskError {
 }
 
 impl Task {
-    /// Reads a task.
+    /// Reads the rows of a task.
     ///
     /// - no task and no folder: the embedded default
-    /// - the name of a task and a folder: the files of the official download, or of the hub; `columns` replace the task's own if they name any
-    /// - the name of a task alone: the hub's files, with the feature `hub`; a download is told to the observer
-    /// - another name, or none, and a folder: its train and dev files
+    /// - the name of a task and a folder: the files of the official download or of the hub;
+    ///   `columns` replaces the task's own columns if it names any
+    /// - the name of a task alone: the files of the hub (feature `hub`); the observer is notified
+    ///   of the download
+    /// - any other name, or none, and a folder: the train and dev files of the folder
     /// - a file: its rows
     ///
-    /// Of a file, or of a folder without dev files, a tenth of the training rows (at most 1,000) are held out, chosen by `seed`, but never the
-    /// only row of a class; of a folder the observer is told. A task by name needs its own development set. The observer is also told of rows
-    /// that a file breaks over lines and that were left out. Of the training rows `limit` are kept, drawn by `seed`; each class keeps its share.
-    /// Classes are those of the task, or else those of the training rows, however few; `columns` may say that labels of one's own are numbers.
+    /// For a file, or a folder without dev files, a tenth of the training rows (at most 1,000) is
+    /// held out. The rows are drawn with `seed`; the only row of a class is never held out. A task
+    /// by name needs its own development set. `limit` caps the training rows: they are drawn with
+    /// `seed`, and each class keeps its share.
+    ///
+    /// The classes are those of the task; for your own rows, those that occur in the training rows.
+    /// `columns` may declare that your labels are numbers.
+    ///
+    /// The observer is notified when rows of a folder are held out, and when rows are skipped
+    /// because the file breaks them across lines.
     ///
     /// # Errors
-    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of classes.
+    /// If the name is unknown, the data is missing or malformed, or the limit is below the number of
+    /// classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
         let known = name.and_then(KnownTask::named);
@@ -223,7 +235,7 @@ impl Task {
         for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev].into_iter().chain(further) {
             if *left_out > 0 {
                 let (rows, are) = if *left_out == 1 { ("row", "is") } else { ("rows", "are") };
-                observer.note(&format!("{left_out} {rows} of {} {are} broken over lines and left out", path.display()));
+                observer.note(&format!("{left_out} {rows} of {} {are} broken across lines and skipped", path.display()));
             }
         }
         let limit = limit.filter(|_| !source.is_whole);
@@ -251,7 +263,7 @@ impl Task {
         })
     }
 
-    /// The embedded default, a folder or a file; its classes are not known yet.
+    /// Reads the embedded default, a folder or a file; the classes are filled in later.
     fn read_own(source: &TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, is_whole, seed, .. } = *source;
         let (name, splits) = match (name, folder) {
@@ -274,10 +286,10 @@ impl Task {
         Ok(Self { name, kind, splits, further: Vec::new(), labels, questions: Default::default(), metrics, known: None })
     }
 
-    /// The split of a name: `train`, `dev`, or that of a further development set.
+    /// Returns a split by name: `train`, `dev` or a further development set.
     ///
     /// # Errors
-    /// [`TaskError::NoSplit`] if there is none of this name.
+    /// [`TaskError::NoSplit`] if the task has no split of this name.
     pub fn split(&self, name: &str) -> Result<&Split, TaskError> {
         match name {
             TRAIN => Ok(&self.splits.train),
@@ -291,7 +303,7 @@ impl Task {
         TaskError::NoSplit { task: self.name.clone(), split: name.into(), splits }
     }
 
-    /// The rows of a split, taken out of the task.
+    /// Takes the rows of a split out of the task.
     ///
     /// # Errors
     /// As [`split`](Self::split).
@@ -307,19 +319,19 @@ impl Task {
         }
     }
 
-    /// The rows to learn from, taken out of the task.
+    /// Takes the training rows out of the task.
     pub fn take_train(&mut self) -> TaskRows {
         let (split, questions) = (taken(&mut self.splits.train), std::mem::take(&mut self.questions[0]));
         self.rows(split, questions)
     }
 
-    /// The rows to judge by, taken out of the task.
+    /// Takes the validation rows out of the task.
     pub fn take_dev(&mut self) -> TaskRows {
         let (split, questions) = (taken(&mut self.splits.dev), std::mem::take(&mut self.questions[1]));
         self.rows(split, questions)
     }
 
-    /// The rows of the further development sets by name, taken out of the task.
+    /// Takes the rows of the further development sets, by name, out of the task.
     pub fn take_further(&mut self) -> Vec<(&'static str, TaskRows)> {
         let further = std::mem::take(&mut self.further);
         further.into_iter().map(|(name, split)| (name, self.rows(split, Vec::new()))).collect()
@@ -331,17 +343,18 @@ impl Task {
     }
 }
 
-/// The rows of a file of one's own.
+/// Reads the rows of your own file.
 fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
     let path = Path::new(file);
-    // What ends in no known extension was not meant for a file.
+    // A name without a known extension was not meant as a file.
     if !path.exists() && Format::of(path).is_err() {
         return Err(TaskError::Unknown { name: file.into() });
     }
     Ok(Split::read(path, columns)?)
 }
 
-/// The rows of a folder of one's own; without a dev file some of train are held out, and the observer is told.
+/// Reads the rows of your own folder. Without a dev file, some training rows are held out and the
+/// observer is notified.
 fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Observer) -> Result<Splits, TaskError> {
     let (train, dev) = Split::read_folder(folder, columns)?;
     if let Some(dev) = dev {
@@ -356,12 +369,12 @@ fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Obser
     Ok(splits)
 }
 
-/// Every row to judge by, none to learn from.
+/// Puts every row into `dev` and none into `train`.
 fn all_in_dev(split: Split) -> Splits {
     Splits { train: Split { path: split.path.clone(), rows: Vec::new(), left_out: 0 }, dev: split }
 }
 
-/// Divides rows that come without a development split.
+/// Holds out validation rows from rows without a development split.
 fn hold_out(split: Split, kind: LabelKind, seed: u64) -> Result<Splits, TaskError> {
     let (path, rows) = (split.path.clone(), split.rows.len());
     if rows < 2 {
@@ -371,23 +384,24 @@ fn hold_out(split: Split, kind: LabelKind, seed: u64) -> Result<Splits, TaskErro
     if splits.dev.rows.is_empty() { Err(TaskError::NothingToHoldOut { path, rows }) } else { Ok(splits) }
 }
 
-/// A split with its rows, which it loses.
+/// Moves the rows of a split into a copy of it.
 fn taken(split: &mut Split) -> Split {
     let rows = std::mem::take(&mut split.rows);
     Split { rows, ..split.clone() }
 }
 
-/// Whether rows are those of a task that has a name: the embedded default or one of [`KNOWN_TASKS`], not of a file or folder of one's own.
+/// Whether this name is that of a task, the embedded default or one of [`KNOWN_TASKS`], rather than
+/// that of your own file or folder.
 pub fn is_named(asked: &str) -> bool {
     plain(asked) == DEFAULT_TASK || KnownTask::named(asked).is_some()
 }
 
-/// What a task is called in results: the name of a known task, or else that of its file or folder.
+/// Returns the name of a task in results: that of a known task, or that of the file or folder.
 pub fn task_name(asked: &str) -> String {
     KnownTask::named(asked).map_or_else(|| stem(Path::new(asked)), |known| known.name.into())
 }
 
-/// The name of a file without its extensions, or of a folder.
+/// Returns the name of a file without its extensions, or of a folder.
 fn stem(path: &Path) -> String {
     plain_name(path).file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

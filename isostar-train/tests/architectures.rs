@@ -178,7 +178,8 @@ fn rows_are_cut_to_the_model_s_positions_unless_more_are_asked_for() {
 
     for more in [&[&train[..], &["--out", "other"]].concat()[..], &["evaluate", "run"], &["analyze", "run"]] {
         let refused = run(&[more, &["--max-length", "13"]].concat()).code(1).get_output().stderr.clone();
-        let expected = "error: rows of 13 tokens were asked for, and the model has 12 positions\n  try: choose --max-length 12 or less\n";
+        let expected =
+            "error: a maximum length of 13 tokens was requested, but the model has 12 positions\n  try: choose --max-length 12 or less\n";
         assert_eq!(String::from_utf8(refused).unwrap(), expected);
     }
     assert!(!folder.path().join("other").exists());
@@ -228,7 +229,10 @@ fn a_model_is_known_by_its_name_on_the_hub() {
     embed(&format!("tiny/albert@{COMMIT}")).assert().success();
     let refused = embed("tiny/other@v2").assert().code(1).get_output().stderr.clone();
     let refused = String::from_utf8(refused).unwrap();
-    assert!(refused.contains("there is no folder tiny/other@v2, and from the hub: tiny/other@v2 is not in the cache"), "{refused}");
+    assert!(
+        refused.contains("there is no folder tiny/other@v2, and the hub could not provide it: tiny/other@v2 is not in the cache"),
+        "{refused}"
+    );
     assert!(refused.contains("HF_HUB_OFFLINE"), "{refused}");
 }
 

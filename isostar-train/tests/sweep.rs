@@ -57,7 +57,7 @@ fn a_length_that_the_plan_leaves_open_is_the_model_s_when_the_sweep_goes_on() {
     succeed(at, &["sweep", "plan.toml"]);
     assert_eq!(modified(at, "one"), made, "a run that is over was made again");
     plan("max_length = 11\n");
-    fails(at, &["sweep", "plan.toml"], &["max_length 12 there, 11 in the plan"]);
+    fails(at, &["sweep", "plan.toml"], &["max_length is 12 in the run and 11 in the plan"]);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn what_cannot_be_made_is_refused_before_anything_is() {
     let folder = prepared();
     let at = folder.path();
     fails(at, &["sweep", "none.toml"], &["none.toml"]);
-    fails(at, &["sweep", "plan.toml", "--shard", "5/4"], &["there is no shard \"5/4\""]);
+    fails(at, &["sweep", "plan.toml", "--shard", "5/4"], &["invalid shard \"5/4\""]);
     fs::write(at.join("wrong.toml"), "[settings]\nepoch = 3\n").unwrap();
     fails(at, &["sweep", "wrong.toml"], &["wrong.toml", "run \"run1\"", "unknown field `epoch`"]);
     fs::write(at.join("range.toml"), "[vary]\nshrinkage = [0.5, 1.5]\n").unwrap();
@@ -245,7 +245,7 @@ fn what_cannot_be_made_is_refused_before_anything_is() {
 
     succeed(at, &["sweep", "plan.toml", "--shard", "1/4"]);
     fs::write(at.join("plan.toml"), PLAN.replace("epochs = 2", "epochs = 3")).unwrap();
-    fails(at, &["sweep", "plan.toml"], &[RUNS[0], "holds a run of other settings: epochs 2 there, 3 in the plan"]);
+    fails(at, &["sweep", "plan.toml"], &[RUNS[0], "holds a run with other settings: epochs is 2 in the run and 3 in the plan"]);
     fs::create_dir_all(at.join("other").join(RUNS[1])).unwrap();
     fs::write(at.join("other").join(RUNS[1]).join("notes.txt"), "mine").unwrap();
     fails(at, &["sweep", "plan.toml", "--out", "other"], &[RUNS[1], "is not empty"]);

@@ -1,11 +1,11 @@
-//! Making items ready ahead of whoever takes them.
+//! Producing items on a thread ahead of their consumer.
 
 use std::sync::mpsc;
 use std::thread::Scope;
 
-/// `items`, made by a thread of their own: while an item is at work elsewhere, the next one is made.
+/// Runs the iterator `items` on its own thread, one item ahead of the consumer.
 ///
-/// The thread ends with the items, or once nobody takes them any more.
+/// The thread ends with the items, or when the returned iterator is dropped.
 pub(super) fn ahead<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     items: impl Iterator<Item = T> + Send + 'scope,
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_made_ahead_and_no_more_once_nobody_takes_them() {
+    fn one_item_is_made_ahead_and_no_more_after_the_consumer_is_dropped() {
         let made = AtomicUsize::new(0);
         let count = |item: usize| {
             made.fetch_add(1, Ordering::SeqCst);
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a scoped thread panicked")]
-    fn a_panic_is_not_taken_for_the_end() {
+    fn a_panic_is_not_mistaken_for_the_end() {
         thread::scope(|scope| ahead(scope, (0..3).map(|item| [0, 1][item])).count());
     }
 }

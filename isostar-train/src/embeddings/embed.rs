@@ -1,4 +1,4 @@
-//! The hidden states of every token, from a model to a file.
+//! Writing the hidden states of a model to a file.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use super::states_file::StatesFile;
 use super::{EmbeddingsError, Sequences};
 use crate::data::{PaddingSide, order, pad};
 
-/// What sequences of token ids are embedded with: an encoder and its settings.
+/// An encoder and its configuration, for embedding sequences of token ids.
 pub trait EmbeddingModel {
-    /// Makes the hidden states.
+    /// The encoder.
     fn encoder(&self) -> &Encoder;
-    /// Its settings.
+    /// The configuration.
     fn config(&self) -> &ModelConfig;
 }
 
@@ -39,15 +39,17 @@ impl EmbeddingModel for Checkpoint<Encoder> {
 
 /// Writes the hidden states of all sequences to a safetensors file.
 ///
-/// One tensor `layer.I` a layer, `[sequences, tokens, d]` in f32, where layer 0 is the embedding output, and `mask` `[sequences, tokens]`,
-/// true at tokens. Sequences keep their order and are padded to the longest; states at padding are 0. The file appears whole or not at all.
-/// `progress` is told of tokens done.
+/// The file has one tensor `layer.I` per layer, `[sequences, tokens, d]` in f32, where layer 0 is
+/// the embedding output, and `mask`, `[sequences, tokens]`, true at tokens. Sequences keep their
+/// order and are padded to the longest; states at padding are 0. The file appears only when
+/// complete. `progress` receives the number of tokens done.
 ///
 /// # Errors
 /// If the batch size is 0, the file cannot be written, or the device fails.
 ///
 /// # Panics
-/// If there are no sequences or no such layers, or an id or a length is beyond what the model has.
+/// If there are no sequences, a layer does not exist, or an id or a length exceeds the model's
+/// vocabulary or positions.
 pub fn embed(
     model: &impl EmbeddingModel,
     sequences: &Sequences,
@@ -66,10 +68,12 @@ pub fn embed(
     file.finish()
 }
 
-/// Writes two files from one pass: the states of every token, as [`embed`] does, and one vector a sequence.
+/// Writes two files in one pass: the states of every token, as [`embed`] does, and one vector per
+/// sequence.
 ///
-/// The vector of a sequence is the mean of its tokens' states, special tokens among them and padding left out; summed in f64, stored in
-/// f32. Its file is laid out as that of the states, with sequences of one token: `layer.I` is `[sequences, 1, d]`.
+/// The vector of a sequence is the mean of the states of its tokens, including special tokens but
+/// not padding; it is summed in f64 and stored in f32. The second file has the layout of the first,
+/// with sequences of one token: `layer.I` is `[sequences, 1, d]`.
 ///
 /// # Errors
 /// As [`embed`].
@@ -102,8 +106,8 @@ pub fn embed_with_means(
     means.finish()
 }
 
-/// Gives `write` the states of each sequence in each layer, `[tokens, d]` without padding: the layer's place in `layers`, the sequence, the
-/// states.
+/// Calls `write` for each sequence in each layer with the index of the layer in `layers`, the index
+/// of the sequence, and its states `[tokens, d]` without padding.
 fn for_each_sequence(
     model: &impl EmbeddingModel,
     sequences: &Sequences,
@@ -137,7 +141,7 @@ fn mark_tokens(file: &mut StatesFile, sequences: &Sequences) -> Result<(), Embed
     (0..sequences.len()).try_for_each(|sequence| file.write_mask(sequence, sequences.ids(sequence).len()))
 }
 
-/// The mean of the rows of `states`, `[tokens, width]`, of which there is at least one.
+/// The mean of the rows of `states`, `[tokens, width]`, with at least one row.
 fn mean(states: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0_f64; width];
     for state in states.chunks_exact(width) {

@@ -1,4 +1,4 @@
-//! What can go wrong between a file and its geometry, and what to do about it.
+//! Errors in reading, measuring and writing embeddings.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,31 @@ use super::points::LARGEST;
 use super::points::MAX_WIDTH;
 use crate::data::DataError;
 
-/// Embeddings that cannot be read, measured or written.
+/// Why embeddings cannot be read, measured or written.
 ///
-/// Rows, columns and tokens are counted from 0, as NumPy does; lines of text from 1. [`EmbeddingsError::remedy`] says what the user can do.
+/// Rows, columns and tokens are counted from 0, as in NumPy; lines of text from 1.
+/// [`EmbeddingsError::remedy`] says how to fix the error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbeddingsError {
-    /// Nothing exists at the path.
+    /// The file does not exist.
     #[error("{}: no such file", path.display())]
     NotFound {
-        /// The path that was asked for.
+        /// The path passed.
         path: PathBuf,
     },
-    /// The path leads to something that is not a file, or that the system refuses to read.
+    /// The path is not a file, or the file is not readable.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The path.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is not what its format asks for.
+    /// The file does not conform to its format.
     #[error(transparent)]
     Format(Arc<FormatError>),
-    /// The file holds nothing at all.
+    /// The file is empty.
     #[error("{}: the file is empty", path.display())]
     Empty {
         /// The file.
@@ -49,15 +50,16 @@ pub enum EmbeddingsError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// The column holds one number a row, as do others that are points together.
-    #[error("{place}: one number a row is one dimension of the points")]
+    /// The column holds one number per row; it is one dimension of points whose other dimensions
+    /// are other columns.
+    #[error("{place}: the column holds one number per row, which is one dimension of the points")]
     OneDimension {
         /// The column.
         place: Place,
-        /// How many dimensions the points have.
+        /// The number of dimensions of the points.
         columns: usize,
     },
-    /// Points on a line have nothing to be isotropic in.
+    /// Points of one dimension have no isotropy.
     #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
     Narrow {
         /// The tensor.
@@ -65,7 +67,7 @@ pub enum EmbeddingsError {
         /// The width d.
         width: usize,
     },
-    /// A covariance of this width would not fit into memory.
+    /// The covariance of points of this width would not fit into memory.
     #[error("{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions")]
     Wide {
         /// The tensor.
@@ -73,41 +75,41 @@ pub enum EmbeddingsError {
         /// The width d.
         width: usize,
     },
-    /// The file holds no tensor that could be points.
+    /// The file has no tensor that can be points.
     #[error("{}: holds no floating-point tensor of two or three dimensions{}", path.display(), holding(few(tensors)))]
     NoPoints {
         /// The file.
         path: PathBuf,
-        /// The tensors that it does hold, with their types and shapes.
+        /// The tensors of the file, with their types and shapes.
         tensors: Vec<String>,
-        /// The names of those that can be measured on request.
+        /// The names of the tensors that can be measured if named.
         numeric: Vec<String>,
     },
-    /// A tensor that was asked for by name is not there.
+    /// The file has no tensor of this name.
     #[error("{}: there is no tensor {name:?}{}", path.display(), holding(list(names)))]
     NoSuchTensor {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The name passed.
         name: String,
-        /// The tensors that there are.
+        /// The tensors of the file.
         names: Vec<String>,
     },
-    /// A name was given for the one array of an .npy file.
-    #[error("{}: --tensor {name:?} names a tensor, and the array of an .npy file has no name and no others beside it", path.display())]
+    /// A tensor name was passed for an .npy file, whose array has no name.
+    #[error("{}: --tensor {name:?} does not apply: the array of an .npy file has no name", path.display())]
     Unnamed {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The name passed.
         name: String,
     },
-    /// The mask of an .npy file is to be another, and is none.
-    #[error("{}: not an .npy file, as the mask of an .npy file must be", path.display())]
+    /// The mask of an .npy file must be an .npy file.
+    #[error("{}: not an .npy file; the mask of an .npy file must be one", path.display())]
     NoMask {
-        /// The file that was to be the mask.
+        /// The file passed as the mask.
         path: PathBuf,
     },
-    /// The mask does not fit the points.
+    /// The shape of the mask does not match the points.
     #[error("{place}: the mask {mask:?} has shape {found:?}, but these points need {expected:?}")]
     MaskShape {
         /// The tensor.
@@ -119,7 +121,7 @@ pub enum EmbeddingsError {
         /// The mask's shape.
         found: Vec<usize>,
     },
-    /// The mask holds numbers that are neither true nor false.
+    /// The mask holds a negative number or NaN.
     #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
     MaskValue {
         /// The tensor.
@@ -129,7 +131,7 @@ pub enum EmbeddingsError {
         /// A negative number or NaN.
         value: f64,
     },
-    /// The mask leaves no point.
+    /// The mask excludes every point.
     #[error("{place}: the mask {mask:?} is false everywhere")]
     EmptyMask {
         /// The tensor.
@@ -137,15 +139,15 @@ pub enum EmbeddingsError {
         /// The mask's name.
         mask: String,
     },
-    /// A covariance needs two points.
+    /// There are fewer than two points.
     #[error("{place}: {points} {} no covariance: there must be at least two points", if *points == 1 { "point has" } else { "points have" })]
     FewPoints {
         /// The tensor.
         place: Place,
-        /// How many points count.
+        /// The number of points.
         points: usize,
     },
-    /// A point holds something that no sum survives.
+    /// A point holds a number that is not finite or too large.
     #[error("{place}: {value:e} at {}", position(at))]
     NotFinite {
         /// The tensor.
@@ -155,14 +157,14 @@ pub enum EmbeddingsError {
         /// NaN, an infinity, or a number beyond ±1e300.
         value: f64,
     },
-    /// All points are the same.
-    #[error("{place}: all points are equal, so that no direction has variance and no score exists")]
+    /// All points are equal.
+    #[error("{place}: all points are equal: no direction has variance, so no score is defined")]
     NoVariance {
         /// The tensor.
         place: Place,
     },
-    /// The reference belongs to points of another width.
-    #[error("{reference}: a reference of width {found} for points of width {expected} in {place}")]
+    /// The reference and the points differ in width.
+    #[error("{reference}: the reference has width {found}, but the points in {place} have width {expected}")]
     ReferenceWidth {
         /// The points.
         place: Place,
@@ -173,32 +175,32 @@ pub enum EmbeddingsError {
         /// The reference's width.
         found: usize,
     },
-    /// The reference file holds several tensors, and none of the points' name.
+    /// The reference file has several tensors, none with the name of the points.
     #[error("{}: cannot tell which tensor is the reference{}", path.display(), holding(list(names)))]
     UnclearReference {
         /// The reference file.
         path: PathBuf,
-        /// The tensors that could be.
+        /// The candidate tensors.
         names: Vec<String>,
     },
-    /// The device failed at its work.
+    /// The device failed.
     #[error("the device failed: {source}")]
     Device {
         /// What Burn reports.
         #[from]
         source: TensorReadError,
     },
-    /// A line is not a JSON array of whole numbers.
+    /// A line is not a JSON array of integers.
     #[error("{}, line {line}: not a JSON array of token ids (at column {column})", path.display())]
     NotIds {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
-        /// Where the parser stopped.
+        /// The column at which the parser stopped.
         column: usize,
     },
-    /// A sequence of ids has none.
+    /// A sequence of token ids is empty.
     #[error("{}, line {line}: a sequence without tokens", path.display())]
     NoTokens {
         /// The file.
@@ -206,7 +208,7 @@ pub enum EmbeddingsError {
         /// The line.
         line: usize,
     },
-    /// The model has no embedding for an id.
+    /// A token id is outside the model's vocabulary.
     #[error("{}, line {line}: the id {id} is outside the model's vocabulary, 0 to {}", path.display(), vocabulary - 1)]
     UnknownId {
         /// The file.
@@ -215,38 +217,38 @@ pub enum EmbeddingsError {
         line: usize,
         /// The id.
         id: i64,
-        /// How many ids the model has.
+        /// The size of the vocabulary.
         vocabulary: usize,
     },
-    /// A sequence of ids is longer than the model's positions, or than was allowed.
-    #[error("{}, line {line}: {tokens} tokens, where at most {limit} are possible", path.display())]
+    /// A sequence is longer than the model's positions, or than the maximum length.
+    #[error("{}, line {line}: {tokens} tokens exceed the maximum of {limit}", path.display())]
     LongSequence {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
-        /// The sequence's length.
+        /// The length of the sequence.
         tokens: usize,
-        /// The longest sequence allowed.
+        /// The maximum length.
         limit: usize,
     },
-    /// Longer sequences were asked for than the model has positions.
-    #[error("sequences of {max_length} tokens were asked for, and the model has {positions} positions")]
+    /// The maximum length exceeds the number of positions of the model.
+    #[error("a maximum length of {max_length} tokens was requested, but the model has {positions} positions")]
     MaxLength {
-        /// The longest sequence asked for.
+        /// The maximum length passed.
         max_length: usize,
-        /// The model's positions.
+        /// The number of positions of the model.
         positions: usize,
     },
-    /// Batches without rows.
+    /// The batch size is 0.
     #[error("the batch size is 0")]
     BatchSize,
-    /// The system refuses to write the states.
+    /// The output file cannot be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Output {
-        /// The file that was to be written.
+        /// The output file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// The texts cannot be tokenized.
@@ -261,7 +263,7 @@ impl From<FormatError> for EmbeddingsError {
 }
 
 impl EmbeddingsError {
-    /// The error for what the system reports about reading the file `path`.
+    /// Converts a system error on reading the file `path`.
     pub(super) fn reading(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
@@ -269,54 +271,54 @@ impl EmbeddingsError {
         }
     }
 
-    /// One line that tells the user what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match self {
             Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file and that you may read it".into(),
-            Self::Empty { .. } => "write the file again: what made it was probably interrupted".into(),
+            Self::Unreadable { .. } => "check that it is a file that you have permission to read".into(),
+            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
             Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
             Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
-            Self::OneDimension { columns, .. } => format!("leave out --tensor: the {columns} floating-point columns are points together"),
+            Self::OneDimension { columns, .. } => format!("omit --tensor to measure all {columns} floating-point columns together"),
             Self::NoPoints { numeric, .. } if !numeric.is_empty() => format!("choose with --tensor: {}", list(numeric)),
             Self::NoPoints { .. } => {
-                "save points as floats: an array [points, dimension]; in Parquet, a column of lists or a column for each dimension".into()
+                "save points as floats: an array [points, dimension]; in Parquet, a column of lists or one column per dimension".into()
             }
             Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
             Self::NoSuchTensor { names, .. } => format!("name one of {}", list(names)),
-            Self::Unnamed { .. } => "leave out --tensor, or save the tensors with numpy.savez or safetensors".into(),
+            Self::Unnamed { .. } => "omit --tensor, or save the tensors with numpy.savez or safetensors".into(),
             Self::NoMask { .. } => "save the mask with numpy.save, or points and mask together with numpy.savez".into(),
             Self::MaskShape { .. } => {
-                "name the mask of these points with --mask, name other points with --tensor, or save the points without the mask".into()
+                "pass the mask of these points with --mask, choose other points with --tensor, or save the points without the mask".into()
             }
-            Self::MaskValue { .. } => "save true at the points that count: of a mask that is added to attention scores, mask == 0".into(),
+            Self::MaskValue { .. } => "save a mask that is true at tokens; if it is added to attention scores, save mask == 0".into(),
             Self::EmptyMask { .. } => "check that the mask is true at tokens and false at padding".into(),
-            Self::FewPoints { .. } => "save more points, one a row".into(),
+            Self::FewPoints { .. } => "save at least two points, one per row".into(),
             Self::NotFinite { value, .. } if value.is_finite() => {
-                format!("divide the points by a constant: no score depends on it, and {LARGEST:e} is the limit")
+                format!("divide the points by a constant, which changes no score; the limit is {LARGEST:e}")
             }
             Self::NotFinite { at, .. } if at.len() == 3 => {
-                "leave padding out with --mask, or find out what made the number: a diverged model, or f16 beyond its range".into()
+                "exclude padding with --mask, or find the source of the number, such as a diverged model or an f16 overflow".into()
             }
-            Self::NotFinite { .. } => "remove the point, or find out what made it: a diverged model, or f16 beyond its range".into(),
-            Self::NoVariance { .. } => "check what made the points: a collapsed model gives the same vector for every input".into(),
+            Self::NotFinite { .. } => "remove the point, or find its source, such as a diverged model or an f16 overflow".into(),
+            Self::NoVariance { .. } => "check the model: a collapsed model returns the same vector for every input".into(),
             Self::ReferenceWidth { .. } => "choose a reference from the same model".into(),
-            Self::UnclearReference { .. } => "save the reference alone in a file, or under the name of the points".into(),
+            Self::UnclearReference { .. } => "save the reference as the only tensor of a file, or under the name of the points".into(),
             Self::Device { .. } => "try again with --device flex".into(),
-            Self::NotIds { .. } => "write one JSON array of token ids a line, such as [101, 2023, 102]".into(),
+            Self::NotIds { .. } => "write one JSON array of token ids per line, such as [101, 2023, 102]".into(),
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),
-            Self::LongSequence { limit, .. } => format!("cut the sequence to {limit} tokens"),
+            Self::LongSequence { limit, .. } => format!("truncate the sequence to {limit} tokens"),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
-            Self::Output { .. } => "check that the folder exists, that you may write to it, and that the disk has room".into(),
+            Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
             Self::Format(error) => error.remedy(),
             Self::Data(error) => error.remedy(),
         }
     }
 }
 
-/// Where a number stands, in words.
+/// Formats the index of a number.
 fn position(at: &[usize]) -> String {
     match at {
         [row, column] => format!("row {row}, column {column}"),
@@ -329,12 +331,13 @@ fn holding(tensors: String) -> String {
     if tensors.is_empty() { String::new() } else { format!("; it holds {tensors}") }
 }
 
-/// The first few names, quoted, and how many more there are.
+/// Formats the first few names, quoted, and the number of further ones.
 pub(super) fn list(names: &[String]) -> String {
     few(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>())
 }
 
-/// The first few items, and how many more there are: a checkpoint holds hundreds of tensors.
+/// Formats the first few items and the number of further ones: a checkpoint can have hundreds of
+/// tensors.
 pub(super) fn few(items: &[String]) -> String {
     const SHOWN: usize = 16;
     let shown = items[..items.len().min(SHOWN)].join(", ");

@@ -1,28 +1,29 @@
-//! What deviations are taken from, and in which unit.
+//! The origin and unit of deviations.
 
 use super::points::Reading;
 use super::{EmbeddingsError, Points};
 
-/// How many runs of consecutive rows are looked at to guess where the points lie.
+/// The number of runs of consecutive rows sampled to estimate the location of the points.
 const RUNS: usize = 64;
 
-/// How many rows each of them has.
+/// The number of rows in each run.
 const RUN: usize = 16;
 
-/// An origin near the points' mean and a unit of about their largest deviation, in which no deviation overflows or vanishes in f32.
+/// An origin near the mean of the points, and a unit close to the largest deviation. In this frame
+/// no deviation overflows or vanishes in f32.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     /// The origin o. Length d.
     pub origin: Vec<f64>,
-    /// The unit s, a power of two, so that dividing by it rounds nothing.
+    /// The unit s, a power of two, so that dividing by it does not round.
     pub unit: f64,
 }
 
 impl Frame {
-    /// About the mean of a sample of runs spread evenly over the points: all points where they are few.
+    /// Estimates a frame from runs spread evenly over the points; from all points if they are few.
     ///
     /// # Errors
-    /// If a point among them holds a number that is not finite.
+    /// If a sampled point holds a number that is not finite.
     pub fn of_sample(points: &Points, reading: Reading) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let rows = points.spread_evenly(RUNS, RUN);
@@ -40,7 +41,8 @@ impl Frame {
             }
             for point in values.chunks_exact(width) {
                 for ((sum, value), origin) in sums.iter_mut().zip(point).zip(&origin) {
-                    // Of differences from the first point, so that a mean far from zero keeps its digits and equal numbers their value.
+                    // Averaging differences from the first point keeps the digits of a mean far
+                    // from zero, and averages equal numbers exactly.
                     let difference = value - origin;
                     *sum += difference;
                     reach = f64::max(reach, difference.abs());
@@ -53,21 +55,23 @@ impl Frame {
         Ok(Self::new(origin, reach))
     }
 
-    /// About `origin`, where the largest deviation is about `reach`.
+    /// Creates a frame about `origin` with a largest deviation of about `reach`.
     pub fn new(origin: Vec<f64>, reach: f64) -> Self {
-        // Both the unit and its inverse are to be normal numbers. The logarithm of 0 is the smallest of them.
+        // The unit and its inverse must be normal numbers. The logarithm of 0 is clamped to the
+        // smallest.
         Self { origin, unit: reach.log2().floor().clamp(-1022.0, 1022.0).exp2() }
     }
 
-    /// Writes down the deviations (x − o)/s of `points`. Shapes `[n, d]`.
-    // In its callers, which are compiled for the widest registers.
+    /// Writes the deviations (x − o)/s of `points`. Shapes `[n, d]`.
+    // Inlined into its callers, which are compiled for the widest registers.
     #[inline(always)]
     pub fn deviate(&self, points: &[f64], deviations: &mut [f32]) {
         let width = self.origin.len();
         let inverse = 1.0 / self.unit;
         for (point, deviations) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
             for ((deviation, value), origin) in deviations.iter_mut().zip(point).zip(&self.origin) {
-                // The difference is taken in f64: in f32 a mean far from zero would leave nothing of it.
+                // The difference is taken in f64: in f32 a mean far from zero would cancel all
+                // digits.
                 *deviation = ((value - origin) * inverse) as f32;
             }
         }

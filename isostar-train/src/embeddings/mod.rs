@@ -1,22 +1,24 @@
-//! Embeddings in files: written by a model, measured whatever wrote them.
+//! Embeddings in files: writing them with a model, and measuring those of any source.
 //!
 //! ```text
 //! rows, texts or ids ──Sequences──▶ embed ──▶ layer.0 … layer.L, mask
 //!                                                    │ .safetensors, .npy, .npz, .parquet
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
-//!                                                         ├ a few rows: about where and how far apart the points are   Frame
+//!                                                         ├ sampled rows: estimated location and scale of the points   Frame
 //!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectrum
 //!                                                         ├ 2nd pass: sums of exponentials                             partition
 //!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
 //!
-//! A file is mapped into memory and read in blocks of rows, so that it may be larger than the memory, and pages that were read are let go.
-//! While a device computes on a block, the next one is decoded and the bytes of the one after it are fetched; where the file is read once,
-//! past the system's cache where the system can. Deviations are taken in f64 from an origin near the mean, in units of about
-//! the largest one, so that they neither overflow nor vanish in f32. Where the few rows were no fair sample, the first pass is made again
-//! about the mean that it found. Memory is O(d²) for points of width d, whatever their number, and beyond that a sample of points in f32
-//! for the measures of neighbours. What is compressed in its file is first laid out in a temporary one.
+//! A file is mapped into memory and read in blocks of rows, and pages are released after reading,
+//! so a file may be larger than memory. While a device computes on one block, the next one is
+//! decoded and the bytes of the one after it are fetched. A file that is read only once bypasses
+//! the page cache where the system supports it. Deviations are taken in f64 from an origin near the
+//! mean, in units of about the largest one, so that they neither overflow nor vanish in f32. If the
+//! sampled rows were not representative, the first pass is repeated about the mean that it found.
+//! Memory is O(d²) for points of width d, independent of their number, plus a sample of points in
+//! f32 for the neighbour measures. Compressed numbers are first decompressed into a temporary file.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -1,30 +1,30 @@
-//! What was assumed about points where the user did not say.
+//! Notes on assumptions made about points.
 
 use std::fmt;
 
 use super::error::{few, list};
 
-/// An assumption about points, and the option that changes it where there is one.
+/// An assumption about points, and the option that changes it if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
     /// No mask is used.
     NoMask {
-        /// How many points there are, all of which count.
+        /// The number of points, all of which are measured.
         positions: usize,
-        /// The tensors of the file that could be the mask.
+        /// The tensors of the file that may be the mask.
         possible: Vec<String>,
     },
-    /// One mask of several is used.
+    /// One of several masks is used.
     OneMask {
-        /// The name of that mask.
+        /// The name of the mask used.
         mask: String,
         /// The names of the others.
         others: Vec<String>,
     },
-    /// Each of several columns is a dimension of the points.
+    /// Several columns are combined into points, with one dimension per column.
     Columns {
-        /// How many columns.
+        /// The number of columns.
         count: usize,
         /// The other columns, with their types.
         left_out: Vec<String>,
@@ -35,21 +35,21 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMask { positions, possible } => match possible.is_empty() {
-                true => write!(f, "no mask: all {positions} positions count; name one with --mask"),
+                true => write!(f, "no mask: all {positions} positions are measured; pass one with --mask"),
                 false => {
                     let possible = list(possible);
                     write!(
                         f,
-                        "no mask: all {positions} positions count; name one with --mask, {possible} if it is nonzero where points count"
+                        "no mask: all {positions} positions are measured; pass one with --mask, {possible} if it is nonzero at tokens"
                     )
                 }
             },
-            Self::OneMask { mask, others } => write!(f, "the mask is {mask:?}, not {}; name another with --mask", list(others)),
+            Self::OneMask { mask, others } => write!(f, "using the mask {mask:?}, not {}; choose another with --mask", list(others)),
             Self::Columns { count, left_out } => {
-                write!(f, "the {count} floating-point columns are taken as the dimensions of the points")?;
+                write!(f, "the {count} floating-point columns are used as the dimensions of the points")?;
                 match left_out.is_empty() {
-                    true => f.write_str("; no column is left out"),
-                    false => write!(f, "; left out: {}", few(left_out)),
+                    true => f.write_str("; all columns are used"),
+                    false => write!(f, "; unused: {}", few(left_out)),
                 }
             }
         }

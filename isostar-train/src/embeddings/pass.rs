@@ -1,4 +1,5 @@
-//! A pass over points: the bytes of a block are fetched while those of the block before are decoded, and that before is taken.
+//! A pass over points, as a pipeline: while one block is consumed, the next is decoded and the one
+//! after it is fetched.
 
 use std::sync::mpsc;
 use std::thread;
@@ -9,23 +10,25 @@ use super::ahead::ahead;
 use super::points::Reading;
 use super::{EmbeddingsError, Points};
 
-/// How many rows make a part: what is made of it may be as large as a row.
+/// The number of rows in a part. The result of a part may be as large as a row.
 pub(super) const PART_ROWS: usize = 128;
 
-/// What was made of a block of points.
+/// The results of a block of points.
 pub(super) struct Block<R> {
-    /// Of all its points. Shape `[rows, d]`.
+    /// The deviations of all points of the block. Shape `[rows, d]`.
     pub deviations: Vec<f32>,
-    /// Of every part, in the order of the file.
+    /// The results of the parts, in the order of the file.
     pub parts: Vec<R>,
 }
 
-/// Reads `blocks` of rows of `points` one after the other, part by part, and hands what is made of them to `take`, in order.
+/// Reads `blocks` of rows of `points` in order, part by part, and passes the results of each block
+/// to `take`.
 ///
-/// What is made of a part is `new` at first; `add` adds a few points to it and writes down their deviations. Both have the shape `[rows, d]`.
+/// The result of each part starts as `new()`; `add` adds a few points to it and writes their
+/// deviations. Points and deviations have the shape `[rows, d]`.
 ///
 /// # Errors
-/// If a point holds a number that is not finite, and those of `take`.
+/// If a point holds a number that is not finite, or `take` fails.
 pub(super) fn pass<R: Send>(
     points: &Points,
     blocks: impl Iterator<Item = Vec<usize>> + Send,
@@ -36,7 +39,7 @@ pub(super) fn pass<R: Send>(
 ) -> Result<(), EmbeddingsError> {
     let width = points.width();
     let (new, add) = (&new, &add);
-    // Memory that is used again need not be cleared by the system.
+    // Buffers are reused, because the system must clear new memory.
     let (used, spare) = mpsc::channel();
     thread::scope(|scope| {
         let fetched = ahead(
@@ -60,11 +63,11 @@ pub(super) fn pass<R: Send>(
                 Ok::<_, EmbeddingsError>(part)
             });
             let block = Block { parts: parts.collect::<Result<_, _>>()?, deviations };
-            // Nobody fetches any more at the end.
+            // After the last block the receiver is gone.
             let _ = used.send(source.into_memory());
             Ok::<_, EmbeddingsError>(block)
         });
-        // Taken in place: a device may keep its work apart by thread, and all of this is one piece of work.
+        // Consumed on the calling thread: a device may keep a separate stream of work per thread.
         ahead(scope, decoded).try_for_each(|block| take(block?))
     })
 }

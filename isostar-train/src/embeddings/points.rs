@@ -12,13 +12,16 @@ use super::file::{Element, Numbers, View};
 use super::pass::PART_ROWS;
 use super::{EmbeddingsError, Note, Place};
 
-/// The widest points that are measured: a covariance of this width takes 2 GB, and the widest of today's models has as many dimensions.
+/// The maximum width of points: a covariance of this width takes 2 GB, and the widest current
+/// models have as many dimensions.
 pub const MAX_WIDTH: usize = 16_384;
 
-/// The least numbers of a block, where a d×d matrix has fewer: 32 MB of f32, beside which what is done once a block takes little time.
+/// The minimum size of a block in numbers, unless a d×d matrix is larger: 32 MB of f32, which makes
+/// the fixed cost per block negligible.
 const BLOCK_NUMBERS: usize = 1 << 23;
 
-/// The points of a tensor: its rows where it has two dimensions, the tokens under its mask where it has three.
+/// The points of a tensor: its rows if it has two dimensions, the tokens under its mask if it has
+/// three.
 #[derive(Clone, Debug)]
 pub struct Points {
     place: Place,
@@ -32,16 +35,16 @@ pub struct Points {
     notes: Vec<Note>,
 }
 
-/// A number for each row of a tensor, zero where the row does not count.
+/// The mask of a tensor: one number per row, zero for rows that are not measured.
 #[derive(Clone, Debug)]
 struct Flags {
     element: Element,
     numbers: View,
-    /// Whether they lie in the other order than the rows do.
+    /// Whether the mask is stored in the opposite order to the rows.
     transposed: bool,
 }
 
-/// Which points of a tensor count.
+/// A mask as stored in its file.
 #[derive(Debug)]
 pub(super) struct Mask {
     pub name: String,
@@ -52,7 +55,7 @@ pub(super) struct Mask {
 }
 
 impl Points {
-    /// The points of a tensor whose numbers are as many as its shape needs.
+    /// Creates the points of a tensor. `numbers` must match its shape.
     pub(super) fn new(
         place: Place,
         element: Element,
@@ -84,7 +87,7 @@ impl Points {
         points.count = 0;
         for start in (0..points.rows()).step_by(points.block_rows()) {
             let block = points.flags(&flags, start, (start + points.block_rows()).min(points.rows()));
-            // A mask that is added to attention scores is 0 where others are true, and negative where they are false.
+            // A mask that is added to attention scores is 0 at tokens and negative at padding.
             if let Some(&value) = block.iter().find(|flag| flag.is_nan() || **flag < 0.0) {
                 return Err(EmbeddingsError::MaskValue { place: points.place, mask: name, value });
             }
@@ -104,17 +107,17 @@ impl Points {
         }
     }
 
-    /// The same points with what was assumed about them.
+    /// Adds notes on the assumptions about the points.
     pub(super) fn with_notes(self, notes: Vec<Note>) -> Self {
         Self { notes, ..self }
     }
 
-    /// What was assumed about the points where the caller did not say.
+    /// The assumptions made about the points.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
-    /// `count` of the points, drawn at random without replacement; all of them where there are no more.
+    /// Draws `count` points at random without replacement; keeps all if there are no more.
     ///
     /// Equal seeds draw equal points.
     ///
@@ -134,11 +137,11 @@ impl Points {
         Ok(self)
     }
 
-    /// Lays out points that are compressed in their file in a temporary one, which reading them does otherwise. `progress` is told of rows
-    /// done.
+    /// Decompresses the points into a temporary file, which reading them would otherwise do.
+    /// `progress` receives the number of rows done.
     ///
     /// # Errors
-    /// If the file does not hold what it declares, or there is no room.
+    /// If the numbers differ from what the file declares, or the temporary file cannot be written.
     pub(super) fn unpack(&self, progress: &dyn Fn(usize)) -> Result<(), EmbeddingsError> {
         let row = self.width() * self.element.size();
         let done = Cell::new(0);
@@ -149,7 +152,7 @@ impl Points {
         Ok(())
     }
 
-    /// Whether [`unpack`](Self::unpack) has something to do.
+    /// Whether [`unpack`](Self::unpack) has work to do.
     pub(super) fn are_packed(&self) -> bool {
         self.numbers.are_packed()
     }
@@ -159,7 +162,7 @@ impl Points {
         &self.place
     }
 
-    /// How many points there are, at least 2.
+    /// The number of points, at least 2.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -169,17 +172,18 @@ impl Points {
         self.shape[self.shape.len() - 1]
     }
 
-    /// Whether they are all rows of a `[d, d]` matrix.
+    /// Whether the points are all rows of a `[d, d]` matrix.
     pub(super) fn are_square(&self) -> bool {
         matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
     }
 
-    /// How many rows a block has: whole parts, and at least d rows, as merging what a block gives costs as much as d rows do.
+    /// The number of rows per block: a multiple of the rows per part, and at least d, because
+    /// merging the result of a block costs as much as processing d rows.
     pub(super) fn block_rows(&self) -> usize {
         (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS)
     }
 
-    /// The rows of the points, ascending, in blocks, from which a mask may take some.
+    /// The row indices of the points in ascending order, in blocks. Masked rows are excluded.
     pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
         let block_rows = self.block_rows();
         match &self.sample {
@@ -192,14 +196,15 @@ impl Points {
         }
     }
 
-    /// At most `runs` runs of `run` consecutive points each, as far apart as can be: all rows where there are no more of them.
+    /// At most `runs` evenly spaced runs of `run` consecutive points each; all rows if there are no
+    /// more.
     pub(super) fn spread_evenly(&self, runs: usize, run: usize) -> Vec<usize> {
         let every = (self.count / runs).max(run);
         let ordinals = (0..runs).flat_map(|at| at * every..at * every + run);
         self.rows_of(ordinals.take_while(|ordinal| *ordinal < self.count))
     }
 
-    /// The rows of points of ascending `ordinals`.
+    /// The rows of the points with these ascending ordinals.
     fn rows_of(&self, ordinals: impl Iterator<Item = usize>) -> Vec<usize> {
         match (&self.sample, &self.mask) {
             (Some(sample), _) => ordinals.map(|ordinal| sample[ordinal]).collect(),
@@ -217,7 +222,7 @@ impl Points {
         (start..end).zip(self.flags(mask, start, end)).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
     }
 
-    /// The numbers of the mask for some rows.
+    /// The mask for a range of rows.
     fn flags(&self, Flags { element, numbers, transposed }: &Flags, start: usize, end: usize) -> Vec<f64> {
         let mut flags = vec![0.0; end - start];
         let size = element.size();
@@ -233,7 +238,7 @@ impl Points {
         flags
     }
 
-    /// The rows of the tensor, points or not.
+    /// The number of rows of the tensor, masked ones included.
     fn rows(&self) -> usize {
         self.shape[..self.shape.len() - 1].iter().product()
     }

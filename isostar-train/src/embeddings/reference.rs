@@ -1,4 +1,4 @@
-//! The covariance that points are shrunk towards, from a file of its own.
+//! Reference covariances for shrinkage, read from a file.
 
 use std::fmt;
 use std::path::Path;
@@ -10,15 +10,16 @@ use super::points::Reading;
 use super::spread::Spread;
 use super::{EmbeddingsError, EmbeddingsFile, Note, Place, Points};
 
-/// How far a covariance may be from symmetric, in units of its largest entry: as far as f32 products computed both ways differ.
+/// The largest asymmetry of a covariance, relative to its largest entry: f32 products computed in
+/// both orders differ by as much.
 const ASYMMETRY: f64 = 1e-5;
 
-/// What a reference's file was taken for.
+/// The interpretation of a reference file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferenceKind {
-    /// A matrix `[d, d]`, symmetric and without a negative number on its diagonal.
+    /// A matrix `[d, d]` that is symmetric and has no negative number on its diagonal.
     Covariance,
-    /// Anything else: points, of which the covariance is computed.
+    /// Anything else: points, whose covariance is computed.
     Points,
 }
 
@@ -32,7 +33,8 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The covariance that `points` are, if their matrix is one; the covariance of `points` otherwise.
+    /// Interprets `points` as a covariance if their matrix is one; otherwise computes their
+    /// covariance.
     ///
     /// # Errors
     /// If a number is not finite, there is no variance, or the device fails.
@@ -60,12 +62,12 @@ impl Reference {
         &self.place
     }
 
-    /// What the file was taken for.
+    /// The interpretation of the file.
     pub fn kind(&self) -> ReferenceKind {
         self.kind
     }
 
-    /// What was assumed about its points.
+    /// The assumptions made about its points.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
@@ -81,7 +83,7 @@ impl fmt::Display for Reference {
         let (place, width) = (&self.place, self.width());
         match self.kind {
             ReferenceKind::Covariance => {
-                write!(f, "{place}: taken as a covariance [{width}, {width}], being symmetric with no negative variance")
+                write!(f, "{place}: taken as a covariance [{width}, {width}]: symmetric, without negative variances")
             }
             ReferenceKind::Points => write!(f, "{place}: taken as points of width {width}"),
         }
@@ -95,7 +97,7 @@ fn is_covariance(width: usize, entries: &[f64]) -> bool {
         && (0..width).all(|row| (0..row).all(|column| symmetric(row, column)))
 }
 
-/// The references in a file, each computed when it is first asked for.
+/// The references in a file, each computed on first use.
 #[derive(Debug)]
 pub struct References {
     file: EmbeddingsFile,
@@ -103,7 +105,7 @@ pub struct References {
 }
 
 impl References {
-    /// The references in the file at `path`.
+    /// Opens the file at `path`.
     ///
     /// # Errors
     /// As [`EmbeddingsFile::open`].
@@ -111,10 +113,12 @@ impl References {
         Ok(Self { file: EmbeddingsFile::open(path)?, computed: Vec::new() })
     }
 
-    /// The reference of `points`: the tensor of the same name, or the only one in the file.
+    /// Returns the reference for `points`: the tensor of the same name, or the only one of the
+    /// file.
     ///
     /// # Errors
-    /// If there are several tensors and none of that name, the widths differ, and as [`Reference::of`].
+    /// If there are several tensors and none of that name, or the widths differ; otherwise as
+    /// [`Reference::of`].
     pub fn of(&mut self, points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<&Reference, EmbeddingsError> {
         let counterpart = self.file.counterpart(points.place().tensor.as_deref())?;
         if counterpart.width() != points.width() {
@@ -135,7 +139,7 @@ impl References {
         Ok(&self.computed[at])
     }
 
-    /// Those computed so far.
+    /// The references computed so far.
     pub fn computed(&self) -> &[Reference] {
         &self.computed
     }

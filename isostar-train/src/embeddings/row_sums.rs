@@ -2,16 +2,17 @@
 
 use super::frame::Frame;
 
-/// Squared norms whose terms neither overflow nor lose digits that count.
+/// The range of squared norms whose terms neither overflow nor lose significant digits.
 const SAFE_SQUARES: std::ops::Range<f64> = 1e-200..1e300;
 
-/// How many points are added together: as many as leave room in a core's registers.
+/// The number of points added together: as many as a core's registers can hold.
 const TOGETHER: usize = 4;
 
-/// How many partial sums a sum over columns has: one alone would wait for each addition to end before the next begins.
+/// The number of partial sums per sum over columns. With one alone, each addition would wait for
+/// the previous one.
 const LANES: usize = 8;
 
-/// What is summed over points x of which y = (x − o)/s are the deviations in a frame.
+/// Sums over points x with deviations y = (x − o)/s in a frame.
 #[derive(Clone, Debug)]
 pub(super) struct RowSums {
     /// The number of points.
@@ -36,9 +37,10 @@ impl RowSums {
         Self { count: 0.0, offset: zeros(), reach: zeros(), directions: zeros(), directed: 0, fourth_powers: 0.0, third_powers: zeros() }
     }
 
-    /// Adds points and writes down their deviations. Shapes `[n, d]`.
+    /// Adds points and writes their deviations. Shapes `[n, d]`.
     pub fn add(&mut self, points: &[f64], frame: &Frame, deviations: &mut [f32]) {
-        /// Not a closure, which would be compiled once for all instruction sets, for the least of them.
+        /// A struct, because a closure would be compiled only for the least capable instruction
+        /// set.
         struct Add<'a>(&'a mut RowSums, &'a [f64], &'a Frame, &'a mut [f32]);
         impl pulp::NullaryFnOnce for Add<'_> {
             type Output = ();
@@ -60,14 +62,15 @@ impl RowSums {
         pulp::Arch::new().dispatch(Add(self, points, frame, deviations));
     }
 
-    /// Makes the sum of x − o a mean, after the last points were added and before it is told to [others](Self::absorb).
+    /// Turns the sum of x − o into a mean. Call it after the last points are added and before other
+    /// sums [absorb](Self::absorb) this one.
     pub fn finish(&mut self) {
         for sum in &mut self.offset {
             *sum /= self.count;
         }
     }
 
-    /// Adds `N` points together, so that each sum goes through memory once for all of them.
+    /// Adds `N` points together, so that each sum is loaded and stored once for all of them.
     #[inline(always)]
     fn add_together<const N: usize>(&mut self, points: &[f64], frame: &Frame, deviations: &mut [f32]) {
         let width = frame.origin.len();
@@ -86,7 +89,7 @@ impl RowSums {
                 self.add_extreme_direction(point);
             }
         }
-        // Slices of one length each, for which the bounds of the loop are checked once.
+        // Slices of equal length let the compiler check the bounds of the loop once.
         let points: [&[f64]; N] = std::array::from_fn(|row| &points[row * width..][..width]);
         let deviations: [&[f32]; N] = std::array::from_fn(|row| &deviations[row * width..][..width]);
         let offsets = &mut self.offset[..width];
@@ -100,7 +103,7 @@ impl RowSums {
                 offset += difference;
                 direction += points[row][column] * inverse_norms[row];
                 third_power += squares[row] * f64::from(deviations[row][column]);
-                // Not f64::max, whose care for NaN keeps this from becoming vector instructions.
+                // f64::max handles NaN, which prevents vector instructions here.
                 reach = if difference.abs() > reach { difference.abs() } else { reach };
             }
             offsets[column] += offset;
@@ -111,7 +114,8 @@ impl RowSums {
         self.count += N as f64;
     }
 
-    /// Adds x/‖x‖ by way of the largest coordinate, so that 1e-200 squared does not vanish. Zero has no direction.
+    /// Adds x/‖x‖ after scaling by the largest coordinate, so that 1e-200 squared does not vanish.
+    /// A zero point has no direction.
     #[cold]
     fn add_extreme_direction(&mut self, point: &[f64]) {
         let largest = point.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
@@ -124,7 +128,7 @@ impl RowSums {
         }
     }
 
-    /// Adds those of other points, in the same frame.
+    /// Adds the sums of other points in the same frame.
     pub fn absorb(&mut self, part: &Self) {
         self.count += part.count;
         let share = part.count / self.count;
@@ -138,12 +142,13 @@ impl RowSums {
         self.fourth_powers += part.fourth_powers;
     }
 
-    /// The largest |x − o|; exactly 0 where all points are the origin.
+    /// The largest |x − o|; exactly 0 if all points equal the origin.
     pub fn reach(&self) -> f64 {
         self.reach.iter().fold(0.0, |largest, reach| largest.max(*reach))
     }
 
-    /// Σᵢ ‖yᵢ − δ‖⁴ about the mean δ of y, from the sums about the origin and the scatter S of y, row by row:
+    /// Σᵢ ‖yᵢ − δ‖⁴ about the mean δ of y, from the sums about the origin and the scatter S of y in
+    /// row-major order:
     ///
     /// ```text
     ///   ‖y − δ‖² = ‖y‖² − 2δ·y + ‖δ‖²        Σᵢ(δ·yᵢ)² = δᵀSδ + n‖δ‖⁴
@@ -154,19 +159,21 @@ impl RowSums {
         let shift = dot(delta, delta);
         let trace: f64 = scatter.iter().step_by(width + 1).sum();
         let along: f64 = scatter.chunks_exact(width).zip(delta).map(|(row, entry)| entry * dot(row, delta)).sum();
-        // With q = ‖y‖², p = δ·y and D = ‖δ‖², of which Σq = tr S + n·D and Σp = n·D: (q − 2p + D)² = q² − 4qp + 4p² + 2qD − 4pD + D².
+        // With q = ‖y‖², p = δ·y and D = ‖δ‖², where Σq = tr S + n·D and Σp = n·D:
+        // (q − 2p + D)² = q² − 4qp + 4p² + 2qD − 4pD + D².
         let squares = trace + self.count * shift;
         self.fourth_powers - 4.0 * dot(&self.third_powers, delta) + 4.0 * along + 2.0 * shift * squares + self.count * shift * shift
     }
 
-    /// Σ over i ≠ j of cos(xᵢ, xⱼ) = ‖Σᵢ x̂ᵢ‖² − Σᵢ ‖x̂ᵢ‖², the cosine with a zero point being 0.
+    /// Σ over i ≠ j of cos(xᵢ, xⱼ) = ‖Σᵢ x̂ᵢ‖² − Σᵢ ‖x̂ᵢ‖², where the cosine with a zero point is
+    /// 0.
     pub fn cosines_of_distinct_pairs(&self) -> f64 {
         let squared: f64 = self.directions.iter().map(|sum| sum * sum).sum();
         squared - self.directed as f64
     }
 }
 
-/// The sum of a term of every value, in [`LANES`] partial sums.
+/// The sum of `term` over all values, in [`LANES`] partial sums.
 #[inline(always)]
 fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -183,7 +190,7 @@ fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Points of which one is zero and one too small to be squared.
+    /// Points that include zero and a point whose square underflows.
     const POINTS: [[f64; 3]; 6] = [[1.0, 2.0, -3.0], [4.0, -1.0, 0.5], [0.0; 3], [1e-200, 0.0, -1e-200], [7.0, 7.0, 1.0], [-2.0, 0.0, 3.5]];
 
     fn sums(frame: &Frame, points: &[[f64; 3]]) -> (RowSums, Vec<f32>) {
@@ -195,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_add_up_to_what_the_definitions_say() {
+    fn merged_parts_match_the_definitions() {
         let frame = Frame { origin: vec![1.0, 2.0, -3.0], unit: 4.0 };
         let (all, deviations) = sums(&frame, &POINTS);
         let mut parts = RowSums::new(3);
@@ -220,12 +227,12 @@ mod tests {
         }
         for sums in [all, parts] {
             let offset: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
-            assert!(offset.iter().zip(&delta).all(|(found, expected)| (found - expected).abs() < 1e-15), "{offset:?} for {delta:?}");
+            assert!(offset.iter().zip(&delta).all(|(found, expected)| (found - expected).abs() < 1e-15), "{offset:?}, expected {delta:?}");
             let found = sums.fourth_powers(&delta, &scatter);
-            assert!((found / fourth - 1.0).abs() < 1e-13, "{found} for {fourth}");
+            assert!((found / fourth - 1.0).abs() < 1e-13, "{found}, expected {fourth}");
             assert_eq!(sums.reach(), 6.5);
             let found = sums.cosines_of_distinct_pairs();
-            assert!((found - cosines).abs() < 1e-14, "{found} for {cosines}");
+            assert!((found - cosines).abs() < 1e-14, "{found}, expected {cosines}");
         }
     }
 }

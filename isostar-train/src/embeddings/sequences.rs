@@ -1,4 +1,4 @@
-//! Token sequences from a task's rows, or from a file of texts or of ids.
+//! Token sequences from the rows of a task, or from a file of texts or token ids.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,22 +8,24 @@ use tokenizers::Tokenizer;
 use super::EmbeddingsError;
 use crate::data::{DataError, TextEncoder, TextRow, read_text, without_mark};
 
-/// Token ids, one sequence a row or line of a file, without padding.
+/// Token ids without padding, one sequence per row or line of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
-    /// The ids of all sequences, one after the other.
+    /// The ids of all sequences, concatenated.
     ids: Vec<u32>,
-    /// The segment of each id; none where all are of segment 0.
+    /// The segment of each id; `None` if all are in segment 0.
     type_ids: Option<Vec<u32>>,
-    /// Where each sequence ends in `ids`.
+    /// The end of each sequence in `ids`.
     ends: Vec<usize>,
 }
 
 impl Sequences {
-    /// Tokenizes a file of one text a line, with special tokens, cut to `max_length` tokens. An empty line is an empty text.
+    /// Tokenizes a file of one text per line, with special tokens, truncated to `max_length`
+    /// tokens. An empty line is an empty text.
     ///
     /// # Errors
-    /// If there is no such file or nothing in it, it is no text, a line has no token, or the tokenizer fails.
+    /// If the file does not exist, is empty or is not text, a line has no tokens, or the tokenizer
+    /// fails.
     pub fn from_texts(path: &Path, tokenizer: Tokenizer, max_length: usize) -> Result<Self, EmbeddingsError> {
         let content = read(path)?;
         let row = |(index, text): (usize, &str)| TextRow { text: text.into(), pair: None, label: String::new(), line: index + 1 };
@@ -31,10 +33,11 @@ impl Sequences {
         Self::from_rows(&rows, path, &TextEncoder::new(tokenizer, max_length)?)
     }
 
-    /// Tokenizes the rows of a task, pairs with their segments. `path` is the rows' file, for messages.
+    /// Tokenizes the rows of a task; pairs get segments. `path` is the file of the rows, for error
+    /// messages.
     ///
     /// # Errors
-    /// If a row has no token, or the tokenizer fails.
+    /// If a row has no tokens, or the tokenizer fails.
     pub fn from_rows(rows: &[TextRow], path: &Path, encoder: &TextEncoder) -> Result<Self, EmbeddingsError> {
         let examples = encoder.encode(rows, vec![0; rows.len()])?;
         let mut sequences = Self::default();
@@ -51,10 +54,12 @@ impl Sequences {
         Ok(sequences)
     }
 
-    /// Reads a file of one JSON array of token ids a line, such as `[101, 2023, 102]`.
+    /// Reads a file of one JSON array of token ids per line, such as `[101, 2023, 102]`.
     ///
-    /// # Errors If there is no such file or nothing in it, a line is no such array or an empty one, an id is not below `vocabulary`, or a
-    /// sequence has more than `max_length` tokens: ids are never cut.
+    /// # Errors
+    /// If the file does not exist or is empty, a line is not a non-empty array of integers, an id
+    /// is not below `vocabulary`, or a sequence has more than `max_length` tokens: ids are never
+    /// truncated.
     pub fn from_ids(path: &Path, vocabulary: usize, max_length: usize) -> Result<Self, EmbeddingsError> {
         let content = read(path)?;
         let mut sequences = Self::default();
@@ -92,7 +97,7 @@ impl Sequences {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -100,15 +105,16 @@ impl Sequences {
     /// The ids of a sequence.
     ///
     /// # Panics
-    /// If there is no such sequence.
+    /// If the index is out of range.
     pub fn ids(&self, sequence: usize) -> &[u32] {
         &self.ids[self.span(sequence)]
     }
 
-    /// The segment of each token of a sequence; `None` where every token of every sequence belongs to segment 0.
+    /// The segment of each token of a sequence; `None` if all tokens of all sequences are in
+    /// segment 0.
     ///
     /// # Panics
-    /// If there is no such sequence.
+    /// If the index is out of range.
     pub fn type_ids(&self, sequence: usize) -> Option<&[u32]> {
         self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(sequence)])
     }
@@ -123,18 +129,18 @@ impl Sequences {
         (0..self.len()).map(|sequence| self.ids(sequence).len() as u32).collect()
     }
 
-    /// The number of tokens of all sequences.
+    /// The total number of tokens.
     pub fn tokens(&self) -> usize {
         self.ids.len()
     }
 
-    /// The length of the longest sequence; 0 where there are none.
+    /// The length of the longest sequence; 0 without sequences.
     pub fn longest(&self) -> usize {
         self.lengths().into_iter().max().unwrap_or(0) as usize
     }
 }
 
-/// The text of a file without its byte-order mark; there must be something else.
+/// Reads the text of a file without its byte-order mark. The rest must not be empty.
 fn read(path: &Path) -> Result<String, EmbeddingsError> {
     let text = without_mark(&read_text(path)?).to_string();
     if text.is_empty() { Err(EmbeddingsError::Empty { path: path.into() }) } else { Ok(text) }

@@ -11,27 +11,29 @@ use tempfile::NamedTempFile;
 use super::{EmbeddingsError, MASK};
 use crate::whole_file::beside;
 
-/// Bytes of an f32.
+/// Bytes per f32.
 const SIZE: usize = 4;
 
-/// A file of one tensor `layer.I` a layer, `[sequences, tokens, d]` in f32, and their mask `[sequences, tokens]`.
+/// A file of one tensor `layer.I` per layer, `[sequences, tokens, d]` in f32, and their mask
+/// `[sequences, tokens]`.
 ///
-/// The file has its size from the start, reads as zeros where nothing was written, and stands beside its target until it is finished.
+/// The file has its final size from the start, and unwritten numbers read as zeros. It is a
+/// temporary file beside the target until it is finished.
 #[derive(Debug)]
 pub(super) struct StatesFile {
     target: PathBuf,
     temporary: NamedTempFile,
-    /// Where the numbers begin.
+    /// The offset of the first number.
     start: usize,
     layers: usize,
     shape: [usize; 3],
 }
 
 impl StatesFile {
-    /// Lays out the file. The shape is `[sequences, tokens, d]`.
+    /// Creates the file. The shape is `[sequences, tokens, d]`.
     ///
     /// # Errors
-    /// If the target is a folder, or the system refuses.
+    /// If the target is a folder, or the system fails to create the file.
     pub fn create(target: &Path, layers: &[usize], shape: [usize; 3]) -> Result<Self, EmbeddingsError> {
         let create = || {
             if target.is_dir() {
@@ -48,14 +50,15 @@ impl StatesFile {
         create().map_err(|source| EmbeddingsError::Output { path: target.into(), source })
     }
 
-    /// Writes the states of one sequence in one layer, `[tokens, d]` for its first tokens; `layer` counts those of this file.
+    /// Writes the states of one sequence in one layer, `[tokens, d]`, to its first tokens. `layer`
+    /// is the index of the layer in this file.
     pub fn write_states(&mut self, layer: usize, sequence: usize, states: &[f32]) -> Result<(), EmbeddingsError> {
         let [sequences, tokens, width] = self.shape;
         let bytes: Vec<u8> = states.iter().flat_map(|state| state.to_le_bytes()).collect();
         self.write_at((layer * sequences + sequence) * tokens * width * SIZE, &bytes)
     }
 
-    /// Marks the first tokens of a sequence as such.
+    /// Sets the mask at the first tokens of a sequence.
     pub fn write_mask(&mut self, sequence: usize, tokens: usize) -> Result<(), EmbeddingsError> {
         let [sequences, longest, width] = self.shape;
         let states = self.layers * sequences * longest * width * SIZE;
@@ -68,7 +71,7 @@ impl StatesFile {
         written.map_err(|source| EmbeddingsError::Output { path: self.target.clone(), source })
     }
 
-    /// Puts the file where it belongs, whole.
+    /// Moves the complete file to its target.
     pub fn finish(self) -> Result<(), EmbeddingsError> {
         let Self { target, temporary, .. } = self;
         let renamed = temporary.as_file().sync_all().and_then(|()| temporary.persist(&target).map_err(|error| error.error));
@@ -79,7 +82,8 @@ impl StatesFile {
     }
 }
 
-/// The header with its length before it, padded so that the numbers lie on multiples of eight bytes.
+/// Builds the header, preceded by its length and padded so that the numbers are aligned to eight
+/// bytes.
 fn header(layers: &[usize], shape: [usize; 3]) -> io::Result<Vec<u8>> {
     let [sequences, tokens, width] = shape;
     let layer_bytes = sequences * tokens * width * SIZE;

@@ -1,39 +1,39 @@
-//! What is likely to have made a run diverge, and what to do about it.
+//! The likely cause of a divergence, and how to avoid it.
 
 use crate::hook::{Divergence, NotFinite};
 
 use super::TrainSettings;
 
-/// A run that diverged, with the settings that may be to blame.
+/// A divergence with the settings that may have caused it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diverged {
-    /// Where it diverged.
+    /// The step and the cause.
     pub divergence: Divergence,
     /// The peak learning rate.
     pub learning_rate: f64,
-    /// λ; 0 without a penalty.
+    /// The penalty weight λ; 0 without a penalty.
     pub weight: f64,
 }
 
-/// The learning rate that is advised at most; those of the published runs are below it.
+/// The largest learning rate suggested; the published runs use lower ones.
 const USUAL_RATE: f64 = 5e-5;
 
 impl Diverged {
-    /// A divergence of a run of these settings.
+    /// Creates the description of a divergence in a run with these settings.
     pub(super) fn new(divergence: Divergence, settings: &TrainSettings) -> Self {
         Self { divergence, learning_rate: settings.learning_rate, weight: settings.acting_weight() }
     }
 
-    /// What is likely to have caused it, in words.
+    /// Describes the likely cause.
     pub fn likely_cause(&self) -> String {
         match self.divergence.cause {
-            NotFinite::Penalty => format!("the weight of the penalty, {}", self.weight),
-            NotFinite::Reference if self.divergence.epoch == 1 => "hidden states of the model that are not finite before training".into(),
+            NotFinite::Penalty => format!("the penalty weight, {}", self.weight),
+            NotFinite::Reference if self.divergence.epoch == 1 => "a model whose hidden states are not finite before training".into(),
             _ => format!("the learning rate, {}", self.learning_rate),
         }
     }
 
-    /// Which setting to change, and how; `flag` writes the name of a setting.
+    /// Suggests settings to change. `flag` formats the name of a setting.
     pub fn advice(&self, flag: impl Fn(&str) -> String) -> String {
         let rate = || format!("a lower {}, such as {:e}", flag("learning_rate"), (self.learning_rate / 10.0).min(USUAL_RATE));
         let weight = || format!("a {} nearer to 0, such as {}", flag("weight"), self.weight / 10.0);

@@ -1,4 +1,4 @@
-//! Why a training ended before its time.
+//! Detecting a training that stopped early.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,8 @@ use burn::train::Interrupter;
 
 use super::{ExperimentError, RunFolder};
 
-/// Keeps why a training was stopped: Burn's dashboard resets the interrupter at the end of a training, before anyone could ask.
+/// Keeps the reason why a training was stopped. Burn's dashboard resets the interrupter at the end
+/// of training, so it must be read earlier.
 #[derive(Clone)]
 pub(super) struct Ending {
     interrupter: Interrupter,
@@ -14,22 +15,22 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Of a training that this interrupter stops.
+    /// Watches the interrupter of a training.
     pub(super) fn new(interrupter: Interrupter) -> Self {
         Self { interrupter, reason: Arc::default() }
     }
 
-    /// Keeps the reason, if there is one by now and none was kept before.
+    /// Keeps the current reason, unless one is already kept.
     pub(super) fn latch(&self) {
         let error = || self.interrupter.error().map(|error| error.to_string());
-        let stop = || self.interrupter.interruption().map(|stop| stop.reason.unwrap_or_else(|| "it was stopped".into()));
+        let stop = || self.interrupter.interruption().map(|stop| stop.reason.unwrap_or_else(|| "interrupted".into()));
         let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if reason.is_none() {
             *reason = error().or_else(stop);
         }
     }
 
-    /// Checks that a training of so many epochs came to its end.
+    /// Checks that a training of `epochs` epochs is complete.
     ///
     /// # Errors
     /// If it was stopped, or its last checkpoint is of an earlier epoch.
@@ -40,7 +41,7 @@ impl Ending {
         match reason {
             None if done >= epochs => Ok(()),
             reason => {
-                let reason = reason.unwrap_or_else(|| "no reason is known".into());
+                let reason = reason.unwrap_or_else(|| "unknown reason".into());
                 Err(ExperimentError::Stopped { path: folder.path().into(), done, epochs, reason })
             }
         }
@@ -53,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with the checkpoints of so many epochs.
+    /// Creates a folder with the checkpoints of `epochs` epochs.
     fn folder(epochs: usize) -> (tempfile::TempDir, RunFolder) {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("checkpoint")).unwrap();
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_training_that_ended_early_is_not_complete_whatever_the_interrupter_says() {
+    fn a_training_that_stopped_early_is_incomplete_regardless_of_the_interrupter() {
         let ending = Ending::new(Interrupter::new());
         let (_kept, one) = folder(1);
         let error = ending.check(&one, 2).unwrap_err();

@@ -11,135 +11,136 @@ use crate::experiment::Diverged;
 use crate::model::FindModelError;
 use crate::task::TaskError;
 
-/// Why a run could not be made.
+/// Why a run failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// A setting outside its range.
+    /// A setting is outside its range.
     #[error("{name} is {value}; it must be {expected}")]
     Setting {
-        /// The setting, as in the settings file.
+        /// The name of the setting in a settings file.
         name: &'static str,
         /// Its value.
         value: String,
-        /// The range.
+        /// The allowed range.
         expected: &'static str,
     },
-    /// Longer rows were asked for than the model has positions.
-    #[error("rows of {max_length} tokens were asked for, and the model has {positions} positions")]
+    /// The maximum length exceeds the number of positions of the model.
+    #[error("a maximum length of {max_length} tokens was requested, but the model has {positions} positions")]
     MaxLength {
-        /// The longest length asked for.
+        /// The maximum length passed.
         max_length: usize,
-        /// The model's positions.
+        /// The number of positions of the model.
         positions: usize,
     },
-    /// The settings file does not parse.
+    /// The settings file cannot be parsed.
     #[error("{}: {message}", path.display())]
     SettingsFile {
         /// The file.
         path: PathBuf,
-        /// Where and what, in one line.
+        /// The line and the problem.
         message: String,
     },
-    /// A file of results does not parse.
+    /// A result file cannot be parsed.
     #[error("{}: {message}", path.display())]
     ResultFile {
         /// The file.
         path: PathBuf,
-        /// Where and what, in one line.
+        /// The line and the problem.
         message: String,
     },
-    /// The folder asked for holds a run already.
+    /// The folder for a new run is not empty.
     #[error("{} is not empty", path.display())]
     FolderTaken {
         /// The folder.
         path: PathBuf,
     },
-    /// There is nothing to resume.
-    #[error("{} holds no run that could be resumed: {reason}", path.display())]
+    /// The folder has no run that can be resumed.
+    #[error("{} has no run to resume: {reason}", path.display())]
     NothingToResume {
         /// The folder.
         path: PathBuf,
         /// What is missing.
         reason: &'static str,
     },
-    /// The system refused to read or write.
+    /// The system failed to read or write.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
-    /// A batch could not be made.
+    /// A batch could not be read.
     #[error("the rows could not be read: {message}")]
     Batch {
-        /// The loader's account of it.
+        /// The loader's error message.
         message: String,
     },
-    /// Training stopped before its last epoch was over.
+    /// Training stopped before the end of its last epoch.
     #[error("{}: training stopped after {done} of {epochs} epochs: {reason}", path.display())]
     Stopped {
         /// The folder of the run.
         path: PathBuf,
-        /// The epochs whose checkpoint is complete.
+        /// The number of epochs whose checkpoint is complete.
         done: usize,
-        /// The epochs asked for.
+        /// The number of epochs requested.
         epochs: usize,
-        /// burn-train's account of it.
+        /// The reason, as reported by burn-train.
         reason: String,
     },
-    /// The numbers of a run are no longer finite. Going on from its checkpoint would lead there again.
+    /// The loss, the penalty or the reference is no longer finite. Resuming from the checkpoint
+    /// would diverge again.
     #[error("{}: the run diverged: {}; the likely cause is {}", path.display(), diverged.divergence, diverged.likely_cause())]
     Diverged {
         /// The folder of the run.
         path: PathBuf,
-        /// Where, and with which settings.
+        /// The step, the cause and the settings.
         diverged: Box<Diverged>,
     },
-    /// A tensor could not be read back.
+    /// A tensor could not be read from the device.
     #[error("the device could not be read: {0}")]
     Read(#[from] burn::tensor::TensorReadError),
-    /// The regularizer's settings.
+    /// The settings of the regularizer are invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The data.
+    /// The data is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The task.
+    /// The task cannot be set up.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// The model.
+    /// The model cannot be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Where the model is.
+    /// The model was not found.
     #[error(transparent)]
     FindModel(#[from] FindModelError),
-    /// The device.
+    /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
 }
 
 impl ExperimentError {
-    /// One line that says what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Setting { name, expected, .. } => format!("give {} {expected}", flag(name)),
+            Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
-            Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ for -".into(),
-            Self::ResultFile { .. } => "remove the file: the run then counts as unfinished".into(),
-            Self::FolderTaken { .. } => "choose another folder with --out, or go on with what is there with --resume".into(),
-            Self::NothingToResume { .. } => "name the folder of an unfinished run with --out, or start one without --resume".into(),
-            Self::Io { .. } => "check that the path exists, may be written to, and that the disk has room".into(),
+            Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
+            Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
+            Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
+            Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
+            Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
             Self::Batch { .. } => "check that the task's files can still be read".into(),
             Self::Stopped { path, done: 0, .. } => {
-                format!("start again once the cause is gone; {} holds no checkpoint yet and can be removed", path.display())
+                format!("fix the cause and start again; {} has no checkpoint yet and can be removed", path.display())
             }
             Self::Stopped { path, .. } => {
-                format!("go on from the last checkpoint with `isostar train --resume --out {}`, once the cause is gone", path.display())
+                format!("fix the cause and resume from the last checkpoint with `isostar train --resume --out {}`", path.display())
             }
             Self::Diverged { diverged, .. } => format!("train again with another --out and {}", diverged.advice(flag)),
-            Self::Read(_) => "check that the device still answers, and has memory left; a smaller --batch-size needs less".into(),
+            Self::Read(_) => "check that the device responds and has free memory; a smaller --batch-size needs less".into(),
             Self::Config(error) => config_remedy(error).into(),
             Self::Data(error) => error.remedy(),
             Self::Task(error) => error.remedy(),
@@ -155,7 +156,7 @@ impl ExperimentError {
     }
 }
 
-/// What to do about a setting of the measure or the regularizer.
+/// Returns the remedy for an invalid setting of the measure or the regularizer.
 pub fn config_remedy(error: &ConfigError) -> &'static str {
     match error {
         ConfigError::Shrinkage { .. } => {

@@ -1,4 +1,4 @@
-//! Scores, loss and geometry of a whole split.
+//! Evaluating a model on a split: metrics, loss and geometry.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,25 @@ use super::{ExperimentError, IsoScores, Observer, Phase};
 use crate::data::BatchLoader;
 use crate::task::{Judge, Prediction, TaskModel};
 
-/// What a model makes of a split.
+/// The evaluation of a model on a split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitReport {
     /// The number of rows or questions.
     pub rows: usize,
-    /// The scores of the predictions, by name; NaN where one is not defined.
+    /// The metrics of the predictions by name; NaN if undefined.
     pub metrics: BTreeMap<String, f64>,
-    /// The mean loss of a row, or of a window.
+    /// The mean loss per row or window.
     pub task_loss: f64,
-    /// IsoScore of all token states, padding left out.
+    /// IsoScore of all token states, without padding.
     pub isoscore: IsoScores,
-    /// A line a row, in the order of the file.
+    /// One prediction per row, in the order of the file.
     pub predictions: Vec<Prediction>,
 }
 
-/// Runs a model in evaluation mode over a split, and has it judged; `judge` has seen nothing yet.
+/// Evaluates a model on a split. `judge` must not have any batches yet.
 ///
-/// IsoScores are those of the states of the whole split: the moments of each layer are merged batch by batch, and those of all layers at the end.
+/// The IsoScores are those of all token states of the split: the moments of each layer are
+/// accumulated over the batches, then merged over the layers.
 ///
 /// # Errors
 /// If the device cannot be read.

@@ -8,46 +8,50 @@ use super::seconds::Seconds;
 use super::{Diverged, ExperimentError, RunResult, TrainSettings};
 use crate::whole_file::write_whole;
 
-/// Where runs go if no folder is named.
+/// The parent folder of runs without an explicit folder.
 const RUNS: &str = "runs";
 
-/// The folder of a run, and the names in it.
+/// The folder of a run and its files.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
 }
 
 impl RunFolder {
-    /// A folder that may hold a run.
+    /// Wraps a folder that may hold a run.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The folder of a new run: the one named, or the first of runs/NAME-1, runs/NAME-2, … that is free. Nothing is created yet.
+    /// Chooses the folder of a new run: `named`, or the first free one of runs/NAME-1, runs/NAME-2,
+    /// … Creates nothing.
     ///
     /// # Errors
-    /// If the folder named is not empty.
+    /// If `named` is not empty.
     pub fn choose(named: Option<&Path>, name: &str) -> Result<Self, ExperimentError> {
         match named.map(Self::at) {
             Some(folder) if folder.is_taken() => Err(ExperimentError::FolderTaken { path: folder.path }),
             Some(folder) => Ok(folder),
             None => {
                 let numbered = (1..).map(|number| Path::new(RUNS).join(format!("{name}-{number}")));
-                let path = numbered.into_iter().find(|path| !path.exists()).expect("there is no end to numbers");
+                let path = numbered.into_iter().find(|path| !path.exists()).expect("the range is unbounded");
                 Ok(Self { path })
             }
         }
     }
 
-    /// Whether something stands in the way of a new run here.
+    /// Whether existing files prevent a new run in this folder.
     pub fn is_taken(&self) -> bool {
         self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// The folder of an unfinished run, its settings, and the last epoch whose checkpoint is complete: all of them, if only the result is missing.
+    /// Opens the folder of an unfinished run.
+    ///
+    /// Returns the folder, the settings, and the number of epochs whose checkpoint is complete; all
+    /// epochs are complete if only the result is missing.
     ///
     /// # Errors
-    /// If there are no settings or no checkpoint, or the run is over: it has a result, or diverged.
+    /// If there are no settings or no checkpoint, or the run has a result or diverged.
     pub fn reopen(path: &Path) -> Result<(Self, TrainSettings, usize), ExperimentError> {
         let nothing = |reason| ExperimentError::NothingToResume { path: path.into(), reason };
         let folder = Self::at(path);
@@ -63,26 +67,26 @@ impl RunFolder {
         }
     }
 
-    /// The error of a run with this result, if it diverged.
+    /// Returns the error of a run that diverged according to its result.
     pub fn diverged(&self, settings: &TrainSettings, result: &RunResult) -> Option<ExperimentError> {
         let diverged = Box::new(Diverged::new(result.divergence()?, settings));
         Some(ExperimentError::Diverged { path: self.path.clone(), diverged })
     }
 
-    /// The settings in config.toml; `None` where there is no run.
+    /// Reads the settings in config.toml; `None` if there is no run.
     ///
     /// # Errors
-    /// If the file cannot be read, or holds something else.
+    /// If the file cannot be read or parsed.
     pub fn settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
         let malformed = |message: String| ExperimentError::SettingsFile { path: self.config(), message };
         let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
         toml::from_str(&text).map(Some).map_err(|error| malformed(error.message().to_string()))
     }
 
-    /// What result.json holds; `None` where the run is not over.
+    /// Reads result.json; `None` if the run has not finished.
     ///
     /// # Errors
-    /// If the file cannot be read, or holds something else.
+    /// If the file cannot be read or parsed.
     pub fn result(&self) -> Result<Option<RunResult>, ExperimentError> {
         let Some(text) = read_if_there(&self.results())? else { return Ok(None) };
         serde_json::from_str(&text)
@@ -90,15 +94,15 @@ impl RunFolder {
             .map_err(|error| ExperimentError::ResultFile { path: self.results(), message: error.to_string() })
     }
 
-    /// The last epoch whose checkpoint is complete, 0 if there is none.
+    /// Returns the last epoch whose checkpoint is complete; 0 if there is none.
     pub fn epochs_done(&self) -> usize {
         self.last_checkpoint().unwrap_or(0)
     }
 
-    /// Removes what a run without a complete checkpoint has left behind, so that one can start anew.
+    /// Removes the files of a run without a complete checkpoint, so that it can start over.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system fails to remove them.
     pub fn clear(&self) -> Result<(), ExperimentError> {
         let removed = |path: PathBuf, result: io::Result<()>| match result {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ExperimentError::io(path)(error)),
@@ -121,7 +125,7 @@ impl RunFolder {
     /// Creates the folder and writes its config.toml.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system fails to write it.
     pub fn create(&self, settings: &TrainSettings) -> Result<(), ExperimentError> {
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
         let text = toml::to_string_pretty(settings).expect("settings are plain values");
@@ -131,16 +135,16 @@ impl RunFolder {
     /// Writes result.json.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system fails to write it.
     pub fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
         let path = self.results();
         write_whole(&path, text.as_bytes()).map_err(ExperimentError::io(&path))
     }
 
-    /// The seconds of each epoch, as far as they are known.
+    /// Returns the seconds of each epoch, as far as known.
     pub(super) fn seconds(&self) -> Vec<Option<Seconds>> {
-        // What cannot be read is not known: no run need stop for that.
+        // An unreadable file counts as unknown: times are not worth failing a run for.
         let text = fs::read_to_string(self.seconds_file()).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
@@ -149,27 +153,27 @@ impl RunFolder {
         write_whole(&self.seconds_file(), &serde_json::to_vec(seconds)?)
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// config.toml.
+    /// The path of config.toml.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
     }
 
-    /// metrics.jsonl.
+    /// The path of metrics.jsonl.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
     }
 
-    /// result.json.
+    /// The path of result.json.
     pub fn results(&self) -> PathBuf {
         self.path.join("result.json")
     }
 
-    /// The folder of the trained model.
+    /// The path of the trained model.
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
     }
@@ -183,7 +187,7 @@ impl RunFolder {
     }
 }
 
-/// A text file, or `None` where there is none.
+/// Reads a text file; `None` if it does not exist.
 fn read_if_there(path: &Path) -> Result<Option<String>, ExperimentError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),

@@ -4,15 +4,15 @@
 //! TrainOptions (file, flags) ──▶ TrainSettings ──▶ Experiment::prepare ──▶ Experiment::run ──▶ run folder
 //! ```
 //!
-//! Everything that can be wrong with settings, data or model is found by `prepare`, before anything is written.
+//! `prepare` checks settings, data and model before anything is written.
 //!
-//! | in the run folder | what |
+//! | file in the run folder | contents |
 //! |---|---|
 //! | config.toml | the settings, as resolved |
-//! | metrics.jsonl | a line per epoch and split that ended: `epoch, split, rows, metrics{name: value}, seconds` |
+//! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
-//! | checkpoint/ | what a resumed run needs, and the seconds of each epoch |
-//! | model/ | of a run that did not diverge: config.json, model.safetensors, tokenizer.json: what transformers' `from_pretrained` reads |
+//! | checkpoint/ | the state for resuming the run, and the seconds of each epoch |
+//! | model/ | config.json, model.safetensors, tokenizer.json, as read by transformers' `from_pretrained`; absent if the run diverged |
 
 mod diverged;
 mod ending;

@@ -1,38 +1,41 @@
-//! The optimizer, and the schedule of its rate.
+//! The optimizer and the learning-rate schedule.
 
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use burn::module::ParamGroup;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 
-/// AdamW with β = (0.9, 0.999), and decay on matrices and embeddings only, not on biases and norms, as transformers' Trainer has it.
+/// AdamW with β = (0.9, 0.999). As in transformers' Trainer, weight decay applies to matrices and
+/// embeddings, not to biases and norms.
 ///
 /// ```text
 ///   p ← p·(1 − rate·decay) − rate·m̂/(√v̂ + ε)
 /// ```
 ///
-/// ε is added to the corrected v̂, as in PyTorch. `transformers.AdamW`, with which the published code trains (ε = 1e-6 and no decay by default; no
-/// longer in transformers 5), adds it to √v before the correction: in step t its ε is greater by 1/√(1 − 0.999ᵗ), 32 times in the first step, 1.3
-/// times in the thousandth.
+/// ε is added to the bias-corrected √v̂, as in PyTorch. The published code trains with
+/// `transformers.AdamW` (by default ε = 1e-6 and no decay; removed in transformers 5), which adds ε
+/// to √v before the correction. At step t its effective ε is larger by 1/√(1 − 0.999ᵗ): 32 times at
+/// the first step, 1.3 times at the thousandth.
 pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
     let config = AdamWConfig::new().with_epsilon(epsilon as f32).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
     let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
     config.init().with_group(undecayed, config.clone().with_weight_decay(0.0).build(), None)
 }
 
-/// How the learning rate goes on after the warm-up.
+/// The learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Schedule {
-    /// It stays as it is.
+    /// Stays constant.
     #[default]
     Constant,
-    /// It falls in a line to 0 at the last step.
+    /// Decreases linearly to 0 at the last step.
     Linear,
 }
 
-/// A rate that rises in a line from 0 over the warm-up, then stays or falls in a line to 0, as transformers' schedules of the same names.
+/// Linear warm-up from 0, then a constant or linearly decreasing learning rate, as in transformers'
+/// schedules of the same names.
 ///
 /// ```text
 ///   rate(s) = peak · s/warmup                        s < warmup, s = 0, 1, …
@@ -48,7 +51,7 @@ pub struct WarmupLinear {
 }
 
 impl WarmupLinear {
-    /// A schedule over `total` optimizer steps, of which the first `warmup` rise to `peak`.
+    /// Creates a schedule over `total` optimizer steps, with `warmup` steps up to `peak`.
     pub fn new(peak: f64, warmup: usize, total: usize, schedule: Schedule) -> Self {
         Self { peak, warmup, total, schedule, step: 0 }
     }
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decay_and_epsilon_are_those_asked_for_and_biases_do_not_decay() {
+    fn decay_and_epsilon_are_the_given_ones_and_biases_do_not_decay() {
         use burn::module::Param;
         use burn::nn::Linear;
         use burn::optim::GradientsParams;
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_rises_stays_or_falls_as_transformers_schedules_do() {
+    fn the_schedules_match_those_of_transformers() {
         // transformers.get_linear_schedule_with_warmup(optimizer, 2, 6) and get_constant_schedule_with_warmup(optimizer, 2) with lr 0.1.
         let mut linear = WarmupLinear::new(0.1, 2, 6, Schedule::Linear);
         let mut constant = WarmupLinear::new(0.1, 2, 6, Schedule::Constant);
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_schedule_goes_on_where_it_stopped() {
+    fn a_resumed_schedule_continues_where_it_stopped() {
         let mut first = WarmupLinear::new(1.0, 3, 9, Schedule::Linear);
         for _ in 0..4 {
             first.step();

@@ -1,4 +1,4 @@
-//! The file of predictions.
+//! The predictions file.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -11,11 +11,12 @@ use crate::task::Answer;
 use crate::whole_file::beside;
 
 impl SplitReport {
-    /// Writes predictions: a line a row, or, where they are answers and the file's name ends in `.json`, the one object that SQuAD's script
-    /// reads. What appears under the name is whole.
+    /// Writes the predictions, one JSON object per line. If they are answers and the file name ends
+    /// in `.json`, writes instead the single object that SQuAD's script reads. The file appears
+    /// only when complete.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// If the system fails to write it.
     pub fn write_predictions(&self, path: &Path) -> io::Result<()> {
         let mut file = BufWriter::new(beside(path)?);
         let is_official = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));

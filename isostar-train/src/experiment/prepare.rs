@@ -1,4 +1,4 @@
-//! From settings to everything a run needs, before anything is written.
+//! Preparing a run before anything is written.
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::device::parse_device;
 use crate::model::find_model;
 use crate::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel, TaskSummary};
 
-/// A run that can start: settings checked, rows tokenized, model on its device. Of the text nothing is kept but the paragraphs that answers are read
-/// from.
+/// A run that is ready to start: settings checked, rows tokenized, model on its device. The text of
+/// the rows is dropped, except for the paragraphs from which answers are extracted.
 #[derive(Debug)]
 pub struct Experiment {
     /// The settings.
@@ -28,7 +28,7 @@ pub struct Experiment {
     pub(super) device: Device,
 }
 
-/// A model of one kind or another, and its rows.
+/// A model with its rows, by the kind of its head.
 #[derive(Debug)]
 pub(super) enum Work {
     /// For classes and numbers.
@@ -48,11 +48,11 @@ pub(super) struct Prepared<M: TaskModel> {
 }
 
 impl Experiment {
-    /// Checks the settings, reads the data and the model; a model on the hub is downloaded, and the observer told. Lengths that the settings leave
-    /// open become those of the model.
+    /// Checks the settings, and reads the data and the model. The observer is notified if a model
+    /// is downloaded from the hub. Lengths left open in the settings are set from the model.
     ///
     /// # Errors
-    /// The first thing that is wrong with any of them.
+    /// If any of them is invalid; returns the first error.
     pub fn prepare(mut settings: TrainSettings, observer: &dyn Observer) -> Result<Self, ExperimentError> {
         settings.check()?;
         let regularizer = settings.regularizer()?;
@@ -101,7 +101,7 @@ impl Experiment {
         self.work.config()
     }
 
-    /// The names of the model's tensors with fresh weights.
+    /// The names of the model's newly initialized tensors.
     pub fn fresh(&self) -> &[String] {
         match &self.work {
             Work::Sequences(prepared) => &prepared.model.fresh,
@@ -109,7 +109,7 @@ impl Experiment {
         }
     }
 
-    /// What a person should know of how the model's folder was read: see [`Pretrained::notes`].
+    /// Notes on how the model's folder was read, see [`Pretrained::notes`].
     pub fn notes(&self) -> Vec<String> {
         match &self.work {
             Work::Sequences(prepared) => prepared.model.notes(),
@@ -128,7 +128,7 @@ impl Work {
 }
 
 impl<M: TaskModel> Prepared<M> {
-    /// Tokenizes the rows for a model; the text is dropped split by split.
+    /// Tokenizes the rows for a model. The text of each split is dropped once it is tokenized.
     fn new(
         model: Pretrained<M>,
         mut task: Task,
@@ -152,14 +152,15 @@ impl<M: TaskModel> Prepared<M> {
     }
 }
 
-/// What the configuration in a model's folder calls its outputs; `None` where it names none in order, which reading the model reports if it matters.
+/// Reads the output names from the configuration in a model's folder; `None` if it lists none in
+/// order. Loading the model reports this if it matters.
 fn stored_labels(folder: &Path) -> Option<Vec<String>> {
     let config = ModelConfig::from_json(&fs::read(folder.join("config.json")).ok()?).ok()?;
     config.labels().validate().ok()?;
     Some(config.labels().names())
 }
 
-/// A small BERT with fresh weights: 4 layers of width 128, 1.6 million parameters.
+/// Creates a small BERT with random weights: 4 layers of width 128, 1.6 million parameters.
 fn from_scratch<M: PretrainedModel>(labels: Labels, settings: &TrainSettings, device: &Device) -> Result<Pretrained<M>, ExperimentError> {
     let max_length = settings.max_length.unwrap_or(settings.default_max_length());
     let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?.tokenizer().clone();

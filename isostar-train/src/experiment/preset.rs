@@ -1,4 +1,4 @@
-//! Settings that were published, each with where it stands.
+//! Published settings, each with its source.
 
 use isostar_core::{LayerSelection, Padding};
 use serde::Deserialize;
@@ -7,37 +7,37 @@ use super::{RegularizerName, Schedule, TrainOptions};
 use crate::data::Batching;
 use crate::task::{KnownTask, TaskKind};
 
-/// The example that the authors' repository gives.
+/// The example command in the authors' repository.
 const EXAMPLE: &str = "the published command for SST-2 and BERT";
-/// The paper's text.
+/// The text of the paper.
 const PAPER: &str = "Rudman & Eickhoff, ICLR 2024";
-/// What the authors' program does, whatever the paper says of it.
+/// The behaviour of the authors' program, where it may differ from the paper.
 const CODE: &str = "the published code";
-/// The published code sets neither of the two numbers.
+/// A default that the published code does not override.
 const OPTIMIZER: &str = "the default of transformers.AdamW, which the published code calls";
 
-/// Published settings by name.
+/// Published settings, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Preset {
-    /// Those of the I-STAR paper.
+    /// The settings of the I-STAR paper.
     Paper,
 }
 
-/// A setting that a preset fills in.
+/// A setting filled in by a preset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PresetSetting {
-    /// The setting, as in a settings file.
+    /// The name of the setting in a settings file.
     pub name: &'static str,
     /// Its value.
     pub value: String,
-    /// Where it stands.
+    /// The source of the value.
     pub source: &'static str,
 }
 
 impl Preset {
-    /// Fills in what `options` leave out, and says what that was.
+    /// Fills in the settings missing from `options`, and returns them.
     ///
     /// | setting | paper | source |
     /// |---|---|---|
@@ -53,7 +53,8 @@ impl Preset {
     /// | `max_length` | 256, SQuAD 384 | the paper |
     /// | `stride` | 128 | the paper |
     ///
-    /// The paper tunes weight and ζ by task and model and gives the values of none but this example.
+    /// The paper tunes weight and ζ by task and model, and gives their values only for this
+    /// example.
     pub fn fill(self, options: &mut TrainOptions) -> Vec<PresetSetting> {
         let Self::Paper = self;
         let mut filled = Filled::default();
@@ -89,14 +90,14 @@ impl Preset {
     }
 }
 
-/// What has been filled in.
+/// The settings filled in so far.
 #[derive(Default)]
 struct Filled {
     settings: Vec<PresetSetting>,
 }
 
 impl Filled {
-    /// A value that is written otherwise than it is displayed.
+    /// Fills in a value whose written form differs from its `Display` form.
     fn named<T>(&mut self, option: &mut Option<T>, name: &'static str, value: T, written: &str, source: &'static str) {
         if option.is_none() {
             *option = Some(value);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_goes_before_the_preset() {
+    fn explicit_options_override_the_preset() {
         let mut options = TrainOptions { weight: Some(3.0), regularizer: Some(RegularizerName::Istar), ..Default::default() };
         let filled = Preset::Paper.fill(&mut options);
         assert!(filled.iter().all(|setting| setting.name != "weight"));
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_has_a_source() {
+    fn every_preset_setting_has_a_source() {
         let filled = Preset::Paper.fill(&mut TrainOptions::default());
         assert_eq!(filled.len(), 15);
         assert!(filled.iter().all(|setting| !setting.source.is_empty() && !setting.value.is_empty()));

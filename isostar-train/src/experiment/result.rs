@@ -1,4 +1,4 @@
-//! What comes out of a run.
+//! The result of a run.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use super::{RegularizerName, SplitReport};
 use crate::hook::{Divergence, NotFinite};
 
-/// IsoScore of the token states of a split, padding left out. `None` where no direction has variance.
+/// IsoScore of the token states of a split, without padding. `None` if no direction has variance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IsoScores {
-    /// Of all layers together, the embedding output excluded.
+    /// Over all layers together, without the embedding output.
     pub all: Option<f64>,
-    /// Of each layer, first to last.
+    /// Per layer, first to last.
     pub layers: Vec<Option<f64>>,
 }
 
 impl IsoScores {
-    /// From the moments of each layer.
+    /// Computes the scores from the moments of each layer.
     pub(super) fn of_layers(layers: &[RunningMoments]) -> Self {
         let mut union = layers.iter().cloned();
         let all = union.next().and_then(|first| {
@@ -32,52 +32,54 @@ impl IsoScores {
     }
 }
 
-/// The contents of result.json. A number that does not exist, or is not finite, is null there.
+/// The contents of result.json. A number that is undefined or not finite is null there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// The task.
     pub task: String,
-    /// The model trained: a folder, or "scratch".
+    /// The model: a folder, or "scratch".
     pub model: String,
     /// The regularizer.
     pub regularizer: RegularizerName,
-    /// Its weight λ.
+    /// The penalty weight λ.
     pub weight: Option<f64>,
-    /// ζ.
+    /// The shrinkage ζ.
     pub shrinkage: Option<f64>,
-    /// The layers under the penalty.
+    /// The layers that the penalty applies to.
     pub layers: LayerSelection,
     /// The seed.
     pub seed: u64,
-    /// The epochs made: those whose checkpoint is complete.
+    /// The number of epochs whose checkpoint is complete.
     pub epochs: usize,
     /// The device.
     pub device: String,
-    /// The task's scores on the rows to judge by, after training.
+    /// The metrics on the validation rows after training.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// The loss of the task on those rows.
+    /// The task loss on the validation rows.
     pub task_loss: Option<f64>,
-    /// The IsoScore of those rows' states.
+    /// IsoScore of the states of the validation rows.
     pub isoscore: IsoScores,
-    /// Seconds spent in training steps, calibration and validation left out, of all legs of the run.
+    /// Seconds spent in training steps, without calibration and validation, including those before
+    /// a resumption.
     pub seconds: Option<f64>,
-    /// Seconds spent on estimating references, of all legs of the run.
+    /// Seconds spent on estimating references, including those before a resumption.
     pub calibration_seconds: Option<f64>,
-    /// Training tokens a second, padding not counted.
+    /// Training tokens per second, without padding.
     pub tokens_per_second: Option<f64>,
-    /// Where the run diverged; absent of a run that ended.
+    /// The divergence; absent if the run did not diverge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Divergence>,
 }
 
 impl RunResult {
-    /// Where the run diverged, if it did. Earlier versions did not stop then, and wrote a result without a loss.
+    /// Returns the divergence, if the run diverged. Results of earlier versions record it as a
+    /// missing loss.
     pub fn divergence(&self) -> Option<Divergence> {
         let without_loss = || self.task_loss.is_none().then(|| Divergence::after_epoch(NotFinite::ValidationLoss, self.epochs));
         self.stopped.clone().or_else(without_loss)
     }
 
-    /// This result with what was measured after training.
+    /// Returns this result with the evaluation after training.
     pub(super) fn with_report(self, report: &SplitReport) -> Self {
         Self {
             metrics: report.metrics.iter().map(|(name, value)| (name.clone(), finite(*value))).collect(),
@@ -88,7 +90,7 @@ impl RunResult {
     }
 }
 
-/// A number, if it is one.
+/// Returns a finite number, or `None`.
 pub(super) fn finite(number: f64) -> Option<f64> {
     number.is_finite().then_some(number)
 }
@@ -102,7 +104,7 @@ mod tests {
         "tokens_per_second":7.25}"#;
 
     #[test]
-    fn every_number_with_a_fraction_may_be_null() {
+    fn every_floating_point_number_may_be_null() {
         for number in ["0.5", "0.2", "0.75", "1.5", "2.5", "7.25"] {
             let without = WRITTEN.replace(number, "null");
             let result: RunResult = serde_json::from_str(&without).unwrap_or_else(|error| panic!("{number}: {error}"));
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_without_a_loss_is_of_a_run_that_diverged() {
+    fn a_result_without_a_loss_counts_as_diverged() {
         let ended: RunResult = serde_json::from_str(WRITTEN).unwrap();
         assert_eq!(ended.divergence(), None);
         let diverged: RunResult = serde_json::from_str(&WRITTEN.replace("\"task_loss\":0.5", "\"task_loss\":null")).unwrap();

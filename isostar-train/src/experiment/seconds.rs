@@ -1,4 +1,4 @@
-//! How long a run has taken, over all of its legs.
+//! The duration of a run, including the parts before a resumption.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::RunFolder;
 
-/// Seconds of an epoch, or of several.
+/// Seconds of one or several epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seconds {
-    /// Spent in training steps, calibration and validation left out.
+    /// Seconds in training steps, without calibration and validation.
     pub training: f64,
-    /// Spent on estimating references.
+    /// Seconds spent on estimating references.
     pub calibration: f64,
 }
 
-/// Adds up the seconds of every epoch, and keeps them beside the checkpoints: a run that is resumed goes on counting.
+/// Sums the seconds of all epochs. They are stored with the checkpoints, so that a resumed run
+/// continues the count.
 #[derive(Debug)]
 pub(super) struct Stopwatch {
     folder: RunFolder,
@@ -25,13 +26,13 @@ pub(super) struct Stopwatch {
 
 #[derive(Debug)]
 struct Laps {
-    /// The epochs that are over; `None` for one of which nothing was kept.
+    /// The finished epochs; `None` for an epoch without a stored time.
     over: Vec<Option<Seconds>>,
     current: Seconds,
 }
 
 impl Stopwatch {
-    /// A stopwatch of a run in `folder` with `done` epochs behind it.
+    /// Creates a stopwatch for a run in `folder` with `done` finished epochs.
     pub(super) fn new(folder: RunFolder, done: usize) -> Self {
         let mut over = folder.seconds();
         over.resize(done, None);
@@ -42,24 +43,25 @@ impl Stopwatch {
         self.laps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A calibration took so long. It happens in a training step, and is no part of training.
+    /// Adds the seconds of a calibration. It happens within a training step, but does not count as
+    /// training.
     pub(super) fn calibrated(&self, seconds: f64) {
         let mut laps = self.laps();
         laps.current.calibration += seconds;
         laps.current.training -= seconds;
     }
 
-    /// The training rows of an epoch took so long, calibration included.
+    /// Adds the seconds of an epoch's training steps, including calibration.
     pub(super) fn trained(&self, seconds: f64) {
         self.laps().current.training += seconds;
     }
 
-    /// The seconds of the current epoch, as far as it has come.
+    /// The seconds of the current epoch so far.
     pub(super) fn current(&self) -> Seconds {
         self.laps().current
     }
 
-    /// An epoch is over.
+    /// Ends an epoch.
     ///
     /// # Errors
     /// If its seconds cannot be written.
@@ -70,7 +72,8 @@ impl Stopwatch {
         self.folder.write_seconds(&laps.over)
     }
 
-    /// The seconds of all epochs, the current one as far as it has come; `None` if those of one are not known.
+    /// Returns the seconds of all epochs, including the current one so far; `None` if those of an
+    /// epoch are unknown.
     pub(super) fn total(&self) -> Option<Seconds> {
         let laps = self.laps();
         laps.over.iter().chain([&Some(laps.current)]).try_fold(Seconds::default(), |sum, lap| {
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resumed_run_goes_on_counting_from_the_epochs_it_keeps() {
+    fn a_resumed_run_continues_the_count_of_its_kept_epochs() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("checkpoint")).unwrap();
         let at = RunFolder::at(folder.path());
@@ -99,7 +102,7 @@ mod tests {
         }
         assert_eq!(first.total(), Some(Seconds { training: 5.5, calibration: 1.5 }));
 
-        // The third epoch is made again.
+        // The third epoch is repeated.
         let second = Stopwatch::new(at.clone(), 2);
         assert_eq!(second.total(), Some(Seconds { training: 2.0, calibration: 1.0 }));
         second.trained(8.0);
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_of_which_nothing_was_kept_leave_the_total_unknown() {
+    fn an_epoch_without_a_stored_time_makes_the_total_unknown() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("checkpoint")).unwrap();
         let at = RunFolder::at(folder.path());

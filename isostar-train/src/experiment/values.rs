@@ -1,4 +1,4 @@
-//! The numbers of past epochs, for the strategies that compare epochs.
+//! The metric values of past epochs, for strategies that compare epochs.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,10 @@ use burn::train::logger::MetricLogger;
 use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{MetricDefinition, MetricId, NumericEntry};
 
-/// Keeps the numbers of every metric in memory, by epoch: the choice of the best checkpoint reads them.
+/// Keeps the values of every metric in memory, by epoch, for choosing the best checkpoint.
 ///
-/// Burn's own in-memory logger counts epochs from its first one, and finds nothing after a resumption.
+/// Burn's in-memory logger counts epochs from the first one it sees, so it finds nothing after a
+/// resumption.
 #[derive(Default)]
 pub(super) struct EpochValues {
     names: HashMap<MetricId, String>,

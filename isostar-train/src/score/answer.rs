@@ -1,15 +1,18 @@
-//! Answers as SQuAD compares them: without case, punctuation, articles and spacing.
+//! Normalizing answers as SQuAD does: case, punctuation, articles and spacing are ignored.
 
 use super::word::is_alphanumeric;
 
-/// The answer in lower case, without ASCII punctuation and English articles, its words one space apart.
+/// Normalizes an answer: lower case, no ASCII punctuation, no English articles, words separated by
+/// one space.
 ///
 /// ```text
 /// text ──lower──▶ ──drop !"#$%&'()*+,-./:;<=>?@[\]^_`{|}~──▶ ──\b(a|an|the)\b → " "──▶ ──split, join with " "──▶ answer
 /// ```
 ///
-/// Punctuation goes before articles and leaves no gap: `x-the-y` becomes `xthey`, `a's` becomes `as`. Other punctuation, such as “ and —,
-/// stays. Words end where Python's do: at what is neither letter nor number, a combining accent included. What is left may be empty.
+/// Punctuation is removed before articles and leaves no gap: `x-the-y` becomes `xthey`, `a's`
+/// becomes `as`. Non-ASCII punctuation, such as “ and —, is kept. As in Python, a word ends at any
+/// character that is neither letter nor number, including a combining accent. The result may be
+/// empty.
 ///
 /// # References
 /// SQuAD's evaluate-v1.1.py; Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (EMNLP 2016).
@@ -31,12 +34,13 @@ pub fn normalize_answer(answer: &str) -> String {
 
 const ARTICLES: [&str; 3] = ["a", "an", "the"];
 
-/// The words of a text, as Python's `str.split` finds them.
+/// Returns the words of a text, split as by Python's `str.split`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// Python counts the four information separators as white space, Unicode's property does not.
+/// Whether Python counts the character as white space. Python includes the four information
+/// separators, which Unicode's property does not.
 fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
@@ -46,27 +50,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_punctuation_articles_and_spacing_do_not_count() {
+    fn case_punctuation_articles_and_spacing_are_ignored() {
         assert_eq!(normalize_answer("  The \"River\",\tan old\nU.S. river!"), "river old us river");
     }
 
     #[test]
-    fn articles_inside_words_stay() {
+    fn articles_inside_words_are_kept() {
         assert_eq!(normalize_answer("Anthem atheist banana"), "anthem atheist banana");
     }
 
     #[test]
-    fn punctuation_goes_first_and_joins_what_it_parted() {
+    fn punctuation_is_removed_before_articles_and_leaves_no_gap() {
         assert_eq!(normalize_answer("x-the-y a's the_end"), "xthey as theend");
     }
 
     #[test]
-    fn punctuation_beyond_ascii_stays_and_ends_a_word() {
+    fn non_ascii_punctuation_is_kept_and_ends_a_word() {
         assert_eq!(normalize_answer("“The” river—a town"), "“ ” river— town");
     }
 
     #[test]
-    fn articles_alone_leave_nothing() {
+    fn articles_alone_normalize_to_an_empty_answer() {
         assert_eq!(normalize_answer("The a, AN!"), "");
     }
 

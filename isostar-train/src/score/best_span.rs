@@ -1,13 +1,14 @@
-//! From the start and end logits of a question's windows to its answer.
+//! Extracting the answer to a question from the start and end logits of its windows.
 
 use std::ops::{Range, RangeInclusive};
 
-/// Where answers are looked for.
+/// Limits on the candidate spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpanLimits {
-    /// How many starts and how many ends of each window are tried, and how many answers are kept. Default 20.
+    /// The number of start and of end tokens considered per window, and the number of answers kept.
+    /// Default 20.
     pub n_best: usize,
-    /// The longest answer, in tokens. Default 30.
+    /// The maximum length of an answer in tokens. Default 30.
     pub max_tokens: usize,
 }
 
@@ -17,41 +18,44 @@ impl Default for SpanLimits {
     }
 }
 
-/// One window of a question: the question and as much of its context as the model takes at once.
+/// One window of a question: the question and the part of its context that fits into the model.
 ///
-/// All three slices have one entry per token of the window's row: special tokens, question, context and padding, in the order of the row.
+/// All three slices have one entry per token of the window: special tokens, question, context and
+/// padding, in the order of the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// How well an answer starts with each token.
+    /// The start logit of each token.
     pub start_logits: &'a [f32],
-    /// How well an answer ends with each token, itself included.
+    /// The end logit of each token; the end of a span is inclusive.
     pub end_logits: &'a [f32],
-    /// Where each token of the context starts and ends in the whole context, in characters (not bytes), the end exclusive. `None` for every
-    /// token that is not of the context. May stop short of the row's end: tokens past it, such as padding, are not of the context either.
+    /// The start and end (exclusive) of each context token in the whole context, in characters (not
+    /// bytes). `None` for tokens outside the context. May be shorter than the window: the remaining
+    /// tokens, such as padding, are then outside the context.
     pub offsets: &'a [Option<(usize, usize)>],
 }
 
-/// A possible answer.
+/// A candidate answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span<'a> {
-    /// The text, as it stands in the context.
+    /// The text of the span in the context.
     pub text: &'a str,
-    /// Which characters of the context that is.
+    /// The range of characters in the context.
     pub characters: Range<usize>,
-    /// The window it was found in.
+    /// The index of the window.
     pub window: usize,
-    /// The tokens of that window.
+    /// The range of tokens in that window.
     pub tokens: RangeInclusive<usize>,
-    /// The sum of both logits.
+    /// The sum of the start and end logits.
     pub score: f32,
 }
 
-/// The text of the best answer, the first of [`n_best_spans`].
+/// Returns the best answer, the first of [`n_best_spans`].
 ///
-/// `None` where no span is possible, or the only one has no text. There transformers makes up the answer `empty`.
+/// `None` if no span is possible, or if the only one has an empty text. In these cases transformers
+/// returns the answer `empty`.
 ///
 /// # Panics
-/// If a window has not as many end logits as start logits.
+/// If the start and end logits of a window differ in length.
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=False`.
@@ -61,21 +65,24 @@ pub fn best_span<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLimit
     (candidates.len() > 1 || !best.text.is_empty()).then_some(best)
 }
 
-/// The best answers of all windows of one question, best first.
+/// Returns the best answers over all windows of one question, best first.
 ///
 /// ```text
 /// score(w, s, e) = start_logits[w][s] + end_logits[w][e]        s ≤ e < s + max_tokens
 /// ```
 ///
-/// Each window proposes the pairs of its `n_best` highest start logits and `n_best` highest end logits, tokens outside the context among
-/// them; pairs that touch such a token, are reversed or too long are then left out. So a window may propose nothing. The `n_best` highest
-/// scores of all windows are kept, in single precision as the logits are. Spans of several windows that are the same text stay separate.
+/// Each window proposes all pairs of its `n_best` highest start logits and its `n_best` highest end
+/// logits. Tokens outside the context count among these; pairs that contain such a token, are
+/// reversed or are too long are then removed, so a window may propose no span. The `n_best` highest
+/// scores over all windows are kept, in single precision like the logits. Spans of several windows
+/// with the same text are kept separately.
 ///
-/// Of equal logits, the earlier token's ranks higher; of equal scores, the earlier window's, then the higher start logit's, then the higher
-/// end logit's. (transformers leaves the first open, and does the second.) A NaN proposes nothing.
+/// Ties between logits go to the earlier token (transformers leaves them open). Ties between scores
+/// go to the earlier window, then to the higher start logit, then to the higher end logit, as in
+/// transformers. NaN logits are ignored.
 ///
 /// # Panics
-/// If a window has not as many end logits as start logits.
+/// If the start and end logits of a window differ in length.
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=False`.
@@ -83,15 +90,16 @@ pub fn n_best_spans<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLi
     candidates(windows, limits).iter().map(|candidate| candidate.span(context)).collect()
 }
 
-/// The score of no answer to one question: the least that any of its windows gives to its first token as both start and end.
+/// Returns the no-answer score of a question: the lowest score over its windows of the first token
+/// as both start and end.
 ///
 /// ```text
 /// n = min (start_logits[w][0] + end_logits[w][0])
 ///      w
 /// ```
 ///
-/// The first token is that which stands for the sequence, such as `[CLS]`; padding before it has to be left out. A NaN does not count. `None`
-/// where no window has a token.
+/// The first token represents the sequence, such as `[CLS]`; remove padding on the left first. NaN
+/// scores are ignored. `None` if no window has a token.
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=True`.
@@ -100,10 +108,11 @@ pub fn no_answer_score(windows: &[Window<'_>]) -> Option<f32> {
     windows.iter().filter_map(score).reduce(f32::min)
 }
 
-/// The answer to a question that may have none: the best span with text, unless no answer scores higher.
+/// Returns the answer to a question that may be unanswerable: the best span with a non-empty text,
+/// or `None` if the no-answer score is higher.
 ///
-/// `spans` are those of [`n_best_spans`], `no_answer` the score of [`no_answer_score`]. `None` where no answer is the better one, or no span has
-/// text; there transformers makes up a span of score 0.
+/// `spans` come from [`n_best_spans`], `no_answer` from [`no_answer_score`]. Also `None` if no span
+/// has a non-empty text; in this case transformers makes up a span with score 0.
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=True` and a threshold of 0.
@@ -112,7 +121,7 @@ pub fn span_or_none<'s, 'a>(spans: &'s [Span<'a>], no_answer: Option<f32>) -> Op
     (!no_answer.is_some_and(|no_answer| no_answer > best.score)).then_some(best)
 }
 
-/// A span before its text is looked up.
+/// A span without its text.
 struct Candidate {
     characters: Range<usize>,
     window: usize,
@@ -148,13 +157,13 @@ fn candidates(windows: &[Window<'_>], limits: SpanLimits) -> Vec<Candidate> {
             }
         }
     }
-    // Stable: equal scores stay in the order in which they were found.
+    // The sort is stable: equal scores keep the order of the candidates.
     found.sort_by(|a, b| b.score.partial_cmp(&a.score).expect("no score is NaN"));
     found.truncate(limits.n_best);
     found
 }
 
-/// The tokens of the `count` highest logits, highest first and of equal ones the earlier first.
+/// Returns the tokens of the `count` highest logits, highest first; ties go to the earlier token.
 fn highest(logits: &[f32], count: usize) -> Vec<usize> {
     let mut tokens: Vec<usize> = (0..logits.len()).filter(|token| !logits[*token].is_nan()).collect();
     tokens.sort_by(|a, b| logits[*b].partial_cmp(&logits[*a]).expect("no logit is NaN"));
@@ -196,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn no_context_gives_no_answer() {
+    fn no_context_means_no_answer() {
         assert_eq!(text(&[]), None);
         assert_eq!(text(&[Window { start_logits: &[1.0], end_logits: &[1.0], offsets: &[] }]), None);
     }
@@ -209,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_given_where_every_window_prefers_it_to_the_best_span() {
+    fn no_answer_is_returned_if_every_window_scores_it_above_the_best_span() {
         let answer = |windows: &[Window<'_>]| {
             let spans = n_best_spans(CONTEXT, windows, SpanLimits::default());
             span_or_none(&spans, no_answer_score(windows)).map(|span| span.text)

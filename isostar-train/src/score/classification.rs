@@ -1,14 +1,14 @@
-//! How well predicted classes agree with the right ones.
+//! Agreement of predicted and true classes.
 
 use std::collections::BTreeMap;
 
-/// The share of rows whose class is predicted right, in `[0, 1]`.
+/// The share of correct predictions, in `[0, 1]`.
 ///
 /// # Panics
-/// If there are no rows, or not as many predictions as labels.
+/// If there are no rows, or `labels` and `predictions` differ in length.
 ///
 /// # References
-/// `sklearn.metrics.accuracy_score`, which refuses an empty split too.
+/// `sklearn.metrics.accuracy_score`, which also refuses an empty split.
 pub fn accuracy(labels: &[usize], predictions: &[usize]) -> f64 {
     let right: usize = tallies(labels, predictions).values().map(|class| class.right).sum();
     right as f64 / labels.len() as f64
@@ -17,15 +17,15 @@ pub fn accuracy(labels: &[usize], predictions: &[usize]) -> f64 {
 /// F1 of the class `positive`, the harmonic mean of its precision and recall.
 ///
 /// ```text
-///             2 · TP                TP right, FP predicted where another class is right,
-/// F1 = ─────────────────────        FN not predicted though right
+///             2 · TP                TP true positives, FP false positives,
+/// F1 = ─────────────────────        FN false negatives
 ///       2 · TP + FP + FN
 /// ```
 ///
-/// In `[0, 1]`. By definition 0 where the class neither occurs nor is predicted.
+/// In `[0, 1]`. By definition 0 if the class neither occurs nor is predicted.
 ///
 /// # Panics
-/// If there are no rows, or not as many predictions as labels.
+/// If there are no rows, or `labels` and `predictions` differ in length.
 ///
 /// # References
 /// `sklearn.metrics.f1_score` with `pos_label=positive, zero_division=0`.
@@ -33,12 +33,12 @@ pub fn f1(labels: &[usize], predictions: &[usize], positive: usize) -> f64 {
     tallies(labels, predictions).get(&positive).map_or(0.0, Tally::f1)
 }
 
-/// The mean of the F1 of all classes that occur or are predicted.
+/// The mean F1 over all classes that occur or are predicted.
 ///
-/// In `[0, 1]`. A class that is in neither list does not enter the mean, however many classes the model has.
+/// In `[0, 1]`. A class that neither occurs nor is predicted is not part of the mean.
 ///
 /// # Panics
-/// If there are no rows, or not as many predictions as labels.
+/// If there are no rows, or `labels` and `predictions` differ in length.
 ///
 /// # References
 /// `sklearn.metrics.f1_score` with `average="macro", zero_division=0`.
@@ -50,16 +50,16 @@ pub fn macro_f1(labels: &[usize], predictions: &[usize]) -> f64 {
 /// Matthews' correlation coefficient of labels and predictions, for any number of classes.
 ///
 /// ```text
-///                n · c − Σₖ tₖpₖ               n rows, c of them right,
+///                n · c − Σₖ tₖpₖ               n rows, c correct predictions,
 /// MCC = ─────────────────────────────────      tₖ rows of class k,
 ///        √(n² − Σₖ tₖ²) √(n² − Σₖ pₖ²)         pₖ predictions of class k
 /// ```
 ///
-/// At most 1; for two classes in `[-1, 1]`, else the lowest value depends on the tₖ. By definition 0 where all labels or all predictions
-/// are of one class.
+/// At most 1. In `[-1, 1]` for two classes; with more, the minimum depends on the tₖ. By definition
+/// 0 if all labels or all predictions are of one class.
 ///
 /// # Panics
-/// If there are no rows, or not as many predictions as labels.
+/// If there are no rows, or `labels` and `predictions` differ in length.
 ///
 /// # References
 /// `sklearn.metrics.matthews_corrcoef`; Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient" (2004).
@@ -76,10 +76,11 @@ pub fn matthews_correlation(labels: &[usize], predictions: &[usize]) -> f64 {
     both as f64 / (of_labels as f64 * of_predictions as f64).sqrt()
 }
 
-/// How many rows of each class are predicted as each class: `confusion[label][prediction]`.
+/// The confusion matrix: the number of rows of each class predicted as each class, as
+/// `confusion[label][prediction]`.
 ///
 /// # Panics
-/// If a class is not below `classes`, or there are not as many predictions as labels.
+/// If a class is not below `classes`, or `labels` and `predictions` differ in length.
 ///
 /// # References
 /// `sklearn.metrics.confusion_matrix` with `labels=range(classes)`.
@@ -93,19 +94,20 @@ pub fn confusion(labels: &[usize], predictions: &[usize], classes: usize) -> Vec
     counts
 }
 
-/// The rows of one class.
+/// Counts of one class.
 #[derive(Default)]
 struct Tally {
-    /// How many there are.
+    /// The number of rows with this label.
     labelled: usize,
-    /// How often the class is predicted.
+    /// The number of predictions of this class.
     predicted: usize,
-    /// How often rightly so.
+    /// The number of correct predictions of this class.
     right: usize,
 }
 
 impl Tally {
-    /// Some row or prediction is of the class, so that the divisor is positive.
+    /// F1 of the class. The divisor is positive: a tally exists only for a class that occurs or is
+    /// predicted.
     fn f1(&self) -> f64 {
         2.0 * self.right as f64 / (self.labelled + self.predicted) as f64
     }
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_is_nowhere_has_f1_zero_and_stays_out_of_the_mean() {
+    fn a_class_that_neither_occurs_nor_is_predicted_has_f1_zero_and_is_not_in_the_mean() {
         assert_eq!(f1(&[0, 0], &[0, 0], 1), 0.0);
         assert_eq!(macro_f1(&[0, 0, 5], &[0, 0, 5]), 1.0);
     }

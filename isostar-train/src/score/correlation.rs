@@ -1,4 +1,4 @@
-//! How far two lists of numbers rise and fall together.
+//! Correlation of two lists of numbers.
 
 /// Pearson's correlation coefficient.
 ///
@@ -8,8 +8,9 @@
 ///      √(Σᵢ (xᵢ − x̄)²) √(Σᵢ (yᵢ − ȳ)²)
 /// ```
 ///
-/// In `[-1, 1]`. `None` where r is undefined and SciPy gives NaN or refuses: fewer than two points, all x or all y equal, a number that is
-/// not finite. The size of the numbers matters only where their sum overflows, also `None`.
+/// In `[-1, 1]`. `None` if r is undefined and SciPy returns NaN or raises an error: fewer than two
+/// points, all x or all y equal, or a number that is not finite. Also `None` if a sum overflows;
+/// the scale of the numbers is otherwise irrelevant.
 ///
 /// # Panics
 /// If `x` and `y` differ in length.
@@ -23,10 +24,10 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     Some(r.clamp(-1.0, 1.0))
 }
 
-/// Spearman's rank correlation coefficient: Pearson's of the [`ranks`].
+/// Spearman's rank correlation coefficient: [`pearson`] of the [`ranks`].
 ///
-/// In `[-1, 1]`, 1 where y rises with x. `None` where it is undefined and SciPy gives NaN: fewer than two points, all x or all y equal, or
-/// a NaN. Infinities have ranks like other numbers.
+/// In `[-1, 1]`; 1 if y increases with x. `None` if it is undefined and SciPy returns NaN: fewer
+/// than two points, all x or all y equal, or a NaN. Infinities are ranked like other numbers.
 ///
 /// # Panics
 /// If `x` and `y` differ in length.
@@ -38,7 +39,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     pearson(&ranks(x)?, &ranks(y)?)
 }
 
-/// The rank of each number, from 1; equal numbers share the mean of their ranks. `None` if one is NaN.
+/// The rank of each number, from 1; ties get the mean of their ranks. `None` if a number is NaN.
 ///
 /// # References
 /// `scipy.stats.rankdata` with `method="average"`.
@@ -59,7 +60,7 @@ pub fn ranks(numbers: &[f64]) -> Option<Vec<f64>> {
     Some(ranks)
 }
 
-/// The numbers less their mean, scaled to length 1; `None` where they have no direction.
+/// Centres the numbers and scales them to length 1; `None` if all are equal or one is not finite.
 fn direction(numbers: &[f64]) -> Option<Vec<f64>> {
     let first = numbers.first()?;
     // Equal numbers may differ from their rounded mean.
@@ -68,7 +69,7 @@ fn direction(numbers: &[f64]) -> Option<Vec<f64>> {
     }
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
     let mut centred: Vec<f64> = numbers.iter().map(|number| number - mean).collect();
-    // In units of the largest, squares neither overflow nor vanish.
+    // Divide by the largest, so that squares neither overflow nor vanish.
     let largest = centred.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     centred.iter_mut().for_each(|number| *number /= largest);
     let length = centred.iter().map(|number| number * number).sum::<f64>().sqrt();
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn rounding_does_not_lead_past_one() {
+    fn rounding_does_not_exceed_one() {
         for count in 2..100 {
             let rising: Vec<f64> = (0..count).map(|at| f64::from(at).sqrt()).collect();
             assert!(pearson(&rising, &rising).unwrap() <= 1.0, "{count} points");

@@ -1,9 +1,10 @@
-//! Scores of predictions against what is right: pure functions of host data.
+//! Scores of predictions against targets: pure functions of host data.
 //!
 //! - classes: [`accuracy`], [`f1`], [`macro_f1`], [`matthews_correlation`], [`confusion`]
 //! - numbers: [`pearson`], [`spearman`]
-//! - spans of text: [`best_span`] finds a question's answer, [`span_or_none`] that of a question that may have none; [`squad_score`] scores
-//!   answers as SQuAD v1.1 does, [`squad2_score`] as v2.0
+//! - spans of text: [`best_span`] extracts the answer to a question, [`span_or_none`] that of a
+//!   question that may be unanswerable; [`squad_score`] scores answers as SQuAD v1.1 does,
+//!   [`squad2_score`] as v2.0
 
 mod answer;
 mod best_span;

@@ -1,21 +1,21 @@
-//! How well answers agree with those that people gave, as SQuAD v1.1 measures it.
+//! Agreement of predicted and gold answers, as measured by SQuAD v1.1.
 
 use std::collections::HashMap;
 
 use super::answer::{normalize_answer, words};
 
-/// Agreement with the gold answers, of one question or on the average of many.
+/// Agreement with the gold answers, of one question or averaged over many.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SpanScore {
-    /// How often an answer equals a gold answer.
+    /// Exact match, or its mean.
     pub exact_match: f64,
-    /// The mean F1 of the words.
+    /// F1 of the words, or its mean.
     pub f1: f64,
 }
 
-/// Whether two answers are equal once normalized, see [`normalize_answer`].
+/// Whether two answers are equal after [`normalize_answer`].
 ///
-/// Answers of which nothing is left, such as `the` and `a`, are equal.
+/// Answers that normalize to nothing, such as `the` and `a`, are equal.
 ///
 /// # References
 /// `exact_match_score` of SQuAD's evaluate-v1.1.py.
@@ -23,7 +23,7 @@ pub fn exact_match(prediction: &str, gold: &str) -> bool {
     normalize_answer(prediction) == normalize_answer(gold)
 }
 
-/// F1 of the words that two normalized answers share, each word as often as both have it.
+/// F1 of the words of two normalized answers. A word is shared as often as both contain it.
 ///
 /// ```text
 ///       2 · P · R               shared              shared
@@ -31,7 +31,8 @@ pub fn exact_match(prediction: &str, gold: &str) -> bool {
 ///         P + R             |prediction|           |gold|
 /// ```
 ///
-/// In `[0, 1]`. By definition 0 where no word is shared: also where nothing is left of both, although [`exact_match`] then holds.
+/// In `[0, 1]`. By definition 0 if no word is shared, even if both answers normalize to nothing and
+/// [`exact_match`] holds.
 ///
 /// # References
 /// `f1_score` of SQuAD's evaluate-v1.1.py.
@@ -58,9 +59,10 @@ pub fn token_f1(prediction: &str, gold: &str) -> f64 {
     2.0 * precision * recall / (precision + recall)
 }
 
-/// The score of one answer: the highest over the gold answers, for exact match and F1 each on its own.
+/// The score of one answer: the maximum over the gold answers, taken separately for exact match and
+/// F1.
 ///
-/// Both in `[0, 1]`. By definition 0 where there are no gold answers, which the official script refuses.
+/// Both in `[0, 1]`. By definition 0 without gold answers, which the official script refuses.
 ///
 /// # References
 /// `metric_max_over_ground_truths` of SQuAD's evaluate-v1.1.py.
@@ -71,11 +73,11 @@ pub fn answer_score<S: AsRef<str>>(prediction: &str, golds: &[S]) -> SpanScore {
     })
 }
 
-/// The scores of a whole split in per cent, the mean over its questions of [`answer_score`].
+/// The scores of a split in per cent: the means of [`answer_score`] over its questions.
 ///
-/// A question is its prediction and its gold answers. One without a prediction counts 0.
+/// Each question is a pair of its prediction and its gold answers. A missing prediction scores 0.
 ///
-/// Both in `[0, 100]`. `None` where there are no questions, which the official script refuses.
+/// Both in `[0, 100]`. `None` without questions, which the official script refuses.
 ///
 /// # References
 /// `evaluate` of SQuAD's evaluate-v1.1.py.
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn repeated_words_count_as_often_as_both_have_them() {
+    fn a_repeated_word_is_shared_as_often_as_both_answers_contain_it() {
         assert_eq!(token_f1("x", "x x x"), 0.5);
         assert_eq!(token_f1("x x", "x y"), 0.5);
     }
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn no_questions_have_no_score() {
+    fn a_split_without_questions_has_no_score() {
         assert_eq!(squad_score::<&str>([]), None);
     }
 }

@@ -1,23 +1,25 @@
-//! How well answers agree with those that people gave, as SQuAD v2.0 measures it: no answer may be the right one.
+//! Agreement of predicted and gold answers, as measured by SQuAD v2.0: a question may be
+//! unanswerable.
 
 use super::answer::normalize_answer;
 use super::span::{SpanScore, answer_score};
 
-/// The scores of a whole split in per cent.
+/// The scores of a split in per cent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Squad2Score {
-    /// Of all questions.
+    /// Over all questions.
     pub all: SpanScore,
-    /// Of those that have an answer; `None` where there are none.
+    /// Over the questions that have an answer; `None` if there are none.
     pub has_answer: Option<SpanScore>,
-    /// Of those that have none; `None` where there are none.
+    /// Over the questions without an answer; `None` if there are none.
     pub no_answer: Option<SpanScore>,
 }
 
-/// The score of one answer, of which the empty text is none: as [`answer_score`], but gold answers of which nothing is left once normalized
-/// do not count, and where no other is left, the right answer is none.
+/// The score of one answer; an empty prediction means no answer.
 ///
-/// Exact match and F1 are then both 1 for an answer of which nothing is left, and else 0. Both in `[0, 1]`.
+/// As [`answer_score`], but gold answers that normalize to nothing are ignored. If no gold answer
+/// remains, exact match and F1 are both 1 for a prediction that normalizes to nothing, and 0
+/// otherwise. Both in `[0, 1]`.
 ///
 /// # References
 /// `get_raw_scores` of SQuAD's evaluate-v2.0.py.
@@ -30,10 +32,11 @@ pub fn answer_or_none_score<S: AsRef<str>>(prediction: &str, golds: &[S]) -> Spa
     answer_score(prediction, &golds)
 }
 
-/// The scores of a whole split in per cent, the means over its questions of [`answer_or_none_score`].
+/// The scores of a split in per cent: the means of [`answer_or_none_score`] over its questions.
 ///
-/// A question is its prediction, empty for no answer, and its gold answers. Whether it has an answer is whether there is a gold answer,
-/// whatever is left of it. All in `[0, 100]`. `None` where there are no questions, which the official script refuses.
+/// Each question is a pair of its prediction (empty for no answer) and its gold answers. A question
+/// has an answer if it has a gold answer, even one that normalizes to nothing. All scores in
+/// `[0, 100]`. `None` without questions, which the official script refuses.
 ///
 /// # References
 /// `main` of SQuAD's evaluate-v2.0.py without probabilities; Rajpurkar et al., "Know What You Don't Know: Unanswerable Questions for SQuAD"
@@ -48,7 +51,7 @@ pub fn squad2_score<'a, S: AsRef<str> + 'a>(questions: impl IntoIterator<Item = 
     Some(Squad2Score { all, has_answer: has_answer.per_cent(), no_answer: no_answer.per_cent() })
 }
 
-/// Scores of questions, added up.
+/// Running sum of the scores of questions.
 #[derive(Clone, Copy, Default)]
 struct Mean {
     sum: SpanScore,
@@ -78,16 +81,16 @@ mod tests {
     const RIGHT: SpanScore = SpanScore { exact_match: 1.0, f1: 1.0 };
 
     #[test]
-    fn no_answer_is_right_where_there_is_none_and_wrong_elsewhere() {
+    fn no_answer_is_correct_only_for_unanswerable_questions() {
         assert_eq!(answer_or_none_score::<&str>("", &[]), RIGHT);
         assert_eq!(answer_or_none_score::<&str>("river", &[]), SpanScore::default());
         assert_eq!(answer_or_none_score("", &["river"]), SpanScore::default());
-        assert_eq!(answer_or_none_score("the", &["A", "..."]), RIGHT, "nothing is left of any of them");
+        assert_eq!(answer_or_none_score("the", &["A", "..."]), RIGHT, "prediction and gold answers normalize to nothing");
         assert_eq!(answer_or_none_score("flood", &["the", "Flood!"]), RIGHT);
     }
 
     #[test]
-    fn questions_with_and_without_an_answer_are_scored_apart_and_together() {
+    fn questions_with_and_without_an_answer_are_scored_separately_and_together() {
         let (some, none): ([&str; 1], [&str; 0]) = (["river"], []);
         let questions = [("river", &some[..]), ("", &some[..]), ("", &some[..]), ("town", &some[..]), ("", &none[..])];
         let score = squad2_score(questions).unwrap();

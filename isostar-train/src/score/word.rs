@@ -1,14 +1,16 @@
-//! What a regular expression of Python takes for a part of a word.
+//! Word characters as Python defines them.
 
 /// Whether the character is a letter or a number: Python's `str.isalnum`.
 ///
-/// Rust's `is_alphanumeric` also counts marks that are `Alphabetic`, such as vowel signs, and letters in circles or squares.
+/// Rust's `is_alphanumeric` also includes marks that are `Alphabetic`, such as vowel signs, and
+/// letters in circles or squares.
 pub(super) fn is_alphanumeric(character: char) -> bool {
     let inside = NO_LETTERS.partition_point(|bound| *bound <= u32::from(character)) % 2 == 1;
     character.is_alphanumeric() && !inside
 }
 
-/// Marks and enclosed letters of Unicode 14, joined over what is no part of a word: the first of each range and the first after it.
+/// Marks and enclosed letters of Unicode 14, merged across characters that are not word characters:
+/// the first character of each range and the first one after it.
 const NO_LETTERS: [u32; 418] = [
     0x300, 0x370, 0x483, 0x48a, 0x591, 0x5c8, 0x610, 0x61b, 0x64b, 0x660, 0x670, 0x671, 0x6d6, 0x6e5, 0x6e7, 0x6ee, 0x711, 0x712, 0x730,
     0x74b, 0x7a6, 0x7b1, 0x7eb, 0x7f4, 0x7fd, 0x7fe, 0x816, 0x81a, 0x81b, 0x824, 0x825, 0x828, 0x829, 0x82e, 0x859, 0x85c, 0x898, 0x8a0,

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::experiment::ExperimentError;
 
-/// Why the runs of a plan cannot be made.
+/// Why the runs of a plan cannot be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SweepError {
@@ -17,22 +17,22 @@ pub enum SweepError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The plan is no plan.
+    /// The plan is not valid TOML, or has unknown or invalid keys.
     #[error("{}: {message}", path.display())]
     Malformed {
         /// The plan.
         path: PathBuf,
-        /// Where and what, in one line.
+        /// The line and the problem.
         message: String,
     },
-    /// A run of the plan cannot be made as it is described.
+    /// A run of the plan has invalid settings.
     #[error("{}, run {name:?}: {source}", path.display())]
     Run {
         /// The plan.
         path: PathBuf,
         /// The run.
         name: String,
-        /// What is wrong with its settings.
+        /// The problem with its settings.
         source: Box<ExperimentError>,
     },
     /// Two runs of the plan would have the same folder.
@@ -43,8 +43,8 @@ pub enum SweepError {
         /// The name.
         name: String,
     },
-    /// The folder of a run holds one that was made otherwise.
-    #[error("{} holds a run of other settings: {}", path.display(), keys.join(", "))]
+    /// The folder of a run holds a run with other settings.
+    #[error("{} holds a run with other settings: {}", path.display(), keys.join(", "))]
     OtherSettings {
         /// The folder.
         path: PathBuf,
@@ -54,29 +54,29 @@ pub enum SweepError {
     /// The folder of a run cannot be used.
     #[error(transparent)]
     Folder(#[from] ExperimentError),
-    /// There is no such part of a sweep.
-    #[error("there is no shard {text:?}")]
+    /// The shard is not of the form `I/N` with `I` from 1 to `N`.
+    #[error("invalid shard {text:?}")]
     NoSuchShard {
-        /// What was asked for.
+        /// The text passed.
         text: String,
     },
 }
 
 impl SweepError {
-    /// One line that says what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match self {
             Self::Unreadable { .. } => {
-                "name a plan: a TOML file with [settings], [vary] and [[runs]]; examples/nine_tasks.toml is one".into()
+                "pass a plan: a TOML file with [settings], [vary] and [[runs]], such as examples/nine_tasks.toml".into()
             }
             Self::Malformed { .. } => {
-                "correct the plan: [settings] and [[runs]] hold the keys of a settings file, [vary] lists of their values".into()
+                "correct the plan: [settings] and [[runs]] take the keys of a settings file, [vary] takes lists of their values".into()
             }
             Self::Run { source, .. } => source.remedy(),
-            Self::SameName { .. } => "give each of [[runs]] another name".into(),
-            Self::OtherSettings { .. } => "choose another folder with --out, or move the run away".into(),
+            Self::SameName { .. } => "give each of [[runs]] its own name".into(),
+            Self::OtherSettings { .. } => "pass another folder with --out, or move the run to another folder".into(),
             Self::Folder(error) => error.remedy(),
-            Self::NoSuchShard { .. } => "give --shard I/N, from 1/N to N/N".into(),
+            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N".into(),
         }
     }
 }

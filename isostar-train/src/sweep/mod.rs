@@ -1,21 +1,21 @@
-//! Many runs from one plan: what they share, what varies, and which of them are over.
+//! Sweeps: many training runs from one plan.
 //!
 //! ```text
-//! plan.toml ──▶ Plan (a name and settings a run) ──▶ Sweep::open (what is there already) ──▶ Sweep::run ──▶ OUT/NAME, a run folder each
+//! plan.toml ──▶ Plan (name and settings of each run) ──▶ Sweep::open (state of each run) ──▶ Sweep::run ──▶ OUT/NAME, one run folder each
 //! ```
 //!
-//! A plan has three parts, whose keys are those of a settings file:
+//! A plan has three parts. Their keys are those of a settings file:
 //!
 //! ```toml
-//! [settings]               # what all runs share
+//! [settings]               # settings shared by all runs
 //! model = "minilm"
 //! epochs = 3
 //!
-//! [vary]                   # each combination of these is a run
+//! [vary]                   # one run per combination of these values
 //! weight = [0.0, -0.1]
 //! seed = [1, 2, 3]
 //!
-//! [[runs]]                 # ... of each of these; without any there is one
+//! [[runs]]                 # ... and per entry; without entries there is one
 //! task = "rte"
 //! data = "glue/RTE"
 //!
@@ -24,12 +24,13 @@
 //! task = "sst2"
 //! data = "glue/SST-2"
 //! limit = 10000
-//! epochs = 1               # goes before what all share
+//! epochs = 1               # overrides [settings]
 //! ```
 //!
-//! The runs are called `rte,seed=1,weight=0.0` and so on: what varies, in the order of the alphabet. A sweep that was cut off goes on where it was
-//! when it is started again: what is over stays, what has a checkpoint is resumed. A run that diverged is
-//! over: it would diverge again. Shards are for several machines with one file system.
+//! The runs are called `rte,seed=1,weight=0.0` and so on, with the varied keys in alphabetical
+//! order. An interrupted sweep continues when it is started again: finished runs are kept, and a
+//! run with a checkpoint is resumed. A diverged run counts as finished, because it would diverge
+//! again. Shards split a sweep across machines with a shared file system.
 
 mod error;
 mod plan;
@@ -49,7 +50,7 @@ pub use shard::Shard;
 
 use crate::experiment::{Experiment, ExperimentError, Observer, RunFolder, RunResult, TrainSettings};
 
-/// The runs of a plan and how far each has come.
+/// The runs of a plan, with their states.
 #[derive(Debug)]
 pub struct Sweep {
     runs: Vec<SweepRun>,
@@ -58,36 +59,36 @@ pub struct Sweep {
 /// A run of a sweep.
 #[derive(Debug)]
 pub struct SweepRun {
-    /// What it is called and how it is made.
+    /// The name and the settings.
     pub planned: PlannedRun,
-    /// Where it is made.
+    /// The folder of the run.
     pub folder: RunFolder,
-    /// How far it has come.
+    /// The state of the run.
     pub state: RunState,
 }
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunState {
-    /// It is not over; so many epochs have been made.
+    /// Not finished.
     Unfinished {
-        /// The epochs whose checkpoint is complete.
+        /// The number of epochs whose checkpoint is complete.
         epochs: usize,
     },
-    /// It is over, and this came out.
+    /// Finished, with this result.
     Finished(RunResult),
-    /// It is over: it diverged, and another start would lead there again.
+    /// Diverged, with this result. Starting it again would diverge again.
     Diverged(RunResult),
-    /// It stopped on this.
+    /// Failed with this error.
     Failed(ExperimentError),
 }
 
 impl Sweep {
-    /// Looks at what `folder` holds of the plan's runs. Nothing is written.
+    /// Reads the state of each run of the plan from `folder`. Writes nothing.
     ///
     /// # Errors
-    /// If one of them was made with other settings than the plan's, or its files cannot be read.
+    /// If a run in the folder has other settings than in the plan, or its files cannot be read.
     pub fn open(plan: Plan, folder: &Path) -> Result<Self, SweepError> {
         let runs = plan.runs.into_iter().map(|planned| {
             let folder = RunFolder::at(folder.join(&planned.name));
@@ -107,9 +108,11 @@ impl Sweep {
         Ok(Self { runs: runs.collect::<Result<_, _>>()? })
     }
 
-    /// Makes the runs that are not over, one after the other. One that fails or diverges leaves the others alone.
+    /// Makes the unfinished runs one after the other. A run that fails or diverges does not stop
+    /// the others.
     ///
-    /// `begin` is told of each before it starts, with its number from 1 and how many there are to make.
+    /// `begin` is called before each run with the run, its number from 1, and the number of runs to
+    /// make.
     pub fn run(&mut self, observer: &Arc<dyn Observer>, begin: &dyn Fn(&SweepRun, usize, usize)) {
         let is_left = |run: &SweepRun| matches!(run.state, RunState::Unfinished { .. });
         let count = self.runs.iter().filter(|run| is_left(run)).count();
@@ -133,13 +136,13 @@ impl SweepRun {
             self.folder.clear()?;
         }
         match experiment.run(&self.folder, epochs, observer.clone()) {
-            // Its result says so.
+            // The result records the divergence.
             Err(error @ ExperimentError::Diverged { .. }) => self.folder.result()?.ok_or(error),
             ended => ended,
         }
     }
 
-    /// What came out, if the run is over.
+    /// Returns the result, if the run has finished or diverged.
     pub fn result(&self) -> Option<&RunResult> {
         match &self.state {
             RunState::Finished(result) | RunState::Diverged(result) => Some(result),
@@ -147,7 +150,7 @@ impl SweepRun {
         }
     }
 
-    /// What the run stopped on, if it failed.
+    /// Returns the error, if the run failed.
     pub fn failure(&self) -> Option<&ExperimentError> {
         match &self.state {
             RunState::Failed(error) => Some(error),
@@ -155,7 +158,7 @@ impl SweepRun {
         }
     }
 
-    /// Where the run diverged, if it did.
+    /// Returns the divergence, if the run diverged.
     pub fn divergence(&self) -> Option<ExperimentError> {
         match &self.state {
             RunState::Diverged(result) => self.folder.diverged(&self.planned.settings, result),
@@ -170,11 +173,11 @@ impl RunState {
     }
 }
 
-/// The settings in which a run that was found differs from the plan's.
+/// Describes the settings in which an existing run differs from the plan.
 fn differing(found: &TrainSettings, planned: &TrainSettings) -> Vec<String> {
     let [found, planned] = [found, planned].map(|settings| Table::try_from(settings).expect("settings are plain values"));
     let keys: BTreeSet<&String> = found.keys().chain(planned.keys()).collect();
-    let named = |table: &Table, key: &str| table.get(key).map_or("nothing".into(), Value::to_string);
+    let named = |table: &Table, key: &str| table.get(key).map_or("unset".into(), Value::to_string);
     let differing = keys.into_iter().filter(|key| found.get(*key) != planned.get(*key));
-    differing.map(|key| format!("{key} {} there, {} in the plan", named(&found, key), named(&planned, key))).collect()
+    differing.map(|key| format!("{key} is {} in the run and {} in the plan", named(&found, key), named(&planned, key))).collect()
 }

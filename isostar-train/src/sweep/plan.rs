@@ -1,4 +1,4 @@
-//! A plan: the runs that a file describes.
+//! Plans: TOML files that describe the runs of a sweep.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use super::{Shard, SweepError};
 use crate::experiment::{ExperimentError, TrainOptions, TrainSettings};
 use crate::task::task_name;
 
-/// The key of a run's name.
+/// The key for the name of a run.
 pub(super) const NAME: &str = "name";
 
-/// What a plan's file holds.
+/// The contents of a plan file.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct PlanFile {
@@ -26,32 +26,34 @@ struct PlanFile {
 /// The runs of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// In the order of the file, what varies last varying fastest.
+    /// The runs in the order of the file; the last varied key varies fastest.
     pub runs: Vec<PlannedRun>,
 }
 
 /// A run of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedRun {
-    /// What it and its folder are called.
+    /// The name of the run and of its folder.
     pub name: String,
     /// Its settings.
     pub settings: TrainSettings,
 }
 
 impl Plan {
-    /// Reads a plan, and checks the settings of every run as far as that is possible without its data and its model.
+    /// Reads a plan and checks the settings of every run, as far as possible without data and
+    /// model.
     ///
-    /// Relative paths in it are relative to the working folder, as they are in a settings file.
+    /// Relative paths in the plan are relative to the working directory, as in a settings file.
     ///
     /// # Errors
-    /// If the file cannot be read or is no plan, or a run of it cannot be made; the message names the run.
+    /// If the file cannot be read or parsed, or a run has invalid settings; the message names the
+    /// run.
     pub fn read(path: &Path) -> Result<Self, SweepError> {
         let text = fs::read_to_string(path).map_err(|source| SweepError::Unreadable { path: path.into(), source })?;
         Self::parse(&text, path)
     }
 
-    /// The runs of a shard.
+    /// Returns the runs of a shard.
     #[must_use]
     pub fn shard(self, shard: Shard) -> Self {
         let runs = self.runs.into_iter().enumerate();
@@ -73,7 +75,7 @@ impl Plan {
         for (place, mut own) in described.into_iter().enumerate() {
             let named = match own.remove(NAME) {
                 Some(Value::String(name)) => Some(name),
-                Some(_) => return Err(malformed(format!("the name of run {} is no text", place + 1))),
+                Some(_) => return Err(malformed(format!("the name of run {} is not a string", place + 1))),
                 None => None,
             };
             let base: Table = file.settings.clone().into_iter().chain(own.clone()).collect();
@@ -97,7 +99,7 @@ impl Plan {
     }
 }
 
-/// Every way to take one value of each key, the last key varying fastest.
+/// Returns all combinations of one value per key; the last key varies fastest.
 fn combinations(vary: &BTreeMap<String, Vec<Value>>) -> Vec<Vec<(String, Value)>> {
     vary.iter().fold(vec![Vec::new()], |shorter, (key, values)| {
         let longer = shorter
@@ -107,7 +109,7 @@ fn combinations(vary: &BTreeMap<String, Vec<Value>>) -> Vec<Vec<(String, Value)>
     })
 }
 
-/// The name given, or the task's, and what varies.
+/// Returns the name of a run: the given name or that of the task, followed by the varied settings.
 fn name_of(named: Option<&str>, table: &Table, varied: &[(String, Value)], place: usize) -> String {
     let task = table.get("task").and_then(Value::as_str).map(task_name);
     let mut name = match (named, task) {
@@ -119,13 +121,13 @@ fn name_of(named: Option<&str>, table: &Table, varied: &[(String, Value)], place
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         name += &format!(",{key}={value}");
     }
-    // The name is that of one folder in another, whatever stands in it.
+    // The name must be that of a single folder, for any characters in the settings.
     let is_unsafe =
         |(place, letter): (usize, char)| matches!(letter, '/' | '\\' | ':') || letter.is_control() || (letter == '.' && place == 0);
     name.chars().enumerate().map(|(place, letter)| if is_unsafe((place, letter)) { '_' } else { letter }).collect()
 }
 
-/// What may be wrong with a run.
+/// What is wrong with the settings of a run.
 enum Fault {
     Key(String),
     Value(ExperimentError),
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_one_run() {
+    fn names_default_to_the_task_and_are_safe_as_folders() {
         assert_eq!(names(""), ["run1"]);
         assert_eq!(names("settings.task = 'a/b.tsv'\n[vary]\nmodel = ['x/y', 'z']"), ["b,model=x_y", "b,model=z"]);
         assert_eq!(names("[[runs]]\nname = '../x'"), ["_._x"]);
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_has_its_runs() {
+    fn a_shard_has_every_nth_run() {
         let plan = parse(PLAN).unwrap();
         let parts: Vec<Plan> = ["1/3", "2/3", "3/3"].map(|shard| plan.clone().shard(shard.parse().unwrap())).into();
         assert_eq!(parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(), [3, 3, 2]);
@@ -195,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn plan_errors_name_the_faulty_part() {
         for (text, message) in [
             ("[settings]\nepochs = ", "line 2: "),
             ("[setings]", "line 1: unknown field `setings`"),
             ("[vary]\nseed = []", "[vary] has no value for seed"),
             ("[vary]\nseed = 3", "line 2: "),
-            ("[[runs]]\nname = 3", "the name of run 1 is no text"),
+            ("[[runs]]\nname = 3", "the name of run 1 is not a string"),
             ("[vary]\nseed = [1]\n[[runs]]\nseed = 2", "seed is both in [vary] and in run 1"),
             ("[[runs]]\ntask = 'rte'\nwieght = 1", "run \"rte\": unknown field `wieght`"),
             ("[vary]\nepochs = ['many']", "run \"run1,epochs=many\": invalid type"),

@@ -2,19 +2,19 @@ use std::str::FromStr;
 
 use super::SweepError;
 
-/// One of several machines' parts of a sweep: every N-th run, from the I-th.
+/// One of N shards of a sweep, for one of N machines: every N-th run, starting with the I-th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
+    /// The index of the shard, from 0.
     index: usize,
     count: usize,
 }
 
 impl Shard {
-    /// All runs.
+    /// The only shard, which has all runs.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// Whether the run at this place of the plan, from 0, is in the shard.
+    /// Whether the shard contains the run at this position in the plan, counted from 0.
     pub fn holds(self, place: usize) -> bool {
         place % self.count == self.index
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_share_the_runs_out() {
+    fn every_run_is_in_exactly_one_shard() {
         for count in 1..5 {
             let shards: Vec<Shard> = (1..=count).map(|number| format!("{number}/{count}").parse().unwrap()).collect();
             for place in 0..11 {
@@ -50,10 +50,10 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_other() {
+    fn invalid_shards_are_refused() {
         for text in ["", "0/2", "3/2", "1", "1/0", "-1/2", "1/2/3", "a/b"] {
             let error = text.parse::<Shard>().unwrap_err();
-            assert_eq!(error.to_string(), format!("there is no shard {text:?}"));
+            assert_eq!(error.to_string(), format!("invalid shard {text:?}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The tasks that are known by name: the table of what each is.
+//! The table of known tasks.
 
 use std::path::Path;
 
@@ -6,64 +6,67 @@ use crate::data::{ColumnIndices, DataError, Format, Layout, Unanswerable, positi
 
 use super::{TaskKind, TaskMetric};
 
-/// A task of GLUE, SST-5 or SQuAD, as its owners publish it.
+/// A task of GLUE, SST-5 or SQuAD as published.
 #[derive(Debug, PartialEq)]
 pub struct KnownTask {
-    /// What the command line calls it, and results. [`KnownTask::named`] says what else it may be called.
+    /// The name on the command line and in results. [`KnownTask::named`] also accepts aliases.
     pub name: &'static str,
     /// Other names, in lower case and without hyphens and underscores.
     pub aliases: &'static [&'static str],
-    /// What its owners call it.
+    /// The published name.
     pub title: &'static str,
-    /// The dataset on the hub that has its rows.
+    /// The id of the dataset on the hub.
     pub dataset: &'static str,
-    /// The configuration of that dataset, which is the folder of its files there; `None` where it is called as the task is.
+    /// The configuration of that dataset, which is also the folder of its files; `None` if it has
+    /// the name of the task.
     pub configuration: Option<&'static str>,
-    /// The development sets: the one by which a model is judged while it trains, and those on which it is scored at the end as well.
+    /// The development sets. The first one is used during training; the others are evaluated at the
+    /// end as well.
     pub dev: &'static [&'static str],
-    /// What is to be found.
+    /// The kind of the targets.
     pub kind: TaskKind,
-    /// Whether a question may have no answer.
+    /// Whether a question may be unanswerable.
     pub unanswerable: Unanswerable,
-    /// The labels in the official order; for a regression the name of its number. Files write them, or their positions in this order.
+    /// The labels in the official order, or the name of a regression's number. Files contain the
+    /// labels or their indices in this order.
     pub labels: &'static [&'static str],
-    /// What the dataset on the hub calls the labels, in the same order, and with it models that were trained on it; empty where it calls
-    /// them as the official files do, or not at all.
+    /// The label names of the dataset on the hub, and of models trained on it, in the same order;
+    /// empty if they equal the official labels or do not exist.
     pub label_names: &'static [&'static str],
-    /// The columns, where rows stand in a table.
+    /// The columns of tabular files.
     pub columns: TaskColumns,
-    /// The official scores, the one that is compared first.
+    /// The official metrics, the main one first.
     pub metrics: &'static [TaskMetric],
-    /// Tokens a row is cut to by default, as published.
+    /// The default maximum length in tokens, as published.
     pub max_length: usize,
 }
 
-/// The columns of a task in the official download and, after them, on the hub.
+/// The column names of a task: those of the official download, then those of the hub.
 #[derive(Debug, PartialEq)]
 pub struct TaskColumns {
-    /// The text, or the first of a pair.
+    /// The text, or the first text of a pair.
     pub text: &'static [&'static str],
-    /// The second text of a pair; none where there is no pair.
+    /// The second text of a pair; empty if there are no pairs.
     pub pair: &'static [&'static str],
     /// The label.
     pub label: &'static [&'static str],
-    /// The columns of the official TSV where it has no header.
+    /// The columns of the official TSV file, if it has no header.
     pub headless: Option<&'static [&'static str]>,
-    /// Whether the official TSV breaks some rows over two lines, which all readers of it leave out.
+    /// Whether the official TSV file breaks some rows over two lines; all readers skip such rows.
     pub has_broken_rows: bool,
 }
 
 const COLUMNS: TaskColumns = TaskColumns { text: &[], pair: &[], label: &["label"], headless: None, has_broken_rows: false };
 const SENTENCE: TaskColumns = TaskColumns { text: &["sentence"], ..COLUMNS };
 const SENTENCES: TaskColumns = TaskColumns { text: &["sentence1"], pair: &["sentence2"], ..COLUMNS };
-/// The dataset without configurations, in JSON lines.
+/// A dataset without configurations, in JSON lines.
 const SST5: &str = "SetFit/sst5";
 const BINARY: &[&str] = &["0", "1"];
 const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
 const MATCHED: &str = "dev_matched";
 const MISMATCHED: &str = "dev_mismatched";
 
-/// The tasks of GLUE and of the paper.
+/// The known tasks: those of GLUE and of the I-STAR paper.
 ///
 /// | name | rows | label | official scores |
 /// |---|---|---|---|
@@ -76,14 +79,15 @@ const MISMATCHED: &str = "dev_mismatched";
 /// | `stsb` | two sentences | a number from 0 to 5 | Pearson, Spearman |
 /// | `sst5` | a sentence | 0 very negative … 4 very positive | accuracy |
 /// | `squad` | a question and a paragraph | a span of the paragraph | exact match, F1 |
-/// | `mnli` | two sentences | entailment, neutral, contradiction | accuracy on the matched development set, and at the end on the other one |
+/// | `mnli` | two sentences | entailment, neutral, contradiction | accuracy (matched; mismatched at the end) |
 /// | `mnli_mm` | the same | the same | accuracy on the mismatched development set |
 /// | `wnli` | two sentences | not_entailment, entailment | accuracy |
-/// | `squad2` | a question and a paragraph | a span of the paragraph, or no answer | exact match, F1, and both of questions with and without one |
+/// | `squad2` | a question and a paragraph | a span of the paragraph, or no answer | exact match, F1; both also with and without an answer |
 ///
 /// # References
-/// Wang et al., "GLUE" (ICLR 2019); Williams et al., "A Broad-Coverage Challenge Corpus for Sentence Understanding through Inference" (NAACL
-/// 2018); Socher et al., "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
+/// Wang et al., "GLUE" (ICLR 2019); Williams et al., "A Broad-Coverage Challenge Corpus for
+/// Sentence Understanding through Inference" (NAACL 2018); Socher et al., "Recursive Deep Models
+/// for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
 /// (EMNLP 2016) and "Know What You Don't Know" (ACL 2018).
 pub const KNOWN_TASKS: [KnownTask; 13] = [
     KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },
@@ -151,7 +155,7 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
     SQUAD,
     MNLI,
     KnownTask { name: "mnli_mm", aliases: &["mnlimismatched"], title: "MNLI mismatched", dev: &[MISMATCHED], ..MNLI },
-    // The official files write positions.
+    // The official files contain label indices.
     KnownTask { name: "wnli", title: "WNLI", labels: &["not_entailment", "entailment"], columns: SENTENCES, ..CLASSES },
     KnownTask {
         name: "squad2",
@@ -218,18 +222,18 @@ const SQUAD: KnownTask = KnownTask {
 };
 
 impl KnownTask {
-    /// The task of this name, or of one of its aliases; case, hyphens and underscores do not count.
+    /// Finds a task by its name or an alias, ignoring case, hyphens and underscores.
     pub fn named(name: &str) -> Option<&'static Self> {
         let name = plain(name);
         KNOWN_TASKS.iter().find(|task| plain(task.name) == name || task.aliases.contains(&name.as_str()))
     }
 
-    /// The configuration of the dataset on the hub, which is the folder of its files there.
+    /// Returns the configuration of the dataset on the hub, which is also the folder of its files.
     pub(super) fn hub_configuration(&self) -> &'static str {
         self.configuration.unwrap_or(self.name)
     }
 
-    /// What is added to the official file names.
+    /// Returns the version suffix of the official file names.
     pub(super) fn version(&self) -> Option<&'static str> {
         (self.kind == TaskKind::Span).then_some(match self.unanswerable {
             Unanswerable::Refused => "-v1.1",
@@ -237,7 +241,7 @@ impl KnownTask {
         })
     }
 
-    /// The files of the dataset on the hub that have the rows to learn from and those to judge by.
+    /// Returns the dataset files on the hub that contain the training and validation rows.
     #[cfg(feature = "hub")]
     pub(super) fn hub_files(&self) -> Vec<String> {
         if self.dataset == SST5 {
@@ -248,13 +252,13 @@ impl KnownTask {
     }
 }
 
-/// A task's name as names are compared: in lower case, without hyphens and underscores.
+/// Normalizes a task's name for comparison: lower case, without hyphens and underscores.
 pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|character| !matches!(character, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
 impl TaskColumns {
-    /// What each column that there is may be called: text, pair, label.
+    /// Returns the accepted names of each existing column: text, pair, label.
     fn names(&self) -> impl Iterator<Item = &'static [&'static str]> {
         [self.text, self.pair, self.label].into_iter().filter(|names| !names.is_empty())
     }
@@ -322,7 +326,7 @@ mod tests {
         let names =
             KNOWN_TASKS.iter().flat_map(|task| std::iter::once(plain(task.name)).chain(task.aliases.iter().map(|name| name.to_string())));
         let mut names: Vec<String> = names.collect();
-        assert!(names.iter().all(|name| *name == plain(name)), "aliases are written as they are compared");
+        assert!(names.iter().all(|name| *name == plain(name)), "aliases are not normalized");
         names.sort();
         let count = names.len();
         names.dedup();
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_default_has_a_name_however_it_is_written() {
+    fn the_default_task_is_recognized_in_every_spelling() {
         assert!(["headlines", "Headlines", "SST-2"].into_iter().all(crate::task::is_named));
         assert!(!["headlines.csv", "rows", ""].into_iter().any(crate::task::is_named));
     }

@@ -1,7 +1,7 @@
-//! Which output of a model stands for which label of a task.
+//! Matching a model's outputs to the labels of a task.
 //!
-//! A model's configuration names its outputs. Where these are the labels of the task, the outputs are found by name, in whatever order the
-//! model has them, as in transformers' run_glue.py; where they are others, by position.
+//! A model's configuration names its outputs. If these names are the labels of the task, outputs
+//! are matched by name, in any order, as in transformers' run_glue.py; otherwise by position.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,20 @@ use crate::data::{Labels, outputs_of};
 use crate::experiment::Observer;
 
 impl Task {
-    /// The labels of the rows in the order of a model's outputs, which its configuration calls `outputs`; the observer is told where
-    /// positions stand for names.
+    /// Returns the labels of the rows in the order of a model's outputs. `outputs` are the names of
+    /// the outputs in the model's configuration.
     ///
-    /// - of a task by name: the task's labels; by position where the outputs carry other names
-    /// - of classes of one's own: the names of the outputs, which the labels of the rows become. Where these are exactly the numbers 0 to
-    ///   k − 1 of the k outputs, they are positions; where the outputs are called `LABEL_0` and so on, any of these numbers is one
-    /// - of numbers: the name of the number
+    /// - a known task: the task's labels, matched by position if the outputs have other names; the
+    ///   observer is then notified
+    /// - your own classes: the names of the outputs. If the labels of the rows are exactly the
+    ///   numbers 0 to k − 1 of the k outputs, they are replaced by these names, and the observer is
+    ///   notified. If the outputs are named `LABEL_0` and so on, the labels may be a subset of
+    ///   these numbers
+    /// - your own numbers: the name of the number
     ///
     /// # Errors
-    /// [`TaskError::Outputs`] if a task by name, or one of numbers, has another number of labels than the model has outputs.
+    /// [`TaskError::Outputs`] if a known task, or a regression, has another number of labels than
+    /// the model has outputs.
     pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Observer) -> Result<Labels, TaskError> {
         match self.kind {
             TaskKind::Span => Ok(Labels::of_model(outputs)),
@@ -32,7 +36,7 @@ impl Task {
                 if !self.take_order_of(&outputs) && outputs.iter().enumerate().any(is_named) && self.kind == TaskKind::Classification {
                     let names = [&outputs, self.labels.names()].map(list);
                     observer.note(&format!(
-                        "the model's labels {} are not those of {}, and stand for {} in this order",
+                        "the model's labels {} are not those of {}; its outputs are taken as {} in this order",
                         names[0], self.name, names[1]
                     ));
                 }
@@ -42,8 +46,9 @@ impl Task {
         }
     }
 
-    /// Puts the classes into the order of a model's outputs, if these carry their names: a classifier that has learned these classes is
-    /// then trained further, and not taught to swap them. Whether they do.
+    /// Reorders the classes to match the model's outputs, if the outputs have the names of the
+    /// classes. A classifier of the same classes then keeps its outputs when it is trained further.
+    /// Returns whether the names matched.
     pub(crate) fn take_order_of(&mut self, outputs: &[String]) -> bool {
         let synonyms = self.known.map_or(&[][..], |known| known.label_names);
         let ordered = self.labels.in_order_of(outputs, synonyms).filter(|_| self.kind == TaskKind::Classification);
@@ -52,7 +57,8 @@ impl Task {
         is_found
     }
 
-    /// Gives the rows the names of a model's outputs where they have other names for them.
+    /// Replaces the labels of the rows by the names of the model's outputs, if the labels are
+    /// numbers.
     fn name_rows(&mut self, outputs: &[String], observer: &dyn Observer) {
         let rows = || self.splits.train.rows.iter().chain(&self.splits.dev.rows);
         let mut labels: Vec<&str> = rows().map(|row| row.label.as_str()).collect();
@@ -61,11 +67,11 @@ impl Task {
         let mut places = outputs_of(&labels, outputs);
         if places.iter().all(Option::is_none) {
             let positions: Vec<Option<usize>> = labels.iter().map(|label| position(label, outputs.len())).collect();
-            // Rows that lack one of several names may be numbered from 1.
+            // If some of the numbers are missing, the rows may be numbered from 1.
             let is_numbered = positions.iter().all(Option::is_some);
             let is_generic = outputs.iter().enumerate().all(|(at, output)| *output == generic(at));
             if is_numbered && (is_generic || positions.len() == outputs.len()) {
-                observer.note(&format!("the labels of the rows, 0 to {}, stand for the model's: {}", outputs.len() - 1, list(outputs)));
+                observer.note(&format!("row labels 0 to {} are taken as the model's labels {}", outputs.len() - 1, list(outputs)));
                 places = positions;
             }
         }
@@ -79,17 +85,17 @@ impl Task {
     }
 }
 
-/// The name of an output that has none.
+/// Returns the generic name of an output.
 fn generic(position: usize) -> String {
     format!("LABEL_{position}")
 }
 
-/// The position that a label is the number of.
+/// Parses a label as the index of an output.
 fn position(label: &str, outputs: usize) -> Option<usize> {
     (0..outputs).find(|position| position.to_string() == label)
 }
 
-/// The names, quoted, with commas between them.
+/// Returns the names, quoted and separated by commas.
 fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }

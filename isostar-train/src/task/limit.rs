@@ -1,12 +1,12 @@
-//! Fewer rows than a split has, drawn at random.
+//! Random subsets of a split.
 
 use super::{Task, TaskError, TaskKind};
 use crate::data::draw::{stratified, uniform};
 use crate::data::{Labels, Split};
 
 impl Task {
-    /// The positions of `limit` rows of a split, in order; of all where it has no more. They are drawn by `seed`, and each class keeps its
-    /// share of the rows.
+    /// Returns the indices of `limit` rows of a split, in ascending order; all indices if the split
+    /// has no more rows. The rows are drawn with `seed`, and each class keeps its share.
     pub fn draw(&self, split: &Split, limit: usize, seed: u64) -> Vec<usize> {
         match self.kind {
             TaskKind::Classification => stratified(&split.rows, limit, seed),
@@ -14,10 +14,10 @@ impl Task {
         }
     }
 
-    /// Keeps at most `limit` training rows, and their answers.
+    /// Keeps at most `limit` training rows and their gold answers.
     ///
     /// # Errors
-    /// [`TaskError::Limit`] if classes are those of the training rows, and there are more of them than rows to keep.
+    /// [`TaskError::Limit`] if the training rows have more classes than `limit`.
     pub(super) fn limit_train(&mut self, limit: usize, seed: u64) -> Result<(), TaskError> {
         if self.kind == TaskKind::Classification && self.labels.names().is_empty() {
             let classes = Labels::occurring_in(&self.splits.train.rows).len();
@@ -32,7 +32,7 @@ impl Task {
     }
 }
 
-/// Keeps what stands at these positions, which are in order; nothing is left of nothing.
+/// Keeps the items at these ascending indices. An empty list stays empty.
 fn keep<T>(items: &mut Vec<T>, positions: &[usize]) {
     let mut kept = positions.iter().copied().peekable();
     let mut at = 0;

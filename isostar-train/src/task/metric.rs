@@ -1,37 +1,40 @@
-//! The scores that tasks are compared by.
+//! The metrics of tasks.
 
 use crate::data::Labels;
 use crate::score::{self, Squad2Score};
 
-/// A score of a task's predictions, under its name in result.json.
+/// A metric of a task's predictions, stored under its name in result.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskMetric {
-    /// The share of right classes.
+    /// The share of rows whose class is predicted correctly.
     Accuracy,
-    /// F1 of the second of two classes as they are sorted, whatever order a model has them in; of more the mean of them all.
+    /// F1 of the second of two classes in sorted order, independent of the model's label order;
+    /// with more classes, the mean F1 over all of them.
     F1,
     /// Matthews' correlation coefficient.
     Matthews,
-    /// Pearson's correlation.
+    /// Pearson's correlation coefficient.
     Pearson,
-    /// Spearman's correlation.
+    /// Spearman's rank correlation coefficient.
     Spearman,
-    /// How often an answer equals a gold answer, in per cent as SQuAD's script has it.
+    /// The share of answers that equal a gold answer, in per cent as in SQuAD's script.
     ExactMatch,
-    /// The mean F1 of the words of an answer, in per cent as SQuAD's script has it.
+    /// The mean F1 of the words of the answers, in per cent as in SQuAD's script.
     SpanF1,
-    /// [`ExactMatch`](Self::ExactMatch) of the questions that have an answer.
+    /// [`ExactMatch`](Self::ExactMatch) over the questions that have an answer.
     HasAnswerExactMatch,
-    /// [`SpanF1`](Self::SpanF1) of the questions that have an answer.
+    /// [`SpanF1`](Self::SpanF1) over the questions that have an answer.
     HasAnswerF1,
-    /// [`ExactMatch`](Self::ExactMatch) of the questions that have none: how often no answer is given to them, in per cent.
+    /// [`ExactMatch`](Self::ExactMatch) over the questions without an answer: the share for which
+    /// no answer is predicted, in per cent.
     NoAnswerExactMatch,
-    /// [`SpanF1`](Self::SpanF1) of the questions that have none, which is the same.
+    /// [`SpanF1`](Self::SpanF1) over the questions without an answer; equal to
+    /// [`NoAnswerExactMatch`](Self::NoAnswerExactMatch).
     NoAnswerF1,
 }
 
 impl TaskMetric {
-    /// The name.
+    /// The name of the metric in result.json.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
@@ -47,13 +50,13 @@ impl TaskMetric {
         }
     }
 
-    /// Whether it is the score of a part of the rows, which is known after training and not epoch by epoch: each score of an epoch keeps what
-    /// the model says of every row.
+    /// Whether the metric covers only some of the rows. Such a metric is computed after training
+    /// only: every metric of an epoch keeps the predictions of all rows in memory.
     pub fn is_of_part(self) -> bool {
         matches!(self, Self::HasAnswerExactMatch | Self::HasAnswerF1 | Self::NoAnswerExactMatch | Self::NoAnswerF1)
     }
 
-    /// The score of predicted classes; NaN for a score of something else.
+    /// Computes the metric of predicted classes; NaN for a metric of another task kind.
     pub(super) fn of_classes(self, right: &[usize], found: &[usize], labels: &Labels) -> f64 {
         match self {
             Self::Accuracy => score::accuracy(right, found),
@@ -64,7 +67,8 @@ impl TaskMetric {
         }
     }
 
-    /// The score of predicted numbers; NaN where there is none, as of a constant, or for a score of something else.
+    /// Computes the metric of predicted numbers; NaN if it is undefined, as for constant numbers,
+    /// or for a metric of another task kind.
     pub(super) fn of_numbers(self, right: &[f64], found: &[f64]) -> f64 {
         let score = match self {
             Self::Pearson => score::pearson(right, found),
@@ -74,7 +78,8 @@ impl TaskMetric {
         score.unwrap_or(f64::NAN)
     }
 
-    /// The score among SQuAD's; NaN for that of a part without questions, or of something else.
+    /// Selects the metric from SQuAD's scores; NaN if no question of its kind exists, or for a
+    /// metric of another task kind.
     pub(super) fn of_answers(self, score: Squad2Score) -> f64 {
         let value = match self {
             Self::ExactMatch => Some(score.all.exact_match),

@@ -5,17 +5,18 @@ use super::{Judge, Preparation, PreparedSplit, SequenceJudge, SpanJudge, TaskRow
 use crate::data::{BatchSource, DataError, Examples, Windows};
 use crate::hook::HiddenStateModel;
 
-/// A model with the head of a kind of task: what it is trained from, and who judges what it says.
+/// A model with the head of a task kind: how its rows are tokenized, and how its predictions are
+/// scored.
 pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + PretrainedModel + 'static {
     /// The tokenized rows.
     type Source: BatchSource<Batch = Self::Batch>;
-    /// Scores what it says.
+    /// Accumulates and scores the predictions.
     type Judge: Judge<Output = Self::Output>;
 
     /// Tokenizes rows.
     ///
     /// # Errors
-    /// If a label is unknown or no number, a question too long, or the tokenizer fails.
+    /// If a label is unknown or not a number, a question is too long, or the tokenizer fails.
     fn prepare(rows: TaskRows, how: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError>;
 }
 

@@ -1,4 +1,4 @@
-//! The rows of a split, tokenized, with who judges them.
+//! The tokenized rows of a split, with the judge of their predictions.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,43 +8,43 @@ use isostar_models::{SequenceClassifier, SpanExtractor};
 use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
 use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
 
-/// The rows of a split as they were read.
+/// The rows of a split as read, before tokenization.
 #[derive(Debug, Clone)]
 pub struct TaskRows {
-    /// What is to be found.
+    /// The kind of the targets.
     pub kind: TaskKind,
     /// The rows.
     pub split: Split,
-    /// Their answers, where they are questions.
+    /// The gold answers; empty for rows with labels.
     pub questions: Vec<Question>,
-    /// Whether a question may have no answer.
+    /// Whether a question may be unanswerable.
     pub unanswerable: Unanswerable,
-    /// The scores they are judged by.
+    /// The metrics.
     pub metrics: Vec<TaskMetric>,
 }
 
-/// How rows become tokens.
+/// How to tokenize rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Preparation<'a> {
-    /// Tokenizes.
+    /// The tokenizer.
     pub encoder: &'a TextEncoder,
     /// The labels in the order of their class indices.
     pub labels: &'a Labels,
-    /// Tokens that windows of a paragraph share.
+    /// The number of tokens shared by neighbouring windows of a paragraph.
     pub stride: usize,
-    /// Whether answers are to be read from these rows: their paragraphs are then kept.
+    /// Whether predictions for these rows are scored. Paragraphs are kept only then.
     pub is_judged: bool,
-    /// Where token ids are kept from one run to the next; none to tokenize in any case.
+    /// The cache of token ids; `None` to tokenize on every run.
     pub cache: Option<&'a TokenCache>,
 }
 
-/// The rows of a split, tokenized.
+/// The tokenized rows of a split.
 pub struct PreparedSplit<M: TaskModel> {
-    /// What batches are made from.
+    /// The source of batches.
     pub source: Arc<M::Source>,
-    /// Judges them; none where answers are not to be read from these rows.
+    /// Scores the predictions; `None` if the rows were not prepared for scoring.
     pub judge: Option<M::Judge>,
-    /// What they are like.
+    /// Statistics of the rows.
     pub summary: SplitSummary,
 }
 
@@ -55,17 +55,17 @@ impl<M: TaskModel> Debug for PreparedSplit<M> {
 }
 
 impl<M: TaskModel> PreparedSplit<M> {
-    /// A judge of the rows, which has seen nothing yet.
+    /// Returns a judge of the rows without any batches.
     ///
     /// # Panics
-    /// If the rows were not prepared to be judged.
+    /// If the rows were not prepared for scoring.
     pub fn judge(&self) -> M::Judge {
-        self.judge.clone().expect("PreparedSplit::judge: the rows were not prepared to be judged")
+        self.judge.clone().expect("PreparedSplit::judge: the rows were not prepared for scoring")
     }
 }
 
 impl TaskRows {
-    /// What is right for the rows, by these labels.
+    /// Returns the targets of the rows.
     fn targets(&self, labels: &Labels) -> Result<RowTargets, DataError> {
         match self.kind {
             TaskKind::Regression => RowTargets::values(&self.split.rows, &self.split.path),
@@ -75,7 +75,7 @@ impl TaskRows {
 }
 
 impl PreparedSplit<SequenceClassifier> {
-    /// Rows with a class or a number each.
+    /// Tokenizes rows with a class or a number each.
     pub(super) fn of_sequences(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
         let targets = rows.targets(how.labels)?;
         let examples = match how.cache {
@@ -90,7 +90,7 @@ impl PreparedSplit<SequenceClassifier> {
 }
 
 impl PreparedSplit<SpanExtractor> {
-    /// Questions with their paragraphs.
+    /// Tokenizes questions and their paragraphs.
     pub(super) fn of_spans(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
         let settings = WindowSettings { stride: how.stride, keep_places: how.is_judged };
@@ -106,13 +106,13 @@ impl PreparedSplit<SpanExtractor> {
     }
 }
 
-/// Refuses a row without a token: it has no hidden state.
+/// Checks that every row has at least one token: a row without tokens has no hidden state.
 ///
 /// # Arguments
-/// - `lengths`: of each sequence in tokens, with its row
+/// - `lengths`: the length in tokens and the row index of each sequence
 ///
 /// # Errors
-/// [`DataError::NoTokens`] with the line.
+/// [`DataError::NoTokens`] with the line of the row.
 fn check_tokens(split: &Split, mut lengths: impl Iterator<Item = (u32, u32)>) -> Result<(), DataError> {
     match lengths.find(|(length, _)| *length == 0) {
         Some((_, row)) => Err(DataError::NoTokens { path: split.path.clone(), line: split.rows[row as usize].line }),

@@ -1,4 +1,4 @@
-//! The rows of a task by name, from the folder of its files.
+//! Reading the rows of a known task from the folder of its files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,22 +9,22 @@ use crate::data::{
 
 use super::{KnownTask, TaskKind};
 
-/// The trees of the Stanford Sentiment Treebank.
+/// The extension of the Stanford Sentiment Treebank's trees.
 const TREES: &str = "txt";
 
-/// The rows of a task by name.
+/// The rows of a known task.
 pub(super) struct KnownRows {
-    /// The rows to learn from, and those to judge by.
+    /// The training and validation rows.
     pub splits: Splits,
-    /// The answers of those that are questions.
+    /// The gold answers of `train` and `dev`; empty for tasks with labels.
     pub questions: [Vec<Question>; 2],
     /// Further development sets by name.
     pub further: Vec<(&'static str, Split)>,
 }
 
 impl KnownTask {
-    /// Reads `train` and the development sets: the official files, or Parquet, CSV and JSON lines with the hub's columns. Labels become those of
-    /// the table: the hub's are their positions.
+    /// Reads `train` and the development sets from the official files, or from Parquet, CSV or JSON
+    /// lines with the hub's columns. The hub's label indices become the labels of the table.
     pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<KnownRows, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],
@@ -34,7 +34,7 @@ impl KnownTask {
         extensions.push(Format::PARQUET);
         let folder =
             SplitFolder { path: folder, configuration: Some(self.hub_configuration()), extensions: &extensions, version: self.version() };
-        // What is missing is said before anything is read.
+        // Report a missing file before reading any.
         let (train, dev) = (folder.find("train")?, self.dev.iter().map(|split| folder.find(split)).collect::<Result<Vec<_>, _>>()?);
         let (train, train_questions) = self.read_files(train, layout)?;
         let mut dev = dev.into_iter().map(|files| self.read_files(files, layout)).collect::<Result<Vec<_>, _>>()?.into_iter();
@@ -43,7 +43,7 @@ impl KnownTask {
         Ok(KnownRows { splits: Splits { train, dev: first }, questions: [train_questions, dev_questions], further })
     }
 
-    /// The files of a split, of which there are several where the hub has cut it into shards.
+    /// Reads the files of a split; the hub may store a split in several shards.
     fn read_files(&self, files: Vec<PathBuf>, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
         let parts = files.into_iter().map(|file| self.read_file(file, layout)).collect::<Result<Vec<_>, _>>()?;
         let (splits, questions): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
@@ -71,7 +71,7 @@ impl KnownTask {
     }
 }
 
-/// Puts the label in the place of its position.
+/// Replaces a label's index by the label.
 fn name_label(row: &mut TextRow, labels: &Labels, path: &Path) -> Result<(), DataError> {
     if labels.names().contains(&row.label) {
         return Ok(());

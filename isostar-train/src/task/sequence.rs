@@ -1,4 +1,4 @@
-//! How a model with a class or a number for every sequence takes a training step.
+//! The training step of a model with one class or number per sequence.
 
 use burn::prelude::*;
 use burn::tensor::ExecutionError;
@@ -10,16 +10,17 @@ use isostar_models::{SequenceClassifier, loss};
 use crate::data::{SequenceBatch, Targets};
 use crate::hook::{ForwardStep, HiddenStateModel};
 
-/// What a model says of the rows of one batch.
+/// The output of a model for the rows of one batch.
 #[derive(Clone, Debug)]
 pub struct SequenceOutput {
-    /// The loss of each row: the cross entropy of its class, or the squared error of its number. Shape `[rows]`.
+    /// The loss of each row: cross entropy of its class, or squared error of its number. Shape
+    /// `[rows]`.
     pub losses: Tensor<1>,
-    /// Shape `[rows, classes]`, or `[rows, 1]` where they are numbers.
+    /// The logits. Shape `[rows, classes]`, or `[rows, 1]` for a regression.
     pub logits: Tensor<2>,
-    /// What is right. Shape `[rows]`.
+    /// The targets. Shape `[rows]`.
     pub targets: Targets,
-    /// Which rows of the data these are.
+    /// The indices of these rows in the data.
     pub rows: Vec<u32>,
 }
 
@@ -27,7 +28,7 @@ impl HiddenStateModel for SequenceClassifier {
     type Batch = SequenceBatch;
     type Output = SequenceOutput;
 
-    /// As transformers has it, what is right decides on the loss.
+    /// Computes the loss. As in transformers, the kind of the targets selects it.
     ///
     /// # Panics
     /// If the targets are numbers and the model has more than one output.
@@ -37,7 +38,7 @@ impl HiddenStateModel for SequenceClassifier {
             Targets::Classes(classes) => loss::cross_entropy(logits.clone(), classes.clone()),
             Targets::Values(values) => {
                 let [rows, outputs] = logits.dims();
-                assert_eq!(outputs, 1, "a regression needs a model of one output: logits have shape [{rows}, {outputs}]");
+                assert_eq!(outputs, 1, "a regression needs a model with one output: logits have shape [{rows}, {outputs}]");
                 loss::squared_error(logits.clone(), values.clone().unsqueeze_dim(1))
             }
         };
@@ -66,7 +67,8 @@ impl ItemLazy for SequenceOutput {
 }
 
 impl Adaptor<LossInput> for SequenceOutput {
-    /// The loss of each row: Burn weights a loss by its length, so a short last batch counts as much as it should.
+    /// The loss of each row. Burn weights a loss by its number of elements, so a short last batch
+    /// gets the right weight.
     fn adapt(&self) -> LossInput {
         LossInput::new(self.losses.clone())
     }

@@ -1,4 +1,4 @@
-//! Which rows a task is read from, and where they are found if no folder is named.
+//! Where the rows of a task are read from.
 
 use std::path::{Path, PathBuf};
 
@@ -6,24 +6,27 @@ use super::{KnownTask, TaskError};
 use crate::data::Columns;
 use crate::experiment::Observer;
 
-/// Which rows to read.
+/// Where to read the rows of a task from.
 #[derive(Clone, Debug, Default)]
 pub struct TaskSource<'a> {
-    /// The name of a task, or a file; none for a folder alone, or for the embedded default.
+    /// The name of a task, or a file; `None` for a folder alone or for the embedded default.
     pub name: Option<&'a str>,
     /// The folder of the task's files.
     pub folder: Option<&'a Path>,
-    /// What the columns of one's own rows are; of a task by name they replace the task's own if they name any.
+    /// The columns of your own rows. For a known task they replace the task's columns if they name
+    /// any.
     pub columns: Columns,
-    /// Whether the model has seen no row of a single file: `dev` then has all of them, and `train` none. A limit does not apply.
+    /// Whether all rows of a single file go into `dev`, and none into `train`. The limit is then
+    /// ignored. Use it to evaluate a model on rows that it was not trained on.
     pub is_whole: bool,
-    /// The most training rows; each class keeps its share.
+    /// The maximum number of training rows; each class keeps its share.
     pub limit: Option<usize>,
-    /// Draws the rows that are held out from a file, or from a folder without a dev file, and those that the limit leaves.
+    /// The seed for drawing the held-out rows and the rows kept by `limit`.
     pub seed: u64,
 }
 
-/// Brings the files of a known task from the hub into the cache that the Python libraries share, and says in which folder they are.
+/// Downloads the files of a known task from the hub into the cache shared with the Python
+/// libraries, and returns their folder.
 #[cfg(feature = "hub")]
 pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBuf, TaskError> {
     use isostar_models::hub::{HubSettings, fetch_dataset};
@@ -35,7 +38,7 @@ pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBu
     fetched.map_err(|source| TaskError::Hub { name: known.name.into(), source: Box::new(source) })
 }
 
-/// Refuses: there is no hub to ask.
+/// Returns [`TaskError::NeedsData`]: this build has no hub client.
 #[cfg(not(feature = "hub"))]
 pub(super) fn fetch(known: &KnownTask, _observer: &dyn Observer) -> Result<PathBuf, TaskError> {
     Err(TaskError::NeedsData { name: known.name.into() })

@@ -1,4 +1,4 @@
-//! How a model that finds answers takes a training step.
+//! The training step of a model that extracts answers.
 
 use burn::prelude::*;
 use burn::tensor::ExecutionError;
@@ -10,14 +10,14 @@ use isostar_models::{SpanExtractor, loss};
 use crate::data::SpanBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
 
-/// What a model says of the windows of one batch.
+/// The output of a model for the windows of one batch.
 #[derive(Clone, Debug)]
 pub struct SpanOutput {
-    /// The mean of the cross entropies of start and end, of each window. Shape `[windows]`.
+    /// The mean of the start and end cross entropies of each window. Shape `[windows]`.
     pub losses: Tensor<1>,
-    /// Of starts and of ends, padding among them. Shape `[windows, tokens]` each.
+    /// The start and end logits, including those of padding. Shape `[windows, tokens]` each.
     pub logits: [Tensor<2>; 2],
-    /// Which of the data's windows these are.
+    /// The indices of these windows in the data.
     pub windows: Vec<u32>,
 }
 
@@ -33,7 +33,7 @@ impl HiddenStateModel for SpanExtractor {
         ForwardStep { task_loss: losses.mean(), hidden_states, output }
     }
 
-    /// The windows: a question may have several.
+    /// Returns the window indices; a question may have several windows.
     fn rows(batch: &SpanBatch) -> Vec<u32> {
         batch.windows.clone()
     }

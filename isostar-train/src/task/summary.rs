@@ -1,41 +1,42 @@
-//! What a task's rows are like, kept when the rows themselves are gone.
+//! Summaries of a task's rows, which outlive the rows.
 
 use super::{Task, TaskKind, TaskMetric};
 use crate::data::{BatchSource, Examples, Labels, RowTargets, Windows};
 
-/// A task without its text.
+/// A task without its rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskSummary {
-    /// What the task is called in results.
+    /// The name of the task in results.
     pub name: String,
-    /// What is to be found.
+    /// The kind of the targets.
     pub kind: TaskKind,
-    /// The classes, or the name of the number.
+    /// The classes, or the name of a regression's number.
     pub labels: Labels,
-    /// The scores it is judged by, the one that is compared first.
+    /// The metrics, the main one first.
     pub metrics: Vec<TaskMetric>,
-    /// The rows to learn from.
+    /// The training rows.
     pub train: SplitSummary,
-    /// The rows to judge by.
+    /// The validation rows.
     pub dev: SplitSummary,
 }
 
-/// The rows of a split.
+/// Statistics of the rows of a split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitSummary {
-    /// How many rows, or questions.
+    /// The number of rows or questions.
     pub rows: usize,
-    /// How many rows of the file were left out because it breaks them over lines.
+    /// The number of rows skipped because the file breaks them across lines.
     pub left_out: usize,
-    /// How many of each class; empty where there are none.
+    /// The number of rows of each class; empty if there are no classes.
     pub classes: Vec<usize>,
-    /// The spread of the numbers of a regression.
+    /// Mean and standard deviation of a regression's targets.
     pub values: Option<Spread>,
     /// The lengths of the tokenized rows.
     pub lengths: Lengths,
 }
 
-/// Mean and standard deviation of the numbers to be found: a constant answer of the mean has the squared deviation as its loss.
+/// Mean and standard deviation of a regression's targets. Predicting the mean for every row has a
+/// loss of the squared deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The mean.
@@ -44,29 +45,30 @@ pub struct Spread {
     pub deviation: f64,
 }
 
-/// Lengths in tokens.
+/// Sequence lengths in tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lengths {
     /// The mean.
     pub mean: f64,
-    /// Half are no longer than this.
+    /// The median.
     pub median: u32,
-    /// The longest.
+    /// The maximum.
     pub longest: u32,
-    /// How many sequences lost tokens to the longest length, or are windows of a text that did.
+    /// The number of truncated sequences, or of windows of truncated texts.
     pub cut: usize,
-    /// How many sequences there are.
+    /// The number of sequences.
     pub sequences: usize,
 }
 
 impl TaskSummary {
-    /// Of a task and its tokenized rows.
+    /// Summarizes a task and its tokenized rows.
     pub fn new(task: &Task, train: SplitSummary, dev: SplitSummary) -> Self {
         let Task { name, kind, labels, metrics, .. } = task;
         Self { name: name.clone(), kind: *kind, labels: labels.clone(), metrics: metrics.clone(), train, dev }
     }
 
-    /// The share of the most frequent class among the rows to judge by: what a constant answer would reach. `None` where there are no classes.
+    /// The share of the most frequent class among the validation rows, which is the accuracy of
+    /// always predicting it. `None` if there are no classes.
     pub fn majority(&self) -> Option<f64> {
         let most = self.dev.classes.iter().max()?;
         Some(*most as f64 / self.dev.rows as f64)
@@ -74,7 +76,7 @@ impl TaskSummary {
 }
 
 impl SplitSummary {
-    /// Of tokenized rows with so many classes.
+    /// Summarizes tokenized rows with `classes` classes.
     pub fn of_examples(examples: &Examples, classes: usize) -> Self {
         let (mut counts, mut values) = (Vec::new(), None);
         match examples.targets() {
@@ -87,14 +89,14 @@ impl SplitSummary {
         Self { rows: examples.len(), left_out: 0, classes: counts, values, lengths: Lengths::of(examples.lengths(), examples.cut()) }
     }
 
-    /// Of questions in windows.
+    /// Summarizes the windows of `questions` questions.
     pub fn of_windows(windows: &Windows, questions: usize) -> Self {
         Self { rows: questions, left_out: 0, classes: Vec::new(), values: None, lengths: Lengths::of(windows.lengths(), windows.cut()) }
     }
 }
 
 impl Spread {
-    /// Of at least one number.
+    /// Summarizes at least one number.
     fn of(values: &[f32]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
@@ -104,7 +106,7 @@ impl Spread {
 }
 
 impl Lengths {
-    /// Of at least one sequence.
+    /// Summarizes at least one sequence.
     pub(crate) fn of(mut lengths: Vec<u32>, cut: usize) -> Self {
         lengths.sort_unstable();
         let (sequences, total) = (lengths.len(), lengths.iter().map(|length| u64::from(*length)).sum::<u64>());
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_and_numbers_are_summed_up() {
+    fn lengths_and_numbers_are_summarized() {
         let lengths = Lengths::of(vec![9, 2, 4, 5], 1);
         assert_eq!(lengths, Lengths { mean: 5.0, median: 4, longest: 9, cut: 1, sequences: 4 });
         assert_eq!(Spread::of(&[1.0, 3.0]), Spread { mean: 2.0, deviation: 1.0 });

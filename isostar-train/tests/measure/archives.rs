@@ -61,7 +61,8 @@ fn a_member_without_numbers_that_is_asked_for_is_named_with_its_type_and_the_oth
         ("dates", "<M8[s]"),
     ] {
         let (cause, remedy) = cause_and_remedy(&["measure", path.to_str().unwrap(), "--tensor", name]);
-        let expected = format!(r#"tensor "{name}": elements of type {found} are not read; there are numbers in "embeddings", "counts""#);
+        let expected =
+            format!(r#"tensor "{name}": elements of type {found} are not supported; tensors of numbers: "embeddings", "counts""#);
         assert!(cause.ends_with(&expected), "{cause}");
         assert_eq!(remedy, r#"name one of "embeddings", "counts""#);
     }

@@ -139,7 +139,10 @@ fn bad_input_is_refused_and_leaves_no_file() {
     let good = folder.write("good.jsonl", IDS);
     let good = good.to_str().unwrap();
 
-    refuses(&["nowhere", "--ids", good, "--out", out], "there is no folder nowhere, and from the hub: nowhere is not in the cache");
+    refuses(
+        &["nowhere", "--ids", good, "--out", out],
+        "there is no folder nowhere, and the hub could not provide it: nowhere is not in the cache",
+    );
     refuses(&[model, "--texts", "nowhere.txt", "--out", out], "nowhere.txt: no such file");
     let empty = folder.write("empty.txt", "");
     refuses(&[model, "--texts", empty.to_str().unwrap(), "--out", out], "empty.txt: the file is empty");
@@ -158,9 +161,12 @@ fn bad_input_is_refused_and_leaves_no_file() {
     refuses_ids("[2, 3]\n\n[2, 3]\n", "line 2: not a JSON array of token ids");
     refuses_ids("[2, 1.5]\n", "line 1: not a JSON array of token ids");
     refuses_ids("[2, 3]\n[]\n", "line 2: a sequence without tokens");
-    refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens, where at most 12 are possible");
-    refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens, where at most 6 are possible");
-    refuses(&[model, "--ids", good, "--max-length", "13", "--out", out], "13 tokens were asked for, and the model has 12 positions");
+    refuses_ids(&format!("{:?}\n", [5; 13]), "line 1: 13 tokens exceed the maximum of 12");
+    refuses(&[model, "--ids", good, "--max-length", "6", "--out", out], "line 3: 7 tokens exceed the maximum of 6");
+    refuses(
+        &[model, "--ids", good, "--max-length", "13", "--out", out],
+        "a maximum length of 13 tokens was requested, but the model has 12 positions",
+    );
     refuses(&[model, "--texts", good, "--max-length", "2", "--out", out], "a maximum length of 2 tokens leaves no room for text");
     refuses(&[model, "--ids", good, "--layers", "3", "--out", out], "there is no layer 3: the model has layers 1 to 2");
     refuses(&[model, "--ids", good, "--batch-size", "0", "--out", out], "the batch size is 0");

@@ -19,8 +19,8 @@ fn a_git_lfs_pointer_is_named_whatever_its_file_is_called() {
     let folder = Folder::new();
     for name in ["states.npy", "states.npz", "states.safetensors", "states.parquet", "states"] {
         let (cause, remedy) = refused(&folder.write(name, POINTER));
-        assert!(cause.ends_with(&format!("{name}: a Git LFS pointer, a few lines of text in place of the file itself")), "{cause}");
-        assert_eq!(remedy, "run `git lfs pull` in the repository's folder, which fetches the file");
+        assert!(cause.ends_with(&format!("{name}: a Git LFS pointer, not the file itself")), "{cause}");
+        assert_eq!(remedy, "run `git lfs pull` in the folder of the repository to fetch the file");
     }
     let points = folder.write("points.npy", npy("<f4", false, &[2, 2], &f32_bytes([1.0, 2.0, 3.0, 5.0])));
     let pointer = folder.write("pointer.npy", POINTER);
@@ -49,7 +49,7 @@ fn files_of_pytorch_are_named_with_the_line_that_converts_them() {
     let folder = Folder::new();
     for name in ["states.pt", "states.pth", "pytorch_model.bin", "states.npz", "states"] {
         let (cause, remedy) = refused(&folder.write(name, torch("archive", &[])));
-        assert!(cause.ends_with(&format!("{name}: a PyTorch pickle, as torch.save writes, which is not read")), "{cause}");
+        assert!(cause.ends_with(&format!("{name}: a PyTorch pickle, as written by torch.save, which is not supported")), "{cause}");
         assert!(remedy.contains("weights_only=True") && remedy.contains("save_file"), "{remedy}");
         let stem = name.split('.').next().unwrap();
         assert!(remedy.ends_with(&format!("{stem}.safetensors")), "{remedy}");
@@ -58,11 +58,11 @@ fn files_of_pytorch_are_named_with_the_line_that_converts_them() {
     let legacy = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".as_slice();
     for name in ["legacy.pt", "legacy.npz", "legacy.npy", "legacy.safetensors"] {
         let (cause, remedy) = refused(&folder.write(name, legacy));
-        assert!(cause.ends_with(&format!("{name}: a PyTorch pickle, as torch.save writes, which is not read")), "{cause}");
+        assert!(cause.ends_with(&format!("{name}: a PyTorch pickle, as written by torch.save, which is not supported")), "{cause}");
         assert!(remedy.contains("weights_only=True"), "{remedy}");
     }
     let (cause, remedy) = refused(&folder.write("program.pt", torch("program", &["constants.pkl", "code/__torch__.py"])));
-    assert!(cause.ends_with("program.pt: a TorchScript archive, as torch.jit.save writes, which is not read"), "{cause}");
+    assert!(cause.ends_with("program.pt: a TorchScript archive, as written by torch.jit.save, which is not supported"), "{cause}");
     assert!(remedy.contains("torch.jit.load(sys.argv[1]"), "{remedy}");
 }
 
@@ -71,7 +71,7 @@ fn other_pickles_are_named_and_nobody_is_told_to_run_them_blindly() {
     let folder = Folder::new();
     for protocol in 2..=5 {
         let (cause, remedy) = refused(&folder.write("states.pkl", [0x80, protocol, b']', b'.']));
-        assert!(cause.ends_with("states.pkl: a Python pickle, which is not read"), "{cause}");
+        assert!(cause.ends_with("states.pkl: a Python pickle, which is not supported"), "{cause}");
         assert!(remedy.contains("if you trust its author") && remedy.ends_with("states.npz"), "{remedy}");
     }
 }

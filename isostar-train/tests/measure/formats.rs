@@ -82,7 +82,7 @@ fn columns_of_lists_are_measured_a_point_a_row() {
     let refused = |tensor| cause_of(&["measure", path.to_str().unwrap(), "--tensor", tensor]);
     assert!(refused("norm").contains("shape [72] is neither [points, dimension]"), "{}", refused("norm"));
     assert!(
-        refused("text").ends_with(r#"tensor "text": elements of type String (text) are not read; there are numbers in "embedding""#),
+        refused("text").ends_with(r#"tensor "text": elements of type String (text) are not supported; tensors of numbers: "embedding""#),
         "{}",
         refused("text")
     );
@@ -118,7 +118,7 @@ fn masks_are_members_or_files_of_their_own() {
     let path = fixture("states.npy");
     let refused = |mask: &Path| cause_of(&["measure", path.to_str().unwrap(), "--mask", mask.to_str().unwrap()]);
     assert!(refused(&fixture("no.npy")).ends_with("no.npy: no such file"));
-    assert!(refused(&fixture("masked.npz")).ends_with("masked.npz: not an .npy file, as the mask of an .npy file must be"));
+    assert!(refused(&fixture("masked.npz")).ends_with("masked.npz: not an .npy file; the mask of an .npy file must be one"));
     assert!(refused(&path).contains("states.npy\" has shape [9, 8, 12], but these points need [9, 8]"));
 }
 

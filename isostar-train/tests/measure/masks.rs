@@ -75,7 +75,7 @@ fn of_two_masks_the_one_that_embed_writes_is_used_and_it_is_said() {
     for path in files(&folder, &[("attention_mask", flags(|at| !is_token(at))), ("mask", flags(is_token))]) {
         let (found, notes) = one(&path, &[]);
         oracle_of_tokens().assert_agrees(&found);
-        assert_eq!(notes, "FILE: the mask is \"mask\", not \"attention_mask\"; name another with --mask\n");
+        assert_eq!(notes, "FILE: using the mask \"mask\", not \"attention_mask\"; choose another with --mask\n");
         let (_, notes) = one(&path, &["--mask", "attention_mask"]);
         assert_eq!(notes, "", "what was asked for need not be said");
     }
@@ -91,7 +91,7 @@ fn of_two_masks_the_one_that_fits_is_used() {
     ]);
     let (found, notes) = one(&folder.write("states.safetensors", tensors), &[]);
     oracle_of_tokens().assert_agrees(&found);
-    assert_eq!(notes, "FILE: the mask is \"attention_mask\", not \"mask\"; name another with --mask\n");
+    assert_eq!(notes, "FILE: using the mask \"attention_mask\", not \"mask\"; choose another with --mask\n");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn sequences_without_a_mask_count_whole_and_it_is_said() {
     for path in [safetensors, npz, npy] {
         let (found, notes) = one(&path, &[]);
         assert_eq!(found["points"], 24);
-        assert_eq!(notes, "FILE: no mask: all 24 positions count; name one with --mask\n");
+        assert_eq!(notes, "FILE: no mask: all 24 positions are measured; pass one with --mask\n");
     }
     let rows = folder.write_rows("rows.npy", &points());
     assert_eq!(one(&rows, &[]).1, "", "rows need no mask");
@@ -126,8 +126,7 @@ fn masks_of_other_names_are_spoken_of_and_not_measured() {
             safetensors(&[("states", Dtype::F32, &[SEQUENCES, TOKENS, WIDTH], states()), (name, Dtype::F32, &[SEQUENCES, TOKENS], floats)]);
         let (found, notes) = one(&folder.write("states.safetensors", tensors), &[]);
         assert_eq!(found["points"], 24, "{name} may be true at padding");
-        let expected =
-            format!("FILE: no mask: all 24 positions count; name one with --mask, {name:?} if it is nonzero where points count\n");
+        let expected = format!("FILE: no mask: all 24 positions are measured; pass one with --mask, {name:?} if it is nonzero at tokens\n");
         assert_eq!(notes, expected);
     }
 }
@@ -143,7 +142,7 @@ fn a_mask_beside_rows_is_spoken_of() {
     let path = folder.write("rows.npz", archive);
     let (found, notes) = one(&path, &[]);
     Oracle::of(&points()).assert_agrees(&found);
-    let expected = "FILE: no mask: all 24 positions count; name one with --mask, \"attention_mask\" if it is nonzero where points count\n";
+    let expected = "FILE: no mask: all 24 positions are measured; pass one with --mask, \"attention_mask\" if it is nonzero at tokens\n";
     assert_eq!(notes, expected);
     let (found, notes) = one(&path, &["--mask", "attention_mask"]);
     oracle_of_tokens().assert_agrees(&found);
@@ -172,6 +171,6 @@ fn a_reference_without_a_mask_is_spoken_of() {
     let [reference, _] = files(&folder, &[]);
     let rows = folder.write_rows("rows.npy", &points());
     let (_, notes) = measure_and_notes(&rows, &["--reference", reference.to_str().unwrap(), "--shrinkage", "0.5"]);
-    let expected = format!("{}: no mask: all 24 positions count; name one with --mask\n", reference.display());
+    let expected = format!("{}: no mask: all 24 positions are measured; pass one with --mask\n", reference.display());
     assert!(notes.starts_with(&expected), "{notes}");
 }

@@ -166,11 +166,11 @@ fn lists_of_what_is_no_number_are_named_so() {
     let days = Values::Int32(vec![1; ROWS * WIDTH]);
     let path = folder.write("dates.parquet", parquet(&[lists("int32 element (DATE)", WIDTH, days, None)]));
     let (cause, _) = cause_and_remedy(&["measure", path.to_str().unwrap(), "--tensor", "emb"]);
-    assert!(cause.ends_with(r#"tensor "emb": elements of type lists of Date are not read"#), "{cause}");
+    assert!(cause.ends_with(r#"tensor "emb": elements of type lists of Date are not supported"#), "{cause}");
     let words = Values::Text(vec!["a"; ROWS * WIDTH]);
     let path = folder.write("words.parquet", parquet(&[lists("binary element (STRING)", WIDTH, words, None)]));
     let (cause, _) = cause_and_remedy(&["measure", path.to_str().unwrap(), "--tensor", "emb"]);
-    assert!(cause.ends_with(r#"tensor "emb": elements of type lists of String (text) are not read"#), "{cause}");
+    assert!(cause.ends_with(r#"tensor "emb": elements of type lists of String (text) are not supported"#), "{cause}");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn an_element_that_is_null_is_named_with_its_row() {
         let (cause, remedy) = cause_and_remedy(&["measure", path.to_str().unwrap(), "--tensor", "emb"]);
         let expected = format!(r#"tensor "emb": element {} of row {} is null"#, null % WIDTH, null / WIDTH);
         assert!(cause.ends_with(&expected), "{cause}");
-        assert_eq!(remedy, "drop the row, or write a number in place of the null");
+        assert_eq!(remedy, "drop the row, or replace the null by a number");
     }
 }
 
@@ -216,7 +216,7 @@ fn the_floating_point_columns_of_a_table_are_measured_as_one_matrix_and_it_is_sa
     let expected = measure_one(&folder.write_rows("points.npy", &points), &[]);
     assert_eq!((&found[0]["tensor"], &found[0]["dimension"]), (&json!(null), &json!(WIDTH)));
     assert_eq!(scores(found[0].clone()), scores(expected.clone()));
-    let said = "the 4 floating-point columns are taken as the dimensions of the points; left out: \"id\" (INT64 [30]), \
+    let said = "the 4 floating-point columns are used as the dimensions of the points; unused: \"id\" (INT64 [30]), \
         \"text\" (String [30]), \"kept\" (BOOLEAN [30]), \"__index_level_0__\" (DOUBLE [30])\n";
     assert_eq!(notes, format!("{}: {said}", path.display()));
 
@@ -237,8 +237,8 @@ fn one_column_of_a_table_is_no_points_and_the_remedy_works() {
     let folder = Folder::new();
     let (path, _) = table(&folder);
     let (cause, remedy) = cause_and_remedy(&["measure", path.to_str().unwrap(), "--tensor", "x1"]);
-    assert!(cause.ends_with(r#"tensor "x1": one number a row is one dimension of the points"#), "{cause}");
-    assert_eq!(remedy, "leave out --tensor: the 4 floating-point columns are points together");
+    assert!(cause.ends_with(r#"tensor "x1": the column holds one number per row, which is one dimension of the points"#), "{cause}");
+    assert_eq!(remedy, "omit --tensor to measure all 4 floating-point columns together");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_table_of_integers_is_not_taken_for_points() {
     let path = folder.write("labels.parquet", parquet(&columns));
     let (cause, remedy) = cause_and_remedy(&["measure", path.to_str().unwrap()]);
     assert!(cause.ends_with(r#"it holds "id" (INT64 [30]), "label" (INT32 [30]), "score" (FLOAT [30])"#), "{cause}");
-    assert_eq!(remedy, "save points as floats: an array [points, dimension]; in Parquet, a column of lists or a column for each dimension");
+    assert_eq!(remedy, "save points as floats: an array [points, dimension]; in Parquet, a column of lists or one column per dimension");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn the_limit_of_a_command_draws_rows_by_label_and_seed() {
     let at = folder.path();
     let common = ["train", "--limit", "64", "--epochs", "1", "--max-length", "16", "--regularizer", "none", "--out", "run", "--json"];
     let (_, stderr) = isostar(at, &common);
-    assert!(stderr.contains("headlines: 64 rows to learn from") && stderr.contains("train: \"0\" 32 times, \"1\" 32 times"), "{stderr}");
+    assert!(stderr.contains("headlines: 64 training rows") && stderr.contains("train: \"0\" 32 times, \"1\" 32 times"), "{stderr}");
     let task = Task::read(TaskSource { seed: 1, ..TaskSource::default() }, &Silent).unwrap();
     let analyzed = |seed: &str| -> Value {
         let stdout = succeed(at, &["analyze", "run", "--limit", "10", "--seed", seed, "--json"]);

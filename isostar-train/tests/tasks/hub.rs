@@ -102,7 +102,10 @@ fn failed_downloads_name_the_cause_and_a_remedy() {
     let missing = "sst2/validation-00000-of-00001.parquet";
     let kept = hub.state().files.remove(missing).unwrap();
     let (cause, remedy) = fails(folder.path(), &hub, false);
-    assert_eq!(cause, format!("error: the task sst2 needs its data, and from the hub: the dataset nyu-mll/glue has no {missing}"));
+    assert_eq!(
+        cause,
+        format!("error: the task sst2 needs its data, which the hub could not provide: the dataset nyu-mll/glue has no {missing}")
+    );
     assert!(remedy.contains("--data DIR"), "{remedy}");
     hub.state().files.insert(missing.to_string(), kept);
 

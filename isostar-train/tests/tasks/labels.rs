@@ -134,7 +134,10 @@ fn known_tasks_match_the_outputs_of_a_model_by_name() {
         reordered(&at.join("run/model"), &at.join("others"), &[0, 1], &["spam", "ham"]);
         let (found, _, stderr) = evaluated(at, "others", &["--task", task]);
         assert_eq!(found["metrics"], expected["metrics"]);
-        assert!(stderr.starts_with(&format!("the model's labels \"spam\", \"ham\" are not those of {task}, and stand for ")), "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("the model's labels \"spam\", \"ham\" are not those of {task}; its outputs are taken as ")),
+            "{stderr}"
+        );
         reordered(&at.join("run/model"), &at.join("unnamed"), &[0, 1], &["LABEL_0", "LABEL_1"]);
         let (found, _, stderr) = evaluated(at, "unnamed", &["--task", task]);
         assert_eq!((&found["metrics"], stderr.as_str()), (&expected["metrics"], ""));
@@ -165,7 +168,7 @@ fn custom_labels_match_the_outputs_of_a_model_by_name_or_position() {
             assert_eq!(found["metrics"], expected["metrics"]);
             let named = |label: &&str| if *label == "no" { names[0] } else { names[1] };
             assert_eq!(labels(&of_numbers), labels(&predictions).iter().map(named).collect::<Vec<_>>());
-            let said = format!("the labels of the rows, 0 to 1, stand for the model's: {:?}, {:?}\n", names[0], names[1]);
+            let said = format!("row labels 0 to 1 are taken as the model's labels {:?}, {:?}\n", names[0], names[1]);
             assert_eq!(stderr, said);
         }
     }
@@ -174,7 +177,7 @@ fn custom_labels_match_the_outputs_of_a_model_by_name_or_position() {
     let row = |row: usize| format!("{}\t{}\n", text(row, class(row)), class(row));
     fs::write(at.join("sst2.tsv"), format!("text\tlabel\n{}", (0..ROWS).map(row).collect::<String>())).unwrap();
     let (_, stderr) = isostar(at, &["evaluate", "run/model", "--task", "sst2.tsv", "--predictions", "lines.jsonl"]);
-    assert!(stderr.starts_with("the labels of the rows, 0 to 1, stand for the model's: \"no\", \"yes\""), "{stderr}");
+    assert!(stderr.starts_with("row labels 0 to 1 are taken as the model's labels \"no\", \"yes\""), "{stderr}");
     assert!(fs::read_to_string(at.join("lines.jsonl")).unwrap().lines().all(|line| line.contains("\"no\"") || line.contains("\"yes\"")));
 
     let refused = |names: &[&str], model: &str, label: &str| {
@@ -237,7 +240,7 @@ fn a_whole_number_is_one_class_in_every_spelling_and_format() {
         let out = name.trim_start_matches("rows.");
         let common = ["train", "--task", name, "--epochs", "1", "--max-length", "16", "--regularizer", "none", "--json", "--out", out];
         let (_, stderr) = isostar(at, &common);
-        assert!(stderr.contains("36 rows to learn from, 4 to judge by, 2 classes, "), "{stderr}");
+        assert!(stderr.contains("36 training rows, 4 validation rows, 2 classes, "), "{stderr}");
         isostar(at, &["evaluate", out, "--predictions", "lines.jsonl"]);
         let predictions = fs::read_to_string(at.join("lines.jsonl")).unwrap();
         assert!(predictions.lines().all(|line| line.contains("\"label\":\"0\"") || line.contains("\"label\":\"1\"")), "{predictions}");

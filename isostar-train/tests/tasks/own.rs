@@ -56,7 +56,7 @@ fn regression_gives_the_same_result_for_every_format() {
         let (stdout, stderr) =
             isostar(folder.path(), &["train", "numbers.toml", "--task", name, "--out", name.trim_start_matches("rows."), "--json"]);
         let result: Value = serde_json::from_str(&stdout).unwrap();
-        assert!(stderr.contains("10 rows to learn from, 2 to judge by"), "{stderr}");
+        assert!(stderr.contains("10 training rows, 2 validation rows"), "{stderr}");
         assert!(stderr.contains("numbers "), "{stderr}");
         results.push(json!([result["metrics"], result["task_loss"]]));
         assert_eq!(metrics(&result), ["pearson", "spearman"]);
@@ -118,7 +118,7 @@ fn regression_works_on_a_parquet_file_of_the_hub() {
     let arguments = ["train", "numbers.toml", "--task", file.to_str().unwrap(), "--out", "run", "--json"];
     let (stdout, stderr) = isostar(at.path(), &arguments);
     assert_eq!(metrics(&serde_json::from_str(&stdout).unwrap()), ["pearson", "spearman"]);
-    assert!(stderr.contains("2 rows to learn from, 1 to judge by"), "{stderr}");
+    assert!(stderr.contains("2 training rows, 1 validation rows"), "{stderr}");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn regression_on_labels_that_are_not_numbers_is_rejected() {
     let data = folder("sst2");
     for (arguments, cause, remedy) in [
         (["--task", "rows.csv", "--seed", "1"], "\"many\" is not a finite number", "write a number"),
-        (["--task", "sst2", "--data", data.to_str().unwrap()], "the labels of sst2 are no numbers", "[columns]"),
+        (["--task", "sst2", "--data", data.to_str().unwrap()], "the labels of sst2 are not numbers", "[columns]"),
     ] {
         let stderr = refused(at.path(), &[&["train", "numbers.toml"], &arguments[..]].concat());
         assert!(stderr.contains(cause) && stderr.contains(remedy), "{stderr}");
@@ -220,7 +220,7 @@ fn a_folder_without_a_dev_file_holds_out_the_same_rows_as_its_train_file() {
     fs::write(at.join("reviews/test.csv"), "text,label\nnobody reads this,2\n").unwrap();
     let (of_folder, stderr) = train(at, &["--data", "reviews", "--seed", "3", "--out", "folder"]);
     assert!(stderr.contains("reviews has no dev file: 2 of the 20 rows of reviews/train.csv are held out, chosen by seed 3\n"), "{stderr}");
-    assert!(stderr.contains("reviews: 18 rows to learn from, 2 to judge by, 2 classes"), "{stderr}");
+    assert!(stderr.contains("reviews: 18 training rows, 2 validation rows, 2 classes"), "{stderr}");
     let (of_file, stderr) = train(at, &["--task", "reviews/train.csv", "--seed", "3", "--out", "file"]);
     assert!(!stderr.contains("no dev file"), "{stderr}");
     assert_eq!((&of_folder["metrics"], &of_folder["task_loss"]), (&of_file["metrics"], &of_file["task_loss"]));
@@ -233,12 +233,12 @@ fn a_folder_without_a_dev_file_holds_out_the_same_rows_as_its_train_file() {
 
     fs::write(at.join("reviews/valid.csv"), "text,label\nfine,1\npoor,0\nfine,1\n").unwrap();
     let (_, stderr) = train(at, &["--data", "reviews", "--out", "valid"]);
-    assert!(stderr.contains("reviews: 20 rows to learn from, 3 to judge by") && !stderr.contains("held out"), "{stderr}");
+    assert!(stderr.contains("reviews: 20 training rows, 3 validation rows") && !stderr.contains("held out"), "{stderr}");
 
     fs::remove_file(at.join("reviews/valid.csv")).unwrap();
     let stderr = refused(at, &["train", "--task", "sst2", "--data", "reviews"]);
     assert!(stderr.contains("reviews: there is no dev split"), "{stderr}");
     fs::write(at.join("reviews/train.csv"), "text,label\nalone,1\n").unwrap();
     let stderr = refused(at, &["train", "--data", "reviews"]);
-    assert!(stderr.contains("reviews/train.csv: 1 row is too few to learn from some and judge by others"), "{stderr}");
+    assert!(stderr.contains("reviews/train.csv: too few rows to split into training and validation rows: 1"), "{stderr}");
 }

@@ -59,7 +59,7 @@ fn a_task_reports_its_official_metrics_everywhere() {
         assert!(line["metrics"]["accuracy"].is_f64() && line["metrics"]["f1"].is_f64(), "{line}");
     }
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
-    assert!(stderr.contains("mrpc: 2 rows to learn from, 1 to judge by, 2 classes, majority 1.000"), "{stderr}");
+    assert!(stderr.contains("mrpc: 2 training rows, 1 validation rows, 2 classes, majority 1.000"), "{stderr}");
     assert!(stderr.contains("train: \"0\" 1 times, \"1\" 1 times, "), "{stderr}");
 }
 
@@ -150,7 +150,7 @@ fn mnli_is_evaluated_on_both_validation_sets() {
     let folder = TempDir::new().unwrap();
     let (result, matched, stderr) = trained(folder.path(), "mnli", &["--regularizer", "none"], "predictions.jsonl");
     assert_eq!(metrics(&result), ["accuracy", "accuracy_mismatched"]);
-    assert!(stderr.contains("mnli: 3 rows to learn from, 2 to judge by, 3 classes"), "{stderr}");
+    assert!(stderr.contains("mnli: 3 training rows, 2 validation rows, 3 classes"), "{stderr}");
     assert!(stderr.contains("before training: accuracy ") && stderr.contains("accuracy_mismatched "), "{stderr}");
     assert_eq!((&matched["rows"], &matched["metrics"]["accuracy"]), (&2.into(), &result["metrics"]["accuracy"]));
     assert_eq!(lines(folder.path(), "run/metrics.jsonl")[1]["metrics"]["accuracy"], result["metrics"]["accuracy"]);
@@ -203,7 +203,7 @@ fn skipped_rows_are_reported_with_their_number() {
     let folder = TempDir::new().unwrap();
     let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
     let file = super::fixtures::folder("qqp").join("train.tsv");
-    assert!(stderr.contains(&format!("1 row of {} is broken over lines and left out\n", file.display())), "{stderr}");
+    assert!(stderr.contains(&format!("1 row of {} is broken across lines and skipped\n", file.display())), "{stderr}");
     assert!(!stderr.contains("dev.tsv"), "{stderr}");
 }
 

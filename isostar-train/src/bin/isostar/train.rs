@@ -66,7 +66,7 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
 fn describe(experiment: &Experiment, console: &Console) {
     let Experiment { settings, task, .. } = experiment;
     let majority = task.majority().map_or(String::new(), |majority| format!(", {} classes, majority {majority:.3}", task.labels.len()));
-    console.line(&format!("{}: {} rows to learn from, {} to judge by{majority}", task.name, task.train.rows, task.dev.rows));
+    console.line(&format!("{}: {} training rows, {} validation rows{majority}", task.name, task.train.rows, task.dev.rows));
     for (name, split) in [("train", &task.train), ("dev", &task.dev)] {
         console.line(&format!("  {name}: {}", contents(split, task.labels.names())));
     }

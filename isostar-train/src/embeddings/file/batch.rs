@@ -1,4 +1,4 @@
-//! A few rows of a column of a Parquet file.
+//! A batch of rows of a Parquet column.
 
 use parquet::basic::Repetition;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -8,17 +8,18 @@ use parquet::schema::types::ColumnDescriptor;
 
 use crate::parquet_file;
 
-/// What the levels of a column mean.
+/// The definition levels of a column.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Levels {
-    /// The definition level of a number that is there.
+    /// The definition level of a number that is not null.
     present: i16,
-    /// The lowest definition level of an element of a list: of a null, where elements may be null.
+    /// The lowest definition level of a list element. If elements are nullable, it is that of a
+    /// null.
     element: i16,
 }
 
 impl Levels {
-    /// Those of a column.
+    /// Returns the levels of a column.
     pub fn of(column: &ColumnDescriptor) -> Self {
         let present = column.max_def_level();
         let may_be_null = column.max_rep_level() > 0 && column.self_type().get_basic_info().repetition() == Repetition::OPTIONAL;
@@ -26,18 +27,18 @@ impl Levels {
     }
 }
 
-/// A few rows of a column of lists or of single numbers.
+/// A batch of rows of a column of lists or of single numbers.
 pub(super) struct Batch {
     pub rows: usize,
-    /// A level for each number, and for each row without any; none where nothing can be null.
+    /// One level per number, and one per row without numbers; empty if nothing is nullable.
     definitions: Vec<i16>,
-    /// 0 where a row begins; none where rows are single numbers.
+    /// 0 at the start of each row; empty for single numbers.
     repetitions: Vec<i16>,
     /// The numbers that are not null.
     pub bytes: Vec<u8>,
 }
 
-/// What is wrong with a row, counted from the first of its batch.
+/// An invalid row, with its index in the batch.
 pub(super) enum Fault {
     Null { row: usize },
     NullElement { row: usize, element: usize },
@@ -45,7 +46,7 @@ pub(super) enum Fault {
 }
 
 impl Batch {
-    /// The next rows.
+    /// Reads the next rows.
     pub fn read(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
         parquet_file::decoded(|| Self::read_any(column, rows))
     }
@@ -60,7 +61,7 @@ impl Batch {
             ColumnReader::FixedLenByteArrayColumnReader(column) => {
                 Self::read_as(column, rows, |value, bytes| bytes.extend_from_slice(value.data()))
             }
-            _ => Err(ParquetError::General("a column of another type than its schema says".into())),
+            _ => Err(ParquetError::General("the type of the column differs from its schema".into())),
         }
     }
 
@@ -78,7 +79,7 @@ impl Batch {
         Ok(Self { rows, definitions, repetitions, bytes })
     }
 
-    /// How many elements the list in the only row has, 0 if it is null or empty.
+    /// Returns the length of the list in the only row; 0 if it is null or empty.
     pub fn first_width(&self, levels: &Levels) -> usize {
         match self.definitions.first() {
             Some(level) if *level >= levels.element => self.definitions.len(),
@@ -86,7 +87,7 @@ impl Batch {
         }
     }
 
-    /// That every row holds `width` numbers and no null.
+    /// Checks that every row holds `width` numbers and no null.
     pub fn check(&self, width: usize, levels: &Levels) -> Result<(), Fault> {
         let is_null = |level: &i16| *level != levels.present;
         if self.repetitions.is_empty() {

@@ -1,9 +1,9 @@
-//! The number types of files, decoded to f64.
+//! Number types in files, decoded to f64.
 
 use burn::tensor::{bf16, f16};
 use safetensors::Dtype;
 
-/// A type of number and its byte order.
+/// A number type and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embeddings) struct Element {
     number: Number,
@@ -28,10 +28,11 @@ enum Number {
 }
 
 impl Element {
-    /// The type of the largest range and precision.
+    /// f64, which represents every other floating-point type.
     pub const F64: Self = Self { number: Number::F64, big_endian: false };
 
-    /// The type that NumPy describes as `<f4`, `>f8`, `|b1` and so on; `None` if it is no real number.
+    /// Returns the type for a NumPy description such as `<f4`, `>f8` or `|b1`; `None` if it is not
+    /// a real number.
     pub fn of_npy(description: &str) -> Option<Self> {
         let (order, kind) = description.split_at_checked(1)?;
         let big_endian = match order {
@@ -57,7 +58,8 @@ impl Element {
         Some(Self { number, big_endian })
     }
 
-    /// The type of a safetensors file; `None` if it is no real number of whole bytes with digits to spare.
+    /// Returns the type for a safetensors type; `None` if it is not a real number of whole bytes
+    /// with sufficient precision.
     pub fn of_safetensors(dtype: Dtype) -> Option<Self> {
         let number = match dtype {
             Dtype::BOOL => Number::Bool,
@@ -78,7 +80,7 @@ impl Element {
         Some(Self { number, big_endian: false })
     }
 
-    /// Bytes a number.
+    /// Bytes per number.
     pub fn size(self) -> usize {
         match self.number {
             Number::Bool | Number::I8 | Number::U8 => 1,
@@ -88,12 +90,12 @@ impl Element {
         }
     }
 
-    /// Whether it is a floating-point number.
+    /// Whether the type is a floating-point type.
     pub fn is_float(self) -> bool {
         matches!(self.number, Number::F16 | Number::BF16 | Number::F32 | Number::F64)
     }
 
-    /// Decodes as many numbers as both slices hold. Integers beyond 2⁵³ are rounded.
+    /// Decodes numbers until either slice ends. Integers beyond 2⁵³ are rounded.
     pub fn decode(self, bytes: &[u8], values: &mut [f64]) {
         match self.number {
             Number::Bool => self.each(bytes, values, |[byte]| f64::from(byte != 0)),
@@ -115,7 +117,8 @@ impl Element {
     fn each<const SIZE: usize>(self, bytes: &[u8], values: &mut [f64], decode: impl Fn([u8; SIZE]) -> f64) {
         let (elements, _) = bytes.as_chunks::<SIZE>();
         pulp::Arch::new().dispatch(|| {
-            // The byte order is looked at once, not once a number: the loops become vector instructions.
+            // Branch on the byte order once, outside the loops, so that they compile to vector
+            // instructions.
             if self.big_endian {
                 for (value, &element) in values.iter_mut().zip(elements) {
                     let mut element = element;
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_of_numpy_reads_in_both_byte_orders() {
+    fn every_numpy_type_reads_in_both_byte_orders() {
         assert_eq!(decoded("|b1", &[1]), 1.0);
         assert_eq!(decoded("|i1", &[0xfe]), -2.0);
         assert_eq!(decoded("|u1", &[0xfe]), 254.0);
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_real_number_is_refused() {
+    fn types_that_are_not_real_numbers_are_refused() {
         for description in ["<c8", "|O", "<U5", "|S3", "<M8[ns]", "<f16", "|V2", "f4", "", "é4"] {
             assert_eq!(Element::of_npy(description), None, "{description:?}");
         }

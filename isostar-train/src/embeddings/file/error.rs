@@ -1,4 +1,4 @@
-//! What can be wrong with the bytes of a file of embeddings.
+//! Errors in the bytes of an embeddings file.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,82 +13,83 @@ use super::pickle::PickleKind;
 use super::tensor::shortened;
 use crate::embeddings::error::list;
 
-/// A file that is not what its format asks for.
+/// Why a file does not conform to its format.
 ///
-/// Rows are counted from 0, as NumPy does. [`FormatError::remedy`] says what the user can do.
+/// Rows are counted from 0, as in NumPy. [`FormatError::remedy`] says how to fix the error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The file is of none of the formats that are read.
+    /// The file has none of the supported formats.
     #[error("{}: neither an .npy, .npz, .safetensors nor Parquet file", path.display())]
     Unknown {
         /// The file.
         path: PathBuf,
     },
-    /// The file stands for one that Git LFS has not fetched.
-    #[error("{}: a Git LFS pointer, a few lines of text in place of the file itself", path.display())]
+    /// The file is a Git LFS pointer whose content has not been fetched.
+    #[error("{}: a Git LFS pointer, not the file itself", path.display())]
     GitLfsPointer {
         /// The file.
         path: PathBuf,
     },
-    /// The file is a pickle of Python, which reading would run as a program.
-    #[error("{}: {kind}, which is not read", path.display())]
+    /// The file is a Python pickle. Pickles are not supported, because reading one can run any
+    /// program.
+    #[error("{}: {kind}, which is not supported", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
-        /// What wrote it.
+        /// The program that wrote it.
         kind: PickleKind,
     },
-    /// The header of an array of NumPy makes no sense.
+    /// The header of a NumPy array is invalid.
     #[error("{place}: {reason}")]
     NpyHeader {
         /// The array.
         place: Place,
-        /// What is wrong with it.
+        /// The problem.
         reason: &'static str,
     },
-    /// The header of an array of NumPy declares more than there is.
+    /// The header of a NumPy array declares more bytes than the file holds.
     #[error("{place}: the header declares {shape:?} numbers of {size} bytes, but only {found} bytes follow")]
     Truncated {
         /// The array.
         place: Place,
         /// The declared shape.
         shape: Vec<usize>,
-        /// Bytes a number.
+        /// Bytes per number.
         size: usize,
-        /// The bytes behind the header.
+        /// The number of bytes after the header.
         found: u64,
     },
-    /// A safetensors file is cut short or corrupt.
+    /// A safetensors file is truncated or corrupt.
     #[error("{}: not a complete safetensors file: {source}", path.display())]
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// What the parser met.
+        /// The parser's error.
         source: SafeTensorError,
     },
-    /// An .npz archive is cut short or corrupt.
+    /// An .npz archive is truncated or corrupt.
     #[error("{}: not a complete .npz archive: {source}", path.display())]
     Zip {
         /// The file.
         path: PathBuf,
-        /// What the parser met.
+        /// The parser's error.
         source: ZipError,
     },
-    /// Two members of an archive share one name.
+    /// Two members of an archive have the same name.
     #[error("{}: two members of the archive have the same name", path.display())]
     DuplicateMembers {
         /// The file.
         path: PathBuf,
     },
-    /// Two members of an archive share bytes, as in archives made to inflate without end.
+    /// Two members of an archive share bytes, as in decompression bombs.
     #[error("{}: members of the archive overlap", path.display())]
     OverlappingMembers {
         /// The file.
         path: PathBuf,
     },
-    /// A member's name is a path that leads out of the archive.
-    #[error("{}: the member {name:?} leads out of the archive", path.display())]
+    /// The name of a member is a path outside the archive.
+    #[error("{}: the member {name:?} is a path outside the archive", path.display())]
     MemberName {
         /// The file.
         path: PathBuf,
@@ -101,38 +102,38 @@ pub enum FormatError {
         /// The array.
         place: Place,
     },
-    /// A member is compressed in a way that NumPy does not use.
-    #[error("{place}: compressed by {method}, which is not read")]
+    /// A member uses a compression method that NumPy does not use.
+    #[error("{place}: the compression method {method} is not supported")]
     Compression {
         /// The array.
         place: Place,
         /// The method.
         method: String,
     },
-    /// A member declares more bytes than its own can stand for.
-    #[error("{place}: declares {declared} bytes, which its {packed} in the archive cannot hold")]
+    /// A member declares more bytes than its compressed bytes can expand to.
+    #[error("{place}: declares {declared} bytes, more than its {packed} bytes in the archive can expand to")]
     MemberSize {
         /// The array.
         place: Place,
-        /// The bytes that it declares.
+        /// The declared number of bytes.
         declared: u64,
-        /// The bytes that it takes.
+        /// The number of bytes in the archive.
         packed: u64,
     },
-    /// A member cannot be inflated to what it declares.
-    #[error("{place}: cannot be inflated: {source}")]
+    /// A member does not decompress to the declared content.
+    #[error("{place}: cannot be decompressed: {source}")]
     MemberContent {
         /// The array.
         place: Place,
-        /// What the decoder met.
+        /// The decoder's error.
         source: io::Error,
     },
-    /// A Parquet file is cut short or corrupt.
+    /// A Parquet file is truncated or corrupt.
     #[error("{}: not a complete Parquet file: {source}", path.display())]
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What the parser met.
+        /// The parser's error.
         source: ParquetError,
     },
     /// A row of a Parquet column is null, or an empty list.
@@ -150,85 +151,85 @@ pub enum FormatError {
         place: Place,
         /// The row.
         row: usize,
-        /// The place in the list.
+        /// The index in the list.
         element: usize,
     },
-    /// A row of a Parquet column is longer or shorter than the first.
-    #[error("{place}: row {row} holds {found} numbers, and the first row {expected}")]
+    /// A row of a Parquet column differs in length from the first row.
+    #[error("{place}: row {row} holds {found} numbers, but the first row holds {expected}")]
     RowWidth {
         /// The column.
         place: Place,
         /// The row.
         row: usize,
-        /// The numbers of the first row.
+        /// The length of the first row.
         expected: usize,
-        /// The numbers of this one.
+        /// The length of this row.
         found: usize,
     },
-    /// A Parquet column holds more or fewer rows than the file declares.
-    #[error("{place}: the file declares {declared} rows, and the column holds {found}")]
+    /// A Parquet column has another number of rows than the file declares.
+    #[error("{place}: the file declares {declared} rows, but the column holds {found}")]
     Rows {
         /// The column.
         place: Place,
-        /// The rows that the file declares.
+        /// The number of rows that the file declares.
         declared: i64,
-        /// The rows of the column.
+        /// The number of rows of the column.
         found: usize,
     },
-    /// The numbers are complex, or no numbers at all.
-    #[error("{place}: elements of type {}{} are not read{}", shortened(found), in_words(found), numbers_in(numeric))]
+    /// The elements are not real numbers.
+    #[error("{place}: elements of type {}{} are not supported{}", shortened(found), in_words(found), numbers_in(numeric))]
     ElementType {
         /// The tensor.
         place: Place,
-        /// The type, as the file names it.
+        /// The type as named in the file.
         found: String,
         /// The tensors of the file that can be measured.
         numeric: Vec<String>,
     },
-    /// What is compressed cannot be laid out in a temporary file.
-    #[error("{place}: cannot be unpacked into a temporary file: {source}")]
+    /// A compressed tensor cannot be decompressed into a temporary file.
+    #[error("{place}: cannot be decompressed into a temporary file: {source}")]
     Temporary {
         /// The tensor.
         place: Place,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl FormatError {
-    /// One line that tells the user what to do.
+    /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         let remedy = match self {
             Self::Unknown { .. } => "save an array with numpy.save, or tensors with numpy.savez or safetensors",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the repository's folder, which fetches the file",
+            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
             Self::Pickle { path, kind } => return kind.remedy(path),
             Self::NpyHeader { .. } => "save the array again with numpy.save",
             Self::Truncated { .. } | Self::Safetensors { .. } | Self::Zip { .. } | Self::Parquet { .. } | Self::Rows { .. } => {
-                "copy or save the file again: it was probably cut short"
+                "copy or save the file again: it was probably truncated"
             }
             Self::DuplicateMembers { .. } | Self::OverlappingMembers { .. } | Self::MemberSize { .. } | Self::MemberContent { .. } => {
-                "save the arrays again with numpy.savez: the archive is damaged, or made to do damage"
+                "save the arrays again with numpy.savez: the archive is damaged or malicious"
             }
             Self::MemberName { .. } => "save the arrays again with numpy.savez, under plain names",
             Self::Encrypted { .. } | Self::Compression { .. } => "save the arrays again with numpy.savez or numpy.savez_compressed",
-            Self::Null { .. } => "drop the rows that are null or empty; table.drop_null() of PyArrow drops the null ones",
-            Self::NullElement { .. } => "drop the row, or write a number in place of the null",
-            Self::RowWidth { .. } => "keep the rows of one width, or pad them: points are vectors of one space",
+            Self::Null { .. } => "drop the rows that are null or empty; PyArrow's table.drop_null() drops the null ones",
+            Self::NullElement { .. } => "drop the row, or replace the null by a number",
+            Self::RowWidth { .. } => "keep only rows of the same length, or pad them: all points must have the same dimension",
             Self::ElementType { numeric, .. } if !numeric.is_empty() => return format!("name one of {}", list(numeric)),
             Self::ElementType { found, .. } => match Other::of(found) {
                 Some(Other::Complex) => "save real and imaginary parts, as in numpy.concatenate([array.real, array.imag], axis=-1)",
                 Some(Other::Objects) => "save numbers, as in numpy.array(array.tolist(), dtype='float32')",
                 Some(Other::Records) => "save the fields as columns, as in numpy.lib.recfunctions.structured_to_unstructured(array)",
-                Some(Other::Text) => "name numbers: texts are measured once a model has embedded them, as with `isostar embed`",
+                Some(Other::Text) => "choose a column of numbers; to measure texts, embed them first with `isostar embed`",
                 None => "convert to float32 before saving, as in numpy.save(path, array.astype('float32'))",
             },
-            Self::Temporary { .. } => "make room on the disk, or let TMPDIR name a folder with more of it",
+            Self::Temporary { .. } => "free disk space, or set TMPDIR to a folder with more of it",
         };
         remedy.into()
     }
 }
 
-/// What elements can be that are no real numbers.
+/// Kinds of elements that are not real numbers.
 enum Other {
     Complex,
     Text,
@@ -237,7 +238,8 @@ enum Other {
 }
 
 impl Other {
-    /// What a type is, as NumPy (`<c8`, `<U5`), safetensors (`C64`) or Parquet (`String`) names it.
+    /// Classifies a type by its name in NumPy (`<c8`, `<U5`), safetensors (`C64`) or Parquet
+    /// (`String`).
     fn of(name: &str) -> Option<Self> {
         match name.trim_start_matches(['<', '>', '|', '=']) {
             "c8" | "c16" | "c32" | "C64" => Some(Self::Complex),
@@ -261,5 +263,5 @@ fn in_words(name: &str) -> &'static str {
 }
 
 fn numbers_in(numeric: &[String]) -> String {
-    if numeric.is_empty() { String::new() } else { format!("; there are numbers in {}", list(numeric)) }
+    if numeric.is_empty() { String::new() } else { format!("; tensors of numbers: {}", list(numeric)) }
 }

@@ -1,4 +1,4 @@
-//! A file mapped into memory, which lets go of the pages behind the reader.
+//! Memory-mapped files that release the pages already read.
 
 use std::fs::File;
 use std::io;
@@ -11,29 +11,32 @@ use memmap2::Mmap;
 #[cfg(target_os = "linux")]
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-/// How many bytes may have been read before their pages are let go: pages of a map count as the process's memory while they are mapped.
+/// The number of bytes read before their pages are released: mapped pages count towards the memory
+/// of the process.
 const RELEASE: usize = 128 << 20;
 
-/// What a read of a single byte may map: Linux maps the pages around it that it holds already, and as much at once as a huge page.
+/// The size mapped by reading a single byte: Linux also maps the cached pages around it, up to a
+/// huge page.
 const AROUND: usize = 2 << 20;
 
-/// The bytes of a file.
+/// A memory-mapped file.
 #[derive(Debug)]
 pub(super) struct Mapped {
     map: Mmap,
     #[cfg(target_os = "linux")]
     file: File,
-    /// An upper bound on the bytes mapped since pages were last let go.
+    /// An upper bound on the bytes mapped since pages were last released.
     touched: AtomicUsize,
-    /// The number of the huge page that was read last.
+    /// The index of the last huge page read.
     last: AtomicUsize,
 }
 
 impl Mapped {
     /// Maps a whole file, which must not be empty.
     pub fn of(file: File) -> io::Result<Self> {
-        // SAFETY: the map is only read, as plain bytes, and every value of a byte is valid. A program that shortens the file meanwhile ends
-        // this one with a signal; no way of reading files larger than memory is without that or a torn read.
+        // SAFETY: the map is only read, as plain bytes, and every byte value is valid. If another
+        // program truncates the file meanwhile, a signal ends this one; reading files larger than
+        // memory without this risk or that of a torn read is impossible.
         let map = unsafe { Mmap::map(&file) }?;
         Ok(Self {
             map,
@@ -44,15 +47,15 @@ impl Mapped {
         })
     }
 
-    /// All bytes, for those who look at few of them.
+    /// All bytes, for reading few of them.
     pub fn bytes(&self) -> &[u8] {
         &self.map
     }
 
-    /// The bytes in a range, for those who read many ranges one after the other.
+    /// Returns the bytes in a range, for reading many ranges in sequence.
     pub fn read(&self, range: Range<usize>) -> &[u8] {
         let (first, end) = (range.start / AROUND, range.end.div_ceil(AROUND));
-        // One read after another of the same huge page maps it once.
+        // Consecutive reads of the same huge page map it once.
         let seen = self.last.swap(end.saturating_sub(1), Ordering::Relaxed) == first;
         let bytes = (end - first).saturating_sub(seen.into()) * AROUND;
         if self.touched.fetch_add(bytes, Ordering::Relaxed) + bytes > RELEASE {
@@ -62,18 +65,19 @@ impl Mapped {
         &self.map[range]
     }
 
-    /// Copies the bytes in a range, for those who read everything once.
+    /// Copies the bytes in a range, for reading each byte once.
     ///
-    /// Where the system can (Linux 6.14), it lets go of what it did not hold before, instead of filling its memory with it.
+    /// If the system supports it (Linux 6.14), the bytes are not kept in the page cache unless they
+    /// were there before.
     pub fn copy_once(&self, range: Range<usize>, copy: &mut Vec<u8>) {
-        // Longer only where it was shorter, so that memory is not filled in vain.
+        // Zeroes only the bytes beyond the previous length.
         copy.resize(range.len(), 0);
         if !self.read_uncached(range.start, copy) {
             copy.copy_from_slice(self.read(range));
         }
     }
 
-    /// Whether the bytes from `at` could be read that way.
+    /// Reads bytes from `at` past the page cache; returns whether that succeeded.
     #[cfg(target_os = "linux")]
     fn read_uncached(&self, at: usize, mut bytes: &mut [u8]) -> bool {
         /// RWF_DONTCACHE of preadv2(2).
@@ -98,9 +102,10 @@ impl Mapped {
         false
     }
 
-    /// Unmaps all pages; the system still holds them, and maps them again for whoever reads them.
+    /// Unmaps all pages. They stay in the page cache and are mapped again when read.
     pub fn release(&self) {
-        // SAFETY: the map is shared with the file and never written, so that a page that is mapped again holds what it held before.
+        // SAFETY: the map is shared with the file and never written, so a page mapped again has the
+        // same content.
         #[cfg(unix)]
         let _advice_only = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
     }
@@ -113,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_holds_what_the_file_does_whatever_its_memory_held() {
+    fn a_copy_equals_the_file_regardless_of_the_previous_buffer() {
         let mut file = tempfile::tempfile().unwrap();
         let content: Vec<u8> = (0..3 * 8192 + 17).map(|at| (at % 251) as u8).collect();
         file.write_all(&content).unwrap();
@@ -126,23 +131,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_read_may_map_is_counted_and_let_go() {
+    fn mapped_bytes_are_counted_and_released() {
         let file = tempfile::tempfile().unwrap();
-        // Without a byte on the disk.
+        // A sparse file: no byte is stored on the disk.
         file.set_len(2 * RELEASE as u64).unwrap();
         let mapped = Mapped::of(file).unwrap();
         let touched = || mapped.touched.load(Ordering::Relaxed);
         for start in (0..AROUND).step_by(AROUND / 8) {
             assert!(mapped.read(start..start + AROUND / 8).iter().all(|byte| *byte == 0));
         }
-        assert_eq!(touched(), AROUND, "one huge page, however often it is read");
+        assert_eq!(touched(), AROUND, "repeated reads of one huge page count once");
         for page in 1..RELEASE / AROUND {
             mapped.read(page * AROUND..page * AROUND + 1);
         }
-        assert_eq!(touched(), RELEASE, "a byte of each");
+        assert_eq!(touched(), RELEASE, "one byte of each huge page counts the whole page");
         mapped.read(RELEASE..RELEASE + 1);
-        assert_eq!(touched(), 0, "all of them let go");
+        assert_eq!(touched(), 0, "all pages are released");
         mapped.read(RELEASE + AROUND - 1..RELEASE + 2 * AROUND + 1);
-        assert_eq!(touched(), 2 * AROUND, "two more than the last");
+        assert_eq!(touched(), 2 * AROUND, "two further huge pages");
     }
 }

@@ -1,4 +1,4 @@
-//! Which points of a tensor count, where the user names no mask.
+//! Default masks: which points of a tensor are measured if no mask is named.
 
 use std::ptr;
 
@@ -6,21 +6,23 @@ use super::EmbeddingsFile;
 use super::tensor::StoredTensor;
 use crate::embeddings::{EmbeddingsError, Note};
 
-/// The name under which `isostar embed` writes the mask.
+/// The name of the mask written by `isostar embed`.
 pub const MASK: &str = "mask";
 
-/// The names of the masks that serve three-dimensional tensors where no other is asked for. The first that fits is taken. The second is that
-/// of tokenizers.
+/// The names of default masks for three-dimensional tensors, in order of preference. The first one
+/// of the right shape is used. `attention_mask` is the name used by tokenizers.
 const MASKS: [&str; 2] = [MASK, "attention_mask"];
 
-/// Whether a tensor is called a mask: `padding_mask`, say, which some libraries set at padding and others at tokens.
+/// Whether the name of a tensor ends in `mask` or `masks`. The polarity of other masks is unknown:
+/// some libraries set `padding_mask` at padding, others at tokens.
 pub(super) fn is_called_mask(tensor: &StoredTensor) -> bool {
     let name = tensor.name.as_deref().unwrap_or_default().to_lowercase();
     name.ends_with("mask") || name.ends_with("masks")
 }
 
 impl EmbeddingsFile {
-    /// Whether a tensor is a mask rather than points: one called as a default mask is, or called any mask and of the shape of one.
+    /// Whether a tensor is a mask rather than points: it has the name of a default mask, or any
+    /// mask name and the shape of a mask.
     pub(super) fn is_mask(&self, tensor: &StoredTensor) -> bool {
         let has_its_shape =
             |points: &StoredTensor| points.is_float_matrix() && points.shape.len() == 3 && points.shape[..2] == tensor.shape;
@@ -28,10 +30,10 @@ impl EmbeddingsFile {
         is_default || (is_called_mask(tensor) && self.tensors.iter().any(has_its_shape))
     }
 
-    /// The mask of `points` where none is asked for, and what there is to say of it.
+    /// Returns the default mask of `points`, and a note on the choice.
     ///
     /// # Errors
-    /// If it is there but cannot be read.
+    /// If the mask exists but cannot be read.
     pub(super) fn default_mask(&self, points: &StoredTensor) -> Result<(Option<&StoredTensor>, Option<Note>), EmbeddingsError> {
         let Some((_, leading)) = points.shape.split_last() else { return Ok((None, None)) };
         let are_sequences = leading.len() == 2;

@@ -1,11 +1,11 @@
-//! A file of embeddings and the tensors it holds.
+//! Embeddings files and their tensors.
 //!
-//! | format | tensors | their numbers |
+//! | format | tensors | storage of the numbers |
 //! |---|---|---|
-//! | `.npy` | one array without a name | mapped where they are |
-//! | `.npz` | a member each, under its name | mapped if stored; inflated into a temporary file if deflated |
-//! | `.safetensors` | as many as it names | mapped where they are |
-//! | Parquet | a column of lists each, under its name; else the floating-point columns together | decoded into a temporary file |
+//! | `.npy` | one array without a name | mapped in place |
+//! | `.npz` | one per member, named after it | mapped in place if stored; inflated into a temporary file if deflated |
+//! | `.safetensors` | all tensors of the file | mapped in place |
+//! | Parquet | one per column of lists, or all floating-point columns together | decoded into a temporary file |
 
 mod batch;
 mod element;
@@ -38,12 +38,13 @@ use self::npy::NpyArray;
 use self::tensor::{Storage, StoredTensor};
 use super::EmbeddingsError;
 
-/// A tensor: the file that holds it, and its name there if it has one.
+/// The location of a tensor: its file and, if it has one, its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The file.
     pub path: PathBuf,
-    /// The tensor's name in its file; `None` for the one array of an .npy file, and for the columns of a Parquet file together.
+    /// The name of the tensor in its file; `None` for the array of an .npy file, and for the
+    /// combined columns of a Parquet file.
     pub tensor: Option<String>,
 }
 
@@ -56,21 +57,22 @@ impl fmt::Display for Place {
     }
 }
 
-/// A file of embeddings.
+/// An embeddings file.
 #[derive(Debug)]
 pub struct EmbeddingsFile {
     path: PathBuf,
-    /// In the order of the file; a single one without a name in an .npy file.
+    /// The tensors in the order of the file; a single one without a name for an .npy file.
     tensors: Vec<StoredTensor>,
-    /// The names of those that cannot be read, and what is wrong with each.
+    /// The names of the unreadable tensors, with their errors.
     damaged: Vec<(String, Arc<FormatError>)>,
 }
 
 impl EmbeddingsFile {
-    /// Opens a file and reads its headers. What it holds is told by its content, not by its name.
+    /// Opens a file and reads its headers. The format is detected from the content, not from the
+    /// name.
     ///
     /// # Errors
-    /// If there is no such file, or it is none that is whole and of a known format; see [`FormatError`].
+    /// If the file does not exist, is incomplete or has an unknown format; see [`FormatError`].
     pub fn open(path: &Path) -> Result<Self, EmbeddingsError> {
         let file = Arc::new(map(path)?);
         let bytes = file.bytes();
@@ -82,7 +84,7 @@ impl EmbeddingsFile {
         } else if bytes.starts_with(npy::MAGIC) {
             vec![npy_tensor(path, &file)?]
         } else if let Some(kind) = PickleKind::of_bytes(bytes).filter(|_| !is_safetensors) {
-            // A safetensors file begins as a pickle does where its header has a certain length.
+            // The header length of a safetensors file can look like the first bytes of a pickle.
             return Err(FormatError::Pickle { path: path.into(), kind }.into());
         } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) || is_named("npz") {
             let members = npz::members(path, &file)?;
@@ -99,7 +101,7 @@ impl EmbeddingsFile {
     }
 }
 
-/// Maps a file that is not empty.
+/// Maps a file, which must not be empty.
 fn map(path: &Path) -> Result<Mapped, EmbeddingsError> {
     let file = File::open(path).map_err(|error| EmbeddingsError::reading(path, error))?;
     let metadata = file.metadata().map_err(|error| EmbeddingsError::reading(path, error))?;
@@ -113,7 +115,7 @@ fn map(path: &Path) -> Result<Mapped, EmbeddingsError> {
     Mapped::of(file).map_err(|error| EmbeddingsError::reading(path, error))
 }
 
-/// The one array of an .npy file.
+/// Returns the array of an .npy file.
 fn npy_tensor(path: &Path, file: &Arc<Mapped>) -> Result<StoredTensor, FormatError> {
     let place = Place { path: path.into(), tensor: None };
     let array = NpyArray::find(&place, file.bytes(), file.bytes().len() as u64)?;

@@ -6,44 +6,46 @@ use super::element::Element;
 use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
 
-/// What every .npy file begins with.
+/// The first bytes of every .npy file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The longest beginning of a file in which the header must end: a list of a thousand fields fits.
+/// The maximum size of the magic number and header; enough for a record of a thousand fields.
 pub(super) const LARGEST_HEAD: u64 = 1 << 16;
 
 /// An array in a file.
 #[derive(Debug)]
 pub(super) struct NpyArray {
-    /// The type of element as NumPy describes it.
+    /// The element type as described by NumPy.
     description: String,
-    /// `None` for a type that is no real number.
+    /// The element type; `None` if it is not a real number.
     element: Option<Element>,
     /// Whether the first index varies fastest, as in Fortran and in transposed arrays.
     fortran_order: bool,
     shape: Vec<usize>,
-    /// Where the numbers begin and end in the file; nowhere if they are no real numbers.
+    /// The range of the numbers in the file; empty if they are not real numbers.
     pub bytes: Range<u64>,
 }
 
 impl NpyArray {
-    /// Finds the array in a file of `total` bytes that begins with `head`: all of it, or [`LARGEST_HEAD`] bytes.
+    /// Finds the array in a file of `total` bytes whose first bytes are `head`: the whole file, or
+    /// its first [`LARGEST_HEAD`] bytes.
     ///
-    /// Bytes behind the array are left alone, as NumPy does. Elements that are no real numbers are not looked for.
+    /// Bytes after the array are ignored, as in NumPy. The range of elements that are not real
+    /// numbers is not computed.
     ///
     /// # Errors
-    /// If the header is not understood, or declares more than the file holds.
+    /// If the header is invalid, or declares more bytes than the file holds.
     pub fn find(place: &Place, head: &[u8], total: u64) -> Result<Self, FormatError> {
         let refused = |reason| FormatError::NpyHeader { place: place.clone(), reason };
         let cut_short = || refused("the file ends within its header");
 
-        let after_magic = head.strip_prefix(MAGIC).ok_or_else(|| refused("it does not begin as .npy files do"))?;
+        let after_magic = head.strip_prefix(MAGIC).ok_or_else(|| refused("it does not start with the .npy magic number"))?;
         let version = *after_magic.first().ok_or_else(cut_short)?;
         let after_version = after_magic.get(2..).ok_or_else(cut_short)?;
         let (length, length_size) = match version {
             1 => (after_version.first_chunk().map(|bytes| u16::from_le_bytes(*bytes) as u64), 2),
             2 | 3 => (after_version.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as u64), 4),
-            _ => return Err(refused("a version of the .npy format that is not known")),
+            _ => return Err(refused("unknown version of the .npy format")),
         };
         let header_start = MAGIC.len() + 2 + length_size;
         let start = header_start as u64 + length.ok_or_else(cut_short)?;
@@ -51,11 +53,11 @@ impl NpyArray {
             return Err(cut_short());
         }
         if start > LARGEST_HEAD {
-            return Err(refused("a header of more than 64 KiB"));
+            return Err(refused("the header is longer than 64 KiB"));
         }
         let header = head.get(header_start..start as usize).ok_or_else(cut_short)?;
 
-        let not_understood = || refused("the header is not understood");
+        let not_understood = || refused("the header cannot be parsed");
         let header = std::str::from_utf8(header).ok().and_then(Header::parse).ok_or_else(not_understood)?;
         let Header { description, fortran_order, shape } = header;
         let element = Element::of_npy(description);
@@ -72,16 +74,17 @@ impl NpyArray {
         }
     }
 
-    /// The array as a tensor whose numbers lie in `storage`.
+    /// Returns the array as a tensor with its numbers in `storage`.
     pub fn stored(self, name: Option<String>, storage: Storage) -> StoredTensor {
         let Self { description, element, fortran_order, shape, .. } = self;
         StoredTensor { name, element, element_name: description, shape, fortran_order, storage }
     }
 }
 
-/// The header's dictionary, a literal of Python: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+/// The dictionary in the header, a Python literal: `{'descr': '<f4', 'fortran_order': False,
+/// 'shape': (3, 4), }`.
 struct Header<'a> {
-    /// The type of element, or the beginning of a list for records.
+    /// The element type, or the start of a list for records.
     description: &'a str,
     fortran_order: bool,
     shape: Vec<usize>,
@@ -135,7 +138,7 @@ impl<'a> Cursor<'a> {
         Some(truth)
     }
 
-    /// Whole numbers in parentheses; Python 2 wrote an L behind long ones.
+    /// Parses integers in parentheses; Python 2 wrote an L after long ones.
     fn tuple(&mut self) -> Option<Vec<usize>> {
         self.symbol('(')?;
         let (numbers, rest) = self.rest.split_once(')')?;
@@ -144,7 +147,7 @@ impl<'a> Cursor<'a> {
         numbers.map(|number| number.trim_end_matches('L').parse().ok()).collect()
     }
 
-    /// The fields of a record, as they stand: they are only named to the user.
+    /// Returns the fields of a record unparsed, for error messages.
     fn list(&mut self) -> Option<&'a str> {
         let text = self.rest.trim_start();
         let mut depth = 0_usize;
@@ -169,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_reads_in_any_order_and_with_either_quote() {
+    fn a_header_parses_in_any_order_and_with_either_quote() {
         let header = Header::parse("{\"shape\": (3L, 4), 'fortran_order': True, 'descr': '>f8'}  \n").unwrap();
         assert_eq!((header.description, header.fortran_order, header.shape), (">f8", true, vec![3, 4]));
         let header = Header::parse("{'descr': [('x', '<f4'), ('y', '<f4', (2,))], 'fortran_order': False, 'shape': (), }").unwrap();
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused() {
+    fn invalid_headers_are_refused() {
         let refused = [
             "",
             "{",

@@ -1,7 +1,8 @@
-//! The arrays in NumPy's .npz files: zip archives of .npy files.
+//! The arrays in NumPy's .npz files, which are zip archives of .npy files.
 //!
-//! What `numpy.savez` stores is mapped in place; what `numpy.savez_compressed` deflates is inflated member by member. A member's name
-//! becomes the tensor's, without `.npy`, and is never a path on this machine.
+//! Members stored by `numpy.savez` are mapped in place; members deflated by
+//! `numpy.savez_compressed` are inflated one by one. The name of a tensor is that of its member
+//! without `.npy`; it is never used as a path on this machine.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Cursor, Read, Write};
@@ -17,42 +18,42 @@ use super::pickle::PickleKind;
 use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
 
-/// What every archive with members begins with, and one without.
+/// The first bytes of an archive with members, and of an empty archive.
 pub(super) const MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
-/// How many bytes one deflated byte can stand for at most.
+/// The maximum number of bytes that one deflated byte can expand to.
 const LARGEST_RATIO: u64 = 1032;
 
-/// Bytes inflated between two reports of progress.
+/// The number of bytes inflated between two progress reports.
 const CHUNK: u64 = 1 << 20;
 
 /// A deflated array.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     file: Arc<Mapped>,
-    /// Its place in the central directory.
+    /// The index in the central directory.
     index: usize,
-    /// Where the numbers begin in the inflated member.
+    /// The offset of the numbers in the inflated member.
     start: u64,
-    /// Bytes of all numbers.
+    /// The number of bytes of the numbers.
     length: u64,
-    /// The bytes behind the numbers, to which the checksum extends.
+    /// The number of bytes after the numbers; the checksum covers them.
     rest: u64,
 }
 
 /// The arrays of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    /// Those whose headers are sound, in the order of the archive.
+    /// The tensors with valid headers, in the order of the archive.
     pub tensors: Vec<StoredTensor>,
-    /// The names of the others, and what is wrong with each: no matter to those who ask for another array.
+    /// The names of the other members, with their errors. They are reported only if requested.
     pub damaged: Vec<(String, FormatError)>,
 }
 
-/// The arrays in an archive. Members that do not end in `.npy` are none.
+/// Returns the arrays of an archive. Members without the extension `.npy` are ignored.
 ///
 /// # Errors
-/// If the archive is no sound one as a whole, or one that PyTorch wrote.
+/// If the archive is invalid as a whole, or was written by PyTorch.
 pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, FormatError> {
     let refused = |source| FormatError::Zip { path: path.into(), source };
     let mut archive = ZipArchive::new(Cursor::new(file.bytes())).map_err(refused)?;
@@ -118,10 +119,12 @@ fn tensor(place: Place, file: &Arc<Mapped>, archive: &mut Archive, index: usize)
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
 impl Member {
-    /// Writes the numbers, no more of them than declared; `progress` is told of bytes done.
+    /// Writes the numbers, at most as many as declared. `progress` receives the number of bytes
+    /// done.
     ///
     /// # Errors
-    /// If the member holds less or more than it declares, its checksum is another, or the file cannot be written.
+    /// If the member holds fewer or more bytes than declared, its checksum differs, or the file
+    /// cannot be written.
     pub fn unpack(&self, place: &Place, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
         let temporary = |source| FormatError::Temporary { place: place.clone(), source };
         let refused = |source| FormatError::Zip { path: place.path.clone(), source };
@@ -136,22 +139,22 @@ impl Member {
             chunk.clear();
             inflated.by_ref().take(left.min(CHUNK)).read_to_end(&mut chunk).map_err(|source| content(place, source))?;
             if chunk.is_empty() {
-                return Err(content(place, io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before its numbers do")));
+                return Err(content(place, io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before its last number")));
             }
             to.write_all(&chunk).map_err(temporary)?;
             left -= chunk.len() as u64;
             progress(chunk.len());
             self.file.release();
         }
-        // To the end, where the checksum is compared.
+        // Read to the end, where the checksum is verified.
         if skip(place, &mut inflated, self.rest.saturating_add(1))? > self.rest {
-            return Err(content(place, io::Error::new(io::ErrorKind::InvalidData, "it holds more than it declares")));
+            return Err(content(place, io::Error::new(io::ErrorKind::InvalidData, "it holds more bytes than it declares")));
         }
         to.flush().map_err(temporary)
     }
 }
 
-/// Reads at most so many bytes and gives back how many there were.
+/// Skips at most `bytes` bytes and returns how many there were.
 fn skip(place: &Place, from: &mut impl Read, bytes: u64) -> Result<u64, FormatError> {
     io::copy(&mut from.take(bytes), &mut io::sink()).map_err(|source| content(place, source))
 }
@@ -160,13 +163,13 @@ fn content(place: &Place, source: io::Error) -> FormatError {
     FormatError::MemberContent { place: place.clone(), source }
 }
 
-/// The range of `length` bytes from `start`, if the file holds it.
+/// The range of `length` bytes from `start`, if it is within the file.
 fn within(file: &[u8], start: u64, length: u64) -> Option<Range<usize>> {
     let end = start.checked_add(length).filter(|end| *end <= file.len() as u64)?;
     Some(start as usize..end as usize)
 }
 
-/// Whether a name would be another place than one below the archive, were it unpacked.
+/// Whether a name would be extracted outside the folder of the archive.
 fn leads_elsewhere(name: &str) -> bool {
     let drive = name.as_bytes().get(1) == Some(&b':');
     drive || name.contains('\0') || name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..")

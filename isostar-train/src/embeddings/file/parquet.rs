@@ -1,7 +1,9 @@
-//! Points in Parquet files: a column of lists of numbers, a point a row, or a column of single numbers a dimension.
+//! Points in Parquet files: a column of lists of numbers with one point per row, or a column of
+//! single numbers per dimension.
 //!
-//! Lists of fixed size are stored as any others. Columns are decoded once, a batch of rows at a time, into a temporary file of plain
-//! numbers, which gives passes and samples the random access that Parquet's pages do not.
+//! Lists of fixed size are stored like any others. Columns are decoded once, one batch of rows at a
+//! time, into a temporary file of plain numbers. The file provides random access for passes and
+//! samples, which Parquet's pages do not.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,19 +23,19 @@ use super::tensor::{Storage, StoredTensor};
 use super::{FormatError, Place};
 use crate::parquet_file::{self, ParquetReader};
 
-/// What every Parquet file begins and ends with.
+/// The first and last bytes of every Parquet file.
 pub(super) const MAGIC: &[u8] = b"PAR1";
 
-/// Numbers decoded at a time: 4 MB of f32, and as much again for the levels.
+/// The number of numbers decoded at a time: 4 MB of f32, and as much again for the levels.
 const BATCH_NUMBERS: usize = 1 << 20;
 
-/// Columns that are laid out one behind the other.
+/// Columns that are decoded one after the other into one array.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     file: Arc<Mapped>,
-    /// One of lists, or any number of single numbers.
+    /// One column of lists, or any number of columns of single numbers.
     leaves: Vec<Leaf>,
-    /// What their numbers are laid out as.
+    /// The element type of the array.
     element: Option<Element>,
 }
 
@@ -44,11 +46,13 @@ struct Leaf {
     name: String,
     element: Option<Element>,
     levels: Levels,
-    /// How many numbers a row holds: 1, or as many as the first row's list, 0 if there is none.
+    /// The number of numbers per row: 1, or the length of the list in the first row, 0 if it has
+    /// none.
     width: usize,
 }
 
-/// The columns of a file, those of text among them, which are there to be named. A column of lists is a tensor of two dimensions.
+/// Returns the columns of a file, including text columns, so that they can be named. A column of
+/// lists is a two-dimensional tensor.
 pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTensor>, FormatError> {
     let refused = |source| FormatError::Parquet { path: path.into(), source };
     let reader = open(file).map_err(refused)?;
@@ -71,7 +75,7 @@ pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTenso
     metadata.file_metadata().schema_descr().columns().iter().enumerate().map(tensor).collect()
 }
 
-/// The points of which each of several columns is a dimension.
+/// Combines columns of single numbers into points, with one dimension per column.
 pub(super) fn matrix(dimensions: &[&StoredTensor]) -> Option<StoredTensor> {
     let columns = dimensions.iter().filter_map(|tensor| match &tensor.storage {
         Storage::Columns(columns) => Some(columns),
@@ -79,7 +83,7 @@ pub(super) fn matrix(dimensions: &[&StoredTensor]) -> Option<StoredTensor> {
     });
     let columns: Vec<&Columns> = columns.collect();
     let (first, others) = columns.split_first()?;
-    // Every floating-point type fits into the largest.
+    // f64 represents every floating-point type.
     let element = match others.iter().all(|column| column.element == first.element) {
         true => first.element,
         false => Some(Element::F64),
@@ -90,13 +94,13 @@ pub(super) fn matrix(dimensions: &[&StoredTensor]) -> Option<StoredTensor> {
         element,
         element_name: String::new(),
         shape: vec![dimensions[0].shape[0], dimensions.len()],
-        // A whole column before the next: so a column's pages are read once, and those of one column at a time.
+        // Column by column, so that the pages of each column are read once.
         fortran_order: true,
         storage: Storage::Columns(Columns { file: first.file.clone(), leaves, element }),
     })
 }
 
-/// Whether a column is among those that are taken together in `matrix`.
+/// Whether a column is one of the dimensions of `matrix`.
 pub(super) fn is_part(column: &StoredTensor, matrix: &StoredTensor) -> bool {
     match (&column.storage, &matrix.storage) {
         (Storage::Columns(column), Storage::Columns(matrix)) => matrix.leaves.iter().any(|leaf| leaf.index == column.leaves[0].index),
@@ -114,14 +118,14 @@ fn open(file: &Arc<Mapped>) -> Result<ParquetReader<Bytes>, ParquetError> {
     parquet_file::open(Bytes::from_owner(Owner(file.clone())))
 }
 
-/// The column's name in the table, without the two levels below it of which Parquet makes lists.
+/// The name of the column in the table, without the two levels that Parquet adds for lists.
 fn name(column: &ColumnDescriptor) -> String {
     let parts = column.path().parts();
     let own = if column.max_rep_level() == 0 { parts.len() } else { parts.len().saturating_sub(2).max(1) };
     parts[..own].join(".")
 }
 
-/// The type of the numbers, however deep the lists are that hold them; `None` if they are no numbers.
+/// The type of the numbers, in lists of any depth; `None` if they are not numbers.
 fn element(column: &ColumnDescriptor) -> Option<Element> {
     let is_half = column.type_length() == 2 && column.logical_type_ref() == Some(&LogicalType::Float16);
     let description = match (column.physical_type(), is_signed(column)) {
@@ -129,7 +133,7 @@ fn element(column: &ColumnDescriptor) -> Option<Element> {
         (Type::DOUBLE, _) => "<f8",
         (Type::FIXED_LEN_BYTE_ARRAY, _) if is_half => "<f2",
         (Type::BOOLEAN, _) => "|b1",
-        // Shorter integers are stored as these, too.
+        // Shorter integers are also stored as INT32.
         (Type::INT32, Some(true)) => "<i4",
         (Type::INT32, Some(false)) => "<u4",
         (Type::INT64, Some(true)) => "<i8",
@@ -139,12 +143,12 @@ fn element(column: &ColumnDescriptor) -> Option<Element> {
     Element::of_npy(description)
 }
 
-/// Whether integers have a sign; `None` where they stand for something else, such as dates.
+/// Whether integers are signed; `None` if they represent something else, such as dates.
 fn is_signed(column: &ColumnDescriptor) -> Option<bool> {
     match (column.logical_type_ref(), column.converted_type()) {
         (Some(LogicalType::Integer(integer)), _) => Some(integer.is_signed),
         (Some(_), _) => None,
-        // Older writers give no logical type.
+        // Older writers write no logical type.
         (None, ConvertedType::NONE) => Some(true),
         (None, ConvertedType::INT_8 | ConvertedType::INT_16 | ConvertedType::INT_32 | ConvertedType::INT_64) => Some(true),
         (None, ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64) => Some(false),
@@ -155,7 +159,7 @@ fn is_signed(column: &ColumnDescriptor) -> Option<bool> {
 fn type_name(column: &ColumnDescriptor) -> String {
     match (column.logical_type_ref(), column.converted_type()) {
         (Some(LogicalType::Integer(integer)), _) => format!("{}int{}", if integer.is_signed { "" } else { "u" }, integer.bit_width),
-        // Without the parameters of a decimal number or a time.
+        // Without the parameters of a decimal or a time.
         (Some(logical), _) => format!("{logical:?}").split(|symbol: char| !symbol.is_alphanumeric()).take(1).collect(),
         (None, ConvertedType::NONE) => column.physical_type().to_string(),
         (None, converted) => converted.to_string(),
@@ -169,7 +173,7 @@ impl Leaf {
         Ok(Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?.first_width(&self.levels))
     }
 
-    /// Hands the numbers of all rows to `take`, a batch after the other.
+    /// Passes the numbers of all rows to `take`, batch by batch.
     fn read(
         &self,
         path: &Path,
@@ -206,10 +210,11 @@ impl Leaf {
 }
 
 impl Columns {
-    /// Writes the numbers of all rows; `progress` is told of bytes done.
+    /// Writes the numbers of all rows. `progress` receives the number of bytes done.
     ///
     /// # Errors
-    /// If a row is not as wide as the first or holds a null, the file is corrupt, or the numbers cannot be written.
+    /// If a row differs in length from the first or holds a null, the file is corrupt, or the
+    /// numbers cannot be written.
     pub fn unpack(&self, place: &Place, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
         let temporary = |source| FormatError::Temporary { place: place.clone(), source };
         let reader = open(&self.file).map_err(|source| FormatError::Parquet { path: place.path.clone(), source })?;
@@ -229,7 +234,7 @@ impl Columns {
     }
 }
 
-/// Numbers as f64.
+/// Converts numbers to f64.
 fn widened(element: Element, bytes: &[u8]) -> Vec<u8> {
     let mut values = vec![0.0_f64; bytes.len() / element.size()];
     element.decode(bytes, &mut values);

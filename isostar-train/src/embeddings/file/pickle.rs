@@ -1,28 +1,29 @@
-//! Python's pickles, which are not read because a pickle is a program: what wrote one, and the line of Python that saves its tensors as plain ones.
+//! Detecting Python pickles, which are not supported because reading one can run any program. The
+//! remedy is a line of Python that saves the tensors in a plain format.
 
 use std::fmt;
 use std::path::Path;
 
-/// What every pickle of protocol 2 or later begins with; the protocol's number follows.
+/// The first byte of every pickle of protocol 2 or later; the protocol number follows.
 const PROTOCOL: u8 = 0x80;
 
-/// The number that `torch.save` pickled first before PyTorch 1.6, behind the protocol.
+/// The magic number of `torch.save` before PyTorch 1.6, after the protocol.
 const TORCH_NUMBER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
 
-/// What wrote a pickle.
+/// The program that wrote a pickle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PickleKind {
-    /// `torch.save`: a zip archive around a pickle, or the pickle alone before PyTorch 1.6.
+    /// `torch.save`: a zip archive with a pickle, or the pickle alone before PyTorch 1.6.
     Torch,
-    /// `torch.jit.save`: an archive that also holds a program.
+    /// `torch.jit.save`: an archive that also contains a program.
     TorchScript,
     /// `pickle.dump`.
     Python,
 }
 
 impl PickleKind {
-    /// What wrote the file that begins with `bytes`, if it is a pickle without an archive around it.
+    /// Detects a pickle without an archive from the first bytes of a file.
     pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes {
             _ if bytes.starts_with(TORCH_NUMBER) => Some(Self::Torch),
@@ -31,7 +32,7 @@ impl PickleKind {
         }
     }
 
-    /// What wrote the zip archive with members of these names, if it is one of PyTorch.
+    /// Detects an archive written by PyTorch from the names of its members.
     pub(super) fn of_members<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let files: Vec<&[u8]> = names.filter_map(|name| name.rsplit(|byte| *byte == b'/').next()).collect();
         match (files.contains(&b"data.pkl".as_slice()), files.contains(&b"constants.pkl".as_slice())) {
@@ -41,12 +42,13 @@ impl PickleKind {
         }
     }
 
-    /// What to do with the file at `path`: the line that saves its tensors as plain ones beside it.
+    /// Returns the remedy for the file at `path`: a command that saves its tensors in a plain
+    /// format beside it.
     pub(super) fn remedy(self, path: &Path) -> String {
         match self {
-            Self::Torch | Self::TorchScript => format!("save its tensors as plain ones: {}", self.conversion(path)),
+            Self::Torch | Self::TorchScript => format!("save its tensors in a plain format: {}", self.conversion(path)),
             Self::Python => {
-                format!("save its arrays as plain ones, if you trust its author, as it may run any program: {}", self.conversion(path))
+                format!("if you trust its author (a pickle can run any program), save its arrays as .npz: {}", self.conversion(path))
             }
         }
     }
@@ -57,7 +59,8 @@ impl PickleKind {
             Self::TorchScript => (r#"torch.jit.load(sys.argv[1], map_location="cpu").state_dict()"#, "safetensors"),
             Self::Python => (r#"pickle.load(open(sys.argv[1], "rb"))"#, "npz"),
         };
-        // A list of tensors of one shape is stacked as a tensor's own rows are; other values in a dictionary, such as texts, are left out.
+        // Tensors of one shape in a list are stacked; values in a dictionary other than tensors are
+        // dropped.
         let program = match self {
             Self::Torch | Self::TorchScript => format!(
                 r#"import sys, torch; from safetensors.torch import save_file; x = {source}; x = x if isinstance(x, dict) else {{"embeddings": torch.stack(list(x))}}; x = {{name: value.detach().contiguous().clone() for name, value in x.items() if torch.is_tensor(value)}}; save_file(x, sys.argv[2]) if x else sys.exit("no tensors")"#
@@ -77,14 +80,14 @@ impl PickleKind {
 impl fmt::Display for PickleKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Torch => "a PyTorch pickle, as torch.save writes",
-            Self::TorchScript => "a TorchScript archive, as torch.jit.save writes",
+            Self::Torch => "a PyTorch pickle, as written by torch.save",
+            Self::TorchScript => "a TorchScript archive, as written by torch.jit.save",
             Self::Python => "a Python pickle",
         })
     }
 }
 
-/// A path as one word of a shell's command line.
+/// Quotes a path as one word of a shell command.
 fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |symbol: char| symbol.is_alphanumeric() || "/._-+=:,@%".contains(symbol);
@@ -96,14 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_one_word_of_the_line() {
+    fn a_path_is_quoted_as_one_word() {
         for (path, word) in [("a/b-c.pt", "a/b-c.pt"), ("my file.pt", "'my file.pt'"), ("it's", r"'it'\''s'")] {
             assert_eq!(shell_word(Path::new(path)), word);
         }
     }
 
     #[test]
-    fn the_line_never_writes_over_its_own_file() {
+    fn the_command_never_overwrites_its_input() {
         let line = PickleKind::Torch.conversion(Path::new("states.safetensors"));
         assert!(line.ends_with(" states.safetensors states.plain.safetensors"), "{line}");
         let line = PickleKind::Python.conversion(Path::new("states.npz"));

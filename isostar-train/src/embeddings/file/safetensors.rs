@@ -10,11 +10,11 @@ use super::element::Element;
 use super::mapped::Mapped;
 use super::tensor::{Storage, StoredTensor};
 
-/// All tensors, in the order of the file.
+/// Returns all tensors, in the order of the file.
 pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTensor>, FormatError> {
     let (header, metadata) =
         SafeTensors::read_metadata(file.bytes()).map_err(|source| FormatError::Safetensors { path: path.into(), source })?;
-    // The header follows the eight bytes of its length.
+    // The header follows its length, which takes eight bytes.
     let start = 8 + header;
     let tensor = |name: String| {
         let info = metadata.info(&name)?;

@@ -1,4 +1,4 @@
-//! The tensors of a file that are measured: those asked for by name, or those that can be points.
+//! Selecting the tensors to measure: those named, or those that can be points.
 
 use std::path::Path;
 
@@ -8,21 +8,26 @@ use super::{Element, EmbeddingsFile, FormatError, Place, parquet};
 use crate::embeddings::points::{Mask, Points};
 use crate::embeddings::{EmbeddingsError, Note};
 
-/// What pandas calls the columns of a table's index.
+/// The prefix of pandas' index columns.
 const PANDAS_INDEX: &str = "__index_level_";
 
 impl EmbeddingsFile {
-    /// The points in the tensor called `tensor`, or in every floating-point tensor of two or three dimensions. Integers are measured where
-    /// they are asked for, and booleans as 0 and 1. Where a Parquet file holds no lists of numbers, its floating-point columns are measured
-    /// together, each as a dimension.
+    /// Returns the points in the tensor called `tensor`, or in every floating-point tensor of two
+    /// or three dimensions.
     ///
-    /// A tensor `[sequences, tokens, d]` holds as many points as its mask has true (nonzero) entries. The mask is the tensor called `mask`,
-    /// which must have the shape of the points without the last dimension; where no name is given, [`MASK`](super::MASK) or
-    /// `attention_mask` serves three-dimensional tensors if the file holds it. Beside the array of an .npy file there is no other: its mask
-    /// is the array in the .npy file at the path `mask`. What was assumed is told by [`Points::notes`].
+    /// Integers are measured only if named, and booleans as 0 and 1. If a Parquet file has no lists
+    /// of numbers, its floating-point columns are combined into points, with one dimension per
+    /// column.
+    ///
+    /// A tensor `[sequences, tokens, d]` has one point per true (nonzero) entry of its mask. The
+    /// mask is the tensor called `mask`, with the shape of the points without the last dimension.
+    /// If no name is given, [`MASK`](super::MASK) or `attention_mask` is used for three-dimensional
+    /// tensors, if the file has it. For an .npy file, `mask` is the path of another .npy file.
+    /// [`Points::notes`] lists the assumptions made.
     ///
     /// # Errors
-    /// If there is no such tensor or mask, or what it holds are no points of at least two dimensions; see [`EmbeddingsError`].
+    /// If the tensor or the mask does not exist, or the tensor does not hold points of at least two
+    /// dimensions; see [`EmbeddingsError`].
     pub fn points(&self, tensor: Option<&str>, mask: Option<&str>) -> Result<Vec<Points>, EmbeddingsError> {
         let beside = match mask {
             Some(mask) if self.is_unnamed() => Some(Self::open(Path::new(mask))?),
@@ -45,10 +50,11 @@ impl EmbeddingsFile {
         points.collect()
     }
 
-    /// The points that stand for those called `name` in another file: the tensor of that name, or the only one.
+    /// Returns the counterpart of the points called `name` in another file: the tensor of that
+    /// name, or the only one of this file.
     ///
     /// # Errors
-    /// If there are several tensors and none of that name, and as [`points`](Self::points).
+    /// If there are several tensors and none of that name; otherwise as [`points`](Self::points).
     pub fn counterpart(&self, name: Option<&str>) -> Result<Points, EmbeddingsError> {
         let same_name = name.and_then(|name| self.find(name)).filter(|tensor| self.is_candidate(tensor, None));
         if let Some(tensor) = same_name {
@@ -64,8 +70,8 @@ impl EmbeddingsFile {
         }
     }
 
-    /// The tensors that can be points, where none is asked for by name; the columns of a table together where there is none. The array of an
-    /// .npy file always is one, so that its faults are reported.
+    /// The tensors that can be points if none is named, or else the combined columns of a table.
+    /// The array of an .npy file is always included, so that its errors are reported.
     fn candidates<'a>(&'a self, mask: Option<&str>, matrix: Option<&'a StoredTensor>) -> Result<Vec<&'a StoredTensor>, EmbeddingsError> {
         if let Some((_, fault)) = self.damaged.first() {
             return Err(EmbeddingsError::Format(fault.clone()));
@@ -86,7 +92,8 @@ impl EmbeddingsFile {
         tensor.name.is_none() || (tensor.is_float_matrix() && !is_named_mask && !self.is_mask(tensor))
     }
 
-    /// The floating-point columns of a table of single numbers together, if there are two or more; not the mask among them, nor an index.
+    /// Combines the floating-point columns of a table of single numbers, if there are two or more,
+    /// without the mask and index columns.
     fn matrix(&self, mask: Option<&str>) -> Option<StoredTensor> {
         let is_dimension = |tensor: &&StoredTensor| {
             let name = tensor.name.as_deref();
@@ -112,7 +119,7 @@ impl EmbeddingsFile {
         only.ok_or_else(|| EmbeddingsError::NoMask { path: self.path.clone() })
     }
 
-    /// The tensor called `name`.
+    /// Finds the tensor called `name`.
     pub(super) fn find(&self, name: &str) -> Option<&StoredTensor> {
         self.tensors.iter().find(|tensor| tensor.name.as_deref() == Some(name))
     }
@@ -132,13 +139,13 @@ impl EmbeddingsFile {
         self.find(name).ok_or_else(missing)
     }
 
-    /// The points in a tensor of this file under the mask that serves where none is asked for.
+    /// Returns the points in a tensor of this file under the default mask.
     fn points_by_default(&self, tensor: &StoredTensor) -> Result<Points, EmbeddingsError> {
         let (mask, note) = self.default_mask(tensor)?;
         self.points_of(tensor, mask.map(|mask| (self, mask)), note)
     }
 
-    /// The points in a tensor of this file under a mask in this or another one.
+    /// Returns the points in a tensor of this file under a mask of this or another file.
     fn points_of(
         &self,
         tensor: &StoredTensor,
@@ -174,7 +181,7 @@ impl EmbeddingsFile {
         Ok(points.with_notes(columns.into_iter().chain(note).collect()))
     }
 
-    /// That columns are taken together.
+    /// Returns a note that columns are combined into points.
     fn columns_note(&self, matrix: &StoredTensor) -> Note {
         let left_out = self.tensors.iter().filter(|tensor| !parquet::is_part(tensor, matrix)).map(StoredTensor::description).collect();
         Note::Columns { count: matrix.shape[1], left_out }
@@ -193,7 +200,7 @@ impl EmbeddingsFile {
         Ok(tensor.element.ok_or_else(|| FormatError::ElementType { place, found, numeric: self.numeric() })?)
     }
 
-    /// The names of the tensors that can be measured, be it on request only.
+    /// The names of the tensors that can be measured, including those measured only if named.
     fn numeric(&self) -> Vec<String> {
         let numeric = self.tensors.iter().filter(|tensor| tensor.element.is_some() && matches!(tensor.shape.len(), 2 | 3));
         numeric.filter_map(|tensor| tensor.name.clone()).collect()

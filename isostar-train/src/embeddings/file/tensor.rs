@@ -1,4 +1,4 @@
-//! A tensor in a file, wherever its numbers lie.
+//! A tensor in a file and the storage of its numbers.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +9,14 @@ use super::npz::Member;
 use super::parquet::Columns;
 use super::{FormatError, Place};
 
-/// A tensor as its file declares it.
+/// A tensor as declared by its file.
 #[derive(Debug)]
 pub(super) struct StoredTensor {
-    /// `None` for the one array of an .npy file.
+    /// The name; `None` for the array of an .npy file.
     pub name: Option<String>,
-    /// `None` for a type that is no real number.
+    /// The element type; `None` if it is not a real number.
     pub element: Option<Element>,
-    /// The type as the file names it.
+    /// The type as named in the file.
     pub element_name: String,
     pub shape: Vec<usize>,
     pub fortran_order: bool,
@@ -24,18 +24,18 @@ pub(super) struct StoredTensor {
 }
 
 impl StoredTensor {
-    /// Whether it is measured where no tensor is asked for by name.
+    /// Whether the tensor is measured if no tensor is named.
     pub fn is_float_matrix(&self) -> bool {
         self.element.is_some_and(Element::is_float) && matches!(self.shape.len(), 2 | 3)
     }
 
-    /// The name, the type and the shape.
+    /// Formats name, type and shape.
     pub fn description(&self) -> String {
         format!("{:?} ({} {:?})", self.name.as_deref().unwrap_or(""), shortened(&self.element_name), self.shape)
     }
 }
 
-/// A type's name, of which the fields of a record may take thousands of characters.
+/// Shortens the name of a type: the fields of a record may take thousands of characters.
 pub(super) fn shortened(element_name: &str) -> String {
     const LONGEST: usize = 64;
     match element_name.char_indices().nth(LONGEST) {
@@ -44,10 +44,10 @@ pub(super) fn shortened(element_name: &str) -> String {
     }
 }
 
-/// Where the numbers of a tensor lie.
+/// The storage of a tensor's numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Storage {
-    /// In the file, one after the other.
+    /// Contiguous in the file.
     Plain {
         file: Arc<Mapped>,
         range: Range<usize>,
@@ -58,8 +58,8 @@ pub(super) enum Storage {
 
 /// The numbers of a tensor, mapped into memory.
 ///
-/// What is compressed in its file is first laid out in a temporary one, which takes as much room on the disk as the numbers need, in the
-/// folder that `TMPDIR` names, and is gone with the last clone of this.
+/// Compressed numbers are first decompressed into a temporary file in the folder `TMPDIR`, which
+/// takes as much disk space as the numbers. It is deleted with the last clone of this value.
 #[derive(Clone, Debug)]
 pub(in crate::embeddings) struct Numbers {
     place: Place,
@@ -72,16 +72,17 @@ impl Numbers {
         Self { place, storage, unpacked: Arc::default() }
     }
 
-    /// Whether they are yet to be laid out in a temporary file.
+    /// Whether the numbers are compressed and not yet decompressed into a temporary file.
     pub fn are_packed(&self) -> bool {
         let laid_out = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         !laid_out && !matches!(self.storage, Storage::Plain { .. })
     }
 
-    /// Lays out what is compressed, unless that is done already. `progress` is told of bytes done.
+    /// Decompresses the numbers, unless that is done already. `progress` receives the number of
+    /// bytes done.
     ///
     /// # Errors
-    /// If the numbers are not what the file declares, or the temporary file cannot be written.
+    /// If the numbers differ from what the file declares, or the temporary file cannot be written.
     pub fn unpack(&self, progress: &dyn Fn(usize)) -> Result<View, FormatError> {
         if let Storage::Plain { file, range } = &self.storage {
             return Ok(View { file: file.clone(), range: range.clone() });
@@ -106,7 +107,7 @@ impl Numbers {
     }
 }
 
-/// Numbers one after the other in a mapped file.
+/// Contiguous numbers in a mapped file.
 #[derive(Clone, Debug)]
 pub(in crate::embeddings) struct View {
     file: Arc<Mapped>,
@@ -114,12 +115,12 @@ pub(in crate::embeddings) struct View {
 }
 
 impl View {
-    /// The bytes in a range of the numbers.
+    /// Returns the bytes in a range of the numbers.
     pub fn read(&self, range: Range<usize>) -> &[u8] {
         self.file.read(self.within(range))
     }
 
-    /// Copies the bytes in a range of the numbers, for those who read all of them once.
+    /// Copies the bytes in a range of the numbers, for reading each number once.
     pub fn copy_once(&self, range: Range<usize>, copy: &mut Vec<u8>) {
         self.file.copy_once(self.within(range), copy);
     }

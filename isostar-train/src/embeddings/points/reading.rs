@@ -1,4 +1,4 @@
-//! The rows of a tensor, decoded.
+//! Reading and decoding the rows of a tensor.
 
 use std::ops::Range;
 
@@ -6,38 +6,42 @@ use super::Points;
 use crate::embeddings::EmbeddingsError;
 use crate::embeddings::file::View;
 
-/// The largest number that points may hold: differences and sums of a block stay within f64.
+/// The largest absolute value of a number in points: differences and sums of a block stay within
+/// f64.
 pub(in crate::embeddings) const LARGEST: f64 = 1e300;
 
-/// How many numbers are decoded at once: as f64, with what is made of them, they stay in a core's first caches.
+/// The number of numbers decoded at once: as f64, with their results, they fit into a core's
+/// caches.
 const AT_ONCE: usize = 1 << 12;
 
-/// The fewest rows that are decoded at once.
+/// The minimum number of rows decoded at once.
 const LEAST_ROWS: usize = 8;
 
-/// How many rows of an array in Fortran order are decoded at once, each column of which lies on a page of its own.
+/// The number of rows of a Fortran-order array decoded at once; each of its columns is on another
+/// page.
 const FORTRAN_ROWS: usize = 128;
 
-/// How many columns of an array in Fortran order are read together: as many f64 as two lines of a cache hold.
+/// The number of columns of a Fortran-order array read together: as many f64 as two cache lines
+/// hold.
 const PIECE: usize = 16;
 
-/// How many times as long as its rows a stretch of a file may be that is copied for their sake.
+/// The maximum length of a copied range of the file, relative to the length of its rows.
 const SPARSE: usize = 2;
 
-/// How often points will have been read in the end.
+/// How often the points are read in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// Once: the system need not hold them.
+    /// Once: the file need not stay in the page cache.
     Once,
-    /// More than once, as fast as the system can map what it holds.
+    /// More than once, at the speed of mapping cached pages.
     Again,
 }
 
-/// Where rows are decoded from: a copy of the stretch of the file that they lie in, or the file.
+/// The source for decoding rows: a copy of the range of the file that holds them, or the file.
 pub struct Source {
     numbers: View,
     copy: Vec<u8>,
-    /// Where the copy begins among the numbers' bytes.
+    /// The byte offset of the copy within the numbers.
     start: usize,
 }
 
@@ -46,22 +50,22 @@ impl Source {
         if self.copy.is_empty() { self.numbers.read(range) } else { &self.copy[range.start - self.start..range.end - self.start] }
     }
 
-    /// The memory of the copy, for another one.
+    /// Returns the buffer of the copy for reuse.
     pub fn into_memory(self) -> Vec<u8> {
         self.copy
     }
 }
 
 impl Points {
-    /// How many rows should be [decoded](Self::decode) at once.
+    /// The number of rows to [decode](Self::decode) at once.
     pub(in crate::embeddings) fn rows_at_once(&self) -> usize {
         if self.fortran_order { FORTRAN_ROWS } else { (AT_ONCE / self.width()).max(LEAST_ROWS).next_multiple_of(LEAST_ROWS) }
     }
 
-    /// Makes `rows`, ascending, ready to be decoded. `memory` is used again.
+    /// Fetches ascending `rows` for decoding. `memory` is reused as the buffer.
     ///
     /// # Errors
-    /// If they are compressed in their file and cannot be laid out.
+    /// If the rows are compressed and cannot be decompressed.
     pub(in crate::embeddings) fn fetch(&self, rows: &[usize], reading: Reading, memory: Vec<u8>) -> Result<Source, EmbeddingsError> {
         let numbers = self.numbers.unpack(&|_| ())?;
         let mut source = Source { numbers, copy: memory, start: 0 };
@@ -76,15 +80,16 @@ impl Points {
         Ok(source)
     }
 
-    /// Writes the points at `rows` down, one after the other in f64. Shape `[rows, d]`.
+    /// Reads the points at `rows` as f64 into `values`. Shape `[rows, d]`.
     ///
     /// # Errors
-    /// If a number among them is not finite or beyond ±1e300, whose squares no scaling could save.
+    /// If a number is not finite or beyond ±1e300, where no scaling can avoid an overflow of its
+    /// square.
     pub(in crate::embeddings) fn read(&self, rows: &[usize], values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
         self.decode(rows, &self.fetch(rows, Reading::Again, Vec::new())?, values)
     }
 
-    /// The same of rows that were [fetched](Self::fetch), all of them or some.
+    /// Like [`read`](Self::read), for some or all of the rows of a [fetched](Self::fetch) source.
     pub(in crate::embeddings) fn decode(&self, rows: &[usize], source: &Source, values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
         let width = self.width();
         values.resize(rows.len() * width, 0.0);
@@ -99,7 +104,7 @@ impl Points {
             rest = others;
         }
         let sound = |value: f64| value.abs() <= LARGEST;
-        // Looking at every number is faster than stopping at the first.
+        // Checking every number is faster than stopping at the first invalid one.
         if pulp::Arch::new().dispatch(|| values.iter().fold(true, |all, value| all & sound(*value))) {
             return Ok(());
         }
@@ -107,8 +112,7 @@ impl Points {
         Err(EmbeddingsError::NotFinite { place: self.place.clone(), at: self.index(rows[at / width], at % width), value: values[at] })
     }
 
-    /// Consecutive rows from `first` of numbers that lie column by column. A few columns are read at a time and written as one piece of
-    /// each row.
+    /// Decodes consecutive rows from `first` of a column-major array, a few columns at a time.
     fn decode_columns(&self, source: &Source, first: usize, values: &mut [f64]) {
         let width = self.width();
         let count = values.len() / width;
@@ -126,13 +130,14 @@ impl Points {
         }
     }
 
-    /// Where `count` numbers from `first` lie.
+    /// The byte range of `count` numbers from `first`.
     fn bytes(&self, first: usize, count: usize) -> Range<usize> {
         let size = self.element.size();
         first * size..(first + count) * size
     }
 
-    /// Where a number stands in the tensor. Rows of a Fortran array are counted with the sequence varying fastest, as they lie.
+    /// The index of a number in the tensor. Rows of a Fortran-order array are counted with the
+    /// sequence varying fastest, as stored.
     fn index(&self, row: usize, column: usize) -> Vec<usize> {
         match self.shape[..] {
             [sequences, _, _] if self.fortran_order => vec![row % sequences, row / sequences, column],

@@ -1,4 +1,4 @@
-//! Who gathers what a model says of a split, and scores it when all is there.
+//! Judges: they accumulate predictions over a split and compute its metrics at the end.
 
 mod sequence;
 mod span;
@@ -14,69 +14,72 @@ use super::TaskMetric;
 pub use sequence::SequenceJudge;
 pub use span::SpanJudge;
 
-/// Gathers answers batch by batch, in any order, and scores them together: no score here is a mean of batch scores.
+/// Accumulates predictions batch by batch, in any order, and computes the metrics over all of them.
+/// No metric is a mean of batch metrics.
 pub trait Judge: Clone + Debug + Send + Sync + 'static {
-    /// What a model says of a batch.
+    /// The output of the model for one batch.
     type Output;
 
     /// Adds a batch.
     ///
     /// # Errors
-    /// If the device cannot be read.
+    /// If the output cannot be read from the device.
     fn add(&mut self, output: &Self::Output) -> Result<(), TensorReadError>;
 
-    /// Forgets every batch.
+    /// Removes every batch.
     fn clear(&mut self);
 
-    /// The scores that the task is compared by, the first one first.
+    /// The metrics of the task, the main one first.
     fn metrics(&self) -> &[TaskMetric];
 
-    /// A score of the batches so far. NaN where it has none: before the first batch, or where a correlation is not defined.
+    /// Returns a metric over the batches so far; NaN if it is undefined, as before the first batch
+    /// or for the correlation of constant numbers.
     fn score(&self, metric: TaskMetric) -> f64;
 
-    /// The mean loss of a row; NaN before the first batch.
+    /// Returns the mean loss per row; NaN before the first batch.
     fn loss(&self) -> f64;
 
-    /// What the model says of each row or question, in the order of the file.
+    /// Returns the prediction for each row or question, in the order of the file.
     fn predictions(&self) -> Vec<Prediction>;
 
-    /// All scores by name.
+    /// Returns all metrics by name.
     fn scores(&self) -> BTreeMap<String, f64> {
         self.metrics().iter().map(|metric| (metric.name().to_string(), self.score(*metric))).collect()
     }
 }
 
-/// What a model makes of one row or question.
+/// The prediction for one row or question.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The row, from 0, in the order of the file.
+    /// The row index, from 0, in the order of the file.
     pub index: usize,
-    /// What the model says.
+    /// The predicted class, number or text.
     #[serde(flatten)]
     pub answer: Answer,
-    /// The logits, in the order of the labels, whose softmax are the probabilities; the number again; or the best spans' sums of logits.
+    /// The logits in the order of the labels (their softmax gives the probabilities), the predicted
+    /// number, or the scores of the best spans.
     pub scores: Vec<f32>,
 }
 
-/// What a model says of one row or question.
+/// The predicted class, number or text of one row or question.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
     /// A class.
     Label {
-        /// Its name.
+        /// The name of the class.
         label: String,
     },
     /// A number.
     Value {
-        /// The number.
+        /// The predicted number.
         value: f32,
     },
-    /// Words of a paragraph.
+    /// A span of a paragraph.
     Text {
-        /// The question's id.
+        /// The id of the question.
         id: String,
-        /// The words; empty for no answer, and where no span is possible.
+        /// The text of the span; empty for no answer, or if no span is possible.
         text: String,
     },
 }

@@ -6,7 +6,7 @@ use super::{Answer, Judge, Prediction};
 use crate::data::{Labels, Targets};
 use crate::task::{SequenceOutput, TaskMetric};
 
-/// Judges classes and numbers.
+/// Judges predicted classes and numbers.
 #[derive(Clone, Debug)]
 pub struct SequenceJudge {
     labels: Arc<Labels>,
@@ -14,7 +14,7 @@ pub struct SequenceJudge {
     rows: Vec<Row>,
 }
 
-/// What a model says of one row, beside what is right.
+/// The output and the target of one row.
 #[derive(Clone, Debug)]
 struct Row {
     index: u32,
@@ -30,7 +30,7 @@ enum Right {
 }
 
 impl SequenceJudge {
-    /// A judge of these labels by these scores.
+    /// Creates a judge for these labels and metrics.
     pub fn new(labels: Labels, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
         Self { labels: Arc::new(labels), metrics: metrics.into(), rows: Vec::new() }
     }
@@ -103,7 +103,7 @@ impl Judge for SequenceJudge {
     }
 }
 
-/// The index of the largest number, the first of equals.
+/// Returns the index of the largest number, the first of several.
 fn argmax(numbers: &[f32]) -> usize {
     (1..numbers.len()).fold(0, |best, at| if numbers[at] > numbers[best] { at } else { best })
 }
@@ -126,11 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_of_the_whole_split_and_predictions_in_its_order() {
+    fn metrics_cover_the_whole_split_and_predictions_keep_its_order() {
         let labels = Labels::from_names(vec!["no".into(), "yes".into()]);
         let mut judge = SequenceJudge::new(labels, [TaskMetric::Accuracy, TaskMetric::F1]);
         assert!(judge.score(TaskMetric::Accuracy).is_nan() && judge.loss().is_nan());
-        // Batch by batch F1 would be 1 and 0, and its mean 0.5.
+        // The mean of batch-wise F1 scores would be (1 + 0) / 2.
         judge.add(&batch(&[[0.0, 1.0], [0.0, 2.0]], &[1, 1], &[2, 0])).unwrap();
         judge.add(&batch(&[[0.0, 3.0]], &[0], &[1])).unwrap();
         assert_eq!(judge.scores().into_iter().collect::<Vec<_>>(), [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_correlated_and_constant_ones_have_no_score() {
+    fn numbers_are_scored_by_correlation_and_constant_ones_have_no_score() {
         let device = Device::default();
         let output = |found: [f32; 3]| SequenceOutput {
             losses: Tensor::zeros([3], &device),

@@ -8,19 +8,19 @@ use crate::data::{PaddingSide, Place, Question, TextRow, Unanswerable, Windows};
 use crate::score::{Span, SpanLimits, Squad2Score, Window, n_best_spans, no_answer_score, span_or_none, squad_score, squad2_score};
 use crate::task::{SpanOutput, TaskMetric};
 
-/// Judges answers: finds the best span of each question over all its windows, or no answer where questions may have none, and scores it as
-/// SQuAD's script of that version does.
+/// Judges answers. Finds the best span of each question over all its windows, or no answer if
+/// questions may be unanswerable, and scores it like the SQuAD script of that version.
 #[derive(Clone, Debug)]
 pub struct SpanJudge {
     split: Arc<SpanSplit>,
     metrics: Arc<[TaskMetric]>,
     limits: SpanLimits,
-    /// By window.
+    /// The logits by window index.
     logits: BTreeMap<u32, Logits>,
     loss: f64,
 }
 
-/// The questions to judge by.
+/// The questions of the split.
 #[derive(Debug)]
 struct SpanSplit {
     windows: Arc<Windows>,
@@ -29,22 +29,23 @@ struct SpanSplit {
     unanswerable: Unanswerable,
 }
 
-/// What a model says of one question.
+/// The prediction for one question.
 struct Found<'a> {
     /// The best spans, best first.
     spans: Vec<Span<'a>>,
-    /// The words of the answer; empty for no answer.
+    /// The text of the answer; empty for no answer.
     text: &'a str,
 }
 
-/// Of starts and of ends, a number a token, padding left out.
+/// The start and end logits of one window, without padding.
 type Logits = [Vec<f32>; 2];
 
 impl SpanJudge {
-    /// A judge of these windows, whose questions, with paragraphs as pairs, are `rows` and `questions`.
+    /// Creates a judge of `windows`. `rows` holds the questions, with paragraphs as pairs, and
+    /// `questions` their gold answers.
     ///
     /// # Panics
-    /// If there are not as many questions as rows.
+    /// If `rows` and `questions` differ in length.
     pub fn new(
         windows: Arc<Windows>,
         rows: Vec<TextRow>,
@@ -52,12 +53,12 @@ impl SpanJudge {
         unanswerable: Unanswerable,
         metrics: impl Into<Arc<[TaskMetric]>>,
     ) -> Self {
-        assert_eq!(rows.len(), questions.len(), "SpanJudge::new: every row needs its question");
+        assert_eq!(rows.len(), questions.len(), "SpanJudge::new: rows and questions differ in length");
         let split = Arc::new(SpanSplit { windows, rows, questions, unanswerable });
         Self { split, metrics: metrics.into(), limits: SpanLimits::default(), logits: BTreeMap::new(), loss: 0.0 }
     }
 
-    /// What the model says of every question.
+    /// Predicts the answer of every question.
     fn found(&self) -> Vec<Found<'_>> {
         let windows = &self.split.windows;
         let mut of_questions: Vec<Vec<u32>> = vec![Vec::new(); self.split.rows.len()];
@@ -83,7 +84,7 @@ impl SpanJudge {
         found
     }
 
-    /// SQuAD's scores; `None` before the first batch.
+    /// Returns SQuAD's scores; `None` before the first batch.
     fn squad_score(&self) -> Option<Squad2Score> {
         if self.logits.is_empty() {
             return None;
@@ -166,8 +167,9 @@ mod tests {
 
     const PARAGRAPH: &str = "the man said that the area was good";
 
-    /// What a judge makes of two questions about the paragraph, the second without an answer. A model gives `no_answer` to the first token of the
-    /// one and `2 * no_answer` to that of the other, and 3 to the word `area` as start and end.
+    /// Returns the predicted texts and the scores of two questions about the paragraph; the second
+    /// has no answer. The logits of the first token are `no_answer` for the first question and
+    /// `2 * no_answer` for the second; those of `area` are 3, as start and as end.
     fn judged(unanswerable: Unanswerable, side: PaddingSide, no_answer: f32) -> (Vec<String>, BTreeMap<String, f64>) {
         let row = |line| TextRow { text: "man".repeat(line), pair: Some(PARAGRAPH.into()), label: String::new(), line };
         let rows = vec![row(1), row(2)];
@@ -184,7 +186,7 @@ mod tests {
             let padding = if side == PaddingSide::Left { tokens - length } else { 0 };
             let area = windows.places(window as u32).iter().position(|place| *place == Some((22, 26))).unwrap();
             let of_window = &mut logits[window * tokens..][..tokens];
-            // What a model says of padding does not count.
+            // Logits of padding are ignored.
             of_window[..padding].fill(99.0);
             of_window[padding + length..].fill(99.0);
             (of_window[padding], of_window[padding + area]) = (no_answer * (window + 1) as f32, 3.0);
@@ -196,13 +198,13 @@ mod tests {
         judge.add(&SpanOutput { losses, logits: [logits.clone(), logits], windows: vec![0, 1] }).unwrap();
         let text = |prediction: Prediction| match prediction.answer {
             Answer::Text { text, .. } => text,
-            other => panic!("{other:?} is no text"),
+            other => panic!("{other:?} is not a text"),
         };
         (judge.predictions().into_iter().map(text).collect(), judge.scores())
     }
 
     #[test]
-    fn no_answer_is_given_where_it_scores_higher_than_every_span_and_may_be_given() {
+    fn no_answer_is_predicted_if_it_scores_higher_than_every_span_and_is_allowed() {
         for side in [PaddingSide::Right, PaddingSide::Left] {
             let (texts, scores) = judged(Unanswerable::Allowed, side, 2.0);
             assert_eq!(texts, ["area", ""], "{side:?}");
