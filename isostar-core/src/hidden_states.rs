@@ -13,11 +13,13 @@ use crate::{ConfigError, Moments};
 /// Holding them costs no memory: the tensors share their storage with the model's activations.
 #[derive(Clone, Debug)]
 pub struct HiddenStates {
-    /// Input of the first layer, if the model has an embedding output. Shape `[sequences, tokens, d]`.
+    /// Input of the first layer, if the model has an embedding output. Shape
+    /// `[sequences, tokens, d]`.
     pub embedding_output: Option<Tensor<3>>,
     /// Output of each layer, first to last. Shape `[sequences, tokens, d]` each.
     pub layers: Vec<Tensor<3>>,
-    /// True at tokens, false at padding; `None` if there is no padding. Shape `[sequences, tokens]`.
+    /// True at tokens, false at padding; `None` if there is no padding. Shape
+    /// `[sequences, tokens]`.
     ///
     /// States at false positions do not affect any measure, provided that they are finite.
     pub mask: Option<Tensor<2, Bool>>,
@@ -154,8 +156,9 @@ pub enum Padding {
     /// They are excluded.
     #[default]
     Mask,
-    /// They are included, as in the published code. The proportion of padding affects the score, so a reference for such states must be estimated from
-    /// batches padded in the same way as the training batches.
+    /// They are included, as in the published code. The proportion of padding affects the score, so
+    /// a reference for such states must be estimated from batches padded in the same way as the
+    /// training batches.
     Keep,
 }
 
@@ -178,7 +181,8 @@ impl StateSelection {
         indices.into_iter().map(|index| states.layer(index)).collect()
     }
 
-    /// The mask to apply to the states: `None` if padding is kept or the states have no mask. Shape `[sequences, tokens]`.
+    /// The mask to apply to the states: `None` if padding is kept or the states have no mask. Shape
+    /// `[sequences, tokens]`.
     pub fn mask<'a>(&self, states: &'a HiddenStates) -> Option<&'a Tensor<2, Bool>> {
         match self.padding {
             Padding::Mask => states.mask.as_ref(),
@@ -186,7 +190,8 @@ impl StateSelection {
         }
     }
 
-    /// The moments of the union of the selected states, computed layer by layer without concatenating them.
+    /// The moments of the union of the selected states, computed layer by layer without
+    /// concatenating them.
     ///
     /// # Panics
     /// If a selected layer does not exist or the layers differ in width.

@@ -9,17 +9,20 @@ use crate::moments::widen;
 use crate::unbiased::centre;
 use crate::{Moments, RunningMoments};
 
-/// More groups would narrow the interval by less than 5%.
+/// The maximum number of groups: more would narrow the interval by less than 5%.
 const MOST_GROUPS: usize = 20;
-/// With fewer points per group, the group means take up too many degrees of freedom.
+/// The minimum number of points per group: with fewer, the group means take up too many degrees of
+/// freedom.
 const FEWEST_POINTS: usize = 5;
-/// With three groups, the quadratic term cannot be separated from the linear one.
+/// The minimum number of groups: with three, the quadratic term cannot be separated from the linear
+/// one.
 const FEWEST_GROUPS: usize = 4;
 
 /// A confidence interval of IsoScore from the covariances of groups of points.
 ///
-/// Let Σ_g be the sample covariance of group g, with g = 1 … G, and t_g = tr Σ_g its trace. For two independent groups, ⟨Σ_g, Σ_h⟩ and t_g·t_h are
-/// unbiased estimates of tr Σ² and (tr Σ)². The score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is therefore estimated without pairing any
+/// Let Σ_g be the sample covariance of group g, with g = 1 … G, and t_g = tr Σ_g its trace. For two
+/// independent groups, ⟨Σ_g, Σ_h⟩ and t_g·t_h are unbiased estimates of tr Σ² and (tr Σ)². The
+/// score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is therefore estimated without pairing any
 /// point with itself:
 ///
 /// ```text
@@ -29,13 +32,16 @@ const FEWEST_GROUPS: usize = 4;
 ///   φ̂ ± t_{G−1}·√V,  converted to scores and clamped to [0, 1]
 /// ```
 ///
-/// The first term of V is the variance of the jackknife that leaves out one group at a time. Let σ² be the variance of the quadratic part of D,
-/// which is the residual after row effects. The jackknife counts it as 4σ²/(G(G − 2)) instead of 2σ²/(G(G − 1)). Near isotropy the quadratic part is
-/// the whole variance. The excess is subtracted, following Efron and Stein.
+/// The first term of V is the variance of the jackknife that leaves out one group at a time. Let σ²
+/// be the variance of the quadratic part of D, which is the residual after row effects. The
+/// jackknife counts it as 4σ²/(G(G − 2)) instead of 2σ²/(G(G − 1)). Near isotropy the quadratic
+/// part is the whole variance. The excess is subtracted, following Efron and Stein.
 ///
-/// Points are not resampled individually: a point drawn twice forms a pair with itself, contributing ‖x‖⁴ instead of (xᵀy)², which restores the bias
-/// that the estimate avoids. Groups should be contiguous, as [`groups`](Self::groups) makes them. Tokens of the same sentence are not
-/// independent; in contiguous groups they stay together, and the interval accounts for their dependence. If a file is sorted by topic, the interval is wide.
+/// Points are not resampled individually: a point drawn twice forms a pair with itself,
+/// contributing ‖x‖⁴ instead of (xᵀy)², which restores the bias that the estimate avoids. Groups
+/// should be contiguous, as [`groups`](Self::groups) makes them. Tokens of the same sentence are
+/// not independent; in contiguous groups they stay together, and the interval accounts for their
+/// dependence. If a file is sorted by topic, the interval is wide.
 ///
 /// Memory is G·d²/2 values of f32: 24 MB at d = 768 with 20 groups. Each group is read once.
 ///
@@ -64,7 +70,8 @@ pub struct IsoscoreJackknife {
     width: usize,
     /// t_g of every group.
     traces: Vec<f64>,
-    /// The lower triangle of Σ_g/t_g of every group. Entries off the diagonal are multiplied by √2, so that ⟨·, ·⟩ is a sum of products.
+    /// The lower triangle of Σ_g/t_g of every group. Entries off the diagonal are multiplied by √2,
+    /// so that ⟨·, ·⟩ is a sum of products.
     covariances: Vec<Vec<f32>>,
     /// ⟨Σ_g, Σ_h⟩/(t_g·t_h) of every h < g.
     products: Vec<Vec<f64>>,
@@ -76,13 +83,15 @@ impl IsoscoreJackknife {
         Self { width: d, traces: vec![], covariances: vec![], products: vec![] }
     }
 
-    /// Splits `n` rows into contiguous groups of nearly equal size: at most 20 groups, each of at least five points.
+    /// Splits `n` rows into contiguous groups of nearly equal size: at most 20 groups, each of at
+    /// least five points.
     pub fn groups(n: usize) -> impl Iterator<Item = Range<usize>> {
         let groups = (n / FEWEST_POINTS).min(MOST_GROUPS);
         (0..groups).map(move |group| group * n / groups..(group + 1) * n / groups)
     }
 
-    /// Adds a group that is independent of the others. A group of fewer than two points has no covariance and is ignored.
+    /// Adds a group that is independent of the others. A group of fewer than two points has no
+    /// covariance and is ignored.
     ///
     /// # Panics
     /// If the group has another width.
@@ -105,10 +114,12 @@ impl IsoscoreJackknife {
         self.traces.push(trace / (group.count() - 1) as f64);
     }
 
-    /// The interval that contains the score of the points' distribution with probability `confidence`, within [0, 1].
+    /// The interval that contains the score of the points' distribution with probability
+    /// `confidence`, within [0, 1].
     ///
-    /// At a confidence of 0 or less, both ends are the estimate; at 1 or more, the interval is [0, 1]. The result is `None` if there are fewer than
-    /// four groups or two dimensions, if fewer than two groups have any variance, or if `confidence` or a value computed from the points is not finite.
+    /// At a confidence of 0 or less, both ends are the estimate; at 1 or more, the interval is
+    /// [0, 1]. The result is `None` if there are fewer than four groups or two dimensions, if fewer
+    /// than two groups have any variance, or if `confidence` or the estimate is not a number.
     pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
         let groups = self.traces.len();
         let largest = self.traces.iter().fold(0.0, |largest: f64, trace| largest.max(*trace));
@@ -139,9 +150,11 @@ impl IsoscoreJackknife {
     }
 }
 
-/// A confidence interval of the IsoScore of the distribution from which the points were drawn; see [`IsoscoreJackknife`].
+/// A confidence interval of the IsoScore of the distribution from which the points were drawn; see
+/// [`IsoscoreJackknife`].
 ///
-/// `None` if there are fewer than twenty points or two dimensions, or if the points have no variance.
+/// `None` if there are fewer than twenty points or two dimensions, or if the points have no
+/// variance.
 ///
 /// # Shapes
 /// - `points`: `[n, d]`; contiguous rows form the groups
@@ -167,7 +180,8 @@ pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]>
     jackknife.interval(confidence)
 }
 
-/// The variance of the mean of D_gh = D_hg over pairs g ≠ h. Rows and columns correspond to independent draws.
+/// The variance of the mean of D_gh = D_hg over pairs g ≠ h. Rows and columns correspond to
+/// independent draws.
 fn variance_of_mean(groups: usize, d: impl Fn(usize, usize) -> f64) -> f64 {
     let g = groups as f64;
     let others = |row: usize| (0..groups).filter(move |&column| column != row);

@@ -1,4 +1,5 @@
-//! Count, mean and scatter of points, computed on the device in O(d²) memory: sufficient for a covariance.
+//! Count, mean and scatter of points, computed on the device in O(d²) memory: sufficient for a
+//! covariance.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -9,18 +10,20 @@ use burn::tensor::DType;
 ///   n = Σᵢ wᵢ        m = Σᵢ wᵢxᵢ / n        S = Σᵢ wᵢ(xᵢ − m)(xᵢ − m)ᵀ        wᵢ ∈ {0, 1}
 /// ```
 ///
-/// The moments of disjoint sets are combined into the moments of their union by the rule of Chan, Golub and LeVeque, so the layers
-/// of a model need not be concatenated:
+/// The moments of disjoint sets are combined into the moments of their union by the rule of Chan,
+/// Golub and LeVeque, so the layers of a model need not be concatenated:
 ///
 /// ```text
 ///   S = Σₗ Sₗ + Σₗ nₗ(mₗ − m)(mₗ − m)ᵀ
 /// ```
 ///
-/// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. The value and the gradient each cost one product of size
-/// n·d², and no tensor of the size of the points is kept for the backward pass: see the source of `of_rows`.
+/// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. The value and
+/// the gradient each cost one product of size n·d², and no tensor of the size of the points is kept
+/// for the backward pass: see the source of `of_rows`.
 ///
-/// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n cause neither underflow nor
-/// overflow. The relative error of the gradient grows as ε·|m|/σ, as if the points had been rounded once more.
+/// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n
+/// cause neither underflow nor overflow. The relative error of the gradient grows as ε·|m|/σ, as if
+/// the points had been rounded once more.
 ///
 /// # References
 /// Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
@@ -65,10 +68,12 @@ impl Moments {
 
     /// The moments of the rows with weight 1. Shape of `weights`: `[1, n]`, each 0 or 1.
     ///
-    /// The gradient of S with respect to the points depends on the centred points. To avoid storing a copy of them for the backward pass, S is computed
-    /// as Lᵀ·(X − c), where L is X itself as a constant, which the model keeps in memory anyway. The product is corrected by −l̄·rᵀ, where l̄ is the mean of L
-    /// and r = Σ(x − c) is the rounding error of the centre c. The same correction turns the gradient L·G into (L − l̄)·G.
-    /// Differentiating the right factor alone gives half of the gradient of a symmetric function; the transpose gives the other half.
+    /// The gradient of S with respect to the points depends on the centred points. To avoid storing
+    /// a copy of them for the backward pass, S is computed as Lᵀ·(X − c), where L is X itself as a
+    /// constant, which the model keeps in memory anyway. The product is corrected by −l̄·rᵀ, where
+    /// l̄ is the mean of L and r = Σ(x − c) is the rounding error of the centre c. The same
+    /// correction turns the gradient L·G into (L − l̄)·G. Differentiating the right factor alone
+    /// gives half of the gradient of a symmetric function; the transpose gives the other half.
     fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
         let points = widen(points);
         let [n, d] = points.dims();
@@ -84,12 +89,14 @@ impl Moments {
         let count = weights.clone().sum_dim(1);
         let divisor = count.clone().clamp_min(1.0);
 
-        // A second pass reduces the error to half a unit in the last place. The mean of constant points is then exact.
+        // A second pass reduces the error to half a unit in the last place. The mean of constant
+        // points is then exact.
         let near = sum_of_rows(weights.clone(), constant.clone()) / divisor.clone();
         let centre = sum_of_rows(weights.clone(), constant.clone() - near.clone()) / divisor.clone() + near;
         let tracked = points.is_tracked();
         let centred = points - centre.clone();
-        // The mask is applied once for both uses, so that the backward pass holds one gradient of this size per layer instead of two.
+        // The mask is applied once for both uses, so that the backward pass holds one gradient of
+        // this size per layer instead of two.
         let centred = if padded { centred * weights.clone().transpose() } else { centred };
         let residual = weights.matmul(centred.clone());
         let mean = residual.clone() / divisor + centre.clone();
@@ -151,7 +158,8 @@ impl Moments {
         self.mean.dims()[0]
     }
 
-    /// The unbiased sample covariance Σ = S/(n − 1); zero if there are fewer than two points. Shape `[d, d]`.
+    /// The unbiased sample covariance Σ = S/(n − 1); zero if there are fewer than two points. Shape
+    /// `[d, d]`.
     pub fn covariance(&self) -> Tensor<2> {
         let divisor = (self.count.clone() - 1.0).clamp_min(1.0);
         self.scatter.clone() / divisor.unsqueeze_dim(1)
@@ -160,7 +168,8 @@ impl Moments {
 
 /// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`. Shape `[1, d]`.
 ///
-/// The sum is computed in blocks: a single f32 sum over tens of thousands of rows loses three digits.
+/// The sum is computed in blocks: a single f32 sum over tens of thousands of rows loses three
+/// digits.
 pub(crate) fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
     const BLOCK: usize = 64;
     let [n, d] = rows.dims();

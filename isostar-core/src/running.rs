@@ -1,4 +1,5 @@
-//! Moments of a stream of points that does not fit on the device: batches are merged on the host, in f64.
+//! Moments of a stream of points that does not fit on the device: batches are merged on the host,
+//! in f64.
 
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
@@ -9,7 +10,8 @@ use crate::moments::widen;
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
-/// Memory is O(d²), independent of the length of the stream: at d = 768 the scatter takes 4.7 MB, and adding a batch takes twice as much in addition.
+/// Memory is O(d²), independent of the length of the stream: at d = 768 the scatter takes 4.7 MB,
+/// and adding a batch takes twice as much in addition.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -58,14 +60,16 @@ impl RunningMoments {
         Ok(())
     }
 
-    /// Adds points whose `mean` is known and not far from zero. This takes one product, without the four additional passes of [`Moments`]:
+    /// Adds points whose `mean` is known and not far from zero. This takes one product, without the
+    /// four additional passes of [`Moments`]:
     ///
     /// ```text
     ///   S = XᵀX − n·m·mᵀ
     /// ```
     ///
-    /// The relative error of S grows as ε·(1 + m²/σ²). It is small if the distance of the mean from the origin is no larger than the spread of
-    /// the points. Products of up to 4,096 points are summed in the precision of the points, and those sums in f64. Not differentiable.
+    /// The relative error of S grows as ε·(1 + m²/σ²). It is small if the distance of the mean from
+    /// the origin is no larger than the spread of the points. Products of up to 4,096 points are
+    /// summed in the precision of the points, and those sums in f64. Not differentiable.
     ///
     /// # Shapes
     /// - `points`: `[n, d]`; half precision is cast to f32 first
@@ -109,7 +113,8 @@ impl RunningMoments {
         self.absorb(other.count, &other.mean, |row| other.scatter[row * d..][..d].iter().copied());
     }
 
-    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows` returns a row of S'.
+    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows`
+    /// returns a row of S'.
     fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
         let total = self.count + count;
         if count == 0.0 {
@@ -150,13 +155,15 @@ impl RunningMoments {
         &self.scatter
     }
 
-    /// The standard deviation of each dimension, √(Sⱼⱼ/(n − 1)); 0 if there are fewer than two points. Length d.
+    /// The standard deviation of each dimension, √(Sⱼⱼ/(n − 1)); 0 if there are fewer than two
+    /// points. Length d.
     pub fn standard_deviations(&self) -> Vec<f64> {
         let variances = self.scatter.iter().step_by(self.width() + 1);
         variances.map(|sum| self.divisor().map_or(0.0, |divisor| (sum / divisor).max(0.0).sqrt())).collect()
     }
 
-    /// The sample covariance, S/(n − 1), as f32 on `device`; `None` if there are fewer than two points. Shape `[d, d]`.
+    /// The sample covariance, S/(n − 1), as f32 on `device`; `None` if there are fewer than two
+    /// points. Shape `[d, d]`.
     pub fn covariance(&self, device: &Device) -> Option<Tensor<2>> {
         let d = self.width();
         let divisor = self.divisor()?;
@@ -164,7 +171,8 @@ impl RunningMoments {
         Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
     }
 
-    /// IsoScore of all points in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or d < 2.
+    /// IsoScore of all points in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or
+    /// d < 2.
     pub fn isoscore(&self) -> Option<f64> {
         let d = self.width();
         let trace: f64 = self.scatter.iter().step_by(d + 1).sum();

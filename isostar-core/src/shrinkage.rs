@@ -11,8 +11,8 @@ use crate::ConfigError;
 ///   Σ = (1 − ζ)·Σ_X + ζ·T
 /// ```
 ///
-/// ζ is the weight of the *target*, as in Algorithm 1 of the paper and in the published code. One sentence in the text of the paper assigns it to
-/// Σ_X instead.
+/// ζ is the weight of the *target*, as in Algorithm 1 of the paper and in the published code. One
+/// sentence in the text of the paper assigns it to Σ_X instead.
 ///
 /// # References
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (2024), Algorithm 1; Ledoit & Wolf (2004) for the scaled identity.
@@ -26,7 +26,8 @@ pub struct Shrinkage {
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::large_enum_variant, reason = "a run has a single target, and a box would only make it harder to construct")]
 pub enum ShrinkageTarget {
-    /// The reference covariance Σ_S, estimated again from training rows at the start of every epoch.
+    /// The reference covariance Σ_S, estimated again from training rows at the start of every
+    /// epoch.
     #[default]
     Reference,
     /// The identity scaled to the same trace, (tr Σ_X/d)·I.
@@ -88,7 +89,8 @@ impl Shrinkage {
     /// - `covariance`, `reference` and output: `[d, d]`
     ///
     /// # Panics
-    /// If the target is the reference and none is given, or if the shapes of target and covariance differ.
+    /// If the target is the reference and none is given, or if the shapes of target and covariance
+    /// differ.
     pub fn apply(&self, covariance: Tensor<2>, reference: Option<&Tensor<2>>) -> Tensor<2> {
         if self.weight == 0.0 {
             return covariance;

@@ -4,8 +4,9 @@ use burn::prelude::*;
 
 use crate::moments::{sum_of_rows, widen};
 
-/// The smallest ratio of F̂ to the sum of its absolute terms that is accepted, 2⁻¹⁶. If the terms cancel, f32 rounding leaves a residue of 6e-6 of them
-/// for 500 points. A smaller F̂ would mean a score above 3 in ten thousand dimensions, and a larger one in fewer dimensions.
+/// The smallest ratio of F̂ to the sum of its absolute terms that is accepted, 2⁻¹⁶. If the terms
+/// cancel, f32 rounding leaves a residue of 6e-6 of them for 500 points. A smaller F̂ would mean a
+/// score above 3 in ten thousand dimensions, and a larger one in fewer dimensions.
 const LEAST_SHARE: f64 = 1.0 / 65_536.0;
 
 /// The sums over centred points xᵢ − m that the unbiased estimator requires.
@@ -32,10 +33,12 @@ impl UnbiasedSums {
     ///   T = Σ‖xᵢ − m‖²,   Q = Σ‖xᵢ − m‖⁴,   P = ‖S‖_F²
     /// ```
     ///
-    /// The estimator does not depend on the origin, so it is written for centred rows, where Σⱼ≠ᵢ xᵢᵀxⱼ = −‖xᵢ‖².
+    /// The estimator does not depend on the origin, so it is written for centred rows, where Σⱼ≠ᵢ
+    /// xᵢᵀxⱼ = −‖xᵢ‖².
     ///
-    /// The result is `None` if there are fewer than four points, fewer than two dimensions or no variance, or if F̂ is at most 2⁻¹⁶ of the sum of
-    /// its absolute terms. The last case can occur with few points, and always occurs if one point is far larger than all others.
+    /// The result is `None` if there are fewer than four points, fewer than two dimensions or no
+    /// variance, or if F̂ is at most 2⁻¹⁶ of the sum of its absolute terms. The last case can occur
+    /// with few points, and always occurs if one point is far larger than all others.
     ///
     /// # References
     /// Chen, Zhang & Zhong, "Tests for high-dimensional covariance matrices" (JASA 2010).
@@ -58,11 +61,14 @@ impl UnbiasedSums {
     }
 }
 
-/// A nearly unbiased estimate of IsoScore: the participation ratio with the U-statistic of tr Σ² as denominator.
+/// A nearly unbiased estimate of IsoScore: the participation ratio with the U-statistic of tr Σ² as
+/// denominator.
 ///
-/// For 64 points of a 768-dimensional Gaussian with a true score of 0.867, the plug-in [`isoscore`](crate::isoscore) is 0.07 and this estimate is 0.889 ± 0.040.
-/// The rows are assumed to be independent; tokens of the same sentence are not. If n is small, the estimate may lie outside [0, 1]; it is not clamped.
-/// It is not differentiable, because it reads four numbers back from the device.
+/// For 64 points of a 768-dimensional Gaussian with a true score of 0.867, the plug-in
+/// [`isoscore`](crate::isoscore) is 0.07 and this estimate is 0.889 ± 0.040. The rows are assumed
+/// to be independent; tokens of the same sentence are not. If n is small, the estimate may lie
+/// outside [0, 1]; it is not clamped. It is not differentiable, because it reads four numbers back
+/// from the device.
 ///
 /// `None` if no estimate exists; see [`UnbiasedSums::isoscore`].
 ///
@@ -97,7 +103,8 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     sums.isoscore(d)
 }
 
-/// Subtracts the mean. If the mean is far from zero, a second call removes the rounding error of the first.
+/// Subtracts the mean. If the mean is far from zero, a second call removes the rounding error of
+/// the first.
 pub(crate) fn centre(points: Tensor<2>) -> Tensor<2> {
     let [n, _] = points.dims();
     let weights = Tensor::ones([1, n], (&points.device(), points.dtype()));

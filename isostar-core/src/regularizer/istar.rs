@@ -4,14 +4,15 @@ use burn::prelude::*;
 use super::{Penalty, Regularizer};
 use crate::{ConfigError, HiddenStates, Shrinkage, StateSelection, TargetName, isoscore_of_covariance};
 
-/// Runs whose score fell below this value no longer solved their task. The states of an unregularized BERT score
-/// 0.2; a weight of −1 with padding masked lowered the score to 0.01.
+/// Runs whose score fell below this value no longer solved their task. The states of an
+/// unregularized BERT score 0.2; a weight of −1 with padding masked lowered the score to 0.01.
 const COLLAPSED: f64 = 0.02;
 
 /// Settings of [`IStar`].
 #[derive(Config, Debug)]
 pub struct IStarConfig {
-    /// The weight λ, any finite number: a positive weight increases isotropy, a negative one decreases it. Start with ±0.1.
+    /// The weight λ, any finite number: a positive weight increases isotropy, a negative one
+    /// decreases it. Start with ±0.1.
     pub weight: f64,
     /// The weight ζ of the shrinkage target, in [0, 1]. The default is 0.2.
     #[config(default = 0.2)]
@@ -19,7 +20,8 @@ pub struct IStarConfig {
     /// The target of the shrinkage. By default the reference covariance.
     #[config(default = "TargetName::Reference")]
     pub target: TargetName,
-    /// The states that are penalized. By default all layers except the embedding output, without padding.
+    /// The states that are penalized. By default all layers except the embedding output, without
+    /// padding.
     #[config(default = "StateSelection::default()")]
     pub states: StateSelection,
 }
@@ -40,8 +42,10 @@ impl IStarConfig {
 ///   penalty = λ·(1 − IsoScore*),    IsoScore* = ι((1 − ζ)·Σ_X + ζ·Σ_S)
 /// ```
 ///
-/// Σ_X is the covariance of the batch's states, pooled over all selected layers, and Σ_S is the reference covariance. The published code includes padding in
-/// both. With padding masked out, the same weight has about ten times the effect: start with λ = ±0.1. The published values λ = −1 … −5 collapse masked states.
+/// Σ_X is the covariance of the batch's states, pooled over all selected layers, and Σ_S is the
+/// reference covariance. The published code includes padding in both. With padding masked out, the
+/// same weight has about ten times the effect: start with λ = ±0.1. The published values λ = −1 …
+/// −5 collapse masked states.
 ///
 /// ```
 /// use burn::prelude::*;

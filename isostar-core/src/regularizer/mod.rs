@@ -15,8 +15,9 @@ pub use istar::{IStar, IStarConfig};
 
 /// A penalty on hidden states: loss = task loss + penalty.
 ///
-/// A custom regularizer implements [`penalty`](Self::penalty) and [`measure_name`](Self::measure_name). The training loop computes the states and the
-/// reference and calls these methods:
+/// A custom regularizer implements [`penalty`](Self::penalty) and
+/// [`measure_name`](Self::measure_name). The training loop computes the states and the reference
+/// and calls these methods:
 ///
 /// ```
 /// use burn::prelude::*;
@@ -38,20 +39,24 @@ pub use istar::{IStar, IStarConfig};
 /// }
 /// ```
 pub trait Regularizer: Debug + Send + Sync {
-    /// The name of the measure in logs. It is used as a file name, so it must consist of letters, digits and spaces.
+    /// The name of the measure in logs. It is used as a file name, so it must consist of letters,
+    /// digits and spaces.
     fn measure_name(&self) -> &str;
 
-    /// The states whose covariance is the reference, which is estimated again at the start of every epoch; `None` if the regularizer needs no reference.
+    /// The states whose covariance is the reference, which is estimated again at the start of every
+    /// epoch; `None` if the regularizer needs no reference.
     fn reference_states(&self) -> Option<&StateSelection> {
         None
     }
 
-    /// The states that are penalized. A training hook counts them in each batch. By default those of [`reference_states`](Self::reference_states).
+    /// The states that are penalized. A training hook counts them in each batch. By default those
+    /// of [`reference_states`](Self::reference_states).
     fn states(&self) -> Option<&StateSelection> {
         self.reference_states()
     }
 
-    /// The threshold for collapsed states: a training hook warns if the measure of a batch is below it. `None` if there is no threshold.
+    /// The threshold for collapsed states: a training hook warns if the measure of a batch is below
+    /// it. `None` if there is no threshold.
     fn collapsed_below(&self) -> Option<f64> {
         None
     }
@@ -59,7 +64,8 @@ pub trait Regularizer: Debug + Send + Sync {
     /// The penalty on the hidden states of one batch.
     ///
     /// # Shapes
-    /// - `reference`: `[d, d]`; present if [`reference_states`](Self::reference_states) returns a selection
+    /// - `reference`: `[d, d]`; present if [`reference_states`](Self::reference_states) returns a
+    ///   selection
     ///
     /// # Panics
     /// If the shapes of the states or the reference are not those that the regularizer expects.
