@@ -208,7 +208,7 @@ impl ModelConfig {
             Self::Albert(config) => serde_json::to_value(config),
             Self::Gpt2(config) => serde_json::to_value(config),
         };
-        let mut value = fields.expect("settings are numbers, text and maps with text as keys");
+        let mut value = fields.expect("settings can be converted to JSON");
         value["model_type"] = json!(self.model().model_type);
         value
     }

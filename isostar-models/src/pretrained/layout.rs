@@ -76,7 +76,7 @@ impl Layout {
     /// The stored name of the output layer of the classifier.
     pub(super) fn classifier_output(&self) -> &'static str {
         let output = self.classifier.iter().find(|key| key.ours == "output");
-        output.expect("every classifier ends in its output").stored
+        output.expect("every classifier has an output layer").stored
     }
 
     /// The name of a stored tensor with its prefix, and with `weight` and `bias` for the `gamma`
@@ -111,7 +111,7 @@ impl Layout {
     /// If the layout has no line for the module. The round-trip tests of every architecture detect
     /// such an error in the table.
     pub(super) fn place(&self, path: &Path, head: Head) -> Place {
-        let (parameter, module) = path.names.split_last().expect("a parameter lies in a module");
+        let (parameter, module) = path.names.split_last().expect("every parameter belongs to a module");
         let (keys, module, prefix) = match module.split_first() {
             Some((first, rest)) if first == "head" => (self.head(head), rest, ""),
             Some((first, rest)) if first == "encoder" => (self.encoder, rest, self.prefix),

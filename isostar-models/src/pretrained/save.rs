@@ -89,7 +89,7 @@ impl ModuleVisitor for Collector<'_> {
 /// The shape of the stored tensor, in which the parts are concatenated along the last dimension.
 fn stored_shape(parts: &[Part]) -> Vec<usize> {
     let mut shape = parts[0].shape.clone();
-    *shape.last_mut().expect("a parameter is no scalar") *= parts.len();
+    *shape.last_mut().expect("a parameter is not a scalar") *= parts.len();
     if parts[0].is_transposed {
         shape.reverse();
     }
@@ -97,7 +97,7 @@ fn stored_shape(parts: &[Part]) -> Vec<usize> {
 }
 
 fn values(parts: &[Part]) -> Vec<f32> {
-    let columns = *parts[0].shape.last().expect("a parameter is no scalar");
+    let columns = *parts[0].shape.last().expect("a parameter is not a scalar");
     let mut all: Vec<Vec<f32>> = parts.iter().map(|part| (part.values)()).collect();
     match all.len() {
         1 if parts[0].is_transposed => transposed(&all[0], columns),
