@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Makes a real DistilBERT and a real RoBERTa out of a real BERT.
+"""Converts a pretrained BERT to an equivalent DistilBERT and an equivalent RoBERTa.
 
     python scripts/fold_minilm.py BERT_FOLDER OUT           writes OUT/distilbert and OUT/roberta
 
-DistilBERT is BERT without token types and pooler: type 0 is added to the position table. RoBERTa has one token type and numbers its
-positions from pad_token_id + 1, so the table moves down by as many rows; BERT's vocabulary stays, and with it 0 as the padding's id. At
-tokens of type 0 both make the hidden states of the BERT, up to rounding. A tokenizer of theirs must give every token type 0, so the pair's is set to it.
+DistilBERT has no token types and no pooler, so the embedding of token type 0 is added to the position table. RoBERTa has one
+token type and numbers positions from pad_token_id + 1, so the position table is shifted by that number of rows. The vocabulary
+and the padding id 0 of BERT are kept. For tokens of type 0, both models compute the hidden states of the BERT, up to rounding.
+The tokenizers are changed to assign type 0 to the second text of a pair.
 
-Needs the standard library alone.
+Requires only the standard library.
 """
 
 import json

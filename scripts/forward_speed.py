@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""One forward pass of a BERT in isostar beside transformers' eager attention on the CPU, in turns.
+"""Compares the time of a forward pass of BERT in isostar and in transformers with eager attention, on the CPU.
 
     python scripts/forward_speed.py BENCH FOLDER
 
-BENCH is the program of isostar-train/benches/forward.rs, as `cargo bench --workspace --bench forward --profile dev --no-run`
-leaves it; FOLDER holds the model. Both compute 32 sequences of 128 tokens in f32 with as many threads as there are cores,
-and keep every hidden state. Prints the seconds of each turn, and the ratio of the medians.
+BENCH is the executable of isostar-train/benches/forward.rs, built with `cargo bench --workspace --bench forward --profile dev
+--no-run`. FOLDER is the model folder. Both programs process 32 sequences of 128 tokens in f32 with one thread per core and
+keep every hidden state. They run in turns. Prints the seconds of each turn and the ratio of the medians.
 """
 
 import os
@@ -43,7 +43,7 @@ def main(bench, folder):
     times = {"isostar": [], "transformers": []}
     for turn in range(TURNS):
         here = isostar(bench, folder)
-        # A process of its own, so that neither program's threads or memory are in the other's way.
+        # Each program runs in a separate process, so that threads and memory of one do not affect the other.
         command = [sys.executable, __file__, "--transformers", folder]
         there = [float(line) for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
         for name, seconds in (("isostar", here), ("transformers", there)):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the same points in every format that `isostar measure` reads, with what NumPy and scikit-dimension say of them.
+"""Writes the same points in every format that `isostar measure` reads, with measures computed by NumPy and scikit-dimension.
 
     python scripts/golden_formats.py                 -> isostar-train/tests/fixtures/formats/
 
-The points are multiples of 1/32, which half precision holds exactly, with one dimension of large mean and one of large variance. Every measure is computed from its definition: all pairs of
-points, all eigenvectors, no streaming.
+The points are multiples of 1/32, which are exact in half precision. One dimension has a large mean and one a large variance.
+Every measure is computed from its definition: from all pairs of points and all eigenvectors, without streaming.
 
-Needs numpy, scipy, pyarrow and scikit-dimension.
+Requires numpy, scipy, pyarrow and scikit-dimension.
 """
 
 import json
@@ -40,7 +40,7 @@ def measures(x):
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = (unit @ unit.T).sum() - n
 
-    # IsoScore as published, by its steps.
+    # IsoScore by the published steps.
     normalised = np.sqrt(d) * eigenvalues / np.linalg.norm(eigenvalues)
     defect = np.linalg.norm(normalised - 1) / np.sqrt(2 * (d - np.sqrt(d)))
     phi = (d - defect**2 * (d - np.sqrt(d))) ** 2 / d**2
@@ -79,7 +79,7 @@ def measures(x):
 
 
 def parquet(name, x, kind, width=None, **options):
-    """Columns of floats, integers, text and points; in row groups of 20 rows."""
+    """Writes columns of floats, integers, text and points, in row groups of 20 rows."""
     columns = dict(
         id=pa.array(range(len(x))),
         text=pa.array([f"row {i}" for i in range(len(x))]),
@@ -90,7 +90,7 @@ def parquet(name, x, kind, width=None, **options):
 
 
 def table(x):
-    """A column of floats for each dimension, in all three precisions, among others."""
+    """A table with one column of floats per dimension, in all three precisions, and other columns."""
     kinds = [np.float32, np.float64, np.float16]
     dimensions = {f"x{i}": pa.array(column.astype(kinds[i % 3])) for i, column in enumerate(x.T)}
     return pa.table(dict(id=pa.array(range(len(x)))) | dimensions | dict(text=pa.array([f"row {i}" for i in range(len(x))])))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write golden values for the Rust tests, computed by the reference implementations in float64.
+"""Writes golden values for the Rust tests, computed by the reference implementations in float64.
 
     ISOSTAR_REF=/path/to/I-STAR python scripts/golden_isoscore.py [OUTDIR]      # default isostar-core/tests/golden
 
@@ -12,7 +12,7 @@ points); cosine similarity from scikit-learn. The repository's partition_score c
 Every input number is exactly representable in float32, so one file serves f32 and f64
 backends.  Expected values come from float64 arithmetic with torch's default dtype set to
 float64 (with the default float32 the reference rounds sqrt(d) to float32, error ~1e-8).
-null stands for a value that the reference does not produce (NaN, or it raises).
+null marks a value that the reference does not produce (NaN or an exception).
 """
 import hashlib, importlib.util, json, math, os, sys, warnings
 import numpy as np

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Makes the checkpoints and the expected numbers that isostar-models is tested against.
+"""Creates the checkpoints and the expected values for the tests of isostar-models.
 
     python scripts/golden_models.py                      tiny random checkpoints -> isostar-models/tests/fixtures/
-    python scripts/golden_models.py MINILM RXNMAPPER     and what real models make of three texts each
+    python scripts/golden_models.py MINILM RXNMAPPER     also the hidden states of pretrained models for three texts each
 
-MINILM is the folder of all-MiniLM-L6-v2, RXNMAPPER what rxnmapper_albert.py wrote. Needs torch, transformers, tokenizers and
-safetensors; the metadata of each file of expected numbers holds their versions.
+MINILM is the folder of all-MiniLM-L6-v2, RXNMAPPER the output of rxnmapper_albert.py. Requires torch, transformers, tokenizers
+and safetensors, whose versions are recorded in the metadata of each file of expected values.
 
-Expected are the states (state.0 is what enters the first layer), logits, loss and the loss's gradients, named as transformers names
-them, of the model read back from its folder in f32 with dropout off.
+The expected values are the hidden states (state.0 is the embedding output), the logits, the loss and the gradients of the loss,
+with transformers' names. The model is read from its folder in f32, with dropout disabled.
 """
 
 import shutil
@@ -30,7 +30,7 @@ import fold_minilm
 FIXTURES = Path(__file__).parent.parent / "isostar-models" / "tests" / "fixtures"
 
 POSITIONS, VOCABULARY = 12, 41
-# Weights are larger than in practice, so that every part has a say in the result.
+# Weights are larger than in practice, so that every part affects the result.
 TINY = dict(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.3)
 ROBERTA = dict(max_position_embeddings=POSITIONS + 2, intermediate_size=23, layer_norm_eps=1e-3, type_vocab_size=1)
 ARCHITECTURES = {
@@ -40,9 +40,9 @@ ARCHITECTURES = {
     "albert": dict(max_position_embeddings=POSITIONS, intermediate_size=23, layer_norm_eps=1e-3, embedding_size=12),
     "gpt2": dict(max_position_embeddings=POSITIONS, n_inner=23, layer_norm_epsilon=1e-3, bos_token_id=40, eos_token_id=40),
 }
-# Types of models whose architecture is one of these: a classifier shows that they are read as such.
+# Model types with the architecture of another type. One classifier each tests that they are read.
 SAME = {"xlm-roberta": ROBERTA}
-# None of them is the padding of any architecture.
+# None of these ids is the padding token of any architecture.
 SEQUENCES = [[5, 11, 40, 38, 7, 30, 6], [5, 39, 9, 6], [5]]
 LENGTH = max(map(len, SEQUENCES))
 NAMES = {0: "cold", 1: "mild", 2: "hot"}
@@ -53,7 +53,7 @@ HEADS = {
         dict(num_labels=3, problem_type="multi_label_classification"),
         dict(labels=[[1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]),
     ),
-    # A start that lies behind the window is left out of the loss.
+    # A start beyond the last token is ignored by the loss.
     "span": ({}, dict(start_positions=[LENGTH, 1, 0], end_positions=[5, 2, 0])),
 }
 STORED_AS = dict(start_positions="starts", end_positions="ends")
@@ -67,7 +67,7 @@ def configuration(architecture, settings):
 
 
 def scatter(model):
-    """Moves norms, biases and the padding's embedding off 1 and 0, where a mistake in their use would not show."""
+    """Perturbs norms, biases and the embedding of the padding token: errors in their use would not be visible at 1 and 0."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:
@@ -98,19 +98,19 @@ def states(output):
 
 def write_tensors(path, tensors, metadata):
     save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, metadata)
-    # The library makes the files readable for their owner only.
+    # The library creates files that only the owner can read.
     path.chmod(0o644)
 
 
 def write_expected(path, tensors):
     packages = (torch, transformers, tokenizers, safetensors)
-    # One entry, as the library writes several in a random order.
+    # A single entry, because the library writes several entries in a random order.
     versions = ", ".join(f"{package.__name__} {package.__version__}" for package in packages)
     write_tensors(path, tensors, {"versions": versions})
 
 
 def write_tokenizer(path, config):
-    """Words w5, w6 and so on, with special tokens at the ids that the model needs."""
+    """Writes a tokenizer with the words w5, w6, … and with special tokens at the ids that the model needs."""
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     if config.model_type in ("roberta", "xlm-roberta"):
         special[1], special[config.pad_token_id] = special[config.pad_token_id], special[1]
@@ -131,7 +131,7 @@ def write_tokenizer(path, config):
 
 
 def save(name, kind, architecture, settings, dtype=torch.float32, edit=None, shards="5GB", **options):
-    """Writes a random checkpoint, the same at each run whichever others there are."""
+    """Writes a random checkpoint. The weights depend only on its name, not on the other checkpoints."""
     torch.manual_seed(zlib.crc32(name.encode()))
     folder = FIXTURES / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -150,7 +150,7 @@ def save(name, kind, architecture, settings, dtype=torch.float32, edit=None, sha
 
 
 def load(folder, kind=AutoModel, unused=(), **options):
-    """The model of a folder that holds the whole of it, and nothing else but what is `unused`."""
+    """Loads the model of a folder, and checks that it contains exactly the tensors of the model and those named by `unused`."""
     options = dict(dtype=torch.float32, attn_implementation="eager", output_loading_info=True) | options
     model, report = kind.from_pretrained(folder, **options)
     left = {key for keys in report.values() for key in keys if not any(part in key for part in unused)}
@@ -159,7 +159,7 @@ def load(folder, kind=AutoModel, unused=(), **options):
 
 
 def head(architecture, name):
-    """A model for a task: states, logits, loss, and the gradient of everything stored."""
+    """Writes a model for a task with its states, logits, loss and the gradients of all stored tensors."""
     settings, targets = HEADS[name]
     if architecture == "gpt2":
         settings = settings | dict(pad_token_id=0)
@@ -181,7 +181,7 @@ def head(architecture, name):
 
 
 def switch(name, kind=AutoModel, dtype=torch.float32, edit=None, shards="5GB", unused=(), left=False, pooler=True, **settings):
-    """A variant of an architecture: its states, and a classifier's logits."""
+    """Writes a variant of an architecture with its states and, for a classifier, its logits."""
     architecture = name.split("_")[0]
     options = {} if pooler else dict(add_pooling_layer=False)
     folder = save(name, kind, architecture, settings, dtype, edit, shards, **options)
@@ -193,13 +193,13 @@ def switch(name, kind=AutoModel, dtype=torch.float32, edit=None, shards="5GB", u
 
 
 def old_names(tensors):
-    """As the first BERTs are stored: LayerNorms named after TensorFlow's, and the position numbers."""
+    """The tensors as in the first BERT checkpoints: with TensorFlow's names for LayerNorm, and with position ids."""
     names = {name: name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta") for name in tensors}
     return {names[name]: tensor for name, tensor in tensors.items()} | {"embeddings.position_ids": torch.arange(POSITIONS)[None]}
 
 
 def attention_buffers(tensors):
-    """As early GPT-2s are stored: with each layer's causal mask, and the number that stands for masked."""
+    """The tensors as in early GPT-2 checkpoints: with the causal mask of each layer and the value of masked scores."""
     causal = torch.ones(POSITIONS, POSITIONS, dtype=torch.uint8).tril()[None, None]
     for layer in range(TINY["num_hidden_layers"]):
         buffers = {"bias": causal.clone(), "masked_bias": torch.tensor(-1e4)}
@@ -209,7 +209,7 @@ def attention_buffers(tensors):
 
 def switches():
     switch("bert_bare", pooler=False)
-    # Where depth plays no part.
+    # For variants that do not depend on the number of layers.
     one = dict(num_hidden_layers=1)
     switch("bert_half", dtype=torch.float16, edit=old_names, pooler=False, **one, hidden_act="gelu_new")
     switch("bert_bf16", dtype=torch.bfloat16, pooler=False, **one, hidden_act="silu")
@@ -231,7 +231,7 @@ def switches():
 
 
 def activations():
-    """What each activation makes of the same inputs."""
+    """Writes the output of each activation for the same inputs."""
     inputs = torch.linspace(-6, 6, 49)
     names = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu")
     outputs = {name: transformers.activations.ACT2FN[name](inputs) for name in names}
@@ -239,7 +239,7 @@ def activations():
 
 
 def real(name, folder, texts, unused=()):
-    """Every state of a real model; of each vector, every 16th number."""
+    """Writes the hidden states of a pretrained model, with every 16th entry of each vector."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     encoded = tokenizer(texts, padding=True, return_tensors="pt", return_token_type_ids=True)
     inputs = dict(ids=encoded["input_ids"], type_ids=encoded["token_type_ids"], mask=encoded["attention_mask"])

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Makes the cases that the scores are tested on, with what the reference implementations say of them.
+"""Creates the test cases of the scores, with the results of the reference implementations.
 
     python scripts/golden_scores.py                  -> isostar-train/tests/fixtures/scores.json
     python scripts/golden_scores.py --marks          prints the table of score/word.rs
 
-Accuracy, F1, Matthews correlation and confusion counts are scikit-learn's, Pearson and Spearman correlation SciPy's.
+Accuracy, F1, Matthews correlation and confusion counts are computed by scikit-learn, Pearson and Spearman correlation by SciPy.
 
-SQuAD's official evaluate-v1.1.py is not a package: normalize_answer, f1_score, exact_match_score and evaluate below restate its
-published definition (Rajpurkar et al. 2016) and print nothing. evaluate-v2.0.py is in transformers 4 as squad_evaluate. The examples of
-transformers are no package either: n_best and answer_or_none restate postprocess_qa_predictions
-(examples/pytorch/question-answering/utils_qa.py) without and with null answers, with one thing added: its np.argsort leaves the order of
-equal logits open, here the earlier token comes first.
+SQuAD's official evaluate-v1.1.py is not available as a package: normalize_answer, f1_score, exact_match_score and evaluate below
+implement its published definition (Rajpurkar et al. 2016) without printing. transformers 4 contains evaluate-v2.0.py as
+squad_evaluate. The examples of transformers are not a package either: n_best and answer_or_none implement
+postprocess_qa_predictions (examples/pytorch/question-answering/utils_qa.py) without and with null answers. The only difference
+is the order of equal logits, which np.argsort does not define: here the earlier token comes first.
 
-Needs numpy, scipy, scikit-learn and transformers 4; transformers 5 has no squad_evaluate.
+Requires numpy, scipy, scikit-learn and transformers 4; transformers 5 has no squad_evaluate.
 """
 
 import json
@@ -35,7 +35,7 @@ from transformers.data.processors.squad import SquadExample
 
 FILE = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "scores.json"
 SEED = 20240611
-# Logits are whole multiples of 1/SCALE, so that single precision and JSON hold them exactly.
+# Logits are integer multiples of 1/SCALE, which are exact in single precision and in JSON.
 SCALE = 4096
 
 
@@ -186,7 +186,7 @@ def answer_text(rng, longest=6):
 
 
 def varied(rng, text):
-    """The text with a word more, a word less or another one, or in another case."""
+    """The text with one word added, removed or replaced, or with different case."""
     words = text.split(" ")
     at = int(rng.integers(0, len(words)))
     word = WORDS[int(rng.integers(0, len(WORDS)))]
@@ -315,7 +315,7 @@ def n_best(context, windows, n_best_size, max_answer_length):
 
 def span_case(name, context, windows, n_best_size=20, max_answer_length=30):
     spans = n_best(context, windows, n_best_size, max_answer_length)
-    # transformers answers "empty" there, which is no part of the context.
+    # In this case transformers returns "empty", which is not part of the context.
     failed = not spans or (len(spans) == 1 and spans[0][4] == "")
     return dict(
         name=name,
@@ -396,7 +396,7 @@ def span_cases(rng):
 
 
 def answer_or_none(context, windows, n_best_size, max_answer_length):
-    """The score of no answer and the text of the answer, empty for none. There must be a span with text."""
+    """The score of the null answer, and the text of the answer, which is empty for a null answer. There must be a span with text."""
     null_score = min(start_logits[0] + end_logits[0] for start_logits, end_logits in map(logits_of, windows))
     spans = [(score, text) for score, _, _, _, text in n_best(context, windows, n_best_size, max_answer_length)]
     predictions = sorted(spans + [(float(null_score), "")], key=lambda span: span[0], reverse=True)[:n_best_size]
@@ -411,7 +411,7 @@ def no_answer_cases(rng):
         if not any(case["context"][slice(*offset)] for window in case["windows"] for offset in window["offsets"] if offset):
             continue
         for window in case["windows"]:
-            # As high as spans are: the model says more of no answer than of a token.
+            # Raises the score of the null answer to the level of the spans.
             window["start"][0] += round(SCALE * rng.uniform(0, 7))
             window["end"][0] += round(SCALE * rng.uniform(0, 7))
         no_answer, answer = answer_or_none(case["context"], case["windows"], 20, 30)
@@ -425,7 +425,7 @@ def no_answer_cases(rng):
 
 
 def ranges(belongs):
-    """The ranges of code points that belong, both ends included."""
+    """The ranges of code points for which `belongs` is true, including both ends."""
     found = []
     for point in range(sys.maxunicode + 1):
         if belongs(chr(point)):
@@ -444,7 +444,9 @@ def is_mark(character):
 
 
 def marks():
-    """Marks and letters in circles or squares, joined over what is no part of a word: each range's first and the first after it."""
+    """The ranges of marks and of letters in circles or squares: the first code point of each range and the first one after it.
+
+    Ranges are joined across code points that are not part of a word."""
     joined, word = [], -1
     for point in range(sys.maxunicode + 1):
         if chr(point).isalnum():

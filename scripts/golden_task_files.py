@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the invented rows of tests/fixtures/tasks as the hub serves them, and Parquet files that are to be refused.
+"""Writes the synthetic rows of tests/fixtures/tasks in the format of the hub, and invalid Parquet files.
 
     python scripts/golden_task_files.py              -> isostar-train/tests/fixtures/tasks/{hub, refused}
 
-Rows are taken from the official layouts beside, split here by means of Python alone: GLUE's with `label` an int64 of the class in the
-official order (STS-B's a float32) and `idx` an int32, SQuAD's with the struct of two lists `answers`. The encodings differ from file to file.
+Rows are read from the official formats in the same folder with plain Python. GLUE tasks have an int64 column `label`, the index of
+the class in the official order (float32 for STS-B), and an int32 column `idx`. SQuAD has a column `answers`, a struct of two
+lists. Each file uses a different encoding.
 
-Needs pyarrow.
+Requires pyarrow.
 """
 
 import json
@@ -18,11 +19,11 @@ import pyarrow.parquet as pq
 
 TASKS = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "tasks"
 HUB, REFUSED = TASKS / "hub", TASKS / "refused"
-# Labels that the official files write as words, in the order of their class indices.
+# Labels that are words in the official files, in the order of their class indices.
 ENTAILMENT = ["entailment", "not_entailment"]
 LABELS = dict(rte=ENTAILMENT, qnli=ENTAILMENT, mnli=["entailment", "neutral", "contradiction"])
 
-# The columns of the official file, and the names that they have on the hub.
+# The columns of the official file, and their names on the hub.
 GLUE = dict(
     sst2=dict(sentence="sentence", label="label"),
     cola={"3": "sentence", "1": "label"},

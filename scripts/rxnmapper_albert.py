@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes a transformers folder of the ALBERT that the PyPI package rxnmapper carries.
+"""Converts the ALBERT model in the PyPI package rxnmapper to a transformers folder.
 
     python scripts/rxnmapper_albert.py SOURCE_FOLDER TARGET_FOLDER
 
-SOURCE_FOLDER is rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k of the unpacked wheel (0.4.3, MIT). Written: config.json,
-model.safetensors, tokenizer.json and tokenizer_config.json. Texts are reactions as SMILES, their tokens separated by spaces.
+SOURCE_FOLDER is rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k of the unpacked wheel (0.4.3, MIT). The script writes
+config.json, model.safetensors, tokenizer.json and tokenizer_config.json. Texts are reactions in SMILES notation, with tokens
+separated by spaces.
 
-Needs the standard library alone. A pickle can run anything, so it is read by an unpickler that knows tensors of f32 and nothing else.
+Requires only the standard library. A pickle can execute code, so it is read by an unpickler that accepts only f32 tensors.
 """
 
 import json
@@ -23,7 +24,7 @@ SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "se
 
 
 def tensor(storage, offset, shape, strides, *_):
-    """torch._utils._rebuild_tensor_v2, for tensors that fill their storage row by row."""
+    """torch._utils._rebuild_tensor_v2, for tensors that fill their storage in row-major order."""
     key, length = storage
     row_by_row = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
     if offset != 0 or prod(shape) != length or strides != row_by_row:
@@ -51,13 +52,13 @@ class Reader(pickle.Unpickler):
 
 
 def read_pickle(path):
-    """The format of torch before 1.6: five pickles one after another, then each storage behind its length."""
+    """Reads the format of torch before 1.6: five consecutive pickles, then each storage preceded by its length."""
     with open(path, "rb") as file:
         _magic, _protocol, _machine, state, keys = (Reader(file).load() for _ in range(5))
         storages = {key: file.read(4 * int.from_bytes(file.read(8), "little")) for key in keys}
     tensors = {}
     for name, (key, shape) in state.items():
-        # A tied weight is stored once, under its first name, as transformers does.
+        # As in transformers, a tied weight is stored once, under its first name.
         if key in storages:
             tensors[name] = ("F32", shape, storages.pop(key))
     return tensors

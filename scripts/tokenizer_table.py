@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Makes a table of small tokenizers whose files disagree, with the ids that transformers' AutoTokenizer gives to 200 rows.
+"""Creates small tokenizers whose files contradict each other, with the ids of 200 rows by transformers' AutoTokenizer.
 
     python scripts/tokenizer_table.py                  -> isostar-models/tests/fixtures/tokenizer_table/
     ISOSTAR_OUT=FOLDER cargo test --workspace --test tokenizers -- --ignored
-    python scripts/tokenizer_table.py FOLDER           -> checks what isostar wrote after training
+    python scripts/tokenizer_table.py FOLDER           -> checks the folders that isostar wrote after training
 
-Each folder of the table has a config.json, a tokenizer.json and files that override it. Its expected.json holds the ids of every row, whole
-and cut to CUT tokens, and the number of tokens of the whole row that are in the second segment. rows.json holds the rows: a text, or a text
-and its pair. The check fails if AutoTokenizer gives other ids with a folder that isostar wrote. Needs transformers and tokenizers.
+Each folder of the table has a config.json, a tokenizer.json and files that override it. Its expected.json contains the ids of
+every row, complete and truncated to CUT tokens, and the number of tokens of the complete row in the second segment. rows.json
+contains the rows: a text or a pair of texts. The check fails if AutoTokenizer returns other ids for a folder that isostar wrote.
+Requires transformers and tokenizers.
 """
 
 import json
@@ -62,7 +63,7 @@ TRICKY = [
 
 
 def rows():
-    """Tricky texts, alone and beside others, then words put together at random."""
+    """Difficult texts, alone and in pairs, followed by random sequences of words."""
     chance = random.Random(43)
     words = [word for text in SENTENCES for word in text.split()] + [word for text in TRICKY[4:] for word in text.split(" ") if len(word) < 30]
 
@@ -71,7 +72,7 @@ def rows():
 
     found = [[tricky] for tricky in TRICKY]
     found += [[tricky, SENTENCES[at % len(SENTENCES)]] for at, tricky in enumerate(TRICKY) if tricky.strip()]
-    # transformers takes a pair of an empty text for no pair where texts come one by one; in batches it is one.
+    # For single texts, transformers treats an empty second text as absent; in batches it is a pair.
     found += [["", "The town."], ["The town?", ""]]
     while len(found) < ROWS:
         found.append([text(4), text(7)] if chance.random() < 0.3 else [text(9)])
@@ -120,7 +121,7 @@ def unigram(prepend):
     whole = [f"\u2581{word}" for word in words()] + [f"\u2581{word.lower()}" for word in words()]
     parts = ["\u2581", "ing", "ed", "er", "the", "town", *(character for character in characters() if len(character) == 1)]
     pieces = list(dict.fromkeys(whole + parts))
-    # Long pieces are likelier than the characters that make them up.
+    # Long pieces have higher scores than the characters that they consist of.
     vocabulary = [(piece, 0.0) for piece in special] + [(piece, -4.0 - 3.0 / len(piece) - 0.001 * at) for at, piece in enumerate(pieces)]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=1, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(tokenizers.Regex(" {2,}"), " ")])
@@ -138,7 +139,7 @@ def token(content, **options):
 
 
 def decoder(tokens):
-    """added_tokens_decoder of some tokens; those without an id are new and come after the gap that deleted tokens leave."""
+    """An added_tokens_decoder. Tokens without an id are new; their ids follow the gap left by deleted tokens."""
     return {str(at): token for at, token in tokens.items()}
 
 
@@ -146,7 +147,7 @@ BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def table():
-    """Each folder: the model type, tokenizer.json, and the other files."""
+    """The folders: model type, tokenizer.json and the other files of each."""
     lower, cased = word_piece(True, BERT_SPECIAL), word_piece(False, BERT_SPECIAL)
     bare = word_piece(True, [])
     end = bare.get_vocab_size()
@@ -157,7 +158,7 @@ def table():
     plain = roberta(added=())
     size = plain.get_vocab_size()
     return {
-        # The options of the slow tokenizer, which the fast one in tokenizer.json was not made with.
+        # Options of the slow tokenizer that differ from those of the fast one in tokenizer.json.
         "bert_cased": ("bert", lower, {
             "tokenizer_config": dict(tokenizer_class="BertTokenizer", do_lower_case=False, do_basic_tokenize=False, never_split=None),
         }),
@@ -171,7 +172,7 @@ def table():
                 }),
             ),
         }),
-        # Tokens beside a tokenizer.json that knows none, with a class that takes it as it is.
+        # Added tokens for a tokenizer.json without any, with a class that uses tokenizer.json unchanged.
         "bert_generic": ("bert", bare, {
             "tokenizer_config": dict(
                 tokenizer_class="PreTrainedTokenizerFast", do_lower_case=False, unk_token="[UNK]", pad_token="[PAD]",
@@ -191,7 +192,7 @@ def table():
                 additional_special_tokens=["<url>", "<user>"],
             ),
         }),
-        # Without settings transformers takes those of the model's class, which writes in lower case.
+        # Without settings, transformers uses those of the model's class, which converts to lower case.
         "distilbert_bare": ("distilbert", cased, {}),
         "distilbert_left": ("distilbert", word_piece(True, BERT_SPECIAL, strip_accents=False), {
             "tokenizer_config": dict(
@@ -220,7 +221,7 @@ def table():
 
 
 def config(model_type, vocabulary):
-    """A model of the smallest sizes, for what AutoTokenizer reads of it and for training."""
+    """The configuration of a minimal model, for AutoTokenizer and for training."""
     sizes = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, max_position_embeddings=66)
     if model_type == "distilbert":
         sizes = dict(dim=8, n_layers=1, n_heads=2, hidden_dim=8, max_position_embeddings=66)
@@ -234,7 +235,7 @@ def config(model_type, vocabulary):
 
 
 def encode(tokenizer, pairs):
-    """The rows as a batch of single texts and one of pairs: ids whole and cut, and tokens of the second segment."""
+    """Encodes the single texts and the pairs as one batch each: complete and truncated ids, and the tokens of the second segment."""
     found = dict(whole=[None] * len(pairs), cut=[None] * len(pairs), second=[None] * len(pairs))
     for number in (1, 2):
         places = [at for at, row in enumerate(pairs) if len(row) == number]
@@ -268,7 +269,7 @@ def make():
         (folder / "config.json").write_text(compact(config(model_type, len(found))) + "\n", encoding="utf-8")
         expected = encode(found, texts)
         (folder / "expected.json").write_text("{" + ",\n".join(f'"{key}":{compact(value)}' for key, value in expected.items()) + "}\n")
-        # As it would be if tokenizer.json alone were read: a row of the table is of no use where nothing differs.
+        # A folder is useful only if the ids differ from those of tokenizer.json alone.
         alone = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
         ids = encode(alone, texts)
         differing = {key: sum(a != b for a, b in zip(ids[key], expected[key])) for key in expected}

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether transformers makes of a model folder what isostar does.
+"""Checks that transformers computes the same logits from a model folder as isostar.
 
     python scripts/transformers_parity.py MODEL_FOLDER TEXTS LOGITS.jsonl
 
-MODEL_FOLDER is one that isostar wrote; TEXTS holds a text a line, of which the first ten are used; LOGITS.jsonl holds
-isostar's raw logits, a line {"index": i, "scores": [...]} a text. The texts go through the model in one padded batch.
-Prints the largest difference, and fails if it is above 1e-4, or if transformers had to make up a weight.
+MODEL_FOLDER was written by isostar. TEXTS contains one text per line; the first ten are used. LOGITS.jsonl contains isostar's raw
+logits, one line {"index": i, "scores": [...]} per text. The texts are processed as one padded batch. Prints the largest
+difference. Fails if it is above 1e-4, or if transformers newly initialized a weight.
 """
 
 import json
@@ -31,7 +31,7 @@ def main(folder, texts, logits):
     model, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
     problems = {name: keys for name, keys in report.items() if keys}
     if problems:
-        sys.exit(f"{folder} does not hold the whole model: {problems}")
+        sys.exit(f"{folder} does not contain the complete model: {problems}")
 
     batch = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     with torch.no_grad():

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Whether transformers finds in the folders that isostar writes the models that isostar wrote.
+"""Checks that transformers reads the model folders that isostar writes.
 
-    ISOSTAR_OUT=FOLDER cargo test -p isostar-models --test folders -- --ignored
+    ISOSTAR_OUT=FOLDER cargo test --workspace --test folders -- --ignored
     python scripts/transformers_round_trip.py FOLDER
 
-FOLDER holds models, at any depth, each with a logits.safetensors beside it: the batch and isostar's logits. Fails if transformers takes one for
-a model of another class, lacks a weight or has one too many, pads with another token than the model expects, or computes other logits.
+FOLDER contains models at any depth, each with a logits.safetensors that contains the batch and isostar's logits. Fails if for any
+model transformers loads another class, misses a weight or has an unexpected one, pads with a different token than the model
+expects, or computes different logits.
 """
 
 import sys
@@ -26,14 +27,14 @@ def check(folder):
     model, report = kind.from_pretrained(folder, attn_implementation="eager", output_loading_info=True)
     problems = {name: keys for name, keys in report.items() if keys}
     if problems:
-        sys.exit(f"{folder} does not hold the whole model: {problems}")
+        sys.exit(f"{folder} does not contain the complete model: {problems}")
     if model.config.architectures != [type(model).__name__]:
-        sys.exit(f"{folder} holds a {type(model).__name__}, but says {model.config.architectures}")
+        sys.exit(f"{folder} contains a {type(model).__name__}, but its configuration names {model.config.architectures}")
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer(["w7 w8 w9", "w7"], padding=True)
     if tokenizer.pad_token_id != model.config.pad_token_id and names == ["logits"]:
-        sys.exit(f"{folder} pads with {tokenizer.pad_token_id}, but its model knows {model.config.pad_token_id}")
+        sys.exit(f"{folder}: the tokenizer pads with {tokenizer.pad_token_id}, but the model expects {model.config.pad_token_id}")
 
     types = dict(token_type_ids=stored["type_ids"]) if hasattr(model.config, "type_vocab_size") else {}
     with torch.no_grad():
@@ -54,7 +55,7 @@ def main(folder):
     transformers.logging.disable_progress_bar()
     folders = sorted(path.parent for path in Path(folder).rglob("logits.safetensors"))
     if not folders:
-        sys.exit(f"{folder} holds no logits.safetensors")
+        sys.exit(f"{folder} contains no logits.safetensors")
     largest = max(map(check, folders))
     print(f"{len(folders)} models, largest difference {largest:.1e}")
     if not largest <= TOLERANCE:

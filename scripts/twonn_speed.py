@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""TwoNN in isostar beside scikit-dimension and a chunked brute-force search in torch on the CPU, in turns.
+"""Compares TwoNN in isostar with scikit-dimension and a chunked brute-force search in torch, on the CPU.
 
     python scripts/twonn_speed.py BENCH [NxD …]      # 10000x768 50000x384
 
-BENCH is the program of isostar-core/benches/twonn.rs, as `cargo bench --workspace --bench twonn --profile dev --no-run`
-leaves it. The points are a 10-dimensional Gaussian under a random tanh layer, float32, which each program reads from one
-file. Every measurement is a process of its own with two threads, after a run on 400 points; memory is what the process
-needed at its peak beyond what it held before. Prints seconds, dimension and memory of each, and the ratios of each turn.
+BENCH is the executable of isostar-core/benches/twonn.rs, built with `cargo bench --workspace --bench twonn --profile dev --no-run`.
+The points are a 10-dimensional Gaussian mapped by a random tanh layer, in float32. All programs read them from the same file and
+run in turns. Every measurement runs in a separate process with two threads, after a warm-up on 400 points. Memory is the peak of
+the process minus its memory before the measurement. Prints seconds, dimension and memory of each, and the ratios of each turn.
 """
 
 import json
@@ -38,7 +38,7 @@ def scikit_dimension(points):
 
 
 def chunked_torch(points, chunk=1024):
-    """Products about the mean, four candidates a row, and the distances of these from differences in float64."""
+    """Finds four candidates per row with products of centred points, and computes their distances from differences in float64."""
     import numpy as np
     import torch
 

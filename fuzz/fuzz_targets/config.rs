@@ -1,4 +1,5 @@
-//! config.json: read by itself, and what is accepted once more beside the weights of a tiny model of its architecture.
+//! config.json: parsed alone, and if accepted, read again in a folder with the weights of a tiny
+//! model of its architecture.
 
 #![no_main]
 
@@ -61,7 +62,8 @@ fn check_config(config: ModelConfig, content: &[u8]) {
     }
 }
 
-/// Whether two values differ in nothing but the last digits of long numbers, which serde_json does not read exactly.
+/// Whether two values are equal except for the last digits of long numbers, which serde_json does
+/// not parse exactly.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
@@ -78,7 +80,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// What [`Pretrained::write`] begins with.
+/// The settings as JSON, as [`Pretrained::write`] starts from.
 fn to_json(config: &ModelConfig) -> Value {
     let fields = match config {
         ModelConfig::Bert(config) => serde_json::to_value(config),

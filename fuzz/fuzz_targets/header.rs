@@ -1,4 +1,4 @@
-//! model.safetensors in the folder of a BERT with one layer, two numbers wide.
+//! model.safetensors in the folder of a BERT with one layer of width 2.
 
 #![no_main]
 
@@ -40,7 +40,8 @@ fuzz_target!(|content: &[u8]| {
     }
 });
 
-// Bytes alone keep neither the header's length nor the offsets in it.
+// Mutations of bytes invalidate the length of the header and its offsets, which are therefore
+// repaired.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let parts = data[..size].split_first_chunk().and_then(|(length, rest)| rest.split_at_checked(u64::from_le_bytes(*length) as usize));
     let (Some((header, numbers)), false) = (parts, seed.is_multiple_of(4)) else { return fuzzer_mutate(data, size, max_size) };
@@ -64,7 +65,8 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     size
 });
 
-/// The header with offsets that follow from types and shapes, and how many bytes they span.
+/// The header with offsets that are consistent with types and shapes, and the number of bytes of
+/// data.
 fn mended(header: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut header: Value = serde_json::from_slice(header).ok()?;
     let mut offset: usize = 0;

@@ -1,4 +1,4 @@
-//! model.safetensors.index.json beside the shards of a tiny BERT.
+//! model.safetensors.index.json in a folder with the shards of a tiny BERT.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! JSON lines with columns that are guessed.
+//! JSON lines with inferred columns.
 
 #![no_main]
 

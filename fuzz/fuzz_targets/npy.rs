@@ -1,4 +1,4 @@
-//! An .npy file: refused with a remedy, or points whose numbers can all be read.
+//! An .npy file of embeddings.
 
 #![no_main]
 

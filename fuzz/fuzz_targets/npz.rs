@@ -1,4 +1,4 @@
-//! An .npz archive: refused with a remedy, or points whose numbers can all be read or refused.
+//! An .npz archive of embeddings.
 
 #![no_main]
 

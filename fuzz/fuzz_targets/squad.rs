@@ -1,4 +1,5 @@
-//! SQuAD, as published where the first byte is even, and as the hub serves it where it is odd.
+//! SQuAD in the published format if the first byte is even, and in the format of the hub if it is
+//! odd.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! A task's rows in Parquet: MRPC's where the first byte is even, and SQuAD's questions where it is odd.
+//! Parquet files of tasks: rows of MRPC if the first byte is even, and questions of SQuAD if it is
+//! odd.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A TSV file as MRPC's: a mark before it, quotation marks as text.
+//! A TSV file in MRPC's format: with a byte order mark, and with quotation marks as text.
 
 #![no_main]
 

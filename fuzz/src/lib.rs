@@ -1,4 +1,5 @@
-//! What the fuzz targets share: a bound on allocations, a folder with one fuzzed file, and what must hold of every answer.
+//! Shared parts of the fuzz targets: a limit on allocations, temporary folders, and the invariants
+//! of results.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -14,7 +15,7 @@ use isostar_models::ModelError;
 use isostar_train::data::{DataError, Questions, TextRow};
 use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 
-/// The repository's tiny checkpoints.
+/// The folder of the tiny checkpoints in the repository.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
 
 #[global_allocator]
@@ -22,13 +23,13 @@ static ALLOCATOR: Bounded = Bounded;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// The system's allocator, which ends the program where a file's word is taken for the memory it needs.
+/// The system allocator, which aborts the program at an allocation above the limit.
 struct Bounded;
 
 impl Bounded {
     fn check(size: usize) {
         if size > LARGEST.load(Ordering::Relaxed) {
-            // The report may allocate.
+            // The limit is removed because the report may allocate.
             LARGEST.store(usize::MAX, Ordering::Relaxed);
             eprintln!("an allocation of {size} bytes\n{}", Backtrace::force_capture());
             process::abort();
@@ -36,7 +37,7 @@ impl Bounded {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is forwarded unchanged to the system allocator.
 unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::check(layout.size());
@@ -58,12 +59,13 @@ unsafe impl GlobalAlloc for Bounded {
     }
 }
 
-/// Runs `read` on an input of this length, and ends the program at an allocation that the length does not account for.
+/// Runs `read` on an input of this length, with the limit on allocations that the length permits.
 pub fn bounded<T>(length: usize, read: impl FnOnce() -> T) -> T {
     bounded_by((64 << 20) + 16 * length, read)
 }
 
-/// The same for Parquet: the parquet crate reserves what the header of a page declares, which is 2 GiB at most, before it inflates it.
+/// Runs `read` with the limit for Parquet: before it decompresses a page, the parquet crate
+/// allocates the size that the header declares, at most 2 GiB.
 pub fn bounded_page<T>(read: impl FnOnce() -> T) -> T {
     bounded_by((64 << 20) + i32::MAX as usize, read)
 }
@@ -75,22 +77,24 @@ fn bounded_by<T>(largest: usize, read: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// Lets panics that the code under test catches pass: libFuzzer's own hook ends the program at each. One that is not caught still ends it.
+/// Replaces libFuzzer's panic hook, which aborts at every panic, so that the code under test can
+/// catch panics. An uncaught panic still ends the program.
 pub fn let_caught_panics_pass() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| panic::set_hook(Box::new(|panic| eprintln!("{panic}"))));
 }
 
-/// What must hold of every refusal.
+/// Checks the invariants of an error.
 pub fn check_error(error: &ModelError) {
     assert!(!error.remedy().is_empty());
     assert!(!error.to_string().is_empty());
 }
 
-/// The widest points that are measured here, and the most of them: a covariance takes more memory than the file that it is of.
+/// The maximum width and number of points that are measured. The memory of a covariance can exceed
+/// the size of the file.
 const MEASURED: (usize, usize) = (32, 256);
 
-/// Reads embeddings from a file of this content, and measures them where that is little work.
+/// Reads embeddings from a file with this content, and measures them if they are small.
 pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
     folder.write(name, content);
     let path = folder.path().join(name);
@@ -108,7 +112,7 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
             for points in tensors {
                 assert!(points.count() >= 2 && points.width() >= 2);
                 if points.width() <= MEASURED.0 && points.count() <= MEASURED.1 {
-                    // A file that is read once is read in another way.
+                    // The measures of moments read the file in a single pass, with different code.
                     for measures in [Measures::default(), Measures::OfMoments] {
                         let measured = measure(&points, None, measures, &Device::flex(), &|_| ());
                         measured.map_or_else(refused, |geometry| assert_eq!(geometry.points, points.count()));
@@ -119,7 +123,8 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
     }
 }
 
-/// What must hold of the rows of a file: there are some, in the order of their lines, or a refusal says what to do.
+/// Checks the invariants of rows: there is at least one, and they are in the order of their lines;
+/// or there is an error with a remedy.
 pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow)) {
     match read {
         Ok(rows) => {
@@ -131,7 +136,8 @@ pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow
     }
 }
 
-/// What must hold of the questions of a file: they are rows without a label, and every answer stands where it says.
+/// Checks the invariants of questions: they are rows without a label, and every answer is at its
+/// stated position.
 pub fn check_questions(read: Result<Questions, DataError>) {
     if let Ok(read) = &read {
         assert_eq!(read.rows.len(), read.questions.len());
@@ -147,7 +153,7 @@ pub fn check_questions(read: Result<Questions, DataError>) {
     check_rows(read.map(|read| read.rows), |row| assert!(row.label.is_empty()));
 }
 
-/// A folder of this process.
+/// A temporary folder of this process.
 pub struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! The hidden states of one batch, and which of them a measure looks at.
+//! The hidden states of one batch, and the selection of those that a measure uses.
 
 use core::fmt;
 use core::str::FromStr;
@@ -8,39 +8,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, Moments};
 
-/// The hidden states of one batch: what every layer of a model says of every token.
+/// The hidden states of one batch: one vector per layer and token.
 ///
-/// Holding them costs nothing: the tensors share their storage with the model's own.
+/// Holding them costs no memory: the tensors share their storage with the model's activations.
 #[derive(Clone, Debug)]
 pub struct HiddenStates {
-    /// What enters the first layer, if the model has such a thing. Shape `[sequences, tokens, d]`.
+    /// Input of the first layer, if the model has an embedding output. Shape
+    /// `[sequences, tokens, d]`.
     pub embedding_output: Option<Tensor<3>>,
-    /// What leaves each layer, first to last. Shape `[sequences, tokens, d]` each.
+    /// Output of each layer, first to last. Shape `[sequences, tokens, d]` each.
     pub layers: Vec<Tensor<3>>,
-    /// True at the tokens that count, false at padding; `None` where every token counts. Shape `[sequences, tokens]`.
+    /// True at tokens, false at padding; `None` if there is no padding. Shape
+    /// `[sequences, tokens]`.
     ///
-    /// States under a false entry have no influence on any measure, so long as they are finite.
+    /// States at false positions do not affect any measure, provided that they are finite.
     pub mask: Option<Tensor<2, Bool>>,
 }
 
 impl HiddenStates {
-    /// The states of a model without an embedding output or padding.
+    /// The states of these layers, without an embedding output or padding.
     pub fn of_layers(layers: Vec<Tensor<3>>) -> Self {
         Self { embedding_output: None, layers, mask: None }
     }
 
-    /// The states of a model that turns each row into one vector a layer: `[rows, d]` each.
+    /// The states of a model that computes one vector per row and layer. Shape `[rows, d]` each.
     pub fn of_vectors(layers: Vec<Tensor<2>>) -> Self {
         Self::of_layers(layers.into_iter().map(|layer| layer.unsqueeze_dim(1)).collect())
     }
 
-    /// The same states, of which only those under `mask` count. Shape of `mask`: `[sequences, tokens]`.
+    /// The same states with this mask. Shape of `mask`: `[sequences, tokens]`.
     pub fn with_mask(mut self, mask: Tensor<2, Bool>) -> Self {
         self.mask = Some(mask);
         self
     }
 
-    /// How many layers there are, the embedding output not counted.
+    /// The number of layers, without the embedding output.
     pub fn depth(&self) -> usize {
         self.layers.len()
     }
@@ -48,7 +50,7 @@ impl HiddenStates {
     /// Layer `index`: 0 is the embedding output, 1 the first layer.
     ///
     /// # Panics
-    /// If there is no such layer.
+    /// If the layer does not exist.
     pub fn layer(&self, index: usize) -> &Tensor<3> {
         let found = match index {
             0 => self.embedding_output.as_ref(),
@@ -65,18 +67,19 @@ impl HiddenStates {
     }
 }
 
-/// Which layers a measure looks at.
+/// The layers that a measure uses.
 ///
-/// Written `all`, `last`, or as numbers: `1,3,12`. Number 0 is the embedding output.
+/// The text form is `all`, `last`, or a list of layer numbers such as `1,3,12`. Number 0 is the
+/// embedding output.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LayerSelection {
-    /// Every layer but the embedding output, as in the paper.
+    /// Every layer except the embedding output, as in the paper.
     #[default]
     All,
     /// The last layer.
     Last,
-    /// The layers of these numbers.
+    /// The layers with these numbers.
     Only(Vec<usize>),
 }
 
@@ -84,7 +87,7 @@ impl LayerSelection {
     /// The numbers of the selected layers in a model of `depth` layers.
     ///
     /// # Errors
-    /// If the selection is empty or names a layer above `depth`.
+    /// If the selection is empty or contains a number above `depth`.
     pub fn indices(&self, depth: usize) -> Result<Vec<usize>, ConfigError> {
         let indices = match self {
             Self::All => (1..=depth).collect(),
@@ -146,24 +149,25 @@ impl fmt::Display for LayerSelection {
     }
 }
 
-/// What becomes of the states at padding positions.
+/// How the states at padding positions are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Padding {
-    /// They are left out.
+    /// They are excluded.
     #[default]
     Mask,
-    /// They count like any other, as in the published code. Estimate a reference for such states from batches that are padded as those of training
-    /// are: the share of padding moves the score.
+    /// They are included, as in the published code. The proportion of padding affects the score, so
+    /// a reference for such states must be estimated from batches padded in the same way as the
+    /// training batches.
     Keep,
 }
 
-/// Which hidden states a measure looks at: of which layers, and with or without padding.
+/// The hidden states that a measure uses: a choice of layers, with or without padding.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateSelection {
-    /// The layers; all but the embedding output by default.
+    /// The layers. By default all except the embedding output.
     pub layers: LayerSelection,
-    /// Padding is masked out by default.
+    /// The treatment of padding. By default padding is masked out.
     pub padding: Padding,
 }
 
@@ -177,7 +181,8 @@ impl StateSelection {
         indices.into_iter().map(|index| states.layer(index)).collect()
     }
 
-    /// The mask that the selection leaves in force. Shape `[sequences, tokens]`.
+    /// The mask to apply to the states: `None` if padding is kept or the states have no mask. Shape
+    /// `[sequences, tokens]`.
     pub fn mask<'a>(&self, states: &'a HiddenStates) -> Option<&'a Tensor<2, Bool>> {
         match self.padding {
             Padding::Mask => states.mask.as_ref(),
@@ -185,10 +190,11 @@ impl StateSelection {
         }
     }
 
-    /// The moments of the union of the selected states: one layer at a time, never a concatenation.
+    /// The moments of the union of the selected states, computed layer by layer without
+    /// concatenating them.
     ///
     /// # Panics
-    /// If a selected layer does not exist, or the layers differ in width.
+    /// If a selected layer does not exist or the layers differ in width.
     pub fn moments(&self, states: &HiddenStates) -> Moments {
         let mask = self.mask(states);
         let layers = self.layers(states).into_iter();

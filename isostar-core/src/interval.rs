@@ -1,4 +1,4 @@
-//! How sure the unbiased IsoScore is: a jackknife over groups of points.
+//! Confidence intervals of the unbiased IsoScore: a jackknife over groups of points.
 
 use std::ops::Range;
 
@@ -9,35 +9,41 @@ use crate::moments::widen;
 use crate::unbiased::centre;
 use crate::{Moments, RunningMoments};
 
-/// Groups beyond this number would narrow the interval by less than 5%.
+/// The maximum number of groups: more would narrow the interval by less than 5%.
 const MOST_GROUPS: usize = 20;
-/// With fewer points a group, too many degrees of freedom go into the groups' means.
+/// The minimum number of points per group: with fewer, the group means take up too many degrees of
+/// freedom.
 const FEWEST_POINTS: usize = 5;
-/// With three groups, nothing tells the quadratic term from the linear one.
+/// The minimum number of groups: with three, the quadratic term cannot be separated from the linear
+/// one.
 const FEWEST_GROUPS: usize = 4;
 
 /// A confidence interval of IsoScore from the covariances of groups of points.
 ///
-/// With Σ_g and t_g = tr Σ_g the sample covariance of group g of G and its trace, ⟨Σ_g, Σ_h⟩ and t_g·t_h of two independent groups are
-/// unbiased estimates of tr Σ² and (tr Σ)², so that the score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is estimated without any pair of a
+/// Let Σ_g be the sample covariance of group g, with g = 1 … G, and t_g = tr Σ_g its trace. For two
+/// independent groups, ⟨Σ_g, Σ_h⟩ and t_g·t_h are unbiased estimates of tr Σ² and (tr Σ)². The
+/// score, (1/φ − 1)/(d − 1) with φ = tr Σ²/(tr Σ)², is therefore estimated without pairing any
 /// point with itself:
 ///
 /// ```text
 ///   φ̂ = F̄/T̄                            F̄, T̄ = means over g ≠ h of ⟨Σ_g, Σ_h⟩ and t_g·t_h
-///   D_gh = (⟨Σ_g, Σ_h⟩ − φ̂·t_g·t_h)/T̄   the pairs' part in φ̂
+///   D_gh = (⟨Σ_g, Σ_h⟩ − φ̂·t_g·t_h)/T̄   contribution of the pair to φ̂
 ///   V = 4(G − 1)²/(G(G − 2)²)·s² − excess        s² = variance of the row means of D
-///   φ̂ ± t_{G−1}·√V,  turned into scores and cut to [0, 1]
+///   φ̂ ± t_{G−1}·√V,  converted to scores and clamped to [0, 1]
 /// ```
 ///
-/// The first term of V is the jackknife's variance when a group is left out at a time. It counts the variance σ² of what is quadratic in D,
-/// the residual after row effects, as 4σ²/(G(G − 2)) where 2σ²/(G(G − 1)) is right; near isotropy that is all there is. The excess is taken
-/// off, as Efron and Stein do.
+/// The first term of V is the variance of the jackknife that leaves out one group at a time. Let σ²
+/// be the variance of the quadratic part of D, which is the residual after row effects. The
+/// jackknife counts it as 4σ²/(G(G − 2)) instead of 2σ²/(G(G − 1)). Near isotropy the quadratic
+/// part is the whole variance. The excess is subtracted, following Efron and Stein.
 ///
-/// Points are not resampled one by one: a point drawn twice forms a pair with itself, ‖x‖⁴ instead of (xᵀy)², and brings back the very bias
-/// that the estimate avoids. Groups should be contiguous, as [`groups`](Self::groups) makes them: the tokens of a sentence, which are not
-/// independent, then share one, and the interval is honest about them; in a file sorted by topic it is wide.
+/// Points are not resampled individually: a point drawn twice forms a pair with itself,
+/// contributing ‖x‖⁴ instead of (xᵀy)², which restores the bias that the estimate avoids. Groups
+/// should be contiguous, as [`groups`](Self::groups) makes them. Tokens of the same sentence are
+/// not independent; in contiguous groups they stay together, and the interval accounts for their
+/// dependence. If a file is sorted by topic, the interval is wide.
 ///
-/// Memory is G·d²/2 numbers of f32, 24 MB at d = 768 with 20 groups; each group is read once.
+/// Memory is G·d²/2 values of f32: 24 MB at d = 768 with 20 groups. Each group is read once.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -64,28 +70,31 @@ pub struct IsoscoreJackknife {
     width: usize,
     /// t_g of every group.
     traces: Vec<f64>,
-    /// Σ_g/t_g of every group: its lower triangle, what lies off the diagonal times √2, so that ⟨·, ·⟩ is a sum of products.
+    /// The lower triangle of Σ_g/t_g of every group. Entries off the diagonal are multiplied by √2,
+    /// so that ⟨·, ·⟩ is a sum of products.
     covariances: Vec<Vec<f32>>,
     /// ⟨Σ_g, Σ_h⟩/(t_g·t_h) of every h < g.
     products: Vec<Vec<f64>>,
 }
 
 impl IsoscoreJackknife {
-    /// No groups yet, of points of width `d`.
+    /// Creates a jackknife without groups, for points of width `d`.
     pub fn new(d: usize) -> Self {
         Self { width: d, traces: vec![], covariances: vec![], products: vec![] }
     }
 
-    /// The rows of each group of `n` points: contiguous, of nearly equal size, at most 20 and of at least five points each.
+    /// Splits `n` rows into contiguous groups of nearly equal size: at most 20 groups, each of at
+    /// least five points.
     pub fn groups(n: usize) -> impl Iterator<Item = Range<usize>> {
         let groups = (n / FEWEST_POINTS).min(MOST_GROUPS);
         (0..groups).map(move |group| group * n / groups..(group + 1) * n / groups)
     }
 
-    /// Adds a group, independent of the others. One of fewer than two points has no covariance and is left out.
+    /// Adds a group that is independent of the others. A group of fewer than two points has no
+    /// covariance and is ignored.
     ///
     /// # Panics
-    /// If it has another width.
+    /// If the group has another width.
     pub fn push(&mut self, group: &RunningMoments) {
         let d = self.width;
         assert_eq!(group.width(), d, "IsoscoreJackknife::push: a group of width {} for a jackknife of width {d}", group.width());
@@ -105,10 +114,12 @@ impl IsoscoreJackknife {
         self.traces.push(trace / (group.count() - 1) as f64);
     }
 
-    /// The interval that holds the score of the points' distribution with probability `confidence`, within [0, 1].
+    /// The interval that contains the score of the points' distribution with probability
+    /// `confidence`, within [0, 1].
     ///
-    /// At a confidence of 0 or less it is the estimate alone, at 1 or more all of [0, 1]. `None` with fewer than four groups or two
-    /// dimensions, where fewer than two groups vary, or where a number is not finite, the confidence among them.
+    /// At a confidence of 0 or less, both ends are the estimate; at 1 or more, the interval is
+    /// [0, 1]. The result is `None` if there are fewer than four groups or two dimensions, if fewer
+    /// than two groups have any variance, or if `confidence` or the estimate is not a number.
     pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
         let groups = self.traces.len();
         let largest = self.traces.iter().fold(0.0, |largest: f64, trace| largest.max(*trace));
@@ -116,7 +127,7 @@ impl IsoscoreJackknife {
         if groups < FEWEST_GROUPS || self.width < 2 || !varied || confidence.is_nan() {
             return None;
         }
-        // The score does not depend on scale: in units of the largest nothing can overflow.
+        // The score does not depend on scale. Division by the largest trace prevents overflow.
         let traces: Vec<f64> = self.traces.iter().map(|trace| trace / largest).collect();
         let cosine = |g: usize, h: usize| self.products[g.max(h)][g.min(h)];
         let [mut frobenius, mut squared_trace] = [0.0; 2];
@@ -139,19 +150,21 @@ impl IsoscoreJackknife {
     }
 }
 
-/// A confidence interval of the IsoScore of the distribution that points were drawn from; see [`IsoscoreJackknife`].
+/// A confidence interval of the IsoScore of the distribution from which the points were drawn; see
+/// [`IsoscoreJackknife`].
 ///
-/// `None` with fewer than twenty points or two dimensions, or where nothing varies.
+/// `None` if there are fewer than twenty points or two dimensions, or if the points have no
+/// variance.
 ///
 /// # Shapes
-/// - `points`: `[n, d]`, of which contiguous rows form groups
+/// - `points`: `[n, d]`; contiguous rows form the groups
 pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]> {
     let [n, d] = points.dims();
     if n < FEWEST_GROUPS * FEWEST_POINTS || d < 2 {
         return None;
     }
     let centred = centre(widen(points.without_autodiff()));
-    // In units of the largest deviation, so that products stay within f32.
+    // Division by the largest deviation keeps products within the range of f32.
     let largest: f64 = centred.clone().abs().max().into_scalar();
     let varied = largest > 0.0;
     if !varied {
@@ -167,7 +180,8 @@ pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]>
     jackknife.interval(confidence)
 }
 
-/// The variance of the mean over pairs g ≠ h of D_gh = D_hg, whose rows and columns stand for independent draws.
+/// The variance of the mean of D_gh = D_hg over pairs g ≠ h. Rows and columns correspond to
+/// independent draws.
 fn variance_of_mean(groups: usize, d: impl Fn(usize, usize) -> f64) -> f64 {
     let g = groups as f64;
     let others = |row: usize| (0..groups).filter(move |&column| column != row);
@@ -186,7 +200,7 @@ fn variance_of_mean(groups: usize, d: impl Fn(usize, usize) -> f64) -> f64 {
     (jackknife - counted).max(0.0) + right
 }
 
-/// Σₖ aₖbₖ in f64, in short sums that the compiler runs side by side.
+/// Σₖ aₖbₖ in f64, in eight partial sums that the compiler can vectorize.
 fn inner_product(a: &[f32], b: &[f32]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();

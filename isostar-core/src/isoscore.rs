@@ -13,9 +13,11 @@ use crate::shrinkage::{Shrinkage, identity_like};
 ///         (d − 1)·F
 /// ```
 ///
-/// This is the participation ratio t²/F rescaled to [0, 1], and equals the seven steps of the paper's Algorithm 1 (derived here; the steps are
-/// the oracle of the tests). It needs no eigenvalues and is smooth wherever Σ ≠ 0. The score does not depend on scale, so Σ is divided by its trace
-/// before anything is squared; and t² − F is summed as Σᵢⱼ(ΣᵢᵢΣⱼⱼ − Σᵢⱼ²), whose diagonal cancels term by term, so that a score near 0 keeps its digits.
+/// This is the participation ratio t²/F rescaled to [0, 1]. It equals the result of the seven steps
+/// of the paper's Algorithm 1, against which the tests compare it. It needs no eigenvalues and is
+/// smooth wherever Σ ≠ 0. The score does not depend on scale, so Σ is divided by its trace before
+/// its entries are squared. t² − F is computed as Σᵢⱼ(ΣᵢᵢΣⱼⱼ − Σᵢⱼ²): the diagonal terms cancel
+/// exactly, which preserves the precision of scores near 0.
 ///
 /// By definition ι(0) = 0, with zero gradient.
 ///
@@ -43,7 +45,8 @@ pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
 
     let squares = sigma.clone() * sigma;
     let excess = share.clone() * share.transpose() - squares.clone();
-    // Rows first, then columns: one long f32 sum loses digits. F is at least 1/d unless Σ = 0, where the excess is 0 as well.
+    // Rows are summed first, then columns, because a single long f32 sum loses precision. F is at
+    // least 1/d unless Σ = 0, where the excess is 0 too.
     let frobenius = squares.sum_dim(1).sum_dim(0).clamp_min(0.5 / d as f64);
     let score = excess.sum_dim(1).sum_dim(0) / (frobenius * (d - 1) as f64);
     score.squeeze_dim(0)
@@ -51,8 +54,9 @@ pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
 
 /// IsoScore of points: [`isoscore_of_covariance`] of their sample covariance.
 ///
-/// With n points the score is biased low unless n ≫ d, since the expectation of F is about F + t²/n; see [`isoscore_unbiased`](crate::isoscore_unbiased).
-/// A single point and constant points have no variance and score 0, with zero gradient.
+/// The score is biased low unless n ≫ d, since with n points the expectation of the plug-in F is
+/// about F + t²/n; see [`isoscore_unbiased`](crate::isoscore_unbiased). A single point, or points
+/// that are all equal, have no variance: the score is 0, with zero gradient.
 ///
 /// # Shapes
 /// - `points`: `[n, d]`, `d ≥ 2`
@@ -64,7 +68,7 @@ pub fn isoscore(points: Tensor<2>) -> Tensor<1> {
     isoscore_of_covariance(Moments::of_points(points).covariance())
 }
 
-/// IsoScore* of points: IsoScore of their covariance, shrunk towards a steadier one.
+/// IsoScore* of points: the IsoScore of their covariance after shrinkage.
 ///
 /// ```text
 ///   IsoScore*(X, T, ζ) = ι((1 − ζ)·Σ_X + ζ·T)
@@ -72,11 +76,11 @@ pub fn isoscore(points: Tensor<2>) -> Tensor<1> {
 ///
 /// # Shapes
 /// - `points`: `[n, d]`, `d ≥ 2`
-/// - `reference`: `[d, d]`, needed where the shrinkage's target is the reference
+/// - `reference`: `[d, d]`; required if the target of the shrinkage is the reference
 /// - output: `[1]`, in `[0, 1]`
 ///
 /// # Panics
-/// If `d < 2`, if a reference is needed and missing, or if the target's shape is not `[d, d]`.
+/// If `d < 2`, if a required reference is missing, or if the shape of the target is not `[d, d]`.
 ///
 /// # References
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (ICLR 2024), Algorithm 1.

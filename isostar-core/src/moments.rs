@@ -1,4 +1,5 @@
-//! Count, mean and scatter of points on the device: all that a covariance needs, in O(d²) memory.
+//! Count, mean and scatter of points, computed on the device in O(d²) memory: sufficient for a
+//! covariance.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -9,18 +10,20 @@ use burn::tensor::DType;
 ///   n = Σᵢ wᵢ        m = Σᵢ wᵢxᵢ / n        S = Σᵢ wᵢ(xᵢ − m)(xᵢ − m)ᵀ        wᵢ ∈ {0, 1}
 /// ```
 ///
-/// Moments of disjoint sets add up to the moments of their union by the rule of Chan, Golub and LeVeque, so the layers of a
-/// model are never concatenated:
+/// The moments of disjoint sets are combined into the moments of their union by the rule of Chan,
+/// Golub and LeVeque, so the layers of a model need not be concatenated:
 ///
 /// ```text
 ///   S = Σₗ Sₗ + Σₗ nₗ(mₗ − m)(mₗ − m)ᵀ
 /// ```
 ///
-/// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. Value and gradient cost two products of size
-/// n·d², and nothing of the size of the points is kept between them: see the source of `of_rows`.
+/// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. The value and
+/// the gradient each cost one product of size n·d², and no tensor of the size of the points is kept
+/// for the backward pass: see the source of `of_rows`.
 ///
-/// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n keep clear of under- and
-/// overflow, and the relative error of the gradient grows as ε·|m|/σ, as if the points had been rounded once more.
+/// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n
+/// cause neither underflow nor overflow. The relative error of the gradient grows as ε·|m|/σ, as if
+/// the points had been rounded once more.
 ///
 /// # References
 /// Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
@@ -28,14 +31,14 @@ use burn::tensor::DType;
 pub struct Moments {
     /// The number n of points, exact up to 2²⁴ in f32. Shape `[1]`.
     pub count: Tensor<1>,
-    /// The mean m, zero where there are no points. Shape `[d]`.
+    /// The mean m; zero if there are no points. Shape `[d]`.
     pub mean: Tensor<1>,
     /// The scatter S about the mean, symmetric. Shape `[d, d]`.
     pub scatter: Tensor<2>,
 }
 
 impl Moments {
-    /// The moments of the rows of `points`, shape `[n, d]`.
+    /// The moments of the rows of `points`. Shape of `points`: `[n, d]`.
     pub fn of_points(points: Tensor<2>) -> Self {
         Self::of_rows(points, None)
     }
@@ -44,10 +47,10 @@ impl Moments {
     ///
     /// # Shapes
     /// - `states`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, tokens]`, true at the states that count; `None` where all do
+    /// - `mask`: `[sequences, tokens]`, true at the states that are included; `None` includes all
     ///
     /// # Panics
-    /// If the mask does not fit the states.
+    /// If the shape of the mask does not match the states.
     pub fn of_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
         let [sequences, tokens, d] = states.dims();
         let rows = sequences * tokens;
@@ -63,12 +66,14 @@ impl Moments {
         Self::of_rows(states.reshape([rows, d]), weights)
     }
 
-    /// Weights: `[1, n]`, 0 or 1 each.
+    /// The moments of the rows with weight 1. Shape of `weights`: `[1, n]`, each 0 or 1.
     ///
-    /// The gradient of S towards the points needs the centred points once more. To keep no copy of them on the tape, the product is taken
-    /// as Lᵀ·(X − c) with L = X itself as a constant, which the model holds anyway, and corrected by −l̄·rᵀ, where l̄ is the mean of L and
-    /// r = Σ(x − c) the little that rounding left in the centre c. That correction also turns the gradient L·G into (L − l̄)·G.
-    /// Differentiating the right factor alone gives half of the gradient of a symmetric function, and the transpose the other half.
+    /// The gradient of S with respect to the points depends on the centred points. To avoid storing
+    /// a copy of them for the backward pass, S is computed as Lᵀ·(X − c), where L is X itself as a
+    /// constant, which the model keeps in memory anyway. The product is corrected by −l̄·rᵀ, where
+    /// l̄ is the mean of L and r = Σ(x − c) is the rounding error of the centre c. The same
+    /// correction turns the gradient L·G into (L − l̄)·G. Differentiating the right factor alone
+    /// gives half of the gradient of a symmetric function; the transpose gives the other half.
     fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
         let points = widen(points);
         let [n, d] = points.dims();
@@ -84,12 +89,14 @@ impl Moments {
         let count = weights.clone().sum_dim(1);
         let divisor = count.clone().clamp_min(1.0);
 
-        // A second pass leaves half a unit in the last place, and constant points exactly their value.
+        // A second pass reduces the error to half a unit in the last place. The mean of constant
+        // points is then exact.
         let near = sum_of_rows(weights.clone(), constant.clone()) / divisor.clone();
         let centre = sum_of_rows(weights.clone(), constant.clone() - near.clone()) / divisor.clone() + near;
         let tracked = points.is_tracked();
         let centred = points - centre.clone();
-        // Masked once for both uses, so that backward holds one gradient of this size a layer, not two.
+        // The mask is applied once for both uses, so that the backward pass holds one gradient of
+        // this size per layer instead of two.
         let centred = if padded { centred * weights.clone().transpose() } else { centred };
         let residual = weights.matmul(centred.clone());
         let mean = residual.clone() / divisor + centre.clone();
@@ -103,7 +110,7 @@ impl Moments {
         Self { count: count.squeeze_dim(0), mean: mean.squeeze_dim(0), scatter }
     }
 
-    /// The moments of no points: not every backend multiplies matrices without rows.
+    /// The moments of an empty set. Not every backend can multiply matrices without rows.
     fn none(d: usize, like: &Tensor<2>) -> Self {
         let options = (&like.device().without_autodiff(), like.dtype());
         Self { count: Tensor::zeros([1], options), mean: Tensor::zeros([d], options), scatter: Tensor::zeros([d, d], options) }
@@ -112,12 +119,12 @@ impl Moments {
     /// The moments of the union of two disjoint sets.
     ///
     /// # Panics
-    /// If they differ in width.
+    /// If the sets differ in width.
     pub fn merge(self, other: Self) -> Self {
         Self::union(vec![self, other])
     }
 
-    /// The moments of the union of disjoint sets. Empty sets change nothing.
+    /// The moments of the union of disjoint sets. Empty sets do not affect the result.
     ///
     /// # Panics
     /// If `parts` is empty, or the parts differ in width.
@@ -137,7 +144,7 @@ impl Moments {
         let count = counts.clone().sum();
         let counts: Tensor<2> = counts.unsqueeze_dim(1);
         let divisor = count.clone().clamp_min(1.0).unsqueeze_dim(1);
-        // Again in two passes: equal means have no scatter, not even that of rounding.
+        // Two passes again, so that equal means contribute no scatter from rounding.
         let centre = (means.clone().without_autodiff() * counts.clone()).sum_dim(0) / divisor.clone();
         let offsets = means - centre.clone();
         let residual = (offsets.clone() * counts.clone()).sum_dim(0) / divisor;
@@ -151,14 +158,18 @@ impl Moments {
         self.mean.dims()[0]
     }
 
-    /// The sample covariance Σ = S/(n − 1), unbiased; zero where there are fewer than two points. Shape `[d, d]`.
+    /// The unbiased sample covariance Σ = S/(n − 1); zero if there are fewer than two points. Shape
+    /// `[d, d]`.
     pub fn covariance(&self) -> Tensor<2> {
         let divisor = (self.count.clone() - 1.0).clamp_min(1.0);
         self.scatter.clone() / divisor.unsqueeze_dim(1)
     }
 }
 
-/// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`, in blocks: one f32 sum over tens of thousands of rows loses three digits. Shape `[1, d]`.
+/// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`. Shape `[1, d]`.
+///
+/// The sum is computed in blocks: a single f32 sum over tens of thousands of rows loses three
+/// digits.
 pub(crate) fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
     const BLOCK: usize = 64;
     let [n, d] = rows.dims();
@@ -176,7 +187,7 @@ pub(crate) fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
     sums.sum_dim(0).squeeze_dim(0)
 }
 
-/// Half precision has neither the digits nor the range for a covariance.
+/// Casts half precision to f32: half precision has too little precision and range for a covariance.
 pub(crate) fn widen<const D: usize>(points: Tensor<D>) -> Tensor<D> {
     match points.dtype() {
         DType::F32 | DType::F64 => points,

@@ -1,4 +1,5 @@
-//! Moments of more points than a device should hold: batches are merged on the host, in f64.
+//! Moments of a stream of points that does not fit on the device: batches are merged on the host,
+//! in f64.
 
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
@@ -9,7 +10,8 @@ use crate::moments::widen;
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
-/// Memory is O(d²) whatever the length of the stream: at d = 768 a running scatter takes 4.7 MB, and a batch on its way in twice that again.
+/// Memory is O(d²), independent of the length of the stream: at d = 768 the scatter takes 4.7 MB,
+/// and adding a batch takes twice as much in addition.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -30,7 +32,7 @@ pub struct RunningMoments {
 }
 
 impl RunningMoments {
-    /// No points yet, of width `d`.
+    /// Creates the moments of an empty stream of points of width `d`.
     pub fn new(d: usize) -> Self {
         Self { count: 0.0, mean: vec![0.0; d], scatter: vec![0.0; d * d] }
     }
@@ -41,7 +43,7 @@ impl RunningMoments {
     /// If the device cannot be read.
     ///
     /// # Panics
-    /// If the batch has another width.
+    /// If the width of the batch is different.
     pub fn update(&mut self, batch: &Moments) -> Result<(), TensorReadError> {
         assert_eq!(
             batch.width(),
@@ -58,24 +60,26 @@ impl RunningMoments {
         Ok(())
     }
 
-    /// Adds points whose `mean` is known and not far from zero, by one product where their [`Moments`] take four passes more:
+    /// Adds points whose `mean` is known and not far from zero. This takes one product, without the
+    /// four additional passes of [`Moments`]:
     ///
     /// ```text
     ///   S = XᵀX − n·m·mᵀ
     /// ```
     ///
-    /// S keeps the digits of XᵀX: its relative error grows as ε·(1 + m²/σ²), to be small where origin and mean are as near to each other as
-    /// the points are. Products of up to 4,096 points are added in the points' precision, those sums in f64. Not differentiable.
+    /// The relative error of S grows as ε·(1 + m²/σ²). It is small if the distance of the mean from
+    /// the origin is no larger than the spread of the points. Products of up to 4,096 points are
+    /// summed in the precision of the points, and those sums in f64. Not differentiable.
     ///
     /// # Shapes
     /// - `points`: `[n, d]`; half precision is cast to f32 first
-    /// - `mean`: length d, of these points, in f64
+    /// - `mean`: the mean of these points in f64, length d
     ///
     /// # Errors
     /// If the device cannot be read.
     ///
     /// # Panics
-    /// If the points or their mean have another width.
+    /// If the width of the points or of their mean is different.
     ///
     /// # References
     /// Chan, Golub & LeVeque, "Algorithms for computing the sample variance: analysis and recommendations" (1983): the textbook algorithm
@@ -102,14 +106,15 @@ impl RunningMoments {
     /// Adds the points of another stream.
     ///
     /// # Panics
-    /// If it has another width.
+    /// If the width of the other stream is different.
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(other.width(), self.width(), "RunningMoments::merge: moments of width {} and {}", other.width(), self.width());
         let d = self.width();
         self.absorb(other.count, &other.mean, |row| other.scatter[row * d..][..d].iter().copied());
     }
 
-    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows` gives the rows of S'.
+    /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows`
+    /// returns a row of S'.
     pub(crate) fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
         let total = self.count + count;
         if count == 0.0 {
@@ -120,7 +125,7 @@ impl RunningMoments {
         let between = self.count * count / total;
         for (row, sums) in self.scatter.chunks_exact_mut(d).enumerate() {
             for ((sum, theirs), other) in sums.iter_mut().zip(rows(row)).zip(&offset) {
-                // In this order, so that the sum stays symmetric.
+                // This order of operations keeps the scatter exactly symmetric.
                 *sum += theirs + between * (offset[row] * other);
             }
         }
@@ -157,13 +162,15 @@ impl RunningMoments {
         &self.scatter
     }
 
-    /// The standard deviation of each dimension, √(Sⱼⱼ/(n − 1)); 0 with fewer than two points. Length d.
+    /// The standard deviation of each dimension, √(Sⱼⱼ/(n − 1)); 0 if there are fewer than two
+    /// points. Length d.
     pub fn standard_deviations(&self) -> Vec<f64> {
         let variances = self.scatter.iter().step_by(self.width() + 1);
         variances.map(|sum| self.divisor().map_or(0.0, |divisor| (sum / divisor).max(0.0).sqrt())).collect()
     }
 
-    /// The sample covariance, S/(n − 1), as f32 on `device`; `None` with fewer than two points. Shape `[d, d]`.
+    /// The sample covariance, S/(n − 1), as f32 on `device`; `None` if there are fewer than two
+    /// points. Shape `[d, d]`.
     pub fn covariance(&self, device: &Device) -> Option<Tensor<2>> {
         let d = self.width();
         let divisor = self.divisor()?;
@@ -171,7 +178,8 @@ impl RunningMoments {
         Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
     }
 
-    /// IsoScore of all the points in f64, (t²/F − 1)/(d − 1); `None` where no direction has variance or d < 2.
+    /// IsoScore of all points in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or
+    /// d < 2.
     pub fn isoscore(&self) -> Option<f64> {
         let d = self.width();
         let trace: f64 = self.scatter.iter().step_by(d + 1).sum();

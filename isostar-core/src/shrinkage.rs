@@ -1,4 +1,4 @@
-//! Shrinkage of a covariance towards a steadier one.
+//! Shrinkage of a covariance towards a target with less sampling noise.
 
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use crate::ConfigError;
 ///   Σ = (1 − ζ)·Σ_X + ζ·T
 /// ```
 ///
-/// ζ weights the *target*, as in Algorithm 1 of the paper and in the published code; one sentence of the paper's prose has it the other
-/// way round.
+/// ζ is the weight of the *target*, as in Algorithm 1 of the paper and in the published code. One
+/// sentence in the text of the paper assigns it to Σ_X instead.
 ///
 /// # References
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (2024), Algorithm 1; Ledoit & Wolf (2004) for the scaled identity.
@@ -22,22 +22,23 @@ pub struct Shrinkage {
     target: ShrinkageTarget,
 }
 
-/// What a covariance is shrunk towards.
+/// The target of the shrinkage.
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::large_enum_variant, reason = "there is one a run, and a box would only make it harder to write")]
+#[allow(clippy::large_enum_variant, reason = "a run has a single target, and a box would only make it harder to construct")]
 pub enum ShrinkageTarget {
-    /// The reference covariance Σ_S, re-estimated from training data at the start of every epoch.
+    /// The reference covariance Σ_S, estimated again from training rows at the start of every
+    /// epoch.
     #[default]
     Reference,
-    /// The identity of the same trace, (tr Σ_X/d)·I.
+    /// The identity scaled to the same trace, (tr Σ_X/d)·I.
     ScaledIdentity,
     /// The identity I.
     Identity,
-    /// A matrix of one's own. Shape `[d, d]`.
+    /// A custom matrix. Shape `[d, d]`.
     Matrix(Tensor<2>),
 }
 
-/// The targets that can be written in a settings file.
+/// The targets that a settings file can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetName {
@@ -77,7 +78,7 @@ impl Shrinkage {
         self.weight
     }
 
-    /// Whether [`apply`](Self::apply) must be given a reference covariance.
+    /// Whether [`apply`](Self::apply) requires a reference covariance.
     pub fn needs_reference(&self) -> bool {
         matches!(self.target, ShrinkageTarget::Reference) && self.weight > 0.0
     }
@@ -88,7 +89,8 @@ impl Shrinkage {
     /// - `covariance`, `reference` and output: `[d, d]`
     ///
     /// # Panics
-    /// If the target is the reference and none is given, or the target has another shape than the covariance.
+    /// If the target is the reference and none is given, or if the shapes of target and covariance
+    /// differ.
     pub fn apply(&self, covariance: Tensor<2>, reference: Option<&Tensor<2>>) -> Tensor<2> {
         if self.weight == 0.0 {
             return covariance;
@@ -117,13 +119,13 @@ impl Shrinkage {
     }
 }
 
-/// The target beside the covariance: no gradient, its device, its precision.
+/// The target as a constant, on the device and in the precision of the covariance.
 fn constant(target: &Tensor<2>, covariance: &Tensor<2>) -> Tensor<2> {
     let device = covariance.device().without_autodiff();
     target.clone().without_autodiff().to_device(&device).cast(covariance.dtype())
 }
 
-/// The identity beside a matrix: no gradient, its size, device and precision.
+/// The identity as a constant, with the size, device and precision of `matrix`.
 pub(crate) fn identity_like(matrix: &Tensor<2>) -> Tensor<2> {
     Tensor::<2>::eye(matrix.dims()[0], &matrix.device().without_autodiff()).cast(matrix.dtype())
 }

@@ -1,16 +1,17 @@
-//! IsoScore from few points, without the bias of the plug-in score.
+//! An estimator of IsoScore that corrects the bias of the plug-in score at small sample sizes.
 
 use burn::prelude::*;
 
 use crate::moments::{sum_of_rows, widen};
 
-/// The share of its terms that F̂ must be to tell anything, 2⁻¹⁶: where they cancel, rounding of sums in f32 leaves 6e-6 of them for 500 points.
-/// A smaller F̂ would mean a score above 3 in ten thousand dimensions, and more in fewer.
+/// The smallest ratio of F̂ to the sum of its absolute terms that is accepted, 2⁻¹⁶. If the terms
+/// cancel, f32 rounding leaves a residue of 6e-6 of them for 500 points. A smaller F̂ would mean a
+/// score above 3 in ten thousand dimensions, and a larger one in fewer dimensions.
 const LEAST_SHARE: f64 = 1.0 / 65_536.0;
 
-/// The three sums that the unbiased estimator needs of centred points xᵢ − m.
+/// The sums over centred points xᵢ − m that the unbiased estimator requires.
 ///
-/// They follow from the points' Gram matrix or from their scatter, whichever is at hand.
+/// They can be computed from the Gram matrix of the points or from their scatter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnbiasedSums {
     /// The number n of points.
@@ -19,7 +20,7 @@ pub struct UnbiasedSums {
     pub squared_norms: f64,
     /// Σᵢ ‖xᵢ − m‖⁴.
     pub fourth_powers: f64,
-    /// ‖S‖_F², equal to that of the Gram matrix.
+    /// ‖S‖_F², equal to the squared Frobenius norm of the Gram matrix.
     pub scatter_squared: f64,
 }
 
@@ -32,9 +33,12 @@ impl UnbiasedSums {
     ///   T = Σ‖xᵢ − m‖²,   Q = Σ‖xᵢ − m‖⁴,   P = ‖S‖_F²
     /// ```
     ///
-    /// The estimator does not depend on the origin, so it is written for centred rows, where Σⱼ≠ᵢ xᵢᵀxⱼ = −‖xᵢ‖². `None` where there are fewer than
-    /// four points, fewer than two dimensions, no variance, or F̂ is not above 2⁻¹⁶ of its terms: few points can give that, and one that
-    /// dwarfs all others does.
+    /// The estimator does not depend on the origin, so it is written for centred rows, where Σⱼ≠ᵢ
+    /// xᵢᵀxⱼ = −‖xᵢ‖².
+    ///
+    /// The result is `None` if there are fewer than four points, fewer than two dimensions or no
+    /// variance, or if F̂ is at most 2⁻¹⁶ of the sum of its absolute terms. The last case can occur
+    /// with few points, and always occurs if one point is far larger than all others.
     ///
     /// # References
     /// Chen, Zhang & Zhong, "Tests for high-dimensional covariance matrices" (JASA 2010).
@@ -44,7 +48,7 @@ impl UnbiasedSums {
         if n < 4.0 || d < 2 || !varied {
             return None;
         }
-        // The score does not depend on scale: in units of T nothing can overflow.
+        // The score does not depend on scale. Division by T prevents overflow.
         let p = self.scatter_squared / self.squared_norms / self.squared_norms;
         let q = self.fourth_powers / self.squared_norms / self.squared_norms;
         let pairs = n * (n - 1.0);
@@ -57,13 +61,16 @@ impl UnbiasedSums {
     }
 }
 
-/// IsoScore of few points, nearly unbiased: the participation ratio with the U-statistic of tr Σ² in its denominator.
+/// A nearly unbiased estimate of IsoScore: the participation ratio with the U-statistic of tr Σ² as
+/// denominator.
 ///
-/// The plug-in [`isoscore`](crate::isoscore) of 64 points of a 768-dimensional Gaussian of true score 0.867 is 0.07; this estimate is 0.889 ± 0.040. It takes the
-/// rows to be independent; the tokens of one sentence are not. The estimate may leave [0, 1] where n is small: it is reported as it is. Not differentiable: it
-/// reads four numbers back from the device.
+/// For 64 points of a 768-dimensional Gaussian with a true score of 0.867, the plug-in
+/// [`isoscore`](crate::isoscore) is 0.07 and this estimate is 0.889 ± 0.040. The rows are assumed
+/// to be independent; tokens of the same sentence are not. If n is small, the estimate may lie
+/// outside [0, 1]; it is not clamped. It is not differentiable, because it reads four numbers back
+/// from the device.
 ///
-/// `None` where no estimate exists; see [`UnbiasedSums::isoscore`].
+/// `None` if no estimate exists; see [`UnbiasedSums::isoscore`].
 ///
 /// # Shapes
 /// - `points`: `[n, d]`; the smaller of the `[n, n]` and `[d, d]` products is formed
@@ -77,7 +84,7 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     }
     let points = widen(points.without_autodiff());
     let centred = centre(centre(points));
-    // In units of the largest deviation, so that fourth powers stay within f32.
+    // Division by the largest deviation keeps fourth powers within the range of f32.
     let largest: f64 = centred.clone().abs().max().into_scalar();
     let varied = largest > 0.0;
     if !varied {
@@ -96,7 +103,8 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     sums.isoscore(d)
 }
 
-/// A second pass takes away what rounding left of a mean far from zero.
+/// Subtracts the mean. If the mean is far from zero, a second call removes the rounding error of
+/// the first.
 pub(crate) fn centre(points: Tensor<2>) -> Tensor<2> {
     let [n, _] = points.dims();
     let weights = Tensor::ones([1, n], (&points.device(), points.dtype()));

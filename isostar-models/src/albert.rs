@@ -1,4 +1,5 @@
-//! ALBERT: few layers used many times, on embeddings narrower than the states.
+//! ALBERT: settings, encoder and checkpoint layout. Its layers share weights, and its embeddings
+//! are narrower than the hidden states.
 
 use burn::nn::{DropoutConfig, LayerNormConfig, Linear};
 use burn::prelude::*;
@@ -13,27 +14,27 @@ use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, each_token, 
 use crate::pretrained::{Key, Layout};
 use crate::{Encoder, ModelError, TokenBatch};
 
-/// The settings of an ALBERT, under the names and with the defaults of transformers' `AlbertConfig`.
+/// Settings of ALBERT models, with the names and defaults of transformers' `AlbertConfig`.
 ///
-/// Fields it does not know stay in [`rest`](AlbertConfig::rest), so that writing a configuration back loses nothing.
+/// Unknown fields are kept in [`rest`](AlbertConfig::rest) and written back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlbertConfig {
-    /// Rows of the word table.
+    /// Vocabulary size: number of rows of the token embedding table.
     pub vocab_size: usize,
-    /// Width of the embeddings, which a linear layer widens to d.
+    /// Width of the embeddings, which a linear layer projects to d.
     pub embedding_size: usize,
     /// Width d of the hidden states.
     pub hidden_size: usize,
-    /// How many times a group is applied.
+    /// Total number of group applications.
     pub num_hidden_layers: usize,
-    /// How many groups there are; the first is applied first, and all of them equally often.
+    /// Number of groups. They are applied in order, each equally often.
     pub num_hidden_groups: usize,
-    /// Number of attention heads; divides d.
+    /// Number of attention heads. Must divide d.
     pub num_attention_heads: usize,
-    /// Inner width of the feed-forward part.
+    /// Inner width of the feed-forward block.
     pub intermediate_size: usize,
-    /// Layers of a group.
+    /// Number of layers in each group.
     pub inner_group_num: usize,
     /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
     pub hidden_act: String,
@@ -41,13 +42,13 @@ pub struct AlbertConfig {
     pub hidden_dropout_prob: f64,
     /// Dropout of the attention probabilities, in [0, 1).
     pub attention_probs_dropout_prob: f64,
-    /// Rows of the position table: the longest sequence.
+    /// Number of rows of the position table: the maximum sequence length.
     pub max_position_embeddings: usize,
-    /// Rows of the token type table.
+    /// Number of rows of the token type table.
     pub type_vocab_size: usize,
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// Added to the variance in every LayerNorm.
+    /// Epsilon added to the variance in every LayerNorm.
     pub layer_norm_eps: f64,
     /// Dropout before the classifier, in [0, 1).
     pub classifier_dropout_prob: f64,
@@ -56,7 +57,7 @@ pub struct AlbertConfig {
     /// The labels of a classifier.
     #[serde(flatten)]
     pub labels: Labels,
-    /// Every other field.
+    /// All other fields of the configuration.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -102,7 +103,9 @@ impl AlbertConfig {
         })
     }
 
-    /// Which group each application uses. In floating point, as in transformers, so that both agree where the groups do not divide the layers.
+    /// The group used in each application. The computation is in floating point, as in
+    /// transformers, so that both agree if the number of layers is not a multiple of the number of
+    /// groups.
     fn schedule(&self) -> Vec<usize> {
         let layers_of_a_group = self.num_hidden_layers as f64 / self.num_hidden_groups as f64;
         (0..self.num_hidden_layers).map(|layer| (layer as f64 / layers_of_a_group) as usize).collect()
@@ -197,25 +200,26 @@ impl Architecture for AlbertConfig {
 /// Lan et al., "ALBERT: A Lite BERT for Self-supervised Learning of Language Representations".
 #[derive(Module, Debug)]
 pub struct Albert {
-    /// What is widened to enter the first layer.
+    /// The embeddings.
     pub embeddings: Embeddings,
-    /// From the width of the embeddings to d.
+    /// Projection from the width of the embeddings to d.
     pub widening: Linear,
-    /// The layers, each of which may be applied several times.
+    /// The groups of layers. Each group may be applied several times.
     pub groups: Vec<AlbertGroup>,
-    /// Which group is applied, first to last.
+    /// The index of the group used in each application, first to last.
     pub schedule: Vec<usize>,
 }
 
-/// Layers that are applied one after the other, and together several times.
+/// A group of consecutive layers, which the encoder may apply several times.
 #[derive(Module, Debug)]
 pub struct AlbertGroup {
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<EncoderLayer>,
 }
 
 impl Albert {
-    /// See [`Encoder::forward`]. The embedding output is the widened one, and every layer of a group returns its states.
+    /// Computes the hidden states: see [`Encoder::forward`]. The embedding output is the projected
+    /// one, and every layer of a group contributes its states.
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = each_token(&self.widening, self.embeddings.forward(input.ids, input.type_ids));
         let mask = padding_mask(input.mask.clone(), &embedding_output);

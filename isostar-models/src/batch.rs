@@ -5,14 +5,15 @@ use burn::prelude::*;
 pub struct TokenBatch {
     /// Token ids, padded to the longest sequence. Shape `[sequences, tokens]`.
     pub ids: Tensor<2, Int>,
-    /// Which segment each token belongs to: 0 or 1 in BERT. Shape `[sequences, tokens]`.
+    /// Segment (token type) of each token: 0 or 1 in BERT. Shape `[sequences, tokens]`.
     pub type_ids: Tensor<2, Int>,
     /// True at tokens, false at padding. Shape `[sequences, tokens]`.
     pub mask: Tensor<2, Bool>,
 }
 
 impl TokenBatch {
-    /// Whole sequences of one segment, none of them padded. Shape of `ids`: `[sequences, tokens]`.
+    /// Sequences of equal length without padding, all in segment 0. Shape of `ids`:
+    /// `[sequences, tokens]`.
     pub fn unpadded(ids: Tensor<2, Int>) -> Self {
         Self { type_ids: ids.zeros_like(), mask: ids.clone().greater_equal_elem(0), ids }
     }

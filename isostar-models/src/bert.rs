@@ -1,4 +1,4 @@
-//! BERT: configuration, encoder, and where a checkpoint keeps each parameter.
+//! BERT: settings, encoder and checkpoint layout.
 
 use burn::nn::{DropoutConfig, LayerNormConfig};
 use burn::prelude::*;
@@ -13,44 +13,44 @@ use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, embedding, p
 use crate::pretrained::{Key, Layout};
 use crate::{Encoder, ModelError, TokenBatch};
 
-/// The settings of a BERT, under the names and with the defaults of transformers' `BertConfig`.
+/// Settings of BERT models, with the names and defaults of transformers' `BertConfig`.
 ///
-/// Fields it does not know stay in [`rest`](BertConfig::rest), so that writing a configuration back loses nothing.
+/// Unknown fields are kept in [`rest`](BertConfig::rest) and written back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BertConfig {
-    /// Rows of the word table.
+    /// Vocabulary size: number of rows of the token embedding table.
     pub vocab_size: usize,
     /// Width d of the hidden states.
     pub hidden_size: usize,
     /// Number of layers.
     pub num_hidden_layers: usize,
-    /// Number of attention heads; divides d.
+    /// Number of attention heads. Must divide d.
     pub num_attention_heads: usize,
-    /// Inner width of the feed-forward part.
+    /// Inner width of the feed-forward block.
     pub intermediate_size: usize,
     /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
     pub hidden_act: String,
-    /// Dropout after the embeddings and after both parts of a layer, in [0, 1).
+    /// Dropout after the embeddings, after attention and after the feed-forward block, in [0, 1).
     pub hidden_dropout_prob: f64,
     /// Dropout of the attention probabilities, in [0, 1).
     pub attention_probs_dropout_prob: f64,
-    /// Dropout before the classifier, in [0, 1); that of the hidden states where it is absent.
+    /// Dropout before the classifier, in [0, 1). If absent, `hidden_dropout_prob` is used.
     pub classifier_dropout: Option<f64>,
-    /// Rows of the position table.
+    /// Number of rows of the position table.
     pub max_position_embeddings: usize,
-    /// Rows of the token type table.
+    /// Number of rows of the token type table.
     pub type_vocab_size: usize,
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// Added to the variance in every LayerNorm.
+    /// Epsilon added to the variance in every LayerNorm.
     pub layer_norm_eps: f64,
     /// The id of the padding token.
     pub pad_token_id: Option<usize>,
     /// The labels of a classifier.
     #[serde(flatten)]
     pub labels: Labels,
-    /// Every other field.
+    /// All other fields of the configuration.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -79,7 +79,7 @@ impl Default for BertConfig {
 }
 
 impl BertConfig {
-    /// Fresh weights for an encoder that numbers its places this way.
+    /// Creates an encoder with newly initialized weights and this numbering of positions.
     pub(crate) fn bert(&self, places: Places, device: &Device) -> Result<Bert, ModelError> {
         let table = |rows, padding| embedding(rows, self.hidden_size, self.initializer_range, padding, device);
         let padded_place = match places {
@@ -181,20 +181,20 @@ impl Architecture for BertConfig {
     }
 }
 
-/// The encoder of BERT, RoBERTa and DistilBERT, which differ in what their embeddings add up.
+/// The encoder of BERT, RoBERTa and DistilBERT, which differ in their embeddings.
 ///
 /// # References
 /// Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding".
 #[derive(Module, Debug)]
 pub struct Bert {
-    /// What enters the first layer.
+    /// The embeddings.
     pub embeddings: Embeddings,
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<EncoderLayer>,
 }
 
 impl Bert {
-    /// See [`Encoder::forward`].
+    /// Computes the hidden states: see [`Encoder::forward`].
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = self.embeddings.forward(input.ids, input.type_ids);
         let mask = padding_mask(input.mask.clone(), &embedding_output);
@@ -212,7 +212,7 @@ const LAYOUT: Layout = Layout {
     heads: &["classifier.", "qa_outputs.", "cls."],
 };
 
-/// The encoder's part of a checkpoint; RoBERTa's is the same under another prefix.
+/// The names of the encoder's tensors. RoBERTa uses the same names with another prefix.
 pub(crate) const ENCODER: &[Key] = &[
     Key::new("embeddings.word", "embeddings.word_embeddings"),
     Key::new("embeddings.position", "embeddings.position_embeddings"),

@@ -1,8 +1,9 @@
-//! Commands that turn what is not read into a model folder, as remedies print them: for a POSIX shell, and for the files at hand.
+//! Shell commands that remedies print: they convert unsupported model files into a model folder.
+//! The commands are for a POSIX shell and contain the actual paths.
 
 use std::path::{Path, PathBuf};
 
-/// What transformers may keep of a tokenizer beside a model.
+/// The tokenizer files that transformers may store next to a model.
 const TOKENIZER_FILES: [&str; 10] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -16,8 +17,9 @@ const TOKENIZER_FILES: [&str; 10] = [
     "chat_template.jinja",
 ];
 
-/// Writes the model of a folder that holds a pickle, and its tokenizer, to a new folder beside it. `class` is transformers' class that wrote
-/// it: any other drops the head.
+/// The command that writes the model and tokenizer of a folder with a pickle to a new folder next
+/// to it. `class` is the transformers class that wrote the model; any other class would drop the
+/// head.
 pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
     let class = match class.filter(|class| is_identifier(class)) {
         Some(class) => format!("getattr(transformers, \"{class}\", transformers.AutoModel)"),
@@ -33,7 +35,7 @@ pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
         let arguments = [source.as_str(), target.as_str()].into_iter().chain(files).collect::<Vec<_>>().join(" ");
         return format!("python -c '{code}' {arguments}");
     }
-    // transformers writes tokenizer.json from the files that a tokenizer had before there was one.
+    // transformers creates tokenizer.json from the older tokenizer files.
     let code = format!(
         "import sys, transformers; source, target = sys.argv[1:]; \
          [kind.from_pretrained(source).save_pretrained(target) for kind in ({class}, transformers.AutoTokenizer)]"
@@ -41,7 +43,8 @@ pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
     format!("python -c '{code}' {source} {target}")
 }
 
-/// The same for a model on the hub. Its configuration is there as well, so that the class is chosen when the command runs.
+/// The same command for a model on the hub. The class is chosen when the command runs, from the
+/// configuration on the hub.
 #[cfg(feature = "hub")]
 pub(crate) fn convert_repository(name: &str, revision: &str) -> String {
     const CODE: &str = "import sys, transformers; name, revision, target = sys.argv[1:]; \
@@ -52,19 +55,20 @@ pub(crate) fn convert_repository(name: &str, revision: &str) -> String {
     format!("python -c '{CODE}' {} {} {}", quoted(name), quoted(revision), quoted(&target.to_string_lossy()))
 }
 
-/// What a PEFT adapter's files say of it.
+/// A PEFT adapter, as described by its files.
 pub(crate) struct AdapterFiles<'a> {
     /// The folder of the adapter.
     pub folder: &'a Path,
-    /// The folder or name of the model that it was trained on.
+    /// The folder or name of the base model.
     pub base: &'a str,
     /// PEFT's name of the task.
     pub task: Option<&'a str>,
-    /// The outputs of its classifier.
+    /// The number of outputs of its classifier.
     pub labels: Option<usize>,
 }
 
-/// Adds an adapter to its model's weights, and writes the model and its tokenizer to a new folder.
+/// The command that merges an adapter into the weights of its base model and writes the model and
+/// its tokenizer to a new folder.
 pub(crate) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
     let AdapterFiles { folder, base, task, labels } = *adapter;
     let class = match task {
@@ -88,13 +92,13 @@ pub(crate) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
     format!("python -c '{code}' {arguments}")
 }
 
-/// Downloads the files that Git LFS left out of the working tree that holds `file`.
+/// The command that downloads the Git LFS files of the working tree that contains `file`.
 pub(crate) fn pull_git_lfs(file: &Path) -> String {
     let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     format!("cd {} && git lfs pull", quoted(&folder.to_string_lossy()))
 }
 
-/// A folder beside this one that does not exist yet.
+/// A path next to `folder` that does not exist yet.
 fn new_folder(folder: &Path, suffix: &str) -> PathBuf {
     let named = |folder: &Path| {
         let name = folder.file_name()?.to_string_lossy().into_owned();
@@ -103,16 +107,16 @@ fn new_folder(folder: &Path, suffix: &str) -> PathBuf {
         };
         (1..).map(free).find(|path| !path.exists())
     };
-    // A folder such as `.` has its name elsewhere.
+    // A folder such as `.` has a name only after it is resolved.
     named(folder).or_else(|| named(&folder.canonicalize().ok()?)).unwrap_or_else(|| suffix.into())
 }
 
-/// Whether a text from a file can be a name in Python and nothing else.
+/// Whether a text can safely be inserted into the command as a Python identifier.
 fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// A word of a shell's command line.
+/// The text quoted as one word of a shell command.
 fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./@:".contains(&byte);
     match !text.is_empty() && text.bytes().all(is_plain) {
@@ -126,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_of_a_command_line_is_what_was_quoted() {
+    fn words_with_special_characters_are_quoted_for_the_shell() {
         for (text, expected) in
             [("a/b-c_1.d", "a/b-c_1.d"), ("my model", "'my model'"), ("it's", r"'it'\''s'"), ("", "''"), ("$HOME", "'$HOME'")]
         {
@@ -135,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_is_no_name_stays_out_of_the_command() {
+    fn a_class_that_is_not_an_identifier_is_not_inserted_into_the_command() {
         let command = convert_pickle(Path::new("nowhere"), Some("A\"); import os; (\"'; rm -r /; '"));
         assert!(command.contains("transformers.AutoModel.from_pretrained") && !command.contains("import os"), "{command}");
     }
 
     #[test]
-    fn a_new_folder_lies_beside_the_old_one_and_is_new() {
+    fn a_new_folder_is_next_to_the_old_one_and_does_not_exist() {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("model");
         assert_eq!(new_folder(&model, "merged"), folder.path().join("model-merged"));

@@ -1,4 +1,4 @@
-//! DistilBERT: BERT without segments and pooler, under names of its own.
+//! DistilBERT: settings and checkpoint layout. The encoder is BERT's without segments and pooler.
 
 use burn::nn::{DropoutConfig, Embedding, LayerNormConfig};
 use burn::prelude::*;
@@ -12,39 +12,40 @@ use crate::layer::{Embeddings, LayerSettings, Places, embedding};
 use crate::pretrained::{Key, Layout};
 use crate::{Bert, Encoder, ModelError};
 
-/// Every LayerNorm of DistilBERT; no field of its configuration says otherwise.
+/// The epsilon of every LayerNorm of DistilBERT, for which its configuration has no field.
 const EPSILON: f64 = 1e-12;
 
-/// The settings of a DistilBERT, under the names and with the defaults of transformers' `DistilBertConfig`.
+/// Settings of DistilBERT models, with the names and defaults of transformers' `DistilBertConfig`.
 ///
-/// Fields it does not know stay in [`rest`](DistilBertConfig::rest), so that writing a configuration back loses nothing.
+/// Unknown fields are kept in [`rest`](DistilBertConfig::rest) and written back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DistilBertConfig {
-    /// Rows of the word table.
+    /// Vocabulary size: number of rows of the token embedding table.
     pub vocab_size: usize,
-    /// Rows of the position table: the longest sequence.
+    /// Number of rows of the position table: the maximum sequence length.
     pub max_position_embeddings: usize,
-    /// Whether a fresh position table holds sines and cosines; a stored one is read as it is.
+    /// Whether a newly initialized position table contains sines and cosines. A stored table is
+    /// read unchanged.
     pub sinusoidal_pos_embds: bool,
     /// Number of layers.
     #[serde(alias = "num_hidden_layers")]
     pub n_layers: usize,
-    /// Number of attention heads; divides `dim`.
+    /// Number of attention heads. Must divide `dim`.
     #[serde(alias = "num_attention_heads")]
     pub n_heads: usize,
     /// Width d of the hidden states.
     #[serde(alias = "hidden_size")]
     pub dim: usize,
-    /// Inner width of the feed-forward part.
+    /// Inner width of the feed-forward block.
     pub hidden_dim: usize,
-    /// Dropout after the embeddings and the feed-forward part, in [0, 1).
+    /// Dropout after the embeddings and the feed-forward block, in [0, 1).
     pub dropout: f64,
     /// Dropout of the attention probabilities, in [0, 1).
     pub attention_dropout: f64,
     /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
     pub activation: String,
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
     /// Dropout before the span extractor, in [0, 1).
     pub qa_dropout: f64,
@@ -55,7 +56,7 @@ pub struct DistilBertConfig {
     /// The labels of a classifier.
     #[serde(flatten)]
     pub labels: Labels,
-    /// Every other field.
+    /// All other fields of the configuration.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -113,7 +114,8 @@ impl DistilBertConfig {
     }
 }
 
-/// sin(p / 10000^(j/d)) in the even columns j of row p, and in the odd ones the cosine of the column before.
+/// The sinusoidal position table: row p has sin(p / 10000^(j/d)) in even columns j, and in odd
+/// columns the cosine of the same angle as the column before.
 fn sinusoids(positions: usize, width: usize) -> Vec<f32> {
     let angle = |position: usize, column: usize| position as f64 / 10_000f64.powf((column / 2 * 2) as f64 / width as f64);
     let number = |position, column: usize| match column % 2 {

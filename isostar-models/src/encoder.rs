@@ -3,7 +3,8 @@ use isostar_core::HiddenStates;
 
 use crate::{Albert, Bert, Gpt2, TokenBatch};
 
-/// The encoder of any supported architecture: token ids in, the hidden states of every layer out.
+/// The encoder of any supported architecture. It maps token ids to the hidden states of every
+/// layer.
 #[derive(Module, Debug)]
 pub enum Encoder {
     /// BERT, RoBERTa and DistilBERT.
@@ -15,8 +16,8 @@ pub enum Encoder {
 }
 
 impl Encoder {
-    /// The hidden states of every layer, each `[sequences, tokens, d]`, with the batch's mask; the ones that transformers returns with
-    /// `output_hidden_states=True`.
+    /// Computes the hidden states of every layer, each `[sequences, tokens, d]`, with the mask of
+    /// the batch. They equal those that transformers returns with `output_hidden_states=True`.
     ///
     /// # Panics
     /// If the batch has more tokens than the model has positions.
@@ -29,7 +30,7 @@ impl Encoder {
     }
 }
 
-/// Runs the layers one after the other and keeps what each returns.
+/// Applies the layers in order and collects the output of each.
 pub(crate) fn run_layers<'a, L: 'a>(
     embedding_output: Tensor<3>,
     layers: impl Iterator<Item = &'a L>,

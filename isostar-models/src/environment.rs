@@ -1,10 +1,13 @@
-//! Paths in environment variables, as Python's `os.path.expandvars(os.path.expanduser(…))` reads them.
+//! Expansion of paths in environment variables, equivalent to Python's
+//! `os.path.expandvars(os.path.expanduser(…))`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The path that `value` stands for, in an environment in which `var` looks up a variable: a leading `~` is the user's folder, `$NAME` and
-/// `${NAME}` are that variable's value, and what names no variable stays as it is.
+/// Expands a path, using `var` to look up environment variables.
+///
+/// A leading `~` is replaced by the user's home folder, and `$NAME` and `${NAME}` by the value of
+/// the variable. References to variables that are not set are left unchanged.
 ///
 /// ```
 /// use std::path::Path;
@@ -24,13 +27,13 @@ pub fn expand_path(value: OsString, var: impl Fn(&str) -> Option<OsString>) -> P
     }
 }
 
-/// The user's folder; empty where the environment names none.
+/// The user's home folder; empty if the environment does not name one.
 pub fn user_folder(var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name: &str| var(name).filter(|value| !value.is_empty());
     ["HOME", "USERPROFILE"].into_iter().find_map(set).unwrap_or_default().into()
 }
 
-/// `text` with the values of variables in the place of their names.
+/// `text` with references to variables replaced by their values.
 fn with_values(text: &str, var: impl Fn(&str) -> Option<OsString>) -> OsString {
     let mut expanded = OsString::new();
     let mut rest = text;
@@ -46,7 +49,8 @@ fn with_values(text: &str, var: impl Fn(&str) -> Option<OsString>) -> OsString {
     expanded
 }
 
-/// The name that `text` refers to with its leading `$`, and the length of the reference; where there is none, no name and the `$` alone.
+/// The variable that the reference at the start of `text` names, and the length of the reference.
+/// Without a valid reference, the name is empty and the length is that of the `$`.
 fn named(text: &str) -> (&str, usize) {
     let after = &text[1..];
     if let Some((name, _)) = after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
@@ -62,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_become_values_as_in_python() {
+    fn references_are_expanded_as_in_python() {
         let var = |name: &str| match name {
             "HOME" => Some("/home/me".into()),
             "A" => Some("a/$B".into()),

@@ -5,212 +5,213 @@ use thiserror::Error;
 
 use crate::commands::pull_git_lfs;
 
-/// Why a model could not be built, read or written.
+/// An error of building, reading or writing a model.
 ///
-/// The message says what is wrong and where; [`remedy`](ModelError::remedy) says what to do about it.
-/// Wrong tensor shapes in a forward pass are not here: they panic, as they do in Burn.
+/// The message says what is wrong and where; [`remedy`](ModelError::remedy) says how to correct it.
+/// Wrong tensor shapes in a forward pass are not errors of this type: they panic, as in Burn.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The folder to read a model from does not exist or is not a folder.
+    /// The model folder does not exist or is not a folder.
     #[error("there is no model folder at {}", path.display())]
     NoFolder {
-        /// The folder asked for.
+        /// The path of the folder.
         path: PathBuf,
     },
-    /// A file that every model folder has is not there.
+    /// The folder lacks a file that every model folder has.
     #[error("the model folder has no {}", path.display())]
     NoFile {
-        /// The file looked for.
+        /// The path of the missing file.
         path: PathBuf,
     },
-    /// The folder holds its weights as a Python pickle only.
-    #[error("{} holds the weights as a Python pickle, which is not read, and there is no model.safetensors beside it", path.display())]
+    /// The folder contains its weights only as a Python pickle.
+    #[error("{} contains the weights as a Python pickle, which is not supported, and the folder has no model.safetensors", path.display())]
     PickleOnly {
-        /// The pickle found.
+        /// The path of the pickle.
         path: PathBuf,
-        /// The command that writes the model to a new folder, with its head.
+        /// The command that writes the model, with its head, to a new folder.
         convert: String,
     },
     /// A file of the folder is a Git LFS pointer.
     #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
     GitLfsPointer {
-        /// The pointer.
+        /// The path of the pointer.
         path: PathBuf,
     },
-    /// The folder holds a PEFT adapter.
-    #[error("{} describes a PEFT adapter{}, and the folder does not hold the model itself", path.display(), trained_on(base))]
+    /// The folder contains a PEFT adapter instead of a model.
+    #[error("{} describes a PEFT adapter{}, and the folder does not contain the model itself", path.display(), trained_on(base))]
     Adapter {
-        /// The adapter's configuration.
+        /// The configuration of the adapter.
         path: PathBuf,
-        /// The folder or name of the model that it was trained on.
+        /// The folder or name of the base model.
         base: Option<String>,
-        /// The command that writes both as one model to a new folder; `None` if the model is not known, or the adapter is of a kind that
-        /// cannot be merged into weights.
+        /// The command that merges the adapter into the base model and writes the result to a new
+        /// folder; `None` if the base model is not known or the type of adapter cannot be merged
+        /// into weights.
         merge: Option<String>,
     },
-    /// The operating system refused a file operation.
+    /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: read, write, rename.
+        /// The operation: read, write, rename.
         action: &'static str,
-        /// The file or folder concerned.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A JSON file does not parse, or is not what it should be as a whole.
-    #[error("{} is not the JSON it should be: {source}", path.display())]
+    /// A JSON file cannot be parsed or does not have the expected structure.
+    #[error("cannot parse {}: {source}", path.display())]
     Json {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// Where parsing stopped.
+        /// The error of the parser.
         source: serde_json::Error,
     },
-    /// A configuration field holds something of another type.
+    /// A configuration field has the wrong type.
     #[error("{}: {field}: {source}", path.display())]
     FieldType {
-        /// The configuration read.
+        /// The path of the configuration.
         path: PathBuf,
-        /// The field.
+        /// The name of the field.
         field: String,
-        /// What it holds and what it should.
+        /// The type found and the type expected.
         source: serde_json::Error,
     },
-    /// The configuration does not say of which architecture the model is.
+    /// The configuration does not specify the architecture of the model.
     #[error("{} has no model_type, the field that names the model's architecture", path.display())]
     NoModelType {
-        /// The configuration read.
+        /// The path of the configuration.
         path: PathBuf,
-        /// The type that its field `architectures` points to.
+        /// The type inferred from its field `architectures`.
         likely: Option<&'static str>,
     },
-    /// The folder holds a model of another architecture.
+    /// The architecture of the model is not supported.
     #[error("{} describes a model of type {found:?}; supported: {supported}", path.display())]
     ModelType {
-        /// The configuration read.
+        /// The path of the configuration.
         path: PathBuf,
         /// Its `model_type`.
         found: String,
-        /// The types that can be read.
+        /// The supported types.
         supported: String,
     },
-    /// A configuration field holds a value that the model cannot honour.
+    /// A configuration field has a value that is invalid or not supported.
     #[error("{}{field} is {value}; it must be {expected}", place(path))]
     Setting {
-        /// The file that says so; `None` for a configuration made in code.
+        /// The path of the configuration; `None` for a configuration created in code.
         path: Option<PathBuf>,
-        /// The field, in transformers' name.
+        /// The name of the field in transformers.
         field: &'static str,
-        /// Its value, as written in JSON.
+        /// Its value, formatted as JSON.
         value: String,
-        /// What it may be.
+        /// The allowed values.
         expected: String,
     },
     /// The checkpoint is truncated, corrupt or not a safetensors file.
     #[error("{} is not a complete safetensors file: {source}", path.display())]
     Checkpoint {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// What the parser met.
+        /// The error of the parser.
         source: SafeTensorError,
     },
-    /// The index of a checkpoint names a shard that is no file beside it.
-    #[error("{} names {shard:?} as a part of the model, which is not the name of a file beside it", path.display())]
+    /// The index of a checkpoint names a shard that is not a file in the same folder.
+    #[error("{} lists the shard {shard:?}, which is not the name of a file in the same folder", path.display())]
     Shard {
-        /// The index read.
+        /// The path of the index.
         path: PathBuf,
-        /// What it says.
+        /// The name of the shard in the index.
         shard: String,
     },
     /// The checkpoint lacks tensors of the model.
     #[error("{} lacks {}", path.display(), list(keys))]
     MissingTensors {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// The names looked for.
+        /// The names of the missing tensors.
         keys: Vec<String>,
     },
-    /// The checkpoint holds tensors of layers that the configuration does not name.
-    #[error("{} holds tensors this model has no place for: {}", path.display(), list(keys))]
+    /// The checkpoint contains tensors of layers that the configuration does not describe.
+    #[error("{} contains tensors of layers that config.json does not describe: {}", path.display(), list(keys))]
     UnexpectedTensors {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// The names found.
+        /// The names of the tensors.
         keys: Vec<String>,
     },
-    /// The checkpoint holds a tensor of the model twice.
+    /// The checkpoint contains a tensor of the model twice.
     #[error("{}: {key} is stored twice, also {other}", path.display())]
     TensorTwice {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// The tensor's name there.
+        /// The tensor's name in this file.
         key: String,
         /// Its other name, or the other file.
         other: String,
     },
     /// A tensor's shape contradicts the configuration.
-    #[error("{}: {key} has shape {found:?}, but config.json asks for {expected:?}", path.display())]
+    #[error("{}: {key} has shape {found:?}, but config.json requires {expected:?}", path.display())]
     TensorShape {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
         /// The tensor's name.
         key: String,
         /// The shape that the configuration implies.
         expected: Vec<usize>,
-        /// The shape stored.
+        /// The stored shape.
         found: Vec<usize>,
     },
-    /// A weight is stored in a type that is not a floating-point number of 16, 32 or 64 bits.
+    /// The type of a weight is not a floating-point number of 16, 32 or 64 bits.
     #[error("{}: {key} is stored as {found:?}; supported: F16, BF16, F32, F64", path.display())]
     TensorType {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
         /// The tensor's name.
         key: String,
-        /// The type stored.
+        /// The stored type.
         found: Dtype,
     },
-    /// tokenizer.json does not parse.
-    #[error("{} is not a tokenizer: {source}", path.display())]
+    /// tokenizer.json cannot be parsed.
+    #[error("{} is not a valid tokenizer: {source}", path.display())]
     Tokenizer {
-        /// The file read.
+        /// The path of the file.
         path: PathBuf,
-        /// What the parser met.
+        /// The error of the parser.
         source: tokenizers::Error,
     },
     /// The tokenizer can produce ids for which the model has no embedding.
-    #[error("{} knows {tokens} tokens, but the model embeds only {rows} (vocab_size)", path.display())]
+    #[error("{} defines {tokens} tokens, but the model has only {rows} embeddings (vocab_size)", path.display())]
     Vocabulary {
-        /// The tokenizer read.
+        /// The path of the tokenizer file.
         path: PathBuf,
-        /// One more than its largest id.
+        /// The largest id plus one.
         tokens: usize,
-        /// Rows of the embedding table.
+        /// Number of rows of the embedding table.
         rows: usize,
     },
 }
 
 impl ModelError {
-    /// One line that says what to do.
+    /// One line that says how to correct the error.
     pub fn remedy(&self) -> String {
         let remedy = match self {
-            Self::NoFolder { .. } => "give the path of a folder with config.json, model.safetensors and tokenizer.json",
+            Self::NoFolder { .. } => "pass the path of a folder with config.json, model.safetensors and tokenizer.json",
             Self::NoFile { path } if path.ends_with("tokenizer.json") => {
-                "copy it from the model's page, or write it from the vocabulary files: python -c 'import sys; from transformers import AutoTokenizer; \
+                "download it from the model's page, or create it from the vocabulary files: python -c 'import sys; from transformers import AutoTokenizer; \
                  AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' FOLDER"
             }
-            Self::NoFile { .. } => "copy the missing file from the model's page, or save the model again with save_pretrained",
-            Self::PickleOnly { convert, .. } => return format!("convert it once, then use the new folder: {convert}"),
+            Self::NoFile { .. } => "download the missing file from the model's page, or save the model again with save_pretrained",
+            Self::PickleOnly { convert, .. } => return format!("convert the model, then use the new folder: {convert}"),
             Self::GitLfsPointer { path } => return format!("install Git LFS, then download the file: {}", pull_git_lfs(path)),
             Self::Adapter { merge: Some(merge), .. } => {
-                return format!("merge the adapter into its model once, then use the new folder: {merge}");
+                return format!("merge the adapter into its base model, then use the new folder: {merge}");
             }
             Self::Adapter { merge: None, base: Some(_), .. } => {
-                "use the model without the adapter: an adapter of prompts cannot be merged into weights"
+                "use the base model without the adapter: a prompt adapter cannot be merged into the weights"
             }
             Self::Adapter { merge: None, base: None, .. } => {
-                "merge the adapter into its model with PEFT's merge_and_unload, and save the result with save_pretrained"
+                "merge the adapter into its base model with PEFT's merge_and_unload, and save the result with save_pretrained"
             }
             Self::NoModelType { likely: Some(likely), .. } => {
                 return format!("add this line after the opening brace of the file: \"model_type\": \"{likely}\",");
@@ -218,30 +219,30 @@ impl ModelError {
             Self::NoModelType { likely: None, .. } => {
                 "add the field as in the config.json on the model's page, for example \"model_type\": \"bert\"; `isostar models` lists the types"
             }
-            Self::Io { .. } => "check that the path exists, that you may use it, and that the disk has room",
-            Self::Json { .. } => "compare the file with the one on the model's page; copy it again if it is cut short",
+            Self::Io { .. } => "check that the path exists, that you have access to it, and that the disk has free space",
+            Self::Json { .. } => "compare the file with the one on the model's page; download it again if it is truncated",
             Self::ModelType { .. } => "use a model of a supported type: `isostar models` lists them",
-            Self::Shard { .. } => "copy the index again from the model's page",
+            Self::Shard { .. } => "download the index again from the model's page",
             Self::FieldType { .. } => "compare the field with the one on the model's page",
-            Self::Setting { .. } => "correct the field, or use a model that does without it",
-            Self::Checkpoint { .. } => "copy the file again: the download was probably interrupted",
+            Self::Setting { .. } => "correct the field, or use a model without this setting",
+            Self::Checkpoint { .. } => "download the file again: the download was probably interrupted",
             Self::MissingTensors { .. } | Self::UnexpectedTensors { .. } | Self::TensorShape { .. } => {
                 "check that config.json and model.safetensors belong to the same model"
             }
             Self::TensorTwice { .. } => "save the model again with save_pretrained",
             Self::TensorType { .. } => "save the model again as float32",
             Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
-            Self::Vocabulary { .. } => "use the files of the tokenizer that belongs to this model",
+            Self::Vocabulary { .. } => "use the tokenizer files that belong to this model",
         };
         remedy.to_string()
     }
 
-    /// The refusal of a configuration field, before it is known which file said so.
+    /// The error of a configuration field, without the path of the file.
     pub(crate) fn setting(field: &'static str, value: impl ToString, expected: impl ToString) -> Self {
         Self::Setting { path: None, field, value: value.to_string(), expected: expected.to_string() }
     }
 
-    /// The same error, about the configuration in the file at `file`.
+    /// The same error with the path of the configuration file.
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
         match &mut self {
             Self::Setting { path, .. } => *path = Some(file.to_path_buf()),
@@ -262,7 +263,8 @@ fn trained_on(base: &Option<String>) -> String {
     base.as_ref().map(|base| format!(" trained on {base}")).unwrap_or_default()
 }
 
-/// The first few names, and how many more there are: a wrong checkpoint lacks hundreds.
+/// The first few names and the number of the others. A wrong checkpoint can lack hundreds of
+/// tensors.
 pub(crate) fn list(keys: &[String]) -> String {
     const SHOWN: usize = 4;
     match keys.len().checked_sub(SHOWN) {

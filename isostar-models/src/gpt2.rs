@@ -1,4 +1,5 @@
-//! GPT-2: it looks backwards only, normalises before each part of a layer, and keeps its weights the other way round.
+//! GPT-2: settings, encoder and checkpoint layout. Attention is causal, LayerNorm precedes each
+//! block of a layer, and checkpoints store transposed weights.
 
 use burn::nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig};
 use burn::prelude::*;
@@ -14,16 +15,17 @@ use crate::layer::{FeedForward, Places, SelfAttention, assert_positions, causal_
 use crate::pretrained::{Key, Layout};
 use crate::{Encoder, ModelError, TokenBatch};
 
-/// The settings of a GPT-2, under the names and with the defaults of transformers' `GPT2Config`.
+/// Settings of GPT-2 models, with the names and defaults of transformers' `GPT2Config`.
 ///
-/// Fields it does not know stay in [`rest`](Gpt2Config::rest), so that writing a configuration back loses nothing.
-/// `reorder_and_upcast_attn` is among them: it changes how half-precision numbers are rounded, and the states are f32.
+/// Unknown fields are kept in [`rest`](Gpt2Config::rest) and written back.
+/// `reorder_and_upcast_attn` is one of them: it affects only half precision, and the hidden states
+/// here are f32.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gpt2Config {
-    /// Rows of the word table.
+    /// Vocabulary size: number of rows of the token embedding table.
     pub vocab_size: usize,
-    /// Rows of the position table: the longest sequence.
+    /// Number of rows of the position table: the maximum sequence length.
     #[serde(alias = "max_position_embeddings")]
     pub n_positions: usize,
     /// Width d of the hidden states.
@@ -32,33 +34,34 @@ pub struct Gpt2Config {
     /// Number of layers.
     #[serde(alias = "num_hidden_layers")]
     pub n_layer: usize,
-    /// Number of attention heads; divides d.
+    /// Number of attention heads. Must divide d.
     #[serde(alias = "num_attention_heads")]
     pub n_head: usize,
-    /// Inner width of the feed-forward part; 4 d where it is absent.
+    /// Inner width of the feed-forward block; 4 d if absent.
     pub n_inner: Option<usize>,
     /// `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu` or `silu`.
     pub activation_function: String,
-    /// Dropout of what either part of a layer adds, in [0, 1).
+    /// Dropout of the outputs of attention and of the feed-forward block, in [0, 1).
     pub resid_pdrop: f64,
     /// Dropout after the embeddings, in [0, 1).
     pub embd_pdrop: f64,
     /// Dropout of the attention probabilities, in [0, 1).
     pub attn_pdrop: f64,
-    /// Added to the variance in every LayerNorm.
+    /// Epsilon added to the variance in every LayerNorm.
     pub layer_norm_epsilon: f64,
-    /// Standard deviation of fresh weights; where they lead back to the states, 1/√(2 `n_layer`) of it.
+    /// Standard deviation of newly initialized weights. For the output projections of attention and
+    /// of the feed-forward block it is divided by √(2 `n_layer`).
     pub initializer_range: f64,
     /// Whether attention scores are divided by √d_head.
     pub scale_attn_weights: bool,
-    /// Whether those of layer i, from 1, are divided by i as well.
+    /// Whether the attention scores of layer i, counted from 1, are also divided by i.
     pub scale_attn_by_inverse_layer_idx: bool,
     /// The id of the padding token.
     pub pad_token_id: Option<usize>,
     /// The labels of a classifier.
     #[serde(flatten)]
     pub labels: Labels,
-    /// Every other field.
+    /// All other fields of the configuration.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -184,28 +187,30 @@ impl Architecture for Gpt2Config {
     }
 }
 
-/// The stack of GPT-2, without its language model's head.
+/// The encoder of GPT-2: the model without the language modeling head.
 ///
 /// # References
 /// Radford et al., "Language Models are Unsupervised Multitask Learners".
 #[derive(Module, Debug)]
 pub struct Gpt2 {
-    /// A row a token. Shape `[vocabulary, d]`.
+    /// Token embeddings. Shape `[vocabulary, d]`.
     pub word: Embedding,
-    /// A row a place. Shape `[positions, d]`.
+    /// Position embeddings. Shape `[positions, d]`.
     pub position: Embedding,
-    /// Applied to their sum.
+    /// Dropout of the sum of both embeddings.
     pub dropout: Dropout,
-    /// First to last.
+    /// The layers, first to last.
     pub layers: Vec<Gpt2Layer>,
-    /// Normalises what the last layer returns.
+    /// LayerNorm of the output of the last layer.
     pub norm: LayerNorm,
 }
 
 impl Gpt2 {
-    /// See [`Encoder::forward`]. The last layer's states are the normalised ones; segments have no say.
+    /// Computes the hidden states: see [`Encoder::forward`]. The states of the last layer are the
+    /// normalised ones. Segments are ignored.
     ///
-    /// Places are numbered from the left, padding included, as transformers does where it is not told otherwise.
+    /// Positions are numbered from the left and include padding, as in transformers if no
+    /// `position_ids` are given.
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let [_, tokens] = input.ids.dims();
         assert_positions(&self.position, Places::FromZero, tokens);
@@ -220,7 +225,7 @@ impl Gpt2 {
     }
 }
 
-/// One layer that normalises before each of its two parts.
+/// A layer of GPT-2, with LayerNorm before attention and before the feed-forward block.
 ///
 /// ```text
 /// a = x + dropout(attention(LayerNorm(x)))
@@ -228,19 +233,21 @@ impl Gpt2 {
 /// ```
 #[derive(Module, Debug)]
 pub struct Gpt2Layer {
-    /// Normalises what attention looks at.
+    /// LayerNorm before attention.
     pub attention_norm: LayerNorm,
-    /// Every token looks at itself and those before it.
+    /// Causal self-attention: each token attends to itself and to earlier tokens.
     pub attention: SelfAttention,
-    /// Normalises what enters the feed-forward part.
+    /// LayerNorm before the feed-forward block.
     pub feed_forward_norm: LayerNorm,
-    /// Every token by itself.
+    /// The feed-forward block.
     pub feed_forward: FeedForward,
-    /// Applied to what either part adds.
+    /// Dropout of the outputs of both blocks.
     pub dropout: Dropout,
 }
 
 impl Gpt2Layer {
+    /// Applies the layer.
+    ///
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
     /// - `mask`: `[sequences, 1, tokens, tokens]`, added to the attention scores
@@ -268,7 +275,7 @@ const LAYOUT: Layout = Layout {
         Key::new("layers.*.feed_forward.outer", "h.*.mlp.c_proj"),
         Key::new("norm", "ln_f"),
     ],
-    // transformers' Conv1D keeps [inputs, outputs].
+    // transformers' Conv1D stores weights as [inputs, outputs].
     linear_is_transposed: false,
     classifier: &[Key::new("output", "score")],
     span: &[Key::new("output", "qa_outputs")],

@@ -1,4 +1,5 @@
-//! RoBERTa: BERT with places counted from the padding token's id, and another head.
+//! RoBERTa: settings and checkpoint layout. The encoder is BERT's, with positions numbered from the
+//! id of the padding token; the classifier differs.
 
 use burn::prelude::*;
 use serde::de::Error as _;
@@ -12,9 +13,10 @@ use crate::layer::Places;
 use crate::pretrained::{Key, Layout};
 use crate::{BertConfig, Encoder, ModelError};
 
-/// The settings of a RoBERTa: those of a BERT, with the defaults of transformers' `RobertaConfig`.
+/// Settings of a RoBERTa model: BERT's fields with the defaults of transformers' `RobertaConfig`.
 ///
-/// The position table has `pad_token_id + 1` rows that no token uses: with 514 rows a sequence has at most 512 tokens.
+/// The first `pad_token_id + 1` rows of the position table are not used by tokens: with 514 rows, a
+/// sequence has at most 512 tokens.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RobertaConfig(pub BertConfig);
 
@@ -39,7 +41,7 @@ impl RobertaConfig {
     fn places(&self) -> Result<Places, ModelError> {
         let Self(config) = self;
         let Some(padding) = config.pad_token_id else {
-            return Err(ModelError::setting("pad_token_id", "null", "a token's id: places are counted from it"));
+            return Err(ModelError::setting("pad_token_id", "null", "the id of a token, because positions are numbered from it"));
         };
         let places = Places::AfterPadding(padding);
         match places.longest(config.max_position_embeddings) {

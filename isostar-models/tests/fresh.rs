@@ -1,4 +1,4 @@
-//! Models with fresh weights, and what differs between training and evaluation.
+//! Models with newly initialized weights, and the differences between training and evaluation.
 
 mod common;
 
@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokenizers::Tokenizer;
 
-/// Standard errors. By chance a run in a thousand has a statistic beyond them, or fewer.
+/// The tolerance in standard errors. By chance, at most one run in a thousand exceeds it.
 const ERRORS: f64 = 5.0;
 
-/// The settings of a fixture with others in the place of some.
+/// The settings of a fixture with some changes.
 fn config(name: &str, changes: &[(&str, Value)]) -> ModelConfig {
     let mut fields = read_json(&fixture(name).join("config.json"));
     changes.iter().for_each(|(field, value)| fields[*field] = value.clone());
     ModelConfig::from_json(fields.to_string().as_bytes()).unwrap()
 }
 
-/// A width and a depth at which the numbers are many.
+/// Settings with a width and depth for which the sample of weights is large.
 fn large(architecture: &str) -> ModelConfig {
     let [width, layers, tokens] = match architecture {
         "distilbert" => ["dim", "n_layers", "vocab_size"],
@@ -34,7 +34,7 @@ fn large(architecture: &str) -> ModelConfig {
     config(&format!("{architecture}_classes"), &[(width, json!(64)), (layers, json!(3)), (tokens, json!(300)), range])
 }
 
-/// The tensors of a fresh model under the names of a checkpoint.
+/// The tensors of a newly initialized model, with the names of a checkpoint.
 fn fresh<M: PretrainedModel>(config: &ModelConfig) -> Tensors {
     let tokenizer = Tokenizer::from_file(fixture("bert_classes/tokenizer.json")).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -42,7 +42,8 @@ fn fresh<M: PretrainedModel>(config: &ModelConfig) -> Tensors {
     read_tensors(folder.path())
 }
 
-/// Of the numbers of a weight: GPT-2's projections back to the states are smaller the more layers add to them.
+/// The standard deviation of a weight. In GPT-2, that of output projections decreases with the
+/// number of layers.
 fn deviation(config: &ModelConfig, name: &str) -> f64 {
     let layers = 2.0 * config.sizes().layers as f64;
     let range = match config {
@@ -55,7 +56,8 @@ fn deviation(config: &ModelConfig, name: &str) -> f64 {
     if name.ends_with("c_proj.weight") { range / layers.sqrt() } else { range }
 }
 
-/// Mean, deviation and the share beyond two deviations are those of N(0, `deviation`²).
+/// Asserts that mean, standard deviation and the proportion beyond two standard deviations are
+/// those of N(0, `deviation`²).
 fn assert_normal(name: &str, numbers: &[f32], deviation: f64) {
     let count = numbers.len() as f64;
     let mean = |of: &dyn Fn(f64) -> f64| numbers.iter().map(|number| of(f64::from(*number) / deviation)).sum::<f64>() / count;
@@ -65,7 +67,7 @@ fn assert_normal(name: &str, numbers: &[f32], deviation: f64) {
     near("the mean", mean(&|z| z), 0.0, count.sqrt().recip());
     near("the deviation", mean(&|z| z * z).sqrt(), 1.0, (2.0 * count).sqrt().recip());
     let beyond = 0.0455f64;
-    near("the share beyond two", mean(&|z| f64::from(z.abs() > 2.0)), beyond, (beyond * (1.0 - beyond) / count).sqrt());
+    near("the proportion beyond two", mean(&|z| f64::from(z.abs() > 2.0)), beyond, (beyond * (1.0 - beyond) / count).sqrt());
 }
 
 /// The row of the padding token, if `name` is a table that has one.
@@ -93,7 +95,7 @@ fn assert_fresh(config: &ModelConfig, tensors: Tensors) {
 }
 
 #[test]
-fn fresh_weights_are_distributed_as_those_of_transformers() {
+fn fresh_weights_are_distributed_as_in_transformers() {
     for architecture in ARCHITECTURES {
         let config = large(architecture);
         let [classifier, span] = [fresh::<SequenceClassifier>(&config), fresh::<SpanExtractor>(&config)];
@@ -101,7 +103,8 @@ fn fresh_weights_are_distributed_as_those_of_transformers() {
         assert!(outputs.iter().any(|name| classifier.contains_key(*name)) && span.contains_key("qa_outputs.weight"));
         assert_fresh(&config, classifier);
         assert_fresh(&config, span);
-        // What the fixtures hold is transformers' own, but for norms, biases and rows of padding.
+        // The fixtures contain transformers' initial weights, except for norms, biases and padding
+        // rows.
         for head in ["classes", "span"] {
             let name = format!("{architecture}_{head}");
             let config = self::config(&name, &[]);
@@ -115,7 +118,7 @@ fn fresh_weights_are_distributed_as_those_of_transformers() {
 }
 
 #[test]
-fn a_fresh_table_of_sinusoids_is_that_of_transformers() {
+fn a_fresh_sinusoidal_position_table_equals_that_of_transformers() {
     const NAME: &str = "distilbert.embeddings.position_embeddings.weight";
     let stored = read_tensors(&fixture("distilbert_sinusoidal"));
     let (_, shape, expected) = stored.get(NAME).or(stored.get(NAME.strip_prefix("distilbert.").unwrap())).unwrap();
@@ -135,7 +138,7 @@ fn rates(architecture: &str) -> [&'static str; 3] {
     }
 }
 
-/// A fixture's folder with these rates of dropout.
+/// A copy of a fixture's folder with these dropout rates.
 fn with_rates(architecture: &str, rates: [(&str, f64); 3]) -> TempDir {
     let folder = copy(&format!("{architecture}_classes"));
     rates.into_iter().for_each(|(field, rate)| set(folder.path(), field, json!(rate)));
@@ -158,7 +161,7 @@ fn classify(model: &SequenceClassifier, batch: TokenBatch) -> Tensor<2> {
 }
 
 #[test]
-fn every_dropout_is_on_in_training_and_off_in_evaluation() {
+fn dropout_is_applied_in_training_and_not_in_evaluation() {
     for architecture in ARCHITECTURES {
         let fields = rates(architecture);
         let without = with_rates(architecture, fields.map(|field| (field, 0.0)));
@@ -175,7 +178,7 @@ fn every_dropout_is_on_in_training_and_off_in_evaluation() {
 }
 
 #[test]
-fn a_span_extractor_has_a_dropout_of_its_own_in_distilbert() {
+fn the_span_extractor_of_distilbert_has_a_separate_dropout_rate() {
     let with = |rate| {
         let folder = copy("distilbert_span");
         for (field, rate) in [("dropout", 0.0), ("attention_dropout", 0.0), ("qa_dropout", rate)] {
@@ -190,8 +193,9 @@ fn a_span_extractor_has_a_dropout_of_its_own_in_distilbert() {
 }
 
 #[test]
-fn more_tokens_than_positions_panic_with_both_numbers() {
-    // The RoBERTas have 14 and 16 rows, and start to count behind their padding tokens 1 and 3.
+fn more_tokens_than_positions_panic_with_a_message_that_names_both() {
+    // The RoBERTa fixtures have 14 and 16 rows and number positions after their padding tokens 1
+    // and 3.
     let names = ARCHITECTURES.map(|architecture| format!("{architecture}_classes"));
     for name in names.iter().map(String::as_str).chain(["roberta_types"]) {
         let device = Device::flex();

@@ -1,4 +1,4 @@
-//! What reading a model costs beside reading its bytes.
+//! The cost of reading a model, compared with reading the bytes of its files.
 
 #![cfg(target_os = "linux")]
 
@@ -14,21 +14,21 @@ use isostar_models::{Encoder, Gpt2Config, ModelConfig, Pretrained};
 use tempfile::TempDir;
 use tokenizers::Tokenizer;
 
-/// Of the time that reading the bytes of the weights takes.
+/// Maximum time, relative to the time of reading the bytes of the weights.
 const LONGEST: f64 = 1.5;
-/// Of the size of the weights.
+/// Maximum memory, relative to the size of the weights.
 const LARGEST: f64 = 1.3;
-/// Names the folder to a process that reads it once.
+/// The environment variable with the folder that a child process reads once.
 const ONCE: &str = "ISOSTAR_READ_ONCE";
 
-/// MiniLM's own folder.
+/// The folder of MiniLM.
 fn minilm() -> PathBuf {
     let models = std::env::var_os("ISOSTAR_MODELS").expect("ISOSTAR_MODELS names a folder of models");
-    Path::new(&models).join("minilm").canonicalize().expect("it holds minilm")
+    Path::new(&models).join("minilm").canonicalize().expect("the folder contains minilm")
 }
 
-/// MiniLM, whose matrices are transposed, and a third of GPT-2, whose matrices are cut, with the tokenizer of a fixture: the weights are nearly
-/// all there is to read.
+/// MiniLM, whose matrices are transposed, and a third of GPT-2, whose matrices are split. Both have
+/// the small tokenizer of a fixture, so that reading the weights takes most of the time.
 fn folders() -> [(&'static str, TempDir); 2] {
     let tokenizer = fixture("bert_classes/tokenizer.json");
     let linked = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ fn read(folder: &Path) -> Pretrained<Encoder> {
     Pretrained::read(folder, &Device::flex()).unwrap()
 }
 
-/// The median time of each, in seconds; they take turns.
+/// The median time of each function in seconds. The functions run in turns.
 fn medians(works: [&dyn Fn(); 2]) -> [f64; 2] {
     const ROUNDS: usize = 15;
     let mut times = [const { Vec::new() }; 2];
@@ -63,7 +63,8 @@ fn medians(works: [&dyn Fn(); 2]) -> [f64; 2] {
     })
 }
 
-/// `ISOSTAR_MODELS=FOLDER cargo test -p isostar-models --test loading -- --ignored --nocapture --test-threads 1`, where the folder holds minilm.
+/// Run `ISOSTAR_MODELS=FOLDER cargo test --workspace --test loading -- --ignored --nocapture
+/// --test-threads 1`. The folder contains minilm.
 #[test]
 #[ignore = "a measurement; needs real models in the folder named by ISOSTAR_MODELS"]
 fn reading_the_weights_takes_little_longer_than_reading_their_bytes() {
@@ -79,14 +80,14 @@ fn reading_the_weights_takes_little_longer_than_reading_their_bytes() {
     println!("minilm: tokenizer {:.1} ms, the whole folder {:.1} ms", tokenizer * 1e3, all * 1e3);
 }
 
-/// Resident memory in bytes: `VmRSS` now, `VmHWM` at most.
+/// Resident memory in bytes: `VmRSS` is the current value, `VmHWM` the maximum.
 fn resident(field: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("Linux says so");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("Linux reports the field");
     1024.0 * line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap()
 }
 
-/// The same command as above. Memory is measured in a process that does nothing else.
+/// Run with the same command as above. Memory is measured in a process that does nothing else.
 #[test]
 #[ignore = "a measurement; needs real models in the folder named by ISOSTAR_MODELS"]
 fn reading_a_model_needs_little_more_memory_than_the_model() {

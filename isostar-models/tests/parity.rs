@@ -1,4 +1,5 @@
-//! Layer by layer and gradient by gradient against transformers, on tiny random checkpoints: scripts/golden_models.py.
+//! Comparison of hidden states and gradients with transformers, on tiny random checkpoints from
+//! scripts/golden_models.py.
 
 mod common;
 
@@ -13,19 +14,20 @@ use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Of a layer's largest number; f32 in another order of summation.
+/// Tolerance relative to the largest value of a layer: f32 sums in another order.
 const STATES: f32 = if cfg!(feature = "wgpu") { 1e-4 } else { 1e-5 };
-/// Of a gradient's largest number.
+/// Tolerance relative to the largest value of a gradient.
 const GRADIENTS: f32 = 1e-4;
-/// Of the largest gradient of all. One that is smaller everywhere is zero but for rounding, and must be so here too: that of a key's bias, which
-/// the softmax cancels. Largest observed: 5e-8.
+/// Threshold for zero gradients, relative to the largest gradient of the model. An expected
+/// gradient below it is zero except for rounding, as is that of a key's bias, which the softmax
+/// cancels; the found gradient must be below it too. Largest observed: 5e-8.
 const ZERO_GRADIENT: f32 = 1e-6;
-/// Of an activation's largest number. Largest observed: 8.9e-8.
+/// Tolerance relative to the largest value of an activation. Largest observed: 8.9e-8.
 const ACTIVATIONS: f32 = 1e-6;
 
 const ARCHITECTURES: [&str; 5] = ["bert", "roberta", "distilbert", "albert", "gpt2"];
 
-/// Every switch of a configuration, each in the folder of this name.
+/// The fixtures that each test one option of a configuration.
 const SWITCHES: [&str; 18] = [
     "bert_bare",
     "bert_half",
@@ -49,7 +51,7 @@ const SWITCHES: [&str; 18] = [
 
 fn check_states(name: &str, expected: &Expected, states: &HiddenStates, stride: usize) {
     let count = expected.names().iter().filter(|name| name.starts_with("state.")).count();
-    assert_eq!(states.depth() + 1, count, "{name} returns as many states as transformers");
+    assert_eq!(states.depth() + 1, count, "{name}: the number of states differs from transformers");
     for index in 0..count {
         let found: Vec<f32> = values(states.layer(index).clone()).into_iter().step_by(stride).collect();
         check(&format!("{name}: state {index}"), &found, &expected.floats(&format!("state.{index}")).1);
@@ -59,10 +61,11 @@ fn check_states(name: &str, expected: &Expected, states: &HiddenStates, stride: 
 fn check(name: &str, found: &[f32], expected: &[f32]) {
     let difference = relative_difference(found, expected);
     println!("{name} differs by {difference:.1e}");
-    assert!(difference <= STATES, "{name} differs by {difference} of its largest number");
+    assert!(difference <= STATES, "{name} differs by {difference} relative to its largest value");
 }
 
-/// A copy of a fixture's folder with every dropout rate at 0: no two programs share their masks.
+/// A copy of a fixture's folder with every dropout rate set to 0, because dropout masks differ
+/// between libraries.
 fn without_dropout(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
@@ -79,7 +82,7 @@ fn without_dropout(name: &str) -> TempDir {
     folder
 }
 
-/// The gradients of a model in the place of its parameters.
+/// Replaces the parameters of a model by their gradients.
 struct TakeGradients(Gradients);
 
 impl ModuleMapper for TakeGradients {
@@ -89,7 +92,7 @@ impl ModuleMapper for TakeGradients {
     }
 }
 
-/// Writes the gradients under the names and in the layout of a checkpoint, and compares them all.
+/// Writes the gradients as a checkpoint and compares all of them.
 fn check_gradients<M: PretrainedModel>(name: &str, expected: &Expected, pretrained: Pretrained<M>, loss: Tensor<1>) {
     check(&format!("{name}: the loss"), &values(loss.clone()), &expected.floats("loss").1);
     let mut gradients = TakeGradients(loss.backward());
@@ -100,7 +103,7 @@ fn check_gradients<M: PretrainedModel>(name: &str, expected: &Expected, pretrain
     let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
     let found = SafeTensors::deserialize(&bytes).unwrap();
     let names: Vec<String> = expected.names().into_iter().filter(|name| name.starts_with("gradient.")).collect();
-    assert_eq!(names.len(), found.len(), "{name}: as many parameters as transformers");
+    assert_eq!(names.len(), found.len(), "{name}: the number of parameters differs from transformers");
     let largest_of_all = names.iter().map(|name| largest(&expected.floats(name).1)).fold(0.0, f32::max);
     for name in names {
         let found = found.tensor(name.strip_prefix("gradient.").unwrap()).unwrap();
@@ -109,7 +112,11 @@ fn check_gradients<M: PretrainedModel>(name: &str, expected: &Expected, pretrain
         let found: Vec<f32> = found.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         let zero = ZERO_GRADIENT * largest_of_all;
         match largest(&expected) <= zero {
-            true => assert!(largest(&found) <= zero, "{name} should be zero, and is {} of the largest", largest(&found) / largest_of_all),
+            true => assert!(
+                largest(&found) <= zero,
+                "{name} should be zero, but is {} of the largest gradient",
+                largest(&found) / largest_of_all
+            ),
             false => {
                 let difference = relative_difference(&found, &expected);
                 println!("{name} differs by {difference:.1e}");
@@ -143,7 +150,7 @@ fn classifiers_agree(architectures: &[&str], kind: &str) {
 #[test]
 fn classifiers_and_their_gradients_agree_with_transformers() {
     classifiers_agree(&ARCHITECTURES, "classes");
-    // Its architecture is RoBERTa's: one head will do.
+    // The architecture is RoBERTa's, so one head is sufficient.
     classifiers_agree(&["xlm-roberta"], "classes");
 }
 
@@ -177,7 +184,7 @@ fn span_extractors_and_their_gradients_agree_with_transformers() {
 }
 
 #[test]
-fn every_switch_of_a_configuration_does_what_transformers_does() {
+fn every_configuration_option_has_the_same_effect_as_in_transformers() {
     for name in SWITCHES {
         let expected = Expected::read(&format!("{name}/expected.safetensors"));
         for device in devices() {
@@ -188,7 +195,7 @@ fn every_switch_of_a_configuration_does_what_transformers_does() {
 }
 
 #[test]
-fn padding_has_no_influence_on_the_other_tokens() {
+fn padding_does_not_change_the_states_of_other_tokens() {
     for name in ARCHITECTURES.map(|architecture| format!("{architecture}_classes")) {
         let expected = Expected::read(&format!("{name}/expected.safetensors"));
         let device = Device::flex();
@@ -214,8 +221,8 @@ fn activations_agree_with_transformers() {
     }
 }
 
-/// `ISOSTAR_MODELS=FOLDER cargo test --workspace --test parity -- --ignored real_models`, where the folder holds minilm, distilbert, roberta and
-/// albert, as .ci/run makes them.
+/// Run `ISOSTAR_MODELS=FOLDER cargo test --workspace --test parity -- --ignored real_models`. The
+/// folder contains minilm, distilbert, roberta and albert, as .ci/run creates them.
 #[test]
 #[ignore = "needs real models in the folder named by ISOSTAR_MODELS"]
 fn real_models_agree_with_transformers_layer_by_layer() {

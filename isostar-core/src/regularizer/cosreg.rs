@@ -8,16 +8,16 @@ use crate::{ConfigError, HiddenStates, LayerSelection, Padding, StateSelection};
 /// Settings of [`CosReg`].
 #[derive(Config, Debug)]
 pub struct CosRegConfig {
-    /// The weight, any finite number; 1 in the paper.
+    /// The weight, any finite number. The default is 1, as in the paper.
     #[config(default = 1.0)]
     pub weight: f64,
-    /// Which states count; the last layer's, padding left out, by default.
+    /// The states that are penalized. By default those of the last layer, without padding.
     #[config(default = "StateSelection { layers: LayerSelection::Last, padding: Padding::Mask }")]
     pub states: StateSelection,
 }
 
 impl CosRegConfig {
-    /// The regularizer of these settings.
+    /// Creates the regularizer.
     ///
     /// # Errors
     /// If the weight is not finite.

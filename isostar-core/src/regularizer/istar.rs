@@ -4,32 +4,34 @@ use burn::prelude::*;
 use super::{Penalty, Regularizer};
 use crate::{ConfigError, HiddenStates, Padding, Shrinkage, StateSelection, TargetName, isoscore_of_covariance};
 
-/// Runs with padding masked that ended below this score had lost their task: BERT's untouched states
-/// score 0.22, and λ = −1 took them to 0.01.
+/// With padding masked, runs whose score fell below this value no longer solved their task. The
+/// states of an unregularized BERT score 0.22; λ = −1 lowered the score to 0.01.
 const COLLAPSED: f64 = 0.02;
 
-/// The same share of the untouched score where padding counts: states of which two thirds are
-/// padding score 0.035. λ = −1 and −5 took them to 0.02, and the task was still learned.
+/// The same fraction of the unregularized score for states that include padding: if two thirds of
+/// them are padding, they score 0.035. Runs at λ = −1 and −5 scored 0.02 and still learned the task.
 const COLLAPSED_WITH_PADDING: f64 = 0.003;
 
 /// Settings of [`IStar`].
 #[derive(Config, Debug)]
 pub struct IStarConfig {
-    /// λ, any finite number: a positive weight raises isotropy, a negative one lowers it. Start with ±0.1.
+    /// The weight λ, any finite number: a positive weight increases isotropy, a negative one
+    /// decreases it. Start with ±0.1.
     pub weight: f64,
-    /// ζ on the target, in [0, 1].
+    /// The weight ζ of the shrinkage target, in [0, 1]. The default is 0.2.
     #[config(default = 0.2)]
     pub shrinkage: f64,
-    /// What the covariance of a batch is shrunk towards; the reference by default.
+    /// The target of the shrinkage. By default the reference covariance.
     #[config(default = "TargetName::Reference")]
     pub target: TargetName,
-    /// Which states count; all layers but the embedding output, padding left out, by default.
+    /// The states that are penalized. By default all layers except the embedding output, without
+    /// padding.
     #[config(default = "StateSelection::default()")]
     pub states: StateSelection,
 }
 
 impl IStarConfig {
-    /// The regularizer of these settings.
+    /// Creates the regularizer.
     ///
     /// # Errors
     /// If λ is not finite or ζ is outside [0, 1].
@@ -44,8 +46,10 @@ impl IStarConfig {
 ///   penalty = λ·(1 − IsoScore*),    IsoScore* = ι((1 − ζ)·Σ_X + ζ·Σ_S)
 /// ```
 ///
-/// Σ_X is the covariance of the batch's states, of all selected layers together; Σ_S the reference. With padding masked out, a weight acts about ten times as
-/// strongly as in the published code, which lets padding into both: start with λ = ±0.1. The published λ = −1 … −5 collapse masked states.
+/// Σ_X is the covariance of the batch's states, pooled over all selected layers, and Σ_S is the
+/// reference covariance. The published code includes padding in both. With padding masked out, the
+/// same weight has about ten times the effect: start with λ = ±0.1. The published values λ = −1 …
+/// −5 collapse masked states.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -73,7 +77,7 @@ pub struct IStar {
 }
 
 impl IStar {
-    /// I-STAR of weight λ; [`IStarConfig`] names the usual settings.
+    /// Creates I-STAR with weight λ = `weight`; see [`IStarConfig`] for the defaults.
     ///
     /// # Errors
     /// If λ is not finite.
@@ -87,7 +91,7 @@ impl IStar {
     /// IsoScore* of the selected states. Shape `[1]`.
     ///
     /// # Panics
-    /// As [`Regularizer::penalty`].
+    /// See [`Regularizer::penalty`].
     pub fn score(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Tensor<1> {
         let covariance = self.states.moments(states).covariance();
         isoscore_of_covariance(self.shrinkage.apply(covariance, reference))

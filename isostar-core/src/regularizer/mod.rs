@@ -1,4 +1,4 @@
-//! Penalties on the hidden states of a batch, to be added to a task's loss.
+//! Penalties on the hidden states of a batch, which are added to the task loss.
 
 mod cosreg;
 mod istar;
@@ -17,8 +17,9 @@ pub use sum::Sum;
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///
-/// A regularizer of one's own implements [`penalty`](Self::penalty) and [`measure_name`](Self::measure_name); whoever computes the states and the
-/// reference, a training hook or a hand-written loop, calls them:
+/// A custom regularizer implements [`penalty`](Self::penalty) and
+/// [`measure_name`](Self::measure_name). The training loop computes the states and the reference
+/// and calls these methods:
 ///
 /// ```
 /// use burn::prelude::*;
@@ -40,20 +41,24 @@ pub use sum::Sum;
 /// }
 /// ```
 pub trait Regularizer: Debug + Send + Sync {
-    /// What the measure behind the penalty is called in logs, in letters, digits and spaces: it becomes a file name.
+    /// The name of the measure in logs. It is used as a file name, so it must consist of letters,
+    /// digits and spaces.
     fn measure_name(&self) -> &str;
 
-    /// The states whose covariance the regularizer wants as a reference, re-estimated at the start of every epoch; `None` if it needs none.
+    /// The states whose covariance is the reference, which is estimated again at the start of every
+    /// epoch; `None` if the regularizer needs no reference.
     fn reference_states(&self) -> Option<&StateSelection> {
         None
     }
 
-    /// The states that the penalty is taken of, from which a training hook counts how many a batch has; by default those of the reference.
+    /// The states that are penalized. A training hook counts them in each batch. By default those
+    /// of [`reference_states`](Self::reference_states).
     fn states(&self) -> Option<&StateSelection> {
         self.reference_states()
     }
 
-    /// The measure of a batch under which its states count as collapsed, about which a training hook warns; `None` if there is no such thing.
+    /// The threshold for collapsed states: a training hook warns if the measure of a batch is below
+    /// it. `None` if there is no threshold.
     fn collapsed_below(&self) -> Option<f64> {
         None
     }
@@ -61,19 +66,20 @@ pub trait Regularizer: Debug + Send + Sync {
     /// The penalty on the hidden states of one batch.
     ///
     /// # Shapes
-    /// - `reference`: `[d, d]`, given if [`reference_states`](Self::reference_states) asks for it
+    /// - `reference`: `[d, d]`; present if [`reference_states`](Self::reference_states) returns a
+    ///   selection
     ///
     /// # Panics
-    /// If the states or the reference do not have the shapes that the regularizer expects.
+    /// If the shapes of the states or the reference are not those that the regularizer expects.
     fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty;
 }
 
-/// What a regularizer says of one batch.
+/// The penalty of one batch, and the measure that it is based on.
 #[derive(Clone, Debug)]
 pub struct Penalty {
-    /// What is added to the task's loss, weight included. Shape `[1]`.
+    /// The term added to the task loss, weight included. Shape `[1]`.
     pub value: Tensor<1>,
-    /// The measure behind it, without weight: the score of this batch. Shape `[1]`.
+    /// The measure of this batch, without the weight. Shape `[1]`.
     pub measure: Tensor<1>,
 }
 

@@ -1,4 +1,4 @@
-//! What a classifier's outputs are called, and what kind of answer they make.
+//! The names and the meaning of a classifier's outputs.
 
 use std::collections::BTreeMap;
 
@@ -9,38 +9,40 @@ use serde_json::{Map, Value};
 use super::check;
 use crate::ModelError;
 
-/// The labels of a model and the problem they belong to, under the names of transformers' configurations.
+/// The labels of a model and its type of problem, with the field names of transformers'
+/// configurations.
 ///
-/// Only classifiers use labels. A configuration whose labels no classifier can have is therefore read as well;
-/// [`validate`](Labels::validate) refuses them.
+/// Only classifiers use labels. Reading a configuration therefore accepts invalid labels;
+/// [`validate`](Labels::validate) checks them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Fields")]
 pub struct Labels {
-    /// How many labels there are, where they have no names or other ones; 2 if it is absent as well.
+    /// Number of labels, used if `id2label` is absent or has another number of names. If both are
+    /// absent, there are two labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_labels: Option<usize>,
     /// The name of each label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id2label: Option<BTreeMap<usize, String>>,
-    /// The same, the other way round.
+    /// The id of each label name: the inverse of `id2label`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label2id: Option<BTreeMap<String, usize>>,
     /// `single_label_classification`, `multi_label_classification` or `regression`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<String>,
-    /// Those of the fields above whose values have the wrong type, kept so that writing a configuration back loses nothing.
+    /// The fields above whose values have the wrong type. They are kept and written back.
     #[serde(flatten)]
     pub mistyped: Map<String, Value>,
 }
 
-/// What the outputs of a classifier mean, and with it the loss that they are trained by.
+/// The type of problem of a classifier, which determines its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemType {
-    /// One class of several: softmax and cross entropy.
+    /// Exactly one class per sequence: softmax and cross entropy.
     SingleLabel,
-    /// Any number of classes at once: a sigmoid each and binary cross entropy.
+    /// Any number of classes per sequence: sigmoid and binary cross entropy.
     MultiLabel,
-    /// Numbers: squared error.
+    /// One or several numbers per sequence: squared error.
     Regression,
 }
 
@@ -58,7 +60,7 @@ impl ProblemType {
 }
 
 impl Labels {
-    /// These names, for a problem of this type.
+    /// Labels with these names, for this type of problem.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>, problem: ProblemType) -> Self {
         let names: BTreeMap<usize, String> = names.into_iter().map(Into::into).enumerate().collect();
         Self {
@@ -69,8 +71,8 @@ impl Labels {
         }
     }
 
-    /// The names in the order of the outputs, `LABEL_0`, `LABEL_1`, … where the configuration names none. They are those of the outputs only if
-    /// the labels are [valid](Labels::validate).
+    /// The label names in the order of the outputs; `LABEL_0`, `LABEL_1`, … if the configuration
+    /// has no names. The order is meaningful only if the labels are [valid](Labels::validate).
     pub fn names(&self) -> Vec<String> {
         match self.named() {
             Some(names) => names.values().cloned().collect(),
@@ -78,28 +80,30 @@ impl Labels {
         }
     }
 
-    /// The number of labels: of outputs.
+    /// The number of labels, which is the number of outputs.
     #[expect(clippy::len_without_is_empty, reason = "a classifier has at least one output")]
     pub fn len(&self) -> usize {
         self.named().map_or(self.num_labels.unwrap_or(2), BTreeMap::len)
     }
 
-    /// The names, unless the configuration contradicts their number: then its number of labels holds, as in transformers.
+    /// The names, or `None` if `num_labels` differs from their number: then `num_labels` takes
+    /// precedence, as in transformers.
     fn named(&self) -> Option<&BTreeMap<usize, String>> {
         self.id2label.as_ref().filter(|names| self.num_labels.is_none_or(|count| count == names.len()))
     }
 
-    /// What the outputs mean: as the configuration says, and if it does not, a number where there is one label and a class where there
-    /// are several.
+    /// The type of problem. If the configuration does not specify it, a single label means
+    /// regression, and several labels mean single-label classification.
     pub fn problem(&self) -> ProblemType {
         let named = ProblemType::ALL.into_iter().find(|problem| Some(problem.name()) == self.problem_type.as_deref());
         named.unwrap_or(if self.len() == 1 { ProblemType::Regression } else { ProblemType::SingleLabel })
     }
 
-    /// Refuses labels that no classifier can have: fields of the wrong type, numbers with gaps, a problem of an unknown type.
+    /// Checks that a classifier can use the labels.
     ///
     /// # Errors
-    /// [`ModelError::FieldType`] and [`ModelError::Setting`].
+    /// [`ModelError::FieldType`] if a field has the wrong type; [`ModelError::Setting`] if the ids
+    /// have gaps or the type of problem is unknown.
     pub fn validate(&self) -> Result<(), ModelError> {
         for (field, value) in &self.mistyped {
             if let Err(source) = Self::default().set(field, value) {
@@ -121,7 +125,8 @@ impl Labels {
         }
     }
 
-    /// Names and numbers for every label, as transformers writes them; invalid labels as they are.
+    /// The labels with `id2label` and `label2id` filled in, as transformers writes them. Invalid
+    /// labels are returned unchanged.
     pub(crate) fn spelled_out(&self) -> Self {
         match self.named().is_some() || self.validate().is_err() {
             true => self.clone(),
@@ -129,7 +134,7 @@ impl Labels {
         }
     }
 
-    /// Reads one field.
+    /// Sets one field from its JSON value.
     fn set(&mut self, field: &str, value: &Value) -> Result<(), serde_json::Error> {
         match field {
             "num_labels" => self.num_labels = Option::deserialize(value)?,
@@ -142,7 +147,7 @@ impl Labels {
     }
 }
 
-/// The fields as a configuration holds them.
+/// The fields as they are stored in a configuration.
 #[derive(Deserialize)]
 struct Fields {
     num_labels: Option<Value>,
@@ -169,9 +174,9 @@ fn unnamed(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|id| format!("LABEL_{id}"))
 }
 
-/// The keys of a JSON object are text.
+/// Parses the keys of a JSON object, which are strings, as ids.
 fn numbered(value: &Value) -> Result<Option<BTreeMap<usize, String>>, serde_json::Error> {
     let Some(names) = Option::<BTreeMap<String, String>>::deserialize(value)? else { return Ok(None) };
-    let number = |id: &str| id.parse().map_err(|_| serde_json::Error::custom(format!("the key {id:?} is no number")));
+    let number = |id: &str| id.parse().map_err(|_| serde_json::Error::custom(format!("the key {id:?} is not a number")));
     names.into_iter().map(|(id, name)| Ok((number(&id)?, name))).collect::<Result<_, _>>().map(Some)
 }

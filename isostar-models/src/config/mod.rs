@@ -1,4 +1,4 @@
-//! config.json: which architecture it describes, and what it says about it.
+//! The content of config.json: the architecture of a model and its settings.
 
 pub(crate) mod check;
 mod labels;
@@ -12,7 +12,7 @@ use crate::pretrained::Layout;
 use crate::{AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, ModelError, RobertaConfig};
 pub use labels::{Labels, ProblemType};
 
-/// The settings of a model of any supported architecture, as its config.json holds them.
+/// The content of config.json, for every supported architecture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelConfig {
     /// `bert`.
@@ -29,69 +29,71 @@ pub enum ModelConfig {
     Gpt2(Gpt2Config),
 }
 
-/// What is the same for all architectures, whatever their fields are called.
+/// The sizes of a model, with names that are the same for all architectures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelSizes {
-    /// Rows of the word table.
+    /// Number of rows of the token embedding table.
     pub vocabulary: usize,
     /// Width d of the hidden states.
     pub width: usize,
-    /// How many hidden states a forward pass returns after the embedding output.
+    /// Number of layers: the number of hidden states that a forward pass returns after the
+    /// embedding output.
     pub layers: usize,
-    /// The longest sequence, in tokens.
+    /// Maximum length of a sequence in tokens.
     pub positions: usize,
-    /// How many segments a sequence may have; 0 in models that know none.
+    /// Number of segments (token types); 0 if the architecture has none.
     pub segments: usize,
 }
 
-/// One architecture: where its settings become a model.
+/// The operations that every architecture implements for its settings.
 pub(crate) trait Architecture {
     fn layout(&self) -> &'static Layout;
     fn sizes(&self) -> ModelSizes;
     fn padding(&self) -> Option<usize>;
     fn labels(&self) -> &Labels;
     fn labels_mut(&mut self) -> &mut Labels;
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of newly initialized weights.
     fn deviation(&self) -> f64;
-    /// How the last layer's states become logits.
+    /// The settings of the heads.
     fn head(&self) -> HeadSettings;
-    /// Refuses what no forward pass could honour.
+    /// Checks that the forward pass supports the settings.
     fn validate(&self) -> Result<(), ModelError>;
-    /// Fresh weights; the settings are valid.
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
     fn encoder(&self, device: &Device) -> Result<Encoder, ModelError>;
 }
 
-/// An architecture that can be read.
+/// A supported architecture.
 #[derive(Clone, Copy, Debug)]
 pub struct SupportedModel {
-    /// What config.json calls it.
+    /// Value of `model_type` in config.json.
     pub model_type: &'static str,
-    /// What people call it.
+    /// Common name of the architecture.
     pub name: &'static str,
-    /// How transformers' classes for it begin.
+    /// Prefix of the names of its transformers classes.
     pub class: &'static str,
-    /// A well-known model of this architecture, by its name on the hub.
+    /// Hub name of a well-known model of this architecture.
     pub example: &'static str,
-    /// Settings that transformers knows under two names: the one that all models share, and this architecture's own.
+    /// Fields for which transformers accepts two names: the general name and the name in this
+    /// architecture.
     synonyms: &'static [(&'static str, &'static str)],
     read: fn(Value) -> Result<ModelConfig, serde_json::Error>,
 }
 
 impl SupportedModel {
-    /// transformers' classes that are read and written.
+    /// The names of the transformers classes that are supported.
     pub fn classes(&self) -> impl Iterator<Item = String> + use<> {
         let class = self.class;
         [Head::None, Head::Classification, Head::Span].into_iter().map(move |head| format!("{class}{}", head.suffix()))
     }
 
-    /// Whether transformers has a class of this name for the architecture, with whatever head.
+    /// Whether `name` is a transformers class of this architecture, with any head.
     fn has_class(&self, name: &str) -> bool {
         let head = name.strip_prefix(self.class);
         head.is_some_and(|head| ["Model", "For", "LMHead"].into_iter().any(|begins| head.starts_with(begins)))
     }
 }
 
-/// Every architecture that can be read.
+/// All supported architectures.
 pub const MODELS: &[SupportedModel] = &[
     SupportedModel {
         model_type: "bert",
@@ -152,7 +154,7 @@ fn fields<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
     serde_json::from_value(value)
 }
 
-/// RoBERTa's settings, but for a default: the vocabulary is BERT's.
+/// RoBERTa's settings with one different default: the vocabulary size is BERT's.
 fn xlm_roberta(mut value: Value) -> Result<ModelConfig, serde_json::Error> {
     if let Some(fields) = value.as_object_mut() {
         fields.entry("vocab_size").or_insert(BertConfig::default().vocab_size.into());
@@ -161,18 +163,22 @@ fn xlm_roberta(mut value: Value) -> Result<ModelConfig, serde_json::Error> {
 }
 
 impl ModelConfig {
-    /// The settings in the content of a config.json, with transformers' defaults for what it leaves out.
+    /// Parses the content of a config.json. Absent fields have transformers' defaults.
     ///
-    /// If a setting is given under both of its names, such as `hidden_size` and `dim`, the general name wins, as in transformers. Labels are not
-    /// checked here, because only classifiers use them: see [`Labels::validate`].
+    /// If a setting is given under two names, such as `hidden_size` and `dim`, the general name
+    /// takes precedence, as in transformers. Labels are not checked here, because only classifiers
+    /// use them: see [`Labels::validate`].
     ///
     /// # Errors
-    /// [`ModelError::Json`] for what is no JSON object, [`ModelError::NoModelType`] and [`ModelError::ModelType`] for no architecture and for
-    /// another one, [`ModelError::FieldType`] for a field of the wrong type, and [`ModelError::Setting`] for a value that cannot be honoured.
+    /// - [`ModelError::Json`] if the content is not a JSON object
+    /// - [`ModelError::NoModelType`] if it does not name an architecture
+    /// - [`ModelError::ModelType`] if the architecture is not supported
+    /// - [`ModelError::FieldType`] if a field has the wrong type
+    /// - [`ModelError::Setting`] if a value is not supported
     pub fn from_json(content: &[u8]) -> Result<Self, ModelError> {
         let json = |source| ModelError::Json { path: "config.json".into(), source };
         let mut fields: Map<String, Value> = serde_json::from_slice(content).map_err(json)?;
-        // Before the fields: those of another architecture have other names and types.
+        // The architecture is checked before the fields, whose names and types depend on it.
         let model = model_of(&mut fields)?;
         for (general, own) in model.synonyms {
             match fields.get(*general) {
@@ -182,7 +188,7 @@ impl ModelConfig {
             }
         }
         let config = (model.read)(Value::Object(fields.clone())).map_err(|source| {
-            // serde does not say which field it is about: tried alone, the field does.
+            // serde's error does not name the field, so each field is parsed alone to find it.
             let wrong = fields.into_iter().find_map(|(field, value)| {
                 let source = (model.read)(json!({ field.as_str(): value })).err()?;
                 Some(ModelError::FieldType { path: "config.json".into(), field, source })
@@ -193,7 +199,7 @@ impl ModelConfig {
         Ok(config)
     }
 
-    /// What config.json holds.
+    /// The settings as the content of config.json.
     pub(crate) fn to_json(&self) -> Value {
         let fields = match self {
             Self::Bert(config) => serde_json::to_value(config),
@@ -202,12 +208,12 @@ impl ModelConfig {
             Self::Albert(config) => serde_json::to_value(config),
             Self::Gpt2(config) => serde_json::to_value(config),
         };
-        let mut value = fields.expect("settings are numbers, text and maps with text as keys");
+        let mut value = fields.expect("settings can be converted to JSON");
         value["model_type"] = json!(self.model().model_type);
         value
     }
 
-    /// The architecture.
+    /// The architecture of the model.
     pub fn model(&self) -> &'static SupportedModel {
         let number = match self {
             Self::Bert(_) => 0,
@@ -230,37 +236,38 @@ impl ModelConfig {
         self.architecture().padding()
     }
 
-    /// The labels.
+    /// The labels of the model.
     pub fn labels(&self) -> &Labels {
         self.architecture().labels()
     }
 
-    /// The same model with these labels.
+    /// The same settings with these labels.
     pub fn with_labels(mut self, labels: Labels) -> Self {
         *self.architecture_mut().labels_mut() = labels;
         self
     }
 
-    /// An encoder with fresh weights, distributed as transformers': N(0, `initializer_range`²), zero biases, LayerNorm at 1 and 0,
-    /// zero for the padding token.
+    /// Creates an encoder with newly initialized weights, distributed as in transformers: N(0,
+    /// `initializer_range`²), biases of 0, LayerNorm weights of 1 and biases of 0, and a zero
+    /// embedding of the padding token.
     ///
     /// # Errors
-    /// If [`validate`](ModelConfig::validate) refuses the configuration.
+    /// If [`validate`](ModelConfig::validate) fails.
     pub fn init(&self, device: &Device) -> Result<Encoder, ModelError> {
         self.validate()?;
         self.architecture().encoder(device)
     }
 
-    /// Refuses what no forward pass of the encoder could honour, naming the field and its value. The labels are a classifier's affair:
-    /// [`Labels::validate`].
+    /// Checks that the encoder supports the settings. Labels are checked by [`Labels::validate`],
+    /// because only classifiers use them.
     ///
     /// # Errors
-    /// [`ModelError::Setting`].
+    /// [`ModelError::Setting`], which names the field and its value.
     pub fn validate(&self) -> Result<(), ModelError> {
         self.architecture().validate()
     }
 
-    /// transformers' class that wrote the model, if the configuration names one.
+    /// The transformers class that wrote the model, if the configuration names one.
     pub(crate) fn class(&self) -> Option<String> {
         Some(self.to_json()["architectures"][0].as_str()?.to_string())
     }
@@ -286,7 +293,7 @@ impl ModelConfig {
     }
 }
 
-/// The architecture that the fields name; `model_type` is taken out of them.
+/// Removes `model_type` from the fields and returns the architecture that it names.
 fn model_of(fields: &mut Map<String, Value>) -> Result<&'static SupportedModel, ModelError> {
     let found = match fields.remove("model_type") {
         None | Some(Value::Null) => String::new(),

@@ -6,15 +6,16 @@ use super::{Head, PretrainedModel};
 use crate::layer::linear;
 use crate::{Encoder, ModelConfig, ModelError, TokenBatch};
 
-/// An encoder with a head that classifies a sequence, or gives it one or several numbers: transformers' `…ForSequenceClassification`.
+/// An encoder with a head for sequence classification or regression: transformers'
+/// `…ForSequenceClassification`.
 ///
-/// What the outputs mean is the configuration's affair ([`Labels::problem`](crate::Labels::problem)), and the losses are in
-/// [`loss`](crate::loss).
+/// The meaning of the outputs depends on the configuration
+/// ([`Labels::problem`](crate::Labels::problem)). The losses are in [`loss`](crate::loss).
 #[derive(Module, Debug)]
 pub struct SequenceClassifier {
-    /// Makes the hidden states.
+    /// The encoder, which computes the hidden states.
     pub encoder: Encoder,
-    /// Makes logits of them.
+    /// The head, which computes the logits.
     pub head: ClassificationHead,
 }
 
@@ -29,7 +30,7 @@ impl PretrainedModel for SequenceClassifier {
 }
 
 impl SequenceClassifier {
-    /// The logits, `[sequences, labels]`, and the hidden states they come from.
+    /// Computes the logits, `[sequences, labels]`, and the hidden states.
     ///
     /// # Panics
     /// If the batch has more tokens than the model has positions.
@@ -41,32 +42,33 @@ impl SequenceClassifier {
     }
 }
 
-/// One token's state to logits.
+/// A classification head: it maps the hidden state of one token to logits.
 ///
 /// ```text
 /// logits = dropout₂(activation(dropout₁(h) W_d + b_d)) W + b
 /// ```
 ///
-/// h is the last layer's state of the classified token. GPT-2 has the last product alone, without b.
+/// h is the last layer's state of the classified token. GPT-2's head is h W, without dense layer,
+/// dropout and bias.
 #[derive(Module, Debug)]
 pub struct ClassificationHead {
-    /// Before the dense layer: in RoBERTa.
+    /// Dropout before the dense layer, used by RoBERTa.
     pub input_dropout: Dropout,
-    /// d to d.
+    /// The dense layer, from d to d.
     pub dense: Option<Linear>,
-    /// After the dense layer.
+    /// The activation after the dense layer.
     #[module(skip)]
     pub activation: Option<Dense>,
-    /// Before the last layer.
+    /// Dropout before the output layer.
     pub dropout: Dropout,
-    /// d to the number of labels.
+    /// The output layer, from d to the number of labels.
     pub output: Linear,
-    /// Whose state h is.
+    /// The token whose state is classified.
     #[module(skip)]
     pub token: ClassifiedToken,
 }
 
-/// What follows the dense layer of a classifier.
+/// The activation after the dense layer of a classifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dense {
     /// tanh.
@@ -75,17 +77,18 @@ pub enum Dense {
     Relu,
 }
 
-/// Whose state stands for the sequence.
+/// The token whose state represents the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClassifiedToken {
-    /// The first token's, which sees all others where attention looks both ways.
+    /// The first token. With bidirectional attention it attends to all others.
     First,
-    /// The last token's that is no padding, which alone sees all others where attention looks backwards.
+    /// The last token that is not padding. With causal attention only this token attends to all
+    /// others.
     Last,
 }
 
 impl ClassificationHead {
-    /// Fresh weights; the configuration is valid.
+    /// Creates a head with newly initialized weights. The configuration must be valid.
     fn new(config: &ModelConfig, device: &Device) -> Self {
         let (d, settings, std) = (config.sizes().width, config.architecture().head(), config.architecture().deviation());
         let output = linear(d, config.labels().len(), std, device);
@@ -99,6 +102,8 @@ impl ClassificationHead {
         }
     }
 
+    /// Computes the logits from the states of the last layer.
+    ///
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
     /// - `mask`: `[sequences, tokens]`, true at tokens
@@ -117,7 +122,12 @@ impl ClassificationHead {
 }
 
 impl ClassifiedToken {
-    /// The state of the classified token. Shapes: `[sequences, tokens, d]`, `[sequences, tokens]` to `[sequences, d]`.
+    /// The state of the classified token.
+    ///
+    /// # Shapes
+    /// - `hidden`: `[sequences, tokens, d]`
+    /// - `mask`: `[sequences, tokens]`
+    /// - output: `[sequences, d]`
     fn of(self, hidden: Tensor<3>, mask: Tensor<2, Bool>) -> Tensor<2> {
         let [sequences, tokens, d] = hidden.dims();
         let state = match self {

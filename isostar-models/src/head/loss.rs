@@ -1,10 +1,10 @@
-//! The losses of the heads, those that transformers takes where it is given labels. All but the last are a number a sequence,
-//! to be averaged.
+//! Losses of the heads, as transformers computes them from labels. [`span_cross_entropy`] is
+//! averaged over the batch; the others return one loss per sequence.
 
 use burn::prelude::*;
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 
-/// Of one class of several: −log softmax(logits)\[label\].
+/// Cross entropy for one class per sequence: −log softmax(logits)\[label\].
 ///
 /// # Shapes
 /// - `logits`: `[sequences, classes]`
@@ -13,7 +13,8 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).neg().squeeze_dim(1)
 }
 
-/// Of any number of classes at once: the mean over classes of −t log σ(z) − (1 − t) log σ(−z).
+/// Binary cross entropy for any number of classes per sequence: the mean over classes of −t log
+/// σ(z) − (1 − t) log σ(−z).
 ///
 /// # Shapes
 /// - `logits`, `targets`: `[sequences, classes]`; a target t is 1 where the class applies and 0 where it does not
@@ -24,7 +25,7 @@ pub fn binary_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> 
     (applies + applies_not).neg().mean_dim(1).squeeze_dim(1)
 }
 
-/// Of numbers: the mean over outputs of (value − target)².
+/// Squared error for regression: the mean over outputs of (value − target)².
 ///
 /// # Shapes
 /// - `values`, `targets`: `[sequences, outputs]`
@@ -33,13 +34,15 @@ pub fn squared_error(values: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (values - targets).square().mean_dim(1).squeeze_dim(1)
 }
 
-/// Of a span: the mean of the cross entropies of its start and its end, each over the sequences where that end lies within the tokens.
+/// Cross entropy for spans: the mean of the losses of starts and ends, each averaged over the
+/// sequences whose label is within the tokens.
 ///
-/// An end at or beyond the number of tokens has been cut off with the text and does not count; where none counts, the part is 0.
+/// A start or end at or beyond the number of tokens was truncated with the text and is ignored. If
+/// all are ignored, the loss of that part is 0.
 ///
 /// # Shapes
-/// - `logits`: of starts and of ends, `[sequences, tokens]` each
-/// - `ends`: the first and the last token of each answer, `[sequences]` each
+/// - `logits`: the logits of starts and of ends, `[sequences, tokens]` each
+/// - `ends`: the index of the first and of the last token of each answer, `[sequences]` each
 /// - output: `[1]`
 pub fn span_cross_entropy(logits: [Tensor<2>; 2], ends: [Tensor<1, Int>; 2]) -> Tensor<1> {
     let [starts, ends] = [0, 1].map(|end| within_tokens(logits[end].clone(), ends[end].clone()));

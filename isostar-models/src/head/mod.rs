@@ -1,4 +1,4 @@
-//! What turns the last layer's states into answers: classes or numbers of a sequence, or a span of it.
+//! Heads, which map the states of the last layer to predictions: classes, numbers or spans.
 
 mod classification;
 pub mod loss;
@@ -10,15 +10,16 @@ use crate::{Encoder, ModelConfig, ModelError};
 pub use classification::{ClassificationHead, ClassifiedToken, Dense, SequenceClassifier};
 pub use span::{SpanExtractor, SpanHead};
 
-/// A model that a folder can hold: an encoder, alone or with a head.
+/// A model that can be read from a folder: an encoder without or with a head.
 pub trait PretrainedModel: Module {
-    /// Which head it has.
+    /// The head of the model.
     const HEAD: Head;
 
-    /// Fresh weights, for training from nothing.
+    /// Creates a model with newly initialized weights, for training from scratch.
     ///
     /// # Errors
-    /// If [`ModelConfig::validate`] refuses the configuration, or [`Labels::validate`](crate::Labels::validate) the labels of a classifier.
+    /// If [`ModelConfig::validate`] fails, or for a classifier if
+    /// [`Labels::validate`](crate::Labels::validate) fails.
     fn new(config: &ModelConfig, device: &Device) -> Result<Self, ModelError>;
 }
 
@@ -30,19 +31,19 @@ impl PretrainedModel for Encoder {
     }
 }
 
-/// The heads that a model can have.
+/// The head of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
-    /// None: transformers' `…Model`.
+    /// No head: transformers' `…Model`.
     None,
-    /// Classes or numbers of a sequence: `…ForSequenceClassification`.
+    /// Sequence classification or regression: `…ForSequenceClassification`.
     Classification,
-    /// The first and the last token of an answer: `…ForQuestionAnswering`.
+    /// Extraction of the first and last token of an answer: `…ForQuestionAnswering`.
     Span,
 }
 
 impl Head {
-    /// How transformers' classes with this head end.
+    /// The suffix of the names of transformers classes with this head.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::None => "Model",
@@ -52,20 +53,20 @@ impl Head {
     }
 }
 
-/// How the heads of an architecture are built.
+/// The settings of the heads of an architecture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadSettings {
-    /// The classifier's layer before the last, if there is one.
+    /// The activation of the classifier's dense layer, if there is one.
     pub dense: Option<Dense>,
-    /// Before that layer.
+    /// Dropout rate before the dense layer.
     pub input_dropout: f64,
-    /// Before the last layer.
+    /// Dropout rate before the output layer of the classifier.
     pub dropout: f64,
-    /// Whether the classifier's last layer has a bias.
+    /// Whether the output layer of the classifier has a bias.
     pub bias: bool,
-    /// Whose state is classified.
+    /// The token whose state is classified.
     pub token: ClassifiedToken,
-    /// Before the span extractor.
+    /// Dropout rate before the span extractor.
     pub span_dropout: f64,
 }
 

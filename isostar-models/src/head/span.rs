@@ -6,12 +6,13 @@ use super::{Head, PretrainedModel};
 use crate::layer::{each_token, linear};
 use crate::{Encoder, ModelConfig, ModelError, TokenBatch};
 
-/// An encoder with a head that says where an answer starts and ends: transformers' `…ForQuestionAnswering`.
+/// An encoder with a head that predicts the start and end of an answer: transformers'
+/// `…ForQuestionAnswering`.
 #[derive(Module, Debug)]
 pub struct SpanExtractor {
-    /// Makes the hidden states.
+    /// The encoder, which computes the hidden states.
     pub encoder: Encoder,
-    /// Makes logits of them.
+    /// The head, which computes the logits.
     pub head: SpanHead,
 }
 
@@ -28,8 +29,8 @@ impl PretrainedModel for SpanExtractor {
 }
 
 impl SpanExtractor {
-    /// The logits of each token to be the first and to be the last of the answer, `[sequences, tokens]` each, and the hidden states they
-    /// come from. Padding has logits too.
+    /// Computes the logits of each token as the start and as the end of the answer,
+    /// `[sequences, tokens]` each, and the hidden states. Padding has logits too.
     ///
     /// # Panics
     /// If the batch has more tokens than the model has positions.
@@ -40,23 +41,25 @@ impl SpanExtractor {
     }
 }
 
-/// Every token's state to two logits.
+/// A span head: it maps the hidden state of every token to two logits.
 ///
 /// ```text
 /// [start, end] = dropout(h) W + b
 /// ```
 #[derive(Module, Debug)]
 pub struct SpanHead {
-    /// Before the product: in DistilBERT.
+    /// Dropout before the output layer, used by DistilBERT.
     pub dropout: Dropout,
-    /// d to 2.
+    /// The output layer, from d to 2.
     pub output: Linear,
 }
 
 impl SpanHead {
+    /// Computes the logits of starts and of ends.
+    ///
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
-    /// - output: twice `[sequences, tokens]`
+    /// - output: `[sequences, tokens]` each
     pub fn forward(&self, hidden: Tensor<3>) -> [Tensor<2>; 2] {
         let [sequences, tokens, _] = hidden.dims();
         let logits = each_token(&self.output, self.dropout.forward(hidden));

@@ -1,4 +1,5 @@
-//! The cache as huggingface_hub lays it out: `models--org--name/{blobs, refs, snapshots}`, datasets alike, and locks beside.
+//! The cache in the layout of huggingface_hub: `models--org--name/{blobs, refs, snapshots}`, the
+//! same for datasets, and a folder of locks.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -7,24 +8,25 @@ use std::path::{Path, PathBuf};
 use super::repository::Repository;
 use super::{HubError, files};
 
-/// The part of the cache that holds one repository.
+/// The folder of one repository in the cache.
 pub(super) struct Cache<'a> {
     repository: Repository<'a>,
     folder: PathBuf,
     locks: PathBuf,
 }
 
-/// Where a file is collected until it is whole.
+/// A partially downloaded file.
 pub(super) struct Partial {
     pub(super) path: PathBuf,
-    /// Keeps other processes away for as long as it lives.
+    /// Excludes other processes until it is dropped. `None` if the file system does not support
+    /// locks.
     lock: Option<File>,
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
         if self.lock.is_none() {
-            // Nothing else will look for it; usually it has become a blob.
+            // No other process resumes this file. After a successful download it has become a blob.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -36,7 +38,7 @@ impl<'a> Cache<'a> {
         Self { repository, folder: cache.join(&name), locks: cache.join(".locks").join(&name) }
     }
 
-    /// The folder of a revision that was brought whole.
+    /// The snapshot folder of a revision, if it is complete.
     pub(super) fn find(&self, revision: &str) -> Option<PathBuf> {
         let commit = match is_commit(revision) {
             true => revision.to_string(),
@@ -58,9 +60,10 @@ impl<'a> Cache<'a> {
         self.folder.join("refs").join(revision)
     }
 
-    /// Reserves the place where a blob is collected; `wait` is told if another process has it.
+    /// Locks the partial file of a blob. Calls `wait` if another process holds the lock.
     ///
-    /// The name is not `.incomplete`, which huggingface_hub fills in another order: what is found there is continued.
+    /// The name does not end in `.incomplete`, because huggingface_hub may write such files in
+    /// another order, and the file found here is resumed.
     pub(super) fn partial(&self, etag: &str, wait: impl FnOnce()) -> Result<Partial, HubError> {
         let lock_path = self.locks.join(format!("{etag}.lock"));
         create_folder_of(&lock_path)?;
@@ -74,7 +77,8 @@ impl<'a> Cache<'a> {
                 wait();
                 lock.lock().map_err(failed())?;
             }
-            // Some network file systems have no locks: a place of one's own is safe without, but nothing continues it.
+            // Some network file systems do not support locks. A unique file is safe without a lock,
+            // but is never resumed.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
                 let path = blob.with_added_extension(format!("{}.partial", std::process::id()));
                 return Ok(Partial { path, lock: None });
@@ -84,7 +88,7 @@ impl<'a> Cache<'a> {
         Ok(Partial { path: blob.with_added_extension("partial"), lock: Some(lock) })
     }
 
-    /// Makes the file at `path`, a blob of this repository, the file `name` of a snapshot.
+    /// Links the blob at `path` as the file `name` of a snapshot.
     pub(super) fn link(&self, commit: &str, name: &str, path: &Path) -> Result<(), HubError> {
         let pointer = self.snapshot(commit).join(name);
         if is_same(&pointer, path) {
@@ -95,7 +99,7 @@ impl<'a> Cache<'a> {
         place(&pointer, |new| symlink(&blob, new).or_else(|_| fs::hard_link(path, new)).or_else(|_| fs::copy(path, new).map(drop)))
     }
 
-    /// Notes which commit a branch or tag is at.
+    /// Records the commit of a branch or tag.
     pub(super) fn set_commit(&self, revision: &str, commit: &str) -> Result<(), HubError> {
         if revision == commit {
             return Ok(());
@@ -118,7 +122,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Makes a file under another name, then gives it its own: others see the old one or the new one.
+/// Creates a file under a temporary name and renames it, so that other processes see either the old
+/// file or the new one.
 fn place(path: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> Result<(), HubError> {
     create_folder_of(path)?;
     let new = tempfile::Builder::new().make_in(path.parent().unwrap_or(path), make);

@@ -1,4 +1,4 @@
-//! What is asked of the hub, and what its answers mean.
+//! Requests to the hub and the interpretation of its responses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ const REDIRECTS: usize = 10;
 /// Repositories of tens of thousands of files have listings of a few megabytes.
 const LONGEST_LISTING: u64 = 64 << 20;
 
-/// A conversation with the hub about one repository.
+/// An HTTP client for one repository on the hub.
 pub(super) struct Client<'a> {
     agent: Agent,
     endpoint: String,
@@ -24,24 +24,24 @@ pub(super) struct Client<'a> {
     repository: Repository<'a>,
 }
 
-/// What a repository holds at a revision.
+/// The files of a repository at a revision.
 pub(super) struct Listing {
-    /// The commit that the revision is at.
+    /// The commit of the revision.
     pub(super) sha: String,
-    /// The files, each with its size if the hub gives it.
+    /// The files, each with its size if the hub reports it.
     pub(super) sizes: BTreeMap<String, Option<u64>>,
 }
 
-/// A file as the hub announces it.
+/// A file as described by the hub before the download.
 pub(super) struct Announced {
     /// The name of its blob in the cache.
     pub(super) etag: String,
     pub(super) size: u64,
-    /// Its SHA-256 in hexadecimal digits, which the hub gives of large files.
+    /// Its SHA-256 in hexadecimal digits, which the hub reports for large files.
     pub(super) sha256: Option<String>,
 }
 
-/// An answer, and who gave it: the hub itself, or a server that it pointed to.
+/// A response, from the hub itself or from a server to which it redirected.
 struct Answer {
     url: String,
     by_hub: bool,
@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
         Ok(Self { agent: config.build().into(), endpoint, token, repository })
     }
 
-    /// The commit and the files of the revision.
+    /// Requests the commit and the files of the revision.
     pub(super) fn list(&self) -> Result<Listing, HubError> {
         let (id, group) = (self.repository.id, self.repository.group());
         let url = format!("{}/api/{group}/{}/revision/{}?blobs=true", self.endpoint, id.name, encode(&id.revision));
@@ -91,13 +91,13 @@ impl<'a> Client<'a> {
         let body = body.map_err(|error| unreached(&answer.url, error))?;
         let info: Info = serde_json::from_slice(&body).map_err(|error| answer.unlike_a_hub(error))?;
         if !cache::is_commit(&info.sha) {
-            return Err(answer.unlike_a_hub(format!("{:?} is not a commit", info.sha)));
+            return Err(answer.unlike_a_hub(format!("{:?} is not a commit hash", info.sha)));
         }
         let sizes = info.siblings.into_iter().map(|file| (file.rfilename, file.size)).collect();
         Ok(Listing { sha: info.sha, sizes })
     }
 
-    /// What the hub says of a file before it is sent.
+    /// Requests the description of a file, without its content.
     pub(super) fn announce(&self, commit: &str, file: &str) -> Result<Announced, HubError> {
         let answer = self.ask(true, &self.file_url(commit, file), 0)?;
         let is_redirect = answer.response.status().is_redirection();
@@ -109,12 +109,13 @@ impl<'a> Client<'a> {
         }
         let length = if is_redirect { None } else { answer.header("content-length") };
         let size = answer.header("x-linked-size").or(length).and_then(|size| size.parse().ok());
-        let size = size.ok_or_else(|| answer.unlike_a_hub("it does not say how large the file is"))?;
+        let size = size.ok_or_else(|| answer.unlike_a_hub("the size of the file is missing"))?;
         let sha256 = linked.filter(|etag| etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit()));
         Ok(Announced { etag, size, sha256 })
     }
 
-    /// A file's bytes from `from` on, and whether they do start there: a server may send the whole file instead.
+    /// Requests the bytes of a file from the offset `from`. The first element of the result says
+    /// whether the content starts at `from`: a server may send the whole file instead.
     pub(super) fn open(&self, commit: &str, file: &str, from: u64) -> Result<(bool, impl io::Read + use<>), HubError> {
         let url = self.file_url(commit, file);
         let mut answer = self.ask(false, &url, from)?;
@@ -125,7 +126,7 @@ impl<'a> Client<'a> {
         let is_part = answer.response.status() == StatusCode::PARTIAL_CONTENT;
         let start = format!("bytes {from}-");
         if is_part && !answer.header("content-range").is_some_and(|range| range.starts_with(&start)) {
-            return Err(answer.unlike_a_hub("it sends another part of the file than was asked for"));
+            return Err(answer.unlike_a_hub("it contains a different range of the file than requested"));
         }
         Ok((is_part, answer.response.into_body().into_reader()))
     }
@@ -135,16 +136,18 @@ impl<'a> Client<'a> {
         format!("{}/{}/resolve/{commit}/{}", self.endpoint, self.repository.page(), file.join("/"))
     }
 
-    /// Sends a request and follows redirects. The token goes to the hub only, and not back to it from elsewhere.
+    /// Sends a request and follows redirects. The token is sent only to the hub, and not if another
+    /// server redirects back to it.
     ///
-    /// A `HEAD` request ends where the hub hands over to another server, as its answer describes the file.
+    /// A `HEAD` request does not follow a redirect to another server, because the hub's response
+    /// describes the file.
     fn ask(&self, head: bool, url: &str, from: u64) -> Result<Answer, HubError> {
         let mut url = url.to_string();
         let mut by_hub = true;
         for _ in 0..=REDIRECTS {
             by_hub &= origin(&url) == origin(&self.endpoint);
             let mut request = if head { self.agent.head(&url) } else { self.agent.get(&url) };
-            // A compressed answer would have another length.
+            // A compressed response would have another length.
             request = request.header(header::ACCEPT_ENCODING, "identity");
             if let Some(token) = self.token.as_ref().filter(|_| by_hub) {
                 request = request.header(header::AUTHORIZATION, token);
@@ -163,10 +166,10 @@ impl<'a> Client<'a> {
             };
             url = next;
         }
-        Err(HubError::Answer { url: shown(&url), reason: "it redirects without end".to_string() })
+        Err(HubError::Answer { url: shown(&url), reason: "too many redirects".to_string() })
     }
 
-    /// The answer if it is one of success; if not, what its refusal means.
+    /// Returns a successful response, or the error that its status means.
     fn accept(&self, answer: Answer, file: Option<&str>) -> Result<Answer, HubError> {
         let status = answer.response.status();
         if status.is_success() {
@@ -179,12 +182,12 @@ impl<'a> Client<'a> {
             None => status.to_string(),
         };
         Err(match (answer.header("x-error-code").unwrap_or_default(), status.as_u16()) {
-            (_, 408 | 429 | 500..) => unreached(&answer.url, io::Error::other(format!("it answers {status}")).into()),
+            (_, 408 | 429 | 500..) => unreached(&answer.url, io::Error::other(format!("the server returned status {status}")).into()),
             _ if !answer.by_hub => answer.unlike_a_hub(reason),
             ("GatedRepo", _) => HubError::Gated { kind, name },
             ("RepoNotFound", _) => HubError::NotFound { kind, name },
             ("RevisionNotFound", _) => HubError::NoRevision { kind, id: id.clone() },
-            // A repository that does not exist is answered thus to whoever shows no token.
+            // Without a token, the hub returns this status for a repository that does not exist.
             (_, 401) if self.token.is_none() => HubError::NotFound { kind, name },
             (_, 401 | 403) if self.token.is_some() => HubError::Unauthorized { endpoint: server(&answer.url) },
             (_, 404) => match file {
@@ -214,7 +217,7 @@ fn unreached(url: &str, error: ureq::Error) -> HubError {
     HubError::Unreachable { endpoint: server(url), source: error.into_io() }
 }
 
-/// An entity tag without its quotes and the mark of a weak one.
+/// An entity tag without its quotes and without the prefix of a weak tag.
 fn normalize(etag: &str) -> String {
     etag.trim_start_matches("W/").trim_matches('"').to_string()
 }

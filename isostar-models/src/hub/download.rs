@@ -1,4 +1,5 @@
-//! One file into the cache: not at all if it is there, from where it stopped if a part is.
+//! Download of one file into the cache. A file in the cache is not downloaded again, and a partial
+//! download is resumed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -23,7 +24,7 @@ pub(super) struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Makes sure that a file of the repository is on the disk, and says where.
+    /// Downloads a file unless it is in the cache, and returns its path.
     pub(super) fn bring(&mut self, file: &str) -> Result<PathBuf, HubError> {
         let size = self.listing.sizes.get(file);
         let size = *size.ok_or_else(|| files::missing(self.repository, file))?;
@@ -38,7 +39,7 @@ impl Download<'_> {
             return Ok(blob);
         }
         let partial = self.cache.partial(&announced.etag, || (self.observer)(HubEvent::Waiting { file }))?;
-        // The other process may have finished while this one waited.
+        // Another process may have completed the file while this one waited.
         if !is_whole() {
             self.collect(file, &announced, &partial.path)?;
             fs::rename(&partial.path, &blob).map_err(HubError::io("write", &blob))?;
@@ -46,7 +47,7 @@ impl Download<'_> {
         Ok(blob)
     }
 
-    /// Brings what `path` lacks of the file, and checks the whole.
+    /// Downloads the missing part of the file at `path`, and checks the complete file.
     fn collect(&mut self, file: &str, announced: &Announced, path: &Path) -> Result<(), HubError> {
         let failed = || HubError::io("write", path);
         let mut part = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed())?;
@@ -66,7 +67,7 @@ impl Download<'_> {
         check(file, announced, path, &mut part)
     }
 
-    /// Writes what the hub sends, and tells the observer.
+    /// Writes the content of a response to the file, and reports progress to the observer.
     fn receive(
         &mut self,
         file: &str,
@@ -98,7 +99,7 @@ impl Download<'_> {
     }
 }
 
-/// Compares what arrived with what was announced; deletes it if it is something else.
+/// Compares the downloaded file with its description, and deletes it if they differ.
 fn check(file: &str, announced: &Announced, path: &Path, part: &mut File) -> Result<(), HubError> {
     let size = part.metadata().map_err(HubError::io("read", path))?.len();
     let (expected, found) = match &announced.sha256 {

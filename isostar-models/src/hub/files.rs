@@ -1,4 +1,4 @@
-//! Which files of a repository are brought: those that make a model, or those of a dataset that were asked for.
+//! The files to download from a repository: those of a model, or the requested files of a dataset.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,20 +13,20 @@ use super::{HubError, ModelId};
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-/// The files that override tokenizer.json; a repository may lack them.
+/// The optional files that override tokenizer.json.
 const TOKENIZER_OPTIONS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 const WEIGHTS: &str = "model.safetensors";
-/// What a PEFT adapter has in the place of config.json.
+/// The file that a PEFT adapter has instead of config.json.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
-/// The part of a sharded checkpoint's index that says where the tensors are.
+/// The index of a sharded checkpoint: the part that maps tensors to shards.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// The files to bring, but for the shards, which the index names; the small ones first.
+/// The files to download, small files first, without the shards that the index names.
 pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Result<Vec<&'a str>, HubError> {
     let id = repository.id;
     let has = |file: &str| listing.sizes.contains_key(file);
@@ -55,18 +55,18 @@ pub(super) fn wanted<'a>(repository: Repository<'a>, listing: &Listing) -> Resul
     Ok(files.filter(|file| has(file)).collect())
 }
 
-/// The shards that the index at `path` names.
+/// Reads the names of the shards from the index at `path`.
 pub(super) fn read_shards(id: &ModelId, path: &Path) -> Result<BTreeSet<String>, HubError> {
     let bytes = fs::read(path).map_err(HubError::io("read", path))?;
     shards(&bytes).map_err(|reason| HubError::Index { id: id.clone(), reason })
 }
 
-/// The refusal of a repository that lacks a file.
+/// The error of a repository that lacks a file.
 pub(super) fn missing(repository: Repository<'_>, file: &str) -> HubError {
     HubError::NoFile { kind: repository.kind(), id: repository.id.clone(), file: file.to_string() }
 }
 
-/// Whether the folder has all that [`wanted`] asks for.
+/// Whether the folder contains all files that are [`wanted`].
 pub(super) fn is_complete(repository: Repository<'_>, folder: &Path) -> bool {
     let has = |file: &str| folder.join(file).is_file();
     let needs_tokenizer = match repository.wanted {
@@ -84,13 +84,13 @@ fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
     let index: Index = serde_json::from_slice(index).map_err(|error| error.to_string())?;
     let shards: BTreeSet<_> = index.weight_map.into_values().collect();
     match shards.iter().find(|shard| !is_shard(shard)) {
-        Some(other) => Err(format!("{other:?} is not the plain name of a safetensors file")),
-        None if shards.is_empty() => Err("it names no file".to_string()),
+        Some(other) => Err(format!("{other:?} is not the name of a safetensors file in the same folder")),
+        None if shards.is_empty() => Err("it lists no files".to_string()),
         None => Ok(shards),
     }
 }
 
-/// A name that can neither leave the folder nor stand for a file of another kind.
+/// Whether the name refers to a safetensors file in the same folder.
 fn is_shard(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     name.ends_with(".safetensors") && !name.starts_with('.') && name.bytes().all(is_plain)

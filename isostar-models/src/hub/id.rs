@@ -3,7 +3,10 @@ use std::str::FromStr;
 
 use super::HubError;
 
-/// A model on the hub, or a dataset: `organisation/name`, `organisation/name@revision`, or a `name` alone for the oldest ones.
+/// The name and revision of a model or dataset on the hub.
+///
+/// The text form is `organisation/name` or `organisation/name@revision`. The oldest repositories
+/// have a `name` without an organisation.
 ///
 /// ```
 /// use isostar_models::hub::ModelId;
@@ -14,20 +17,20 @@ use super::HubError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelId {
-    /// The repository, with its organisation.
+    /// The name of the repository, with its organisation.
     pub name: String,
     /// A branch, a tag or a commit hash; [`MAIN`](ModelId::MAIN) by default.
     pub revision: String,
 }
 
 impl ModelId {
-    /// The revision meant where none is given.
+    /// The default revision.
     pub const MAIN: &str = "main";
 
-    /// The longest name that the hub gives.
+    /// The maximum length of a name on the hub.
     const LONGEST: usize = 96;
 
-    /// Whether the hub could have given this name, so that it is safe in an address and in a path.
+    /// Checks that the name is valid on the hub, and therefore safe in a URL and in a path.
     pub(super) fn check(&self) -> Result<(), HubError> {
         match check_name(&self.name).and_then(|()| check_revision(&self.revision)) {
             Ok(()) => Ok(()),
@@ -61,33 +64,34 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         return Err("a part of the name is empty");
     }
     if name.split('/').count() > 2 {
-        return Err("a name has one slash at most");
+        return Err("a name may contain at most one slash");
     }
     if name.len() > ModelId::LONGEST {
-        return Err("a name has 96 characters at most");
+        return Err("a name may have at most 96 characters");
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)) {
-        return Err("a name has letters, digits, '-', '_' and '.' only");
+        return Err("a name may contain only letters, digits, '-', '_' and '.'");
     }
     if name.split('/').any(|part| part.starts_with(['-', '.']) || part.ends_with(['-', '.'])) {
-        return Err("no part of a name begins or ends with '-' or '.'");
+        return Err("a part of a name must not begin or end with '-' or '.'");
     }
     if name.contains("--") || name.contains("..") || name.ends_with(".git") {
-        return Err("a name holds neither '--' nor '..', and does not end in '.git'");
+        return Err("a name must not contain '--' or '..' or end in '.git'");
     }
     Ok(())
 }
 
-/// The rules of `git check-ref-format`, and none of the characters that a path or an address could misread.
+/// The rules of `git check-ref-format`. Characters that have a meaning in paths or URLs are not
+/// allowed either.
 fn check_revision(revision: &str) -> Result<(), &'static str> {
     if revision.is_empty() || revision.split('/').any(str::is_empty) {
         return Err("a part of the revision is empty");
     }
     if revision.chars().any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\\"<>|".contains(c)) {
-        return Err("the revision holds a character that git does not allow");
+        return Err("the revision contains a character that git does not allow");
     }
     if revision.contains("..") || revision.starts_with('-') || revision.split('/').any(|part| part.starts_with('.')) {
-        return Err("the revision is not one that git allows");
+        return Err("the revision is not a valid name of a git reference");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A model, or files of a dataset, by name on the Hugging Face hub: brought into the cache that the Python libraries share, and read from
-//! there.
+//! Download of models and dataset files from the Hugging Face hub into the cache that is shared
+//! with the Python libraries.
 //!
 //! ```no_run
 //! use isostar_models::hub::{HubEvent, HubSettings, ModelId, fetch};
@@ -37,63 +37,66 @@ pub use repository::RepositoryKind;
 use repository::{Repository, Wanted};
 pub use settings::HubSettings;
 
-/// What happens while [`fetch`], [`fetch_weights`] or [`fetch_dataset`] works.
+/// An event during [`fetch`], [`fetch_weights`] or [`fetch_dataset`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HubEvent<'a> {
-    /// Bytes of a file have arrived. The first event of a file comes before its first byte, the last at its end.
+    /// Bytes of a file were received. The first event of a file precedes its first byte; the last
+    /// event reports the complete file.
     Progress {
         /// The file's name in the repository.
         file: &'a str,
-        /// How many of its bytes are on the disk, those of an earlier, interrupted download included.
+        /// Number of bytes on the disk, including those of an earlier, interrupted download.
         received: u64,
-        /// How many it has.
+        /// Size of the file in bytes.
         total: u64,
     },
-    /// Another process is downloading this file; it is waited for.
+    /// Another process is downloading this file. The call waits for it.
     Waiting {
         /// The file's name in the repository.
         file: &'a str,
     },
-    /// The hub cannot be reached: the files are those brought earlier, which may not be the newest.
+    /// The hub cannot be reached. The cached files are used; they may be out of date.
     FromCache {
-        /// Why the hub cannot be reached.
+        /// The error of the connection to the hub.
         cause: &'a HubError,
     },
 }
 
-/// Brings a model from the hub into the cache, and says in which folder it is.
+/// Downloads a model from the hub into the cache and returns its folder.
 ///
-/// The files are config.json, tokenizer.json, the files that override it if there are any (tokenizer_config.json,
-/// special_tokens_map.json, added_tokens.json), and the weights: model.safetensors, or else model.safetensors.index.json with its
-/// shards. No other file is asked for, above all no pickle.
+/// The files are config.json, tokenizer.json, the optional files that override it
+/// (tokenizer_config.json, special_tokens_map.json, added_tokens.json), and the weights:
+/// model.safetensors, or else model.safetensors.index.json with its shards. No other file is
+/// requested; pickles are never downloaded.
 ///
-/// A file in the cache is not brought again, and one that was cut off is continued. The snapshot receives its files once the
-/// last has arrived, and each has the size that the hub announced; large ones have its SHA-256 too. A revision given as a
-/// commit hash needs no network when it is in the cache. The call blocks, and needs no runtime.
+/// A file in the cache is not downloaded again, and an interrupted download is resumed. The size of
+/// every file is checked, and the SHA-256 of large files. The files appear in the snapshot folder
+/// only after all of them were downloaded. A commit hash that is in the cache requires no network.
+/// The call blocks and does not need an async runtime.
 ///
 /// # Errors
-/// If the model cannot be had: see [`HubError`]. If the hub cannot be reached but the model was brought earlier, that is not
-/// an error: the observer learns of it.
+/// If the model cannot be downloaded: see [`HubError`]. If the hub cannot be reached but the model
+/// is in the cache, the cached model is returned and the observer receives [`HubEvent::FromCache`].
 pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
     bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: true } }, settings, observer)
 }
 
-/// The same for a model that is given token ids: a repository without tokenizer.json will do. If there is one, it is brought.
+/// Downloads a model like [`fetch`], but does not require a tokenizer. tokenizer.json is downloaded
+/// if the repository has it.
 ///
 /// # Errors
-/// As with [`fetch`].
+/// See [`fetch`].
 pub fn fetch_weights(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
     bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: false } }, settings, observer)
 }
 
-/// Brings files of a dataset from the hub into the cache, and says in which folder they are; a name may hold folders, as in
-/// `sst2/train.parquet`.
+/// Downloads files of a dataset from the hub into the cache and returns their folder.
 ///
-/// All else is as with [`fetch`].
+/// File names may include folders, as in `sst2/train.parquet`. See [`fetch`] for the cache.
 ///
 /// # Errors
-/// If the files cannot be had: see [`HubError`].
+/// If the files cannot be downloaded: see [`HubError`].
 pub fn fetch_dataset(
     id: &ModelId,
     files: &[&str],

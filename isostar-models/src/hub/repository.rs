@@ -2,12 +2,12 @@ use std::fmt;
 
 use super::ModelId;
 
-/// What a repository on the hub holds.
+/// The kind of a repository on the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepositoryKind {
     /// A model.
     Model,
-    /// Data.
+    /// A dataset.
     Dataset,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for RepositoryKind {
     }
 }
 
-/// A repository, and what is to be brought from it.
+/// A repository and the files to download from it.
 #[derive(Clone, Copy)]
 pub(super) struct Repository<'a> {
     pub(super) id: &'a ModelId,
@@ -29,12 +29,12 @@ pub(super) struct Repository<'a> {
 
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
-    /// The files that make a model.
+    /// The files of a model.
     Model {
-        /// Whether the model is of no use without a tokenizer.
+        /// Whether a tokenizer is required.
         needs_tokenizer: bool,
     },
-    /// Files of a dataset, by name.
+    /// The dataset files with these names.
     Dataset(&'a [&'a str]),
 }
 
@@ -46,7 +46,7 @@ impl Repository<'_> {
         }
     }
 
-    /// The plural under which the hub's interface, and the cache, file repositories of this kind.
+    /// The plural of the kind, which the hub's API and the cache use in paths.
     pub(super) fn group(&self) -> &'static str {
         match self.wanted {
             Wanted::Model { .. } => "models",
@@ -54,7 +54,7 @@ impl Repository<'_> {
         }
     }
 
-    /// The path of the repository's page.
+    /// The path of the repository's page on the hub.
     pub(super) fn page(&self) -> String {
         match self.wanted {
             Wanted::Model { .. } => self.id.name.clone(),

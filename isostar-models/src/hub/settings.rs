@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::environment::{expand_path, user_folder};
 
-/// Where the hub is, where its cache is, and who asks.
+/// Settings of downloads from the hub: address, cache and access token.
 ///
 /// ```
 /// use isostar_models::hub::HubSettings;
@@ -18,20 +18,23 @@ use crate::environment::{expand_path, user_folder};
 pub struct HubSettings {
     /// The address of the hub; `https://huggingface.co` by default.
     pub endpoint: String,
-    /// The cache, which holds a folder `models--organisation--name` for each model, and `datasets--…` for each dataset.
+    /// The cache folder. It contains a folder `models--organisation--name` for each model and
+    /// `datasets--…` for each dataset.
     pub cache: PathBuf,
-    /// The access token; sent to the hub, and to no other server that it points to.
+    /// The access token. It is sent to the hub, but not to servers to which the hub redirects.
     pub token: Option<String>,
-    /// Whether to use the cache alone.
+    /// Whether to use only the cache.
     pub offline: bool,
-    /// How long to wait for a connection, for an answer, and for the next bytes of a file; 30 seconds by default.
+    /// The timeout for a connection, a response, and the next bytes of a file; 30 seconds by
+    /// default.
     pub timeout: Duration,
-    /// Certificates to trust, in PEM, instead of Mozilla's: those of a company's proxy, for instance.
+    /// A PEM file of trusted certificates that replace Mozilla's, for example those of a company
+    /// proxy.
     pub certificates: Option<PathBuf>,
 }
 
 impl HubSettings {
-    /// The public hub, no token, and this cache.
+    /// Settings for the public hub with this cache folder and no token.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Self {
             endpoint: "https://huggingface.co".to_string(),
@@ -43,14 +46,16 @@ impl HubSettings {
         }
     }
 
-    /// The settings that the Python libraries would take from the environment: see [`from_vars`](HubSettings::from_vars).
+    /// Reads the settings from the environment variables of the Python libraries: see
+    /// [`from_vars`](HubSettings::from_vars).
     pub fn from_env() -> Self {
         Self::from_vars(|name| std::env::var_os(name))
     }
 
-    /// The settings of an environment in which `var` looks up a variable. An empty variable counts as absent.
+    /// Reads the settings from environment variables, using `var` to look them up. An empty
+    /// variable counts as absent.
     ///
-    /// | setting | first of these |
+    /// | setting | the first of these that is set |
     /// |---|---|
     /// | `endpoint` | `HF_ENDPOINT`, the public hub |
     /// | `cache` | `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `$HF_HOME/hub` |
@@ -59,9 +64,9 @@ impl HubSettings {
     /// | `timeout` | `HF_HUB_DOWNLOAD_TIMEOUT` in seconds, 30 |
     /// | `certificates` | `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, none |
     ///
-    /// `HF_HOME` is `$XDG_CACHE_HOME/huggingface` by default, and that `~/.cache/huggingface`. If
-    /// `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true there is no token. Paths may hold `~` and names of variables: see
-    /// [`expand_path`](crate::expand_path).
+    /// The default of `HF_HOME` is `$XDG_CACHE_HOME/huggingface`, and that of `XDG_CACHE_HOME` is
+    /// `~/.cache`. If `HF_HUB_DISABLE_IMPLICIT_TOKEN` is true, no token is used. Paths may contain
+    /// `~` and names of variables: see [`expand_path`](crate::expand_path).
     pub fn from_vars(var: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
@@ -88,7 +93,7 @@ impl HubSettings {
     }
 }
 
-/// The token stays out of logs.
+/// The token is not shown, so that it does not appear in logs.
 impl fmt::Debug for HubSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSettings")

@@ -1,4 +1,4 @@
-//! Folders that hold a PEFT adapter in the place of a model.
+//! Detection of folders that contain a PEFT adapter instead of a model.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,13 +12,14 @@ use crate::commands::{AdapterFiles, merge_adapter};
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 
-/// How PEFT calls what it adds to a model's input, or to its attention, rather than to its weights.
+/// The PEFT types of adapters that extend the input or the attention of a model, and cannot be
+/// merged into its weights.
 const PROMPTS: [&str; 5] = ["PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "ADAPTION_PROMPT"];
 
-/// What the last layers of classifiers are called.
+/// The suffixes of the names of classifiers' output weights.
 const OUTPUTS: [&str; 3] = [".classifier.weight", ".classifier.out_proj.weight", ".score.weight"];
 
-/// The refusal of a folder that holds an adapter; `None` if it holds none.
+/// The error for a folder that contains an adapter; `None` if it does not contain one.
 pub(super) fn refusal(folder: &Path) -> Option<ModelError> {
     let path = folder.join(CONFIG);
     let content: Value = serde_json::from_slice(&fs::read(&path).ok()?).unwrap_or_default();
@@ -31,7 +32,7 @@ pub(super) fn refusal(folder: &Path) -> Option<ModelError> {
     Some(ModelError::Adapter { base: base.map(String::from), merge, path })
 }
 
-/// The outputs of the classifier that was trained with the adapter.
+/// The number of outputs of the classifier that was trained with the adapter.
 fn labels(folder: &Path) -> Option<usize> {
     let path = folder.join(WEIGHTS);
     let (_, metadata) = header(&path, &mut File::open(&path).ok()?).ok()?;

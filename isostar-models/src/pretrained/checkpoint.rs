@@ -11,27 +11,31 @@ use crate::head::PretrainedModel;
 use crate::pretrained::folder::read_file;
 use crate::{ModelConfig, ModelError, SequenceClassifier};
 
-/// A model without its tokenizer: all that sequences of token ids need.
+/// A model without its tokenizer, for inputs that are token ids.
 #[derive(Clone, Debug)]
 pub struct Checkpoint<M = SequenceClassifier> {
     /// The settings.
     pub config: ModelConfig,
     /// The weights.
     pub model: M,
-    /// The names of the tensors with fresh weights: those of a head that the checkpoint lacks, or has for other labels.
+    /// Names of the newly initialized tensors: those of a head that the checkpoint lacks, or whose
+    /// labels are different.
     pub fresh: Vec<String>,
-    /// The names of the stored tensors that are no part of the model: those of an optimizer, or of a head that transformers does not have for the
-    /// architecture. Buffers, poolers and transformers' other heads are not among them.
+    /// Names of the stored tensors that are not part of the model, such as those of an optimizer,
+    /// or of a head that transformers does not have for the architecture. Buffers, poolers and
+    /// transformers' other heads are not listed.
     pub extra: Vec<String>,
-    /// What a wrapper of PyTorch's added to the names of the model's tensors, such as `module.` or `_orig_mod.`; it was left out.
+    /// The part that a PyTorch wrapper added to the names of tensors, such as `module.` or
+    /// `_orig_mod.`. It is ignored.
     pub wrapper: Option<String>,
 }
 
 impl<M: PretrainedModel> Checkpoint<M> {
-    /// Reads config.json and the weights. All else is as with [`Pretrained::read`](crate::Pretrained::read).
+    /// Reads config.json and the weights like [`Pretrained::read`](crate::Pretrained::read),
+    /// without the tokenizer.
     ///
     /// # Errors
-    /// Every way in which the two can be incomplete or contradict each other: see [`ModelError`].
+    /// If the files are incomplete or contradict each other: see [`ModelError`].
     pub fn read(folder: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let folder = folder.as_ref();
         let config = read_config(folder)?;
@@ -39,7 +43,8 @@ impl<M: PretrainedModel> Checkpoint<M> {
         Self::load(folder, config, weights, None, device)
     }
 
-    /// A model with these weights; the classifier's output is fresh where it is not to have the outputs that are stored.
+    /// Creates a model with these weights. The output layer of the classifier is newly initialized
+    /// if `outputs` differs from the stored number.
     pub(super) fn load(
         folder: &Path,
         config: ModelConfig,
@@ -52,7 +57,8 @@ impl<M: PretrainedModel> Checkpoint<M> {
         Ok(Self { config, model, fresh, extra, wrapper })
     }
 
-    /// What a person should know of how the checkpoint was read, a sentence each; nothing of [`fresh`](Checkpoint::fresh).
+    /// Notes for the user about ignored tensors and names, one sentence each.
+    /// [`fresh`](Checkpoint::fresh) is not included.
     pub fn notes(&self) -> Vec<String> {
         notes(&self.extra, self.wrapper.as_deref())
     }
@@ -69,7 +75,7 @@ pub(super) fn notes(extra: &[String], wrapper: Option<&str>) -> Vec<String> {
     wrapper.into_iter().chain(extra).collect()
 }
 
-/// The settings of the model in a folder.
+/// Reads the settings of the model in a folder.
 pub(super) fn read_config(folder: &Path) -> Result<ModelConfig, ModelError> {
     if !folder.is_dir() {
         return Err(ModelError::NoFolder { path: folder.to_path_buf() });

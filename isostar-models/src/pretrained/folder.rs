@@ -1,4 +1,4 @@
-//! Files of a model folder: read with errors that name them, written so that no half of one is ever seen.
+//! Reading of files with errors that name them, and atomic writing of a model folder.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -15,7 +15,7 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     move |source| ModelError::Io { action, path, source }
 }
 
-/// The bytes of a file that a model folder must have.
+/// Reads a file that a model folder must have.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     match fs::read(path) {
         Ok(content) if is_git_lfs_pointer(&content) => Err(ModelError::GitLfsPointer { path: path.to_path_buf() }),
@@ -32,7 +32,7 @@ pub(super) fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, Mo
     serde_json::to_vec_pretty(value).map_err(|source| ModelError::Json { path: path.to_path_buf(), source })
 }
 
-/// A folder that is filled out of sight and then takes its place.
+/// A temporary folder that is filled with files, which are then moved to their destination.
 pub(super) struct Staging {
     temporary: TempDir,
     target: PathBuf,
@@ -40,7 +40,8 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Makes the temporary folder where renaming to `target` moves no data: beside it, or in it if it exists.
+    /// Creates the temporary folder next to `target`, or inside it if it exists, so that renaming
+    /// does not copy data.
     pub(super) fn new(target: &Path) -> Result<Self, ModelError> {
         let parent = match target.parent() {
             _ if target.is_dir() => target,
@@ -52,12 +53,12 @@ impl Staging {
         Ok(Self { temporary, target: target.to_path_buf(), files: Vec::new() })
     }
 
-    /// Writes one file, through to the disk.
+    /// Writes one file and synchronizes it to the disk.
     pub(super) fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), ModelError> {
         self.write_with(name, |file| file.write_all(bytes))
     }
 
-    /// The same with what `content` writes.
+    /// Writes one file with the content that `content` writes.
     pub(super) fn write_with(
         &mut self,
         name: &'static str,
@@ -74,12 +75,12 @@ impl Staging {
         Ok(())
     }
 
-    /// Puts the files where they belong: the whole folder at once, or, if there is one already, file by file,
-    /// so that what else it holds stays.
+    /// Moves the files to their destination: as a whole folder, or file by file if the folder
+    /// exists, so that its other files are kept.
     pub(super) fn finish(self) -> Result<(), ModelError> {
         if !self.target.is_dir() {
             fs::rename(self.temporary.path(), &self.target).map_err(failed("rename a folder to", &self.target))?;
-            // It is no longer there to be removed.
+            // The temporary folder was renamed, so there is nothing to remove.
             let _ = self.temporary.keep();
             return Ok(());
         }
@@ -91,7 +92,8 @@ impl Staging {
     }
 }
 
-/// Temporary folders are private by default; this one becomes a folder like any other.
+/// Temporary folders are private by default. This one becomes the model folder, so it gets the
+/// usual permissions.
 #[cfg(unix)]
 fn builder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;

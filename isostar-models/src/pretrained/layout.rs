@@ -1,27 +1,31 @@
-//! What a checkpoint calls the parameters of a module.
+//! The mapping between the parameters of a module and the names of tensors in a checkpoint.
 
 use crate::head::Head;
 
-/// How one architecture lays out its checkpoints. Names of modules are given without those of their parameters, `weight` and `bias`.
+/// The checkpoint layout of one architecture. Module names do not include the parameter names
+/// `weight` and `bias`.
 pub(crate) struct Layout {
-    /// What stands before the encoder's names in a checkpoint with a head, and may in one without.
+    /// The prefix of the encoder's names. It is required in a checkpoint with a head and optional
+    /// in one without.
     pub prefix: &'static str,
-    /// The encoder's modules, their stored names without the prefix.
+    /// The modules of the encoder. Their stored names do not include the prefix.
     pub encoder: &'static [Key],
-    /// Whether weights of linear layers are stored as `[outputs, inputs]`, as PyTorch's `Linear` has them.
+    /// Whether weights of linear layers are stored as `[outputs, inputs]`, as in PyTorch's
+    /// `Linear`.
     pub linear_is_transposed: bool,
-    /// The classifier's modules.
+    /// The modules of the classifier.
     pub classifier: &'static [Key],
-    /// The span extractor's modules.
+    /// The modules of the span extractor.
     pub span: &'static [Key],
-    /// Stored under the prefix, and passed over: buffers, and poolers where the head has no use for them. A name that ends in a dot stands
-    /// for all that begin with it.
+    /// Names under the prefix that are ignored: buffers, and poolers that the head does not use. A
+    /// name that ends in a dot matches all names that begin with it.
     pub passed_over: &'static [&'static str],
-    /// How the names of this architecture's heads begin. They stand without the prefix, and those of other heads are passed over.
+    /// The beginnings of the names of this architecture's heads, which have no prefix. The tensors
+    /// of other heads than the model's are ignored.
     pub heads: &'static [&'static str],
 }
 
-/// A module of ours and its name in a checkpoint; each `*` stands for a number.
+/// The name of a module in isostar and in a checkpoint. Each `*` matches a number.
 pub(crate) struct Key {
     ours: &'static str,
     stored: &'static str,
@@ -33,24 +37,24 @@ impl Key {
         Self { ours, stored, third: None }
     }
 
-    /// A module stored as the first, second or third part of the outputs of another.
+    /// A module that is stored as the first, second or third part of the outputs of another module.
     pub(crate) const fn third(part: usize, ours: &'static str, stored: &'static str) -> Self {
         Self { ours, stored, third: Some(part) }
     }
 }
 
-/// Where the parameter being visited is stored.
+/// The location of a parameter in a checkpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The stored module, with its prefix.
+    /// The name of the stored module, with its prefix.
     pub module: String,
-    /// The parameter's name in it.
+    /// The name of the parameter in the module.
     pub parameter: &'static str,
-    /// Which third of the stored outputs it is; all of them if `None`.
+    /// The index of its third of the stored outputs; `None` if it is the whole tensor.
     pub third: Option<usize>,
-    /// Whether it is a matrix stored with rows as columns.
+    /// Whether it is a matrix that is stored transposed.
     pub is_transposed: bool,
-    /// Whether it belongs to the head.
+    /// Whether the parameter belongs to the head.
     pub in_head: bool,
 }
 
@@ -69,20 +73,21 @@ impl Layout {
         }
     }
 
-    /// The stored module whose outputs are the labels.
+    /// The stored name of the output layer of the classifier.
     pub(super) fn classifier_output(&self) -> &'static str {
         let output = self.classifier.iter().find(|key| key.ours == "output");
-        output.expect("every classifier ends in its output").stored
+        output.expect("every classifier has an output layer").stored
     }
 
-    /// The name that a stored tensor has with its prefix and without those of 2018, when LayerNorm had `gamma` and `beta`.
+    /// The name of a stored tensor with its prefix, and with `weight` and `bias` for the `gamma`
+    /// and `beta` of LayerNorm in checkpoints of 2018.
     pub(super) fn canonical(&self, stored: &str) -> String {
         let name = stored.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias");
         let is_whole = name.starts_with(self.prefix) || self.heads.iter().any(|head| name.starts_with(head));
         if is_whole { name } else { format!("{}{name}", self.prefix) }
     }
 
-    /// Whether a tensor that the model has no place for, known under its canonical name, may be left out.
+    /// Whether a tensor that is not part of the model may be ignored. `name` is its canonical name.
     pub(super) fn is_passed_over(&self, name: &str, head: Head) -> bool {
         let in_use = |begins: &str| self.head(head).iter().any(|key| format!("{}.", key.stored).starts_with(begins));
         let bare = name.strip_prefix(self.prefix).unwrap_or(name);
@@ -93,16 +98,20 @@ impl Layout {
             })
     }
 
-    /// Whether a tensor, known under its canonical name, is a weight or a bias of the encoder, in a layer that the model may lack.
+    /// Whether a tensor is a weight or bias of the encoder, including layers that the model does
+    /// not have. `name` is its canonical name.
     pub(super) fn is_of_encoder(&self, name: &str) -> bool {
         let module = name.strip_prefix(self.prefix).and_then(|bare| bare.strip_suffix(".weight").or(bare.strip_suffix(".bias")));
         module.is_some_and(|module| self.encoder.iter().any(|key| numbers(module, key.stored).is_some()))
     }
 
+    /// The location of the parameter at `path`.
+    ///
     /// # Panics
-    /// If the layout has no line for the module: a mistake in the table, which the round trips of every architecture find.
+    /// If the layout has no line for the module. The round-trip tests of every architecture detect
+    /// such an error in the table.
     pub(super) fn place(&self, path: &Path, head: Head) -> Place {
-        let (parameter, module) = path.names.split_last().expect("a parameter lies in a module");
+        let (parameter, module) = path.names.split_last().expect("every parameter belongs to a module");
         let (keys, module, prefix) = match module.split_first() {
             Some((first, rest)) if first == "head" => (self.head(head), rest, ""),
             Some((first, rest)) if first == "encoder" => (self.encoder, rest, self.prefix),
@@ -122,7 +131,7 @@ impl Layout {
     }
 }
 
-/// What the stars of `pattern` stand for, if `name` is what it describes.
+/// The numbers that the `*` of `pattern` match in `name`; `None` if `name` does not match.
 fn numbers<'a>(name: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
     if name.split('.').count() != pattern.split('.').count() {
         return None;
@@ -132,7 +141,7 @@ fn numbers<'a>(name: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
     fits.then(|| pairs.filter(|(_, part)| *part == "*").map(|(name, _)| name).collect())
 }
 
-/// The way from the root of a module to the parameter being visited.
+/// The path from the root of a module to the visited parameter.
 #[derive(Default)]
 pub(super) struct Path {
     names: Vec<String>,
@@ -141,7 +150,7 @@ pub(super) struct Path {
 
 impl Path {
     pub(super) fn enter(&mut self, name: &str, container: &str) {
-        // An architecture of several is no step on the way: checkpoints do not name it.
+        // The enum of architectures is not part of the path, because checkpoints do not name it.
         if !container.starts_with("Enum:") {
             self.names.push(name.to_string());
             self.containers.push(container.to_string());
@@ -185,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_take_the_places_of_the_stars_in_their_order() {
+    fn stars_are_replaced_by_numbers_in_order() {
         assert_eq!(
             place("encoder.Bert.groups.3.layers.11.norm.gamma", "Struct:LayerNorm").key(),
             "model.group.3.layer.11.LayerNorm.weight"
@@ -196,22 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn only_weights_of_linear_layers_are_transposed_and_heads_always() {
+    fn only_weights_of_linear_layers_are_transposed_and_those_of_heads_always() {
         assert!(place("head.output.weight", "Struct:Linear").is_transposed);
         assert!(!place("head.output.bias", "Struct:Linear").is_transposed);
         assert!(!place("head.output.weight", "Struct:Embedding").is_transposed);
-        assert!(!place("inner.weight", "Struct:Linear").is_transposed, "this layout keeps the encoder's as they are");
+        assert!(!place("inner.weight", "Struct:Linear").is_transposed, "this layout does not transpose the encoder's weights");
     }
 
     #[test]
-    fn a_stored_name_is_completed_by_its_prefix() {
+    fn the_canonical_name_of_a_stored_tensor_has_the_prefix() {
         assert_eq!(LAYOUT.canonical("inner.LayerNorm.gamma"), "model.inner.LayerNorm.weight");
         assert_eq!(LAYOUT.canonical("model.inner.bias"), "model.inner.bias");
         assert_eq!(LAYOUT.canonical("classifier.out.bias"), "classifier.out.bias");
     }
 
     #[test]
-    fn only_buffers_poolers_and_other_heads_are_passed_over() {
+    fn only_buffers_poolers_and_other_heads_are_ignored() {
         let is_passed_over = |name| LAYOUT.is_passed_over(name, Head::Classification);
         assert!(["model.pooler.weight", "model.h.7.mask", "lm.weight", "spans.bias"].into_iter().all(is_passed_over));
         assert!(!["model.h.x.mask", "model.inner.weight", "classifier.in.weight"].into_iter().any(is_passed_over));
@@ -219,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_the_model_lacks_is_of_the_encoder() {
+    fn tensors_of_layers_that_the_model_lacks_belong_to_the_encoder() {
         assert!(["model.group.0.layer.99.LayerNorm.bias", "model.inner.weight"].into_iter().all(|name| LAYOUT.is_of_encoder(name)));
         assert!(
             !["model.inner.momentum", "model.outer.weight", "classifier.out.weight"].into_iter().any(|name| LAYOUT.is_of_encoder(name))
@@ -228,7 +237,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the layout has no line for tail.weight")]
-    fn a_module_without_a_line_is_a_mistake() {
+    fn a_module_without_a_line_in_the_layout_panics() {
         place("tail.weight", "Struct:Linear");
     }
 }

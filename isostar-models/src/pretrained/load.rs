@@ -1,4 +1,5 @@
-//! A checkpoint into a module, strictly: every place has its tensor, and every tensor of the model its place.
+//! Strict loading of a checkpoint into a module: every parameter must have a tensor, and every
+//! tensor of the encoder a parameter.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +14,8 @@ use super::weights::Weights;
 use crate::ModelError;
 use crate::head::{Head, PretrainedModel};
 
-/// A module with the weights of a folder, and what was found there: see [`Checkpoint`](super::Checkpoint).
+/// A module with the weights of a folder. The fields are those of
+/// [`Checkpoint`](super::Checkpoint).
 pub(super) struct Loaded<M> {
     pub model: M,
     pub fresh: Vec<String>,
@@ -21,8 +23,9 @@ pub(super) struct Loaded<M> {
     pub wrapper: Option<String>,
 }
 
-/// `model` with the weights of a folder. Fresh values keep the head's modules that are not stored and, where the classifier is to have so many
-/// `outputs`, a last layer that is stored with more or fewer.
+/// Loads the weights of a folder into `model`. The modules of the head that are not stored keep
+/// their initial values, and so does the output layer of the classifier if `outputs` is given and
+/// differs from the stored number of outputs.
 pub(super) fn load<M: PretrainedModel>(
     model: M,
     weights: Weights,
@@ -55,9 +58,9 @@ struct Loader<'a> {
     head: Head,
     discarded: Option<&'static str>,
     path: Path,
-    /// Canonical name to the one stored.
+    /// The stored name of each tensor, by canonical name.
     stored: BTreeMap<String, String>,
-    /// By canonical name.
+    /// The canonical names of the tensors that were read.
     used: HashSet<String>,
     loaded_modules: HashSet<String>,
     /// The parameters that are not stored.
@@ -78,7 +81,7 @@ impl Loader<'_> {
         let path = self.weights.path;
         if !missing.is_empty() {
             let mut keys: Vec<String> = missing.into_iter().map(Place::key).collect();
-            // Of a tensor that several parameters share, each misses it.
+            // Several parameters can share one tensor, which is then listed once for each.
             keys.sort();
             keys.dedup();
             return Err(ModelError::MissingTensors { path, keys });
@@ -158,9 +161,10 @@ impl ModuleMapper for Loader<'_> {
     }
 }
 
-/// A matrix of so many columns, row by row, with its rows as columns.
+/// The transpose of a matrix with this number of columns. Both are in row-major order.
 pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    /// Columns at once: as many rows of the output as fit into the caches beside the lines they are read from.
+    /// Number of columns per block: the rows of the output that fit into the caches together with
+    /// the lines of the input.
     const BLOCK: usize = 16;
     let rows = values.len() / columns;
     let mut output = vec![0.0; values.len()];
@@ -183,7 +187,11 @@ mod tests {
         for (rows, columns) in [(1, 1), (3, 40), (40, 3), (17, 33), (1, 20), (20, 1)] {
             let values: Vec<f32> = (0..rows * columns).map(|number| number as f32).collect();
             let other = transposed(&values, columns);
-            assert_eq!(other[rows * columns - 1 - (rows - 1)], (columns - 1) as f32, "the last row starts with the last column's first");
+            assert_eq!(
+                other[rows * columns - 1 - (rows - 1)],
+                (columns - 1) as f32,
+                "the last row starts with the first entry of the last column"
+            );
             assert_eq!(transposed(&other, rows), values);
         }
     }

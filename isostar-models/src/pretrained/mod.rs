@@ -1,4 +1,4 @@
-//! A model folder: config.json, model.safetensors and tokenizer.json, as transformers reads and writes them.
+//! Model folders in the format of transformers: config.json, model.safetensors and tokenizer.json.
 
 mod adapter;
 mod checkpoint;
@@ -28,7 +28,7 @@ use weights::Weights;
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
-/// A model with all that its folder says of it.
+/// A model with its settings and its tokenizer: the content of a model folder.
 #[derive(Clone, Debug)]
 pub struct Pretrained<M = SequenceClassifier> {
     /// The settings.
@@ -37,32 +37,41 @@ pub struct Pretrained<M = SequenceClassifier> {
     pub model: M,
     /// The tokenizer: tokenizer.json with the settings of the files that override it.
     pub tokenizer: Tokenizer,
-    /// transformers' settings of the tokenizer, kept for writing. Those that change ids are already applied to
-    /// [`tokenizer`](Pretrained::tokenizer).
+    /// The content of tokenizer_config.json, which is written back. Settings that change ids are
+    /// already applied to [`tokenizer`](Pretrained::tokenizer).
     pub tokenizer_config: Map<String, Value>,
-    /// The names of the tensors with fresh weights: see [`Checkpoint::fresh`].
+    /// Names of the newly initialized tensors: see [`Checkpoint::fresh`].
     pub fresh: Vec<String>,
-    /// The names of the stored tensors that are no part of the model: see [`Checkpoint::extra`].
+    /// Names of the stored tensors that are not part of the model: see [`Checkpoint::extra`].
     pub extra: Vec<String>,
-    /// What was left out of the names of tensors: see [`Checkpoint::wrapper`].
+    /// The ignored part of the names of tensors: see [`Checkpoint::wrapper`].
     pub wrapper: Option<String>,
 }
 
 impl<M: PretrainedModel> Pretrained<M> {
     /// Reads config.json, the weights, tokenizer.json and, if they exist, the files that override tokenizer.json.
     ///
-    /// These are tokenizer_config.json and, of older tokenizers, special_tokens_map.json and added_tokens.json. Texts get the ids that
-    /// `AutoTokenizer` of transformers 5.24 gives them: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, `keep_accents`,
-    /// `add_prefix_space`, `truncation_side`, `split_special_tokens` and the added tokens of these files override tokenizer.json.
+    /// The overriding files are tokenizer_config.json and, for older tokenizers,
+    /// special_tokens_map.json and added_tokens.json. Texts get the same ids as with
+    /// `AutoTokenizer` of transformers 5.24: `do_lower_case`, `strip_accents`,
+    /// `tokenize_chinese_chars`, `keep_accents`, `add_prefix_space`, `truncation_side`,
+    /// `split_special_tokens` and the added tokens of these files override tokenizer.json.
     ///
-    /// The weights are in model.safetensors, or in shards that model.safetensors.index.json names; numbers of 16 and 64 bits become f32. The
-    /// checkpoint may be that of a bare encoder, with or without prefix, or have this head or another. Modules of the head may be absent, and
-    /// [`fresh`](Pretrained::fresh) then names their tensors. Buffers, unused poolers and other heads are passed over, and
-    /// [`extra`](Pretrained::extra) names what else is no part of the model. A tensor of the encoder that is absent or misshapen, or of a layer
-    /// that the configuration does not name, is an error. Where a stored classifier is read, the labels must name its outputs.
+    /// The weights are in model.safetensors, or in the shards that model.safetensors.index.json
+    /// lists. Weights of 16 and 64 bits are converted to f32. The checkpoint may be that of a bare
+    /// encoder, with or without prefix, or of a model with this head or another one.
+    ///
+    /// - Modules of the head that are not stored are newly initialized, and
+    ///   [`fresh`](Pretrained::fresh) lists their tensors.
+    /// - Buffers, unused poolers and other heads are ignored. [`extra`](Pretrained::extra) lists
+    ///   all other tensors that are not part of the model.
+    /// - It is an error if a tensor of the encoder is absent, has the wrong shape, or belongs to a
+    ///   layer that the configuration does not describe.
+    /// - If the stored classifier is used, the labels must be valid and match its number of
+    ///   outputs.
     ///
     /// # Errors
-    /// Every way in which a folder can be incomplete or contradict itself: see [`ModelError`].
+    /// If the folder is incomplete or contradicts itself: see [`ModelError`].
     pub fn read(folder: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let config = read_config(folder.as_ref())?;
         Self::read_with(folder.as_ref(), config, None, device)
@@ -75,21 +84,22 @@ impl<M: PretrainedModel> Pretrained<M> {
         Ok(Self { config, model, tokenizer, tokenizer_config, fresh, extra, wrapper })
     }
 
-    /// The model and its tokenizer.
+    /// Splits the folder's content into the model and its tokenizer.
     pub fn into_parts(self) -> (Checkpoint<M>, Tokenizer) {
         let Self { config, model, tokenizer, fresh, extra, wrapper, .. } = self;
         (Checkpoint { config, model, fresh, extra, wrapper }, tokenizer)
     }
 
-    /// What a person should know of how the folder was read: see [`Checkpoint::notes`].
+    /// Notes for the user about ignored tensors and names: see [`Checkpoint::notes`].
     pub fn notes(&self) -> Vec<String> {
         checkpoint::notes(&self.extra, self.wrapper.as_deref())
     }
 
-    /// A model with fresh weights, for training from nothing; every tensor is new, so [`fresh`](Pretrained::fresh) is left empty.
+    /// Creates a model with newly initialized weights, for training from scratch.
+    /// [`fresh`](Pretrained::fresh) is empty, although every tensor is new.
     ///
     /// # Errors
-    /// If the configuration cannot be honoured.
+    /// If the configuration is not valid: see [`PretrainedModel::new`].
     pub fn from_scratch(config: ModelConfig, tokenizer: Tokenizer, device: &Device) -> Result<Self, ModelError> {
         let model = M::new(&config, device)?;
         let tokenizer_config = tokenizer::settings(&tokenizer, &config);
@@ -98,11 +108,12 @@ impl<M: PretrainedModel> Pretrained<M> {
 
     /// Writes the model to `folder`, for transformers' `from_pretrained` and for [`read`](Pretrained::read).
     ///
-    /// The folder appears whole or not at all. If it exists, its model is replaced file by file once all are on the disk,
-    /// and other files in it stay. The same model is written as the same bytes.
+    /// A new folder appears only when it is complete. If the folder exists, the files of the model
+    /// are replaced one by one after all of them are on the disk, and other files are kept. Writing
+    /// the same model again produces the same bytes.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// [`ModelError::Io`] if a file operation fails.
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
         let folder = folder.as_ref();
         let path = folder.join(TOKENIZER);
@@ -118,26 +129,28 @@ impl<M: PretrainedModel> Pretrained<M> {
         staging.finish()
     }
 
-    /// The configuration with what transformers needs to choose the class, name the labels, find the last token and keep the precision.
+    /// The configuration with the fields that transformers needs for the class, the labels, the
+    /// padding token and the precision.
     fn transformers_config(&self) -> Value {
         let labels = match M::HEAD {
-            // Its two outputs are what transformers calls labels there.
+            // In transformers, the two outputs of a span extractor are its labels.
             Head::Span => Labels::default(),
             Head::None | Head::Classification => self.config.labels().spelled_out(),
         };
         let mut config = self.config.clone().with_labels(labels).to_json();
         config["architectures"] = json!([format!("{}{}", self.config.model().class, M::HEAD.suffix())]);
-        // The first is the name since transformers 4.56, the second the one before.
+        // transformers 4.56 and later read `dtype`, earlier versions `torch_dtype`.
         config["dtype"] = json!("float32");
         config["torch_dtype"] = json!("float32");
-        // Without it GPT-2's classifier refuses batches in transformers.
+        // Without a padding token, GPT-2's classifier in transformers rejects batches.
         if M::HEAD == Head::Classification && config["pad_token_id"].is_null() {
             config["pad_token_id"] = json!(self.padding());
         }
         config
     }
 
-    /// The padding token: the model's, else the tokenizer's, else the end of text, which GPT-2 pads with.
+    /// The padding token: that of the model, else that of the tokenizer, else the end-of-text
+    /// token, with which GPT-2 pads.
     fn padding(&self) -> Option<u32> {
         let named = || {
             let token = self.tokenizer_config.get("pad_token")?;
@@ -150,13 +163,13 @@ impl<M: PretrainedModel> Pretrained<M> {
 }
 
 impl Pretrained<SequenceClassifier> {
-    /// Reads a model for a task with these labels; one label makes it a regression.
+    /// Reads a model for a task with these labels. A single label means regression.
     ///
-    /// The stored classifier is used if it has as many labels; otherwise it starts afresh, and
-    /// [`fresh`](Pretrained::fresh) names it.
+    /// The output layer of the stored classifier is used if it has the same number of labels.
+    /// Otherwise it is newly initialized, and [`fresh`](Pretrained::fresh) lists its tensors.
     ///
     /// # Errors
-    /// As [`read`](Pretrained::read).
+    /// See [`read`](Pretrained::read).
     pub fn read_with_labels<S: Into<String>>(
         folder: impl AsRef<Path>,
         labels: impl IntoIterator<Item = S>,
@@ -167,10 +180,11 @@ impl Pretrained<SequenceClassifier> {
         Self::read_for(folder, Labels::new(names, problem), device)
     }
 
-    /// The same for any type of problem.
+    /// Reads a model like [`read_with_labels`](Pretrained::read_with_labels), for labels with any
+    /// type of problem.
     ///
     /// # Errors
-    /// As [`read`](Pretrained::read).
+    /// See [`read`](Pretrained::read).
     pub fn read_for(folder: impl AsRef<Path>, labels: Labels, device: &Device) -> Result<Self, ModelError> {
         labels.validate()?;
         let outputs = labels.len();

@@ -1,4 +1,4 @@
-//! From the names that tensors are stored under to those that a layout knows.
+//! Conversion of the names in a checkpoint to the canonical names of a layout.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,15 @@ use super::layout::Layout;
 use super::weights::Weights;
 use crate::ModelError;
 
-/// What the wrappers of PyTorch put into the names of a module's tensors: data parallelism and averaging, compilation, sharding and
-/// checkpoints of activations.
+/// The name parts that PyTorch wrappers add to tensors: for data parallelism and weight averaging,
+/// compilation, sharding and activation checkpointing.
 const WRAPPERS: [&str; 4] = ["module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
 
-/// The stored name of each tensor by its canonical one.
+/// Maps the canonical name of each tensor to its stored name.
 ///
-/// What wrappers add to a name is left out, unless the tensor is stored without it as well: then the wrapped one is a copy, such as a running
-/// average of the weights, and no part of the model.
+/// The parts that wrappers add to a name are removed, unless the tensor is also stored without
+/// them. In that case the wrapped tensor is a copy, such as a running average of the weights, and
+/// not part of the model.
 ///
 /// # Errors
 /// If two tensors have the same canonical name.
@@ -34,7 +35,7 @@ pub(super) fn canonical_names(weights: &Weights, layout: &Layout) -> Result<BTre
     Ok(stored)
 }
 
-/// What wrappers add to a name, such as `module._orig_mod.`.
+/// The parts of a name that wrappers added, such as `module._orig_mod.`.
 pub(super) fn wrapper(name: &str) -> Option<String> {
     let added: String = name.split('.').filter(is_wrapper).map(|part| format!("{part}.")).collect();
     (!added.is_empty()).then_some(added)
@@ -53,7 +54,7 @@ mod tests {
     use super::{unwrapped, wrapper};
 
     #[test]
-    fn a_wrapper_is_a_whole_part_of_a_name() {
+    fn only_whole_parts_of_a_name_are_wrappers() {
         for (name, bare, added) in [
             ("module._orig_mod.bert.pooler.dense.bias", "bert.pooler.dense.bias", Some("module._orig_mod.")),
             ("bert._orig_mod.pooler.dense.bias", "bert.pooler.dense.bias", Some("_orig_mod.")),

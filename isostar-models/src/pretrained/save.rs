@@ -1,4 +1,4 @@
-//! A module into the content of a model.safetensors.
+//! Writing of a module as model.safetensors.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -13,9 +13,9 @@ use super::layout::{Layout, Path, Place};
 use super::load::transposed;
 use crate::head::{Head, PretrainedModel};
 
-/// Writes the weights of `model` in f32, as PyTorch would lay them out, sorted by name.
+/// Writes the weights of `model` in f32 and in PyTorch's layout, sorted by name.
 ///
-/// One tensor at a time is read back from the device and laid out.
+/// Only one tensor at a time is read back from the device.
 pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut impl Write) -> io::Result<()> {
     let mut collector = Collector { layout, head: M::HEAD, path: Path::default(), tensors: BTreeMap::new() };
     model.visit(&mut collector);
@@ -29,7 +29,7 @@ pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut im
         TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) }
     };
     let infos = tensors.iter().map(|(key, parts)| (key.clone(), info(parts))).collect();
-    // transformers asks who wrote the file, and takes it for PyTorch's only with this answer.
+    // transformers requires this metadata to recognise the format as PyTorch's.
     let about = HashMap::from([("format".to_string(), "pt".to_string())]);
     let metadata = Metadata::new(Some(about), infos).map_err(io::Error::other)?;
     let mut header = serde_json::to_vec(&metadata)?;
@@ -44,7 +44,7 @@ pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut im
     Ok(())
 }
 
-/// A parameter, with what makes its numbers when they are wanted.
+/// A parameter, and a function that reads its values.
 struct Part {
     shape: Vec<usize>,
     is_transposed: bool,
@@ -55,7 +55,8 @@ struct Collector<'a> {
     layout: &'a Layout,
     head: Head,
     path: Path,
-    /// By stored name; those stored together in their order.
+    /// The parameters by stored name. Parameters that are stored in one tensor are in the order of
+    /// their parts.
     tensors: BTreeMap<String, Vec<Part>>,
 }
 
@@ -80,15 +81,15 @@ impl ModuleVisitor for Collector<'_> {
             }),
         };
         let parts = self.tensors.entry(place.key()).or_default();
-        assert!(place.third.is_none_or(|third| third == parts.len()), "thirds are visited in their order");
+        assert!(place.third.is_none_or(|third| third == parts.len()), "thirds are visited in order");
         parts.push(part);
     }
 }
 
-/// The shape of what is stored for parameters side by side.
+/// The shape of the stored tensor, in which the parts are concatenated along the last dimension.
 fn stored_shape(parts: &[Part]) -> Vec<usize> {
     let mut shape = parts[0].shape.clone();
-    *shape.last_mut().expect("a parameter is no scalar") *= parts.len();
+    *shape.last_mut().expect("a parameter is not a scalar") *= parts.len();
     if parts[0].is_transposed {
         shape.reverse();
     }
@@ -96,7 +97,7 @@ fn stored_shape(parts: &[Part]) -> Vec<usize> {
 }
 
 fn values(parts: &[Part]) -> Vec<f32> {
-    let columns = *parts[0].shape.last().expect("a parameter is no scalar");
+    let columns = *parts[0].shape.last().expect("a parameter is not a scalar");
     let mut all: Vec<Vec<f32>> = parts.iter().map(|part| (part.values)()).collect();
     match all.len() {
         1 if parts[0].is_transposed => transposed(&all[0], columns),

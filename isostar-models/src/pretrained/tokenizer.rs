@@ -1,4 +1,4 @@
-//! tokenizer.json and the files that override it, read as transformers 5.24 reads them.
+//! Reading of tokenizer.json and of the files that override it, compatible with transformers 5.24.
 
 mod added;
 mod class;
@@ -18,7 +18,8 @@ use options::Options;
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
-/// Reads the tokenizer of a folder, checks it against the model's vocabulary, and returns it with the settings to write beside it.
+/// Reads the tokenizer of a folder, checks it against the model's vocabulary, and returns it with
+/// the content of tokenizer_config.json.
 ///
 /// As in transformers, the classes of the supported architectures use only the vocabulary, the added tokens, the truncation, the padding and, in
 /// part, the post-processor of tokenizer.json; everything else follows from tokenizer_config.json or from their defaults. With any other class,
@@ -49,14 +50,15 @@ fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Resul
     class.frame(&mut tokenizer, options, &tokens)?;
     tokenizer.set_encode_special_tokens(options.flag("split_special_tokens", false)?);
     let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
-    // Where the special tokens of a pair take more room than there is, tokenizers 0.23.2 panics.
+    // tokenizers 0.23.2 panics if the maximum length has no room for the special tokens of a pair.
     let truncation = truncation.map(|stored| TruncationParams { max_length: stored.max_length.max(special + stored.stride), ..stored });
     tokenizer.with_truncation(truncation).map_err(|source| options.refused(source))?;
     Ok(tokenizer)
 }
 
-/// The truncation of tokenizer.json, from another side if the settings name one. If tokenizer.json does not truncate, a truncation from the left
-/// is to the longest length that the model takes, and one from the right, which is the default, is not needed.
+/// The truncation of tokenizer.json, on the side that the settings name. If tokenizer.json has no
+/// truncation, truncation on the left is added with the maximum length of the model. Truncation on
+/// the right is the default and needs no setting.
 fn truncation(stored: &Tokenizer, side: Option<TruncationDirection>, config: &ModelConfig) -> Option<TruncationParams> {
     match (stored.get_truncation().cloned(), side) {
         (Some(stored), side) => Some(TruncationParams { direction: side.unwrap_or(stored.direction), ..stored }),
@@ -67,8 +69,9 @@ fn truncation(stored: &Tokenizer, side: Option<TruncationDirection>, config: &Mo
     }
 }
 
-/// Settings for a tokenizer that has none: the length limit, the model's inputs, and the special tokens among the added tokens, looked up by the
-/// names that BERT, RoBERTa and GPT-2 give them.
+/// Settings for a tokenizer without tokenizer_config.json: the maximum length, the inputs of the
+/// model, and the special tokens, which are added tokens with the names that BERT, RoBERTa or GPT-2
+/// use.
 pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<String, Value> {
     const SPECIAL: [(&str, &[&str]); 7] = [
         ("bos_token", &["<s>", "<|endoftext|>"]),
@@ -79,7 +82,8 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
         ("sep_token", &["[SEP]", "</s>"]),
         ("unk_token", &["[UNK]", "<unk>", "<|endoftext|>"]),
     ];
-    // transformers adds every special token that the settings name: naming one that is not an added token yet would change ids.
+    // transformers adds every special token that the settings name. Naming a token that is not an
+    // added token would change ids.
     let known = |names: &[&'static str]| names.iter().copied().find(|name| added::has(tokenizer, name));
     let tokens = SPECIAL.into_iter().filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
     let inputs: &[&str] = match config.sizes().segments {
@@ -94,8 +98,9 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
     settings.into_iter().chain(tokens).collect()
 }
 
-/// The content of tokenizer.json and the settings to write beside it. They name a padding token, without which transformers' tokenizers make no
-/// batches, and list all added tokens, so that transformers ignores an added_tokens.json or special_tokens_map.json left in the folder.
+/// The content of tokenizer.json and of tokenizer_config.json to write. The settings name a padding
+/// token, which transformers' tokenizers require for batches, and list all added tokens, so that
+/// transformers ignores an added_tokens.json or special_tokens_map.json in the folder.
 pub(super) fn written(
     tokenizer: &Tokenizer,
     settings: &Map<String, Value>,

@@ -1,4 +1,5 @@
-//! The safetensors files of a folder: one, or shards with an index. Headers are read and checked whole, tensors one at a time.
+//! The safetensors files of a folder: a single file, or shards with an index. Headers are checked
+//! when they are opened; tensors are read one at a time.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,36 +19,37 @@ use crate::{ModelConfig, ModelError, is_git_lfs_pointer};
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-/// What the format allows.
+/// The maximum length of a header in the safetensors format, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
-/// What the format of Git LFS allows, in bytes.
+/// The maximum length of a Git LFS pointer, in bytes.
 const LONGEST_POINTER: u64 = 1024;
 
-/// Tensors by the names they are stored under.
+/// The stored tensors by name.
 pub(super) struct Weights {
-    /// model.safetensors, or the index of the shards: what a message about a tensor that is nowhere speaks of.
+    /// The path of model.safetensors or of the index, for messages about missing tensors.
     pub path: PathBuf,
     files: Vec<(PathBuf, File)>,
     tensors: BTreeMap<String, Stored>,
 }
 
-/// Where a tensor lies.
+/// The location and type of a stored tensor.
 #[derive(Clone)]
 struct Stored {
     file: usize,
-    /// In bytes from the beginning of the file.
+    /// Offset from the beginning of the file, in bytes.
     offset: u64,
     info: TensorInfo,
 }
 
-/// The part of the index that says where each tensor is.
+/// The index of a sharded checkpoint: the part that maps tensors to shards.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
 impl Weights {
-    /// Opens what the folder holds: model.safetensors, and without it the shards that model.safetensors.index.json names.
+    /// Opens model.safetensors, or if it is absent the shards that model.safetensors.index.json
+    /// lists.
     pub(super) fn open(folder: &Path, config: &ModelConfig) -> Result<Self, ModelError> {
         let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if single.exists() {
@@ -72,7 +74,7 @@ impl Weights {
         names.sort();
         names.dedup();
         for name in names {
-            // The name comes from outside: a path would reach out of the folder.
+            // The name is untrusted input: a path could refer to a file outside the folder.
             if Path::new(name).file_name() != Some(name.as_ref()) {
                 return Err(ModelError::Shard { path, shard: name.clone() });
             }
@@ -108,24 +110,26 @@ impl Weights {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// The shape of a tensor.
+    ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub(super) fn shape(&self, name: &str) -> &[usize] {
         &self.tensors[name].info.shape
     }
 
-    /// The file that holds a tensor.
+    /// The path of the file that contains a tensor.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub(super) fn file(&self, name: &str) -> &Path {
         &self.files[self.tensors[name].file].0
     }
 
-    /// The numbers of a tensor as f32, in the order they are stored.
+    /// Reads the values of a tensor as f32, in the stored order.
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If the tensor does not exist.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<f32>, ModelError> {
         let Stored { file, offset, info } = self.tensors[name].clone();
         let (path, file) = &mut self.files[file];
@@ -135,7 +139,8 @@ impl Weights {
             read.map_err(failed("read", path))
         };
         if info.dtype == Dtype::F32 {
-            // Straight into place: a copy of the largest table would be felt.
+            // The bytes are read into the result directly, because a copy of a large table takes
+            // noticeable time and memory.
             let mut numbers = vec![0.0f32; count];
             bytes(bytemuck::cast_slice_mut(&mut numbers))?;
             numbers.iter_mut().for_each(|number| *number = f32::from_bits(u32::from_le(number.to_bits())));
@@ -153,7 +158,7 @@ impl Weights {
     }
 }
 
-/// Whether a file can be read, and begins as a Git LFS pointer does.
+/// Whether a file can be read and is a Git LFS pointer.
 fn starts_as_pointer(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST_POINTER).read_to_end(&mut start));
@@ -165,7 +170,8 @@ fn numbers<const BYTES: usize>(bytes: &[u8], number: impl Fn([u8; BYTES]) -> f32
     numbers.iter().map(|bytes| number(*bytes)).collect()
 }
 
-/// Where the numbers begin, and what the header says of them. Sizes are believed only as far as the file reaches.
+/// Reads and checks the header. Returns the offset of the data and the metadata of the tensors.
+/// Sizes are checked against the length of the file.
 pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
     let corrupt = |source| ModelError::Checkpoint { path: path.to_path_buf(), source };
     let length = file.metadata().map_err(failed("read", path))?.len();

@@ -1,5 +1,5 @@
-//! Broken model folders: each is refused by an error that names the file and what is wrong in it, and none makes the reader allocate more than
-//! its files are worth.
+//! Errors of broken model folders: each names the file and the defect. No folder makes the reader
+//! allocate much more memory than its files take.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,14 +16,14 @@ use isostar_models::{Labels, ModelConfig, ModelError, Pretrained, ProblemType, S
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
-/// Many times what any of the folders holds.
+/// Many times the size of any of the folders, in bytes.
 const MUCH: usize = 4 << 20;
 
 thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, which remembers the largest request of each thread.
+/// The system allocator, which also records the largest request of each thread.
 struct Watched;
 
 unsafe impl GlobalAlloc for Watched {
@@ -47,18 +47,18 @@ struct Broken {
     damage: fn(&Path),
     /// The variant of [`ModelError`].
     error: &'static str,
-    /// What the message must say: the file or its name first.
+    /// Texts that the message must contain. The first is the name of the file.
     says: &'static [&'static str],
 }
 
-/// A folder without some of its tensors, with other ones, or with damaged ones.
+/// Changes the tensors of a folder.
 fn change_tensors(folder: &Path, change: impl FnOnce(&mut Tensors)) {
     let mut tensors = read_tensors(folder);
     change(&mut tensors);
     write_tensors(&folder.join("model.safetensors"), &tensors);
 }
 
-/// A checkpoint of this header and `bytes` zeros.
+/// Writes a checkpoint with this header, followed by `bytes` zeros.
 fn write_header(folder: &Path, header: &str, bytes: usize) {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend_from_slice(header.as_bytes());
@@ -70,7 +70,7 @@ fn name_shard(folder: &Path, key: &str, shard: Value) {
     change_json(&folder.join("model.safetensors.index.json"), |index| index["weight_map"][key] = shard);
 }
 
-/// Turns a model's folder into an adapter's with this configuration.
+/// Replaces the model of a folder by an adapter with this configuration.
 fn adapter(folder: &Path, config: &Value) {
     fs::remove_file(folder.join("config.json")).unwrap();
     fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
@@ -88,7 +88,7 @@ const WORD: &str = "bert.embeddings.word_embeddings.weight";
 const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_classes", how: "no folder", error: "NoFolder", says: &["no model folder"],
         damage: |folder| fs::remove_dir_all(folder).unwrap() },
-    Broken { fixture: "bert_classes", how: "a file in its place", error: "NoFolder", says: &["no model folder"],
+    Broken { fixture: "bert_classes", how: "a file instead of a folder", error: "NoFolder", says: &["no model folder"],
         damage: |folder| fs::remove_dir_all(folder).and_then(|_| fs::write(folder, "model")).unwrap() },
     Broken { fixture: "bert_classes", how: "no configuration", error: "NoFile", says: &["config.json"],
         damage: |folder| fs::remove_file(folder.join("config.json")).unwrap() },
@@ -96,58 +96,58 @@ const BROKEN: &[Broken] = &[
         damage: |folder| fs::remove_file(folder.join("model.safetensors")).unwrap() },
     Broken { fixture: "bert_classes", how: "no tokenizer", error: "NoFile", says: &["tokenizer.json"],
         damage: |folder| fs::remove_file(folder.join("tokenizer.json")).unwrap() },
-    Broken { fixture: "bert_classes", how: "a pickle only", error: "PickleOnly", says: &["pytorch_model.bin", "pickle"],
+    Broken { fixture: "bert_classes", how: "only a pickle", error: "PickleOnly", says: &["pytorch_model.bin", "pickle"],
         damage: |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap() },
-    Broken { fixture: "bert_classes", how: "pickles only", error: "PickleOnly", says: &["pytorch_model.bin.index.json", "pickle"],
+    Broken { fixture: "bert_classes", how: "only a sharded pickle", error: "PickleOnly", says: &["pytorch_model.bin.index.json", "pickle"],
         damage: |folder| fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin.index.json")).unwrap() },
 
-    Broken { fixture: "bert_classes", how: "a pickle that was not fetched", error: "GitLfsPointer", says: &["pytorch_model.bin is a Git LFS pointer"],
+    Broken { fixture: "bert_classes", how: "a pickle that is a Git LFS pointer", error: "GitLfsPointer", says: &["pytorch_model.bin is a Git LFS pointer"],
         damage: |folder| {
             fs::remove_file(folder.join("model.safetensors")).unwrap();
             fs::write(folder.join("pytorch_model.bin"), POINTER).unwrap();
         } },
-    Broken { fixture: "bert_classes", how: "weights that were not fetched", error: "GitLfsPointer", says: &["model.safetensors is a Git LFS pointer"],
+    Broken { fixture: "bert_classes", how: "weights that are a Git LFS pointer", error: "GitLfsPointer", says: &["model.safetensors is a Git LFS pointer"],
         damage: |folder| fs::write(folder.join("model.safetensors"), POINTER).unwrap() },
-    Broken { fixture: "bert_sharded", how: "a shard that was not fetched", error: "GitLfsPointer",
+    Broken { fixture: "bert_sharded", how: "a shard that is a Git LFS pointer", error: "GitLfsPointer",
         says: &["model-00002-of-00003.safetensors is a Git LFS pointer"],
         damage: |folder| fs::write(folder.join("model-00002-of-00003.safetensors"), POINTER).unwrap() },
-    Broken { fixture: "bert_sharded", how: "an index that was not fetched", error: "GitLfsPointer", says: &["index.json is a Git LFS pointer"],
+    Broken { fixture: "bert_sharded", how: "an index that is a Git LFS pointer", error: "GitLfsPointer", says: &["index.json is a Git LFS pointer"],
         damage: |folder| fs::write(folder.join("model.safetensors.index.json"), POINTER).unwrap() },
-    Broken { fixture: "bert_classes", how: "a configuration that was not fetched", error: "GitLfsPointer",
+    Broken { fixture: "bert_classes", how: "a configuration that is a Git LFS pointer", error: "GitLfsPointer",
         says: &["config.json is a Git LFS pointer"],
         damage: |folder| fs::write(folder.join("config.json"), POINTER).unwrap() },
-    Broken { fixture: "bert_classes", how: "a tokenizer that was not fetched", error: "GitLfsPointer",
+    Broken { fixture: "bert_classes", how: "a tokenizer that is a Git LFS pointer", error: "GitLfsPointer",
         says: &["tokenizer.json is a Git LFS pointer"],
         damage: |folder| fs::write(folder.join("tokenizer.json"), POINTER).unwrap() },
     Broken { fixture: "bert_classes", how: "an adapter", error: "Adapter",
         says: &["adapter_config.json describes a PEFT adapter trained on org/base"],
         damage: |folder| adapter(folder, &json!({"base_model_name_or_path": "org/base", "task_type": "SEQ_CLS", "peft_type": "LORA"})) },
-    Broken { fixture: "bert_classes", how: "an adapter beside a configuration", error: "Adapter", says: &["adapter_config.json", "PEFT"],
+    Broken { fixture: "bert_classes", how: "an adapter and the configuration of a model", error: "Adapter", says: &["adapter_config.json", "PEFT"],
         damage: |folder| {
             adapter(folder, &json!({"base_model_name_or_path": "org/base"}));
             fs::copy(fixture("bert_classes/config.json"), folder.join("config.json")).unwrap();
         } },
 
-    Broken { fixture: "bert_classes", how: "a configuration cut short", error: "Json", says: &["config.json", "EOF"],
+    Broken { fixture: "bert_classes", how: "a truncated configuration", error: "Json", says: &["config.json", "EOF"],
         damage: |folder| fs::write(folder.join("config.json"), "{\"model_type\": \"be").unwrap() },
     Broken { fixture: "bert_classes", how: "a configuration that is a list", error: "Json", says: &["config.json", "sequence", "map"],
         damage: |folder| fs::write(folder.join("config.json"), "[1, 2]").unwrap() },
-    Broken { fixture: "bert_classes", how: "an unknown model", error: "ModelType",
+    Broken { fixture: "bert_classes", how: "an unsupported model type", error: "ModelType",
         says: &["config.json", "\"t5\"", "bert, roberta, xlm-roberta, distilbert, albert, gpt2"],
         damage: |folder| set(folder, "model_type", json!("t5")) },
-    Broken { fixture: "bert_classes", how: "a model of no name", error: "NoModelType", says: &["config.json has no model_type"],
+    Broken { fixture: "bert_classes", how: "no model type", error: "NoModelType", says: &["config.json has no model_type"],
         damage: |folder| set(folder, "model_type", Value::Null) },
-    Broken { fixture: "bert_classes", how: "a model of an empty name", error: "NoModelType", says: &["config.json has no model_type"],
+    Broken { fixture: "bert_classes", how: "an empty model type", error: "NoModelType", says: &["config.json has no model_type"],
         damage: |folder| set(folder, "model_type", json!("")) },
-    Broken { fixture: "bert_classes", how: "a number for a model", error: "ModelType", says: &["config.json", "\"7\"", "bert, roberta"],
+    Broken { fixture: "bert_classes", how: "a number as model type", error: "ModelType", says: &["config.json", "\"7\"", "bert, roberta"],
         damage: |folder| set(folder, "model_type", json!(7)) },
 
-    Broken { fixture: "bert_classes", how: "a file cut short", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
+    Broken { fixture: "bert_classes", how: "a truncated file", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
         damage: |folder| {
             let whole = fs::read(folder.join("model.safetensors")).unwrap();
             fs::write(folder.join("model.safetensors"), &whole[..whole.len() - 1]).unwrap();
         } },
-    Broken { fixture: "bert_classes", how: "a file with a tail", error: "Checkpoint", says: &["model.safetensors", "not fully covered"],
+    Broken { fixture: "bert_classes", how: "a file with trailing bytes", error: "Checkpoint", says: &["model.safetensors", "not fully covered"],
         damage: |folder| {
             let whole = fs::read(folder.join("model.safetensors")).unwrap();
             fs::write(folder.join("model.safetensors"), [whole, vec![0]].concat()).unwrap();
@@ -157,44 +157,44 @@ const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_classes", how: "a header longer than the file", error: "Checkpoint",
         says: &["model.safetensors", "invalid header length"],
         damage: |folder| fs::write(folder.join("model.safetensors"), 99_000_000u64.to_le_bytes()).unwrap() },
-    Broken { fixture: "bert_classes", how: "a header longer than any", error: "Checkpoint", says: &["model.safetensors", "header too large"],
+    Broken { fixture: "bert_classes", how: "a header longer than the format allows", error: "Checkpoint", says: &["model.safetensors", "header too large"],
         damage: |folder| fs::write(folder.join("model.safetensors"), [0xff; 1000]).unwrap() },
-    Broken { fixture: "bert_classes", how: "a header that is no JSON", error: "Checkpoint", says: &["model.safetensors", "invalid JSON"],
+    Broken { fixture: "bert_classes", how: "a header that is not JSON", error: "Checkpoint", says: &["model.safetensors", "invalid JSON"],
         damage: |folder| write_header(folder, "{{{{", 8) },
     Broken { fixture: "bert_classes", how: "a tensor far larger than the file", error: "Checkpoint", says: &["model.safetensors", "incomplete"],
         damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[1048576,1048576],"data_offsets":[0,4398046511104]}}"#, 64) },
-    Broken { fixture: "bert_classes", how: "a size that is no number of 64 bits", error: "Checkpoint", says: &["model.safetensors", "overflow"],
+    Broken { fixture: "bert_classes", how: "a size that overflows 64 bits", error: "Checkpoint", says: &["model.safetensors", "overflow"],
         damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}"#, 8) },
-    Broken { fixture: "bert_classes", how: "a shape that is not that of the bytes", error: "Checkpoint", says: &["model.safetensors", "shape"],
+    Broken { fixture: "bert_classes", how: "a shape that does not match the number of bytes", error: "Checkpoint", says: &["model.safetensors", "shape"],
         damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8) },
-    Broken { fixture: "bert_classes", how: "a hole between tensors", error: "Checkpoint", says: &["model.safetensors", "invalid offset", "`a`"],
+    Broken { fixture: "bert_classes", how: "a gap between tensors", error: "Checkpoint", says: &["model.safetensors", "invalid offset", "`a`"],
         damage: |folder| write_header(folder, r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8) },
 
     Broken { fixture: "bert_classes", how: "a missing tensor", error: "MissingTensors",
         says: &["model.safetensors lacks bert.encoder.layer.1.output.dense.bias"],
         damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("bert.encoder.layer.1.output.dense.bias"))) },
-    Broken { fixture: "roberta_classes", how: "half a classifier", error: "MissingTensors",
+    Broken { fixture: "roberta_classes", how: "an incomplete classifier", error: "MissingTensors",
         says: &["model.safetensors lacks classifier.out_proj.bias"],
         damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("classifier.out_proj.bias"))) },
-    Broken { fixture: "gpt2_classes", how: "a missing tensor of three", error: "MissingTensors",
+    Broken { fixture: "gpt2_classes", how: "a missing tensor that holds three weights", error: "MissingTensors",
         says: &["model.safetensors lacks transformer.h.1.attn.c_attn.weight"],
         damage: |folder| change_tensors(folder, |tensors| drop(tensors.remove("transformer.h.1.attn.c_attn.weight"))) },
     Broken { fixture: "distilbert_classes", how: "a missing layer", error: "MissingTensors",
         says: &["model.safetensors lacks distilbert.transformer.layer.2.", "and 12 more"],
         damage: |folder| set(folder, "n_layers", json!(3)) },
-    Broken { fixture: "bert_classes", how: "tensors without a place", error: "UnexpectedTensors",
-        says: &["model.safetensors holds", "bert.encoder.layer.1.attention.output.LayerNorm.bias", "and 12 more"],
+    Broken { fixture: "bert_classes", how: "tensors of a layer that is not configured", error: "UnexpectedTensors",
+        says: &["model.safetensors contains", "bert.encoder.layer.1.attention.output.LayerNorm.bias", "and 12 more"],
         damage: |folder| set(folder, "num_hidden_layers", json!(1)) },
-    Broken { fixture: "bert_classes", how: "a misshapen tensor", error: "TensorShape",
+    Broken { fixture: "bert_classes", how: "a tensor of the wrong shape", error: "TensorShape",
         says: &["model.safetensors", "bert.encoder.layer.0.intermediate.dense.weight", "[23, 16]", "[40, 16]"],
         damage: |folder| set(folder, "intermediate_size", json!(40)) },
-    Broken { fixture: "gpt2_classes", how: "a misshapen matrix of three", error: "TensorShape",
+    Broken { fixture: "gpt2_classes", how: "a tensor of three weights of the wrong shape", error: "TensorShape",
         says: &["model.safetensors", "transformer.h.1.attn.c_attn.weight", "[24, 32]", "[16, 48]"],
         damage: |folder| change_tensors(folder, |tensors| tensors.get_mut("transformer.h.1.attn.c_attn.weight").unwrap().1 = vec![24, 32]) },
-    Broken { fixture: "gpt2_classes", how: "a matrix stored the other way round", error: "TensorShape",
+    Broken { fixture: "gpt2_classes", how: "a transposed matrix", error: "TensorShape",
         says: &["model.safetensors", "transformer.h.0.mlp.c_fc.weight", "[23, 16]", "[16, 23]"],
         damage: |folder| change_tensors(folder, |tensors| tensors.get_mut("transformer.h.0.mlp.c_fc.weight").unwrap().1 = vec![23, 16]) },
-    Broken { fixture: "gpt2_classes", how: "a classifier of other labels", error: "TensorShape",
+    Broken { fixture: "gpt2_classes", how: "a classifier with another number of labels", error: "TensorShape",
         says: &["model.safetensors", "score.weight", "[3, 16]", "[2, 16]"],
         damage: |folder| set(folder, "id2label", json!({"0": "no", "1": "yes"})) },
     Broken { fixture: "bert_classes", how: "a vocabulary too large for memory", error: "TensorShape",
@@ -206,20 +206,20 @@ const BROKEN: &[Broken] = &[
             let word = tensors[WORD].clone();
             tensors.insert("embeddings.word_embeddings.weight".into(), word);
         }) },
-    Broken { fixture: "bert_classes", how: "integers for weights", error: "TensorType", says: &["model.safetensors", WORD, "I32", "BF16"],
+    Broken { fixture: "bert_classes", how: "integer weights", error: "TensorType", says: &["model.safetensors", WORD, "I32", "BF16"],
         damage: |folder| change_tensors(folder, |tensors| tensors.get_mut(WORD).unwrap().0 = Dtype::I32) },
 
-    Broken { fixture: "bert_sharded", how: "an index that reaches upwards", error: "Shard", says: &["index.json", "\"../x\""],
+    Broken { fixture: "bert_sharded", how: "an index with a path to a parent folder", error: "Shard", says: &["index.json", "\"../x\""],
         damage: |folder| name_shard(folder, WORD, json!("../x")) },
-    Broken { fixture: "bert_sharded", how: "an index that reaches away", error: "Shard", says: &["index.json", "\"/etc/passwd\""],
+    Broken { fixture: "bert_sharded", how: "an index with an absolute path", error: "Shard", says: &["index.json", "\"/etc/passwd\""],
         damage: |folder| name_shard(folder, WORD, json!("/etc/passwd")) },
-    Broken { fixture: "bert_sharded", how: "an index that reaches down", error: "Shard", says: &["index.json", "\"a/b\""],
+    Broken { fixture: "bert_sharded", how: "an index with a path to a subfolder", error: "Shard", says: &["index.json", "\"a/b\""],
         damage: |folder| name_shard(folder, WORD, json!("a/b")) },
-    Broken { fixture: "bert_sharded", how: "an index that names the folder", error: "Shard", says: &["index.json", "\"..\""],
+    Broken { fixture: "bert_sharded", how: "an index that names the parent folder", error: "Shard", says: &["index.json", "\"..\""],
         damage: |folder| name_shard(folder, WORD, json!("..")) },
-    Broken { fixture: "bert_sharded", how: "an index that names nothing", error: "Shard", says: &["index.json", "\"\""],
+    Broken { fixture: "bert_sharded", how: "an index with an empty name", error: "Shard", says: &["index.json", "\"\""],
         damage: |folder| name_shard(folder, WORD, json!("")) },
-    Broken { fixture: "bert_sharded", how: "an absent shard", error: "NoFile", says: &["model-00002-of-00003.safetensors"],
+    Broken { fixture: "bert_sharded", how: "a missing shard", error: "NoFile", says: &["model-00002-of-00003.safetensors"],
         damage: |folder| fs::remove_file(folder.join("model-00002-of-00003.safetensors")).unwrap() },
     Broken { fixture: "bert_sharded", how: "a shard without its tensor", error: "MissingTensors", 
         says: &["model-00001-of-00003.safetensors lacks bert.elsewhere"],
@@ -229,45 +229,46 @@ const BROKEN: &[Broken] = &[
     Broken { fixture: "bert_sharded", how: "a tensor in two shards", error: "TensorTwice",
         says: &["model-00002-of-00003.safetensors", "is stored twice", "model-00001-of-00003.safetensors"],
         damage: |folder| drop(fs::copy(folder.join("model-00001-of-00003.safetensors"), folder.join("model-00002-of-00003.safetensors"))) },
-    Broken { fixture: "bert_sharded", how: "a shard cut short", error: "Checkpoint", says: &["model-00003-of-00003.safetensors"],
+    Broken { fixture: "bert_sharded", how: "a truncated shard", error: "Checkpoint", says: &["model-00003-of-00003.safetensors"],
         damage: |folder| fs::write(folder.join("model-00003-of-00003.safetensors"), "short").unwrap() },
-    Broken { fixture: "bert_sharded", how: "an index that is no JSON", error: "Json", says: &["index.json", "expected value"],
+    Broken { fixture: "bert_sharded", how: "an index that is not JSON", error: "Json", says: &["index.json", "expected value"],
         damage: |folder| fs::write(folder.join("model.safetensors.index.json"), "model").unwrap() },
     Broken { fixture: "bert_sharded", how: "an index without a map", error: "Json", says: &["index.json", "`weight_map`"],
         damage: |folder| fs::write(folder.join("model.safetensors.index.json"), "{}").unwrap() },
-    Broken { fixture: "bert_sharded", how: "a number for a shard", error: "Json", says: &["index.json", "integer `7`"],
+    Broken { fixture: "bert_sharded", how: "a number as shard", error: "Json", says: &["index.json", "integer `7`"],
         damage: |folder| name_shard(folder, WORD, json!(7)) },
 
-    Broken { fixture: "bert_classes", how: "a tokenizer that is no JSON", error: "Tokenizer", says: &["tokenizer.json", "expected value"],
+    Broken { fixture: "bert_classes", how: "a tokenizer that is not JSON", error: "Tokenizer", says: &["tokenizer.json", "expected value"],
         damage: |folder| fs::write(folder.join("tokenizer.json"), "words").unwrap() },
-    Broken { fixture: "bert_classes", how: "a tokenizer that is none", error: "Tokenizer", says: &["tokenizer.json"],
+    Broken { fixture: "bert_classes", how: "an empty tokenizer", error: "Tokenizer", says: &["tokenizer.json"],
         damage: |folder| fs::write(folder.join("tokenizer.json"), "{}").unwrap() },
     Broken { fixture: "bert_classes", how: "a tokenizer of another model", error: "Vocabulary",
-        says: &["tokenizer.json knows 51 tokens", "embeds only 41", "vocab_size"],
+        says: &["tokenizer.json defines 51 tokens", "only 41 embeddings", "vocab_size"],
         damage: |folder| change_json(&folder.join("tokenizer.json"), |tokenizer| tokenizer["model"]["vocab"]["w40"] = json!(50)) },
-    Broken { fixture: "bert_classes", how: "settings of the tokenizer that are no JSON", error: "Json",
+    Broken { fixture: "bert_classes", how: "tokenizer settings that are not JSON", error: "Json",
         says: &["tokenizer_config.json", "expected value"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), "pad").unwrap() },
-    Broken { fixture: "bert_classes", how: "a side that is none", error: "Setting",
+    Broken { fixture: "bert_classes", how: "an invalid truncation side", error: "Setting",
         says: &["tokenizer_config.json", "truncation_side is \"up\"", "\"left\" or \"right\""],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"truncation_side": "up"}"#).unwrap() },
-    Broken { fixture: "bert_classes", how: "a switch that is no switch", error: "FieldType",
+    Broken { fixture: "bert_classes", how: "a flag that is not a boolean", error: "FieldType",
         says: &["tokenizer_config.json", "split_special_tokens", "integer `1`, expected a boolean"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"split_special_tokens": 1}"#).unwrap() },
     Broken { fixture: "bert_classes", how: "an added token without its text", error: "FieldType",
         says: &["tokenizer_config.json", "added_tokens_decoder", "a token must be a string, or an object with its content"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"added_tokens_decoder": {"41": {"special": true}}}"#).unwrap() },
-    Broken { fixture: "bert_classes", how: "a token added to a model without room for it", error: "Vocabulary",
-        says: &["tokenizer_config.json knows 42 tokens", "embeds only 41", "vocab_size"],
+    Broken { fixture: "bert_classes", how: "an added token without an embedding", error: "Vocabulary",
+        says: &["tokenizer_config.json defines 42 tokens", "only 41 embeddings", "vocab_size"],
         damage: |folder| fs::write(folder.join("tokenizer_config.json"), r#"{"added_tokens_decoder": {"41": {"content": "<user>"}}}"#).unwrap() },
-    Broken { fixture: "bert_classes", how: "an older file that adds such a token", error: "Vocabulary",
-        says: &["added_tokens.json knows 42 tokens", "embeds only 41"],
+    Broken { fixture: "bert_classes", how: "an added token without an embedding in an older file", error: "Vocabulary",
+        says: &["added_tokens.json defines 42 tokens", "only 41 embeddings"],
         damage: |folder| fs::write(folder.join("added_tokens.json"), r#"{"<user>": 41}"#).unwrap() },
-    Broken { fixture: "bert_classes", how: "an older file that is no JSON", error: "Json", says: &["special_tokens_map.json"],
+    Broken { fixture: "bert_classes", how: "an older file that is not a JSON object", error: "Json", says: &["special_tokens_map.json"],
         damage: |folder| fs::write(folder.join("special_tokens_map.json"), "[]").unwrap() },
 ];
 
-/// Fields that hold what they cannot: field, its value in JSON, and what the message says besides both.
+/// Unsupported values: architecture, field, value in JSON, and a text that the message must also
+/// contain.
 #[rustfmt::skip]
 const SETTINGS: &[(&str, &str, &str, &str)] = &[
     ("bert", "hidden_act", "\"mish\"", "gelu, gelu_new"),
@@ -289,7 +290,7 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
     ("distilbert", "dim", "18", "a multiple of n_heads, 4"),
     ("gpt2", "n_embd", "18", "a multiple of n_head, 4"),
     ("bert", "pad_token_id", "41", "below vocab_size, 41"),
-    ("roberta", "pad_token_id", "null", "a token's id"),
+    ("roberta", "pad_token_id", "null", "the id of a token"),
     ("roberta", "max_position_embeddings", "2", "more than pad_token_id + 1, 2"),
     ("bert", "hidden_dropout_prob", "1.0", "[0, 1)"),
     ("distilbert", "qa_dropout", "-0.5", "[0, 1)"),
@@ -300,7 +301,8 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
     ("bert", "problem_type", "\"ranking\"", "regression"),
 ];
 
-/// Fields of the wrong type: field, its value in JSON, and what the message says besides the field.
+/// Fields of the wrong type: architecture, field, value in JSON, and a text that the message must
+/// also contain.
 const TYPES: &[(&str, &str, &str, &str)] = &[
     ("bert", "hidden_size", "\"wide\"", "string \"wide\", expected usize"),
     ("roberta", "vocab_size", "-1", "integer `-1`, expected usize"),
@@ -308,7 +310,7 @@ const TYPES: &[(&str, &str, &str, &str)] = &[
     ("albert", "classifier_dropout_prob", "\"0.1\"", "string \"0.1\", expected f64"),
     ("gpt2", "n_layer", "2.5", "floating point `2.5`, expected usize"),
     ("gpt2", "problem_type", "7", "integer `7`, expected a string"),
-    ("bert", "id2label", "{\"zero\":\"no\"}", "the key \"zero\" is no number"),
+    ("bert", "id2label", "{\"zero\":\"no\"}", "the key \"zero\" is not a number"),
     ("roberta", "id2label", "[\"no\",\"yes\"]", "sequence, expected a map"),
     ("distilbert", "label2id", "{\"no\":\"0\"}", "string \"0\", expected usize"),
 ];
@@ -316,15 +318,15 @@ const TYPES: &[(&str, &str, &str, &str)] = &[
 fn refusal(folder: &Path) -> ModelError {
     LARGEST.set(0);
     let error = Pretrained::<SequenceClassifier>::read(folder, &Device::flex()).expect_err("the folder is broken");
-    assert!(LARGEST.get() < MUCH, "{} bytes at once", LARGEST.get());
+    assert!(LARGEST.get() < MUCH, "allocated {} bytes at once", LARGEST.get());
     println!("{error}\n  -> {}", error.remedy());
-    assert!(error.to_string().contains(folder.to_str().unwrap()), "the message says where");
+    assert!(error.to_string().contains(folder.to_str().unwrap()), "the message contains the path");
     assert!(!error.remedy().is_empty());
     error
 }
 
 #[test]
-fn each_broken_folder_is_refused_by_an_error_that_names_what_is_wrong() {
+fn the_error_of_a_broken_folder_names_the_file_and_the_defect() {
     for Broken { fixture, how, damage, error, says } in BROKEN {
         let folder = copy(fixture);
         damage(folder.path());
@@ -333,7 +335,7 @@ fn each_broken_folder_is_refused_by_an_error_that_names_what_is_wrong() {
         let message = found.to_string();
         assert!(says.iter().all(|part| message.contains(part)), "{how}: {message}");
         if let ModelError::MissingTensors { keys, .. } = found {
-            assert!(keys.is_sorted_by(|key, next| key < next), "{how}: each is named once");
+            assert!(keys.is_sorted_by(|key, next| key < next), "{how}: every tensor is listed once");
         }
     }
 }
@@ -350,7 +352,7 @@ fn with_field(architecture: &str, field: &str, value: &str) -> (ModelError, Stri
 }
 
 #[test]
-fn each_refused_setting_is_named_with_its_value_and_what_it_may_be() {
+fn the_error_of_an_unsupported_setting_names_its_value_and_the_allowed_ones() {
     for (architecture, field, value, expected) in SETTINGS {
         let (error, path) = with_field(architecture, field, value);
         let message = error.to_string();
@@ -358,14 +360,14 @@ fn each_refused_setting_is_named_with_its_value_and_what_it_may_be() {
         let (start, end) = message.split_once("; it must be ").unwrap();
         assert!(start.starts_with(&format!("{path}: {field} is ")), "{message}");
         assert!(end.contains(expected), "{message}");
-        // Numbers of labels and floats are written in another way than in JSON.
+        // The message formats ids of labels and floats differently from JSON.
         let is_same = field == &"id2label" || value.ends_with(".0") || start.ends_with(value);
         assert!(is_same, "{message} names the value");
     }
 }
 
 #[test]
-fn each_field_of_the_wrong_type_is_named() {
+fn the_error_of_a_field_of_the_wrong_type_names_the_field() {
     for (architecture, field, value, expected) in TYPES {
         let (error, path) = with_field(architecture, field, value);
         let message = error.to_string();
@@ -376,7 +378,7 @@ fn each_field_of_the_wrong_type_is_named() {
 }
 
 #[test]
-fn a_checkpoint_cut_short_anywhere_is_an_error() {
+fn a_truncated_checkpoint_is_an_error() {
     for name in ["bert_classes", "gpt2_classes"] {
         let folder = copy(name);
         let path = folder.path().join("model.safetensors");
@@ -389,7 +391,7 @@ fn a_checkpoint_cut_short_anywhere_is_an_error() {
 }
 
 #[test]
-fn labels_and_settings_made_in_code_are_refused_without_a_file() {
+fn errors_of_labels_and_settings_created_in_code_name_no_file() {
     let none = Labels::new(Vec::<String>::new(), ProblemType::SingleLabel);
     let error = Pretrained::read_for(fixture("bert_classes"), none, &Device::flex()).unwrap_err();
     assert!(error.to_string().starts_with("id2label is "), "{error}");

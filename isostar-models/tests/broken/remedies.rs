@@ -1,4 +1,5 @@
-//! What is said against a folder that cannot be read as it is: lines that work where they are printed.
+//! Remedies for folders that cannot be read: the printed commands contain the actual paths and can
+//! be run as they are.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::common::{copy, set};
 use super::{POINTER, adapter, refusal};
 
-/// The remedy for a folder called `my model` in an empty one.
+/// The remedy for a broken folder named `my model`, and the path of its parent folder.
 fn remedy(fixture: &str, damage: impl FnOnce(&Path)) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("my model");
@@ -22,7 +23,7 @@ fn to_pickle(folder: &Path) {
 }
 
 #[test]
-fn a_pickle_is_converted_by_the_class_that_wrote_it_into_a_new_folder() {
+fn the_remedy_for_a_pickle_converts_it_with_the_class_that_wrote_it() {
     let (found, place) = remedy("bert_classes", to_pickle);
     assert!(found.contains("getattr(transformers, \"BertForSequenceClassification\", transformers.AutoModel)"), "{found}");
     assert!(found.ends_with(&format!("' '{place}/my model' '{place}/my model-safetensors' tokenizer.json")), "{found}");
@@ -37,12 +38,12 @@ fn a_pickle_is_converted_by_the_class_that_wrote_it_into_a_new_folder() {
         to_pickle(folder);
         fs::rename(folder.join("tokenizer.json"), folder.join("vocab.txt")).unwrap();
     });
-    assert!(found.contains("transformers.AutoTokenizer"), "transformers makes a tokenizer.json of it: {found}");
+    assert!(found.contains("transformers.AutoTokenizer"), "transformers creates a tokenizer.json from it: {found}");
     assert!(found.ends_with(&format!("'{place}/my model-safetensors'")), "{found}");
 }
 
 #[test]
-fn an_adapter_is_merged_into_the_model_that_it_was_trained_on() {
+fn the_remedy_for_an_adapter_merges_it_into_its_base_model() {
     let base = json!("org/base");
     let (found, place) =
         remedy("bert_classes", |folder| adapter(folder, &json!({"base_model_name_or_path": base, "task_type": "SEQ_CLS"})));
@@ -56,14 +57,14 @@ fn an_adapter_is_merged_into_the_model_that_it_was_trained_on() {
         fs::remove_file(folder.join("tokenizer.json")).unwrap();
     });
     assert!(found.contains("transformers.AutoModel.from_pretrained(base)"), "{found}");
-    assert!(found.contains(" org/base '/") && found.contains("model' org/base '"), "the tokenizer is the model's: {found}");
+    assert!(found.contains(" org/base '/") && found.contains("model' org/base '"), "the tokenizer is that of the base model: {found}");
 
     let (found, _) = remedy("bert_classes", |folder| adapter(folder, &json!({"base_model_name_or_path": base, "peft_type": "P_TUNING"})));
     assert!(!found.contains("merge_and_unload"), "{found}");
 }
 
 #[test]
-fn a_missing_type_is_that_of_the_class_where_one_is_named() {
+fn the_remedy_for_a_missing_model_type_infers_it_from_the_class() {
     let without = |class: Value| {
         remedy("bert_classes", |folder| {
             set(folder, "model_type", Value::Null);
@@ -81,7 +82,7 @@ fn a_missing_type_is_that_of_the_class_where_one_is_named() {
 }
 
 #[test]
-fn a_git_lfs_pointer_is_replaced_in_its_folder() {
+fn the_remedy_for_a_git_lfs_pointer_downloads_the_file_in_its_folder() {
     let (found, place) = remedy("bert_classes", |folder| fs::write(folder.join("model.safetensors"), POINTER).unwrap());
     assert!(found.ends_with(&format!(": cd '{place}/my model' && git lfs pull")), "{found}");
 }

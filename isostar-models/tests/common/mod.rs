@@ -1,4 +1,4 @@
-//! Fixtures and comparisons that several test files use.
+//! Fixtures and comparisons that several test files share.
 #![allow(dead_code, reason = "each test file uses some of these")]
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// A copy of a fixture's folder, to be changed.
+/// A copy of a fixture's folder, which a test can change.
 pub fn copy(name: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(fixture(name)).unwrap() {
@@ -44,7 +44,7 @@ pub fn set(folder: &Path, field: &str, value: Value) {
     change_json(&folder.join("config.json"), |config| config[field] = value);
 }
 
-/// The weights of a folder, whichever files they are in: type, shape and bytes by name.
+/// The weights of a folder, from all of its files: type, shape and bytes by name.
 pub type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 pub fn read_tensors(folder: &Path) -> Tensors {
@@ -69,19 +69,19 @@ pub fn write_tensors(path: &Path, tensors: &Tensors) {
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-/// Stored numbers of 16 or 32 bits.
+/// Converts stored floats of 16 or 32 bits.
 pub fn floats(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
         Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
-        other => panic!("{other:?} holds no floats"),
+        other => panic!("{other:?} is not a supported float type"),
     }
 }
 
 /// The backends that the tests run on.
 pub fn devices() -> Vec<Device> {
-    #[allow(deprecated, reason = "as long as Burn has it, it is a second opinion")]
+    #[allow(deprecated, reason = "a second backend to compare with, as long as Burn has it")]
     let ndarray = Device::ndarray();
     vec![
         Device::flex(),
@@ -91,7 +91,7 @@ pub fn devices() -> Vec<Device> {
     ]
 }
 
-/// What transformers made of a batch: scripts/golden_models.py.
+/// The results of transformers for a batch, from scripts/golden_models.py.
 pub struct Expected(Vec<u8>);
 
 impl Expected {
@@ -123,14 +123,14 @@ impl Expected {
         TokenBatch { ids, type_ids, mask: mask.equal_elem(1) }
     }
 
-    /// The numbers of a tensor of any rank.
+    /// A tensor of any rank.
     pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
         let (shape, values) = self.floats(name);
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
     fn tensors(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.0).expect("the fixture is whole")
+        SafeTensors::deserialize(&self.0).expect("the fixture is a valid safetensors file")
     }
 }
 
@@ -138,9 +138,10 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec().expect("the models compute in f32")
 }
 
-/// The largest difference, as a part of the largest expected number; infinite if one is no number.
+/// The largest difference relative to the largest expected value; infinite if a value is not a
+/// number.
 pub fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len(), "as many numbers as transformers");
+    assert_eq!(found.len(), expected.len(), "the number of values differs from transformers");
     let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
     differences.fold(0f32, |largest, number| if number.is_nan() { f32::INFINITY } else { largest.max(number) }) / largest(expected)
 }

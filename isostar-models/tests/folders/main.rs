@@ -1,4 +1,4 @@
-//! Model folders: what is read comes back as it was, whichever head it had.
+//! Round trips of model folders: reading and writing preserves the model, with every head.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -42,7 +42,7 @@ fn round_trip<M: PretrainedModel>(pretrained: &Pretrained<M>) -> TempDir {
     one
 }
 
-/// The tensors under the names that `write` gives them: as the first BERTs are stored, they have others.
+/// The tensors with the names that `write` uses. The first BERT checkpoints have other names.
 fn modern(folder: &Path, prefix: &str) -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
     let of_the_encoder = |name: &String| !name.ends_with("position_ids") && !name.contains("pooler");
     let rename = |name: String| match name.starts_with(prefix) {
@@ -61,7 +61,7 @@ fn comes_back<M: PretrainedModel>(name: &str) {
     let (source, pretrained) = (fixture(name), read::<M>(fixture(name)));
     assert!(pretrained.fresh.is_empty());
     let target = round_trip(&pretrained);
-    assert!(read_tensors(&source) == read_tensors(target.path()), "{name}: the same to the bit");
+    assert!(read_tensors(&source) == read_tensors(target.path()), "{name}: tensors differ");
 
     let mut config = read_json(&source.join("config.json"));
     config["torch_dtype"] = json!("float32");
@@ -73,17 +73,17 @@ fn comes_back<M: PretrainedModel>(name: &str) {
     assert_eq!(tokenizer["model"]["vocab"][settings["pad_token"].as_str().unwrap()], padding, "{name}");
     assert_eq!(settings["model_max_length"], 12, "{name}");
     let has_segments = settings["model_input_names"].as_array().unwrap().contains(&json!("token_type_ids"));
-    assert_eq!(has_segments, pretrained.config.sizes().segments > 1, "{name}: what transformers gives the model of a pair");
+    assert_eq!(has_segments, pretrained.config.sizes().segments > 1, "{name}: the inputs that transformers passes for a pair");
 }
 
 #[test]
-fn what_is_read_and_written_is_the_same_to_the_bit() {
+fn reading_and_writing_a_model_preserves_every_bit() {
     for architecture in ARCHITECTURES {
         CLASSIFIERS.into_iter().for_each(|head| comes_back::<SequenceClassifier>(&format!("{architecture}_{head}")));
         comes_back::<SpanExtractor>(&format!("{architecture}_span"));
     }
     comes_back::<SequenceClassifier>("xlm-roberta_classes");
-    assert_eq!(read_json(&fixture("bert_classes/config.json"))["note"], "kept", "a field that no architecture has is among them");
+    assert_eq!(read_json(&fixture("bert_classes/config.json"))["note"], "kept", "an unknown field is preserved");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn shards_are_written_as_one_file() {
 }
 
 #[test]
-fn every_folder_holds_an_encoder() {
+fn an_encoder_can_be_read_from_every_folder() {
     for entry in fs::read_dir(fixture("")).unwrap() {
         let folder = entry.unwrap().path();
         if folder.join("config.json").exists() {
@@ -130,7 +130,7 @@ fn parameters(modules: &[&str]) -> Vec<String> {
     modules.iter().flat_map(|module| [format!("{module}.weight"), format!("{module}.bias")]).collect()
 }
 
-/// The classifier's modules before the last, and the last one's tensors.
+/// The tensors of the classifier before its output layer, and those of the output layer.
 fn classifier(architecture: &str) -> (Vec<String>, Vec<String>) {
     match architecture {
         "bert" => (parameters(&["bert.pooler.dense"]), parameters(&["classifier"])),
@@ -142,7 +142,7 @@ fn classifier(architecture: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn a_head_that_is_not_stored_starts_afresh_and_is_named() {
+fn a_head_that_is_not_stored_is_newly_initialized_and_listed() {
     for architecture in ARCHITECTURES {
         let (dense, output) = classifier(architecture);
         let found = read::<SequenceClassifier>(fixture(&format!("{architecture}_span")));
@@ -151,13 +151,13 @@ fn a_head_that_is_not_stored_starts_afresh_and_is_named() {
         let found = read::<SpanExtractor>(fixture(&format!("{architecture}_classes")));
         assert_eq!(found.fresh, parameters(&["qa_outputs"]), "{architecture}");
         let written = read_json(&round_trip(&found).path().join("config.json"));
-        assert!(written["id2label"].is_null(), "two outputs, not three");
+        assert!(written["id2label"].is_null(), "a span extractor has two outputs, not three");
     }
-    assert_eq!(read::<SequenceClassifier>(fixture("albert_pretraining")).fresh, parameters(&["classifier"]), "its pooler is stored");
+    assert_eq!(read::<SequenceClassifier>(fixture("albert_pretraining")).fresh, parameters(&["classifier"]), "the pooler is stored");
 }
 
 #[test]
-fn other_labels_make_a_fresh_output_of_their_number() {
+fn another_number_of_labels_makes_a_new_output_layer() {
     let device = Device::flex();
     for architecture in ARCHITECTURES {
         let name = format!("{architecture}_classes");
@@ -182,7 +182,7 @@ fn other_labels_make_a_fresh_output_of_their_number() {
 }
 
 #[test]
-fn a_problem_of_another_type_is_written_down() {
+fn the_type_of_problem_is_written_to_the_configuration() {
     for architecture in ARCHITECTURES {
         let labels = Labels::new(["a", "b", "c"], ProblemType::MultiLabel);
         let pretrained = Pretrained::read_for(fixture(&format!("{architecture}_classes")), labels, &Device::flex()).unwrap();
@@ -205,7 +205,7 @@ fn unnamed_labels_are_named_when_written() {
 }
 
 #[test]
-fn a_gpt2_that_classifies_says_what_it_pads_with() {
+fn the_configuration_of_a_gpt2_classifier_names_a_padding_token() {
     let written = |folder: &Path| {
         let pretrained = Pretrained::read_with_labels(folder, ["a", "b"], &Device::flex()).unwrap();
         let target = round_trip(&pretrained);
@@ -213,18 +213,18 @@ fn a_gpt2_that_classifies_says_what_it_pads_with() {
         (config["pad_token_id"].clone(), tokenizer["pad_token"].clone())
     };
     let folder = copy("gpt2_lm");
-    assert_eq!(written(folder.path()), (json!(0), json!("<pad>")), "its tokenizer has a token for it");
+    assert_eq!(written(folder.path()), (json!(0), json!("<pad>")), "the padding token of the tokenizer");
     fs::write(folder.path().join("tokenizer_config.json"), r#"{"pad_token": null}"#).unwrap();
-    assert_eq!(written(folder.path()), (json!(40), json!("w40")), "otherwise it is the end of text");
+    assert_eq!(written(folder.path()), (json!(40), json!("w40")), "otherwise the end-of-text token");
     set(folder.path(), "eos_token_id", json!(50_256));
-    assert_eq!(written(folder.path()), (Value::Null, Value::Null), "which must be a token of the model");
+    assert_eq!(written(folder.path()), (Value::Null, Value::Null), "the end-of-text token must be in the model's vocabulary");
 
     let encoder = round_trip(&read::<Encoder>(fixture("gpt2_lm")));
     assert!(read_json(&encoder.path().join("config.json"))["pad_token_id"].is_null());
 }
 
 #[test]
-fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embedding_for_it() {
+fn a_named_special_token_without_an_embedding_is_not_added() {
     let folder = copy("bert_classes");
     let settings =
         json!({"pad_token": "w9", "mask_token": "<mask>", "url_token": {"content": "<url>"}, "extra_special_tokens": ["<user>"]});
@@ -233,7 +233,7 @@ fn a_special_token_that_is_only_named_is_left_out_where_the_model_has_no_embeddi
     for token in ["<mask>", "<url>", "<user>"] {
         assert_eq!(tokenizer.token_to_id(token), None, "{token}");
     }
-    assert!(tokenizer.get_added_vocabulary().is_special_token("w9"), "one of the vocabulary is found in texts");
+    assert!(tokenizer.get_added_vocabulary().is_special_token("w9"), "a token of the vocabulary becomes a special token");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn writing_over_a_folder_replaces_the_model_and_keeps_the_rest() {
     Pretrained::read_for(folder.path(), labels, &Device::flex()).unwrap().write(folder.path()).unwrap();
     assert_eq!(read::<SequenceClassifier>(folder.path()).config.labels().names(), ["bad", "fair", "good"]);
     let after = files(folder.path());
-    assert_eq!(after.len(), before.len() + 1, "there is a new tokenizer_config.json, and nothing temporary");
+    assert_eq!(after.len(), before.len() + 1, "tokenizer_config.json is the only new file");
     assert!(["notes.txt", "expected.safetensors"].map(Path::new).iter().all(|file| after[*file] == before[*file]));
 }
 
@@ -274,7 +274,8 @@ fn a_failed_write_leaves_nothing() {
     assert_eq!(fs::read_dir(folder.path().join("runs")).unwrap().count(), 1, "nothing temporary is left");
 }
 
-/// Weights are matrices, biases and norms are vectors: counted, and told apart by their names.
+/// Counts matrices and vectors, and asserts that the group of biases and norms contains exactly the
+/// vectors.
 struct Counter(ParamGroup, Vec<String>, [usize; 2]);
 
 impl ModuleVisitor for Counter {
@@ -294,8 +295,9 @@ impl ModuleVisitor for Counter {
 }
 
 #[test]
-fn biases_and_norms_can_be_told_from_weights_by_name() {
-    // Tables, layers, head: of GPT-2 each layer has three projections, stored as one.
+fn parameter_groups_select_biases_and_norms_by_name() {
+    // Embedding tables, layers and head. Each layer of GPT-2 has three projections that are stored
+    // as one tensor.
     let counts = [[3 + 2 * 6 + 2, 2 + 2 * 10 + 2], [17, 24], [2 + 12 + 2, 24], [4 + 6 + 2, 3 + 10 + 2], [2 + 12 + 1, 2 + 20]];
     for (architecture, count) in ARCHITECTURES.into_iter().zip(counts) {
         let mut counter = Counter(ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").unwrap(), Vec::new(), [0, 0]);
@@ -304,7 +306,7 @@ fn biases_and_norms_can_be_told_from_weights_by_name() {
     }
 }
 
-/// Writes a model, the batch of a fixture and what `logits` makes of it.
+/// Writes a model, the batch of a fixture and the logits.
 fn export<M: PretrainedModel>(folder: PathBuf, pretrained: &Pretrained<M>, batch: &Expected, logits: Vec<(&str, Tensor<2>)>) {
     pretrained.write(&folder).unwrap();
     let mut tensors = Tensors::new();
@@ -329,7 +331,7 @@ fn export_both(folder: &Path, classifier: &Pretrained, span: &Pretrained<SpanExt
     export(folder.join("span"), span, batch, vec![("start_logits", starts), ("end_logits", ends)]);
 }
 
-/// A configuration made in code, of which transformers must find its own defaults for all that is not said.
+/// A configuration created in code. For all other fields, transformers must use the same defaults.
 fn small(architecture: &str) -> ModelConfig {
     let bert = BertConfig { vocab_size: 41, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4, ..BertConfig::default() };
     match architecture {
@@ -343,7 +345,8 @@ fn small(architecture: &str) -> ModelConfig {
     }
 }
 
-/// `ISOSTAR_OUT=FOLDER cargo test -p isostar-models --test folders -- --ignored`, and then scripts/transformers_round_trip.py FOLDER.
+/// Run `ISOSTAR_OUT=FOLDER cargo test --workspace --test folders -- --ignored`, then
+/// scripts/transformers_round_trip.py FOLDER.
 #[test]
 #[ignore = "writes models to the folder named by ISOSTAR_OUT, for scripts/transformers_round_trip.py"]
 fn models_for_transformers() {

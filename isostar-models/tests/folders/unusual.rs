@@ -1,4 +1,4 @@
-//! Folders that are not as transformers writes them today, and hold a model all the same.
+//! Folders with a valid model that differ from those that transformers writes today.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::common::{Expected, Tensors, change_json, copy, fixture, read_json, read_tensors, set, values, write_tensors};
 use super::{read, round_trip};
 
-/// A copy of a fixture's folder with other tensors.
+/// A copy of a fixture's folder with changed tensors.
 fn with_tensors(name: &str, change: impl FnOnce(Tensors) -> Tensors) -> tempfile::TempDir {
     let folder = copy(name);
     let tensors = change(read_tensors(folder.path()));
@@ -18,7 +18,7 @@ fn with_tensors(name: &str, change: impl FnOnce(Tensors) -> Tensors) -> tempfile
     folder
 }
 
-/// The last states of a fixture's batch.
+/// The last layer's states of a fixture's batch.
 fn states(name: &str, encoder: &Encoder) -> Vec<f32> {
     let batch = Expected::read(&format!("{name}/expected.safetensors")).batch(&Device::flex());
     let states = encoder.forward(batch);
@@ -30,7 +30,7 @@ fn states_of(name: &str) -> Vec<f32> {
 }
 
 #[test]
-fn labels_that_no_classifier_can_have_matter_to_classifiers_alone() {
+fn invalid_labels_are_an_error_only_for_classifiers() {
     let gaps = json!({"1": "one", "2": "two", "5": "five"});
     for (field, value) in [
         ("id2label", gaps),
@@ -46,15 +46,15 @@ fn labels_that_no_classifier_can_have_matter_to_classifiers_alone() {
         let encoder = read::<Encoder>(folder.path());
         assert_eq!(states("bert_classes", &encoder.model), states_of("bert_classes"), "{field} {value}");
         assert!(read::<SpanExtractor>(folder.path()).fresh.iter().all(|name| name.starts_with("qa_outputs")));
-        // The encoder's folder says of labels what it said before.
+        // The labels in the encoder's configuration are preserved.
         assert_eq!(read_json(&round_trip(&encoder).path().join("config.json"))[field], value);
 
         let error = Pretrained::<SequenceClassifier>::read(folder.path(), &Device::flex()).unwrap_err();
         assert!(error.to_string().contains(field), "{error}");
-        // The labels of a task take the place of the model's.
+        // The labels of a task replace those of the model.
         let labels = Labels::new(["a", "b", "c"], ProblemType::SingleLabel);
         let trainable = Pretrained::read_for(folder.path(), labels, &Device::flex()).unwrap();
-        assert!(trainable.fresh.is_empty(), "{field} {value}: three outputs are stored");
+        assert!(trainable.fresh.is_empty(), "{field} {value}: the stored classifier has three outputs");
         let written = read_json(&round_trip(&trainable).path().join("config.json"));
         assert_eq!(written["id2label"], json!({"0": "a", "1": "b", "2": "c"}));
         assert_eq!(written["label2id"], json!({"a": 0, "b": 1, "c": 2}));
@@ -62,12 +62,12 @@ fn labels_that_no_classifier_can_have_matter_to_classifiers_alone() {
 }
 
 #[test]
-fn a_number_of_labels_that_contradicts_their_names_holds() {
+fn num_labels_takes_precedence_over_another_number_of_names() {
     let folder = copy("bert_classes");
     set(folder.path(), "num_labels", json!(3));
     assert_eq!(read::<SequenceClassifier>(folder.path()).config.labels().names(), ["cold", "mild", "hot"]);
     set(folder.path(), "id2label", json!({"0": "no", "1": "yes"}));
-    // transformers 5.24 makes a classifier of three outputs, LABEL_0 to LABEL_2, too.
+    // transformers 5.24 also creates a classifier of three outputs, LABEL_0 to LABEL_2.
     let found = read::<SequenceClassifier>(folder.path());
     assert_eq!(found.config.labels().names(), ["LABEL_0", "LABEL_1", "LABEL_2"]);
     let written = read_json(&round_trip(&found).path().join("config.json"));
@@ -75,7 +75,7 @@ fn a_number_of_labels_that_contradicts_their_names_holds() {
 }
 
 #[test]
-fn more_labels_than_memory_holds_are_none_of_an_encoder_s_business() {
+fn an_encoder_ignores_an_excessive_number_of_labels() {
     let folder = copy("gpt2_classes");
     change_json(&folder.path().join("config.json"), |config| {
         ["id2label", "label2id"].into_iter().for_each(|field| config[field] = Value::Null);
@@ -86,7 +86,7 @@ fn more_labels_than_memory_holds_are_none_of_an_encoder_s_business() {
 }
 
 #[test]
-fn a_classifier_is_kept_or_made_by_what_is_stored_and_not_by_what_is_said_of_it() {
+fn the_stored_output_layer_decides_whether_a_classifier_is_kept() {
     let folder = copy("bert_classes");
     set(folder.path(), "id2label", json!({"1": "one", "5": "five"}));
     let fresh = |labels: &[&str]| Pretrained::read_with_labels(folder.path(), labels.to_vec(), &Device::flex()).unwrap().fresh;
@@ -95,7 +95,7 @@ fn a_classifier_is_kept_or_made_by_what_is_stored_and_not_by_what_is_said_of_it(
 }
 
 #[test]
-fn of_a_setting_under_two_names_the_general_one_holds() {
+fn the_general_name_of_a_setting_takes_precedence() {
     let synonyms = [
         ("distilbert", vec![("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads")]),
         (
@@ -122,16 +122,19 @@ fn of_a_setting_under_two_names_the_general_one_holds() {
             let found = read::<Encoder>(folder.path());
             assert_eq!(states(&name, &found.model), expected, "{architecture} with {own_value:?}");
             let written = read_json(&round_trip(&found).path().join("config.json"));
-            assert!(synonyms.iter().all(|(general, own)| written[*general].is_null() && written[*own].is_u64()), "one name is written");
+            assert!(
+                synonyms.iter().all(|(general, own)| written[*general].is_null() && written[*own].is_u64()),
+                "only the name of the architecture is written"
+            );
         }
         let folder = copy(&name);
         synonyms.iter().for_each(|(general, _)| set(folder.path(), general, Value::Null));
-        assert_eq!(states(&name, &read::<Encoder>(folder.path()).model), expected, "a null is no setting");
+        assert_eq!(states(&name, &read::<Encoder>(folder.path()).model), expected, "a null value is ignored");
     }
 }
 
 #[test]
-fn wrappers_of_pytorch_are_left_out_of_names() {
+fn parts_of_names_added_by_pytorch_wrappers_are_ignored() {
     let wrapped = |wrapper: &str| {
         let prefixed = |tensors: Tensors| tensors.into_iter().map(|(name, tensor)| (format!("{wrapper}{name}"), tensor)).collect();
         with_tensors("bert_classes", prefixed)
@@ -144,7 +147,7 @@ fn wrappers_of_pytorch_are_left_out_of_names() {
         let written = round_trip(&found);
         assert!(read_tensors(written.path()) == read_tensors(&fixture("bert_classes")), "{wrapper}");
     }
-    // A bare encoder has no prefix of its own, and one module may be wrapped alone.
+    // A bare encoder has no prefix, and a single module can be wrapped.
     let bare = |tensors: Tensors| tensors.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
     assert_eq!(states("bert_bare", &read::<Encoder>(with_tensors("bert_bare", bare).path()).model), states_of("bert_bare"));
     let one = |tensors: Tensors| tensors.into_iter().map(|(name, tensor)| (name.replace("bert.", "bert._orig_mod."), tensor)).collect();
@@ -153,7 +156,7 @@ fn wrappers_of_pytorch_are_left_out_of_names() {
 }
 
 #[test]
-fn a_wrapped_copy_beside_the_model_is_no_part_of_it() {
+fn a_wrapped_copy_of_the_weights_is_not_part_of_the_model() {
     let folder = with_tensors("bert_classes", |tensors| {
         let zeros = |(kind, shape, bytes): &(_, Vec<usize>, Vec<u8>)| (*kind, shape.clone(), vec![0; bytes.len()]);
         let copies: Tensors = tensors.iter().map(|(name, tensor)| (format!("module.{name}"), zeros(tensor))).collect();
@@ -165,12 +168,13 @@ fn a_wrapped_copy_beside_the_model_is_no_part_of_it() {
 }
 
 #[test]
-fn tensors_that_are_no_part_of_the_model_are_named_and_left_out() {
+fn tensors_that_are_not_part_of_the_model_are_ignored_and_listed() {
     let added = ["optimizer.state.0.exp_avg", "classifier.scale", "bert.embeddings.note", "second_head.dense.weight", "n_averaged"];
     let folder = with_tensors("bert_classes", |mut tensors| {
         let bias = tensors["classifier.bias"].clone();
         tensors.extend(added.map(|name| (name.to_string(), bias.clone())));
-        // Buffers that transformers once stored, and heads that it has for the architecture.
+        // Buffers that older versions of transformers stored, and heads that it has for the
+        // architecture.
         tensors.extend(["bert.embeddings.position_ids", "cls.predictions.bias"].map(|name| (name.to_string(), bias.clone())));
         tensors
     });
@@ -188,14 +192,14 @@ fn tensors_that_are_no_part_of_the_model_are_named_and_left_out() {
     );
     assert!(read_tensors(round_trip(&found).path()) == read_tensors(&fixture("bert_classes")));
 
-    // An encoder has no head of its own: what is called one is another's.
+    // For an encoder, tensors of a head belong to another model and are ignored.
     let encoder = read::<Encoder>(folder.path());
     assert_eq!(encoder.extra.len(), 4, "{:?}", encoder.extra);
     assert!(read::<Encoder>(fixture("bert_classes")).notes().is_empty());
 }
 
 #[test]
-fn ids_need_no_tokenizer() {
+fn a_checkpoint_is_read_without_a_tokenizer() {
     for architecture in super::ARCHITECTURES {
         let name = format!("{architecture}_classes");
         let folder = copy(&name);
@@ -208,7 +212,7 @@ fn ids_need_no_tokenizer() {
 }
 
 #[test]
-fn an_xlm_roberta_has_roberta_s_architecture_and_its_own_names() {
+fn xlm_roberta_has_the_architecture_of_roberta_and_its_own_class_names() {
     let config = |fields: Value| ModelConfig::from_json(fields.to_string().as_bytes()).unwrap();
     let ModelConfig::XlmRoberta(found) = config(json!({"model_type": "xlm-roberta"})) else { panic!("it is an XLM-RoBERTa") };
     let ModelConfig::Roberta(roberta) = config(json!({"model_type": "roberta"})) else { panic!("it is a RoBERTa") };

@@ -1,4 +1,4 @@
-//! A hub with one model, and what the tests ask of it.
+//! A test hub with one model, and helpers to download from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,14 +16,15 @@ pub const OTHER_COMMIT: &str = "76543210fedcba9876543210fedcba9876543210";
 pub const WEIGHTS: &str = "model.safetensors";
 pub const INDEX: &str = "model.safetensors.index.json";
 
-/// A hub with one model, and a cache of one's own.
+/// A hub with one model, and a separate cache.
 pub struct Bench {
     pub hub: Hub,
     pub settings: HubSettings,
     pub cache: TempDir,
 }
 
-/// A repository of four wanted files and three others. The weights are large enough for more than one read.
+/// A repository of four files to download and three others. The weights are large enough for more
+/// than one read.
 pub fn repository() -> State {
     let weights: Vec<u8> = (0..600_000u32).map(|i| (i * 7 % 251) as u8).collect();
     let files: [(&str, &[u8]); 7] = [
@@ -84,7 +85,7 @@ impl Bench {
         self.cache.path().join("models--org--tiny-model")
     }
 
-    /// No file of a model can be seen, and no reference leads to one.
+    /// Asserts that the cache contains no snapshot and no reference.
     pub fn assert_no_snapshot(&self) {
         assert!(!self.folder().join("snapshots").exists());
         assert!(!self.folder().join("refs").exists());

@@ -1,4 +1,4 @@
-//! Files of a dataset: those asked for, under the names that they have in the repository.
+//! Downloads of dataset files: only the requested files, with their names in the repository.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ fn fetched(settings: &HubSettings, files: &[&str]) -> Result<PathBuf, HubError> 
 }
 
 #[test]
-fn the_files_lie_in_the_cache_as_python_has_them() {
+fn dataset_files_have_the_cache_layout_of_huggingface_hub() {
     let bench = bench();
     let folder = fetched(&bench.settings, &FILES).unwrap();
     let repository = bench.cache.path().join("datasets--org--many-tasks");
@@ -49,7 +49,7 @@ fn the_files_lie_in_the_cache_as_python_has_them() {
 }
 
 #[test]
-fn what_was_brought_is_found_offline_and_what_was_not_is_named() {
+fn offline_cached_files_are_found_and_others_are_an_error() {
     let mut bench = bench();
     let folder = fetched(&bench.settings, &FILES).unwrap();
     bench.settings.offline = true;
@@ -59,11 +59,11 @@ fn what_was_brought_is_found_offline_and_what_was_not_is_named() {
 
     bench.settings.offline = false;
     bench.hub.state().status = Some(503);
-    assert_eq!(fetched(&bench.settings, &FILES).unwrap(), folder, "the hub is out of order");
+    assert_eq!(fetched(&bench.settings, &FILES).unwrap(), folder, "the hub returns errors");
 }
 
 #[test]
-fn a_file_or_a_dataset_that_is_not_there_is_named() {
+fn the_error_of_a_missing_file_or_dataset_names_it() {
     let bench = bench();
     let error = fetched(&bench.settings, &["one/train.parquet"]).unwrap_err();
     assert_eq!(error.to_string(), "the dataset org/many-tasks has no one/train.parquet");
@@ -77,7 +77,7 @@ fn a_file_or_a_dataset_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_model_is_no_dataset() {
+fn a_model_is_not_found_as_a_dataset() {
     let bench = Bench::new(repository());
     assert!(matches!(fetched(&bench.settings, &FILES), Err(HubError::NotFound { kind: RepositoryKind::Dataset, .. })));
 }

@@ -1,4 +1,4 @@
-//! What is brought, and where it lies.
+//! Downloads of models: the files and their location in the cache.
 
 use std::fs;
 
@@ -8,13 +8,13 @@ use crate::bench::{Bench, COMMIT, INDEX, NAME, OTHER_COMMIT, WEIGHTS, bodies, na
 use crate::server::{Request, State};
 
 #[test]
-fn a_model_is_brought_into_the_cache_that_python_shares() {
+fn a_downloaded_model_has_the_cache_layout_of_huggingface_hub() {
     let bench = Bench::new(repository());
     let folder = bench.fetch(NAME).unwrap();
     assert_eq!(folder, bench.folder().join("snapshots").join(COMMIT));
     assert_eq!(names(&folder), ["config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json"]);
     for file in names(&folder) {
-        assert!(fs::read(folder.join(&file)).unwrap() == bench.hub.state().files[&file], "{file} has other bytes");
+        assert!(fs::read(folder.join(&file)).unwrap() == bench.hub.state().files[&file], "the content of {file} differs");
     }
     assert_eq!(fs::read_to_string(bench.folder().join("refs/main")).unwrap(), COMMIT);
     let blobs = names(&bench.folder().join("blobs"));
@@ -25,7 +25,7 @@ fn a_model_is_brought_into_the_cache_that_python_shares() {
 }
 
 #[test]
-fn the_files_brought_and_no_others_are_asked_for() {
+fn no_other_files_are_requested() {
     let bench = Bench::new(repository());
     bench.fetch(NAME).unwrap();
     let requests = bench.hub.requests();
@@ -35,7 +35,7 @@ fn the_files_brought_and_no_others_are_asked_for() {
 }
 
 #[test]
-fn weights_are_brought_without_a_tokenizer_where_there_is_none() {
+fn weights_are_downloaded_from_a_repository_without_a_tokenizer() {
     let mut bench = Bench::new(repository());
     let id = NAME.parse().unwrap();
     let with_tokenizer = fetch_weights(&id, &bench.settings, &mut |_| {}).unwrap();
@@ -49,11 +49,11 @@ fn weights_are_brought_without_a_tokenizer_where_there_is_none() {
 
     bench.settings.offline = true;
     assert_eq!(fetch_weights(&id, &bench.settings, &mut |_| {}).unwrap(), without);
-    assert!(matches!(bench.error(NAME), HubError::Offline { .. }), "it is not complete for texts");
+    assert!(matches!(bench.error(NAME), HubError::Offline { .. }), "the snapshot has no tokenizer");
 }
 
 #[test]
-fn a_second_call_transfers_no_file() {
+fn a_second_call_downloads_no_file() {
     let bench = Bench::new(repository());
     let first = bench.fetch(NAME).unwrap();
     bench.hub.requests();
@@ -67,14 +67,14 @@ fn a_second_call_transfers_no_file() {
 fn a_commit_in_the_cache_needs_no_network() {
     let bench = Bench::new(repository());
     let first = bench.fetch(&format!("{NAME}@{COMMIT}")).unwrap();
-    assert!(!bench.folder().join("refs").exists(), "a commit is no reference");
+    assert!(!bench.folder().join("refs").exists(), "no reference is written for a commit");
     bench.hub.requests();
     assert_eq!(bench.fetch(&format!("{NAME}@{COMMIT}")).unwrap(), first);
     assert!(bench.hub.requests().is_empty());
 }
 
 #[test]
-fn a_new_commit_brings_only_what_changed() {
+fn only_changed_files_of_a_new_commit_are_downloaded() {
     let bench = Bench::new(repository());
     let old = bench.fetch(NAME).unwrap();
     bench.hub.requests();
@@ -89,7 +89,7 @@ fn a_new_commit_brings_only_what_changed() {
 }
 
 #[test]
-fn a_revision_may_hold_slashes() {
+fn a_revision_may_contain_slashes() {
     let bench = Bench::new(repository());
     bench.hub.state().revisions.insert("refs/pr/3".to_string(), OTHER_COMMIT.to_string());
     let folder = bench.fetch(&format!("{NAME}@refs/pr/3")).unwrap();
@@ -99,7 +99,7 @@ fn a_revision_may_hold_slashes() {
 }
 
 #[test]
-fn the_token_goes_to_the_hub_and_not_where_it_redirects() {
+fn the_token_is_sent_to_the_hub_and_not_to_other_servers() {
     let mut bench = Bench::new(State { token: Some("hf_secret".to_string()), ..repository() });
     bench.settings.token = Some("hf_secret".to_string());
     bench.fetch(NAME).unwrap();
@@ -110,7 +110,7 @@ fn the_token_goes_to_the_hub_and_not_where_it_redirects() {
 }
 
 #[test]
-fn the_files_of_an_older_tokenizer_come_with_it() {
+fn the_files_of_older_tokenizers_are_downloaded() {
     let mut state = repository();
     for file in ["special_tokens_map.json", "added_tokens.json"] {
         state.files.insert(file.to_string(), b"{}".to_vec());
@@ -121,7 +121,7 @@ fn the_files_of_an_older_tokenizer_come_with_it() {
 }
 
 #[test]
-fn a_renamed_model_is_followed_and_kept_under_the_name_asked_for() {
+fn a_renamed_model_is_cached_under_the_requested_name() {
     let bench = Bench::new(State { old_name: Some("old/name".to_string()), ..repository() });
     let folder = bench.fetch("old/name").unwrap();
     assert_eq!(folder, bench.cache.path().join("models--old--name/snapshots").join(COMMIT));
@@ -129,7 +129,7 @@ fn a_renamed_model_is_followed_and_kept_under_the_name_asked_for() {
 }
 
 #[test]
-fn a_sharded_model_comes_with_its_index() {
+fn a_sharded_model_is_downloaded_with_its_index() {
     let bench = Bench::new(sharded());
     let folder = bench.fetch(NAME).unwrap();
     let expected = [

@@ -1,4 +1,4 @@
-//! Without a network, with a bad one, and after an interruption.
+//! Downloads in offline mode, over a faulty network, and after an interruption.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use crate::bench::{Bench, COMMIT, NAME, OTHER_COMMIT, WEIGHTS, names, repository
 use crate::server::State;
 
 #[test]
-fn offline_a_model_in_the_cache_is_used_and_another_is_an_error() {
+fn offline_a_cached_model_is_used_and_another_is_an_error() {
     let mut bench = Bench::new(repository());
     let folder = bench.fetch(NAME).unwrap();
     bench.hub.requests();
@@ -37,7 +37,7 @@ fn offline_an_incomplete_snapshot_is_not_used() {
 }
 
 #[test]
-fn a_hub_that_is_gone_leaves_the_cache_and_says_so() {
+fn an_unreachable_hub_falls_back_to_the_cache_and_notifies_the_observer() {
     let mut bench = Bench::new(repository());
     let folder = bench.fetch(NAME).unwrap();
     let refuse = |bench: &mut Bench| {
@@ -60,7 +60,7 @@ fn a_hub_that_is_gone_leaves_the_cache_and_says_so() {
 }
 
 #[test]
-fn a_refusal_is_not_hidden_by_the_cache() {
+fn an_error_of_the_hub_is_not_hidden_by_the_cache() {
     let bench = Bench::new(repository());
     bench.fetch(NAME).unwrap();
     bench.hub.state().token = Some("hf_secret".to_string());
@@ -68,7 +68,7 @@ fn a_refusal_is_not_hidden_by_the_cache() {
 }
 
 #[test]
-fn a_download_cut_off_continues_where_it_stopped() {
+fn an_interrupted_download_resumes_where_it_stopped() {
     for (file, large) in [(WEIGHTS, true), (WEIGHTS, false), ("tokenizer.json", false)] {
         let bench = Bench::new(repository());
         let total = bench.hub.state().files[file].len();
@@ -96,12 +96,12 @@ fn a_download_cut_off_continues_where_it_stopped() {
         let requests = bench.hub.requests();
         assert!(requests.iter().any(|request| request.headers.get("range") == Some(&format!("bytes={cut}-"))), "{requests:?}");
         assert_eq!((progress[0], progress[progress.len() - 1]), (expected, (expected.1, expected.1)));
-        assert_eq!(names(&bench.folder().join("blobs")).len(), 4, "no part stays behind");
+        assert_eq!(names(&bench.folder().join("blobs")).len(), 4, "no partial file remains");
     }
 }
 
 #[test]
-fn a_server_that_ignores_the_range_is_read_from_the_start() {
+fn a_file_is_read_from_the_start_if_the_server_ignores_the_range() {
     let bench = Bench::new(repository());
     bench.hub.state().ignores_range = true;
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, None));
@@ -111,7 +111,7 @@ fn a_server_that_ignores_the_range_is_read_from_the_start() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_not_waited_for_without_end() {
+fn a_silent_server_causes_a_timeout() {
     let mut bench = Bench::new(repository());
     bench.settings.timeout = Duration::from_millis(300);
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, Some(Duration::from_secs(5))));
@@ -121,7 +121,7 @@ fn a_server_that_falls_silent_is_not_waited_for_without_end() {
 }
 
 #[test]
-fn what_an_earlier_download_left_is_not_trusted() {
+fn the_content_of_a_partial_file_is_verified() {
     let bench = Bench::new(repository());
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, None));
     bench.error(NAME);
@@ -136,7 +136,7 @@ fn what_an_earlier_download_left_is_not_trusted() {
 }
 
 #[test]
-fn a_part_longer_than_the_file_is_begun_afresh() {
+fn a_partial_file_longer_than_the_file_is_downloaded_from_the_start() {
     let bench = Bench::new(repository());
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, None));
     bench.error(NAME);
@@ -148,7 +148,7 @@ fn a_part_longer_than_the_file_is_begun_afresh() {
 }
 
 #[test]
-fn other_bytes_than_announced_never_reach_a_snapshot() {
+fn corrupt_files_never_reach_a_snapshot() {
     let bench = Bench::new(State { corrupts: true, ..repository() });
     let error = bench.error(NAME);
     assert!(matches!(&error, HubError::Damaged { file, .. } if file == WEIGHTS), "{error}");
@@ -158,7 +158,7 @@ fn other_bytes_than_announced_never_reach_a_snapshot() {
 }
 
 #[test]
-fn a_blob_cut_short_by_another_program_is_brought_again() {
+fn a_blob_truncated_by_another_program_is_downloaded_again() {
     let bench = Bench::new(repository());
     let folder = bench.fetch(NAME).unwrap();
     let blob = folder.join(WEIGHTS).canonicalize().unwrap();
@@ -168,7 +168,7 @@ fn a_blob_cut_short_by_another_program_is_brought_again() {
 }
 
 #[test]
-fn several_at_once_bring_a_file_once() {
+fn concurrent_calls_download_a_file_once() {
     let bench = Bench::new(repository());
     std::thread::scope(|scope| {
         for _ in 0..4 {

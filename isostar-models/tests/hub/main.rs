@@ -1,4 +1,4 @@
-//! The download from the hub, against a hub on loopback.
+//! Tests of downloads from the hub, with a test hub on a loopback address.
 #![cfg(feature = "hub")]
 
 mod bench;

@@ -1,4 +1,4 @@
-//! What cannot be had, and what is said of it.
+//! Errors of downloads.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::bench::{Bench, INDEX, NAME, WEIGHTS, names, repository, set_index, sh
 use crate::server::State;
 
 #[test]
-fn a_shard_that_is_no_plain_name_is_refused() {
+fn a_shard_with_a_path_or_another_extension_is_an_error() {
     let names = ["../../../evil.safetensors", "/etc/evil.safetensors", "a/b.safetensors", "a\\b.safetensors", "pytorch_model.bin", ""];
     for name in names.into_iter().chain(["..", ".safetensors", "C:evil.safetensors", "a\0.safetensors"]) {
         let bench = Bench::new(sharded());
@@ -23,7 +23,7 @@ fn a_shard_that_is_no_plain_name_is_refused() {
 }
 
 #[test]
-fn an_index_that_is_none_is_refused() {
+fn an_invalid_index_is_an_error() {
     for index in ["", "[]", "{\"weight_map\": {}}", "{\"weight_map\": {\"a\": 1}}"] {
         let bench = Bench::new(sharded());
         bench.hub.state().files.insert(INDEX.to_string(), index.as_bytes().to_vec());
@@ -32,7 +32,7 @@ fn an_index_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_shard_that_the_repository_lacks_is_named() {
+fn the_error_of_a_missing_shard_names_it() {
     let bench = Bench::new(sharded());
     bench.hub.state().files.remove("model-00002-of-00002.safetensors");
     let error = bench.error(NAME);
@@ -64,7 +64,7 @@ fn a_private_model_is_not_found_without_a_token_and_a_wrong_token_is_refused() {
 }
 
 #[test]
-fn a_refusal_without_a_reason_is_understood_by_its_status() {
+fn a_response_without_an_error_code_is_classified_by_its_status() {
     let mut bench = Bench::new(State { status: Some(401), ..repository() });
     assert!(matches!(bench.error(NAME), HubError::NotFound { .. }));
     bench.settings.token = Some("hf_any".to_string());
@@ -75,7 +75,7 @@ fn a_refusal_without_a_reason_is_understood_by_its_status() {
 }
 
 #[test]
-fn a_gated_model_asks_for_a_token() {
+fn a_gated_model_requires_a_token() {
     let mut bench = Bench::new(State { token: Some("hf_secret".to_string()), gated: true, ..repository() });
     for token in [None, Some("hf_not_let_in".to_string())] {
         bench.settings.token = token;
@@ -88,14 +88,14 @@ fn a_gated_model_asks_for_a_token() {
 }
 
 #[test]
-fn a_revision_that_does_not_exist_is_named() {
+fn the_error_of_a_missing_revision_names_it() {
     let bench = Bench::new(repository());
     let error = bench.error(&format!("{NAME}@v9"));
     assert_eq!(error.to_string(), "the model org/tiny-model has no revision v9");
 }
 
 #[test]
-fn a_file_that_every_model_needs_is_missed_before_anything_is_brought() {
+fn a_missing_required_file_is_detected_before_any_download() {
     for file in ["config.json", "tokenizer.json"] {
         let bench = Bench::new(repository());
         bench.hub.state().files.remove(file);
@@ -109,7 +109,7 @@ fn a_file_that_every_model_needs_is_missed_before_anything_is_brought() {
 }
 
 #[test]
-fn a_model_with_nothing_but_a_pickle_is_not_brought() {
+fn a_model_with_only_a_pickle_is_not_downloaded() {
     let bench = Bench::new(repository());
     bench.hub.state().files.remove(WEIGHTS);
     let error = bench.error(NAME);
@@ -122,7 +122,7 @@ fn a_model_with_nothing_but_a_pickle_is_not_brought() {
 }
 
 #[test]
-fn an_adapter_is_not_taken_for_a_model() {
+fn an_adapter_is_an_error() {
     let bench = Bench::new(repository());
     for (old, new) in [("config.json", "adapter_config.json"), (WEIGHTS, "adapter_model.safetensors")] {
         let content = bench.hub.state().files.remove(old).unwrap();
@@ -135,7 +135,7 @@ fn an_adapter_is_not_taken_for_a_model() {
 }
 
 #[test]
-fn a_listing_that_is_no_hubs_is_refused() {
+fn a_listing_with_an_invalid_commit_is_an_error() {
     for sha in ["../../../../evil", "main", ""] {
         let bench = Bench::new(State { sha: Some(sha.to_string()), ..repository() });
         let error = bench.error(NAME);
@@ -146,7 +146,7 @@ fn a_listing_that_is_no_hubs_is_refused() {
 }
 
 #[test]
-fn an_entity_tag_that_is_no_plain_name_is_refused() {
+fn an_entity_tag_that_is_not_a_file_name_is_an_error() {
     for etag in ["../../../evil", "a/b", "", "..", "a\\b"] {
         let bench = Bench::new(State { etag: Some(etag.to_string()), ..repository() });
         let error = bench.error(NAME);
@@ -156,7 +156,7 @@ fn an_entity_tag_that_is_no_plain_name_is_refused() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_address_is_refused() {
+fn an_invalid_endpoint_is_an_error() {
     let mut settings = HubSettings::new("unused");
     for endpoint in ["huggingface.co", "ftp://huggingface.co", "", "https://"] {
         settings.endpoint = endpoint.to_string();
@@ -166,7 +166,7 @@ fn an_endpoint_that_is_no_address_is_refused() {
 }
 
 #[test]
-fn certificates_that_cannot_be_read_are_named() {
+fn the_error_of_unreadable_certificates_names_the_file() {
     let mut bench = Bench::new(repository());
     bench.settings.certificates = Some(PathBuf::from("/no/such/bundle.pem"));
     assert!(bench.error(NAME).to_string().contains("/no/such/bundle.pem"));

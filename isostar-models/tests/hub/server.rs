@@ -1,4 +1,5 @@
-//! A hub on loopback that answers as huggingface.co does, and a second server for what the hub redirects to.
+//! A test hub on a loopback address that responds like huggingface.co, and a second server to which
+//! it redirects.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,43 +10,44 @@ use std::time::Duration;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
-/// A request as it came.
+/// A request that a server received.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whether the server of large files got it, rather than the hub.
+    /// Whether the server of large files received it, as opposed to the hub.
     pub by_cdn: bool,
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
 }
 
-/// What the hub holds, and how it behaves.
+/// The content and the behaviour of the hub.
 #[derive(Default)]
 pub struct State {
     pub name: String,
-    /// Whether the repository is a dataset's.
+    /// Whether the repository is a dataset.
     pub is_dataset: bool,
-    /// Revisions and the commits they are at; a commit need not be among them.
+    /// The commit of each branch and tag. Commits can be requested without an entry.
     pub revisions: BTreeMap<String, String>,
     pub files: BTreeMap<String, Vec<u8>>,
-    /// The files that are redirected to the other server, and have a SHA-256.
+    /// The large files, which are redirected to the other server and have a SHA-256.
     pub large: Vec<String>,
-    /// The only token that opens the repository.
+    /// The only token that permits access to the repository.
     pub token: Option<String>,
-    /// Whether the files, but not the listing, need a token.
+    /// Whether the files require a token, but not the listing.
     pub gated: bool,
-    /// Answers everything with this status.
+    /// Responds to every request with this status.
     pub status: Option<u16>,
-    /// Sends this many bytes of this file, once, and then ends the connection or, with the duration, falls silent.
+    /// Sends this many bytes of this file, once. Then closes the connection, or sends nothing for
+    /// the given duration.
     pub cut: Option<(String, usize, Option<Duration>)>,
     pub ignores_range: bool,
     /// Changes a byte of every large file.
     pub corrupts: bool,
-    /// What the listing says instead of the commit.
+    /// A value that replaces the commit in the listing.
     pub sha: Option<String>,
-    /// What files have as their entity tag instead of their hash.
+    /// A value that replaces the hash in the entity tags of files.
     pub etag: Option<String>,
-    /// The path of another name of the repository, which is redirected to this one.
+    /// The path of a former name of the repository, which is redirected to the current one.
     pub old_name: Option<String>,
     pub requests: Vec<Request>,
 }
@@ -185,7 +187,8 @@ fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
     reply
 }
 
-/// The other server knows neither commits nor tokens, and has entity tags of its own.
+/// The response of the other server, which ignores commits and tokens and sends different entity
+/// tags.
 fn send_large(state: &State, request: &Request) -> Reply {
     let file = request.path.strip_prefix("/repos/").and_then(|path| path.split('?').next()).unwrap();
     let mut bytes = state.files[file].clone();

@@ -1,4 +1,4 @@
-//! The name of a model on the hub, and the environment that says where the hub is.
+//! Names of models on the hub, and settings from environment variables.
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use isostar_models::hub::{HubError, HubSettings, ModelId, fetch};
 
 #[test]
-fn an_id_is_read_and_written() {
+fn a_model_id_is_parsed_and_displayed() {
     let cases = [
         ("gpt2", "gpt2", "main"),
         ("org/name", "org/name", "main"),
@@ -25,7 +25,7 @@ fn an_id_is_read_and_written() {
 }
 
 #[test]
-fn what_is_no_id_is_refused() {
+fn an_invalid_model_id_is_an_error() {
     let names = ["", "/", "/name", "org/", "org//name", "a/b/c", "/etc/passwd", "./name", "../name", "org/..", "org/a..b", "~/model"];
     let more = ["a b", "C:\\model", "org/name.git", "org--x/name", "-org/name", "org/name.", "org/näme", "org/name#1", "org/%2e%2e"];
     let revisions = ["n@", "n@/a", "n@a/", "n@a//b", "n@../x", "n@a/../b", "n@a b", "n@a\\b", "n@.a", "n@a/.b", "n@-a", "n@a:b", "n@a\0"];
@@ -38,14 +38,14 @@ fn what_is_no_id_is_refused() {
     assert!(matches!(fetch(&by_hand, &HubSettings::new("unused"), &mut |_| {}), Err(HubError::NotAnId { .. })));
 }
 
-/// The settings of an environment with these variables.
+/// The settings from these environment variables.
 fn settings(vars: &[(&str, &str)]) -> HubSettings {
     let vars: BTreeMap<_, _> = vars.iter().copied().collect();
     HubSettings::from_vars(|name| vars.get(name).map(OsString::from))
 }
 
 #[test]
-fn an_empty_environment_means_the_public_hub() {
+fn an_empty_environment_selects_the_public_hub() {
     for vars in [&[("HOME", "/home/me")][..], &[("HOME", "/home/me"), ("HF_HOME", ""), ("HF_ENDPOINT", ""), ("HF_TOKEN", "")]] {
         let settings = settings(vars);
         assert_eq!(settings.endpoint, "https://huggingface.co");
@@ -55,7 +55,7 @@ fn an_empty_environment_means_the_public_hub() {
 }
 
 #[test]
-fn the_cache_is_where_python_has_it() {
+fn the_cache_folder_is_that_of_the_python_libraries() {
     let cache = |vars: &[(&str, &str)]| settings(vars).cache;
     let all = [("HOME", "/h"), ("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/hf"), ("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HUB_CACHE", "/new")];
     let expected = ["/h/.cache/huggingface/hub", "/x/huggingface/hub", "/hf/hub", "/old", "/new"];
@@ -66,14 +66,14 @@ fn the_cache_is_where_python_has_it() {
 }
 
 #[test]
-fn variables_in_paths_have_their_values_as_in_python() {
+fn variables_in_paths_are_expanded_as_in_python() {
     let with = |variable, value| settings(&[("HOME", "/h"), ("SCRATCH", "/scratch"), ("USER", "me"), (variable, value)]);
     let cache = |variable, value| with(variable, value).cache;
     assert_eq!(cache("HF_HOME", "$SCRATCH/hf"), Path::new("/scratch/hf/hub"));
     assert_eq!(cache("HF_HUB_CACHE", "${SCRATCH}/$USER/hub"), Path::new("/scratch/me/hub"));
     assert_eq!(cache("HUGGINGFACE_HUB_CACHE", "~/$USER"), Path::new("/h/me"));
     assert_eq!(cache("XDG_CACHE_HOME", "$SCRATCH"), Path::new("/scratch/huggingface/hub"));
-    assert_eq!(cache("HF_HOME", "/x/$JOB"), Path::new("/x/$JOB/hub"), "there is no such variable");
+    assert_eq!(cache("HF_HOME", "/x/$JOB"), Path::new("/x/$JOB/hub"), "a variable that is not set stays unchanged");
 
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("token"), "hf_file").unwrap();
@@ -83,7 +83,7 @@ fn variables_in_paths_have_their_values_as_in_python() {
 }
 
 #[test]
-fn the_token_is_the_variable_or_the_file() {
+fn the_token_is_read_from_the_variable_or_the_file() {
     let home = tempfile::tempdir().unwrap();
     let hf_home = ("HF_HOME", home.path().to_str().unwrap());
     assert_eq!(settings(&[hf_home]).token, None);
@@ -96,7 +96,7 @@ fn the_token_is_the_variable_or_the_file() {
 }
 
 #[test]
-fn offline_is_what_python_takes_for_true() {
+fn offline_accepts_the_same_values_as_python() {
     for yes in ["1", "true", "True", "YES", "on"] {
         assert!(settings(&[("HF_HUB_OFFLINE", yes)]).offline, "{yes}");
     }
@@ -107,7 +107,7 @@ fn offline_is_what_python_takes_for_true() {
 }
 
 #[test]
-fn the_rest_of_the_environment_is_heard() {
+fn endpoint_timeout_and_certificates_are_read_from_the_environment() {
     let vars = [("HF_ENDPOINT", "https://mirror.co/"), ("HF_HUB_DOWNLOAD_TIMEOUT", "90"), ("SSL_CERT_FILE", "/ca.pem")];
     let settings = settings(&vars);
     assert_eq!((settings.endpoint.as_str(), settings.timeout), ("https://mirror.co/", Duration::from_secs(90)));
@@ -115,7 +115,7 @@ fn the_rest_of_the_environment_is_heard() {
 }
 
 #[test]
-fn the_token_does_not_show_in_the_settings() {
+fn the_debug_output_of_the_settings_hides_the_token() {
     let mut settings = HubSettings::new("cache");
     settings.token = Some("hf_secret".to_string());
     assert!(!format!("{settings:?}").contains("hf_secret"));

@@ -1,4 +1,4 @@
-//! Added tokens: new ones and those of the vocabulary that are searched for in a text before it is split.
+//! Added tokens: tokens, new or from the vocabulary, that are matched in a text before it is split.
 
 use std::collections::BTreeMap;
 
@@ -46,9 +46,9 @@ impl From<Written> for AddedToken {
     }
 }
 
-/// A special token that is named by the files or by the class of a tokenizer.
+/// A special token that the files or the class of a tokenizer name.
 struct Named {
-    /// What it is used for, such as `mask_token`.
+    /// Its role, such as `mask_token`.
     role: Option<String>,
     token: AddedToken,
 }
@@ -61,8 +61,9 @@ impl Named {
 
 /// The tokens to add to a tokenizer.
 pub(super) struct AddedTokens {
-    /// The tokens that a file lists with ids, in the order of these ids. As in transformers, a token keeps the id that it has in the vocabulary,
-    /// and a new token gets the next free id, whatever the file says.
+    /// The tokens that a file lists with ids, in the order of these ids. As in transformers, the
+    /// listed ids are not used: a token keeps its id in the vocabulary, and a new token gets the
+    /// next free id.
     listed: Vec<AddedToken>,
     /// The special tokens, which are added after the listed ones.
     named: Vec<Named>,

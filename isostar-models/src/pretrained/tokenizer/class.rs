@@ -1,4 +1,5 @@
-//! The tokenizer classes of transformers that rebuild the tokenizer from the vocabulary of tokenizer.json and from options.
+//! The tokenizer classes of transformers, which build a tokenizer from options and the vocabulary
+//! of tokenizer.json.
 
 use tokenizers::Tokenizer;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieces;
@@ -21,7 +22,7 @@ use crate::{ModelConfig, ModelError};
 const ADD_PREFIX_SPACE: &str = "add_prefix_space";
 const DO_LOWER_CASE: &str = "do_lower_case";
 
-/// A tokenizer class: how it uses tokenizer.json.
+/// A tokenizer class of transformers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// `BertTokenizer`: WordPiece with BERT's normalizer.
@@ -39,7 +40,7 @@ pub(super) enum Class {
 impl Class {
     /// The class that transformers chooses: that of tokenizer_config.json, else that of config.json, else that of the architecture.
     ///
-    /// tokenizer.json is used as it is if its model is not of the class's kind.
+    /// If the model of tokenizer.json does not match the class, the result is [`Class::Stored`].
     pub fn new(options: &Options, config: &ModelConfig, stored: &Tokenizer) -> Result<Self, ModelError> {
         const FIELD: &str = "tokenizer_class";
         let named: Option<String> = options.get::<Option<String>>(FIELD)?.flatten();
@@ -51,7 +52,7 @@ impl Class {
                 ModelConfig::Roberta(_) => Self::Roberta,
                 ModelConfig::Albert(_) => Self::Albert,
                 ModelConfig::Gpt2(_) => Self::Gpt2,
-                // The tokenizer.json of XLM-RoBERTa holds all that its class would build.
+                // The tokenizer.json of XLM-RoBERTa contains everything that its class would build.
                 ModelConfig::XlmRoberta(_) => Self::Stored,
             },
         };
@@ -59,7 +60,8 @@ impl Class {
             (Self::Bert, ModelWrapper::WordPiece(_))
             | (Self::Roberta | Self::Gpt2, ModelWrapper::BPE(_))
             | (Self::Albert, ModelWrapper::Unigram(_)) => class,
-            // Here transformers rebuilds a tokenizer of the wrong kind, which hardly finds a piece of the vocabulary.
+            // In this case transformers builds a tokenizer of the wrong kind, which matches almost
+            // no piece of the vocabulary.
             _ => Self::Stored,
         })
     }
@@ -98,7 +100,8 @@ impl Class {
         })
     }
 
-    /// The tokenizer that the class builds, still without added tokens and truncation. [`Class::Stored`] returns `stored` as it is.
+    /// Builds the tokenizer of the class, without added tokens and truncation. [`Class::Stored`]
+    /// returns `stored` unchanged.
     pub fn rebuild(self, stored: Tokenizer, options: &Options, tokens: &AddedTokens) -> Result<Tokenizer, ModelError> {
         if self == Self::Stored {
             return Ok(stored);
@@ -152,7 +155,8 @@ impl Class {
         })
     }
 
-    /// Sets the special tokens around texts. Call it after the added tokens are in place: it looks up their ids.
+    /// Sets the special tokens around texts. Must be called after the added tokens are set, because
+    /// it looks up their ids.
     pub fn frame(self, tokenizer: &mut Tokenizer, options: &Options, tokens: &AddedTokens) -> Result<(), ModelError> {
         let token = |role: &str| {
             let content = tokens.role(role).or(self.token(role))?;
@@ -202,7 +206,8 @@ fn stored_normalizers(stored: &Tokenizer) -> &[NormalizerWrapper] {
     }
 }
 
-/// BERT's template: `start`, the text, `end`, and for a pair the second text, in the second segment, and `end` again.
+/// BERT's template: `start`, the text and `end`; for a pair, the second text and another `end`
+/// follow in the second segment.
 fn bert_template(start: (String, u32), end: (String, u32)) -> Result<TemplateProcessing, String> {
     let (first, last) = (&start.0, &end.0);
     let single = [format!("{first}:0"), "$A:0".into(), format!("{last}:0")];

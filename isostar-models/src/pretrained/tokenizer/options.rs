@@ -13,18 +13,18 @@ use crate::ModelError;
 use crate::pretrained::folder::{parse_json, read_file};
 
 pub(super) const EXTRA: &str = "extra_special_tokens";
-/// What transformers called it before its fifth version.
+/// The name of the field before transformers 5.
 const ADDITIONAL: &str = "additional_special_tokens";
 const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 const ADDED_TOKENS_FILE: &str = "added_tokens.json";
 
-/// The settings that transformers passes to the class of a tokenizer.
+/// The settings that transformers passes to a tokenizer class.
 pub(super) struct Options {
     /// The path of tokenizer_config.json.
     path: PathBuf,
     /// Whether that file exists.
     pub is_stored: bool,
-    /// Its fields, with those of special_tokens_map.json where these apply.
+    /// Its fields, including those of special_tokens_map.json if they apply.
     pub fields: Map<String, Value>,
     /// The tokens of added_tokens.json with their ids.
     pub added_tokens: BTreeMap<String, u32>,
@@ -88,7 +88,7 @@ impl Options {
         if self.extra_is_mapped { &[] } else { self.extra_special_tokens() }
     }
 
-    /// The special tokens whose roles only this tokenizer has, by role.
+    /// The special tokens with roles that are specific to this tokenizer, by role.
     pub fn own_special_tokens(&self) -> impl Iterator<Item = (&String, &Value)> {
         ["model_specific_special_tokens", EXTRA].into_iter().filter_map(|name| self.fields.get(name)?.as_object()).flatten()
     }
@@ -108,7 +108,7 @@ impl Options {
         Ok(self.get(field)?.unwrap_or(default))
     }
 
-    /// The side from which too long texts are cut.
+    /// The side on which long texts are truncated.
     pub fn truncation_side(&self) -> Result<Option<TruncationDirection>, ModelError> {
         const FIELD: &str = "truncation_side";
         match self.fields.get(FIELD) {
@@ -119,7 +119,7 @@ impl Options {
         }
     }
 
-    /// The error of a tokenizer.json that cannot be used with these settings.
+    /// The error for a tokenizer.json that cannot be used with these settings.
     pub fn refused(&self, source: tokenizers::Error) -> ModelError {
         ModelError::Tokenizer { path: self.path.with_file_name(TOKENIZER), source }
     }
@@ -140,7 +140,7 @@ fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelErr
     }
 }
 
-/// A token of special_tokens_map.json in the form that tokenizer_config.json has.
+/// Converts a token of special_tokens_map.json to the form of tokenizer_config.json.
 fn as_special(mut token: Value) -> Value {
     if token["content"].is_string() {
         token["special"] = true.into();
