@@ -28,6 +28,7 @@
 //! - [`measure`]: other measures of the same points, and the table of all
 //! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic dimension
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches
+//! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
 //! - [`HiddenStates`], [`StateSelection`]: which states of a model count
 //! - [`Shrinkage`]: towards a steadier covariance
 //! - [`Regularizer`], [`IStar`], [`CosReg`]: penalties for training; `isostar-train` hooks them into burn-train's Learner
@@ -39,6 +40,7 @@
 //! # Crate features
 //! No backend is enabled by default. `flex`, `ndarray`, `wgpu` and `cuda` enable Burn's of the same name.
 
+mod covariance;
 mod error;
 mod gram;
 mod hidden_states;
@@ -53,6 +55,7 @@ mod running;
 mod shrinkage;
 mod unbiased;
 
+pub use covariance::ScaledCovariance;
 pub use error::ConfigError;
 pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};
 pub use interval::{IsoscoreJackknife, isoscore_interval};

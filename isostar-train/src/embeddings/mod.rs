@@ -33,7 +33,6 @@
 //! ```
 
 mod ahead;
-mod covariance;
 mod embed;
 mod error;
 mod file;

@@ -2,9 +2,8 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
+use isostar_core::{IsoscoreJackknife, RunningMoments, ScaledCovariance, UnbiasedSums};
 
-use super::covariance::ScaledCovariance;
 use super::frame::Frame;
 use super::pass::{Block, PART_ROWS, pass};
 use super::points::Reading;
@@ -105,9 +104,7 @@ impl Spread {
 
     /// The sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
-        let divisor = self.moments.count() as f64 - 1.0;
-        let values = self.moments.scatter().iter().map(|sum| sum / divisor).collect();
-        ScaledCovariance { width: self.moments.width(), scale: self.frame.unit, values }
+        ScaledCovariance::of_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
     }
 
     /// The standard deviation of every dimension, with the divisor n − 1. Length d.
