@@ -1,20 +1,24 @@
 //! Measures of the geometry of points beside IsoScore, one equation a file.
 //!
-//! [`MEASURES`] lists all that are one number, with their range, their cost and what they do not depend on. What works on eigenvalues takes
-//! a [`Spectrum`], so that several measures share one decomposition.
+//! [`MEASURES`] is the one table of all that are one number, with their range, their cost and what they do not depend on. They are computed
+//! from a [`Summary`] of the points, which holds what several of them share: moments, spectra, neighbours.
 
 mod cosine;
+mod definition;
 mod effective_rank;
 mod explained_variance;
 mod mle;
 mod outlier_dimensions;
 mod participation_ratio;
 mod partition;
+mod second_moment;
 mod spectrum;
+mod summary;
 mod table;
 mod twonn;
 
 pub use cosine::{CosineSums, cosreg, mean_cosine};
+pub use definition::{Ignores, Measure, Needs};
 pub use effective_rank::effective_rank;
 pub use explained_variance::{EXPLAINED_SHARE, ExplainedVariance, VAREX_FRACTION, explained_variance, varex};
 pub use mle::mle;
@@ -22,5 +26,6 @@ pub use outlier_dimensions::{OutlierDimension, OutlierThreshold, outlier_dimensi
 pub use participation_ratio::participation_ratio;
 pub use partition::{Partition, partition};
 pub use spectrum::Spectrum;
-pub use table::{Cost, Function, Ignores, MEASURES, Measure};
+pub use summary::{NEIGHBOURS, PointSums, Summary};
+pub use table::MEASURES;
 pub use twonn::{TwoNn, twonn, twonn_discarding};

@@ -27,7 +27,7 @@
 //! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
 //! for points in file.points(None, None)? {
 //!     let geometry = measure(&points, None, Measures::default(), &Device::default(), &|_steps| {})?;
-//!     println!("{}: {}", points.place(), geometry.isoscore);
+//!     println!("{}: {:?}", points.place(), geometry.value("isoscore"));
 //! }
 //! # Ok::<(), isostar_train::embeddings::EmbeddingsError>(())
 //! ```

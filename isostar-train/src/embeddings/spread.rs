@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
+use isostar_core::measure::{PointSums, Summary};
 use isostar_core::{IsoscoreJackknife, RunningMoments, ScaledCovariance, UnbiasedSums};
 
 use super::frame::Frame;
@@ -107,25 +108,25 @@ impl Spread {
         ScaledCovariance::of_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
     }
 
-    /// The standard deviation of every dimension, with the divisor n − 1. Length d.
-    pub fn deviations(&self) -> Vec<f64> {
-        self.moments.standard_deviations().into_iter().map(|deviation| deviation * self.frame.unit).collect()
-    }
-
-    /// The sums of the unbiased estimator, in units of the frame, on which the estimate does not depend.
-    pub fn unbiased_sums(&self) -> UnbiasedSums {
+    /// What measures are computed from.
+    pub fn into_summary(self) -> Summary {
+        let mean = self.mean();
         let scatter = self.moments.scatter();
-        UnbiasedSums {
+        // In units of the frame, on which the estimate does not depend.
+        let unbiased = UnbiasedSums {
             count: self.moments.count() as f64,
             squared_norms: scatter.iter().step_by(self.moments.width() + 1).sum(),
             fourth_powers: self.sums.fourth_powers(self.moments.mean(), scatter),
             scatter_squared: scatter.iter().map(|sum| sum * sum).sum(),
-        }
-    }
-
-    /// Σ over i ≠ j of cos(xᵢ, xⱼ), the cosine with a zero point being 0.
-    pub fn cosines_of_distinct_pairs(&self) -> f64 {
-        self.sums.cosines_of_distinct_pairs()
+        };
+        Summary::new(PointSums {
+            mean,
+            unbiased,
+            cosines_of_distinct_pairs: self.sums.cosines_of_distinct_pairs(),
+            origin: self.frame.origin,
+            unit: self.frame.unit,
+            moments: self.moments,
+        })
     }
 }
 
