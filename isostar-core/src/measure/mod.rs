@@ -13,6 +13,7 @@ mod participation_ratio;
 mod partition;
 mod second_moment;
 mod spectrum;
+mod stable_rank;
 mod summary;
 mod table;
 mod twonn;
@@ -26,6 +27,7 @@ pub use outlier_dimensions::{OutlierDimension, OutlierThreshold, outlier_dimensi
 pub use participation_ratio::participation_ratio;
 pub use partition::{Partition, partition};
 pub use spectrum::Spectrum;
+pub use stable_rank::stable_rank;
 pub use summary::{NEIGHBOURS, PointSums, Summary};
 pub use table::MEASURES;
 pub use twonn::{TwoNn, twonn, twonn_discarding};

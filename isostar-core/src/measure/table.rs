@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, cosreg, effective_rank, explained_variance, mean_cosine, mle,
-    participation_ratio, varex,
+    participation_ratio, stable_rank, varex,
 };
 use crate::isoscore;
 
@@ -65,7 +65,7 @@ pub const MEASURES: &[Measure] = &[
         digits: 4,
         range: |n, _| -1.0 / (n as f64 - 1.0).max(1.0)..=1.0,
         needs: Needs::Directions,
-        ignores: DIRECTIONS_ONLY,
+        ignores: SCALE_AND_ROTATION,
         reference: "Ethayarajh, EMNLP 2019",
         value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * (summary.count() - 1.0)),
         differentiable: Some(mean_cosine),
@@ -77,7 +77,7 @@ pub const MEASURES: &[Measure] = &[
         digits: 4,
         range: |n, _| -1.0 / n as f64..=1.0 - 1.0 / n as f64,
         needs: Needs::Directions,
-        ignores: DIRECTIONS_ONLY,
+        ignores: SCALE_AND_ROTATION,
         reference: "Gao et al., ICLR 2019",
         value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * summary.count()),
         differentiable: Some(cosreg),
@@ -143,6 +143,18 @@ pub const MEASURES: &[Measure] = &[
         differentiable: None,
     },
     Measure {
+        name: "stable_rank",
+        title: "stable rank",
+        column: "stable rank",
+        digits: 1,
+        range: directions_of_variance,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "Rudelson & Vershynin, Journal of the ACM 2007",
+        value: |summary| stable_rank(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
         name: "twonn",
         title: "TwoNN",
         column: "TwoNN",
@@ -195,8 +207,8 @@ pub const MEASURES: &[Measure] = &[
 /// Neither the origin nor the unit nor the axes.
 const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotation: true };
 
-/// Directions as seen from the origin.
-const DIRECTIONS_ONLY: Ignores = Ignores { translation: false, scale: true, rotation: true };
+/// Neither the unit nor the axes, but the origin.
+const SCALE_AND_ROTATION: Ignores = Ignores { translation: false, scale: true, rotation: true };
 
 /// From one direction to as many as n points of d dimensions can vary in.
 fn directions_of_variance(n: usize, d: usize) -> RangeInclusive<f64> {
