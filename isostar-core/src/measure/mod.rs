@@ -3,6 +3,7 @@
 //! [`MEASURES`] is the one table of all that are one number, with their range, their cost and what they do not depend on. They are computed
 //! from a [`Summary`] of the points, which holds what several of them share: moments, spectra, neighbours.
 
+mod alpha_req;
 mod cosine;
 mod definition;
 mod effective_rank;
@@ -18,6 +19,7 @@ mod summary;
 mod table;
 mod twonn;
 
+pub use alpha_req::alpha_req;
 pub use cosine::{CosineSums, cosreg, mean_cosine};
 pub use definition::{Ignores, Measure, Needs};
 pub use effective_rank::effective_rank;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, cosreg, effective_rank, explained_variance, mean_cosine, mle,
+    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, cosreg, effective_rank, explained_variance, mean_cosine, mle,
     participation_ratio, stable_rank, varex,
 };
 use crate::isoscore;
@@ -152,6 +152,18 @@ pub const MEASURES: &[Measure] = &[
         ignores: RIGID_AND_SCALE,
         reference: "Rudelson & Vershynin, Journal of the ACM 2007",
         value: |summary| stable_rank(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "alpha_req",
+        title: "αReQ",
+        column: "αReQ",
+        digits: 2,
+        range: |_, _| 0.0..=f64::INFINITY,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "Agrawal et al., NeurIPS 2022",
+        value: |summary| alpha_req(summary.spectrum()),
         differentiable: None,
     },
     Measure {
