@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, cosreg, effective_rank, explained_variance, mean_cosine, mle,
-    participation_ratio, stable_rank, varex,
+    participation_ratio, rankme, stable_rank, varex,
 };
 use crate::isoscore;
 
@@ -164,6 +164,18 @@ pub const MEASURES: &[Measure] = &[
         ignores: RIGID_AND_SCALE,
         reference: "Agrawal et al., NeurIPS 2022",
         value: |summary| alpha_req(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "rankme",
+        title: "RankMe",
+        column: "RankMe",
+        digits: 1,
+        range: |n, d| 1.0..=n.min(d) as f64,
+        needs: Needs::SingularValues,
+        ignores: SCALE_AND_ROTATION,
+        reference: "Garrido et al., ICML 2023",
+        value: |summary| rankme(summary.second_moment_spectrum()),
         differentiable: None,
     },
     Measure {
