@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, cosreg, effective_rank, explained_variance, mean_cosine, mle,
-    participation_ratio, rankme, stable_rank, varex,
+    nesum, participation_ratio, rankme, stable_rank, varex,
 };
 use crate::isoscore;
 
@@ -176,6 +176,18 @@ pub const MEASURES: &[Measure] = &[
         ignores: SCALE_AND_ROTATION,
         reference: "Garrido et al., ICML 2023",
         value: |summary| rankme(summary.second_moment_spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "nesum",
+        title: "NESum",
+        column: "NESum",
+        digits: 1,
+        range: directions_of_variance,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "He & Ozay, ICML 2022",
+        value: |summary| nesum(summary.spectrum()),
         differentiable: None,
     },
     Measure {
