@@ -15,11 +15,11 @@ pub struct Measure {
     pub title: &'static str,
     /// A name short enough for the head of a column.
     pub column: &'static str,
-    /// How many digits behind the point are worth printing; with 4, four digits that count where a value is below 0.001.
+    /// How many decimals to print; with 4, a value below 0.001 is printed with four significant digits.
     pub digits: usize,
     /// The values that n points of d dimensions may have, but for rounding; infinite where nothing bounds them.
     pub range: fn(n: usize, d: usize) -> RangeInclusive<f64>,
-    /// What of the summary it needs, and so what it costs.
+    /// What it is computed from, which determines its cost.
     pub needs: Needs,
     /// What of the points it does not depend on.
     pub ignores: Ignores,
@@ -63,8 +63,8 @@ pub struct Ignores {
 }
 
 impl Measure {
-    /// The measure of points `[n, d]` alone: [`value`](Self::value) of their [`Summary`], to which only what the measure needs is added. A
-    /// measure that needs a reference has no value.
+    /// The measure of points `[n, d]`: the [`value`](Self::value) of their [`Summary`], with what the measure needs added to it. A measure
+    /// that needs a reference has no value.
     ///
     /// # Panics
     /// If the device cannot be read.

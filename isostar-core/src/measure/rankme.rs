@@ -9,13 +9,13 @@ use super::effective_rank::exponential_of_entropy;
 ///   RankMe(X) = exp(−Σₖ pₖ·ln pₖ)        pₖ = σₖ/Σσ,  0·ln 0 = 0
 /// ```
 ///
-/// The σₖ are the square roots of the eigenvalues of XᵀX, of which `second_moment` is the spectrum. k equal singular values give k. It lies
-/// in `[1, min(n, d)]` and does not depend on the points' scale or rotation, but on their origin: a mean far from zero takes one direction.
+/// The σₖ are the square roots of the eigenvalues of XᵀX, whose spectrum is `second_moment`. k equal singular values give k. RankMe lies in
+/// `[1, min(n, d)]`. It does not depend on the points' scale or rotation, but on their origin: a mean far from zero dominates one direction.
 /// `None` where all points are zero.
 ///
-/// The authors add ε = 1e-7 to every pₖ so that the logarithm exists at 0. It is left out here, 0·ln 0 being 0, which changes its logarithm
-/// by less than 2e-6·d. A square root enlarges what rounding leaves of an eigenvalue of 0: with products in f32, each may count as a singular
-/// value of up to 7e-4·σ₁, except for those beyond the first n, which are exactly 0.
+/// The authors add ε = 1e-7 to every pₖ so that the logarithm exists at 0. No ε is added here, because 0·ln 0 = 0; the difference in ln
+/// RankMe is below 2e-6·d. The square root enlarges rounding errors of eigenvalues that should be 0: with products in f32, each may appear
+/// as a singular value of up to 7e-4·σ₁. Those beyond the first n are exactly 0.
 ///
 /// # References
 /// Garrido, Balestriero, Najman & LeCun, "RankMe: Assessing the Downstream Performance of Pretrained Self-Supervised Representations by

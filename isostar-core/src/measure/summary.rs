@@ -34,9 +34,9 @@ pub struct PointSums {
 
 /// What the measures of one set of points are computed from.
 ///
-/// The sums of one pass are always there. What takes a further pass over the points, the distances of all pairs or another covariance is
-/// there if it was added, and measures that need it have no value otherwise. Spectra and estimates that several measures share are computed
-/// when the first measure asks for them, and once.
+/// A summary always holds the sums of one pass over the points. The partition score, the nearest neighbours and the shrunk covariance are
+/// added by the `with_` functions; a measure that needs one of them has no value without it. Spectra and estimates that several measures
+/// share are computed once, when the first measure asks for them.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -83,7 +83,7 @@ impl Summary {
         }
     }
 
-    /// The summary of `points`, `[n, d]`, without what must be added.
+    /// The summary of `points`, `[n, d]`, without partition score, neighbours and reference.
     ///
     /// # Errors
     /// If the device cannot be read.

@@ -8,8 +8,10 @@ use super::{
 };
 use crate::isoscore;
 
-/// Every measure that is one number. JSON, tables, comparisons and reports list them in this order, and so do the tests of what all measures
-/// owe: a new one is a file and a row.
+/// Every measure that is one number.
+///
+/// JSON, tables, comparisons and reports list the measures in this order, and the tests check each against its definition and its promises.
+/// A new measure is one file and one row here.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -240,10 +242,10 @@ pub const MEASURES: &[Measure] = &[
     },
 ];
 
-/// Neither the origin nor the unit nor the axes.
+/// Invariant to translation, scale and rotation.
 const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotation: true };
 
-/// Neither the unit nor the axes, but the origin.
+/// Invariant to scale and rotation, but not to translation.
 const SCALE_AND_ROTATION: Ignores = Ignores { translation: false, scale: true, rotation: true };
 
 /// From one direction to as many as n points of d dimensions can vary in.

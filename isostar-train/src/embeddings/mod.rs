@@ -6,7 +6,7 @@
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
 //!                                                         ├ a few rows: about where and how far apart the points are   Frame
-//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectrum
+//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectra
 //!                                                         ├ 2nd pass: sums of exponentials                             partition
 //!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
