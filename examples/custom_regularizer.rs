@@ -4,7 +4,7 @@
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, StateSelection};
+use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, Sum};
 
 /// penalty = weight·(m/d − 1)², m the mean squared norm of the last layer's states.
 #[derive(Debug)]
@@ -21,26 +21,6 @@ impl Regularizer for UnitVariance {
         let last = states.layer(states.depth());
         let measure = last.clone().square().mean();
         Penalty { value: (measure.clone() - 1.0).square() * self.weight, measure: measure.without_autodiff() }
-    }
-}
-
-/// Several regularizers at once: their penalties add up, and the first one's measure is shown.
-#[derive(Debug)]
-struct Sum(Vec<Box<dyn Regularizer>>);
-
-impl Regularizer for Sum {
-    fn measure_name(&self) -> &str {
-        self.0[0].measure_name()
-    }
-
-    fn reference_states(&self) -> Option<&StateSelection> {
-        self.0.iter().find_map(|part| part.reference_states())
-    }
-
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        let mut parts = self.0.iter().map(|part| part.penalty(states, reference));
-        let first = parts.next().expect("there is at least one regularizer");
-        parts.fold(first, |sum, part| Penalty { value: sum.value + part.value, measure: sum.measure })
     }
 }
 

@@ -1,20 +1,66 @@
-//! A classifier of one's own, written with Burn alone, and what makes it train under I-STAR: the lines that end in `// +`.
+//! A classifier of your own, written with Burn alone, and what makes it train under I-STAR: the lines that end in `// +`.
 //!
 //! cargo run -p isostar-examples --example hook_your_model
 
-use std::sync::Arc;
-
+use burn::data::dataloader::DataLoaderBuilder;
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::InMemDataset;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::optim::AdamWConfig;
 use burn::prelude::*;
 use burn::tensor::activation::gelu;
 use burn::train::metric::{AccuracyMetric, LossMetric};
-use burn::train::{ClassificationOutput, Learner, SupervisedTraining};
+use burn::train::{ClassificationOutput, Learner};
 use isostar_core::{HiddenStates, IStarConfig}; // +
-use isostar_train::data::{BatchLoader, DEFAULT_TOKENIZER, Labels, SequenceBatch, TextEncoder, TrainingOrder, default_rows};
 use isostar_train::hook::{ForwardStep, HiddenStateModel, Hook}; // +
-use isostar_train::metric::IsoScoreMetric; // +
+
+/// A headline: its words, and 1 if it is satire.
+#[derive(Clone, Debug)]
+struct Headline {
+    words: Vec<i32>,
+    class: i32,
+}
+
+impl Headline {
+    /// The number of words that the model tells apart; number 0 is padding.
+    const VOCABULARY: usize = 8192;
+    /// The most words of a headline that count.
+    const LENGTH: usize = 24;
+
+    /// The headlines of a file with the columns sentence and label. A word's number is the remainder of its hash.
+    fn of_file(text: &str) -> InMemDataset<Headline> {
+        let hash = |word: &str| word.bytes().fold(5381_usize, |hash, byte| hash.wrapping_mul(33) ^ usize::from(byte));
+        let rows = text.lines().skip(1).filter_map(|line| line.rsplit_once('\t'));
+        let headlines = rows.map(|(sentence, label)| {
+            let mut words: Vec<i32> = sentence.split_whitespace().map(|word| 1 + (hash(word) % (Self::VOCABULARY - 1)) as i32).collect();
+            words.resize(Self::LENGTH, 0);
+            Headline { words, class: i32::from(label == "1") }
+        });
+        InMemDataset::new(headlines.collect())
+    }
+}
+
+/// Words `[rows, LENGTH]` and classes `[rows]`.
+#[derive(Clone, Debug)]
+struct HeadlineBatch {
+    words: Tensor<2, Int>,
+    classes: Tensor<1, Int>,
+}
+
+struct HeadlineBatcher;
+
+impl Batcher<Headline, HeadlineBatch> for HeadlineBatcher {
+    fn batch(&self, rows: Vec<Headline>, device: &Device) -> HeadlineBatch {
+        let classes: Vec<i32> = rows.iter().map(|row| row.class).collect();
+        let words: Vec<i32> = rows.into_iter().flat_map(|row| row.words).collect();
+        let count = classes.len();
+        HeadlineBatch {
+            words: Tensor::from_data(TensorData::new(words, [count, Headline::LENGTH]), device),
+            classes: Tensor::from_data(TensorData::new(classes, [count]), device),
+        }
+    }
+}
 
 /// Two layers on the mean of a headline's word vectors.
 #[derive(Module, Debug)]
@@ -26,9 +72,9 @@ struct BagOfWords {
 }
 
 impl BagOfWords {
-    fn new(vocabulary: usize, device: &Device) -> Self {
+    fn new(device: &Device) -> Self {
         Self {
-            words: EmbeddingConfig::new(vocabulary, 64).init(device),
+            words: EmbeddingConfig::new(Headline::VOCABULARY, 64).init(device),
             first: LinearConfig::new(64, 64).init(device),
             second: LinearConfig::new(64, 64).init(device),
             classes: LinearConfig::new(64, 2).init(device),
@@ -36,29 +82,28 @@ impl BagOfWords {
     }
 
     /// What each layer makes of each headline, `[rows, 64]`, and the logits, `[rows, 2]`.
-    fn forward(&self, batch: &SequenceBatch) -> (Vec<Tensor<2>>, Tensor<2>) {
-        let counts = batch.input.mask.clone().float().unsqueeze_dim::<3>(2);
-        let words = self.words.forward(batch.input.ids.clone()) * counts.clone();
-        let mean: Tensor<2> = words.sum_dim(1).squeeze_dim(1) / counts.sum_dim(1).squeeze_dim(1);
+    fn forward(&self, words: Tensor<2, Int>) -> (Vec<Tensor<2>>, Tensor<2>) {
+        let counts = words.clone().not_equal_elem(0).float().unsqueeze_dim::<3>(2);
+        let vectors = self.words.forward(words) * counts.clone();
+        let mean: Tensor<2> = vectors.sum_dim(1).squeeze_dim(1) / counts.sum_dim(1).squeeze_dim(1);
         let first = gelu(self.first.forward(mean));
         let second = gelu(self.second.forward(first.clone()));
         let logits = self.classes.forward(second.clone());
         (vec![first, second], logits)
     }
 
-    fn classify(&self, batch: SequenceBatch) -> (Vec<Tensor<2>>, ClassificationOutput) {
-        let (layers, logits) = self.forward(&batch);
-        let classes = batch.targets.classes();
-        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), classes.clone());
-        (layers, ClassificationOutput::new(loss, logits, classes))
+    fn classify(&self, batch: HeadlineBatch) -> (Vec<Tensor<2>>, ClassificationOutput) {
+        let (layers, logits) = self.forward(batch.words);
+        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), batch.classes.clone());
+        (layers, ClassificationOutput::new(loss, logits, batch.classes))
     }
 }
 
 impl HiddenStateModel for BagOfWords {
     // +
-    type Batch = SequenceBatch; // +
+    type Batch = HeadlineBatch; // +
     type Output = ClassificationOutput; // +
-    fn forward_step(&self, batch: SequenceBatch) -> ForwardStep<ClassificationOutput> {
+    fn forward_step(&self, batch: HeadlineBatch) -> ForwardStep<ClassificationOutput> {
         // +
         let (layers, output) = self.classify(batch); // +
         ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::of_vectors(layers), output } // +
@@ -68,26 +113,17 @@ impl HiddenStateModel for BagOfWords {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(1);
-    let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64)?;
-    let rows = default_rows();
-    let labels = Labels::of(&rows.train.rows)?;
-    let train = Arc::new(encoder.encode(&rows.train.rows, labels.indices_of(&rows.train.rows, &rows.train.path)?)?);
-    let dev = Arc::new(encoder.encode(&rows.dev.rows, labels.indices_of(&rows.dev.rows, &rows.dev.path)?)?);
+    let loader = |text| DataLoaderBuilder::new(HeadlineBatcher).batch_size(64).shuffle(1).build(Headline::of_file(text));
+    let (train, valid) = (loader(include_str!("../data/train.tsv")), loader(include_str!("../data/dev.tsv")));
+    let model = BagOfWords::new(&device.autodiff());
 
-    let order = TrainingOrder { batch_size: 64, batching: Default::default(), seed: 1, first_epoch: 0 };
-    let train = Arc::new(BatchLoader::training(train, order, &device.clone().autodiff()));
-    let dev = Arc::new(BatchLoader::evaluation(dev, 64, &device));
-    let model = BagOfWords::new(encoder.tokenizer().get_vocab_size(true), &device.autodiff());
-
-    let hook = Hook::new(IStarConfig::new(0.3).init()?); // +
     let folder = tempfile::tempdir()?;
-    let training = SupervisedTraining::new(folder.path(), hook.tap(train), dev) // hook.tap(train) was: train
-        .metrics((AccuracyMetric::new(), LossMetric::new()))
-        .metric_valid_numeric(IsoScoreMetric::new()) // +
-        .metric_train_numeric(hook.measure_metric().expect("the hook has a regularizer")) // +
-        .num_epochs(3)
-        .summary();
-    let result = training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 2e-3)); // hook.wrap(model) was: model
+    let hook = Hook::new(IStarConfig::new(0.3).init()?); // +
+    // Without the hook: SupervisedTraining::new(folder.path(), train, valid).
+    let training = hook.training(folder.path(), train, valid); // +
+    let training = training.metrics((AccuracyMetric::new(), LossMetric::new())).num_epochs(3).summary();
+    let model = hook.wrap(model); // +
+    let result = training.launch(Learner::new(model, AdamWConfig::new().init(), 2e-3));
     let model = result.model.into_inner(); // +
     println!("{model}");
     Ok(())

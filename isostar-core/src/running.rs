@@ -110,7 +110,7 @@ impl RunningMoments {
     }
 
     /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows` gives the rows of S'.
-    fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
+    pub(crate) fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
         let total = self.count + count;
         if count == 0.0 {
             return;
@@ -128,6 +128,13 @@ impl RunningMoments {
             *ours += offset * count / total;
         }
         self.count = total;
+    }
+
+    /// Adds to the scatter what lies within batches of which only count and mean have been absorbed.
+    pub(crate) fn add_scatter(&mut self, within: impl Iterator<Item = f64>) {
+        for (sum, within) in self.scatter.iter_mut().zip(within) {
+            *sum += within;
+        }
     }
 
     /// The number of points.

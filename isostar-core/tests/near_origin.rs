@@ -1,10 +1,10 @@
-//! Moments by one product about a known mean, against those in f64.
+//! Moments of many points, by one product about a known mean and added up on the device, against those in f64.
 
 mod common;
 
 use burn::tensor::DType;
-use common::{Points, assert_within, devices, distance, half_precisions, largest, oracle};
-use isostar_core::{Moments, RunningMoments};
+use common::{Points, assert_within, devices, distance, half_precisions, largest, oracle, values};
+use isostar_core::{DeviceMoments, Moments, RunningMoments};
 
 /// Largest difference of sums over n times the largest square; 5.1e-8 at most was measured on a CPU, 1.21e-7 on wgpu.
 const PRODUCT: f64 = 3e-7;
@@ -106,4 +106,56 @@ fn double_precision_keeps_its_digits() {
 fn a_mean_of_another_width_is_refused() {
     let (_, device) = devices().remove(0);
     let _ = RunningMoments::new(3).update_near_origin(cloud(4, 3).tensor(&device), &[0.0; 2]);
+}
+
+/// Eight points of about this size, whose dimensions have different means.
+fn batch(seed: u64, size: f64) -> Points {
+    Points::gaussian(8, 5, seed).map(|column, value| size * (value + 0.3 * column as f64))
+}
+
+/// Largest difference of sums of pairs of f32 from sums in f64, over the largest sum; 2.5e-14 at most was measured.
+const PAIRS: f64 = 1e-12;
+
+#[test]
+fn a_stream_added_up_on_the_device_keeps_the_digits_of_one_added_up_on_the_host() {
+    // Next to the first batch, the others are below the last place of f32.
+    let batches: Vec<Points> = (0..400).map(|seed| batch(seed, if seed == 0 { 1e4 } else { 0.3 })).collect();
+    for (backend, device) in devices() {
+        let moments: Vec<Moments> = batches.iter().map(|batch| Moments::of_points(batch.tensor(&device))).collect();
+        let mut host = RunningMoments::new(5);
+        let mut stream = DeviceMoments::from_batch(moments[0].clone());
+        host.update(&moments[0]).expect("the device can be read");
+        for batch in &moments[1..] {
+            host.update(batch).expect("the device can be read");
+            stream.add(batch.clone());
+        }
+        let read = stream.read().expect("the device can be read");
+        assert_eq!(read.count(), host.count(), "on {backend}");
+        assert_within(distance(read.mean(), host.mean()) / largest(host.mean()), PAIRS, format!("mean on {backend}"));
+        assert_within(distance(read.scatter(), host.scatter()) / largest(host.scatter()), PAIRS, format!("scatter on {backend}"));
+
+        let all = Points::concat(&batches);
+        let unit = largest(&all.values).powi(2) * all.n as f64;
+        assert_within(distance(read.scatter(), &exact(&all)) / unit, PRODUCT, format!("oracle on {backend}"));
+
+        let single = moments.iter().map(|batch| batch.scatter.clone()).reduce(|sum, scatter| sum + scatter).expect("batches");
+        let pairs: Vec<f64> = read.scatter().to_vec();
+        let lost = distance(&values(&single), &pairs) / largest(&pairs);
+        assert!(lost > 1e3 * PAIRS, "plain addition in f32 must lose what is tested here: {lost} on {backend}");
+    }
+}
+
+#[test]
+fn batches_without_points_change_no_stream() {
+    let points = batch(7, 1.0);
+    for (backend, device) in devices() {
+        let (some, nothing) = (Moments::of_points(points.tensor(&device)), Moments::of_points(Points::new(0, 5, vec![]).tensor(&device)));
+        let mut expected = RunningMoments::new(5);
+        assert_eq!(DeviceMoments::from_batch(nothing.clone()).read().expect("the device can be read"), expected, "on {backend}");
+        expected.update(&some).expect("the device can be read");
+        let mut stream = DeviceMoments::from_batch(nothing.clone());
+        stream.add(some);
+        stream.add(nothing);
+        assert_eq!(stream.read().expect("the device can be read"), expected, "on {backend}");
+    }
 }

@@ -57,12 +57,12 @@ pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, Fin
     find(model, observer, fetch_weights)
 }
 
+/// Brings what is wanted of a model from the hub; its folder.
 #[cfg(feature = "hub")]
-fn find(
-    model: &str,
-    observer: &dyn Observer,
-    fetch: fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError>,
-) -> Result<PathBuf, FindModelError> {
+type Fetch = fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError>;
+
+#[cfg(feature = "hub")]
+fn find(model: &str, observer: &dyn Observer, fetch: Fetch) -> Result<PathBuf, FindModelError> {
     let folder = PathBuf::from(model);
     let Ok(id) = model.parse::<ModelId>() else { return Ok(folder) };
     if folder.exists() {

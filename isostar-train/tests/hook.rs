@@ -7,6 +7,8 @@ mod common;
 mod guard;
 #[path = "hook/precision.rs"]
 mod precision;
+#[path = "hook/training.rs"]
+mod training;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -19,16 +21,20 @@ use burn::train::metric::{Adaptor, LossInput, LossMetric, Metric, MetricMetadata
 use burn::train::{InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainStep};
 use common::{Batches, Perceptron};
 use isostar_core::{HiddenStates, IStarConfig, Moments, Regularizer, StateSelection};
-use isostar_train::hook::{HiddenStateModel, Hook, HookEvent, MeasureInput, StateCount};
-use isostar_train::metric::IsoScoreMetric;
+use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
 
 fn hook(weight: f64) -> (Hook<common::Batch>, Events) {
+    hook_of(weight, |config| config)
+}
+
+/// A hook with settings.
+fn hook_of(weight: f64, settings: impl FnOnce(HookConfig<common::Batch>) -> HookConfig<common::Batch>) -> (Hook<common::Batch>, Events) {
     let events = Events::default();
     let heard = events.clone();
-    let hook = Hook::new(IStarConfig::new(weight).init().unwrap()).with_observer(move |event| heard.lock().unwrap().push(event.clone()));
-    (hook, events)
+    let config = HookConfig::new().with_observer(move |event| heard.lock().unwrap().push(event.clone()));
+    (settings(config).init(IStarConfig::new(weight).init().unwrap()), events)
 }
 
 fn metadata() -> MetricMetadata {
@@ -102,8 +108,7 @@ fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
     let folder = tempfile::tempdir().unwrap();
     let train = Batches::random(5, 8, 1, &device);
     let calibration = Batches::random(4, 8, 2, &device);
-    let (hook, events) = hook(0.5);
-    let hook = hook.with_limit(3 * 8 * 2).with_calibration_loader(Arc::new(calibration.clone()));
+    let (hook, events) = hook_of(0.5, |config| config.with_limit(3 * 8 * 2).with_calibration_loader(Arc::new(calibration.clone())));
     // With dropout in training, evaluation mode shows.
     let model = Perceptron::new(0.5, &device.clone().autodiff());
     let score = {
@@ -131,8 +136,7 @@ fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
 #[test]
 fn a_batch_beyond_the_limit_is_left_out() {
     let device = Device::flex();
-    let (hook, events) = hook(0.5);
-    let hook = hook.with_limit(2 * 8 * 2 + 5);
+    let (hook, events) = hook_of(0.5, |config| config.with_limit(2 * 8 * 2 + 5));
     let tapped = hook.tap(Arc::new(Batches::random(5, 8, 1, &device.clone().autodiff())));
     let batch = tapped.iter().next().unwrap().unwrap();
     TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.autodiff())), batch);
@@ -146,6 +150,7 @@ fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
     let model = Perceptron::new(0.3, &device);
     let valid = Batches::random(4, 8, 5, &device);
     let (hook, _) = hook(100.0);
+    let mut metric = hook.isoscore_metric();
     let wrapped = hook.wrap(model.clone());
     let mut parts = Vec::new();
     for batch in valid.iter() {
@@ -160,7 +165,6 @@ fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
         assert_eq!(metrics.0.value().unwrap().current(), metrics.1.value().unwrap().current());
         parts.push(output);
     }
-    let mut metric = IsoScoreMetric::new();
     for part in &parts {
         metric.update(&part.adapt(), &metadata()).unwrap();
     }
@@ -244,9 +248,8 @@ fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
 fn a_reader_that_fails_during_calibration_stops_the_training() {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
-    let (hook, _) = hook(0.1);
     let broken = Batches { fails_at: Some(2), ..Batches::random(4, 8, 1, &device) };
-    let hook = hook.with_calibration_loader(Arc::new(broken));
+    let (hook, _) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(broken)));
     let training = SupervisedTraining::new(
         folder.path(),
         hook.tap(Arc::new(Batches::random(4, 8, 1, &device))),
@@ -262,7 +265,7 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
 fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
     let device = Device::flex();
     let (hook, events) = hook(0.1);
-    let mut metric = hook.measure_metric().unwrap();
+    let mut metric = hook.measure_metric();
     for (score, states) in batches {
         // Twice as many positions, of which every second is padding.
         let layer = Tensor::zeros([1, *states, 4], &device);

@@ -2,6 +2,7 @@
 
 mod cosreg;
 mod istar;
+mod sum;
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use crate::{HiddenStates, StateSelection};
 
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
+pub use sum::Sum;
 
-/// A penalty on hidden states: loss = task loss + penalty.
+/// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///
 /// A regularizer of one's own implements [`penalty`](Self::penalty) and [`measure_name`](Self::measure_name); whoever computes the states and the
 /// reference, a training hook or a hand-written loop, calls them:
@@ -75,24 +77,31 @@ pub struct Penalty {
     pub measure: Tensor<1>,
 }
 
-impl Regularizer for Arc<dyn Regularizer> {
-    fn measure_name(&self) -> &str {
-        self.as_ref().measure_name()
-    }
+/// A regularizer behind a pointer is a regularizer, whether its type is known or not.
+macro_rules! delegate {
+    ($($pointer:ident),*) => {$(
+        impl<R: Regularizer + ?Sized> Regularizer for $pointer<R> {
+            fn measure_name(&self) -> &str {
+                self.as_ref().measure_name()
+            }
 
-    fn reference_states(&self) -> Option<&StateSelection> {
-        self.as_ref().reference_states()
-    }
+            fn reference_states(&self) -> Option<&StateSelection> {
+                self.as_ref().reference_states()
+            }
 
-    fn states(&self) -> Option<&StateSelection> {
-        self.as_ref().states()
-    }
+            fn states(&self) -> Option<&StateSelection> {
+                self.as_ref().states()
+            }
 
-    fn collapsed_below(&self) -> Option<f64> {
-        self.as_ref().collapsed_below()
-    }
+            fn collapsed_below(&self) -> Option<f64> {
+                self.as_ref().collapsed_below()
+            }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        self.as_ref().penalty(states, reference)
-    }
+            fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
+                self.as_ref().penalty(states, reference)
+            }
+        }
+    )*};
 }
+
+delegate!(Arc, Box);

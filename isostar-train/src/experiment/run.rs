@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::prelude::*;
 use burn::train::metric::LossMetric;
 use burn::train::renderer::MetricsRenderer;
-use burn::train::{Learner, LearningResult, SupervisedTraining};
+use burn::train::{Learner, LearningResult};
 use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
@@ -18,8 +18,8 @@ use super::seconds::{Seconds, Stopwatch};
 use super::values::EpochValues;
 use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
-use crate::metric::{IsoScoreMetric, SplitScoreMetric};
+use crate::hook::{Divergence, Hook, HookConfig, HookEvent, NotFinite};
+use crate::metric::SplitScoreMetric;
 use crate::task::{PreparedSplit, TaskMetric, TaskModel};
 
 /// Rows a step where nothing is learned.
@@ -119,10 +119,11 @@ impl Run {
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
         let (observer, done, lengths, stopwatch) = (self.observer.clone(), self.done, source.lengths(), stopwatch.clone());
-        Hook::new(regularizer)
+        HookConfig::new()
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| tell(observer.as_ref(), &stopwatch, event, done, |epoch| order.padding_share(&lengths, epoch)))
+            .init(regularizer)
     }
 
     fn order(&self) -> TrainingOrder {
@@ -141,14 +142,13 @@ impl Run {
         let dashboard = dashboard(&interrupter, observer.as_ref());
         let renderer = RunRenderer::new(&folder.metrics(), observer.clone(), dashboard, stopwatch.clone(), ending.clone())?;
 
-        let mut training = SupervisedTraining::<Regularized<M>>::new(folder.path(), hook.tap(Arc::new(train)), Arc::new(valid))
+        let mut training = hook
+            .training::<M>(folder.path(), Arc::new(train), Arc::new(valid))
             .metric_train_numeric(LossMetric::new())
             .metric_valid_numeric(LossMetric::new())
-            .metric_valid_numeric(IsoScoreMetric::new())
             .with_metric_logger(EpochValues::default())
             .with_application_logger(None)
             .with_default_checkpointers()
-            .with_interrupter(interrupter.clone())
             .renderer(Box::new(renderer))
             .num_epochs(settings.epochs);
         for metric in self.metrics.iter().filter(|metric| !metric.is_of_part()) {
@@ -156,9 +156,6 @@ impl Run {
             if let Some(judge) = &prepared.train.judge {
                 training = training.metric_train_numeric(SplitScoreMetric::new(*metric, judge.clone()));
             }
-        }
-        if let (Some(penalty), Some(measure)) = (hook.penalty_metric(), hook.measure_metric()) {
-            training = training.metric_train_numeric(penalty).metric_train_numeric(measure);
         }
         if *done > 0 {
             training = training.checkpoint(*done);

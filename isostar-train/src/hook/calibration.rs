@@ -12,7 +12,7 @@ use burn::train::Interrupter;
 use isostar_core::{HiddenStates, Padding, RunningMoments, StateSelection};
 
 use super::guard::{Divergence, Guard};
-use super::{CALIBRATION_LIMIT, CalibrationError, HiddenStateModel};
+use super::{CalibrationError, HiddenStateModel, HookConfig};
 
 /// What a hook tells its observer.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,7 @@ pub enum HookEvent {
     Diverged(Divergence),
 }
 
-type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
+pub(super) type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
 
 /// The batches to calibrate from; a loader of the hook's own is not displaced by the training loader.
 struct Source<B> {
@@ -84,16 +84,20 @@ struct Reference {
 /// Shared by the tap, which asks for references, and by every clone of the wrapped model: the first that needs a reference estimates it.
 pub(super) struct Calibration<B> {
     states: Option<StateSelection>,
-    limit: AtomicUsize,
+    limit: usize,
     requested: AtomicUsize,
-    /// Whether a tapped loader is being iterated, which ends the training where calibration fails.
+    /// Whether a tapped loader has been iterated.
     tapped: AtomicBool,
+    /// Whether a wrapped model has taken a training step.
+    stepped: AtomicBool,
+    /// Whether a metric wants the moments of validation batches.
+    moments_wanted: AtomicBool,
     collapse_reported: AtomicBool,
     source: Mutex<Option<Source<B>>>,
     reference: Mutex<Reference>,
     failure: Mutex<Option<Arc<CalibrationError>>>,
     seconds: Mutex<f64>,
-    observer: Mutex<Option<Observer>>,
+    observer: Option<Observer>,
     interrupter: Interrupter,
     pub(super) guard: Guard,
 }
@@ -105,36 +109,50 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<B: Send + 'static> Calibration<B> {
     /// Calibration on these states; never, if there are none.
-    pub(super) fn new(states: Option<StateSelection>) -> Self {
+    pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
+        let HookConfig { limit, calibration_loader, observer, interrupter } = config;
+        let source = calibration_loader.map(|loader| Source { loader, own: true, placed: None });
         Self {
             states,
-            limit: AtomicUsize::new(CALIBRATION_LIMIT),
+            limit,
             requested: AtomicUsize::new(1),
             tapped: AtomicBool::new(false),
+            stepped: AtomicBool::new(false),
+            moments_wanted: AtomicBool::new(false),
             collapse_reported: AtomicBool::new(false),
-            source: Mutex::new(None),
+            source: Mutex::new(source),
             reference: Mutex::new(Reference { epoch: 0, covariance: None }),
             failure: Mutex::new(None),
             seconds: Mutex::new(0.0),
-            observer: Mutex::new(None),
-            interrupter: Interrupter::new(),
+            observer,
+            interrupter,
             guard: Guard::default(),
         }
     }
 
-    pub(super) fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Ordering::SeqCst);
-    }
-
-    pub(super) fn set_source(&self, loader: Arc<dyn DataLoader<B>>, own: bool) {
+    /// Calibrates from the training loader, unless there is a loader of the hook's own.
+    pub(super) fn set_training_loader(&self, loader: Arc<dyn DataLoader<B>>) {
         let mut source = lock(&self.source);
-        if own || source.as_ref().is_none_or(|source| !source.own) {
-            *source = Some(Source { loader, own, placed: None });
+        if source.as_ref().is_none_or(|source| !source.own) {
+            *source = Some(Source { loader, own: false, placed: None });
         }
     }
 
-    pub(super) fn set_observer(&self, observer: Observer) {
-        *lock(&self.observer) = Some(observer);
+    pub(super) fn want_moments(&self) {
+        self.moments_wanted.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn wants_moments(&self) -> bool {
+        self.moments_wanted.load(Ordering::SeqCst)
+    }
+
+    /// Notes that a wrapped model takes a training step.
+    pub(super) fn note_step(&self) {
+        self.stepped.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_stepped(&self) -> bool {
+        self.stepped.load(Ordering::SeqCst)
     }
 
     pub(super) fn interrupter(&self) -> Interrupter {
@@ -168,7 +186,7 @@ impl<B: Send + 'static> Calibration<B> {
     }
 
     pub(super) fn tell(&self, event: HookEvent) {
-        match (&*lock(&self.observer), &event) {
+        match (&self.observer, &event) {
             (Some(observer), event) => observer(event),
             (None, HookEvent::Collapsed { score, threshold }) => {
                 tracing::warn!("the states have collapsed: a batch scores {score:.4}, under {threshold}; a weight nearer to 0 may help");
@@ -191,12 +209,18 @@ impl<B: Send + 'static> Calibration<B> {
     /// error before the next batch.
     ///
     /// # Panics
-    /// If it cannot be estimated and no loader has been tapped: nothing else would be certain to end the training.
+    /// If no tapped loader has been iterated: every epoch would be trained with the reference of the first, and nothing would be certain to end
+    /// the training after an error.
     pub(super) fn reference<M>(&self, model: &M, device: &Device) -> Result<Option<Tensor<2>>, Arc<CalibrationError>>
     where
         M: HiddenStateModel<Batch = B>,
     {
         let Some(states) = &self.states else { return Ok(None) };
+        assert!(
+            self.tapped.load(Ordering::SeqCst),
+            "the model is wrapped by a hook whose training loader is not tapped: make the training with Hook::training, or pass the training \
+             loader to Hook::tap and the result to SupervisedTraining::new, with the hook that wrapped the model"
+        );
         let plain = device.clone().without_autodiff();
         let epoch = self.requested.load(Ordering::SeqCst);
         let mut reference = lock(&self.reference);
@@ -217,20 +241,19 @@ impl<B: Send + 'static> Calibration<B> {
         self.tell(HookEvent::CalibrationFailed { epoch, reason: error.to_string() });
         if !matches!(*error, CalibrationError::Interrupted { .. }) {
             self.interrupter.fail(DatasetError::new(error.clone()));
-            assert!(self.tapped.load(Ordering::SeqCst), "{error}");
         }
         error
     }
 
     /// The loader to calibrate from and its device, which is `device` if this is the first epoch.
-    fn place_source(&self, device: &Device) -> Option<(Arc<dyn DataLoader<B>>, Device)> {
+    fn place_source(&self, device: &Device) -> (Arc<dyn DataLoader<B>>, Device) {
         let mut source = lock(&self.source);
-        let Source { loader, placed, .. } = source.as_mut()?;
+        let Source { loader, placed, .. } = source.as_mut().expect("a tapped loader is a source");
         let device = placed.get_or_insert_with(|| {
             *loader = loader.to_device(device);
             device.clone()
         });
-        Some((loader.clone(), device.clone()))
+        (loader.clone(), device.clone())
     }
 
     fn estimate<M: HiddenStateModel<Batch = B>>(
@@ -240,8 +263,8 @@ impl<B: Send + 'static> Calibration<B> {
         device: &Device,
         epoch: usize,
     ) -> Result<Tensor<2>, CalibrationError> {
-        let (loader, device) = self.place_source(device).ok_or(CalibrationError::NoLoader { epoch })?;
-        let limit = self.limit.load(Ordering::SeqCst);
+        let (loader, device) = self.place_source(device);
+        let limit = self.limit;
         let start = Instant::now();
         self.tell(HookEvent::CalibrationStarted { epoch, limit });
 

@@ -6,12 +6,6 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CalibrationError {
-    /// There is no loader: neither a tapped one nor one of the hook's own.
-    #[error("no reference for epoch {epoch}: the hook has no batches to estimate it from; pass the training loader to Hook::tap")]
-    NoLoader {
-        /// The epoch.
-        epoch: usize,
-    },
     /// The loader failed.
     #[error("no reference for epoch {epoch}: calibration batch {batch} could not be read: {source}")]
     Loader {

@@ -4,15 +4,33 @@
 //! loss = task loss + penalty(hidden states, reference)
 //! ```
 //!
-//! A model implements [`HiddenStateModel`]; a [`Hook`] wraps it and taps the training loader; everything else of
-//! [`SupervisedTraining`](burn::train::SupervisedTraining) stays as it was:
+//! A model implements [`HiddenStateModel`]. [`Hook::training`] makes the [`SupervisedTraining`](burn::train::SupervisedTraining), and
+//! [`Hook::wrap`] wraps the model; everything else stays as it is without a hook:
 //!
 //! ```ignore
 //! let hook = Hook::new(IStarConfig::new(-0.1).init()?);
-//! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader).num_epochs(4);
+//! let training = hook.training(directory, train_loader, valid_loader).num_epochs(4);
 //! let result = training.launch(Learner::new(hook.wrap(model), optimizer, learning_rate));
 //! let model = result.model.into_inner();
 //! ```
+//!
+//! A program that makes the training itself does what `training` does:
+//!
+//! ```ignore
+//! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader)
+//!     .with_interrupter(hook.interrupter())
+//!     .metrics(hook.metrics());
+//! ```
+//!
+//! | mistake | what happens |
+//! |---|---|
+//! | the model of a training that [`Hook::training`] made is not wrapped | the program does not compile |
+//! | the loader is tapped, the model not wrapped by the same hook | the tapped loader panics with a message |
+//! | the model is wrapped, the loader not tapped by the same hook | the first step panics with a message if the regularizer wants a reference |
+//!
+//! A regularizer without a reference, such as CosReg, also trains from a loader that is not tapped.
+//!
+//! With several devices, Burn catches the panic of a step and returns its message as the error of the training.
 //!
 //! The way of one batch: [`Regularized`] calls [`HiddenStateModel::forward_step`], adds the penalty, differentiates the sum, and hands the parts to the
 //! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
@@ -27,12 +45,14 @@
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
+mod config;
 mod error;
 mod guard;
 mod model;
 mod output;
 mod regularized;
 mod tap;
+mod training;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,13 +62,15 @@ use burn::train::Interrupter;
 use isostar_core::Regularizer;
 
 pub use calibration::HookEvent;
+pub use config::HookConfig;
 pub use error::CalibrationError;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
+pub use training::HookMetrics;
 
-use crate::metric::{MeasureMetric, PenaltyMetric};
+use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 use calibration::Calibration;
 use tap::EpochTap;
 
@@ -62,47 +84,30 @@ pub struct Hook<B> {
 }
 
 impl<B: Send + 'static> Hook<B> {
-    /// A hook that adds `regularizer`'s penalty to the loss.
+    /// A hook that adds `regularizer`'s penalty to the loss, with the default settings of [`HookConfig`].
     pub fn new(regularizer: impl Regularizer + 'static) -> Self {
-        let regularizer: Arc<dyn Regularizer> = Arc::new(regularizer);
-        let states = regularizer.reference_states().cloned();
-        Self { regularizer: Some(regularizer), calibration: Arc::new(Calibration::new(states)) }
+        HookConfig::new().init(regularizer)
     }
 
     /// A hook that adds nothing to the loss, and measures the validation split all the same.
     pub fn without_regularizer() -> Self {
-        Self { regularizer: None, calibration: Arc::new(Calibration::new(None)) }
-    }
-
-    /// Estimates the reference from at most `limit` states; [`CALIBRATION_LIMIT`] by default.
-    pub fn with_limit(self, limit: usize) -> Self {
-        self.calibration.set_limit(limit);
-        self
-    }
-
-    /// Takes the calibration batches from a loader of its own, in its order, instead of from the training loader.
-    ///
-    /// The loader is iterated anew every epoch, until the limit is reached. If the regularizer counts padding among the states, its batches should be padded as
-    /// those of training are.
-    pub fn with_calibration_loader(self, loader: Arc<dyn DataLoader<B>>) -> Self {
-        self.calibration.set_source(loader, true);
-        self
-    }
-
-    /// Calls `observer` when a reference is being estimated, when the states collapse, and when the training diverges; by default these are `tracing` events.
-    pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
-        self.calibration.set_observer(Box::new(observer));
-        self
+        HookConfig::new().init_without_regularizer()
     }
 
     /// The training loader, tapped so that each epoch begins with a new reference. Unless it was given one of its own, the hook calibrates
     /// from this loader; with a shuffling loader, that is a random sample of its rows.
+    ///
+    /// # Panics
+    /// The tapped loader panics after a pass, or after 64 batches, in which no model that this hook wrapped has taken a step.
     pub fn tap(&self, loader: Arc<dyn DataLoader<B>>) -> Arc<dyn DataLoader<B>> {
-        self.calibration.set_source(loader.clone(), false);
+        self.calibration.set_training_loader(loader.clone());
         EpochTap::wrap(loader, self.calibration.clone())
     }
 
     /// The model, wrapped for the Learner.
+    ///
+    /// # Panics
+    /// A training step panics if the regularizer wants a reference and no loader that this hook tapped has begun an epoch.
     pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
         Regularized::new(model, self.clone())
     }
@@ -128,17 +133,26 @@ impl<B: Send + 'static> Hook<B> {
         self.calibration.divergence().cloned()
     }
 
-    /// The regularizer's measure of each training batch, as a metric; `None` without a regularizer.
-    pub fn measure_metric(&self) -> Option<MeasureMetric> {
-        let regularizer = self.regularizer.as_ref()?;
+    /// The regularizer's measure of each training batch, as a metric. It logs nothing without a regularizer.
+    pub fn measure_metric(&self) -> MeasureMetric {
         let calibration = self.calibration.clone();
         let watch = move |score: f64, threshold: f64| calibration.report_collapse(score, threshold);
-        Some(MeasureMetric::new(regularizer.measure_name(), regularizer.collapsed_below(), Arc::new(watch)))
+        let regularizer = self.regularizer.as_ref();
+        let name = regularizer.map_or("Measure", |regularizer| regularizer.measure_name());
+        MeasureMetric::new(name, regularizer.and_then(|regularizer| regularizer.collapsed_below()), Arc::new(watch))
     }
 
-    /// The penalty of each training batch, weight included, as a metric; `None` without a regularizer.
-    pub fn penalty_metric(&self) -> Option<PenaltyMetric> {
-        self.regularizer.as_ref().map(|_| PenaltyMetric::new())
+    /// The penalty of each training batch, weight included, as a metric. It logs nothing without a regularizer.
+    pub fn penalty_metric(&self) -> PenaltyMetric {
+        PenaltyMetric::new()
+    }
+
+    /// The IsoScore of a whole validation split, as a metric.
+    ///
+    /// Validation computes the moments of the hidden states from now on; it does not before a metric wants them.
+    pub fn isoscore_metric(&self) -> IsoScoreMetric {
+        self.calibration.want_moments();
+        IsoScoreMetric::new()
     }
 
     /// Seconds spent so far on estimating references.

@@ -1,13 +1,17 @@
 use burn::prelude::*;
 use burn::tensor::{ExecutionError, TensorReadError};
 use burn::train::ItemLazy;
-use burn::train::metric::{AccuracyInput, Adaptor, ConfusionStatsInput, LossInput, PerplexityInput, TopKAccuracyInput};
+use burn::train::metric::{
+    AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput, PerplexityInput, RougeLInput,
+    TopKAccuracyInput, WerInput,
+};
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
 
 /// What a step tells the metrics, part by part, so that runs compare across weights.
 ///
-/// Burn's metrics of the model's own output work unchanged; [`LossMetric`](burn::train::metric::LossMetric) shows the loss that the model itself reports,
-/// never the penalty.
+/// Burn's metrics of the model's own output work unchanged, except those behind Burn's features `vision` and `rl`: wrap such a metric in one of
+/// your own whose input is [`ModelOutput`]. [`LossMetric`](burn::train::metric::LossMetric) shows the loss that the model itself reports, never
+/// the penalty.
 #[derive(Clone, Debug)]
 pub struct RegularizedOutput<O> {
     /// The loss of the task alone. Shape `[1]`.
@@ -16,7 +20,7 @@ pub struct RegularizedOutput<O> {
     pub penalty: Option<Penalty>,
     /// How many states the penalty is taken of, in training, where the regularizer tells.
     pub states: Option<StateCount>,
-    /// The moments of the batch's states, all layers, padding left out, in validation.
+    /// The moments of the batch's states, all layers, padding left out, in validation, if a metric wants them.
     pub moments: Option<Moments>,
     /// What the model gave.
     pub output: O,
@@ -89,7 +93,7 @@ pub struct MeasureInput {
     pub states: Option<StateCount>,
 }
 
-/// The moments of a batch's states; `None` in training.
+/// The moments of a batch's states; `None` in training, and where [`Hook::isoscore_metric`](super::Hook::isoscore_metric) has not been called.
 pub struct MomentsInput(pub Option<Moments>);
 
 impl<O: Clone> Adaptor<ModelOutput<O>> for RegularizedOutput<O> {
@@ -127,4 +131,15 @@ macro_rules! delegate {
     )*};
 }
 
-delegate!(LossInput, AccuracyInput, ConfusionStatsInput, PerplexityInput, TopKAccuracyInput);
+delegate!(
+    LossInput,
+    AccuracyInput,
+    TopKAccuracyInput,
+    ConfusionStatsInput,
+    PerplexityInput,
+    HammingScoreInput,
+    CerInput,
+    WerInput,
+    BleuInput,
+    RougeLInput,
+);

@@ -61,6 +61,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
         let Hook { regularizer, calibration } = &self.hook;
+        calibration.note_step();
         // Before a step of a loader that is not tapped; a tapped one has seen to it.
         calibration.check_steps();
         let Ok(reference) = calibration.reference(&self.inner, &device) else { return self.step_without_gradients(batch) };
@@ -88,11 +89,12 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> Self::Output {
-        self.hook.calibration.check_model(&self.inner);
+        let calibration = &self.hook.calibration;
+        calibration.check_model(&self.inner);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
         // What is reported does not depend on the regularizer, so that runs compare: all layers, padding left out.
-        let moments = StateSelection::default().moments(&hidden_states);
-        RegularizedOutput { task_loss, penalty: None, states: None, moments: Some(moments), output }
+        let moments = calibration.wants_moments().then(|| StateSelection::default().moments(&hidden_states));
+        RegularizedOutput { task_loss, penalty: None, states: None, moments, output }
     }
 }
 

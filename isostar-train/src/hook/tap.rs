@@ -7,6 +7,10 @@ use burn::prelude::Device;
 
 use super::calibration::Calibration;
 
+/// How many batches a pass over a tapped loader may give before a wrapped model takes its first step. Every strategy of burn-train steps after
+/// each; a strategy of one's own may collect some first.
+const UNUSED_BATCHES: usize = 64;
+
 /// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. After a step
 /// whose numbers are not finite, or where the reference could not be estimated, it gives no batch but an error, on which every strategy stops.
 ///
@@ -28,7 +32,7 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
-        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, stopped: false })
+        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, given: 0, stopped: false })
     }
 
     fn num_items(&self) -> usize {
@@ -48,7 +52,27 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
 struct TappedPass<'a, B> {
     inner: Box<dyn DataLoaderIterator<B> + 'a>,
     calibration: &'a Calibration<B>,
+    given: usize,
     stopped: bool,
+}
+
+impl<B: Send + 'static> TappedPass<'_, B> {
+    /// The next batch of the loader.
+    ///
+    /// # Panics
+    /// If the pass ends, or has given [`UNUSED_BATCHES`], and no wrapped model has taken a step.
+    fn give(&mut self) -> Option<Result<B, DatasetError>> {
+        let batch = self.inner.next();
+        let is_due = self.given == UNUSED_BATCHES || (batch.is_none() && self.given > 0);
+        assert!(
+            !is_due || self.calibration.has_stepped(),
+            "a tapped loader has given {} batches, but no model that its hook wrapped has taken a training step: pass hook.wrap(model) to the \
+             Learner, with the hook that tapped the loader",
+            self.given
+        );
+        self.given += 1;
+        batch
+    }
 }
 
 impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
@@ -63,7 +87,7 @@ impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
         let divergence = self.calibration.divergence().map(|divergence| DatasetError::new(divergence.clone()));
         let error = divergence.or_else(|| self.calibration.failure().map(DatasetError::new));
         self.stopped = error.is_some();
-        error.map_or_else(|| self.inner.next(), |error| Some(Err(error)))
+        error.map_or_else(|| self.give(), |error| Some(Err(error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

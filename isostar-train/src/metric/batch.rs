@@ -9,24 +9,26 @@ use burn::train::metric::{
 
 use crate::hook::{MeasureInput, PenaltyInput, StateCount};
 
-/// The mean over batches of a number that each training batch has.
+/// The mean over batches of a number that a training batch has if there is a regularizer. A split of batches without it leaves no entry in
+/// Burn's logs.
 #[derive(Clone)]
 struct BatchMean {
     name: MetricName,
     higher_is_better: bool,
     state: NumericMetricState,
+    is_empty: bool,
 }
 
 impl BatchMean {
     fn new(name: &str, higher_is_better: bool) -> Self {
-        Self { name: Arc::new(name.into()), higher_is_better, state: NumericMetricState::new() }
+        Self { name: Arc::new(name.into()), higher_is_better, state: NumericMetricState::new(), is_empty: true }
     }
 
     fn format(&self) -> FormatOptions {
         FormatOptions::new(self.name.clone()).precision(4)
     }
 
-    /// Adds the number of one batch; validation batches have none.
+    /// Adds the number of one batch, if it has one.
     fn update(&mut self, number: Option<&Tensor<1>>) -> Result<(Option<f64>, SerializedEntry), TensorReadError> {
         let number = match number {
             Some(number) => Some(number.clone().try_into_scalar::<f64>()?),
@@ -34,8 +36,22 @@ impl BatchMean {
         };
         if let Some(number) = number {
             self.state.update(number, 1);
+            self.is_empty = false;
         }
-        Ok((number, self.state.compute_update(self.format())))
+        Ok((number, self.entry(|mean| mean.state.compute_update(mean.format()))))
+    }
+
+    fn entry(&self, entry: impl FnOnce(&Self) -> SerializedEntry) -> SerializedEntry {
+        if self.is_empty { SerializedEntry::not_available(None) } else { entry(self) }
+    }
+
+    fn compute(&self) -> SerializedEntry {
+        self.entry(|mean| mean.state.compute_final(mean.format()))
+    }
+
+    fn clear(&mut self) {
+        self.state.reset();
+        self.is_empty = true;
     }
 
     fn attributes(&self) -> MetricAttributes {
@@ -105,11 +121,11 @@ impl Metric for MeasureMetric {
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        Ok(self.mean.state.compute_final(self.mean.format()))
+        Ok(self.mean.compute())
     }
 
     fn clear(&mut self) {
-        self.mean.state.reset();
+        self.mean.clear();
     }
 }
 
@@ -129,11 +145,11 @@ impl Metric for PenaltyMetric {
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        Ok(self.mean.state.compute_final(self.mean.format()))
+        Ok(self.mean.compute())
     }
 
     fn clear(&mut self) {
-        self.mean.state.reset();
+        self.mean.clear();
     }
 }
 
@@ -141,11 +157,11 @@ macro_rules! numeric_by_mean {
     ($($metric:ty),*) => {$(
         impl Numeric for $metric {
             fn value(&self) -> Option<NumericEntry> {
-                Some(self.mean.state.current_value())
+                (!self.mean.is_empty).then(|| self.mean.state.current_value())
             }
 
             fn running_value(&self) -> Option<NumericEntry> {
-                Some(self.mean.state.running_value())
+                (!self.mean.is_empty).then(|| self.mean.state.running_value())
             }
 
             fn final_value(&self) -> NumericEntry {

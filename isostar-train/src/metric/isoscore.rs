@@ -4,38 +4,31 @@ use burn::tensor::TensorReadError;
 use burn::train::metric::{
     Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
 };
-use isostar_core::RunningMoments;
+use isostar_core::{DeviceMoments, RunningMoments};
 
 use crate::hook::MomentsInput;
 
-/// IsoScore of all the states of a split, from moments merged over its batches: not a mean of batch scores, which would be biased low.
+/// IsoScore of all the states of a split, known at its end; [`Hook::isoscore_metric`](crate::hook::Hook::isoscore_metric) makes it.
 ///
-/// All layers but the embedding output, padding left out. NaN where no direction has variance.
+/// The moments of the batches are added up on the device and read once a split. The score is not a mean of batch scores, which would be biased
+/// low. All layers but the embedding output, padding left out. NaN where no direction has variance, and for a split that has no moments.
 #[derive(Clone)]
 pub struct IsoScoreMetric {
     name: MetricName,
-    moments: Option<RunningMoments>,
+    moments: Option<DeviceMoments>,
+    /// Of the whole split, once it has been read.
+    score: Option<f64>,
 }
 
 impl IsoScoreMetric {
     /// A metric called `IsoScore`.
-    pub fn new() -> Self {
-        Self { name: Arc::new("IsoScore".into()), moments: None }
+    pub(crate) fn new() -> Self {
+        Self { name: Arc::new("IsoScore".into()), moments: None, score: None }
     }
 
-    fn score(&self) -> f64 {
-        self.moments.as_ref().and_then(RunningMoments::isoscore).unwrap_or(f64::NAN)
-    }
-
-    fn entry(&self, number: impl FnOnce(f64) -> NumericEntry) -> SerializedEntry {
-        let score = self.score();
-        SerializedEntry::new(format!("split {score:.4}"), number(score).serialize())
-    }
-}
-
-impl Default for IsoScoreMetric {
-    fn default() -> Self {
-        Self::new()
+    fn read(&self) -> Result<f64, TensorReadError> {
+        let moments = self.moments.as_ref().map(DeviceMoments::read).transpose()?;
+        Ok(moments.as_ref().and_then(RunningMoments::isoscore).unwrap_or(f64::NAN))
     }
 }
 
@@ -51,31 +44,39 @@ impl Metric for IsoScoreMetric {
     }
 
     fn update(&mut self, input: &MomentsInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
-        if let Some(batch) = &input.0 {
-            self.moments.get_or_insert_with(|| RunningMoments::new(batch.width())).update(batch)?;
+        if let Some(batch) = input.0.clone() {
+            match &mut self.moments {
+                Some(moments) => moments.add(batch),
+                None => self.moments = Some(DeviceMoments::from_batch(batch)),
+            }
         }
-        Ok(self.entry(NumericEntry::Value))
+        Ok(SerializedEntry::not_available(None))
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        Ok(self.entry(NumericEntry::Final))
+        if self.moments.is_none() {
+            return Ok(SerializedEntry::not_available(None));
+        }
+        let score = self.read()?;
+        self.score = Some(score);
+        Ok(SerializedEntry::new(format!("split {score:.4}"), NumericEntry::Final(score).serialize()))
     }
 
     fn clear(&mut self) {
-        self.moments = None;
+        (self.moments, self.score) = (None, None);
     }
 }
 
 impl Numeric for IsoScoreMetric {
     fn value(&self) -> Option<NumericEntry> {
-        Some(NumericEntry::Value(self.score()))
+        None
     }
 
     fn running_value(&self) -> Option<NumericEntry> {
-        self.value()
+        None
     }
 
     fn final_value(&self) -> NumericEntry {
-        NumericEntry::Final(self.score())
+        NumericEntry::Final(self.score.unwrap_or_else(|| self.read().unwrap_or(f64::NAN)))
     }
 }

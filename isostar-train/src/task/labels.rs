@@ -30,7 +30,7 @@ impl Task {
             TaskKind::Classification | TaskKind::Regression if outputs.len() == self.labels.len() => {
                 let is_named = |(at, output): (usize, &String)| *output != generic(at) && *output != at.to_string();
                 if !self.take_order_of(&outputs) && outputs.iter().enumerate().any(is_named) && self.kind == TaskKind::Classification {
-                    let names = [&outputs, self.labels.names()].map(|names| list(names));
+                    let names = [&outputs, self.labels.names()].map(list);
                     observer.note(&format!(
                         "the model's labels {} are not those of {}, and stand for {} in this order",
                         names[0], self.name, names[1]

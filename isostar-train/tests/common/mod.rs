@@ -8,7 +8,7 @@ use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::module::Param;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::prelude::*;
 use burn::train::ClassificationOutput;
 use isostar_core::HiddenStates;
@@ -60,11 +60,7 @@ impl Perceptron {
         let mut linear = |outputs: usize| {
             let weight = TensorData::new((0..WIDTH * outputs).map(|_| 0.7 * numbers.normal()).collect(), [WIDTH, outputs]);
             let bias = TensorData::new(vec![0.1; outputs], [outputs]);
-            Linear {
-                weight: Param::from_data(weight, device),
-                bias: Some(Param::from_data(bias, device)),
-                ..LinearConfig::new(WIDTH, outputs).init(device)
-            }
+            Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
         };
         let [first, second, classes] = [WIDTH, WIDTH, 2].map(&mut linear);
         Self { first, dropout: DropoutConfig::new(dropout).init(), second, classes }

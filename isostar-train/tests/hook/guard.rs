@@ -12,7 +12,7 @@ use isostar_core::{HiddenStates, Penalty, Regularizer};
 use isostar_train::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 
 use super::common::{Batch, Batches, Perceptron};
-use super::{Events, hook, values};
+use super::{Events, hook_of, values};
 
 /// Batches of which one, counted from 1, holds numbers that are none.
 fn broken_at(step: usize, count: usize) -> Batches {
@@ -77,11 +77,10 @@ fn told(events: &Events) -> Vec<Divergence> {
 #[test]
 fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
     for step in [1, 3, 6] {
-        let (hook, events) = hook(0.1);
-        let training = Training::new(hook, broken_at(step, 6));
         // The reference has batches of its own: here it is the loss that is found.
-        let hook = training.hook.clone().with_calibration_loader(Arc::new(Batches::random(2, 16, 3, &Device::flex())));
-        let training = Training { hook, ..training };
+        let calibration = Batches::random(2, 16, 3, &Device::flex());
+        let (hook, events) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(calibration)));
+        let training = Training::new(hook, broken_at(step, 6));
         let result = training.launch();
         let divergence = training.divergence();
         assert_eq!((divergence.cause, divergence.epoch, divergence.step), (NotFinite::TaskLoss, 1, Some(step)));
@@ -90,7 +89,7 @@ fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
         assert_eq!(training.train.given.load(Ordering::SeqCst), step, "no batch is asked for after the one that diverged");
         assert_eq!(training.valid.given.load(Ordering::SeqCst), 0);
         assert_eq!(checkpoints(training.folder.path()), 0);
-        assert_eq!(told(&events), [divergence.clone()]);
+        assert_eq!(told(&events), std::slice::from_ref(&divergence));
         let message = result.error.expect("Burn reports an error").to_string();
         assert!(message.contains(&format!("the task loss is not finite in step {step} of epoch 1")), "{message}");
 
@@ -174,8 +173,7 @@ fn a_penalty_that_is_not_finite_is_told_from_a_loss() {
 
 #[test]
 fn a_reference_that_is_not_finite_changes_no_parameter() {
-    let (hook, events) = hook(0.1);
-    let hook = hook.with_calibration_loader(Arc::new(broken_at(2, 3)));
+    let (hook, events) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(broken_at(2, 3))));
     let training = Training::new(hook, Batches::random(4, 16, 1, &Device::flex()));
     let result = training.launch();
     assert!(result.error.is_some());

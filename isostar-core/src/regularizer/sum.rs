@@ -1,0 +1,66 @@
+use burn::prelude::*;
+
+use super::{Penalty, Regularizer};
+use crate::{HiddenStates, StateSelection};
+
+/// Several regularizers at once: the penalty is the sum of theirs.
+///
+/// The parts share one reference, so the parts that want one must want that of the same states. The first part gives the measure: its
+/// name, its value, the states it is taken of, and the score under which they count as collapsed. Put the part first whose measure you
+/// want to see.
+///
+/// ```
+/// use isostar_core::{CosRegConfig, IStarConfig, Regularizer, Sum};
+///
+/// let istar = IStarConfig::new(-0.1).init()?;
+/// let cosine = CosRegConfig::new().init()?;
+/// let both = Sum(vec![Box::new(istar), Box::new(cosine)]);
+/// assert_eq!(both.measure_name(), "IsoScore star");
+/// # Ok::<(), isostar_core::ConfigError>(())
+/// ```
+///
+/// # Panics
+/// Every method panics if there is no part. [`reference_states`](Regularizer::reference_states) panics if two parts want references of
+/// different states; a training hook calls it when it is made.
+#[derive(Debug)]
+pub struct Sum(pub Vec<Box<dyn Regularizer>>);
+
+impl Sum {
+    fn first(&self) -> &dyn Regularizer {
+        self.0.first().expect("Sum: there must be at least one regularizer").as_ref()
+    }
+}
+
+impl Regularizer for Sum {
+    fn measure_name(&self) -> &str {
+        self.first().measure_name()
+    }
+
+    fn reference_states(&self) -> Option<&StateSelection> {
+        assert!(!self.0.is_empty(), "Sum: there must be at least one regularizer");
+        let mut wanted = self.0.iter().filter_map(|part| part.reference_states());
+        let states = wanted.next()?;
+        if let Some(other) = wanted.find(|other| *other != states) {
+            panic!(
+                "Sum: the parts share one reference but want it of different states, {states:?} and {other:?}; give both the same states"
+            );
+        }
+        Some(states)
+    }
+
+    fn states(&self) -> Option<&StateSelection> {
+        self.first().states()
+    }
+
+    fn collapsed_below(&self) -> Option<f64> {
+        self.first().collapsed_below()
+    }
+
+    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
+        let first = self.first().penalty(states, reference);
+        // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in f32.
+        let dtype = first.value.dtype();
+        let others = self.0[1..].iter().map(|part| part.penalty(states, reference).value.cast(dtype));
+        Penalty { value: others.fold(first.value, |sum, value| sum + value), measure: first.measure }
+    }
+}
