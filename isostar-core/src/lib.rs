@@ -8,6 +8,7 @@
 //! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic dimension
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches;
 //!   [`DeviceMoments`] adds up the batches of a stream on the device
+//! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
 //! - [`HiddenStates`], [`StateSelection`]: which states of a model count
 //! - [`Shrinkage`]: towards a steadier covariance
 //! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` hooks them into burn-train's Learner
@@ -16,6 +17,7 @@
 //! Wrong shapes and `d < 2` panic with a message that names the shapes. Settings outside their range are a [`ConfigError`]. Points without variance (a
 //! single point, constant points, Σ = 0) score 0 with zero gradient; functions that return an `Option` say `None` there.
 
+mod covariance;
 mod device_moments;
 mod error;
 mod hidden_states;
@@ -29,6 +31,7 @@ mod running;
 mod shrinkage;
 mod unbiased;
 
+pub use covariance::ScaledCovariance;
 pub use device_moments::DeviceMoments;
 pub use error::ConfigError;
 pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};

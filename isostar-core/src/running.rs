@@ -5,8 +5,8 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 use isostar_kernels::gram;
 
-use crate::Moments;
 use crate::moments::widen;
+use crate::{Moments, ScaledCovariance};
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
@@ -178,20 +178,14 @@ impl RunningMoments {
         Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
     }
 
-    /// IsoScore of all points in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or
-    /// d < 2.
+    /// IsoScore of all points in f64, [`ScaledCovariance::isoscore`] of their covariance; `None` with
+    /// fewer than two points, without variance, or if d < 2.
     pub fn isoscore(&self) -> Option<f64> {
-        let d = self.width();
-        let trace: f64 = self.scatter.iter().step_by(d + 1).sum();
-        let varied = trace > 0.0;
-        if d < 2 || !varied {
-            return None;
-        }
-        let frobenius: f64 = self.scatter.iter().map(|sum| (sum / trace).powi(2)).sum();
-        Some((1.0 / frobenius - 1.0) / (d as f64 - 1.0))
+        ScaledCovariance::of_moments(self, 1.0)?.isoscore()
     }
 
-    fn divisor(&self) -> Option<f64> {
+    /// n − 1; `None` with fewer than two points.
+    pub(crate) fn divisor(&self) -> Option<f64> {
         (self.count >= 2.0).then_some(self.count - 1.0)
     }
 }

@@ -25,6 +25,35 @@ pub struct UnbiasedSums {
 }
 
 impl UnbiasedSums {
+    /// The sums of points in units of their largest deviation; 0 where nothing varies or a number is not finite.
+    ///
+    /// # Shapes
+    /// - `points`: `[n, d]`; the smaller of the `[n, n]` and `[d, d]` products is formed
+    pub fn of_points(points: Tensor<2>) -> Self {
+        let [n, d] = points.dims();
+        let nothing = Self { count: n as f64, squared_norms: 0.0, fourth_powers: 0.0, scatter_squared: 0.0 };
+        if n * d == 0 {
+            return nothing;
+        }
+        let centred = centre(centre(widen(points.without_autodiff())));
+        // So that fourth powers stay within f32.
+        let largest: f64 = centred.clone().abs().max().into_scalar();
+        let varied = largest > 0.0;
+        if !varied {
+            return nothing;
+        }
+        let centred = centred / largest;
+        let norms: Tensor<2> = centred.clone().square().sum_dim(1);
+        let products = if n < d { centred.clone().matmul(centred.transpose()) } else { centred.clone().transpose().matmul(centred) };
+        let total = |column: Tensor<2>| -> f64 { column.sum_dim(0).into_scalar() };
+        Self {
+            squared_norms: total(norms.clone()),
+            fourth_powers: total(norms.square()),
+            scatter_squared: total(products.square().sum_dim(1)),
+            ..nothing
+        }
+    }
+
     /// The estimate (t̂²/F̂ − 1)/(d − 1), where F̂ is the U-statistic of tr Σ² over distinct rows.
     ///
     /// ```text
@@ -82,25 +111,7 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     if n < 4 || d < 2 {
         return None;
     }
-    let points = widen(points.without_autodiff());
-    let centred = centre(centre(points));
-    // Division by the largest deviation keeps fourth powers within the range of f32.
-    let largest: f64 = centred.clone().abs().max().into_scalar();
-    let varied = largest > 0.0;
-    if !varied {
-        return None;
-    }
-    let centred = centred / largest;
-    let norms: Tensor<2> = centred.clone().square().sum_dim(1);
-    let products = if n < d { centred.clone().matmul(centred.transpose()) } else { centred.clone().transpose().matmul(centred) };
-    let total = |column: Tensor<2>| -> f64 { column.sum_dim(0).into_scalar() };
-    let sums = UnbiasedSums {
-        count: n as f64,
-        squared_norms: total(norms.clone()),
-        fourth_powers: total(norms.square()),
-        scatter_squared: total(products.square().sum_dim(1)),
-    };
-    sums.isoscore(d)
+    UnbiasedSums::of_points(points).isoscore(d)
 }
 
 /// Subtracts the mean. If the mean is far from zero, a second call removes the rounding error of

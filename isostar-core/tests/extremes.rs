@@ -315,3 +315,20 @@ fn nothing_turns_nan_into_a_number() {
         assert!(scalar(isoscore_of_covariance(covariance)).is_nan(), "isoscore_of_covariance on {backend}");
     }
 }
+
+#[test]
+fn a_score_of_merged_moments_keeps_its_digits_near_zero() {
+    for (backend, device) in devices() {
+        for size in [1e-3_f64, 1e-6, 1e-9] {
+            // Variances 1 and r: PR − 1 = (1 + r)²/(1 + r²) − 1 = 2r/(1 + r²).
+            let mut running = RunningMoments::new(2);
+            for batch in [[[1.0, 0.0], [-1.0, 0.0]], [[0.0, size as f32], [0.0, -size as f32]]] {
+                running.update(&Moments::of_points(Tensor::from_floats(batch, &device))).expect("the device can be read");
+            }
+            let ratio = f64::from(size as f32).powi(2);
+            let expected = 2.0 * ratio / (1.0 + ratio * ratio);
+            let score = running.isoscore().expect("the points vary");
+            assert!((score / expected - 1.0).abs() <= 1e-6, "{score:e} and {expected:e} at {size:e} on {backend}");
+        }
+    }
+}

@@ -4,8 +4,10 @@ mod common;
 
 use burn::tensor::DType;
 use common::{Points, assert_within, devices, distance, golden, half_precisions, numbers, oracle, rotated, values};
+use faer::Mat;
 use isostar_core::measure::{
-    EXPLAINED_SHARE, ExplainedVariance, Spectrum, VAREX_FRACTION, effective_rank, explained_variance, participation_ratio, varex,
+    EXPLAINED_SHARE, ExplainedVariance, MEASURES, Spectrum, VAREX_FRACTION, alpha_req, effective_rank, explained_variance, nesum,
+    participation_ratio, rankme, stable_rank, varex,
 };
 use isostar_core::{Moments, RunningMoments};
 
@@ -194,6 +196,9 @@ fn without_measures(spectrum: &Spectrum, what: &str) {
     assert_eq!(participation_ratio(spectrum), None, "{what}");
     assert_eq!(explained_variance(spectrum, EXPLAINED_SHARE), None, "{what}");
     assert_eq!(varex(spectrum, VAREX_FRACTION), None, "{what}");
+    for measure in [stable_rank, alpha_req, rankme, nesum] {
+        assert_eq!(measure(spectrum), None, "{what}");
+    }
 }
 
 #[test]
@@ -237,6 +242,12 @@ fn k_equal_eigenvalues_have_rank_and_ratio_k() {
             let relative = |value: Option<f64>| (value.expect("variance") / k as f64 - 1.0).abs();
             assert_within(relative(effective_rank(&spectrum)), MEASURED, format!("effective rank, {what}"));
             assert_within(relative(participation_ratio(&spectrum)), MEASURED, format!("participation ratio, {what}"));
+            assert_within(relative(stable_rank(&spectrum)), MEASURED, format!("stable rank, {what}"));
+            assert_within(relative(nesum(&spectrum)), MEASURED, format!("NESum, {what}"));
+            match alpha_req(&spectrum) {
+                Some(decay) => assert_within(decay, MEASURED, format!("αReQ, {what}")),
+                None => assert_eq!(k, 1, "{what}"),
+            }
         }
         let diagonal: Vec<f64> = (0..d * d).map(|at| if at / d == at % d && at / d < k { 2.5 } else { 0.0 }).collect();
         let spectrum = Spectrum::of_covariance(&diagonal, d);
@@ -248,6 +259,73 @@ fn k_equal_eigenvalues_have_rank_and_ratio_k() {
         let first = ((VAREX_FRACTION * d as f64) as usize).max(1);
         let expected = (first as f64 / d as f64) / (first as f64 / k as f64).min(1.0);
         assert_within((varex(&spectrum, VAREX_FRACTION).expect("variance") - expected).abs(), HOST, format!("VarEx of {k} of {d}"));
+    }
+}
+
+fn of_diagonal(values: &[f64]) -> Spectrum {
+    let d = values.len();
+    Spectrum::of_covariance(&(0..d * d).map(|at| if at / d == at % d { values[at / d] } else { 0.0 }).collect::<Vec<_>>(), d)
+}
+
+#[test]
+fn a_power_law_decays_with_its_exponent() {
+    for (exponent, size) in [(0.5, 1.0), (1.0, 1e-300), (2.5, 1e300)] {
+        let mut values: Vec<f64> = (1..=40).map(|at| size * f64::from(at).powf(-exponent)).collect();
+        assert_within((alpha_req(&of_diagonal(&values)).expect("a decay") - exponent).abs(), HOST, format!("i^−{exponent}"));
+        // What f32 does not tell from zero takes no part, be it zero or not.
+        values.extend([1e-8 * size, 1e-14 * size, 0.0]);
+        assert_within((alpha_req(&of_diagonal(&values)).expect("a decay") - exponent).abs(), HOST, format!("i^−{exponent} and zeros"));
+    }
+    assert_eq!(alpha_req(&of_diagonal(&[3.0, 1e-9, 0.0])), None, "one eigenvalue has no decay");
+}
+
+#[test]
+fn ranks_of_known_eigenvalues_are_exact() {
+    let spectrum = of_diagonal(&[4.0, 2.0, 1.0, 0.0]);
+    assert_within((stable_rank(&spectrum).expect("variance") - 21.0 / 16.0).abs(), HOST, "stable rank");
+    assert_within((nesum(&spectrum).expect("variance") - 7.0 / 4.0).abs(), HOST, "NESum");
+    // Singular values 4, 2 and 1: e^H = 7/(4^(4/7)·2^(2/7)).
+    let rank = 7.0 / (4_f64.powf(4.0 / 7.0) * 2_f64.powf(2.0 / 7.0));
+    assert_within((rankme(&of_diagonal(&[16.0, 4.0, 1.0, 0.0])).expect("points that are not zero") - rank).abs(), HOST, "RankMe");
+}
+
+#[test]
+fn singular_values_are_those_of_points_that_are_not_centred() {
+    let points = cloud(40, 7, 16).map(|column, value| value + column as f64);
+    let matrix = Mat::from_fn(points.n, points.d, |row, column| points.row(row)[column]);
+    let squares: Vec<f64> = matrix.singular_values().expect("finite").iter().map(|value| value * value).collect();
+    for (backend, device) in devices() {
+        let mut moments = RunningMoments::new(7);
+        moments.update(&Moments::of_points(points.tensor(&device))).expect("the device can be read");
+        let found = Spectrum::of_second_moment(&moments, &[0.0; 7], 1.0).eigenvalues();
+        assert_within(distance(&found, &squares) / squares[0], DEVICE, backend);
+
+        // The same points as deviations from an origin in a unit of any size.
+        for unit in [1e-200, 1e-3, 1e200] {
+            let origin: Vec<f64> = (0..7).map(|column| unit * (column as f64 - 2.0)).collect();
+            let mut deviations = RunningMoments::new(7);
+            let shifted = points.map(|column, value| value - (column as f64 - 2.0));
+            deviations.update(&Moments::of_points(shifted.tensor(&device))).expect("the device can be read");
+            let found = Spectrum::of_second_moment(&deviations, &origin, unit).scaled(1.0 / unit).eigenvalues();
+            assert_within(distance(&found, &squares) / squares[0], DEVICE, format!("{backend}, unit {unit:e}"));
+        }
+    }
+}
+
+/// What eigenvalues of 0 leave that rounding in f64 made 1e-17, of which a square root is taken; 2.1e-7 at most was measured.
+const ZEROS: f64 = 1e-6;
+
+#[test]
+fn equal_points_have_one_singular_value_and_zeros_have_none() {
+    let rank = MEASURES.iter().find(|measure| measure.name == "rankme").expect("RankMe is a measure");
+    for (backend, device) in devices() {
+        let of = |points: &Points| rank.of(points.tensor(&device));
+        // Sums of such numbers are exact, and so is every deviation.
+        let equal = Points::of_fn(8, 4, |_, column| 0.5 + column as f64);
+        assert_within((of(&equal).expect("points that are not zero") - 1.0).abs(), ZEROS, backend);
+        assert_eq!(of(&Points::of_fn(8, 4, |_, _| 0.0)), None, "{backend}");
+        let few = cloud(3, 9, 17);
+        assert!(of(&few).is_some_and(|rank| rank > 1.0 && rank <= 3.0), "{:?} of three points on {backend}", of(&few));
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use isostar_core::measure::{MEASURES, Measure};
 use isostar_train::report::{Report, ReportError};
 use tempfile::TempDir;
 
@@ -263,6 +264,41 @@ fn broken_analyses_are_named_with_what_is_wrong() {
     refused(folder.path(), &["analysis.json", "cannot be read"]);
     fs::write(&file, "").unwrap();
     refused(folder.path(), &["analysis.json", "line 1"]);
+}
+
+#[test]
+fn every_measure_of_the_table_is_on_the_page_and_in_the_comparison() {
+    let folder = TempDir::new().unwrap();
+    // Values that differ between measures and between models, of which JSON holds some as more than one number.
+    let layer = |offset: usize| {
+        let value = |(at, measure): (usize, &Measure)| match measure.name {
+            "explained_variance" => format!(r#""{}":{{"components":{},"share":0.9}}"#, measure.name, 11 + offset),
+            "outlier_dimensions" => format!(r#""{}":[{{"dimension":1,"mean":1,"std":1}}]"#, measure.name),
+            name => format!(r#""{name}":{}"#, 2 * at + 20 + offset),
+        };
+        let values: Vec<String> = MEASURES.iter().enumerate().map(value).collect();
+        format!(r#"{{"layer":0,"tokens":{{"points":4,"dimension":2,{}}},"sentences":null}}"#, values.join(","))
+    };
+    let model =
+        |name: &str, layer: &str, more: &str| format!(r#"{{"model":"{name}","rows":2,"tokens":4,"seed":1,"layers":[{layer}]{more}}}"#);
+    let against = format!(r#","against":{}"#, model("second", &layer(1), ""));
+    fs::write(folder.path().join("analysis.json"), model("first", &layer(0), &against)).unwrap();
+    let html = html(&[folder.path().into()]);
+    for (at, measure) in MEASURES.iter().enumerate() {
+        assert_eq!(
+            html.matches(&format!("<th scope=\"col\">{}</th>", measure.title)).count(),
+            3,
+            "{}: two models and a comparison",
+            measure.name
+        );
+        let shown = |value: usize| {
+            if measure.digits == 4 { format!("<td>{value}.00</td>") } else { format!("<td>{value}.{:0<1$}</td>", "", measure.digits) }
+        };
+        if measure.digits > 0 {
+            assert!(html.contains(&shown(2 * at + 20)) && html.contains(&shown(2 * at + 21)), "{}", measure.name);
+        }
+    }
+    assert!(html.contains("<td>11</td>") && html.contains("<td>12</td>") && html.contains("<td>+1.000</td>"));
 }
 
 #[test]

@@ -12,14 +12,18 @@ use super::Spectrum;
 /// [`participation_ratio`](super::participation_ratio), and does not depend on the points' origin, scale or rotation. `None` where nothing
 /// varies.
 ///
-/// This is the effective rank of the covariance, whose singular values are its eigenvalues. RankMe takes that of the points themselves,
-/// without centring them, whose singular values are square roots of eigenvalues: its number is larger where the mean is
+/// This is the effective rank of the covariance, whose singular values are its eigenvalues. [RankMe](super::rankme) takes that of the
+/// points themselves, without centring them, whose singular values are square roots of eigenvalues: its number is larger where the mean is
 /// small.
 ///
 /// # References
-/// Roy & Vetterli, "The Effective Rank: A Measure of Effective Dimensionality" (EUSIPCO 2007); Garrido et al., "RankMe" (ICML 2023).
+/// Roy & Vetterli, "The Effective Rank: A Measure of Effective Dimensionality" (EUSIPCO 2007).
 pub fn effective_rank(spectrum: &Spectrum) -> Option<f64> {
-    let shares = spectrum.shares()?;
-    let entropy: f64 = shares.iter().filter(|&&share| share > 0.0).map(|share| -share * share.ln()).sum();
-    Some(entropy.exp())
+    Some(exponential_of_entropy(spectrum.shares()?.into_iter()))
+}
+
+/// exp(−Σ p·ln p) of shares that add up to 1, where 0·ln 0 = 0.
+pub(super) fn exponential_of_entropy(shares: impl Iterator<Item = f64>) -> f64 {
+    let entropy: f64 = shares.filter(|&share| share > 0.0).map(|share| -share * share.ln()).sum();
+    entropy.exp()
 }

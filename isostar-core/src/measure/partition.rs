@@ -4,6 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
 use faer::{MatRef, Side};
 
+use super::second_moment::second_moment;
 use super::spectrum::in_units_of_largest;
 use crate::moments::widen;
 use crate::{Moments, RunningMoments};
@@ -148,12 +149,10 @@ impl Partition {
     /// If the device cannot be read.
     pub fn of_points(points: Tensor<2>) -> Result<Self, TensorReadError> {
         let points = widen(points.without_autodiff());
-        let [n, d] = points.dims();
-        let largest: f64 = if n * d == 0 { 0.0 } else { points.clone().abs().max().try_into_scalar()? };
-        // In units of about the largest number, so that squares stay within f32; a power of two, so that none is rounded.
-        let unit = if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 };
+        let [_, d] = points.dims();
+        let unit = unit_of(&points)?;
         let device = points.device();
-        let blocks = if n == 0 { vec![] } else { (points / unit).split(BLOCK_ROWS, 0) };
+        let blocks = in_blocks(points / unit);
         let mut moments = RunningMoments::new(d);
         for block in &blocks {
             moments.update(&Moments::of_points(block.clone()))?;
@@ -190,6 +189,18 @@ impl Partition {
     }
 }
 
+/// About the largest number, in units of which squares stay within f32; a power of two, so that dividing by it rounds nothing.
+pub(super) fn unit_of(points: &Tensor<2>) -> Result<f64, TensorReadError> {
+    let largest: f64 = if points.shape().num_elements() == 0 { 0.0 } else { points.clone().abs().max().try_into_scalar()? };
+    Ok(if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 })
+}
+
+/// Rows in blocks, of which there are none where there are no rows.
+pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
+    let [n, _] = points.dims();
+    if n == 0 { vec![] } else { points.split(BLOCK_ROWS, 0) }
+}
+
 /// The [`Partition`] score of points: min Z/max Z over both signs of the eigenvectors of XᵀX.
 ///
 /// Equal points x score exp(−2‖x‖), and so 1 where all are zero. `None` without points or where a number is not finite.
@@ -203,15 +214,7 @@ pub fn partition(points: Tensor<2>) -> Option<f64> {
 /// The eigenvectors of the second moment of x, one a row, in ascending order of their eigenvalues; the axes where it is 0 or not finite.
 fn directions(moments: &RunningMoments, origin: &[f64], unit: f64) -> Vec<f64> {
     let d = moments.width();
-    // In units of the larger of s and the origin, squares stay within f64.
-    let length = origin.iter().fold(unit, |length, origin| length.max(origin.abs()));
-    let mean: Vec<f64> = origin.iter().zip(moments.mean()).map(|(origin, mean)| origin / length + unit / length * mean).collect();
-    let within = (unit / length).powi(2);
-    let count = moments.count() as f64;
-    let mut second: Vec<f64> = moments.scatter().iter().map(|sum| within * sum).collect();
-    for (row, sums) in second.chunks_exact_mut(d.max(1)).enumerate() {
-        sums.iter_mut().zip(&mean).for_each(|(sum, other)| *sum += count * mean[row] * other);
-    }
+    let (_, second) = second_moment(moments, origin, unit);
     let (_, scaled) = in_units_of_largest(&second);
     if !scaled.iter().all(|entry| entry.is_finite()) {
         return (0..d * d).map(|at| if at / d == at % d { 1.0 } else { 0.0 }).collect();

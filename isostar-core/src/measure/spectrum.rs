@@ -1,8 +1,9 @@
-//! The eigenvalues of a covariance, on the host in f64.
+//! The eigenvalues of a covariance or a second moment, on the host in f64.
 
 use burn::prelude::*;
 use faer::{MatRef, Side};
 
+use super::second_moment::second_moment;
 use crate::moments::widen;
 use crate::unbiased::centre;
 use crate::{Moments, RunningMoments};
@@ -59,6 +60,19 @@ impl Spectrum {
         let covariance: Vec<f64> = moments.scatter().iter().map(|sum| sum / degrees as f64).collect();
         let rank = usize::try_from(degrees).unwrap_or(usize::MAX);
         Self::of_covariance(&covariance, moments.width()).of_rank(rank)
+    }
+
+    /// The spectrum of the second moment XᵀX of points x = origin + unit·y, which are not centred, where `moments` are those of the deviations
+    /// y. Its square roots are the singular values of X.
+    ///
+    /// # Panics
+    /// If the origin is not as wide as the moments.
+    pub fn of_second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> Self {
+        let d = moments.width();
+        assert_eq!(origin.len(), d, "Spectrum::of_second_moment: an origin of width {} for moments of width {d}", origin.len());
+        let (length, second) = second_moment(moments, origin, unit);
+        let rank = usize::try_from(moments.count()).unwrap_or(usize::MAX);
+        Self::of_covariance(&second, d).of_rank(rank).scaled(length)
     }
 
     /// The spectrum of the sample covariance of points.

@@ -1,178 +1,259 @@
-//! Every measure with what it promises.
+//! Every measure that is one number, a row each.
 
 use std::ops::RangeInclusive;
 
-use burn::prelude::*;
-
 use super::{
-    EXPLAINED_SHARE, OutlierThreshold, Spectrum, VAREX_FRACTION, cosreg, effective_rank, explained_variance, mean_cosine,
-    outlier_dimensions, participation_ratio, partition, varex,
+    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, cosreg, effective_rank, explained_variance, mean_cosine, mle,
+    nesum, participation_ratio, rankme, stable_rank, varex,
 };
-use crate::{Moments, RunningMoments, isoscore, isoscore_unbiased};
+use crate::isoscore;
 
-/// One number that says something of the geometry of points, and what it promises.
-#[derive(Clone, Copy, Debug)]
-pub struct Measure {
-    /// Its name, as in the output of `isostar measure`.
-    pub name: &'static str,
-    /// The measure itself.
-    pub function: Function,
-    /// The values that n points of d dimensions may have, but for rounding; infinite where nothing bounds them.
-    pub range: fn(n: usize, d: usize) -> RangeInclusive<f64>,
-    /// What it costs.
-    pub cost: Cost,
-    /// What of the points it does not depend on.
-    pub ignores: Ignores,
-}
-
-/// A function of points `[n, d]`.
-#[derive(Clone, Copy, Debug)]
-pub enum Function {
-    /// Tensor code, to a tensor of shape `[1]`, which Burn's autodiff differentiates.
-    Differentiable(fn(Tensor<2>) -> Tensor<1>),
-    /// To a number on the host, not differentiable; `None` where there is no value.
-    Host(fn(Tensor<2>) -> Option<f64>),
-}
-
-/// How time grows with the number n of points and their width d; memory beyond the points is O(d²) and a block of rows for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cost {
-    /// O(n·d).
-    Linear,
-    /// O(n·d²): a covariance.
-    Moments,
-    /// O(n·d² + d³): the eigenvalues of a covariance, on the host in f64.
-    Spectrum,
-    /// O(n²·d): the distances of all pairs.
-    Pairs,
-}
-
-/// What may happen to points without changing a measure, but for rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ignores {
-    /// Adding the same vector to each.
-    pub translation: bool,
-    /// Multiplying each by the same positive number.
-    pub scale: bool,
-    /// Turning all by the same rotation.
-    pub rotation: bool,
-}
-
-impl Measure {
-    /// The measure of points `[n, d]` as a number. Differentiable measures have one for all points, see their documentation.
-    ///
-    /// # Panics
-    /// If the measure needs more dimensions than there are, as [`isoscore`] does where d < 2.
-    pub fn of(&self, points: Tensor<2>) -> Option<f64> {
-        match self.function {
-            Function::Differentiable(function) => Some(function(points).into_scalar()),
-            Function::Host(function) => function(points),
-        }
-    }
-
-    /// Whether Burn's autodiff differentiates it.
-    pub fn is_differentiable(&self) -> bool {
-        matches!(self.function, Function::Differentiable(_))
-    }
-}
-
-/// Lengths and angles only.
-const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotation: true };
-
-/// Every measure that is one number. The tests of what all measures owe are driven by this table, so a new one joins by one entry.
+/// Every measure that is one number.
+///
+/// JSON, tables, comparisons and reports list the measures in this order, and the tests check each against its definition and its promises.
+/// A new measure is one file and one row here.
 ///
 /// ```
 /// use burn::prelude::*;
-/// use isostar_core::measure::{Cost, MEASURES};
+/// use isostar_core::measure::{MEASURES, Needs};
 ///
 /// let points = Tensor::<2>::from_floats([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], &Device::flex());
-/// for measure in MEASURES.iter().filter(|measure| measure.cost != Cost::Pairs) {
-///     println!("{:<20} {:?}", measure.name, measure.of(points.clone()));
+/// for measure in MEASURES.iter().filter(|measure| measure.needs != Needs::Neighbours) {
+///     println!("{:<20} {:?}", measure.title, measure.of(points.clone()));
 /// }
 /// ```
 pub const MEASURES: &[Measure] = &[
     Measure {
         name: "isoscore",
-        function: Function::Differentiable(isoscore),
+        title: "IsoScore",
+        column: "IsoScore",
+        digits: 4,
         range: |_, _| 0.0..=1.0,
-        cost: Cost::Moments,
+        needs: Needs::Moments,
         ignores: RIGID_AND_SCALE,
+        reference: "Rudman et al., Findings of ACL 2022",
+        value: |summary| summary.covariance()?.isoscore(),
+        differentiable: Some(isoscore),
     },
     Measure {
         name: "isoscore_unbiased",
-        function: Function::Host(isoscore_unbiased),
+        title: "IsoScore, unbiased",
+        column: "unbiased",
+        digits: 4,
         // Few points may take it past either end of [0, 1].
         range: |_, d| -1.0 / (d as f64 - 1.0)..=f64::INFINITY,
-        cost: Cost::Moments,
+        needs: Needs::Moments,
         ignores: RIGID_AND_SCALE,
+        reference: "Chen, Zhang & Zhong, JASA 2010",
+        value: |summary| summary.unbiased_sums().isoscore(summary.width()),
+        differentiable: None,
+    },
+    Measure {
+        name: "isoscore_star",
+        title: "IsoScore*",
+        column: "IsoScore*",
+        digits: 4,
+        range: |_, _| 0.0..=1.0,
+        needs: Needs::Reference,
+        ignores: Ignores { translation: true, scale: false, rotation: false },
+        reference: "Rudman & Eickhoff, ICLR 2024",
+        value: |summary| summary.shrunk()?.isoscore(),
+        differentiable: None,
     },
     Measure {
         name: "mean_cosine",
-        function: Function::Differentiable(mean_cosine),
+        title: "mean cosine",
+        column: "cosine",
+        digits: 4,
         range: |n, _| -1.0 / (n as f64 - 1.0).max(1.0)..=1.0,
-        cost: Cost::Linear,
-        ignores: Ignores { translation: false, scale: true, rotation: true },
+        needs: Needs::Directions,
+        ignores: SCALE_AND_ROTATION,
+        reference: "Ethayarajh, EMNLP 2019",
+        value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * (summary.count() - 1.0)),
+        differentiable: Some(mean_cosine),
     },
     Measure {
         name: "cosreg",
-        function: Function::Differentiable(cosreg),
+        title: "CosReg",
+        column: "CosReg",
+        digits: 4,
         range: |n, _| -1.0 / n as f64..=1.0 - 1.0 / n as f64,
-        cost: Cost::Linear,
-        ignores: Ignores { translation: false, scale: true, rotation: true },
+        needs: Needs::Directions,
+        ignores: SCALE_AND_ROTATION,
+        reference: "Gao et al., ICLR 2019",
+        value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * summary.count()),
+        differentiable: Some(cosreg),
     },
     Measure {
         name: "partition",
-        function: Function::Host(partition),
+        title: "partition",
+        column: "partition",
+        digits: 4,
         range: |_, _| 0.0..=1.0,
-        cost: Cost::Spectrum,
+        needs: Needs::Partition,
         ignores: Ignores { translation: false, scale: false, rotation: true },
+        reference: "Mu & Viswanath, ICLR 2018",
+        value: |summary| summary.partition(),
+        differentiable: None,
     },
     Measure {
         name: "effective_rank",
-        function: Function::Host(|points| effective_rank(&Spectrum::of_points(points))),
+        title: "effective rank",
+        column: "eff. rank",
+        digits: 1,
         range: directions_of_variance,
-        cost: Cost::Spectrum,
+        needs: Needs::Spectrum,
         ignores: RIGID_AND_SCALE,
+        reference: "Roy & Vetterli, EUSIPCO 2007",
+        value: |summary| effective_rank(summary.spectrum()),
+        differentiable: None,
     },
     Measure {
         name: "participation_ratio",
-        function: Function::Host(|points| participation_ratio(&Spectrum::of_points(points))),
+        title: "participation ratio",
+        column: "part. ratio",
+        digits: 1,
         range: directions_of_variance,
-        cost: Cost::Spectrum,
+        needs: Needs::Spectrum,
         ignores: RIGID_AND_SCALE,
+        reference: "Gao et al., 2017",
+        value: |summary| participation_ratio(summary.spectrum()),
+        differentiable: None,
     },
     Measure {
         name: "explained_variance",
-        function: Function::Host(|points| {
-            explained_variance(&Spectrum::of_points(points), EXPLAINED_SHARE).map(|explained| explained.components as f64)
-        }),
+        title: "components for 90%",
+        column: "for 90%",
+        digits: 0,
         range: directions_of_variance,
-        cost: Cost::Spectrum,
+        needs: Needs::Spectrum,
         ignores: RIGID_AND_SCALE,
+        reference: "Jolliffe, Principal Component Analysis, 2002",
+        value: |summary| explained_variance(summary.spectrum(), EXPLAINED_SHARE).map(|explained| explained.components as f64),
+        differentiable: None,
     },
     Measure {
         name: "varex",
-        function: Function::Host(|points| varex(&Spectrum::of_points(points), VAREX_FRACTION)),
+        title: "VarEx",
+        column: "VarEx",
+        digits: 4,
         range: |_, d| 1.0 / d as f64..=1.0,
-        cost: Cost::Spectrum,
+        needs: Needs::Spectrum,
         ignores: RIGID_AND_SCALE,
+        reference: "Rudman et al., Findings of ACL 2022",
+        value: |summary| varex(summary.spectrum(), VAREX_FRACTION),
+        differentiable: None,
+    },
+    Measure {
+        name: "stable_rank",
+        title: "stable rank",
+        column: "stable rank",
+        digits: 1,
+        range: directions_of_variance,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "Rudelson & Vershynin, Journal of the ACM 2007",
+        value: |summary| stable_rank(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "alpha_req",
+        title: "αReQ",
+        column: "αReQ",
+        digits: 2,
+        range: |_, _| 0.0..=f64::INFINITY,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "Agrawal et al., NeurIPS 2022",
+        value: |summary| alpha_req(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "rankme",
+        title: "RankMe",
+        column: "RankMe",
+        digits: 1,
+        range: |n, d| 1.0..=n.min(d) as f64,
+        needs: Needs::SingularValues,
+        ignores: SCALE_AND_ROTATION,
+        reference: "Garrido et al., ICML 2023",
+        value: |summary| rankme(summary.second_moment_spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "nesum",
+        title: "NESum",
+        column: "NESum",
+        digits: 1,
+        range: directions_of_variance,
+        needs: Needs::Spectrum,
+        ignores: RIGID_AND_SCALE,
+        reference: "He & Ozay, ICML 2022",
+        value: |summary| nesum(summary.spectrum()),
+        differentiable: None,
+    },
+    Measure {
+        name: "twonn",
+        title: "TwoNN",
+        column: "TwoNN",
+        digits: 2,
+        range: |_, _| 0.0..=f64::INFINITY,
+        needs: Needs::Neighbours,
+        ignores: RIGID_AND_SCALE,
+        reference: "Facco et al., Scientific Reports 2017",
+        value: |summary| Some(summary.twonn()?.linear),
+        differentiable: None,
+    },
+    Measure {
+        name: "twonn_ml",
+        title: "TwoNN, likelihood",
+        column: "TwoNN, ML",
+        digits: 2,
+        range: |_, _| 0.0..=f64::INFINITY,
+        needs: Needs::Neighbours,
+        ignores: RIGID_AND_SCALE,
+        reference: "Denti et al., Scientific Reports 2022",
+        value: |summary| Some(summary.twonn()?.maximum_likelihood),
+        differentiable: None,
+    },
+    Measure {
+        name: "mle",
+        title: "MLE",
+        column: "MLE",
+        digits: 2,
+        range: |_, _| 0.0..=f64::INFINITY,
+        needs: Needs::Neighbours,
+        ignores: RIGID_AND_SCALE,
+        reference: "Levina & Bickel, NeurIPS 2004",
+        value: |summary| mle(summary.neighbours()?),
+        differentiable: None,
     },
     Measure {
         name: "outlier_dimensions",
-        function: Function::Host(|points| {
-            let [_, d] = points.dims();
-            let mut moments = RunningMoments::new(d);
-            moments.update(&Moments::of_points(points.without_autodiff())).expect("the device can be read");
-            let std = moments.standard_deviations();
-            Some(outlier_dimensions(moments.mean(), &std, OutlierThreshold::default()).len() as f64)
-        }),
+        title: "outlier dimensions",
+        column: "outliers",
+        digits: 0,
         range: |_, d| 0.0..=2.0 * d as f64 / 5.0,
-        cost: Cost::Moments,
+        needs: Needs::Moments,
         ignores: Ignores { translation: false, scale: true, rotation: false },
+        reference: "Rudman, Chen & Eickhoff, EMNLP 2023",
+        value: |summary| Some(summary.outlier_dimensions().len() as f64),
+        differentiable: None,
     },
 ];
+
+/// Invariant to translation, scale and rotation.
+const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotation: true };
+
+/// Invariant to scale and rotation, but not to translation.
+const SCALE_AND_ROTATION: Ignores = Ignores { translation: false, scale: true, rotation: true };
 
 /// From one direction to as many as n points of d dimensions can vary in.
 fn directions_of_variance(n: usize, d: usize) -> RangeInclusive<f64> {
     1.0..=n.saturating_sub(1).min(d) as f64
+}
+
+/// A mean over pairs; `None` where there are none.
+fn over(sum: f64, pairs: f64) -> Option<f64> {
+    (pairs > 0.0).then(|| sum / pairs)
 }

@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::LayerAnalysis;
 use crate::embeddings::Geometry;
-
-/// What describes the points rather than measures them.
-const NO_MEASURES: [&str; 4] = ["points", "dimension", "sample", "isoscore_interval"];
 
 /// What a layer of the second model measures minus what that of the first does, by the measures' names.
 ///
@@ -29,8 +25,9 @@ pub struct LayerDifference {
 ///
 /// Layers are compared by their number, whatever their width: no measure but the effective rank and its like grows with it.
 pub fn differences(first: &[LayerAnalysis], second: &[LayerAnalysis]) -> Vec<LayerDifference> {
-    let of = |layers: &[LayerAnalysis], at: usize, part: fn(&LayerAnalysis) -> &Option<Geometry>| -> Map<String, Value> {
-        layers.get(at).and_then(|layer| part(layer).as_ref()).map(measures).unwrap_or_default()
+    let of = |layers: &[LayerAnalysis], at: usize, part: fn(&LayerAnalysis) -> &Option<Geometry>| -> Values {
+        let geometry = layers.get(at).and_then(|layer| part(layer).as_ref());
+        geometry.map(|geometry| geometry.measures().map(|(measure, value)| (measure.name, value)).collect()).unwrap_or_default()
     };
     let difference = |at, part| subtract(&of(first, at, part), &of(second, at, part));
     let layer = |at| LayerDifference {
@@ -41,25 +38,12 @@ pub fn differences(first: &[LayerAnalysis], second: &[LayerAnalysis]) -> Vec<Lay
     (0..first.len().max(second.len())).map(layer).collect()
 }
 
-/// The measures by the names that JSON knows them by, so that a new one is compared without further ado.
-fn measures(geometry: &Geometry) -> Map<String, Value> {
-    match serde_json::to_value(geometry) {
-        Ok(Value::Object(measures)) => measures,
-        other => unreachable!("a geometry is an object of numbers: {other:?}"),
-    }
-}
+/// Values of measures by name.
+type Values = BTreeMap<&'static str, Option<f64>>;
 
-fn subtract(first: &Map<String, Value>, second: &Map<String, Value>) -> BTreeMap<String, Option<f64>> {
-    let names = first.keys().chain(second.keys()).filter(|name| !NO_MEASURES.contains(&name.as_str()));
-    let value = |of: &Map<String, Value>, name| of.get(name).and_then(number);
-    names.map(|name| (name.clone(), value(first, name).zip(value(second, name)).map(|(first, second)| second - first))).collect()
-}
-
-/// The number that a measure is, or that stands for it.
-fn number(measure: &Value) -> Option<f64> {
-    match measure {
-        Value::Array(items) => Some(items.len() as f64),
-        Value::Object(parts) => parts.get("components").and_then(Value::as_f64),
-        measure => measure.as_f64(),
-    }
+/// Second − first, for every measure that either lists.
+fn subtract(first: &Values, second: &Values) -> BTreeMap<String, Option<f64>> {
+    let value = |of: &Values, name: &str| of.get(name).copied().flatten();
+    let difference = |name: &str| value(first, name).zip(value(second, name)).map(|(first, second)| second - first);
+    first.keys().chain(second.keys()).map(|name| (name.to_string(), difference(name))).collect()
 }

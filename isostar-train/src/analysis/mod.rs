@@ -27,7 +27,7 @@
 //! let encoder = TextEncoder::new(model.tokenizer.clone(), 256)?.for_model(&model.config);
 //! let sequences = Sequences::from_rows(&rows.rows, &rows.path, &encoder)?;
 //! for layer in analyze(&model, &sequences, &AnalysisSettings::default(), &Silent)? {
-//!     println!("{}: {:?}", layer.layer, layer.tokens.map(|tokens| tokens.isoscore));
+//!     println!("{}: {:?}", layer.layer, layer.tokens.and_then(|tokens| tokens.value("isoscore")));
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

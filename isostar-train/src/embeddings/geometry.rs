@@ -3,11 +3,11 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::measure::{
-    EXPLAINED_SHARE, ExplainedVariance, OutlierDimension, OutlierThreshold, Partition, Spectrum, effective_rank, explained_variance, mle,
-    outlier_dimensions, participation_ratio, twonn,
+    EXPLAINED_SHARE, ExplainedVariance, MEASURES, Measure, NEIGHBOURS, Needs, OutlierDimension, Partition, explained_variance,
 };
 use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::frame::Frame;
 use super::pass::pass;
@@ -18,63 +18,81 @@ use super::{EmbeddingsError, Points, Reference};
 /// How many points the intrinsic dimensions are of where nothing else is asked for: as many as two cores compare in minutes at width 768.
 pub const NEIGHBOUR_POINTS: usize = 100_000;
 
-/// How many neighbours of each point MLE looks at.
-const NEIGHBOURS: usize = 20;
-
 /// The probability that the interval of IsoScore holds the score of the distribution.
 const CONFIDENCE: f64 = 0.95;
 
 /// The widest points that have an interval: the twenty covariances behind it take 40·d² bytes.
 const WIDEST_INTERVAL: usize = 4096;
 
-/// The geometry of points. A measure that does not exist for these points is `None`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The geometry of points: a value for every row of [`MEASURES`], and what is more than one number.
+///
+/// In JSON the measures stand under their names, `null` where they have no value, and IsoScore* is left out where there is no reference. The
+/// interval of IsoScore follows the estimate that it belongs to, and the size of the sample precedes what is measured of it. The explained
+/// variance is the number of components with the share that they carry, and outlier dimensions are listed one by one.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Geometry {
     /// The number n of points that were measured.
     pub points: usize,
     /// Their width d.
     pub dimension: usize,
-    /// IsoScore of the sample covariance, in `[0, 1]`; biased low unless n ≫ d.
-    pub isoscore: f64,
-    /// Nearly unbiased at any n, see [`isostar_core::UnbiasedSums`]; it may leave `[0, 1]`, and does not exist for some sets of few points.
-    pub isoscore_unbiased: Option<f64>,
     /// Where the score of the distribution lies at 95%, see [`isostar_core::IsoscoreJackknife`]; `None` for fewer than 20 points or more than
     /// 4096 dimensions.
     pub isoscore_interval: Option<[f64; 2]>,
-    /// IsoScore* of the covariance shrunk towards a reference, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub isoscore_star: Option<f64>,
-    /// The mean cosine similarity over distinct pairs, `(‖Σᵢ x̂ᵢ‖² − n)/(n(n − 1))`, that with a zero point being 0.
-    pub mean_cosine: f64,
-    /// The cosine penalty of Gao et al., `(‖Σᵢ x̂ᵢ‖² − n)/n²`.
-    pub cosreg: f64,
-    /// [`Partition`], in `[0, 1]`.
-    pub partition: Option<f64>,
-    /// [`effective_rank`], in `[1, d]`.
-    pub effective_rank: Option<f64>,
-    /// [`participation_ratio`], in `[1, d]`.
-    pub participation_ratio: Option<f64>,
     /// The least number of principal components that carry at least 90% of the variance, and the share that they carry.
     pub explained_variance: Option<ExplainedVariance>,
-    /// How many points the three intrinsic dimensions below are of, where a sample was drawn for them; `None` where they are of all.
+    /// How many points the measures of neighbours are of, where a sample was drawn for them; `None` where they are of all.
     pub sample: Option<usize>,
-    /// The intrinsic dimension by [`twonn`], linear fit.
-    pub twonn: Option<f64>,
-    /// The same by maximum likelihood.
-    pub twonn_ml: Option<f64>,
-    /// The intrinsic dimension by [`mle`], from 20 neighbours, or all others where there are fewer.
-    pub mle: Option<f64>,
-    /// The dimensions whose mean or variance stands out, see [`outlier_dimensions`].
+    /// The dimensions whose mean or variance stands out, see [`isostar_core::measure::outlier_dimensions`].
     pub outlier_dimensions: Vec<OutlierDimension>,
     /// The eigenvalues of the sample covariance, descending. Length d.
-    #[serde(skip)]
     pub spectrum: Vec<f64>,
     /// The mean of every dimension. Length d.
-    #[serde(skip)]
     pub mean: Vec<f64>,
     /// The standard deviation of every dimension. Length d.
-    #[serde(skip)]
     pub std: Vec<f64>,
+    /// The values of [`MEASURES`], in its order.
+    values: Vec<Option<f64>>,
+}
+
+impl Geometry {
+    /// Every measure with its value, in the order of [`MEASURES`]. What needs a reference is there only if it has a value.
+    pub fn measures(&self) -> impl Iterator<Item = (&'static Measure, Option<f64>)> {
+        let all = MEASURES.iter().zip(self.values.iter().copied());
+        all.filter(|(measure, value)| measure.needs != Needs::Reference || value.is_some())
+    }
+
+    /// The value of the measure of that name in [`MEASURES`]; `None` where it has none for these points.
+    ///
+    /// # Panics
+    /// If no measure has that name.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        let at = MEASURES.iter().position(|measure| measure.name == name);
+        self.values[at.unwrap_or_else(|| panic!("Geometry::value: there is no measure named {name:?}"))]
+    }
+}
+
+impl Serialize for Geometry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("points", &self.points)?;
+        map.serialize_entry("dimension", &self.dimension)?;
+        let mut sampled = false;
+        for (measure, value) in self.measures() {
+            if measure.needs == Needs::Neighbours && !sampled {
+                map.serialize_entry("sample", &self.sample)?;
+                sampled = true;
+            }
+            match measure.name {
+                "explained_variance" => map.serialize_entry(measure.name, &self.explained_variance)?,
+                "outlier_dimensions" => map.serialize_entry(measure.name, &self.outlier_dimensions)?,
+                name => map.serialize_entry(name, &value)?,
+            }
+            if measure.name == "isoscore_unbiased" {
+                map.serialize_entry("isoscore_interval", &self.isoscore_interval)?;
+            }
+        }
+        map.end()
+    }
 }
 
 /// How many points the measures of neighbours take, whose time grows with the square of it.
@@ -125,7 +143,6 @@ pub fn measure(
     device: &Device,
     progress: &dyn Fn(usize),
 ) -> Result<Geometry, EmbeddingsError> {
-    let no_variance = || EmbeddingsError::NoVariance { place: points.place().clone() };
     let width = points.width();
     let sampled = match measures {
         Measures::OfMoments => None,
@@ -136,50 +153,33 @@ pub fn measure(
     let reading = if sampled.is_some() { Reading::Again } else { Reading::Once };
     let mut spread = Spread::of(points, reading, width <= WIDEST_INTERVAL, device, progress)?;
     let isoscore_interval = spread.jackknife.take().and_then(|jackknife| jackknife.interval(CONFIDENCE));
-    let mut partition = None;
-    let mut neighbours = None;
+    let mut further = None;
     if let Some(sampled) = &sampled {
-        partition = partition_of(points, &spread, device, progress)?.score();
-        neighbours = Some(neighbours_of(sampled, &spread.frame, device, progress)?);
+        let partition = partition_of(points, &spread, device, progress)?;
+        further = Some((partition, neighbours_of(sampled, &spread.frame, device, progress)?));
+    }
+    let mut summary = spread.into_summary();
+    if let Some((partition, neighbours)) = further {
+        summary = summary.with_partition(&partition).with_neighbours(neighbours);
+    }
+    if let Some((reference, shrinkage)) = reference {
+        summary = summary.with_reference(&reference.covariance, shrinkage.weight());
     }
 
-    let covariance = spread.covariance();
-    let isoscore_star = match reference {
-        None => None,
-        Some((reference, shrinkage)) => {
-            let found = reference.width();
-            assert_eq!(found, width, "measure: a reference of width {found} for points of width {width}");
-            let shrunk = covariance.shrunk_towards(&reference.covariance, shrinkage.weight());
-            Some(shrunk.isoscore().ok_or_else(no_variance)?)
-        }
-    };
-    let n = points.count() as f64;
-    let cosines = spread.cosines_of_distinct_pairs();
-    let spectrum = Spectrum::of_moments(&spread.moments).scaled(spread.frame.unit);
-    let (mean, std) = (spread.mean(), spread.deviations());
-    let twonn = neighbours.as_ref().and_then(twonn);
-    Ok(Geometry {
+    let geometry = Geometry {
         points: points.count(),
         dimension: width,
-        isoscore: covariance.isoscore().ok_or_else(no_variance)?,
-        isoscore_unbiased: spread.unbiased_sums().isoscore(width),
         isoscore_interval,
-        isoscore_star,
-        mean_cosine: cosines / (n * (n - 1.0)),
-        cosreg: cosines / (n * n),
-        partition,
-        effective_rank: effective_rank(&spectrum),
-        participation_ratio: participation_ratio(&spectrum),
-        explained_variance: explained_variance(&spectrum, EXPLAINED_SHARE),
+        explained_variance: explained_variance(summary.spectrum(), EXPLAINED_SHARE),
         sample: sampled.map(|sampled| sampled.count()).filter(|count| *count < points.count()),
-        twonn: twonn.map(|estimates| estimates.linear),
-        twonn_ml: twonn.map(|estimates| estimates.maximum_likelihood),
-        mle: neighbours.as_ref().and_then(mle),
-        outlier_dimensions: outlier_dimensions(&mean, &std, OutlierThreshold::default()),
-        spectrum: spectrum.eigenvalues(),
-        mean,
-        std,
-    })
+        outlier_dimensions: summary.outlier_dimensions(),
+        spectrum: summary.spectrum().eigenvalues(),
+        mean: summary.mean().to_vec(),
+        std: summary.standard_deviations(),
+        values: MEASURES.iter().map(|measure| (measure.value)(&summary)).collect(),
+    };
+    let scored = geometry.value("isoscore").is_some() && (reference.is_none() || geometry.value("isoscore_star").is_some());
+    if scored { Ok(geometry) } else { Err(EmbeddingsError::NoVariance { place: points.place().clone() }) }
 }
 
 /// How many steps [`measure`] takes: a row of a pass each, and two for a point among its neighbours.

@@ -6,7 +6,7 @@
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
 //!                                                         ├ sampled rows: estimated location and scale of the points   Frame
-//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectrum
+//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectra
 //!                                                         ├ 2nd pass: sums of exponentials                             partition
 //!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
@@ -29,13 +29,12 @@
 //! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
 //! for points in file.points(None, None)? {
 //!     let geometry = measure(&points, None, Measures::default(), &Device::default(), &|_steps| {})?;
-//!     println!("{}: {}", points.place(), geometry.isoscore);
+//!     println!("{}: {:?}", points.place(), geometry.value("isoscore"));
 //! }
 //! # Ok::<(), isostar_train::embeddings::EmbeddingsError>(())
 //! ```
 
 mod ahead;
-mod covariance;
 mod embed;
 mod error;
 mod file;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use burn::tensor::Device;
+use isostar_core::ScaledCovariance;
 
-use super::covariance::ScaledCovariance;
 use super::points::Reading;
 use super::spread::Spread;
 use super::{EmbeddingsError, EmbeddingsFile, Note, Place, Points};

@@ -2,9 +2,9 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_core::{IsoscoreJackknife, RunningMoments, UnbiasedSums};
+use isostar_core::measure::{PointSums, Summary};
+use isostar_core::{IsoscoreJackknife, RunningMoments, ScaledCovariance, UnbiasedSums};
 
-use super::covariance::ScaledCovariance;
 use super::frame::Frame;
 use super::pass::{Block, PART_ROWS, pass};
 use super::points::Reading;
@@ -105,30 +105,28 @@ impl Spread {
 
     /// The sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
-        let divisor = self.moments.count() as f64 - 1.0;
-        let values = self.moments.scatter().iter().map(|sum| sum / divisor).collect();
-        ScaledCovariance { width: self.moments.width(), scale: self.frame.unit, values }
+        ScaledCovariance::of_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
     }
 
-    /// The standard deviation of every dimension, with the divisor n − 1. Length d.
-    pub fn deviations(&self) -> Vec<f64> {
-        self.moments.standard_deviations().into_iter().map(|deviation| deviation * self.frame.unit).collect()
-    }
-
-    /// The sums of the unbiased estimator, in units of the frame, on which the estimate does not depend.
-    pub fn unbiased_sums(&self) -> UnbiasedSums {
+    /// What measures are computed from.
+    pub fn into_summary(self) -> Summary {
+        let mean = self.mean();
         let scatter = self.moments.scatter();
-        UnbiasedSums {
+        // In units of the frame, on which the estimate does not depend.
+        let unbiased = UnbiasedSums {
             count: self.moments.count() as f64,
             squared_norms: scatter.iter().step_by(self.moments.width() + 1).sum(),
             fourth_powers: self.sums.fourth_powers(self.moments.mean(), scatter),
             scatter_squared: scatter.iter().map(|sum| sum * sum).sum(),
-        }
-    }
-
-    /// Σ over i ≠ j of cos(xᵢ, xⱼ), the cosine with a zero point being 0.
-    pub fn cosines_of_distinct_pairs(&self) -> f64 {
-        self.sums.cosines_of_distinct_pairs()
+        };
+        Summary::new(PointSums {
+            mean,
+            unbiased,
+            cosines_of_distinct_pairs: self.sums.cosines_of_distinct_pairs(),
+            origin: self.frame.origin,
+            unit: self.frame.unit,
+            moments: self.moments,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use isostar_core::measure::{MEASURES, Needs};
 use isostar_train::experiment::{Silent, TrainOptions, TrainSettings};
 use isostar_train::task::{Task, TaskSource};
 use serde_json::{Value, json};
@@ -13,28 +14,14 @@ use crate::rows::{ROWS, analyze, copy_model, folder};
 /// Of the trace: an eigenvalue that f32 products made negative is 0 in the spectrum. Largest difference observed: 7e-11.
 const TRACE: f64 = 1e-9;
 
-/// What analysis.json holds of points, in the order of serde_json's maps.
-const GEOMETRY: [&str; 19] = [
-    "cosreg",
-    "dimension",
-    "effective_rank",
-    "explained_variance",
-    "isoscore",
-    "isoscore_interval",
-    "isoscore_unbiased",
-    "mean",
-    "mean_cosine",
-    "mle",
-    "outlier_dimensions",
-    "participation_ratio",
-    "partition",
-    "points",
-    "sample",
-    "spectrum",
-    "std",
-    "twonn",
-    "twonn_ml",
-];
+/// What analysis.json holds of points, in the order of serde_json's maps: every measure of the table that needs no reference, and more.
+fn geometry() -> Vec<&'static str> {
+    let measures = MEASURES.iter().filter(|measure| measure.needs != Needs::Reference).map(|measure| measure.name);
+    let mut names: Vec<&str> = measures.collect();
+    names.extend(["points", "dimension", "isoscore_interval", "sample", "spectrum", "mean", "std"]);
+    names.sort_unstable();
+    names
+}
 
 /// What `isostar embed` and then `isostar measure` say of the texts of dev, a layer each.
 fn embedded_and_measured(folder: &Path, more: &[&str]) -> Vec<Value> {
@@ -100,7 +87,7 @@ fn an_analysis_says_what_was_analyzed() {
         assert_eq!((&layer["tokens"]["points"], &layer["sentences"]["points"]), (&json!(tokens), &json!(30)));
         assert_eq!((&layer["tokens"]["sample"], &layer["sentences"]["sample"]), (&json!(100), &Value::Null));
         for part in ["tokens", "sentences"] {
-            assert_eq!(layer[part].as_object().unwrap().keys().collect::<Vec<_>>(), GEOMETRY);
+            assert_eq!(layer[part].as_object().unwrap().keys().collect::<Vec<_>>(), geometry());
             assert_eq!(layer[part]["dimension"], json!(16));
         }
     }
@@ -152,8 +139,11 @@ fn a_folder_is_made_for_the_file() {
     assert!(lines[0].starts_with("bert on data, dev: 40 rows, "), "{table}");
     for title in ["tokens ", "sentences "] {
         let at = lines.iter().position(|line| line.starts_with(title)).unwrap();
+        for measure in MEASURES.iter().filter(|measure| measure.needs != Needs::Reference) {
+            assert!(lines[at].contains(&format!("  {}", measure.column)), "{} in {table}", measure.name);
+        }
         for (layer, line) in lines[at + 1..at + 4].iter().enumerate() {
-            assert!(line.starts_with(&format!("layer {layer} ")) && line.len() == lines[at].len(), "{table}");
+            assert!(line.starts_with(&format!("layer {layer} ")) && line.chars().count() == lines[at].chars().count(), "{table}");
         }
     }
 }

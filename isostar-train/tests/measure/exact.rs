@@ -1,6 +1,7 @@
 //! The numbers are right, whatever the file's type, order, scale and size.
 
 use burn::tensor::{bf16, f16};
+use isostar_core::measure::{MEASURES, Needs};
 use safetensors::Dtype;
 use serde_json::json;
 
@@ -17,14 +18,29 @@ fn every_key_of_the_contract_is_there_and_right() {
     let mut keys: Vec<&str> = found.as_object().unwrap().keys().map(String::as_str).collect();
     let contract = "file tensor points dimension isoscore isoscore_unbiased isoscore_interval mean_cosine cosreg partition effective_rank \
         participation_ratio explained_variance sample twonn twonn_ml mle outlier_dimensions";
-    let mut contract: Vec<&str> = contract.split_whitespace().collect();
+    // The keys that there have always been, and every measure that has joined the table.
+    let measures = MEASURES.iter().filter(|measure| measure.needs != Needs::Reference).map(|measure| measure.name);
+    let mut contract: Vec<&str> = contract.split_whitespace().chain(measures).collect();
     keys.sort();
     contract.sort();
+    contract.dedup();
     assert_eq!(keys, contract);
     assert!(found.get("isoscore_star").is_none(), "only with --reference: {found}");
     assert_eq!(found["file"], json!(path.to_str().unwrap()));
     assert_eq!((&found["tensor"], &found["points"], &found["dimension"]), (&json!(null), &json!(24), &json!(6)));
     Oracle::of(&points).assert_agrees(&found);
+}
+
+#[test]
+fn the_table_lists_every_measure_by_its_title() {
+    let folder = Folder::new();
+    let path = folder.write_rows("points.npy", &cloud(24, 6));
+    let stdout = isostar(["measure"]).arg(&path).assert().success().get_output().stdout.clone();
+    let table = String::from_utf8(stdout).unwrap();
+    for measure in MEASURES {
+        let listed = table.lines().filter(|line| line.starts_with(&format!("{}  ", measure.title))).count();
+        assert_eq!(listed, usize::from(measure.needs != Needs::Reference), "{} in {table}", measure.title);
+    }
 }
 
 #[test]

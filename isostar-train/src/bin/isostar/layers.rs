@@ -3,51 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_train::analysis::{Analysis, LayerAnalysis, LayerDifference, ModelAnalysis};
 use isostar_train::embeddings::Geometry;
 
 use crate::measure::number;
 
-/// A measure: its title, its name in JSON, its value, and how many digits behind the point are printed.
-struct Column {
-    title: &'static str,
-    key: &'static str,
-    value: fn(&Geometry) -> Option<f64>,
-    digits: usize,
+fn cell(measure: &Measure, value: Option<f64>) -> String {
+    match (value, measure.digits) {
+        (None, _) => "-".into(),
+        (Some(value), 4) => number(value),
+        (Some(value), digits) => format!("{value:.digits$}"),
+    }
 }
 
-const COLUMNS: [Column; 11] = [
-    Column { title: "points", key: "points", value: |geometry| Some(geometry.points as f64), digits: 0 },
-    Column { title: "IsoScore", key: "isoscore", value: |geometry| Some(geometry.isoscore), digits: 4 },
-    Column { title: "unbiased", key: "isoscore_unbiased", value: |geometry| geometry.isoscore_unbiased, digits: 4 },
-    Column { title: "cosine", key: "mean_cosine", value: |geometry| Some(geometry.mean_cosine), digits: 4 },
-    Column { title: "partition", key: "partition", value: |geometry| geometry.partition, digits: 4 },
-    Column { title: "eff. rank", key: "effective_rank", value: |geometry| geometry.effective_rank, digits: 1 },
-    Column { title: "part. ratio", key: "participation_ratio", value: |geometry| geometry.participation_ratio, digits: 1 },
-    Column {
-        title: "for 90%",
-        key: "explained_variance",
-        value: |geometry| Some(geometry.explained_variance?.components as f64),
-        digits: 0,
-    },
-    Column { title: "TwoNN", key: "twonn", value: |geometry| geometry.twonn, digits: 2 },
-    Column { title: "MLE", key: "mle", value: |geometry| geometry.mle, digits: 2 },
-    Column { title: "outliers", key: "outlier_dimensions", value: |geometry| Some(geometry.outlier_dimensions.len() as f64), digits: 0 },
-];
-
-impl Column {
-    fn cell(&self, value: Option<f64>) -> String {
-        match (value, self.digits) {
-            (None, _) => "-".into(),
-            (Some(value), 4) => number(value),
-            (Some(value), digits) => format!("{value:.digits$}"),
-        }
-    }
-
-    fn signed_cell(&self, difference: Option<f64>) -> String {
-        let sign = if difference.is_some_and(|difference| difference >= 0.0) { "+" } else { "" };
-        format!("{sign}{}", self.cell(difference))
-    }
+fn signed_cell(measure: &Measure, difference: Option<f64>) -> String {
+    let sign = if difference.is_some_and(|difference| difference >= 0.0) { "+" } else { "" };
+    format!("{sign}{}", cell(measure, difference))
 }
 
 /// The tables of one model, and where there is another, its own and those of the differences.
@@ -69,16 +41,23 @@ fn of_model(model: &ModelAnalysis) -> String {
 }
 
 fn of_layers(title: &str, layers: &[LayerAnalysis], part: fn(&LayerAnalysis) -> &Option<Geometry>) -> String {
-    let head = COLUMNS.iter().map(|column| column.title.to_string()).collect();
-    let cells = |layer| COLUMNS.iter().map(|column| column.cell(part(layer).as_ref().and_then(column.value))).collect();
+    // No reference is given to an analysis.
+    let columns: Vec<&Measure> = MEASURES.iter().filter(|measure| measure.needs != Needs::Reference).collect();
+    let head = ["points"].into_iter().chain(columns.iter().map(|measure| measure.column)).map(String::from).collect();
+    let cells = |layer| {
+        let geometry = part(layer).as_ref();
+        let points = geometry.map_or("-".into(), |geometry| geometry.points.to_string());
+        let value = |measure: &&Measure| cell(measure, geometry.and_then(|geometry| geometry.value(measure.name)));
+        [points].into_iter().chain(columns.iter().map(value)).collect()
+    };
     table(title, head, layers.iter().map(|layer| (layer.layer, cells(layer))))
 }
 
 fn of_differences(title: &str, layers: &[LayerDifference], part: fn(&LayerDifference) -> &BTreeMap<String, Option<f64>>) -> String {
-    // Only measures differ: what else there is to a geometry has no column here.
-    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| layers.iter().any(|layer| part(layer).contains_key(column.key))).collect();
-    let head = columns.iter().map(|column| column.title.to_string()).collect();
-    let cells = |layer| columns.iter().map(|column| column.signed_cell(part(layer).get(column.key).copied().flatten())).collect();
+    let is_listed = |measure: &&Measure| layers.iter().any(|layer| part(layer).contains_key(measure.name));
+    let columns: Vec<&Measure> = MEASURES.iter().filter(is_listed).collect();
+    let head = columns.iter().map(|measure| measure.column.to_string()).collect();
+    let cells = |layer| columns.iter().map(|measure| signed_cell(measure, part(layer).get(measure.name).copied().flatten())).collect();
     table(title, head, layers.iter().map(|layer| (layer.layer, cells(layer))))
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{
@@ -166,35 +167,13 @@ fn json_lines(measurements: &[Measurement]) -> Result<String, Failure> {
     Ok(lines)
 }
 
+/// A row of the table: its name, and a cell for each measurement, of which some may have none.
+type Row = (&'static str, Vec<Option<String>>);
+
 /// Rows are measures, columns are files or tensors.
 fn table(measurements: &[Measurement]) -> String {
-    type Cell = fn(&Measurement) -> Option<String>;
-    fn of(value: Option<f64>) -> Option<String> {
-        Some(value.map_or("-".into(), number))
-    }
-    let rows: [(&str, Cell); 19] = [
-        ("file", |column| Some(column.file.clone())),
-        ("tensor", |column| column.tensor.clone()),
-        ("points", |column| Some(column.geometry.points.to_string())),
-        ("dimension", |column| Some(column.geometry.dimension.to_string())),
-        ("IsoScore", |column| Some(number(column.geometry.isoscore))),
-        ("IsoScore, unbiased", |column| of(column.geometry.isoscore_unbiased)),
-        ("  95% interval", |column| Some(column.geometry.isoscore_interval.map_or("-".into(), interval))),
-        ("IsoScore*", |column| column.geometry.isoscore_star.map(number)),
-        ("mean cosine", |column| Some(number(column.geometry.mean_cosine))),
-        ("CosReg", |column| Some(number(column.geometry.cosreg))),
-        ("partition", |column| of(column.geometry.partition)),
-        ("effective rank", |column| of(column.geometry.effective_rank)),
-        ("participation ratio", |column| of(column.geometry.participation_ratio)),
-        ("components for 90%", |column| Some(column.geometry.explained_variance.map_or("-".into(), |few| few.components.to_string()))),
-        ("points compared", |column| column.geometry.sample.map(|sample| sample.to_string())),
-        ("TwoNN", |column| of(column.geometry.twonn)),
-        ("TwoNN, likelihood", |column| of(column.geometry.twonn_ml)),
-        ("MLE", |column| of(column.geometry.mle)),
-        ("outlier dimensions", |column| Some(outliers(&column.geometry))),
-    ];
-    let cells = rows.map(|(name, cell)| (name, measurements.iter().map(cell).collect::<Vec<_>>()));
-    let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let cells = rows(measurements);
+    let name_width = cells.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let column_width = |column: usize| {
         let lengths = cells.iter().filter_map(|(_, row)| row[column].as_ref().map(|cell| cell.chars().count()));
         lengths.max().unwrap_or(0)
@@ -213,6 +192,41 @@ fn table(measurements: &[Measurement]) -> String {
         }
     }
     text
+}
+
+/// What describes the points, and every measure of the table.
+fn rows(measurements: &[Measurement]) -> Vec<Row> {
+    let row = |name, cell: &dyn Fn(&Measurement) -> Option<String>| (name, measurements.iter().map(cell).collect());
+    let of_geometry = |name, cell: fn(&Geometry) -> Option<String>| row(name, &|column| cell(&column.geometry));
+    let mut rows: Vec<Row> = vec![
+        row("file", &|column| Some(column.file.clone())),
+        row("tensor", &|column| column.tensor.clone()),
+        of_geometry("points", |geometry| Some(geometry.points.to_string())),
+        of_geometry("dimension", |geometry| Some(geometry.dimension.to_string())),
+    ];
+    let mut sampled = false;
+    for measure in MEASURES {
+        if measure.needs == Needs::Neighbours && !sampled {
+            rows.push(of_geometry("points compared", |geometry| geometry.sample.map(|sample| sample.to_string())));
+            sampled = true;
+        }
+        rows.push(row(measure.title, &|column| cell(measure, &column.geometry)));
+        if measure.name == "isoscore_unbiased" {
+            rows.push(of_geometry("  95% interval", |geometry| Some(geometry.isoscore_interval.map_or("-".into(), interval))));
+        }
+    }
+    rows
+}
+
+/// The value of a measure, if the geometry lists it.
+fn cell(measure: &Measure, geometry: &Geometry) -> Option<String> {
+    let (_, value) = geometry.measures().find(|(listed, _)| listed.name == measure.name)?;
+    Some(match (measure.name, value) {
+        ("outlier_dimensions", _) => outliers(geometry),
+        (_, None) => "-".into(),
+        (_, Some(value)) if measure.digits == 0 => format!("{value:.0}"),
+        (_, Some(value)) => number(value),
+    })
 }
 
 /// Four digits behind the point, or four that count where those would be zeros.

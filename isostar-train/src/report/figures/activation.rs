@@ -40,7 +40,7 @@ fn figure(model: &Model<'_>, at: usize, several: bool) -> Figure {
 
 fn panel(layer: &Layer) -> Option<StemPanel> {
     let geometry = Set::Tokens.of(layer).filter(|geometry| !geometry.mean.is_empty())?;
-    let mut outliers: Vec<usize> = geometry.outlier_dimensions.iter().map(|outlier| outlier.dimension).collect();
+    let mut outliers: Vec<usize> = geometry.outlier_dimensions.iter().flatten().map(|outlier| outlier.dimension).collect();
     outliers.sort_by(|&one, &other| geometry.mean[other].abs().total_cmp(&geometry.mean[one].abs()).then(one.cmp(&other)));
     outliers.truncate(NAMED);
     Some(StemPanel { name: format!("Layer {}: mean activation", layer.layer), values: geometry.mean.clone(), named: outliers })

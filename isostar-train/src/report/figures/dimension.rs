@@ -3,11 +3,9 @@
 use super::{Model, Set};
 use crate::report::figure::number::number;
 use crate::report::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
-use crate::report::source::Geometry;
 
-type Estimate = fn(&Geometry) -> Option<f64>;
-
-const ESTIMATES: [(&str, Estimate); 2] = [("TwoNN", |geometry| geometry.twonn), ("MLE", |geometry| geometry.mle)];
+/// The measures that are drawn, by the names that tell them apart in the figure and in the file.
+const ESTIMATES: [(&str, &str); 2] = [("TwoNN", "twonn"), ("MLE", "mle")];
 
 /// A figure for token states and one for sentence vectors.
 pub fn figures(models: &[Model<'_>]) -> Vec<Figure> {
@@ -18,20 +16,20 @@ fn figure(models: &[Model<'_>], set: Set) -> Figure {
     let series: Vec<Series> = models
         .iter()
         .flat_map(|model| {
-            ESTIMATES.into_iter().enumerate().map(move |(at, (_, estimate))| Series {
+            ESTIMATES.into_iter().enumerate().map(move |(at, (_, measure))| Series {
                 label: (at == 0 && models.len() > 1).then(|| model.label.clone()),
                 style: style(model.colour, at),
                 points: model
                     .analysis
                     .layers
                     .iter()
-                    .map(|layer| Point::new(layer.layer as f64, set.of(layer).and_then(estimate)))
+                    .map(|layer| Point::new(layer.layer as f64, set.of(layer).and_then(|geometry| geometry.value(measure))))
                     .collect(),
             })
         })
         .collect();
     let told = |model: &Model<'_>| {
-        let values: Vec<f64> = model.analysis.layers.iter().filter_map(|layer| set.of(layer)?.twonn).collect();
+        let values: Vec<f64> = model.analysis.layers.iter().filter_map(|layer| set.of(layer)?.value("twonn")).collect();
         let (least, greatest) = (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
         Some(format!("{} from {} to {}", model.label, number(least), number(greatest)))
     };

@@ -77,7 +77,7 @@ fn style(colour: Colour, set: Set) -> Style {
 fn series(model: &Model<'_>, set: Set, alone: bool) -> Series {
     let point = |layer: &crate::report::source::Layer| {
         let geometry = set.of(layer);
-        let y = geometry.and_then(|geometry| geometry.isoscore_unbiased);
+        let y = geometry.and_then(|geometry| geometry.value("isoscore_unbiased"));
         Point { x: layer.layer as f64, y, interval: geometry.and_then(|geometry| geometry.isoscore_interval) }
     };
     Series {

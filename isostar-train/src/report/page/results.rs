@@ -1,5 +1,6 @@
 //! What came out: the numbers a reader looks for first, then all of them.
 
+use isostar_core::measure::{MEASURES, Measure};
 use maud::{Markup, html};
 
 use super::table::{NOTHING, Row, cell, table};
@@ -62,11 +63,11 @@ fn tiles(groups: &[Group<'_>], models: &[Model<'_>]) -> Vec<(String, String)> {
     let several = models.len() > 1;
     for model in models.iter().take(2) {
         let of_model = if several { format!(", {}", model.label) } else { String::new() };
-        let mut scores = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.isoscore?)));
+        let mut scores = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.value("isoscore")?)));
         if let Some((layer, score)) = scores.next_back() {
             tiles.push((fixed(score, 3), format!("IsoScore of token states in layer {layer}{of_model}")));
         }
-        let mut estimates = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.twonn?)));
+        let mut estimates = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, Set::Tokens.of(layer)?.value("twonn")?)));
         if let (Some((layer, estimate)), false) = (estimates.next_back(), several) {
             tiles.push((fixed(estimate, 1), format!("intrinsic dimension (TwoNN) of token states in layer {layer}")));
         }
@@ -99,39 +100,32 @@ fn of_runs(groups: &[Group<'_>]) -> Markup {
     table("After training, on the rows to judge by; means over seeds", &header, &rows)
 }
 
-type Measure = (&'static str, fn(&Geometry) -> Option<f64>, fn(f64) -> String);
-
-/// What a table of layers shows, and how.
-const MEASURES: [Measure; 9] = [
-    ("IsoScore", |geometry| geometry.isoscore, |value| fixed(value, 4)),
-    ("unbiased", |geometry| geometry.isoscore_unbiased, |value| fixed(value, 4)),
-    ("mean cosine", |geometry| geometry.mean_cosine, |value| fixed(value, 3)),
-    ("partition", |geometry| geometry.partition, number),
-    ("effective rank", |geometry| geometry.effective_rank, |value| fixed(value, 1)),
-    ("participation ratio", |geometry| geometry.participation_ratio, |value| fixed(value, 1)),
-    ("TwoNN", |geometry| geometry.twonn, |value| fixed(value, 1)),
-    ("TwoNN, ML", |geometry| geometry.twonn_ml, |value| fixed(value, 1)),
-    ("MLE", |geometry| geometry.mle, |value| fixed(value, 1)),
-];
+/// The value of a measure with as many digits as it is worth.
+fn text(measure: &Measure, value: f64) -> String {
+    if measure.digits == 4 { number(value) } else { fixed(value, measure.digits) }
+}
 
 fn of_layers(model: &Model<'_>, set: Set) -> Markup {
     let layers: Vec<(usize, &Geometry)> = model.analysis.layers.iter().filter_map(|layer| Some((layer.layer, set.of(layer)?))).collect();
     let row = |&(layer, geometry): &(usize, &Geometry)| {
         let mut cells = vec![count(geometry.points)];
-        let interval = geometry.isoscore_interval.map_or(NOTHING.into(), |[low, high]| format!("{} – {}", fixed(low, 4), fixed(high, 4)));
-        for (at, (_, measure, text)) in MEASURES.iter().enumerate() {
-            cells.push(cell(measure(geometry), text));
-            if at == 1 {
-                cells.push(interval.clone());
+        for measure in MEASURES {
+            cells.push(cell(geometry.value(measure.name), |value| text(measure, value)));
+            if measure.name == "isoscore_unbiased" {
+                cells.push(
+                    geometry.isoscore_interval.map_or(NOTHING.into(), |[low, high]| format!("{} – {}", fixed(low, 4), fixed(high, 4))),
+                );
             }
         }
-        cells.push(geometry.explained_variance.map_or(NOTHING.into(), |share| share.components.to_string()));
         Row::new(layer.to_string(), cells)
     };
     let mut header = vec!["layer", "points"];
-    header.extend(MEASURES.iter().map(|(name, ..)| *name));
-    header.insert(4, "interval");
-    header.push("components of 90%");
+    for measure in MEASURES {
+        header.push(measure.title);
+        if measure.name == "isoscore_unbiased" {
+            header.push("95% interval");
+        }
+    }
     let rows: Vec<Row> = layers.iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
@@ -150,7 +144,7 @@ fn outliers(model: &Model<'_>) -> Markup {
             let row = move |outlier: &crate::report::source::OutlierDimension| {
                 Row::new(layer.to_string(), [outlier.dimension.to_string(), cell(outlier.mean, number), cell(outlier.std, number)])
             };
-            geometry.outlier_dimensions.iter().map(row)
+            geometry.outlier_dimensions.iter().flatten().map(row)
         })
         .collect();
     html! {
@@ -169,7 +163,7 @@ fn is_pair(pair: &[Model<'_>]) -> bool {
 }
 
 fn differences(pair: &[Model<'_>]) -> Markup {
-    let header: Vec<&str> = ["layer"].into_iter().chain(MEASURES.iter().map(|(name, ..)| *name)).collect();
+    let header: Vec<&str> = ["layer"].into_iter().chain(MEASURES.iter().map(|measure| measure.title)).collect();
     let of_set = |set: Set| {
         let rows: Vec<Row> = pair[0]
             .analysis
@@ -178,9 +172,10 @@ fn differences(pair: &[Model<'_>]) -> Markup {
             .filter_map(|layer| {
                 let other = pair[1].analysis.layers.iter().find(|other| other.layer == layer.layer)?;
                 let (first, second) = (set.of(layer)?, set.of(other)?);
-                let cells = MEASURES.iter().map(|(_, measure, text)| {
-                    let difference = measure(second).zip(measure(first)).map(|(second, first)| second - first);
-                    cell(difference, |value| format!("{}{}", if value > 0.0 { "+" } else { "" }, text(value)))
+                let cells = MEASURES.iter().map(|measure| {
+                    let values = second.value(measure.name).zip(first.value(measure.name));
+                    let difference = values.map(|(second, first)| second - first);
+                    cell(difference, |value| format!("{}{}", if value > 0.0 { "+" } else { "" }, text(measure, value)))
                 });
                 Some(Row::new(layer.layer.to_string(), cells))
             })

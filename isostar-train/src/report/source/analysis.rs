@@ -1,8 +1,12 @@
 //! analysis.json.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use isostar_core::measure::MEASURES;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use super::{parse_json, read_text};
 use crate::report::ReportError;
@@ -48,7 +52,7 @@ pub struct Layer {
     pub sentences: Option<Geometry>,
 }
 
-/// What was measured of points. A measure without a value is null.
+/// What was measured of points: values of the measures of [`MEASURES`] that the file has, and what is more than one number.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Geometry {
@@ -56,31 +60,13 @@ pub struct Geometry {
     pub points: usize,
     /// d.
     pub dimension: usize,
-    /// IsoScore of the sample covariance.
-    pub isoscore: Option<f64>,
-    /// Its nearly unbiased estimate.
-    pub isoscore_unbiased: Option<f64>,
-    /// The 95% confidence interval of the latter.
+    /// The 95% confidence interval of the unbiased estimate of IsoScore.
     #[serde(deserialize_with = "both_ends")]
     pub isoscore_interval: Option<[f64; 2]>,
-    /// Mean cosine of distinct pairs.
-    pub mean_cosine: Option<f64>,
-    /// The partition score.
-    pub partition: Option<f64>,
-    /// exp of the entropy of the spectrum.
-    pub effective_rank: Option<f64>,
-    /// (Σλ)²/Σλ².
-    pub participation_ratio: Option<f64>,
     /// The components that carry most of the variance.
     pub explained_variance: Option<Share>,
-    /// TwoNN, linear fit.
-    pub twonn: Option<f64>,
-    /// TwoNN, maximum likelihood.
-    pub twonn_ml: Option<f64>,
-    /// Levina and Bickel's estimator.
-    pub mle: Option<f64>,
-    /// The dimensions that stand out.
-    pub outlier_dimensions: Vec<OutlierDimension>,
+    /// The dimensions that stand out; `None` where the file does not say.
+    pub outlier_dimensions: Option<Vec<OutlierDimension>>,
     /// The eigenvalues of the covariance, descending; none if one of them is null, and likewise below.
     #[serde(deserialize_with = "all_numbers")]
     pub spectrum: Vec<f64>,
@@ -90,6 +76,21 @@ pub struct Geometry {
     /// The standard deviation of each dimension.
     #[serde(deserialize_with = "all_numbers")]
     pub std: Vec<f64>,
+    /// The measures that are one number in the file, by their names.
+    #[serde(flatten, deserialize_with = "measures")]
+    values: BTreeMap<&'static str, f64>,
+}
+
+impl Geometry {
+    /// The value of the measure of that name; `None` where the file has none. Of the explained variance it is the number of components, and
+    /// of the outlier dimensions how many there are.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        match name {
+            "explained_variance" => Some(self.explained_variance?.components as f64),
+            "outlier_dimensions" => Some(self.outlier_dimensions.as_ref()?.len() as f64),
+            name => self.values.get(name).copied(),
+        }
+    }
 }
 
 /// So many components carry such a share of the variance.
@@ -116,6 +117,19 @@ pub struct OutlierDimension {
 fn both_ends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
     let ends = Option::<[Option<f64>; 2]>::deserialize(deserializer)?;
     Ok(ends.and_then(|[low, high]| Some([low?, high?])))
+}
+
+/// Numbers under the names of measures, of what other fields did not take. A measure without a value is null or missing.
+fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'static str, f64>, D::Error> {
+    let entries = Map::<String, Value>::deserialize(deserializer)?;
+    let mut values = BTreeMap::new();
+    for measure in MEASURES {
+        if let Some(entry) = entries.get(measure.name) {
+            let value = Option::<f64>::deserialize(entry).map_err(|error| D::Error::custom(format_args!("{}: {error}", measure.name)))?;
+            values.extend(value.map(|value| (measure.name, value)));
+        }
+    }
+    Ok(values)
 }
 
 /// A vector of which every number is known.
@@ -145,7 +159,7 @@ impl Analysis {
                 if let Some((name, found)) = lengths.into_iter().find(|(_, found)| *found != 0 && *found != dimension) {
                     return Err(ReportError::Width { path: file.into(), layer: layer.layer, set, name, found, dimension });
                 }
-                if let Some(outlier) = geometry.outlier_dimensions.iter().find(|outlier| outlier.dimension >= dimension) {
+                if let Some(outlier) = geometry.outlier_dimensions.iter().flatten().find(|outlier| outlier.dimension >= dimension) {
                     let found = outlier.dimension + 1;
                     return Err(ReportError::Width {
                         path: file.into(),

@@ -1,10 +1,12 @@
-//! A covariance on the host, in units that neither overflow nor vanish.
+//! A covariance on the host, in units that neither overflow nor vanish, and the IsoScore of it.
+
+use crate::RunningMoments;
 
 /// The covariance Σ = s²·V.
 ///
 /// Points of size 1e-200 have variances of 1e-400, which no f64 holds: the scale s is kept apart from the values V.
 #[derive(Clone, Debug)]
-pub(super) struct ScaledCovariance {
+pub struct ScaledCovariance {
     /// The width d.
     pub width: usize,
     /// The scale s, positive.
@@ -14,6 +16,13 @@ pub(super) struct ScaledCovariance {
 }
 
 impl ScaledCovariance {
+    /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None` with fewer than two points.
+    pub fn of_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
+        let divisor = moments.divisor()?;
+        let values = moments.scatter().iter().map(|sum| sum / divisor).collect();
+        Some(Self { width: moments.width(), scale, values })
+    }
+
     /// The covariance whose entries are these, scaled by the largest; `None` where all are 0.
     pub fn of_entries(width: usize, mut entries: Vec<f64>) -> Option<Self> {
         let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
@@ -35,13 +44,13 @@ impl ScaledCovariance {
         Self { width: self.width, scale, values }
     }
 
-    /// IsoScore in f64, (t²/F − 1)/(d − 1); `None` where there is no variance.
+    /// IsoScore in f64, (t²/F − 1)/(d − 1); `None` where there is no variance or d < 2.
     ///
     /// t² − F is summed as Σᵢⱼ(ΣᵢᵢΣⱼⱼ − Σᵢⱼ²), whose diagonal cancels term by term, so that a score near 0 keeps its digits.
     /// Rounding of the entries may take it past 0 or 1, which no score is.
     pub fn isoscore(&self) -> Option<f64> {
         let trace: f64 = self.values.iter().step_by(self.width + 1).sum();
-        if trace <= 0.0 || trace.is_nan() {
+        if self.width < 2 || trace <= 0.0 || trace.is_nan() {
             return None;
         }
         let shares: Vec<f64> = self.values.iter().step_by(self.width + 1).map(|variance| variance / trace).collect();
