@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reference = Tensor::<2>::eye(32, &device);
     for step in 0..=200 {
         states = states.detach().require_grad();
-        let penalty = both.penalty(&HiddenStates::of_layers(vec![states.clone()]), Some(&reference));
+        let penalty = both.penalty(&HiddenStates::from_layers(vec![states.clone()]), Some(&reference));
         if step % 50 == 0 {
             let (score, norm): (f64, f64) = (penalty.measure.into_scalar(), states.clone().square().mean().into_scalar());
             println!("step {step:>3}: IsoScore* {score:.4}, mean square {norm:.3}");

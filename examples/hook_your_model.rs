@@ -106,7 +106,7 @@ impl HiddenStateModel for BagOfWords {
     fn forward_step(&self, batch: HeadlineBatch) -> ForwardStep<ClassificationOutput> {
         // +
         let (layers, output) = self.classify(batch); // +
-        ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::of_vectors(layers), output } // +
+        ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::from_vectors(layers), output } // +
     } // +
 } // +
 

@@ -17,14 +17,14 @@ pub struct ScaledCovariance {
 
 impl ScaledCovariance {
     /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None` with fewer than two points.
-    pub fn of_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
+    pub fn from_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
         let divisor = moments.divisor()?;
         let values = moments.scatter().iter().map(|sum| sum / divisor).collect();
         Some(Self { width: moments.width(), scale, values })
     }
 
     /// The covariance whose entries are these, scaled by the largest; `None` where all are 0.
-    pub fn of_entries(width: usize, mut entries: Vec<f64>) -> Option<Self> {
+    pub fn from_entries(width: usize, mut entries: Vec<f64>) -> Option<Self> {
         let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
         if largest == 0.0 {
             return None;
@@ -76,7 +76,7 @@ mod tests {
         for (entry, variance) in entries.iter_mut().step_by(width + 1).zip(variances) {
             *entry = *variance;
         }
-        ScaledCovariance::of_entries(width, entries).unwrap()
+        ScaledCovariance::from_entries(width, entries).unwrap()
     }
 
     /// f64 sums of nine numbers.
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn nothing_has_no_score() {
-        assert!(ScaledCovariance::of_entries(2, vec![0.0; 4]).is_none());
+        assert!(ScaledCovariance::from_entries(2, vec![0.0; 4]).is_none());
         assert_eq!(ScaledCovariance { width: 2, scale: 1.0, values: vec![0.0; 4] }.isoscore(), None);
     }
 }

@@ -22,7 +22,7 @@ use crate::{Moments, RunningMoments};
 /// use burn::prelude::*;
 /// use isostar_core::{DeviceMoments, Moments};
 ///
-/// let batch = |points: [[f32; 2]; 2]| Moments::of_points(Tensor::from_floats(points, &Device::flex()));
+/// let batch = |points: [[f32; 2]; 2]| Moments::from_points(Tensor::from_floats(points, &Device::flex()));
 /// let mut stream = DeviceMoments::from_batch(batch([[0.0, 1.0], [2.0, 1.0]]));
 /// stream.add(batch([[1.0, 0.0], [1.0, 2.0]]));
 /// assert_eq!(stream.read()?.isoscore(), Some(1.0));

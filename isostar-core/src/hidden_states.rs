@@ -27,13 +27,13 @@ pub struct HiddenStates {
 
 impl HiddenStates {
     /// The states of these layers, without an embedding output or padding.
-    pub fn of_layers(layers: Vec<Tensor<3>>) -> Self {
+    pub fn from_layers(layers: Vec<Tensor<3>>) -> Self {
         Self { embedding_output: None, layers, mask: None }
     }
 
     /// The states of a model that computes one vector per row and layer. Shape `[rows, d]` each.
-    pub fn of_vectors(layers: Vec<Tensor<2>>) -> Self {
-        Self::of_layers(layers.into_iter().map(|layer| layer.unsqueeze_dim(1)).collect())
+    pub fn from_vectors(layers: Vec<Tensor<2>>) -> Self {
+        Self::from_layers(layers.into_iter().map(|layer| layer.unsqueeze_dim(1)).collect())
     }
 
     /// The same states with this mask. Shape of `mask`: `[sequences, tokens]`.
@@ -198,6 +198,6 @@ impl StateSelection {
     pub fn moments(&self, states: &HiddenStates) -> Moments {
         let mask = self.mask(states);
         let layers = self.layers(states).into_iter();
-        Moments::union(layers.map(|layer| Moments::of_sequences(layer.clone(), mask.cloned())).collect())
+        Moments::union(layers.map(|layer| Moments::from_sequences(layer.clone(), mask.cloned())).collect())
     }
 }

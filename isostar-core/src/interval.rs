@@ -54,7 +54,7 @@ const FEWEST_GROUPS: usize = 4;
 /// let mut jackknife = IsoscoreJackknife::new(8);
 /// for rows in IsoscoreJackknife::groups(2000) {
 ///     let mut group = RunningMoments::new(8);
-///     group.update(&Moments::of_points(points.clone().slice([rows])))?; // or block by block
+///     group.update(&Moments::from_points(points.clone().slice([rows])))?; // or block by block
 ///     jackknife.push(&group);
 /// }
 /// let [low, high] = jackknife.interval(0.9).unwrap();
@@ -174,7 +174,7 @@ pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]>
     let mut jackknife = IsoscoreJackknife::new(d);
     for rows in IsoscoreJackknife::groups(n) {
         let mut group = RunningMoments::new(d);
-        group.update(&Moments::of_points(centred.clone().slice([rows]))).expect("the device can be read");
+        group.update(&Moments::from_points(centred.clone().slice([rows]))).expect("the device can be read");
         jackknife.push(&group);
     }
     jackknife.interval(confidence)

@@ -65,7 +65,7 @@ pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
 /// # Panics
 /// If `d < 2`.
 pub fn isoscore(points: Tensor<2>) -> Tensor<1> {
-    isoscore_of_covariance(Moments::of_points(points).covariance())
+    isoscore_of_covariance(Moments::from_points(points).covariance())
 }
 
 /// IsoScore* of points: the IsoScore of their covariance after shrinkage.
@@ -85,5 +85,5 @@ pub fn isoscore(points: Tensor<2>) -> Tensor<1> {
 /// # References
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (ICLR 2024), Algorithm 1.
 pub fn isoscore_star(points: Tensor<2>, shrinkage: &Shrinkage, reference: Option<&Tensor<2>>) -> Tensor<1> {
-    isoscore_of_covariance(shrinkage.apply(Moments::of_points(points).covariance(), reference))
+    isoscore_of_covariance(shrinkage.apply(Moments::from_points(points).covariance(), reference))
 }

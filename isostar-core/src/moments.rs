@@ -39,8 +39,8 @@ pub struct Moments {
 
 impl Moments {
     /// The moments of the rows of `points`. Shape of `points`: `[n, d]`.
-    pub fn of_points(points: Tensor<2>) -> Self {
-        Self::of_rows(points, None)
+    pub fn from_points(points: Tensor<2>) -> Self {
+        Self::from_rows(points, None)
     }
 
     /// The moments of the states of one layer under a mask.
@@ -51,19 +51,19 @@ impl Moments {
     ///
     /// # Panics
     /// If the shape of the mask does not match the states.
-    pub fn of_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
+    pub fn from_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
         let [sequences, tokens, d] = states.dims();
         let rows = sequences * tokens;
         let weights = mask.map(|mask| {
             assert_eq!(
                 mask.dims(),
                 [sequences, tokens],
-                "Moments::of_sequences: the mask must be [sequences, tokens] of states {:?}",
+                "Moments::from_sequences: the mask must be [sequences, tokens] of states {:?}",
                 [sequences, tokens, d]
             );
             mask.float().reshape([1, rows])
         });
-        Self::of_rows(states.reshape([rows, d]), weights)
+        Self::from_rows(states.reshape([rows, d]), weights)
     }
 
     /// The moments of the rows with weight 1. Shape of `weights`: `[1, n]`, each 0 or 1.
@@ -74,7 +74,7 @@ impl Moments {
     /// l̄ is the mean of L and r = Σ(x − c) is the rounding error of the centre c. The same
     /// correction turns the gradient L·G into (L − l̄)·G. Differentiating the right factor alone
     /// gives half of the gradient of a symmetric function; the transpose gives the other half.
-    fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
+    fn from_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
         let points = widen(points);
         let [n, d] = points.dims();
         if n == 0 {

@@ -19,7 +19,7 @@ use crate::{Moments, ScaledCovariance};
 ///
 /// let mut running = RunningMoments::new(2);
 /// for batch in [[[0.0, 1.0], [2.0, 1.0]], [[1.0, 0.0], [1.0, 2.0]]] {
-///     running.update(&Moments::of_points(Tensor::from_floats(batch, &Device::flex())))?;
+///     running.update(&Moments::from_points(Tensor::from_floats(batch, &Device::flex())))?;
 /// }
 /// assert_eq!(running.isoscore(), Some(1.0));
 /// # Ok::<(), burn::tensor::TensorReadError>(())
@@ -181,7 +181,7 @@ impl RunningMoments {
     /// IsoScore of all points in f64, [`ScaledCovariance::isoscore`] of their covariance; `None` with
     /// fewer than two points, without variance, or if d < 2.
     pub fn isoscore(&self) -> Option<f64> {
-        ScaledCovariance::of_moments(self, 1.0)?.isoscore()
+        ScaledCovariance::from_moments(self, 1.0)?.isoscore()
     }
 
     /// n − 1; `None` with fewer than two points.

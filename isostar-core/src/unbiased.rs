@@ -29,7 +29,7 @@ impl UnbiasedSums {
     ///
     /// # Shapes
     /// - `points`: `[n, d]`; the smaller of the `[n, n]` and `[d, d]` products is formed
-    pub fn of_points(points: Tensor<2>) -> Self {
+    pub fn from_points(points: Tensor<2>) -> Self {
         let [n, d] = points.dims();
         let nothing = Self { count: n as f64, squared_norms: 0.0, fourth_powers: 0.0, scatter_squared: 0.0 };
         if n * d == 0 {
@@ -111,7 +111,7 @@ pub fn isoscore_unbiased(points: Tensor<2>) -> Option<f64> {
     if n < 4 || d < 2 {
         return None;
     }
-    UnbiasedSums::of_points(points).isoscore(d)
+    UnbiasedSums::from_points(points).isoscore(d)
 }
 
 /// Subtracts the mean. If the mean is far from zero, a second call removes the rounding error of

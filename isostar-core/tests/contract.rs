@@ -14,9 +14,9 @@ type Differentiable = fn(Tensor<2>) -> Tensor<1>;
 
 /// What is differentiable beside the table: forms of its measures with settings, and the regularizers.
 const VARIANTS: &[(&str, Differentiable)] = &[
-    ("isoscore_of_covariance", |points| isoscore_of_covariance(Moments::of_points(points).covariance())),
+    ("isoscore_of_covariance", |points| isoscore_of_covariance(Moments::from_points(points).covariance())),
     ("isoscore_star towards the reference", |points| {
-        let reference = Moments::of_points(points.clone().without_autodiff().square()).covariance();
+        let reference = Moments::from_points(points.clone().without_autodiff().square()).covariance();
         isoscore_star(points, &shrinkage(ShrinkageTarget::Reference), Some(&reference))
     }),
     ("isoscore_star towards the identity", |points| isoscore_star(points, &shrinkage(ShrinkageTarget::Identity), None)),
@@ -37,7 +37,7 @@ fn shrinkage(target: ShrinkageTarget) -> Shrinkage {
 }
 
 fn two_layers(points: Tensor<2>) -> HiddenStates {
-    HiddenStates::of_vectors(vec![points.clone(), points.square()])
+    HiddenStates::from_vectors(vec![points.clone(), points.square()])
 }
 
 /// Points that every measure has a value of: no symmetry, no outliers.
@@ -52,12 +52,12 @@ fn odd_points() -> Vec<(&'static str, Points)> {
         ("one dimension ×100", cloud.map(|column, value| if column == 3 { 100.0 * value } else { value })),
         ("means at 1000σ", cloud.map(|column, value| value + if column % 2 == 0 { 1000.0 } else { -1000.0 })),
         ("fewer points than dimensions", Points::gaussian(5, 12, 3)),
-        ("duplicates", Points::of_fn(40, 12, |row, column| cloud.row(row / 4)[column])),
-        ("a line", Points::of_fn(20, 12, |row, column| row as f64 * (1.0 + column as f64))),
+        ("duplicates", Points::from_fn(40, 12, |row, column| cloud.row(row / 4)[column])),
+        ("a line", Points::from_fn(20, 12, |row, column| row as f64 * (1.0 + column as f64))),
         ("two points", cloud.filter(|row| row < 2)),
         ("a single point", cloud.filter(|row| row == 0)),
-        ("constant points", Points::of_fn(9, 12, |_, column| 0.1 * (1.0 + column as f64))),
-        ("zeros", Points::of_fn(9, 12, |_, _| 0.0)),
+        ("constant points", Points::from_fn(9, 12, |_, column| 0.1 * (1.0 + column as f64))),
+        ("zeros", Points::from_fn(9, 12, |_, _| 0.0)),
         ("points of size 1e-12", cloud.map(|_, value| 1e-12 * value)),
         ("points of size 1e15", cloud.map(|_, value| 1e15 * value)),
     ]
@@ -198,7 +198,7 @@ fn a_measure_without_what_it_needs_has_no_value() {
 #[test]
 fn a_reference_that_alone_counts_is_all_that_is_scored() {
     let measure = MEASURES.iter().find(|measure| measure.needs == Needs::Reference).expect("IsoScore*");
-    let reference = ScaledCovariance::of_entries(6, (0..36).map(|at| if at % 7 == 0 { 2.0 } else { 0.0 }).collect());
+    let reference = ScaledCovariance::from_entries(6, (0..36).map(|at| if at % 7 == 0 { 2.0 } else { 0.0 }).collect());
     let reference = reference.expect("a covariance that is not 0");
     for (backend, device) in devices() {
         let summary = || Summary::from_points(points().tensor(&device)).expect("the device can be read");
@@ -292,7 +292,7 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
         let reference = Tensor::<2>::eye(5, &device);
         let of = |regularizer: &dyn Regularizer| {
             differentiate_tensor(points.tensor(&device.clone().autodiff()), |rows| {
-                regularizer.penalty(&HiddenStates::of_layers(vec![rows.unsqueeze()]), Some(&reference)).value
+                regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]), Some(&reference)).value
             })
         };
         let ((value, gradient), (one, its), (two, others)) = (of(&sum), of(&first), of(&cosine()));
@@ -300,7 +300,7 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
         let expected: Vec<f64> = its.iter().zip(&others).map(|(its, others)| its + others).collect();
         assert_within(distance(&gradient, &expected) / largest(&expected), 1e-6, format!("gradient on {backend}"));
 
-        let states = HiddenStates::of_layers(vec![points.tensor(&device).unsqueeze()]);
+        let states = HiddenStates::from_layers(vec![points.tensor(&device).unsqueeze()]);
         let [ours, theirs] = [&sum as &dyn Regularizer, &first].map(|part| scalar(part.penalty(&states, Some(&reference)).measure));
         assert_eq!(ours, theirs, "measure on {backend}");
     }

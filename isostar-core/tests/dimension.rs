@@ -25,7 +25,7 @@ fn discarding(neighbours: &NearestNeighbours, share: f64) -> TwoNn {
 #[test]
 fn distances_and_estimates_match_scikit_dimension_and_dadapy() {
     for case in golden("twonn")["cases"].as_array().expect("a list of cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         for (backend, device) in devices() {
             let what = format!("{} on {backend}", case["name"]);
             let two = neighbours(&points, &device, 2);
@@ -104,7 +104,7 @@ fn expect_dimension(what: &str, points: &Points, d: f64) {
 fn a_flat_has_its_own_dimension_in_any_space() {
     for (k, d) in [(1, 3), (2, 10), (4, 64)] {
         let (inner, axes) = (Points::gaussian(POINTS, k, 2), Points::gaussian(k, d, 3));
-        let flat = Points::of_fn(POINTS, d, |row, column| (0..k).map(|at| inner.row(row)[at] * axes.row(at)[column]).sum::<f64>() + 7.0);
+        let flat = Points::from_fn(POINTS, d, |row, column| (0..k).map(|at| inner.row(row)[at] * axes.row(at)[column]).sum::<f64>() + 7.0);
         expect_dimension(&format!("a {k}-flat in {d} dimensions"), &flat, k as f64);
     }
 }
@@ -114,7 +114,7 @@ fn a_sphere_has_one_dimension_less_than_its_space() {
     for k in [1, 2, 3] {
         let points = Points::gaussian(POINTS, k + 1, 4);
         let norm = |row: usize| points.row(row).iter().map(|value| value * value).sum::<f64>().sqrt();
-        let sphere = Points::of_fn(POINTS, k + 1, |row, column| points.row(row)[column] / norm(row));
+        let sphere = Points::from_fn(POINTS, k + 1, |row, column| points.row(row)[column] / norm(row));
         expect_dimension(&format!("a {k}-sphere"), &sphere, k as f64);
     }
 }
@@ -124,7 +124,7 @@ fn a_swiss_roll_is_a_plane() {
     let mut normal = Normal::new(5);
     let sheet: Vec<[f64; 2]> =
         (0..POINTS).map(|_| [1.5 * std::f64::consts::PI * (1.0 + 2.0 * normal.uniform()), 21.0 * normal.uniform()]).collect();
-    let roll = Points::of_fn(POINTS, 3, |row, column| {
+    let roll = Points::from_fn(POINTS, 3, |row, column| {
         let [angle, height] = sheet[row];
         [angle * angle.cos(), height, angle * angle.sin()][column]
     });

@@ -30,7 +30,7 @@ fn check(what: &str, points: &Points, score_tolerance: f64, gradient_tolerance: 
 /// Gaussian points with decaying scales and correlation, around 0.
 fn cloud(n: usize, d: usize, seed: u64) -> Points {
     let points = Points::gaussian(n, d, seed);
-    Points::of_fn(n, d, |row, column| points.row(row)[column] * (1.0 + column as f64 / d as f64) + 0.3 * points.row(row)[0])
+    Points::from_fn(n, d, |row, column| points.row(row)[column] * (1.0 + column as f64 / d as f64) + 0.3 * points.row(row)[0])
 }
 
 /// Relative error of a score in f32; 7e-7 at most was measured.
@@ -104,7 +104,7 @@ fn long_reductions() {
 fn whitened(n: usize, d: usize, seed: u64) -> Points {
     let centred = oracle::centred(&Points::gaussian(n, d, seed));
     let basis = centred.qr().compute_thin_Q();
-    Points::of_fn(n, d, |row, column| basis[(row, column)] * (n as f64 - 1.0).sqrt())
+    Points::from_fn(n, d, |row, column| basis[(row, column)] * (n as f64 - 1.0).sqrt())
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_score_near_zero_keeps_its_digits() {
     let direction: Vec<f64> = (0..16).map(|_| direction.draw()).collect();
     // All variance in one direction that is no coordinate axis, and little deviation in the others: the bound is 66%, 2.6% and 0.7% of the score.
     for (noise, largest_score) in [(1e-3, 2e-7), (5e-3, 4e-6), (1e-2, 2e-5)] {
-        let points = Points::of_fn(400, 16, |row, column| {
+        let points = Points::from_fn(400, 16, |row, column| {
             let row = normals.row(row);
             row[0] * direction[column] + noise * row[column]
         });
@@ -144,7 +144,7 @@ fn a_score_near_zero_keeps_its_digits() {
         assert!(OFF_AXES < score && score < largest_score, "a score of 0 or of twice as much is outside of the bound: {score:e}");
         check(&format!("a line with {noise} of noise"), &points, OFF_AXES / score, 2e-3);
     }
-    let aligned = Points::of_fn(400, 16, |row, column| normals.row(row)[column] * if column == 3 { 1.0 } else { 1e-3 });
+    let aligned = Points::from_fn(400, 16, |row, column| normals.row(row)[column] * if column == 3 { 1.0 } else { 1e-3 });
     check("an axis with a thousandth of noise", &aligned, SCORE, 6e-4);
 }
 
@@ -153,7 +153,7 @@ fn shrinkage_next_to_an_outlier_dimension() {
     let points = cloud(200, 24, 11).map(|column, value| if column == 2 { value * 1000.0 + 5e4 } else { value });
     let sample = cloud(4000, 24, 12).map(|column, value| if column == 2 { value * 1000.0 + 5e4 } else { value });
     let target = oracle::covariance(&sample);
-    let target_points = Points::of_fn(24, 24, |row, column| target[(row, column)]);
+    let target_points = Points::from_fn(24, 24, |row, column| target[(row, column)]);
     let target = faer::Mat::from_fn(24, 24, |row, column| target_points.row(row)[column]);
     let Scored { score, gradient } = oracle::isoscore_star(&points, &target, 0.2);
     for (backend, device) in devices() {
@@ -170,7 +170,7 @@ fn one_point_that_dwarfs_all_others_leaves_nothing_to_estimate_from() {
     for n in [4, 6, 20, 500] {
         let normal = Points::gaussian(n, 6, n as u64);
         for size in [1e6, 1e15, 1e30] {
-            let points = Points::of_fn(n, 6, |row, column| normal.row(row)[column] * if row == 2 { size } else { 1.0 });
+            let points = Points::from_fn(n, 6, |row, column| normal.row(row)[column] * if row == 2 { size } else { 1.0 });
             for (backend, device) in devices() {
                 assert_eq!(isoscore_unbiased(points.tensor(&device)), None, "{n} points, {size:e} on {backend}");
             }
@@ -180,7 +180,7 @@ fn one_point_that_dwarfs_all_others_leaves_nothing_to_estimate_from() {
 
 #[test]
 fn points_without_variance_score_zero_with_zero_gradient() {
-    let constant = |n: usize, value: f64| Points::of_fn(n, 5, |_, column| value * (1.0 + column as f64));
+    let constant = |n: usize, value: f64| Points::from_fn(n, 5, |_, column| value * (1.0 + column as f64));
     let cases = [
         ("constant", constant(9, 0.1)),
         ("constant and large", constant(7, 12345.678)),
@@ -196,7 +196,7 @@ fn points_without_variance_score_zero_with_zero_gradient() {
             assert!(gradient.iter().all(|&entry| entry == 0.0), "{what} on {backend}: {gradient:?}");
             assert_eq!(isoscore_unbiased(points.tensor(&device)), None, "{what} on {backend}");
             let mut running = RunningMoments::new(5);
-            running.update(&Moments::of_points(points.tensor(&device))).expect("the device can be read");
+            running.update(&Moments::from_points(points.tensor(&device))).expect("the device can be read");
             assert_eq!(running.isoscore(), None, "{what} on {backend}");
         }
     }
@@ -204,11 +204,11 @@ fn points_without_variance_score_zero_with_zero_gradient() {
 
 #[test]
 fn layers_that_all_say_the_same_score_zero_with_zero_gradient() {
-    let points = Points::of_fn(6, 4, |_, column| 0.1 + 77.7 * column as f64);
+    let points = Points::from_fn(6, 4, |_, column| 0.1 + 77.7 * column as f64);
     for (backend, device) in devices() {
         let input: Tensor<3> = points.tensor(&device.clone().autodiff()).reshape([2, 3, 4]);
         let (score, gradient) = differentiate_tensor(input.detach(), |layer| {
-            let states = HiddenStates::of_layers(vec![layer; 7]);
+            let states = HiddenStates::from_layers(vec![layer; 7]);
             isoscore_of_covariance(StateSelection::default().moments(&states).covariance())
         });
         assert_eq!(score, 0.0, "on {backend}");
@@ -230,7 +230,7 @@ fn a_batch_that_is_all_padding_has_no_score_and_no_gradient() {
     for (backend, device) in devices() {
         let layer: Tensor<3> = cloud(6, 4, 15).tensor(&device.clone().autodiff()).reshape([2, 3, 4]).detach().require_grad();
         let nothing = Tensor::<2, Bool>::from_data([[false; 3]; 2], &device);
-        let states = HiddenStates::of_layers(vec![layer.clone()]).with_mask(nothing);
+        let states = HiddenStates::from_layers(vec![layer.clone()]).with_mask(nothing);
         let istar = |zeta| {
             let shrinkage = Shrinkage::new(zeta, ShrinkageTarget::Identity).expect("a weight in [0, 1]");
             IStar::new(3.0, shrinkage, StateSelection::default()).expect("valid settings").penalty(&states, None)
@@ -254,7 +254,7 @@ fn a_single_token_among_padding_scores_zero_with_zero_gradient() {
         let layer: Tensor<3> = cloud(4, 4, 16).tensor(&device.clone().autodiff()).reshape([1, 4, 4]);
         let mask = Tensor::<2, Bool>::from_data([[false, true, false, false]], &device);
         let (score, gradient) = differentiate_tensor(layer.detach(), |layer| {
-            isoscore_of_covariance(Moments::of_sequences(layer, Some(mask.clone())).covariance())
+            isoscore_of_covariance(Moments::from_sequences(layer, Some(mask.clone())).covariance())
         });
         assert_eq!(score, 0.0, "on {backend}");
         assert!(gradient.iter().all(|&entry| entry == 0.0), "on {backend}: {gradient:?}");
@@ -301,7 +301,7 @@ fn nothing_turns_nan_into_a_number() {
         assert!(scalar(cosreg(tensor.clone())).is_nan(), "cosreg on {backend}");
         assert!(scalar(mean_cosine(tensor.clone())).is_nan(), "mean_cosine on {backend}");
         assert_eq!(isoscore_unbiased(tensor.clone()).filter(|score| !score.is_nan()), None, "isoscore_unbiased on {backend}");
-        let moments = Moments::of_points(tensor.clone());
+        let moments = Moments::from_points(tensor.clone());
         assert!(values(&moments.scatter).iter().any(|entry| entry.is_nan()), "scatter on {backend}");
         let mut running = RunningMoments::new(4);
         running.update(&moments).expect("the device can be read");
@@ -323,7 +323,7 @@ fn a_score_of_merged_moments_keeps_its_digits_near_zero() {
             // Variances 1 and r: PR − 1 = (1 + r)²/(1 + r²) − 1 = 2r/(1 + r²).
             let mut running = RunningMoments::new(2);
             for batch in [[[1.0, 0.0], [-1.0, 0.0]], [[0.0, size as f32], [0.0, -size as f32]]] {
-                running.update(&Moments::of_points(Tensor::from_floats(batch, &device))).expect("the device can be read");
+                running.update(&Moments::from_points(Tensor::from_floats(batch, &device))).expect("the device can be read");
             }
             let ratio = f64::from(size as f32).powi(2);
             let expected = 2.0 * ratio / (1.0 + ratio * ratio);

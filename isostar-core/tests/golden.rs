@@ -51,7 +51,7 @@ fn name(case: &Value) -> &str {
 #[test]
 fn scores_of_points_match_the_authors() {
     for case in cases(&golden("isoscore"), "cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         for (backend, device) in devices() {
             for key in ["isoscore", "isoscore_v1"] {
                 let Some(expected) = case[key].as_f64() else { continue };
@@ -65,14 +65,14 @@ fn scores_of_points_match_the_authors() {
 #[test]
 fn shrunk_scores_and_their_gradients_match_the_authors() {
     for case in cases(&golden("isoscore"), "cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         for row in cases(&case, "star") {
             let (Some(expected), Some(gradient)) = (row["isoscore_star"].as_f64(), numbers(&row["grad_points"])) else { continue };
             let zeta = row["zeta"].as_f64().expect("a weight");
             for (backend, device) in devices() {
                 let target = match case["c0"].as_str() {
                     Some(_) => ShrinkageTarget::Identity,
-                    None => ShrinkageTarget::Matrix(Points::of_json(&case["c0"]).tensor(&device)),
+                    None => ShrinkageTarget::Matrix(Points::from_json(&case["c0"]).tensor(&device)),
                 };
                 let shrinkage = shrinkage(zeta, target);
                 let (ours, our_gradient) = differentiate(&points, &device, |points| isoscore_star(points, &shrinkage, None));
@@ -93,7 +93,7 @@ fn scores_of_covariances_match_the_authors() {
     for case in cases(&golden("isoscore"), "covariances") {
         let expected = case["isoscore_star"].as_f64().expect("a score");
         for (backend, device) in devices() {
-            let ours = scalar(isoscore_of_covariance(Points::of_json(&case["covariance"]).tensor(&device)));
+            let ours = scalar(isoscore_of_covariance(Points::from_json(&case["covariance"]).tensor(&device)));
             assert_within((ours - expected).abs(), SCORE, format!("{} on {backend}", name(&case)));
         }
     }
@@ -107,7 +107,7 @@ fn where_the_authors_have_no_value_the_outcome_is_the_documented_one() {
         for wanted in ["constant_points_6x3", "one_point_1x3"] {
             let case = named(wanted);
             assert!(case["isoscore"].is_null());
-            let points = Points::of_json(&case["points"]);
+            let points = Points::from_json(&case["points"]);
             let (score, gradient) = differentiate(&points, &device, isoscore);
             assert_eq!(score, 0.0, "{wanted} on {backend}");
             assert!(gradient.iter().all(|&entry| entry == 0.0), "{wanted} on {backend}: {gradient:?}");
@@ -121,7 +121,7 @@ fn where_the_authors_have_no_value_the_outcome_is_the_documented_one() {
 
         let case = named("one_dim_8x1");
         assert!(case["isoscore"].is_null());
-        let points = Points::of_json(&case["points"]).tensor(&device);
+        let points = Points::from_json(&case["points"]).tensor(&device);
         let panic = catch_unwind(AssertUnwindSafe(|| isoscore(points))).expect_err("one dimension has no isotropy");
         let message = panic.downcast_ref::<String>().expect("a panic with a message");
         assert!(message.contains("needs at least two dimensions, got 1"), "{message} on {backend}");
@@ -140,7 +140,7 @@ fn selections_of_layers_and_padding_match_the_authors() {
 
     for (backend, device) in devices() {
         let autodiff = device.clone().autodiff();
-        let reference = Points::of_json(&file["c0"]).tensor(&device);
+        let reference = Points::from_json(&file["c0"]).tensor(&device);
         for row in cases(&file, "expected") {
             let states: Vec<Tensor<3>> = hidden
                 .chunks(sequences * tokens * d)
@@ -183,7 +183,7 @@ fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
     let file = golden("covariance");
     let batches: Vec<Points> = cases(&file, "batches")
         .iter()
-        .map(|rows| if rows.as_array().is_some_and(|rows| rows.is_empty()) { Points::new(0, 5, vec![]) } else { Points::of_json(rows) })
+        .map(|rows| if rows.as_array().is_some_and(|rows| rows.is_empty()) { Points::new(0, 5, vec![]) } else { Points::from_json(rows) })
         .collect();
     assert_eq!(batches.iter().map(|batch| batch.n).collect::<Vec<_>>(), [1, 7, 0, 12, 17]);
     let mean = numbers(&file["mean"]).expect("a mean");
@@ -191,7 +191,7 @@ fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
     let score = file["isoscore_star_of_covariance"].as_f64().expect("a score");
 
     for (backend, device) in devices() {
-        let parts: Vec<Moments> = batches.iter().map(|batch| Moments::of_points(batch.tensor(&device))).collect();
+        let parts: Vec<Moments> = batches.iter().map(|batch| Moments::from_points(batch.tensor(&device))).collect();
         let mut running = RunningMoments::new(5);
         parts.iter().for_each(|part| running.update(part).expect("the device can be read"));
         assert_eq!(running.count(), 37);
@@ -224,7 +224,7 @@ const COSINE_ROUNDING: f64 = 6e-8;
 #[test]
 fn cosines_and_their_gradients_match_the_authors_and_scikit_learn() {
     for case in cases(&golden("cosine"), "cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         for (backend, device) in devices() {
             let what = format!("{} on {backend}", name(&case));
             let (ours, our_gradient) = differentiate(&points, &device, cosreg);
@@ -246,7 +246,7 @@ fn cosines_and_their_gradients_match_the_authors_and_scikit_learn() {
                 }
             }
             if let Some(expected) = case["mean_cosine_all_pairs"].as_f64() {
-                let sums = CosineSums::of_rows(points.tensor(&device), None);
+                let sums = CosineSums::from_rows(points.tensor(&device), None);
                 let all = values(&sums.directions).iter().map(|sum| sum * sum).sum::<f64>() / (points.n as f64).powi(2);
                 assert_within((all - expected).abs(), SCORE, format!("mean cosine of all pairs, {what}"));
             }
@@ -262,7 +262,7 @@ const MEASURED: f64 = 1e-5;
 #[test]
 fn every_measure_has_the_value_of_its_definition() {
     for case in cases(&golden("measures"), "cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         for measure in MEASURES.iter().filter(|measure| measure.needs != Needs::Reference) {
             let expected = case["measures"][measure.name].as_f64().unwrap_or_else(|| panic!("{} has no golden value", measure.name));
             for (backend, device) in devices() {

@@ -36,7 +36,7 @@ fn check(what: &str, points: &Points, function: impl Fn(Tensor<2>, &Device) -> T
 /// Points of different scales, correlated, with means away from zero.
 fn cloud(n: usize, d: usize, seed: u64) -> Points {
     let points = Points::gaussian(n, d, seed);
-    Points::of_fn(n, d, |row, column| points.row(row)[column] * (0.5 + column as f64) + 0.7 * points.row(row)[0] + 2.0 - column as f64)
+    Points::from_fn(n, d, |row, column| points.row(row)[column] * (0.5 + column as f64) + 0.7 * points.row(row)[0] + 2.0 - column as f64)
 }
 
 /// A matrix that is not symmetric.
@@ -50,7 +50,7 @@ fn shrinkage(weight: f64, target: ShrinkageTarget) -> Shrinkage {
 
 /// A covariance with all its entries different.
 fn covariance(d: usize, device: &Device) -> Tensor<2> {
-    Moments::of_points(cloud(3 * d, d, 5).tensor(device)).covariance()
+    Moments::from_points(cloud(3 * d, d, 5).tensor(device)).covariance()
 }
 
 /// ⟨Σ, R⟩ + ‖ΣR‖²: neither symmetric in Σ nor linear.
@@ -118,11 +118,11 @@ fn isoscore_of_a_covariance_also_off_the_symmetric_matrices() {
 #[test]
 fn mean_and_scatter_of_points() {
     let points = cloud(7, 3, 6);
-    check("mean", &points, |points, device| of_mean(Moments::of_points(points).mean, device));
-    check("scatter", &points, |points, device| lopsided(Moments::of_points(points).scatter, device));
-    check("covariance", &points, |points, device| lopsided(Moments::of_points(points).covariance(), device));
+    check("mean", &points, |points, device| of_mean(Moments::from_points(points).mean, device));
+    check("scatter", &points, |points, device| lopsided(Moments::from_points(points).scatter, device));
+    check("covariance", &points, |points, device| lopsided(Moments::from_points(points).covariance(), device));
     check("mean and scatter", &points, |points, device| {
-        let moments = Moments::of_points(points);
+        let moments = Moments::from_points(points);
         of_mean(moments.mean, device) * lopsided(moments.scatter, device)
     });
 }
@@ -130,7 +130,7 @@ fn mean_and_scatter_of_points() {
 #[test]
 fn mean_and_scatter_under_a_mask() {
     let points = cloud(8, 3, 7);
-    let moments = |points: Tensor<2>, device: &Device| Moments::of_sequences(points.reshape([2, 4, 3]), Some(mask(device)));
+    let moments = |points: Tensor<2>, device: &Device| Moments::from_sequences(points.reshape([2, 4, 3]), Some(mask(device)));
     check("mean", &points, |points, device| of_mean(moments(points, device).mean, device));
     check("scatter", &points, |points, device| lopsided(moments(points, device).scatter, device));
 }
@@ -139,10 +139,10 @@ fn mean_and_scatter_under_a_mask() {
 fn mean_and_scatter_of_a_union_with_a_masked_and_an_empty_part() {
     let points = cloud(15, 3, 8);
     let moments = |points: Tensor<2>, device: &Device| {
-        let first = Moments::of_points(points.clone().slice([0..5, 0..3]));
-        let masked = Moments::of_sequences(points.clone().slice([5..13, 0..3]).reshape([2, 4, 3]), Some(mask(device)));
+        let first = Moments::from_points(points.clone().slice([0..5, 0..3]));
+        let masked = Moments::from_sequences(points.clone().slice([5..13, 0..3]).reshape([2, 4, 3]), Some(mask(device)));
         let nothing = Tensor::<2, Bool>::from_data([[false, false]], device);
-        let empty = Moments::of_sequences(points.slice([13..15, 0..3]).reshape([1, 2, 3]), Some(nothing));
+        let empty = Moments::from_sequences(points.slice([13..15, 0..3]).reshape([1, 2, 3]), Some(nothing));
         Moments::union(vec![first, masked, empty])
     };
     check("mean", &points, |points, device| of_mean(moments(points, device).mean, device));
@@ -156,14 +156,14 @@ fn cosines() {
     check("cosreg", &points, |points, _| cosreg(points));
     check("mean cosine", &points, |points, _| mean_cosine(points));
     check("cosreg under a mask", &cloud(8, 3, 10), |points, device| {
-        CosineSums::of_sequences(points.reshape([2, 4, 3]), Some(mask(device))).cosreg()
+        CosineSums::from_sequences(points.reshape([2, 4, 3]), Some(mask(device))).cosreg()
     });
 }
 
 /// Two layers of [2, 4, 3] in 16 rows.
 fn two_layers(points: Tensor<2>, device: &Device) -> HiddenStates {
     let layer = |rows: core::ops::Range<usize>| points.clone().slice([rows, 0..3]).reshape([2, 4, 3]);
-    HiddenStates::of_layers(vec![layer(0..8), layer(8..16)]).with_mask(mask(device))
+    HiddenStates::from_layers(vec![layer(0..8), layer(8..16)]).with_mask(mask(device))
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn coverage(n: usize, variances: &[f64], scale: impl Fn(&mut Normal) -> f64) -> 
         let mut scales = Normal::new(90_000 + seed as u64);
         let normals = Points::gaussian(n, variances.len(), 7_000 * n as u64 + seed as u64);
         let mut factor = 1.0;
-        let points = Points::of_fn(n, variances.len(), |row, column| {
+        let points = Points::from_fn(n, variances.len(), |row, column| {
             if column == 0 {
                 factor = scale(&mut scales);
             }
@@ -101,7 +101,7 @@ fn points_drawn_twice_would_miss_the_score() {
     let mut scores: Vec<f64> = (0..100)
         .map(|_| {
             let rows: Vec<usize> = (0..64).map(|_| (64.0 * uniform.uniform()) as usize).collect();
-            let drawn = Points::of_fn(64, 96, |row, column| points.row(rows[row])[column]);
+            let drawn = Points::from_fn(64, 96, |row, column| points.row(rows[row])[column]);
             isoscore_unbiased(drawn.tensor(&device)).expect("an estimate")
         })
         .collect();
@@ -115,7 +115,7 @@ fn points_drawn_twice_would_miss_the_score() {
 fn sentences_of_equal_tokens_widen_the_interval() {
     let device = Device::flex();
     let independent = Points::gaussian(800, 12, 3);
-    let repeated = Points::of_fn(800, 12, |row, column| independent.row(row / 8)[column]);
+    let repeated = Points::from_fn(800, 12, |row, column| independent.row(row / 8)[column]);
     let width = |points: &Points| {
         let [low, high] = isoscore_interval(points.tensor(&device), CONFIDENCE).expect("an interval");
         high - low
@@ -157,7 +157,7 @@ fn a_stream_in_blocks_gives_the_interval_of_the_points() {
             let mut group = RunningMoments::new(9);
             for block in [range.start..range.start + 8, range.start + 8..range.end] {
                 let block = points.filter(|row| block.contains(&row)).tensor(&device);
-                group.update(&Moments::of_points(block)).expect("the device can be read");
+                group.update(&Moments::from_points(block)).expect("the device can be read");
             }
             jackknife.push(&group);
         }
@@ -190,17 +190,17 @@ fn there_is_no_interval_of_few_points_nor_of_constant_ones() {
         assert!(interval(Points::gaussian(20, 3, 8)).is_some(), "on {backend}");
         assert_eq!(interval(Points::gaussian(19, 3, 8)), None, "on {backend}");
         assert_eq!(interval(Points::gaussian(40, 1, 9)), None, "one dimension on {backend}");
-        assert_eq!(interval(Points::of_fn(40, 3, |_, column| 0.1 + column as f64)), None, "constant points on {backend}");
+        assert_eq!(interval(Points::from_fn(40, 3, |_, column| 0.1 + column as f64)), None, "constant points on {backend}");
         let mut broken = Points::gaussian(40, 3, 10);
         broken.values[50] = f64::NAN;
         assert_eq!(interval(broken), None, "NaN on {backend}");
         // All of one group's points equal: it says what it can.
         let still = Points::gaussian(40, 3, 11);
-        let still = Points::of_fn(40, 3, |row, column| if row < 5 { 1.0 } else { still.row(row)[column] });
+        let still = Points::from_fn(40, 3, |row, column| if row < 5 { 1.0 } else { still.row(row)[column] });
         assert!(interval(still).is_some_and(|[low, high]| 0.0 <= low && low < high && high <= 1.0), "on {backend}");
     }
     let one_varies = Points::gaussian(20, 3, 13);
-    let one_varies = Points::of_fn(20, 3, |row, column| if row < 15 { 1.0 } else { one_varies.row(row)[column] });
+    let one_varies = Points::from_fn(20, 3, |row, column| if row < 15 { 1.0 } else { one_varies.row(row)[column] });
     for confidence in [0.0, CONFIDENCE, 1.0] {
         assert_eq!(isoscore_interval(one_varies.tensor(&Device::flex()), confidence), None, "one group that varies, {confidence}");
     }

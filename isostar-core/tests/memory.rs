@@ -89,7 +89,7 @@ fn a_penalty_keeps_no_copy_of_any_layer() {
     for masked in [false, true] {
         let (layers, held, _) = measure(|| layers(&device));
         assert!(held >= DEPTH as f64 * LAYER, "the count misses the layers: {held:.2} MiB");
-        let states = HiddenStates::of_layers(layers.clone());
+        let states = HiddenStates::from_layers(layers.clone());
         let states = if masked { states.with_mask(mask.clone()) } else { states };
         // A first run allocates what stays: thread pools and their buffers.
         drop(istar.penalty(&states, None).value.backward());
@@ -132,7 +132,7 @@ fn a_stream_of_250_000_states_needs_less_than_100_mb() {
             let rows = left.min(ROWS);
             // A batch arrives as a tensor of its own.
             let batch = base.clone().narrow(0, 0, rows) + (left % 7) as f64;
-            running.update(&Moments::of_points(batch)).expect("the device can be read");
+            running.update(&Moments::from_points(batch)).expect("the device can be read");
             left -= rows;
         }
         running

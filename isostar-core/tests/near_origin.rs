@@ -25,7 +25,7 @@ fn exact(points: &Points) -> Vec<f64> {
 fn cloud(n: usize, d: usize) -> Points {
     let normal = Points::gaussian(n, d, (n + d) as u64);
     let size = |column: usize| if column == 1 { 100.0 } else { 1.0 + column as f64 / d as f64 };
-    Points::of_fn(n, d, |row, column| size(column) * (normal.row(row)[column] + if column % 2 == 0 { 1.0 } else { -1.0 }))
+    Points::from_fn(n, d, |row, column| size(column) * (normal.row(row)[column] + if column % 2 == 0 { 1.0 } else { -1.0 }))
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn both_ways_of_adding_points_add_up() {
     for (backend, device) in devices() {
         let mut running = RunningMoments::new(12);
         running.update_near_origin(first.tensor(&device), &mean(&first)).expect("the device can be read");
-        running.update(&Moments::of_points(second.tensor(&device))).expect("the device can be read");
+        running.update(&Moments::from_points(second.tensor(&device))).expect("the device can be read");
         let unit = largest(&all.values).powi(2) * all.n as f64;
         assert_within(distance(running.scatter(), &exact(&all)) / unit, PRODUCT, backend);
         let before = running.clone();
@@ -82,7 +82,7 @@ fn both_ways_of_adding_points_add_up() {
 
 #[test]
 fn half_precision_is_widened() {
-    let points = Points::of_fn(300, 4, |row, column| ((row * (column + 3)) % 16) as f64 - 8.0);
+    let points = Points::from_fn(300, 4, |row, column| ((row * (column + 3)) % 16) as f64 - 8.0);
     for (backend, device, dtype) in half_precisions() {
         let mut running = RunningMoments::new(4);
         running.update_near_origin(points.tensor_of(&device, dtype), &mean(&points)).expect("the device can be read");
@@ -121,7 +121,7 @@ fn a_stream_added_up_on_the_device_keeps_the_digits_of_one_added_up_on_the_host(
     // Next to the first batch, the others are below the last place of f32.
     let batches: Vec<Points> = (0..400).map(|seed| batch(seed, if seed == 0 { 1e4 } else { 0.3 })).collect();
     for (backend, device) in devices() {
-        let moments: Vec<Moments> = batches.iter().map(|batch| Moments::of_points(batch.tensor(&device))).collect();
+        let moments: Vec<Moments> = batches.iter().map(|batch| Moments::from_points(batch.tensor(&device))).collect();
         let mut host = RunningMoments::new(5);
         let mut stream = DeviceMoments::from_batch(moments[0].clone());
         host.update(&moments[0]).expect("the device can be read");
@@ -149,7 +149,8 @@ fn a_stream_added_up_on_the_device_keeps_the_digits_of_one_added_up_on_the_host(
 fn batches_without_points_change_no_stream() {
     let points = batch(7, 1.0);
     for (backend, device) in devices() {
-        let (some, nothing) = (Moments::of_points(points.tensor(&device)), Moments::of_points(Points::new(0, 5, vec![]).tensor(&device)));
+        let (some, nothing) =
+            (Moments::from_points(points.tensor(&device)), Moments::from_points(Points::new(0, 5, vec![]).tensor(&device)));
         let mut expected = RunningMoments::new(5);
         assert_eq!(DeviceMoments::from_batch(nothing.clone()).read().expect("the device can be read"), expected, "on {backend}");
         expected.update(&some).expect("the device can be read");

@@ -72,7 +72,7 @@ fn one_dimension_or_one_point_may_dwarf_the_rest() {
     let points = Points::gaussian(700, 32, 4);
     check("one dimension ×100", &points.map(|column, value| if column == 5 { value * 100.0 } else { value }), 3);
     check("one dimension ×100 at 50σ", &points.map(|column, value| if column == 5 { (value + 50.0) * 100.0 } else { value }), 3);
-    let far = Points::of_fn(700, 32, |row, column| points.row(row)[column] * if row == 9 { 1e5 } else { 1.0 });
+    let far = Points::from_fn(700, 32, |row, column| points.row(row)[column] * if row == 9 { 1e5 } else { 1.0 });
     check("one point ×100000", &far, 3);
 }
 
@@ -123,7 +123,7 @@ fn duplicates_are_neighbours_at_no_distance() {
 fn equal_points_have_no_dimension() {
     for (backend, device) in devices() {
         for value in [0.0, 1.1, -3e4] {
-            let found = neighbours(Points::of_fn(30, 4, |_, _| value).tensor(&device), 3);
+            let found = neighbours(Points::from_fn(30, 4, |_, _| value).tensor(&device), 3);
             assert!(found.distances.iter().all(|&distance| distance == 0.0), "on {backend}");
             assert_eq!((twonn(&found), mle(&found)), (None, None), "on {backend}");
         }
@@ -133,23 +133,23 @@ fn equal_points_have_no_dimension() {
 #[test]
 fn ties_are_told_apart_exactly() {
     // Every distance is √2, and rounding in f32 cannot show that no other is less.
-    let corners = Points::of_fn(200, 200, |row, column| if row == column { 1.0 } else { 0.0 });
+    let corners = Points::from_fn(200, 200, |row, column| if row == column { 1.0 } else { 0.0 });
     assert_eq!(check("corners of a simplex", &corners, 2), 200);
     for (backend, device) in devices() {
         let found = neighbours(corners.tensor(&device), 4);
         assert_eq!((twonn(&found), mle(&found)), (None, None), "on {backend}: all ratios are 1");
     }
-    let lattice = Points::of_fn(1000, 3, |row, column| (row / [1, 10, 100][column] % 10) as f64);
+    let lattice = Points::from_fn(1000, 3, |row, column| (row / [1, 10, 100][column] % 10) as f64);
     check("a lattice", &lattice, 7);
 }
 
 #[test]
 fn what_f32_cannot_tell_apart_is_done_in_f64() {
     let (places, mut normal) = (Points::gaussian(30, 48, 8), Normal::new(9));
-    let clusters = Points::of_fn(600, 48, |row, column| places.row(row % 30)[column] + 1e-5 * normal.draw());
+    let clusters = Points::from_fn(600, 48, |row, column| places.row(row % 30)[column] + 1e-5 * normal.draw());
     let recomputed = check("clusters 100,000 times tighter than they are apart", &clusters, 3);
     assert_eq!(recomputed, 600);
-    let curve = Points::of_fn(900, 64, |row, column| (row as f64 / 900.0 * (column + 1) as f64 / 10.0).sin());
+    let curve = Points::from_fn(900, 64, |row, column| (row as f64 / 900.0 * (column + 1) as f64 / 10.0).sin());
     check("a curve", &curve, 3);
 }
 

@@ -39,7 +39,7 @@ fn without_signs(logs: impl IntoIterator<Item = [f64; 2]>) -> Vec<f64> {
 fn check(what: &str, points: &Points) {
     let exact = by_definition(points);
     for (backend, device) in devices() {
-        let ours = Partition::of_points(points.tensor(&device)).expect("the device can be read");
+        let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
         compare(&format!("{what} on {backend}"), &ours, &exact, LOGARITHM);
     }
 }
@@ -64,7 +64,7 @@ fn cloud(n: usize, d: usize, seed: u64) -> Points {
 fn scores_and_sums_match_numpy() {
     let file = golden("partition");
     for case in file["cases"].as_array().expect("cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         let [positive, negative] = ["log_z_positive", "log_z_negative"].map(|key| numbers(&case[key]).expect("logarithms"));
         let exact: Vec<[f64; 2]> = positive.into_iter().zip(negative).map(|(positive, negative)| [positive, negative]).collect();
         let expected = case["score_both_signs"].as_f64().expect("a score");
@@ -72,7 +72,7 @@ fn scores_and_sums_match_numpy() {
         assert_within((log_score(&exact) - logarithm).abs(), 1e-12, "the file agrees with itself");
         for (backend, device) in devices() {
             let what = format!("{} on {backend}", case["name"]);
-            let ours = Partition::of_points(points.tensor(&device)).expect("the device can be read");
+            let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
             compare(&what, &ours, &exact, LOGARITHM);
             let score = partition(points.tensor(&device)).expect("a score");
             // In proportion, a score is as exact as its logarithm: 2e-5 of e⁻²⁵⁵ was measured.
@@ -92,7 +92,7 @@ fn extreme_points() {
     check("points of size 1e19", &cloud(200, 10, 7).map(|_, value| 1e19 * value));
     check("a single number each", &cloud(30, 1, 8));
     let few = cloud(12, 5, 9);
-    check("each point four times", &Points::of_fn(48, 5, |row, column| few.row(row / 4)[column]));
+    check("each point four times", &Points::from_fn(48, 5, |row, column| few.row(row / 4)[column]));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_the_points_do_not_reach_counts_as_zero() {
     // Six points at zero add six to every sum, and make the definition's singular vectors complete.
     let exact: Vec<[f64; 2]> = by_definition(&padded).iter().map(|logs| logs.map(|log: f64| (log.exp() - 6.0).ln())).collect();
     for (backend, device) in devices() {
-        let ours = Partition::of_points(points.tensor(&device)).expect("the device can be read");
+        let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
         compare(&format!("on {backend}"), &ours, &exact, LOGARITHM);
     }
 }
@@ -119,7 +119,7 @@ fn blocks_in_any_grouping_give_the_same_score() {
             .collect();
         let mut moments = RunningMoments::new(8);
         for block in &blocks {
-            moments.update(&Moments::of_points(block.clone())).expect("the device can be read");
+            moments.update(&Moments::from_points(block.clone())).expect("the device can be read");
         }
         let empty = Partition::new(&moments, &device);
         let of = |blocks: &[_]| {
@@ -144,8 +144,8 @@ fn deviations_in_a_unit_give_the_score_of_the_points() {
     let exact = by_definition(&points);
     for (backend, device) in devices() {
         let mut moments = RunningMoments::new(6);
-        moments.update(&Moments::of_points(deviations.tensor(&device))).expect("the device can be read");
-        let mut ours = Partition::of_deviations(&moments, &origin, unit, &device);
+        moments.update(&Moments::from_points(deviations.tensor(&device))).expect("the device can be read");
+        let mut ours = Partition::from_deviations(&moments, &origin, unit, &device);
         ours.update(deviations.tensor(&device)).expect("the device can be read");
         // In proportion to 2e6, which is where the points lie; 3e-12 was measured.
         compare(&format!("on {backend}"), &ours, &exact, 5e-11);
@@ -157,7 +157,7 @@ fn half_precision_is_as_exact_as_its_points() {
     for (backend, device, dtype) in half_precisions() {
         let tensor = cloud(100, 8, 13).tensor_of(&device, dtype);
         let exact = by_definition(&Points::new(100, 8, values(&tensor)));
-        let ours = Partition::of_points(tensor).expect("the device can be read");
+        let ours = Partition::from_points(tensor).expect("the device can be read");
         compare(&format!("{dtype:?} on {backend}"), &ours, &exact, LOGARITHM);
     }
 }
@@ -165,9 +165,9 @@ fn half_precision_is_as_exact_as_its_points() {
 #[test]
 fn points_that_do_not_vary_have_their_documented_score() {
     let norm = 0.5_f64;
-    let constant = Points::of_fn(7, 4, |_, column| if column < 2 { norm / 2f64.sqrt() } else { 0.0 });
+    let constant = Points::from_fn(7, 4, |_, column| if column < 2 { norm / 2f64.sqrt() } else { 0.0 });
     for (backend, device) in devices() {
-        assert_eq!(partition(Points::of_fn(5, 3, |_, _| 0.0).tensor(&device)), Some(1.0), "zeros on {backend}");
+        assert_eq!(partition(Points::from_fn(5, 3, |_, _| 0.0).tensor(&device)), Some(1.0), "zeros on {backend}");
         for (what, points) in [("equal points", constant.clone()), ("a single point", constant.filter(|row| row == 0))] {
             let score = partition(points.tensor(&device)).expect("a score");
             assert_within((score - (-2.0 * norm).exp()).abs(), LOGARITHM, format!("{what} on {backend}"));
@@ -185,7 +185,7 @@ fn points_that_do_not_vary_have_their_documented_score() {
 fn a_score_too_small_for_a_number_has_a_logarithm() {
     let points = cloud(50, 3, 15).map(|_, value| 1000.0 * value);
     for (backend, device) in devices() {
-        let ours = Partition::of_points(points.tensor(&device)).expect("the device can be read");
+        let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
         assert_eq!(ours.score(), Some(0.0), "on {backend}");
         assert!(ours.log_score().expect("a logarithm") < -1000.0, "on {backend}");
     }

@@ -28,7 +28,7 @@ fn few() -> ProptestConfig {
 fn cloud() -> impl Strategy<Value = Points> {
     (2usize..60, 2usize..14, any::<u32>(), 0.0f64..3.0, -5.0f64..5.0).prop_map(|(n, d, seed, decay, mean)| {
         let points = Points::gaussian(n, d, seed as u64);
-        Points::of_fn(n, d, |row, column| {
+        Points::from_fn(n, d, |row, column| {
             let row = points.row(row);
             mean + row[column] * (-decay * column as f64 / d as f64).exp() + 0.4 * row[0]
         })
@@ -82,7 +82,7 @@ proptest! {
     fn k_equal_directions_score_k_minus_one_over_d_minus_one(d in 2usize..12, share in 0.0f64..1.0, seed in any::<u32>(), size in 0.01f64..100.0) {
         let k = 1 + (share * d as f64) as usize;
         // The points ±e₁, …, ±eₖ, turned.
-        let corners = Points::of_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { size } else { -size } } else { 0.0 });
+        let corners = Points::from_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { size } else { -size } } else { 0.0 });
         let expected = (k as f64 - 1.0) / (d as f64 - 1.0);
         for (backend, device) in devices() {
             assert_within((score(&rotated(&corners, seed as u64), &device) - expected).abs(), SCORE, format!("{k} of {d} on {backend}"));
@@ -95,9 +95,9 @@ proptest! {
         let (first, second) = (first.min(second), first.max(second));
         let scale = largest(&points.values);
         for (backend, device) in devices() {
-            let part = |from: usize, to: usize| Moments::of_points(points.filter(|row| (from..to).contains(&row)).tensor(&device));
+            let part = |from: usize, to: usize| Moments::from_points(points.filter(|row| (from..to).contains(&row)).tensor(&device));
             let [a, b, c] = [part(0, first), part(first, second), part(second, points.n)];
-            let whole = Moments::of_points(points.tensor(&device));
+            let whole = Moments::from_points(points.tensor(&device));
             let mut running = RunningMoments::new(points.d);
             let mut other = RunningMoments::new(points.d);
             running.update(&a).expect("the device can be read");
@@ -123,7 +123,7 @@ proptest! {
     fn masked_rows_change_nothing(points in cloud(), seed in any::<u32>(), size in prop::sample::select(vec![1.0, 1e4, 1e30])) {
         let mut uniform = Normal::new(seed as u64);
         let keep: Vec<bool> = (0..points.n).map(|row| row < 2 || uniform.uniform() < 0.6).collect();
-        let padded = Points::of_fn(points.n, points.d, |row, column| {
+        let padded = Points::from_fn(points.n, points.d, |row, column| {
             if keep[row] { points.row(row)[column] } else { size * (1.0 + column as f64) * if row % 2 == 0 { 1.0 } else { -1.0 } }
         });
         let kept = points.filter(|row| keep[row]);
@@ -135,10 +135,10 @@ proptest! {
             for (name, regularizer) in regularizers {
                 let autodiff = device.clone().autodiff();
                 let (without, expected) = differentiate_tensor(kept.tensor(&autodiff), |rows| {
-                    regularizer.penalty(&HiddenStates::of_layers(vec![rows.unsqueeze()]), None).value
+                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]), None).value
                 });
                 let (with, gradient) = differentiate_tensor(padded.tensor(&autodiff), |rows| {
-                    regularizer.penalty(&HiddenStates::of_layers(vec![rows.unsqueeze()]).with_mask(mask.clone()), None).value
+                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]).with_mask(mask.clone()), None).value
                 });
                 let what = format!("{name} with masked rows of size {size:e} on {backend}");
                 assert_within((with - without).abs(), SCORE, &what);
@@ -155,7 +155,7 @@ proptest! {
     fn padding_that_is_kept_counts_like_any_row(points in cloud()) {
         for (backend, device) in devices() {
             let nothing = Tensor::<2, Bool>::from_data(TensorData::new(vec![false; points.n], [1, points.n]), &device);
-            let states = HiddenStates::of_layers(vec![points.tensor(&device).unsqueeze()]).with_mask(nothing);
+            let states = HiddenStates::from_layers(vec![points.tensor(&device).unsqueeze()]).with_mask(nothing);
             let kept = StateSelection { padding: Padding::Keep, ..StateSelection::default() };
             let ours = scalar(isoscore_of_covariance(kept.moments(&states).covariance()));
             assert_eq!(ours, score(&points, &device), "on {backend}");
@@ -165,7 +165,7 @@ proptest! {
     #[test]
     fn cosines_ignore_rotation_and_the_length_of_each_point(points in cloud(), seed in any::<u32>()) {
         let turned = rotated(&points, seed as u64);
-        let stretched = Points::of_fn(points.n, points.d, |row, column| turned.row(row)[column] * (1.0 + row as f64));
+        let stretched = Points::from_fn(points.n, points.d, |row, column| turned.row(row)[column] * (1.0 + row as f64));
         for (backend, device) in devices() {
             for measure in [cosreg, mean_cosine] {
                 let [ours, theirs] = [&points, &stretched].map(|points| scalar(measure(points.tensor(&device))));
@@ -197,7 +197,7 @@ proptest! {
         let d = n - 1;
         let points = Points::gaussian(n, d, seed as u64);
         // Dimensions without variance change t²/F not at all, and make the n×n product the smaller one.
-        let wide = Points::of_fn(n, 2 * n, |row, column| if column < d { points.row(row)[column] } else { shift });
+        let wide = Points::from_fn(n, 2 * n, |row, column| if column < d { points.row(row)[column] } else { shift });
         for (backend, device) in devices() {
             let [narrow, wide] = [&points, &wide].map(|points| isoscore_unbiased(points.tensor(&device)));
             let (Some(narrow), Some(wide)) = (narrow, wide) else { continue };

@@ -41,8 +41,8 @@ fn check(what: &str, points: &Points) {
     for (backend, device) in devices() {
         let what = format!("{what} on {backend}");
         let mut running = RunningMoments::new(points.d);
-        running.update(&Moments::of_points(points.tensor(&device))).expect("the device can be read");
-        for (way, spectrum) in [("points", Spectrum::of_points(points.tensor(&device))), ("moments", Spectrum::of_moments(&running))] {
+        running.update(&Moments::from_points(points.tensor(&device))).expect("the device can be read");
+        for (way, spectrum) in [("points", Spectrum::from_points(points.tensor(&device))), ("moments", Spectrum::from_moments(&running))] {
             let ours = spectrum.eigenvalues();
             assert_within(distance(&ours, &exact) / exact[0], DEVICE, format!("{what}, eigenvalues of {way}"));
             assert!(ours.is_sorted_by(|a, b| a >= b) && ours.iter().all(|&value| value >= 0.0), "{what}: {ours:?}");
@@ -61,18 +61,18 @@ fn check(what: &str, points: &Points) {
 /// Correlated points of decaying scales.
 fn cloud(n: usize, d: usize, seed: u64) -> Points {
     let points = Points::gaussian(n, d, seed);
-    Points::of_fn(n, d, |row, column| points.row(row)[column] * (1.0 - 0.8 * column as f64 / d as f64) + 0.4 * points.row(row)[0])
+    Points::from_fn(n, d, |row, column| points.row(row)[column] * (1.0 - 0.8 * column as f64 / d as f64) + 0.4 * points.row(row)[0])
 }
 
 #[test]
 fn eigenvalues_of_second_moments_match_numpy() {
     for case in golden("partition")["cases"].as_array().expect("cases") {
-        let Points { n, d, values } = Points::of_json(&case["points"]);
+        let Points { n, d, values } = Points::from_json(&case["points"]);
         let second: Vec<f64> =
             (0..d * d).map(|at| (0..n).map(|row| values[row * d + at / d] * values[row * d + at % d]).sum::<f64>()).collect();
         let mut expected = numbers(&case["eigenvalues"]).expect("eigenvalues");
         expected.reverse();
-        let ours = Spectrum::of_covariance(&second, d).eigenvalues();
+        let ours = Spectrum::from_covariance(&second, d).eigenvalues();
         assert_within(distance(&ours, &expected) / expected[0], HOST, &case["name"]);
     }
 }
@@ -81,12 +81,12 @@ fn eigenvalues_of_second_moments_match_numpy() {
 fn the_ratio_of_covariances_is_the_authors_score() {
     let file = golden("isoscore");
     let covariances = file["covariances"].as_array().expect("covariances").iter().map(|case| (case, &case["isoscore_star"]));
-    let of_points = file["cases"].as_array().expect("cases").iter().map(|case| (case, &case["isoscore"]));
+    let from_points = file["cases"].as_array().expect("cases").iter().map(|case| (case, &case["isoscore"]));
     let mut compared = 0;
-    for (case, score) in covariances.chain(of_points) {
+    for (case, score) in covariances.chain(from_points) {
         let (Some(covariance), Some(score)) = (numbers(&case["covariance"]), score.as_f64()) else { continue };
         let d = covariance.len().isqrt();
-        let ratio = participation_ratio(&Spectrum::of_covariance(&covariance, d)).expect("there is variance");
+        let ratio = participation_ratio(&Spectrum::from_covariance(&covariance, d)).expect("there is variance");
         assert_within(((ratio - 1.0) / (d as f64 - 1.0) - score).abs(), HOST, format!("{}", case["name"]));
         compared += 1;
     }
@@ -96,11 +96,11 @@ fn the_ratio_of_covariances_is_the_authors_score() {
 #[test]
 fn covariances_of_points_match_numpy() {
     for case in golden("isoscore")["cases"].as_array().expect("cases") {
-        let points = Points::of_json(&case["points"]);
+        let points = Points::from_json(&case["points"]);
         let Some(expected) = numbers(&case["covariance"]).filter(|_| points.n > 1) else { continue };
         let scale = expected.iter().step_by(points.d + 1).fold(0.0, |largest: f64, variance| largest.max(*variance)).max(1e-30);
         for (backend, device) in devices() {
-            let ours = values(&Moments::of_points(points.tensor(&device)).covariance());
+            let ours = values(&Moments::from_points(points.tensor(&device)).covariance());
             assert_within(distance(&ours, &expected) / scale, DEVICE, format!("{} on {backend}", case["name"]));
         }
     }
@@ -121,7 +121,7 @@ fn extreme_points() {
     check("as many points as dimensions", &cloud(16, 16, 7));
     check("two points", &cloud(2, 5, 8));
     let few = cloud(12, 8, 9);
-    check("each point four times", &Points::of_fn(48, 8, |row, column| few.row(row / 4)[column]));
+    check("each point four times", &Points::from_fn(48, 8, |row, column| few.row(row / 4)[column]));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn points_of_any_size() {
                 continue;
             }
             let scaled = Points::new(points.n, points.d, points.values.iter().map(|value| value * size).collect());
-            let spectrum = Spectrum::of_points(scaled.tensor_of(&device, dtype));
+            let spectrum = Spectrum::from_points(scaled.tensor_of(&device, dtype));
             let what = format!("size {size:e} on {backend}");
             assert_within((effective_rank(&spectrum).expect("variance") / rank - 1.0).abs(), MEASURED, format!("effective rank, {what}"));
             assert_within((participation_ratio(&spectrum).expect("variance") / ratio - 1.0).abs(), MEASURED, format!("ratio, {what}"));
@@ -147,7 +147,7 @@ fn points_of_any_size() {
     }
     for size in [1e-300, 1e300] {
         let diagonal = [4.0 * size, 0.0, 0.0, size];
-        let spectrum = Spectrum::of_covariance(&diagonal, 2);
+        let spectrum = Spectrum::from_covariance(&diagonal, 2);
         assert_within((participation_ratio(&spectrum).expect("variance") - 25.0 / 17.0).abs(), HOST, format!("variances of {size:e}"));
         assert_within((spectrum.eigenvalues()[0] / (4.0 * size) - 1.0).abs(), HOST, format!("eigenvalue of {size:e}"));
     }
@@ -158,7 +158,7 @@ fn half_precision_is_as_exact_as_its_points() {
     for (backend, device, dtype) in half_precisions() {
         let tensor = cloud(100, 8, 11).map(|_, value| value + 3.0).tensor_of(&device, dtype);
         let rounded = exact(&Points::new(100, 8, values(&tensor)));
-        let ours = Spectrum::of_points(tensor).eigenvalues();
+        let ours = Spectrum::from_points(tensor).eigenvalues();
         assert_within(distance(&ours, &rounded) / rounded[0], DEVICE, format!("{dtype:?} on {backend}"));
     }
 }
@@ -170,24 +170,24 @@ fn points_that_do_not_vary_have_a_spectrum_of_zeros_and_no_measures() {
         without_measures(&spectrum, what);
     };
     for (backend, device) in devices() {
-        let constant = Points::of_fn(9, 4, |_, column| 77.7 * column as f64 + 0.1);
+        let constant = Points::from_fn(9, 4, |_, column| 77.7 * column as f64 + 0.1);
         for (what, points) in [("constant", constant.clone()), ("a single point", cloud(1, 4, 12)), ("no point", Points::new(0, 4, vec![]))]
         {
-            nothing(Spectrum::of_points(points.tensor(&device)), &format!("{what} on {backend}"));
+            nothing(Spectrum::from_points(points.tensor(&device)), &format!("{what} on {backend}"));
         }
         let mut running = RunningMoments::new(4);
-        nothing(Spectrum::of_moments(&running), "no moments");
-        running.update(&Moments::of_points(constant.tensor(&device))).expect("the device can be read");
-        nothing(Spectrum::of_moments(&running), &format!("constant moments on {backend}"));
+        nothing(Spectrum::from_moments(&running), "no moments");
+        running.update(&Moments::from_points(constant.tensor(&device))).expect("the device can be read");
+        nothing(Spectrum::from_moments(&running), &format!("constant moments on {backend}"));
 
         let mut broken = cloud(9, 4, 13);
         broken.values[5] = f64::NAN;
-        let spectrum = Spectrum::of_points(broken.tensor(&device));
+        let spectrum = Spectrum::from_points(broken.tensor(&device));
         assert!(spectrum.eigenvalues().iter().all(|value| value.is_nan()), "{spectrum:?} on {backend}");
         without_measures(&spectrum, "NaN");
     }
-    nothing(Spectrum::of_covariance(&[0.0; 9], 3), "no covariance");
-    without_measures(&Spectrum::of_covariance(&[1.0, 0.0, 0.0, f64::INFINITY], 2), "an infinite variance");
+    nothing(Spectrum::from_covariance(&[0.0; 9], 3), "no covariance");
+    without_measures(&Spectrum::from_covariance(&[1.0, 0.0, 0.0, f64::INFINITY], 2), "an infinite variance");
 }
 
 fn without_measures(spectrum: &Spectrum, what: &str) {
@@ -204,12 +204,12 @@ fn without_measures(spectrum: &Spectrum, what: &str) {
 #[test]
 #[should_panic(expected = "width 3 needs 9 numbers, got 8")]
 fn a_covariance_must_be_square() {
-    Spectrum::of_covariance(&[0.0; 8], 3);
+    Spectrum::from_covariance(&[0.0; 8], 3);
 }
 
 #[test]
 fn rounding_below_zero_is_zero() {
-    let spectrum = Spectrum::of_covariance(&[1.0, 0.0, 0.0, -1e-17], 2);
+    let spectrum = Spectrum::from_covariance(&[1.0, 0.0, 0.0, -1e-17], 2);
     assert_eq!(spectrum.eigenvalues(), [1.0, 0.0]);
     assert_eq!(effective_rank(&spectrum), Some(1.0));
 }
@@ -223,7 +223,7 @@ fn variances_beyond_all_proportion_to_each_other_converge() {
             let mean: Vec<f64> = (0..8).map(|at| if at == 3 { 0.0 } else { normal.values[at] * 10_f64.powi(-exponent) }).collect();
             let entries: Vec<f64> = (0..64).map(|at| if at == 27 { 1.0 } else { 0.0 } - mean[at / 8] * mean[at % 8]).collect();
             let what = format!("seed {seed}, 1e-{exponent}");
-            let found = Spectrum::of_covariance(&entries, 8).eigenvalues();
+            let found = Spectrum::from_covariance(&entries, 8).eigenvalues();
             assert_within((found[0] / entries[27] - 1.0).abs(), HOST, &what);
             // What f64 tells beside the largest; all are 0 as it is.
             assert!(found[1..].iter().all(|value| *value <= f64::EPSILON * found[0]), "{what}: {found:?}");
@@ -235,9 +235,9 @@ fn variances_beyond_all_proportion_to_each_other_converge() {
 fn k_equal_eigenvalues_have_rank_and_ratio_k() {
     for (k, d) in [(1, 6), (3, 6), (6, 6), (10, 30)] {
         // The points ±e₁, …, ±eₖ, turned.
-        let corners = Points::of_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { 5.0 } else { -5.0 } } else { 0.0 });
+        let corners = Points::from_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { 5.0 } else { -5.0 } } else { 0.0 });
         for (backend, device) in devices() {
-            let spectrum = Spectrum::of_points(rotated(&corners, k as u64).tensor(&device));
+            let spectrum = Spectrum::from_points(rotated(&corners, k as u64).tensor(&device));
             let what = format!("{k} of {d} on {backend}");
             let relative = |value: Option<f64>| (value.expect("variance") / k as f64 - 1.0).abs();
             assert_within(relative(effective_rank(&spectrum)), MEASURED, format!("effective rank, {what}"));
@@ -250,7 +250,7 @@ fn k_equal_eigenvalues_have_rank_and_ratio_k() {
             }
         }
         let diagonal: Vec<f64> = (0..d * d).map(|at| if at / d == at % d && at / d < k { 2.5 } else { 0.0 }).collect();
-        let spectrum = Spectrum::of_covariance(&diagonal, d);
+        let spectrum = Spectrum::from_covariance(&diagonal, d);
         // Nine of ten equal components carry exactly nine tenths.
         let components = (9 * k).div_ceil(10);
         let explained = explained_variance(&spectrum, EXPLAINED_SHARE).expect("variance");
@@ -264,7 +264,7 @@ fn k_equal_eigenvalues_have_rank_and_ratio_k() {
 
 fn of_diagonal(values: &[f64]) -> Spectrum {
     let d = values.len();
-    Spectrum::of_covariance(&(0..d * d).map(|at| if at / d == at % d { values[at / d] } else { 0.0 }).collect::<Vec<_>>(), d)
+    Spectrum::from_covariance(&(0..d * d).map(|at| if at / d == at % d { values[at / d] } else { 0.0 }).collect::<Vec<_>>(), d)
 }
 
 #[test]
@@ -296,8 +296,8 @@ fn singular_values_are_those_of_points_that_are_not_centred() {
     let squares: Vec<f64> = matrix.singular_values().expect("finite").iter().map(|value| value * value).collect();
     for (backend, device) in devices() {
         let mut moments = RunningMoments::new(7);
-        moments.update(&Moments::of_points(points.tensor(&device))).expect("the device can be read");
-        let found = Spectrum::of_second_moment(&moments, &[0.0; 7], 1.0).eigenvalues();
+        moments.update(&Moments::from_points(points.tensor(&device))).expect("the device can be read");
+        let found = Spectrum::from_second_moment(&moments, &[0.0; 7], 1.0).eigenvalues();
         assert_within(distance(&found, &squares) / squares[0], DEVICE, backend);
 
         // The same points as deviations from an origin in a unit of any size.
@@ -305,8 +305,8 @@ fn singular_values_are_those_of_points_that_are_not_centred() {
             let origin: Vec<f64> = (0..7).map(|column| unit * (column as f64 - 2.0)).collect();
             let mut deviations = RunningMoments::new(7);
             let shifted = points.map(|column, value| value - (column as f64 - 2.0));
-            deviations.update(&Moments::of_points(shifted.tensor(&device))).expect("the device can be read");
-            let found = Spectrum::of_second_moment(&deviations, &origin, unit).scaled(1.0 / unit).eigenvalues();
+            deviations.update(&Moments::from_points(shifted.tensor(&device))).expect("the device can be read");
+            let found = Spectrum::from_second_moment(&deviations, &origin, unit).scaled(1.0 / unit).eigenvalues();
             assert_within(distance(&found, &squares) / squares[0], DEVICE, format!("{backend}, unit {unit:e}"));
         }
     }
@@ -321,9 +321,9 @@ fn equal_points_have_one_singular_value_and_zeros_have_none() {
     for (backend, device) in devices() {
         let of = |points: &Points| rank.of(points.tensor(&device));
         // Sums of such numbers are exact, and so is every deviation.
-        let equal = Points::of_fn(8, 4, |_, column| 0.5 + column as f64);
+        let equal = Points::from_fn(8, 4, |_, column| 0.5 + column as f64);
         assert_within((of(&equal).expect("points that are not zero") - 1.0).abs(), ZEROS, backend);
-        assert_eq!(of(&Points::of_fn(8, 4, |_, _| 0.0)), None, "{backend}");
+        assert_eq!(of(&Points::from_fn(8, 4, |_, _| 0.0)), None, "{backend}");
         let few = cloud(3, 9, 17);
         assert!(of(&few).is_some_and(|rank| rank > 1.0 && rank <= 3.0), "{:?} of three points on {backend}", of(&few));
     }
@@ -331,7 +331,7 @@ fn equal_points_have_one_singular_value_and_zeros_have_none() {
 
 #[test]
 fn shares_beyond_all_and_none_are_all_and_the_first() {
-    let spectrum = Spectrum::of_covariance(&[3.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 3);
+    let spectrum = Spectrum::from_covariance(&[3.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 3);
     let explained = |at_least| explained_variance(&spectrum, at_least).expect("variance");
     for at_least in [1.0, 7.0, f64::INFINITY, f64::NAN] {
         assert_eq!(explained(at_least), ExplainedVariance { components: 2, share: 1.0 }, "{at_least}");
@@ -360,7 +360,7 @@ fn a_gaussian_of_known_covariance_has_its_spectrum() {
     let ratio_spread = spread(&|value| ratio * (2.0 / total - 2.0 * value / squares));
     let rank_spread = spread(&|value| rank * (-(value / total).ln() - rank.ln()) / total);
     for (backend, device) in devices() {
-        let spectrum = Spectrum::of_points(points.tensor(&device));
+        let spectrum = Spectrum::from_points(points.tensor(&device));
         for (ours, exact) in spectrum.eigenvalues().iter().zip(variances) {
             assert_within((ours / exact - 1.0).abs(), DEVIATIONS * deviation, format!("eigenvalue {exact} on {backend}"));
         }
@@ -388,7 +388,7 @@ fn white_noise_has_the_spectrum_of_marchenko_and_pastur() {
     let points = Points::gaussian(1000, D, 16);
     let (low, high) = ((1.0 - gamma.sqrt()).powi(2), (1.0 + gamma.sqrt()).powi(2));
     for (backend, device) in devices() {
-        let spectrum = Spectrum::of_points(points.tensor(&device));
+        let spectrum = Spectrum::from_points(points.tensor(&device));
         let eigenvalues = spectrum.eigenvalues();
         // Edges fluctuate by about d^(-2/3) = 0.025 of their size (Tracy and Widom).
         assert_within((eigenvalues[0] - high).abs(), 0.1, format!("the largest eigenvalue on {backend}"));

@@ -1,6 +1,6 @@
 //! Tasks: a task by name, or rows of your own in a folder or a file.
 
-mod judge;
+mod evaluator;
 mod known;
 mod labels;
 mod limit;
@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::data::{Columns, DataError, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows, plain_name};
 use crate::experiment::Observer;
 
-pub use judge::{Answer, Judge, Prediction, SequenceJudge, SpanJudge};
+pub use evaluator::{Answer, Evaluator, Prediction, SequenceEvaluator, SpanEvaluator};
 pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
 pub use metric::TaskMetric;
 pub use model::TaskModel;
@@ -28,7 +28,7 @@ pub use prepared::{Preparation, PreparedSplit, TaskRows};
 pub use sequence::SequenceOutput;
 pub use source::TaskSource;
 pub use span::SpanOutput;
-pub use summary::{Lengths, SplitSummary, Spread, TaskSummary};
+pub use summary::{Lengths, MeanAndDeviation, SplitSummary, TaskSummary};
 
 use known::plain;
 use read::KnownRows;
@@ -347,7 +347,7 @@ impl Task {
 fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
     let path = Path::new(file);
     // A name without a known extension was not meant as a file.
-    if !path.exists() && Format::of(path).is_err() {
+    if !path.exists() && Format::from_path(path).is_err() {
         return Err(TaskError::Unknown { name: file.into() });
     }
     Ok(Split::read(path, columns)?)

@@ -217,7 +217,7 @@ fn truncated_or_altered_gzip_files_are_rejected() {
 #[test]
 fn the_batches_of_the_default_rows_cover_every_row_once() {
     let Splits { train, dev } = default_rows();
-    let labels = Labels::of(&train.rows).unwrap();
+    let labels = Labels::from_rows(&train.rows).unwrap();
     let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64).unwrap();
     let examples = Arc::new(encoder.encode(&dev.rows, labels.indices_of(&dev.rows, &dev.path).unwrap()).unwrap());
 
@@ -310,7 +310,7 @@ fn sst2() -> Option<Splits> {
 fn sst2_has_its_published_number_of_rows() {
     let Some(Splits { train, dev }) = sst2() else { return };
     assert_eq!((train.rows.len(), dev.rows.len()), (67_349, 872));
-    assert_eq!(Labels::of(&train.rows).unwrap().names(), ["0", "1"]);
+    assert_eq!(Labels::from_rows(&train.rows).unwrap().names(), ["0", "1"]);
     let positive = dev.rows.iter().filter(|row| row.label == "1").count();
     assert_eq!(positive, 444);
     assert_eq!(train.rows.last().unwrap().line, 67_350);

@@ -279,7 +279,7 @@ fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> 
         // Twice as many positions, of which every second is padding.
         let layer = Tensor::zeros([1, *states, 4], &device);
         let mask = Tensor::from_data(TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]), &device);
-        let states = StateCount::of(&StateSelection::default(), &HiddenStates::of_layers(vec![layer.clone(), layer]).with_mask(mask));
+        let states = StateCount::of(&StateSelection::default(), &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask));
         let input = MeasureInput { measure: Some(Tensor::from_floats([*score], &device)), states: Some(states) };
         metric.update(&input, &metadata()).unwrap();
     }

@@ -28,7 +28,7 @@ impl CosineSums {
     /// # Shapes
     /// - `points`: `[n, d]`
     /// - `weights`: `[1, n]`, 0 or 1 each; `None` where all rows count
-    pub fn of_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
+    pub fn from_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
         let points = widen(points);
         let [n, _] = points.dims();
         let device = points.device().without_autodiff();
@@ -48,10 +48,10 @@ impl CosineSums {
     ///
     /// # Panics
     /// If the mask does not fit the states.
-    pub fn of_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
+    pub fn from_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
         let [sequences, tokens, d] = states.dims();
         let rows = sequences * tokens;
-        Self::of_rows(states.reshape([rows, d]), mask.map(|mask| mask.float().reshape([1, rows])))
+        Self::from_rows(states.reshape([rows, d]), mask.map(|mask| mask.float().reshape([1, rows])))
     }
 
     /// The sums of the union of two disjoint sets.
@@ -92,7 +92,7 @@ impl CosineSums {
 /// # References
 /// Gao et al., "Representation Degeneration Problem in Training Natural Language Generation Models" (ICLR 2019).
 pub fn cosreg(points: Tensor<2>) -> Tensor<1> {
-    CosineSums::of_rows(points, None).cosreg()
+    CosineSums::from_rows(points, None).cosreg()
 }
 
 /// The mean cosine similarity over distinct pairs of points.
@@ -110,5 +110,5 @@ pub fn cosreg(points: Tensor<2>) -> Tensor<1> {
 /// # References
 /// Ethayarajh, "How Contextual are Contextualized Word Representations?" (EMNLP 2019).
 pub fn mean_cosine(points: Tensor<2>) -> Tensor<1> {
-    CosineSums::of_rows(points, None).mean_cosine()
+    CosineSums::from_rows(points, None).mean_cosine()
 }

@@ -35,7 +35,7 @@ const BLOCK_ROWS: usize = 1024;
 /// let blocks = [[[0.0, 1.0], [2.0, 1.0]], [[1.0, 0.0], [1.0, 2.0]]].map(|block| Tensor::<2>::from_floats(block, &device));
 /// let mut moments = RunningMoments::new(2);
 /// for block in &blocks {
-///     moments.update(&Moments::of_points(block.clone()))?;
+///     moments.update(&Moments::from_points(block.clone()))?;
 /// }
 /// let mut partition = Partition::new(&moments, &device);
 /// for block in blocks {
@@ -67,16 +67,16 @@ impl Partition {
     ///
     /// Blocks must be on `device`.
     pub fn new(moments: &RunningMoments, device: &Device) -> Self {
-        Self::of_deviations(moments, &vec![0.0; moments.width()], 1.0, device)
+        Self::from_deviations(moments, &vec![0.0; moments.width()], 1.0, device)
     }
 
     /// No points yet, where moments and blocks are those of the deviations (x − origin)/unit of points x.
     ///
     /// # Panics
     /// If the origin is not as wide as the moments.
-    pub fn of_deviations(moments: &RunningMoments, origin: &[f64], unit: f64, device: &Device) -> Self {
+    pub fn from_deviations(moments: &RunningMoments, origin: &[f64], unit: f64, device: &Device) -> Self {
         let d = moments.width();
-        assert_eq!(origin.len(), d, "Partition::of_deviations: an origin of width {} for moments of width {d}", origin.len());
+        assert_eq!(origin.len(), d, "Partition::from_deviations: an origin of width {} for moments of width {d}", origin.len());
         let directions = directions(moments, origin, unit);
         let centre: Vec<f32> = moments.mean().iter().map(|mean| *mean as f32).collect();
         let taken_off: Vec<f64> = origin.iter().zip(&centre).map(|(origin, centre)| origin + unit * f64::from(*centre)).collect();
@@ -147,7 +147,7 @@ impl Partition {
     ///
     /// # Errors
     /// If the device cannot be read.
-    pub fn of_points(points: Tensor<2>) -> Result<Self, TensorReadError> {
+    pub fn from_points(points: Tensor<2>) -> Result<Self, TensorReadError> {
         let points = widen(points.without_autodiff());
         let [_, d] = points.dims();
         let unit = unit_of(&points)?;
@@ -155,9 +155,9 @@ impl Partition {
         let blocks = in_blocks(points / unit);
         let mut moments = RunningMoments::new(d);
         for block in &blocks {
-            moments.update(&Moments::of_points(block.clone()))?;
+            moments.update(&Moments::from_points(block.clone()))?;
         }
-        let mut partition = Self::of_deviations(&moments, &vec![0.0; d], unit, &device);
+        let mut partition = Self::from_deviations(&moments, &vec![0.0; d], unit, &device);
         for block in blocks {
             partition.update(block)?;
         }
@@ -208,7 +208,7 @@ pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
 /// # Shapes
 /// - `points`: `[n, d]`
 pub fn partition(points: Tensor<2>) -> Option<f64> {
-    Partition::of_points(points).expect("the device can be read").score()
+    Partition::from_points(points).expect("the device can be read").score()
 }
 
 /// The eigenvectors of the second moment of x, one a row, in ascending order of their eigenvalues; the axes where it is 0 or not finite.

@@ -36,9 +36,14 @@ impl Spectrum {
     ///
     /// # Panics
     /// If `covariance` does not hold `width`² numbers.
-    pub fn of_covariance(covariance: &[f64], width: usize) -> Self {
+    pub fn from_covariance(covariance: &[f64], width: usize) -> Self {
         let expected = width * width;
-        assert_eq!(covariance.len(), expected, "Spectrum::of_covariance: width {width} needs {expected} numbers, got {}", covariance.len());
+        assert_eq!(
+            covariance.len(),
+            expected,
+            "Spectrum::from_covariance: width {width} needs {expected} numbers, got {}",
+            covariance.len()
+        );
         if !covariance.iter().all(|entry| entry.is_finite()) {
             return Self::all(f64::NAN, width);
         }
@@ -52,14 +57,14 @@ impl Spectrum {
     }
 
     /// The spectrum of the sample covariance of a stream of points.
-    pub fn of_moments(moments: &RunningMoments) -> Self {
+    pub fn from_moments(moments: &RunningMoments) -> Self {
         let degrees = moments.count().saturating_sub(1);
         if degrees == 0 {
             return Self::all(0.0, moments.width());
         }
         let covariance: Vec<f64> = moments.scatter().iter().map(|sum| sum / degrees as f64).collect();
         let rank = usize::try_from(degrees).unwrap_or(usize::MAX);
-        Self::of_covariance(&covariance, moments.width()).of_rank(rank)
+        Self::from_covariance(&covariance, moments.width()).of_rank(rank)
     }
 
     /// The spectrum of the second moment XᵀX of points x = origin + unit·y, which are not centred, where `moments` are those of the deviations
@@ -67,12 +72,12 @@ impl Spectrum {
     ///
     /// # Panics
     /// If the origin is not as wide as the moments.
-    pub fn of_second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> Self {
+    pub fn from_second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> Self {
         let d = moments.width();
-        assert_eq!(origin.len(), d, "Spectrum::of_second_moment: an origin of width {} for moments of width {d}", origin.len());
+        assert_eq!(origin.len(), d, "Spectrum::from_second_moment: an origin of width {} for moments of width {d}", origin.len());
         let (length, second) = second_moment(moments, origin, unit);
         let rank = usize::try_from(moments.count()).unwrap_or(usize::MAX);
-        Self::of_covariance(&second, d).of_rank(rank).scaled(length)
+        Self::from_covariance(&second, d).of_rank(rank).scaled(length)
     }
 
     /// The spectrum of the sample covariance of points.
@@ -82,7 +87,7 @@ impl Spectrum {
     ///
     /// # Shapes
     /// - `points`: `[n, d]`
-    pub fn of_points(points: Tensor<2>) -> Self {
+    pub fn from_points(points: Tensor<2>) -> Self {
         let [n, d] = points.dims();
         if n < 2 || d == 0 {
             return Self::all(0.0, d);
@@ -96,16 +101,16 @@ impl Spectrum {
         let spectrum = if n < d {
             let products: Vec<f64> = centred.clone().matmul(centred.transpose()).try_to_vec_as().expect("the device can be read");
             let covariance: Vec<f64> = products.iter().map(|product| product / (n - 1) as f64).collect();
-            let mut spectrum = Self::of_covariance(&covariance, n).of_rank(n - 1);
+            let mut spectrum = Self::from_covariance(&covariance, n).of_rank(n - 1);
             // The smaller product has the eigenvalues of the larger, but for its zeros.
             spectrum.values.resize(d, 0.0);
             spectrum
         } else {
             let mut moments = RunningMoments::new(d);
             for block in centred.split(BLOCK_ROWS, 0) {
-                moments.update(&Moments::of_points(block)).expect("the device can be read");
+                moments.update(&Moments::from_points(block)).expect("the device can be read");
             }
-            Self::of_moments(&moments)
+            Self::from_moments(&moments)
         };
         spectrum.scaled(unit)
     }

@@ -92,13 +92,13 @@ impl Summary {
         let [_, d] = points.dims();
         let unit = unit_of(&points)?;
         let scaled = points / unit;
-        let cosines = CosineSums::of_rows(scaled.clone(), None);
+        let cosines = CosineSums::from_rows(scaled.clone(), None);
         let directions: Vec<f64> = cosines.directions.try_to_vec_as()?;
         let directed: f64 = cosines.directed.try_into_scalar()?;
-        let unbiased = UnbiasedSums::of_points(scaled.clone());
+        let unbiased = UnbiasedSums::from_points(scaled.clone());
         let mut moments = RunningMoments::new(d);
         for block in in_blocks(scaled) {
-            moments.update(&Moments::of_points(block))?;
+            moments.update(&Moments::from_points(block))?;
         }
         Ok(Self::new(PointSums {
             mean: moments.mean().iter().map(|mean| mean * unit).collect(),
@@ -165,7 +165,7 @@ impl Summary {
 
     /// The sample covariance; `None` with fewer than two points.
     pub fn covariance(&self) -> Option<ScaledCovariance> {
-        ScaledCovariance::of_moments(&self.sums.moments, self.sums.unit)
+        ScaledCovariance::from_moments(&self.sums.moments, self.sums.unit)
     }
 
     /// The covariance shrunk towards a reference, if one was added.
@@ -195,13 +195,13 @@ impl Summary {
 
     /// The eigenvalues of the sample covariance.
     pub fn spectrum(&self) -> &Spectrum {
-        self.spectrum.get_or_init(|| Spectrum::of_moments(&self.sums.moments).scaled(self.sums.unit))
+        self.spectrum.get_or_init(|| Spectrum::from_moments(&self.sums.moments).scaled(self.sums.unit))
     }
 
     /// The eigenvalues of XᵀX, the points not centred: the squares of the singular values of X.
     pub fn second_moment_spectrum(&self) -> &Spectrum {
         let PointSums { moments, origin, unit, .. } = &self.sums;
-        self.second_moment_spectrum.get_or_init(|| Spectrum::of_second_moment(moments, origin, *unit))
+        self.second_moment_spectrum.get_or_init(|| Spectrum::from_second_moment(moments, origin, *unit))
     }
 
     /// The TwoNN estimates, if neighbours were added and they have a value.

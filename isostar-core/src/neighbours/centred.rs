@@ -22,7 +22,7 @@ struct Extent {
 }
 
 impl Extent {
-    fn of_rows<T: Copy + Into<f64>>(values: &[T], d: usize) -> Self {
+    fn from_rows<T: Copy + Into<f64>>(values: &[T], d: usize) -> Self {
         let first: Vec<f64> = values[..d].iter().map(|&value| value.into()).collect();
         let mut extent = Self { sums: vec![0.0; d], lowest: first.clone(), highest: first };
         for row in values.chunks_exact(d) {
@@ -91,7 +91,7 @@ impl Centred {
 
 fn extent<T: Copy + Into<f64> + Sync>(values: &[T], d: usize) -> Extent {
     const ROWS: usize = 64;
-    let parts: Vec<Extent> = values.par_chunks(ROWS * d).map(|rows| Extent::of_rows(rows, d)).collect();
+    let parts: Vec<Extent> = values.par_chunks(ROWS * d).map(|rows| Extent::from_rows(rows, d)).collect();
     parts.into_iter().reduce(Extent::merge).expect("a block has rows")
 }
 

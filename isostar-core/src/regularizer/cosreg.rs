@@ -48,7 +48,7 @@ impl Regularizer for CosReg {
         let mask = self.states.mask(states);
         let layers = self.states.layers(states).into_iter();
         let sums = layers
-            .map(|layer| CosineSums::of_sequences(layer.clone(), mask.cloned()))
+            .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()))
             .reduce(CosineSums::merge)
             .expect("a selection names at least one layer");
         let measure = sums.cosreg();

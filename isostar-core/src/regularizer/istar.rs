@@ -61,7 +61,7 @@ impl IStarConfig {
 /// let layer = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device).require_grad();
 /// let reference = Tensor::<2>::eye(32, &device);
 ///
-/// let penalty = istar.penalty(&HiddenStates::of_layers(vec![layer.clone()]), Some(&reference));
+/// let penalty = istar.penalty(&HiddenStates::from_layers(vec![layer.clone()]), Some(&reference));
 /// let gradients = penalty.value.backward();
 /// assert_eq!(layer.grad(&gradients).unwrap().dims(), [8, 16, 32]);
 /// # Ok::<(), isostar_core::ConfigError>(())

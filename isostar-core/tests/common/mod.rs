@@ -64,14 +64,14 @@ impl Points {
         Self { n, d, values }
     }
 
-    pub fn of_json(value: &Value) -> Self {
+    pub fn from_json(value: &Value) -> Self {
         let rows = value.as_array().expect("an array of rows");
         let values = numbers(value).expect("an array of rows");
         Self::new(rows.len(), values.len().checked_div(rows.len()).unwrap_or(0), values)
     }
 
     /// Value (row, column) = `f(row, column)`, rounded to f32.
-    pub fn of_fn(n: usize, d: usize, mut f: impl FnMut(usize, usize) -> f64) -> Self {
+    pub fn from_fn(n: usize, d: usize, mut f: impl FnMut(usize, usize) -> f64) -> Self {
         let values = (0..n * d).map(|at| f(at / d, at % d) as f32 as f64).collect();
         Self { n, d, values }
     }
@@ -79,12 +79,12 @@ impl Points {
     /// Standard normal numbers, rounded to f32.
     pub fn gaussian(n: usize, d: usize, seed: u64) -> Self {
         let mut normal = Normal::new(seed);
-        Self::of_fn(n, d, |_, _| normal.draw())
+        Self::from_fn(n, d, |_, _| normal.draw())
     }
 
     /// `f(column, value)` at each value, rounded to f32.
     pub fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
-        Self::of_fn(self.n, self.d, |row, column| f(column, self.values[row * self.d + column]))
+        Self::from_fn(self.n, self.d, |row, column| f(column, self.values[row * self.d + column]))
     }
 
     pub fn row(&self, row: usize) -> &[f64] {
@@ -122,7 +122,7 @@ fn rotation(d: usize, seed: u64) -> Mat<f64> {
 /// The points turned by such a rotation.
 pub fn rotated(points: &Points, seed: u64) -> Points {
     let rotation = rotation(points.d, seed);
-    Points::of_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
+    Points::from_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
 }
 
 /// What a tensor holds, in f64.

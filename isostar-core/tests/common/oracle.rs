@@ -36,7 +36,7 @@ pub fn isoscore(points: &Points) -> Scored {
 /// IsoScore* of points with target and weight, step by step.
 pub fn isoscore_star(points: &Points, target: &Mat<f64>, zeta: f64) -> Scored {
     let shrunk = (1.0 - zeta) * covariance(points) + zeta * target;
-    let (score, towards_covariance) = of_covariance(&shrunk);
+    let (score, towards_covariance) = from_covariance(&shrunk);
     let mut gradient = Mat::zeros(points.n, points.d);
     let scale = (1.0 - zeta) * 2.0 / (points.n as f64 - 1.0);
     matmul(gradient.as_mut(), Accum::Replace, centred(points).as_ref(), towards_covariance.as_ref(), scale, Par::Seq);
@@ -45,7 +45,7 @@ pub fn isoscore_star(points: &Points, target: &Mat<f64>, zeta: f64) -> Scored {
 }
 
 /// IsoScore* of a covariance by Algorithm 1, and its gradient by the chain rule through each step.
-pub fn of_covariance(covariance: &Mat<f64>) -> (f64, Mat<f64>) {
+pub fn from_covariance(covariance: &Mat<f64>) -> (f64, Mat<f64>) {
     let d = covariance.nrows() as f64;
     let eigen = SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).expect("a finite covariance has eigenvalues");
     let lambda: Vec<f64> = eigen.S().column_vector().iter().copied().collect();

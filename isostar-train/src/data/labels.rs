@@ -56,7 +56,7 @@ impl Labels {
     ///
     /// # Panics
     /// If `rows` is empty; the readers reject files without rows.
-    pub fn of(rows: &[TextRow]) -> Result<Self, DataError> {
+    pub fn from_rows(rows: &[TextRow]) -> Result<Self, DataError> {
         assert!(!rows.is_empty(), "Labels::of: there must be a row");
         let labels = Self::occurring_in(rows);
         match &labels.names[..] {
@@ -79,7 +79,7 @@ impl Labels {
     }
 
     /// Labels of a saved model, in the order of its outputs.
-    pub fn of_model(names: Vec<String>) -> Self {
+    pub fn from_model(names: Vec<String>) -> Self {
         Self { names, origin: Origin::Model }
     }
 
@@ -189,44 +189,44 @@ mod tests {
 
     #[test]
     fn integers_are_in_numeric_order() {
-        let labels = Labels::of(&rows(&["10", "2", "-1", "2"])).unwrap();
+        let labels = Labels::from_rows(&rows(&["10", "2", "-1", "2"])).unwrap();
         assert_eq!(labels.names(), ["-1", "2", "10"]);
     }
 
     #[test]
     fn words_are_sorted() {
-        let labels = Labels::of(&rows(&["positive", "10", "negative", "2"])).unwrap();
+        let labels = Labels::from_rows(&rows(&["positive", "10", "negative", "2"])).unwrap();
         assert_eq!(labels.names(), ["10", "2", "negative", "positive"]);
     }
 
     #[test]
     fn the_order_does_not_depend_on_the_rows() {
-        assert_eq!(Labels::of(&rows(&["1", "01", "0"])).unwrap(), Labels::of(&rows(&["0", "01", "1", "1"])).unwrap());
+        assert_eq!(Labels::from_rows(&rows(&["1", "01", "0"])).unwrap(), Labels::from_rows(&rows(&["0", "01", "1", "1"])).unwrap());
     }
 
     #[test]
     fn spellings_of_a_whole_number_are_one_label() {
-        let labels = Labels::of(&rows(&["1", "1.0", "0.00", "-0", "0", "01", "1e0", "1.10", "1.1"])).unwrap();
+        let labels = Labels::from_rows(&rows(&["1", "1.0", "0.00", "-0", "0", "01", "1e0", "1.10", "1.1"])).unwrap();
         assert_eq!(labels.names(), ["-0", "0", "01", "1", "1.1", "1.10", "1e0"]);
         // Labels of a model that was trained on floats.
-        let floats = Labels::of_model(names(&["0.0", "1.0"]));
+        let floats = Labels::from_model(names(&["0.0", "1.0"]));
         assert_eq!(floats.indices_of(&rows(&["1", "0", "1.0"]), Path::new("dev.tsv")).unwrap(), [1, 0, 1]);
     }
 
     #[test]
     fn a_label_unseen_in_training_is_an_error_with_its_line() {
-        let labels = Labels::of(&rows(&["0", "1"])).unwrap();
+        let labels = Labels::from_rows(&rows(&["0", "1"])).unwrap();
         let dev = rows(&["1", "0", "2"]);
         assert_eq!(labels.indices_of(&dev[..2], Path::new("dev.tsv")).unwrap(), [1, 0]);
         let error = labels.indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
         assert_eq!(error.to_string(), r#"dev.tsv, line 4: label "2" does not occur in the training rows, whose labels are "0", "1""#);
-        let error = Labels::of_model(names(&["no", "yes"])).indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
+        let error = Labels::from_model(names(&["no", "yes"])).indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
         assert_eq!(error.to_string(), r#"dev.tsv, line 2: label "1" is not one of the model's labels: "no", "yes""#);
     }
 
     #[test]
     fn a_single_label_is_an_error() {
-        assert!(matches!(Labels::of(&rows(&["1", "1.0"])), Err(DataError::OneLabel { rows: 2, .. })));
+        assert!(matches!(Labels::from_rows(&rows(&["1", "1.0"])), Err(DataError::OneLabel { rows: 2, .. })));
     }
 
     #[test]

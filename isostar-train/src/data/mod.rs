@@ -21,7 +21,7 @@
 //! use isostar_train::data::{BatchLoader, DEFAULT_TOKENIZER, Labels, TextEncoder, TrainingOrder, default_rows};
 //!
 //! let train = default_rows().train;
-//! let labels = Labels::of(&train.rows)?;
+//! let labels = Labels::from_rows(&train.rows)?;
 //! let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 64)?;
 //! let examples = encoder.encode(&train.rows, labels.indices_of(&train.rows, &train.path)?)?;
 //!
@@ -76,4 +76,4 @@ pub(crate) use text_file::{plain_name, read_text, without_mark};
 pub use token_cache::TokenCache;
 pub use tokenize::{PaddingSide, TextEncoder, Truncation};
 pub use trees::read_trees;
-pub use windows::{Place, SpanBatch, WindowSettings, Windows};
+pub use windows::{CharSpan, SpanBatch, WindowSettings, Windows};

@@ -57,7 +57,7 @@ impl Format {
     /// # Errors
     /// [`DataError::UnknownFormat`] if the extension is not `tsv`, `csv`, `jsonl`, `ndjson` or
     /// `parquet`.
-    pub fn of(path: &Path) -> Result<Self, DataError> {
+    pub fn from_path(path: &Path) -> Result<Self, DataError> {
         let extension = plain_name(path).extension().unwrap_or_default();
         let found = Self::EXTENSIONS.iter().find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(*format));
         // Parquet has its own compression.
@@ -65,7 +65,7 @@ impl Format {
     }
 }
 
-/// Reads all rows of a file, in the format given by [`Format::of`].
+/// Reads all rows of a file, in the format given by [`Format::from_path`].
 ///
 /// Text files may have LF or CR LF line endings and empty lines, may be encoded in UTF-8 (with or
 /// without a byte-order mark) or in UTF-16 with a byte-order mark, and may be gzip-compressed.
@@ -78,7 +78,7 @@ pub fn read_rows(path: &Path, layout: &dyn Layout) -> Result<Vec<TextRow>, DataE
 
 /// Reads all rows of a file; also returns the number of broken rows that were skipped.
 pub(super) fn read_table(path: &Path, layout: &dyn Layout) -> Result<(Vec<TextRow>, usize), DataError> {
-    match Format::of(path)? {
+    match Format::from_path(path)? {
         Format::Parquet => Ok((parquet::read_rows(path, layout)?, 0)),
         format => parse_rows(&read_text(path)?, format, layout, path),
     }
@@ -242,13 +242,13 @@ mod tests {
 
     #[test]
     fn extensions_select_formats_in_any_case() {
-        assert_eq!(Format::of(Path::new("a.b/C.TSV")).unwrap(), Format::Tsv);
-        assert_eq!(Format::of(Path::new("rows.ndjson")).unwrap(), Format::JsonLines);
-        assert!(matches!(Format::of(Path::new("rows.txt")), Err(DataError::UnknownFormat { .. })));
-        assert!(matches!(Format::of(Path::new("tsv")), Err(DataError::UnknownFormat { .. })));
-        assert_eq!(Format::of(Path::new("a.b/rows.jsonl.GZ")).unwrap(), Format::JsonLines);
+        assert_eq!(Format::from_path(Path::new("a.b/C.TSV")).unwrap(), Format::Tsv);
+        assert_eq!(Format::from_path(Path::new("rows.ndjson")).unwrap(), Format::JsonLines);
+        assert!(matches!(Format::from_path(Path::new("rows.txt")), Err(DataError::UnknownFormat { .. })));
+        assert!(matches!(Format::from_path(Path::new("tsv")), Err(DataError::UnknownFormat { .. })));
+        assert_eq!(Format::from_path(Path::new("a.b/rows.jsonl.GZ")).unwrap(), Format::JsonLines);
         for name in ["rows.parquet.gz", "rows.gz", "csv.gz", ".gz"] {
-            assert!(matches!(Format::of(Path::new(name)), Err(DataError::UnknownFormat { .. })), "{name}");
+            assert!(matches!(Format::from_path(Path::new(name)), Err(DataError::UnknownFormat { .. })), "{name}");
         }
     }
 

@@ -19,7 +19,7 @@ const QUESTIONS_AT_ONCE: usize = 512;
 
 /// Character span of a token in its paragraph, end exclusive; `None` if the token is not part of
 /// the paragraph.
-pub type Place = Option<(u32, u32)>;
+pub type CharSpan = Option<(u32, u32)>;
 
 /// Tokenized windows of questions.
 ///
@@ -33,7 +33,7 @@ pub struct Windows {
     /// answer.
     answers: Vec<[u32; 2]>,
     /// Character span of every token of every window; `None` if spans are not kept.
-    places: Option<Vec<Place>>,
+    places: Option<Vec<CharSpan>>,
 }
 
 /// Batch of windows.
@@ -106,7 +106,7 @@ impl Windows {
     ///
     /// # Panics
     /// If the index is out of range, or spans were not kept.
-    pub fn places(&self, window: u32) -> &[Place] {
+    pub fn places(&self, window: u32) -> &[CharSpan] {
         let places = self.places.as_ref().expect("Windows::places: spans were not kept, see WindowSettings::keep_places");
         &places[self.tokens.span(window)]
     }
@@ -135,8 +135,8 @@ impl BatchSource for Windows {
             before as i32 + self.answer(window)[end] as i32
         };
         let answers = [0, 1].map(|end| {
-            let of_windows: Vec<i32> = windows.iter().map(|window| token(*window, end)).collect();
-            Tensor::from_data(TensorData::new(of_windows, [windows.len()]), device)
+            let from_windows: Vec<i32> = windows.iter().map(|window| token(*window, end)).collect();
+            Tensor::from_data(TensorData::new(from_windows, [windows.len()]), device)
         });
         SpanBatch { input, answers, windows }
     }
@@ -212,7 +212,7 @@ impl Windows {
 }
 
 /// Character spans of a window's tokens in the paragraph.
-fn places(encoding: &Encoding) -> Vec<Place> {
+fn places(encoding: &Encoding) -> Vec<CharSpan> {
     let sequences = encoding.get_sequence_ids();
     let place = |(sequence, (start, end)): (Option<usize>, &(usize, usize))| (sequence == Some(1)).then_some((*start as u32, *end as u32));
     sequences.into_iter().zip(encoding.get_offsets()).map(place).collect()
@@ -223,7 +223,7 @@ fn places(encoding: &Encoding) -> Vec<Place> {
 /// within the window.
 ///
 /// If a character consists of several byte-level tokens, the first of them is used.
-fn answer_tokens(places: &[Place], characters: Range<u32>) -> Option<[u32; 2]> {
+fn answer_tokens(places: &[CharSpan], characters: Range<u32>) -> Option<[u32; 2]> {
     let tokens = || places.iter().enumerate().filter_map(|(token, place)| place.map(|(start, end)| (token as u32, start, end)));
     let (_, window_start, _) = tokens().next()?;
     let (_, _, window_end) = tokens().next_back()?;

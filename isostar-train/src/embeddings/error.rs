@@ -7,7 +7,7 @@ use std::sync::Arc;
 use burn::tensor::TensorReadError;
 use thiserror::Error;
 
-use super::file::{FormatError, Place};
+use super::file::{FormatError, Location};
 use super::points::LARGEST;
 use super::points::MAX_WIDTH;
 use crate::data::DataError;
@@ -46,7 +46,7 @@ pub enum EmbeddingsError {
     #[error("{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]")]
     Rank {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// Its shape.
         shape: Vec<usize>,
     },
@@ -55,7 +55,7 @@ pub enum EmbeddingsError {
     #[error("{place}: the column holds one number per row, which is one dimension of the points")]
     OneDimension {
         /// The column.
-        place: Place,
+        place: Location,
         /// The number of dimensions of the points.
         columns: usize,
     },
@@ -63,7 +63,7 @@ pub enum EmbeddingsError {
     #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
     Narrow {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The width d.
         width: usize,
     },
@@ -71,7 +71,7 @@ pub enum EmbeddingsError {
     #[error("{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions")]
     Wide {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The width d.
         width: usize,
     },
@@ -113,7 +113,7 @@ pub enum EmbeddingsError {
     #[error("{place}: the mask {mask:?} has shape {found:?}, but these points need {expected:?}")]
     MaskShape {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The mask's name.
         mask: String,
         /// The tensor's shape without its last dimension.
@@ -125,7 +125,7 @@ pub enum EmbeddingsError {
     #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
     MaskValue {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The mask's name.
         mask: String,
         /// A negative number or NaN.
@@ -135,7 +135,7 @@ pub enum EmbeddingsError {
     #[error("{place}: the mask {mask:?} is false everywhere")]
     EmptyMask {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The mask's name.
         mask: String,
     },
@@ -143,7 +143,7 @@ pub enum EmbeddingsError {
     #[error("{place}: {points} {} no covariance: there must be at least two points", if *points == 1 { "point has" } else { "points have" })]
     FewPoints {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The number of points.
         points: usize,
     },
@@ -151,7 +151,7 @@ pub enum EmbeddingsError {
     #[error("{place}: {value:e} at {}", position(at))]
     NotFinite {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The index of the number in the tensor.
         at: Vec<usize>,
         /// NaN, an infinity, or a number beyond ±1e300.
@@ -161,15 +161,15 @@ pub enum EmbeddingsError {
     #[error("{place}: all points are equal: no direction has variance, so no score is defined")]
     NoVariance {
         /// The tensor.
-        place: Place,
+        place: Location,
     },
     /// The reference and the points differ in width.
     #[error("{reference}: the reference has width {found}, but the points in {place} have width {expected}")]
     ReferenceWidth {
         /// The points.
-        place: Place,
+        place: Location,
         /// The reference.
-        reference: Place,
+        reference: Location,
         /// The points' width.
         expected: usize,
         /// The reference's width.

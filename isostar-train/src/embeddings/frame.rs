@@ -24,7 +24,7 @@ impl Frame {
     ///
     /// # Errors
     /// If a sampled point holds a number that is not finite.
-    pub fn of_sample(points: &Points, reading: Reading) -> Result<Self, EmbeddingsError> {
+    pub fn from_sample(points: &Points, reading: Reading) -> Result<Self, EmbeddingsError> {
         let width = points.width();
         let rows = points.spread_evenly(RUNS, RUN);
         let mut values = Vec::new();

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::frame::Frame;
 use super::pass::pass;
 use super::points::Reading;
-use super::spread::Spread;
+use super::statistics::Statistics;
 use super::{EmbeddingsError, Points, Reference};
 
 /// How many points the intrinsic dimensions are of where nothing else is asked for: as many as two cores compare in minutes at width 768.
@@ -151,7 +151,7 @@ pub fn measure(
 
     points.unpack(progress)?;
     let reading = if sampled.is_some() { Reading::Again } else { Reading::Once };
-    let mut spread = Spread::of(points, reading, width <= WIDEST_INTERVAL, device, progress)?;
+    let mut spread = Statistics::of(points, reading, width <= WIDEST_INTERVAL, device, progress)?;
     let isoscore_interval = spread.jackknife.take().and_then(|jackknife| jackknife.interval(CONFIDENCE));
     let mut further = None;
     if let Some(sampled) = &sampled {
@@ -193,9 +193,9 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
 }
 
 /// The second pass.
-fn partition_of(points: &Points, spread: &Spread, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
+fn partition_of(points: &Points, spread: &Statistics, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
     let frame = &spread.frame;
-    let mut partition = Partition::of_deviations(&spread.moments, &frame.origin, frame.unit, device);
+    let mut partition = Partition::from_deviations(&spread.moments, &frame.origin, frame.unit, device);
     each_block(points, frame, |deviations| {
         let rows = deviations.len() / points.width();
         let block = TensorData::new(deviations, [rows, points.width()]);

@@ -6,7 +6,7 @@
 //!                                   EmbeddingsFile ◀─┘
 //!                                         └──Points──▶ measure ──▶ Geometry
 //!                                                         ├ sampled rows: estimated location and scale of the points   Frame
-//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Spread ─▶ IsoScores, cosines, spectra
+//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Statistics ─▶ IsoScores, cosines, spectra
 //!                                                         ├ 2nd pass: sums of exponentials                             partition
 //!                                                         └ a sample: pairwise distances                               TwoNN, MLE
 //! ```
@@ -46,12 +46,12 @@ mod points;
 mod reference;
 mod row_sums;
 mod sequences;
-mod spread;
 mod states_file;
+mod statistics;
 
 pub use embed::{EmbeddingModel, embed, embed_with_means};
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, FormatError, MASK, PickleKind, Place};
+pub use file::{EmbeddingsFile, FormatError, Location, MASK, PickleKind};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use note::Note;
 pub use points::{MAX_WIDTH, Points};

@@ -10,7 +10,7 @@ use rand::rngs::ChaCha8Rng;
 pub(super) use self::reading::{LARGEST, Reading};
 use super::file::{Element, Numbers, View};
 use super::pass::PART_ROWS;
-use super::{EmbeddingsError, Note, Place};
+use super::{EmbeddingsError, Location, Note};
 
 /// The maximum width of points: a covariance of this width takes 2 GB, and the widest current
 /// models have as many dimensions.
@@ -24,7 +24,7 @@ const BLOCK_NUMBERS: usize = 1 << 23;
 /// three.
 #[derive(Clone, Debug)]
 pub struct Points {
-    place: Place,
+    place: Location,
     element: Element,
     shape: Vec<usize>,
     fortran_order: bool,
@@ -57,7 +57,7 @@ pub(super) struct Mask {
 impl Points {
     /// Creates the points of a tensor. `numbers` must match its shape.
     pub(super) fn new(
-        place: Place,
+        place: Location,
         element: Element,
         shape: Vec<usize>,
         fortran_order: bool,
@@ -158,7 +158,7 @@ impl Points {
     }
 
     /// The file and the tensor.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Location {
         &self.place
     }
 

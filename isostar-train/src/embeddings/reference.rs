@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use isostar_core::ScaledCovariance;
 
 use super::points::Reading;
-use super::spread::Spread;
-use super::{EmbeddingsError, EmbeddingsFile, Note, Place, Points};
+use super::statistics::Statistics;
+use super::{EmbeddingsError, EmbeddingsFile, Location, Note, Points};
 
 /// The largest asymmetry of a covariance, relative to its largest entry: f32 products computed in
 /// both orders differ by as much.
@@ -26,7 +26,7 @@ pub enum ReferenceKind {
 /// A covariance to shrink towards.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    place: Place,
+    place: Location,
     kind: ReferenceKind,
     notes: Vec<Note>,
     pub(super) covariance: ScaledCovariance,
@@ -46,19 +46,19 @@ impl Reference {
             let mut entries = Vec::new();
             points.read(&rows, &mut entries)?;
             if is_covariance(width, &entries) {
-                let covariance = ScaledCovariance::of_entries(width, entries);
+                let covariance = ScaledCovariance::from_entries(width, entries);
                 let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: place.clone() })?;
                 progress(width);
                 return Ok(Self { place, kind: ReferenceKind::Covariance, notes, covariance });
             }
         }
         points.unpack(progress)?;
-        let covariance = Spread::of(points, Reading::Once, false, device, progress)?.covariance();
+        let covariance = Statistics::of(points, Reading::Once, false, device, progress)?.covariance();
         Ok(Self { place, kind: ReferenceKind::Points, notes, covariance })
     }
 
     /// The file and the tensor.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Location {
         &self.place
     }
 

@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, RunningMoments, StateSelection};
 
 use super::{ExperimentError, IsoScores, Observer, Phase};
 use crate::data::BatchLoader;
-use crate::task::{Judge, Prediction, TaskModel};
+use crate::task::{Evaluator, Prediction, TaskModel};
 
 /// The evaluation of a model on a split.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct SplitReport {
     pub predictions: Vec<Prediction>,
 }
 
-/// Evaluates a model on a split. `judge` must not have any batches yet.
+/// Evaluates a model on a split. `evaluator` must not have any batches yet.
 ///
 /// The IsoScores are those of all token states of the split: the moments of each layer are
 /// accumulated over the batches, then merged over the layers.
@@ -34,7 +34,7 @@ pub struct SplitReport {
 pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
-    mut judge: M::Judge,
+    mut evaluator: M::Evaluator,
     observer: &dyn Observer,
 ) -> Result<SplitReport, ExperimentError> {
     let model = model.valid();
@@ -53,17 +53,17 @@ pub fn evaluate<M: TaskModel>(
             }
             layers[layer].update(&moments)?;
         }
-        judge.add(&step.output)?;
+        evaluator.add(&step.output)?;
         observer.advance(&Phase::Evaluation, done.progress().items_processed);
     }
     observer.end(&Phase::Evaluation);
 
-    let predictions = judge.predictions();
+    let predictions = evaluator.predictions();
     Ok(SplitReport {
         rows: predictions.len(),
-        metrics: judge.scores(),
-        task_loss: judge.loss(),
-        isoscore: IsoScores::of_layers(&layers),
+        metrics: evaluator.scores(),
+        task_loss: evaluator.loss(),
+        isoscore: IsoScores::from_layers(&layers),
         predictions,
     })
 }

@@ -8,7 +8,7 @@ use super::{RunResult, SplitReport};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Measuring the rows to judge by, before or after training. In rows.
+    /// Measuring the validation rows, before or after training. In rows.
     Evaluation,
     /// Writing the hidden states of rows to a file. In tokens.
     Embedding,
@@ -87,7 +87,7 @@ pub trait Observer: Send + Sync {
     /// Something that a person should read.
     fn note(&self, _text: &str) {}
 
-    /// The rows to judge by have been measured before training.
+    /// The validation rows have been measured before training.
     fn before(&self, _report: &SplitReport) {}
 
     /// The run is over.

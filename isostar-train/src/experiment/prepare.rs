@@ -138,11 +138,11 @@ impl<M: TaskModel> Prepared<M> {
         let [max_length, stride] = settings.set_lengths(model.config.sizes().positions)?;
         let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
         let (labels, cache) = (task.labels.clone(), TokenCache::from_env());
-        let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: false, cache: Some(&cache) };
-        let train = M::prepare(task.take_train(), how)?;
-        let judged = Preparation { is_judged: true, ..how };
-        let dev = M::prepare(task.take_dev(), judged)?;
-        let further = task.take_further().into_iter().map(|(name, rows)| Ok((name, M::prepare(rows, judged)?)));
+        let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: false, cache: Some(&cache) };
+        let train = M::prepare(task.take_train(), preparation)?;
+        let evaluated = Preparation { is_evaluated: true, ..preparation };
+        let dev = M::prepare(task.take_dev(), evaluated)?;
+        let further = task.take_further().into_iter().map(|(name, rows)| Ok((name, M::prepare(rows, evaluated)?)));
         let further = further.collect::<Result<_, DataError>>()?;
         if let Some(failure) = cache.failure() {
             observer.note(failure);

@@ -19,7 +19,7 @@ pub struct IsoScores {
 
 impl IsoScores {
     /// Computes the scores from the moments of each layer.
-    pub(super) fn of_layers(layers: &[RunningMoments]) -> Self {
+    pub(super) fn from_layers(layers: &[RunningMoments]) -> Self {
         let mut union = layers.iter().cloned();
         let all = union.next().and_then(|first| {
             let merged = union.fold(first, |mut sum, layer| {

@@ -86,13 +86,13 @@ impl Run {
         Ok(result)
     }
 
-    /// What a model makes of the rows to judge by; the scores of further development sets stand beside, such as `accuracy_mismatched` of
+    /// Measures a model on the validation rows. The metrics of further development sets are added, such as `accuracy_mismatched` of
     /// `dev_mismatched`.
     fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedSplit<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
-            evaluate(model, &loader, split.judge(), self.observer.as_ref())
+            evaluate(model, &loader, split.evaluator(), self.observer.as_ref())
         };
         let mut report = of(&prepared.dev)?;
         for (name, split) in &prepared.further {
@@ -154,9 +154,9 @@ impl Run {
             .renderer(Box::new(renderer))
             .num_epochs(settings.epochs);
         for metric in self.metrics.iter().filter(|metric| !metric.is_of_part()) {
-            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, prepared.dev.judge()));
-            if let Some(judge) = &prepared.train.judge {
-                training = training.metric_train_numeric(SplitScoreMetric::new(*metric, judge.clone()));
+            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, prepared.dev.evaluator()));
+            if let Some(evaluator) = &prepared.train.evaluator {
+                training = training.metric_train_numeric(SplitScoreMetric::new(*metric, evaluator.clone()));
             }
         }
         if *done > 0 {

@@ -6,24 +6,24 @@ use burn::train::metric::{
 };
 
 use crate::hook::ModelOutput;
-use crate::task::{Judge, TaskMetric};
+use crate::task::{Evaluator, TaskMetric};
 
 /// A task's score of a whole split, known at its end.
 #[derive(Clone)]
 pub struct SplitScoreMetric<J> {
     name: MetricName,
     metric: TaskMetric,
-    judge: J,
+    evaluator: J,
 }
 
-impl<J: Judge> SplitScoreMetric<J> {
-    /// The score `metric` of what `judge` gathers.
-    pub fn new(metric: TaskMetric, judge: J) -> Self {
-        Self { name: Arc::new(metric.name().into()), metric, judge }
+impl<J: Evaluator> SplitScoreMetric<J> {
+    /// The metric `metric` of the predictions that `evaluator` accumulates.
+    pub fn new(metric: TaskMetric, evaluator: J) -> Self {
+        Self { name: Arc::new(metric.name().into()), metric, evaluator }
     }
 }
 
-impl<J: Judge> Metric for SplitScoreMetric<J> {
+impl<J: Evaluator> Metric for SplitScoreMetric<J> {
     type Input = ModelOutput<J::Output>;
 
     fn name(&self) -> MetricName {
@@ -35,22 +35,22 @@ impl<J: Judge> Metric for SplitScoreMetric<J> {
     }
 
     fn update(&mut self, input: &Self::Input, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
-        self.judge.add(&input.0)?;
+        self.evaluator.add(&input.0)?;
         // Sorting all answers for every batch would cost more than the batch.
         Ok(SerializedEntry::new(String::new(), NumericEntry::Value(f64::NAN).serialize()))
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        let score = self.judge.score(self.metric);
+        let score = self.evaluator.score(self.metric);
         Ok(SerializedEntry::new(format!("split {score:.4}"), NumericEntry::Final(score).serialize()))
     }
 
     fn clear(&mut self) {
-        self.judge.clear();
+        self.evaluator.clear();
     }
 }
 
-impl<J: Judge> Numeric for SplitScoreMetric<J> {
+impl<J: Evaluator> Numeric for SplitScoreMetric<J> {
     fn value(&self) -> Option<NumericEntry> {
         None
     }
@@ -60,6 +60,6 @@ impl<J: Judge> Numeric for SplitScoreMetric<J> {
     }
 
     fn final_value(&self) -> NumericEntry {
-        NumericEntry::Final(self.judge.score(self.metric))
+        NumericEntry::Final(self.evaluator.score(self.metric))
     }
 }

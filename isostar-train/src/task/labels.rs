@@ -26,10 +26,10 @@ impl Task {
     /// the model has outputs.
     pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Observer) -> Result<Labels, TaskError> {
         match self.kind {
-            TaskKind::Span => Ok(Labels::of_model(outputs)),
+            TaskKind::Span => Ok(Labels::from_model(outputs)),
             TaskKind::Classification if self.known.is_none() => {
                 self.name_rows(&outputs, observer);
-                Ok(Labels::of_model(outputs))
+                Ok(Labels::from_model(outputs))
             }
             TaskKind::Classification | TaskKind::Regression if outputs.len() == self.labels.len() => {
                 let is_named = |(at, output): (usize, &String)| *output != generic(at) && *output != at.to_string();

@@ -1,7 +1,7 @@
 use burn::train::metric::{Adaptor, LossInput};
 use isostar_models::{PretrainedModel, SequenceClassifier, SpanExtractor};
 
-use super::{Judge, Preparation, PreparedSplit, SequenceJudge, SpanJudge, TaskRows};
+use super::{Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SpanEvaluator, TaskRows};
 use crate::data::{BatchSource, DataError, Examples, Windows};
 use crate::hook::HiddenStateModel;
 
@@ -11,29 +11,29 @@ pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + Pret
     /// The tokenized rows.
     type Source: BatchSource<Batch = Self::Batch>;
     /// Accumulates and scores the predictions.
-    type Judge: Judge<Output = Self::Output>;
+    type Evaluator: Evaluator<Output = Self::Output>;
 
     /// Tokenizes rows.
     ///
     /// # Errors
     /// If a label is unknown or not a number, a question is too long, or the tokenizer fails.
-    fn prepare(rows: TaskRows, how: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError>;
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError>;
 }
 
 impl TaskModel for SequenceClassifier {
     type Source = Examples;
-    type Judge = SequenceJudge;
+    type Evaluator = SequenceEvaluator;
 
-    fn prepare(rows: TaskRows, how: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
-        PreparedSplit::of_sequences(rows, how)
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
+        PreparedSplit::from_sequences(rows, preparation)
     }
 }
 
 impl TaskModel for SpanExtractor {
     type Source = Windows;
-    type Judge = SpanJudge;
+    type Evaluator = SpanEvaluator;
 
-    fn prepare(rows: TaskRows, how: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
-        PreparedSplit::of_spans(rows, how)
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
+        PreparedSplit::from_spans(rows, preparation)
     }
 }

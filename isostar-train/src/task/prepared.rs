@@ -1,11 +1,11 @@
-//! The tokenized rows of a split, with the judge of their predictions.
+//! The tokenized rows of a split, with the evaluator of their predictions.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use isostar_models::{SequenceClassifier, SpanExtractor};
 
-use super::{SequenceJudge, SpanJudge, SplitSummary, TaskKind, TaskMetric, TaskModel};
+use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskKind, TaskMetric, TaskModel};
 use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
 
 /// The rows of a split as read, before tokenization.
@@ -33,7 +33,7 @@ pub struct Preparation<'a> {
     /// The number of tokens shared by neighbouring windows of a paragraph.
     pub stride: usize,
     /// Whether predictions for these rows are scored. Paragraphs are kept only then.
-    pub is_judged: bool,
+    pub is_evaluated: bool,
     /// The cache of token ids; `None` to tokenize on every run.
     pub cache: Option<&'a TokenCache>,
 }
@@ -43,7 +43,7 @@ pub struct PreparedSplit<M: TaskModel> {
     /// The source of batches.
     pub source: Arc<M::Source>,
     /// Scores the predictions; `None` if the rows were not prepared for scoring.
-    pub judge: Option<M::Judge>,
+    pub evaluator: Option<M::Evaluator>,
     /// Statistics of the rows.
     pub summary: SplitSummary,
 }
@@ -55,12 +55,12 @@ impl<M: TaskModel> Debug for PreparedSplit<M> {
 }
 
 impl<M: TaskModel> PreparedSplit<M> {
-    /// Returns a judge of the rows without any batches.
+    /// Returns an evaluator of the rows without any batches.
     ///
     /// # Panics
     /// If the rows were not prepared for scoring.
-    pub fn judge(&self) -> M::Judge {
-        self.judge.clone().expect("PreparedSplit::judge: the rows were not prepared for scoring")
+    pub fn evaluator(&self) -> M::Evaluator {
+        self.evaluator.clone().expect("PreparedSplit::evaluator: the rows were not prepared for scoring")
     }
 }
 
@@ -76,33 +76,33 @@ impl TaskRows {
 
 impl PreparedSplit<SequenceClassifier> {
     /// Tokenizes rows with a class or a number each.
-    pub(super) fn of_sequences(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
-        let targets = rows.targets(how.labels)?;
-        let examples = match how.cache {
-            Some(cache) => cache.encode(how.encoder, &rows.split.rows, targets)?,
-            None => how.encoder.encode_targets(&rows.split.rows, targets)?,
+    pub(super) fn from_sequences(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
+        let targets = rows.targets(preparation.labels)?;
+        let examples = match preparation.cache {
+            Some(cache) => cache.encode(preparation.encoder, &rows.split.rows, targets)?,
+            None => preparation.encoder.encode_targets(&rows.split.rows, targets)?,
         };
         check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
-        let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::of_examples(&examples, how.labels.len()) };
-        let judge = Some(SequenceJudge::new(how.labels.clone(), rows.metrics));
-        Ok(Self { source: Arc::new(examples), judge, summary })
+        let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::from_examples(&examples, preparation.labels.len()) };
+        let evaluator = Some(SequenceEvaluator::new(preparation.labels.clone(), rows.metrics));
+        Ok(Self { source: Arc::new(examples), evaluator, summary })
     }
 }
 
 impl PreparedSplit<SpanExtractor> {
     /// Tokenizes questions and their paragraphs.
-    pub(super) fn of_spans(rows: TaskRows, how: Preparation<'_>) -> Result<Self, DataError> {
+    pub(super) fn from_spans(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
-        let settings = WindowSettings { stride: how.stride, keep_places: how.is_judged };
-        let windows = Arc::new(match how.cache {
-            Some(cache) => cache.encode_windows(how.encoder, &split.rows, &questions, settings, &split.path)?,
-            None => how.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
+        let settings = WindowSettings { stride: preparation.stride, keep_places: preparation.is_evaluated };
+        let windows = Arc::new(match preparation.cache {
+            Some(cache) => cache.encode_windows(preparation.encoder, &split.rows, &questions, settings, &split.path)?,
+            None => preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
         });
         let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
-        let summary = SplitSummary::of_windows(&windows, questions.len());
-        let judge = how.is_judged.then(|| SpanJudge::new(windows.clone(), split.rows, questions, unanswerable, metrics));
-        Ok(Self { source: windows, judge, summary })
+        let summary = SplitSummary::from_windows(&windows, questions.len());
+        let evaluator = preparation.is_evaluated.then(|| SpanEvaluator::new(windows.clone(), split.rows, questions, unanswerable, metrics));
+        Ok(Self { source: windows, evaluator, summary })
     }
 }
 

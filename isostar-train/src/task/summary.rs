@@ -30,7 +30,7 @@ pub struct SplitSummary {
     /// The number of rows of each class; empty if there are no classes.
     pub classes: Vec<usize>,
     /// Mean and standard deviation of a regression's targets.
-    pub values: Option<Spread>,
+    pub values: Option<MeanAndDeviation>,
     /// The lengths of the tokenized rows.
     pub lengths: Lengths,
 }
@@ -38,7 +38,7 @@ pub struct SplitSummary {
 /// Mean and standard deviation of a regression's targets. Predicting the mean for every row has a
 /// loss of the squared deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
+pub struct MeanAndDeviation {
     /// The mean.
     pub mean: f64,
     /// The standard deviation over all numbers (n in the denominator).
@@ -77,25 +77,25 @@ impl TaskSummary {
 
 impl SplitSummary {
     /// Summarizes tokenized rows with `classes` classes.
-    pub fn of_examples(examples: &Examples, classes: usize) -> Self {
+    pub fn from_examples(examples: &Examples, classes: usize) -> Self {
         let (mut counts, mut values) = (Vec::new(), None);
         match examples.targets() {
             RowTargets::Classes(of_rows) => {
                 counts = vec![0; classes];
                 of_rows.iter().for_each(|class| counts[*class as usize] += 1);
             }
-            RowTargets::Values(of_rows) => values = Some(Spread::of(of_rows)),
+            RowTargets::Values(of_rows) => values = Some(MeanAndDeviation::of(of_rows)),
         }
         Self { rows: examples.len(), left_out: 0, classes: counts, values, lengths: Lengths::of(examples.lengths(), examples.cut()) }
     }
 
     /// Summarizes the windows of `questions` questions.
-    pub fn of_windows(windows: &Windows, questions: usize) -> Self {
+    pub fn from_windows(windows: &Windows, questions: usize) -> Self {
         Self { rows: questions, left_out: 0, classes: Vec::new(), values: None, lengths: Lengths::of(windows.lengths(), windows.cut()) }
     }
 }
 
-impl Spread {
+impl MeanAndDeviation {
     /// Summarizes at least one number.
     fn of(values: &[f32]) -> Self {
         let count = values.len() as f64;
@@ -128,6 +128,6 @@ mod tests {
     fn lengths_and_numbers_are_summarized() {
         let lengths = Lengths::of(vec![9, 2, 4, 5], 1);
         assert_eq!(lengths, Lengths { mean: 5.0, median: 4, longest: 9, cut: 1, sequences: 4 });
-        assert_eq!(Spread::of(&[1.0, 3.0]), Spread { mean: 2.0, deviation: 1.0 });
+        assert_eq!(MeanAndDeviation::of(&[1.0, 3.0]), MeanAndDeviation { mean: 2.0, deviation: 1.0 });
     }
 }

@@ -84,7 +84,7 @@ impl HiddenStateModel for Perceptron {
         let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), batch.classes.clone());
         ForwardStep {
             task_loss: loss.clone(),
-            hidden_states: HiddenStates::of_vectors(layers),
+            hidden_states: HiddenStates::from_vectors(layers),
             output: ClassificationOutput::new(loss, logits, batch.classes),
         }
     }

@@ -97,11 +97,11 @@ fn report<M: TaskModel>(
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
     let cache = TokenCache::from_env();
-    let how = Preparation { encoder: &encoder, labels: &labels, stride, is_judged: true, cache: Some(&cache) };
-    let prepared: PreparedSplit<M> = M::prepare(task.take(arguments.rows.split())?, how)?;
+    let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: true, cache: Some(&cache) };
+    let prepared: PreparedSplit<M> = M::prepare(task.take(arguments.rows.split())?, preparation)?;
     if let Some(failure) = cache.failure() {
         console.line(failure);
     }
     let loader = BatchLoader::evaluation(prepared.source.clone(), BATCH, device);
-    Ok(evaluate(&model.model, &loader, prepared.judge(), console)?)
+    Ok(evaluate(&model.model, &loader, prepared.evaluator(), console)?)
 }

@@ -11,7 +11,7 @@ use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embeddings::{
-    EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Place, Points, References, Sample, measure, steps,
+    EmbeddingsFile, Geometry, Location, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, measure, steps,
 };
 use serde::Serialize;
 
@@ -99,7 +99,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let mut measurements = Vec::new();
     // One by one, so that temporary files are gone as soon as they have been measured.
     for points in measured {
-        let Place { path, tensor } = points.place().clone();
+        let Location { path, tensor } = points.place().clone();
         bar.set_message(points.place().to_string());
         let reference = match (&mut references, &shrinkage) {
             (Some(references), Some(shrinkage)) => Some((references.of(&points, &device, &|_| ())?, shrinkage)),
@@ -126,7 +126,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
 }
 
 /// Adds what was assumed about points to `lines`, once for all tensors of a file of which it is true.
-fn note(lines: &mut Vec<String>, place: &Place, notes: &[Note]) {
+fn note(lines: &mut Vec<String>, place: &Location, notes: &[Note]) {
     for note in notes {
         let line = format!("{}: {note}", place.path.display());
         if !lines.contains(&line) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use isostar_train::experiment::{Experiment, RunFolder, TrainOptions, TrainSettings};
-use isostar_train::task::{Lengths, SplitSummary, Spread};
+use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -82,7 +82,7 @@ fn describe(experiment: &Experiment, console: &Console) {
 fn contents(split: &SplitSummary, labels: &[String]) -> String {
     let SplitSummary { rows, classes, values, lengths, .. } = split;
     let classes: String = labels.iter().zip(classes).map(|(label, count)| format!("{label:?} {count} times, ")).collect();
-    let values = values.map_or(String::new(), |Spread { mean, deviation }| format!("numbers {mean:.3} ± {deviation:.3}, "));
+    let values = values.map_or(String::new(), |MeanAndDeviation { mean, deviation }| format!("numbers {mean:.3} ± {deviation:.3}, "));
     let windows = if lengths.sequences == *rows { String::new() } else { format!("{} windows, ", lengths.sequences) };
     let Lengths { mean, median, longest, cut, .. } = lengths;
     format!("{classes}{values}{windows}{mean:.1} tokens on average, half at most {median}, longest {longest}, {cut} cut")

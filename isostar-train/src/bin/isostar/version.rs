@@ -26,7 +26,7 @@ pub fn long() -> &'static str {
     let text = format!(
         "{}\nBurn {BURN}\nfeatures: {}\ndevices: {}",
         env!("CARGO_PKG_VERSION"),
-        names(FEATURES.iter().filter_map(|(name, compiled)| compiled.then(|| (*name).into()))),
+        names(FEATURES.iter().filter(|(_, compiled)| *compiled).map(|(name, _)| (*name).into())),
         names(compiled_devices().into_iter().flat_map(devices))
     );
     text.leak()

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::super::token_cache::{WordReader, WordWriter, invalid};
 use super::super::tokens::Tokens;
-use super::{Place, WindowSettings, Windows};
+use super::{CharSpan, WindowSettings, Windows};
 
 /// Start and end that encode a token without a span.
 const NOWHERE: u32 = u32::MAX;
@@ -35,20 +35,20 @@ impl Windows {
         ids: u32,
     ) -> io::Result<Self> {
         let tokens = tokens.read(words, ids)?;
-        let (of_windows, answers) = (words.take()?, words.take()?);
+        let (from_windows, answers) = (words.take()?, words.take()?);
         let (answers, rest) = answers.as_chunks::<2>();
         let places = if settings.keep_places { Some(read_places(words)?) } else { None };
         let is_whole = rest.is_empty()
-            && of_windows.len() == tokens.len()
-            && of_windows.iter().all(|question| (*question as usize) < questions)
+            && from_windows.len() == tokens.len()
+            && from_windows.iter().all(|question| (*question as usize) < questions)
             && answers.len() == tokens.len()
             && answers.iter().zip(tokens.lengths()).all(|(ends, length)| ends.iter().all(|end| *end < length.max(1)))
             && places.as_ref().is_none_or(|places| places.len() == tokens.count());
-        if is_whole { Ok(Self { tokens, questions: of_windows, answers: answers.to_vec(), places }) } else { Err(invalid()) }
+        if is_whole { Ok(Self { tokens, questions: from_windows, answers: answers.to_vec(), places }) } else { Err(invalid()) }
     }
 }
 
-fn read_places(words: &mut WordReader<impl Read>) -> io::Result<Vec<Place>> {
+fn read_places(words: &mut WordReader<impl Read>) -> io::Result<Vec<CharSpan>> {
     let ends = words.take()?;
     let (places, rest) = ends.as_chunks::<2>();
     let place = |[start, end]: &[u32; 2]| (*start != NOWHERE).then_some((*start, *end));

@@ -8,7 +8,7 @@ use safetensors::SafeTensorError;
 use thiserror::Error;
 use zip::result::ZipError;
 
-use super::Place;
+use super::Location;
 use super::pickle::PickleKind;
 use super::tensor::shortened;
 use crate::embeddings::error::list;
@@ -44,7 +44,7 @@ pub enum FormatError {
     #[error("{place}: {reason}")]
     NpyHeader {
         /// The array.
-        place: Place,
+        place: Location,
         /// The problem.
         reason: &'static str,
     },
@@ -52,7 +52,7 @@ pub enum FormatError {
     #[error("{place}: the header declares {shape:?} numbers of {size} bytes, but only {found} bytes follow")]
     Truncated {
         /// The array.
-        place: Place,
+        place: Location,
         /// The declared shape.
         shape: Vec<usize>,
         /// Bytes per number.
@@ -100,13 +100,13 @@ pub enum FormatError {
     #[error("{place}: encrypted")]
     Encrypted {
         /// The array.
-        place: Place,
+        place: Location,
     },
     /// A member uses a compression method that NumPy does not use.
     #[error("{place}: the compression method {method} is not supported")]
     Compression {
         /// The array.
-        place: Place,
+        place: Location,
         /// The method.
         method: String,
     },
@@ -114,7 +114,7 @@ pub enum FormatError {
     #[error("{place}: declares {declared} bytes, more than its {packed} bytes in the archive can expand to")]
     MemberSize {
         /// The array.
-        place: Place,
+        place: Location,
         /// The declared number of bytes.
         declared: u64,
         /// The number of bytes in the archive.
@@ -124,7 +124,7 @@ pub enum FormatError {
     #[error("{place}: cannot be decompressed: {source}")]
     MemberContent {
         /// The array.
-        place: Place,
+        place: Location,
         /// The decoder's error.
         source: io::Error,
     },
@@ -140,7 +140,7 @@ pub enum FormatError {
     #[error("{place}: row {row} is null or empty")]
     Null {
         /// The column.
-        place: Place,
+        place: Location,
         /// The row.
         row: usize,
     },
@@ -148,7 +148,7 @@ pub enum FormatError {
     #[error("{place}: element {element} of row {row} is null")]
     NullElement {
         /// The column.
-        place: Place,
+        place: Location,
         /// The row.
         row: usize,
         /// The index in the list.
@@ -158,7 +158,7 @@ pub enum FormatError {
     #[error("{place}: row {row} holds {found} numbers, but the first row holds {expected}")]
     RowWidth {
         /// The column.
-        place: Place,
+        place: Location,
         /// The row.
         row: usize,
         /// The length of the first row.
@@ -170,7 +170,7 @@ pub enum FormatError {
     #[error("{place}: the file declares {declared} rows, but the column holds {found}")]
     Rows {
         /// The column.
-        place: Place,
+        place: Location,
         /// The number of rows that the file declares.
         declared: i64,
         /// The number of rows of the column.
@@ -180,7 +180,7 @@ pub enum FormatError {
     #[error("{place}: elements of type {}{} are not supported{}", shortened(found), in_words(found), numbers_in(numeric))]
     ElementType {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The type as named in the file.
         found: String,
         /// The tensors of the file that can be measured.
@@ -190,7 +190,7 @@ pub enum FormatError {
     #[error("{place}: cannot be decompressed into a temporary file: {source}")]
     Temporary {
         /// The tensor.
-        place: Place,
+        place: Location,
         /// The system's error.
         source: io::Error,
     },

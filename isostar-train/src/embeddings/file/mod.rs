@@ -40,7 +40,7 @@ use super::EmbeddingsError;
 
 /// The location of a tensor: its file and, if it has one, its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct Location {
     /// The file.
     pub path: PathBuf,
     /// The name of the tensor in its file; `None` for the array of an .npy file, and for the
@@ -48,7 +48,7 @@ pub struct Place {
     pub tensor: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.tensor {
             Some(name) => write!(f, "{}, tensor {name:?}", self.path.display()),
@@ -83,7 +83,7 @@ impl EmbeddingsFile {
             return Err(FormatError::GitLfsPointer { path: path.into() }.into());
         } else if bytes.starts_with(npy::MAGIC) {
             vec![npy_tensor(path, &file)?]
-        } else if let Some(kind) = PickleKind::of_bytes(bytes).filter(|_| !is_safetensors) {
+        } else if let Some(kind) = PickleKind::from_bytes(bytes).filter(|_| !is_safetensors) {
             // The header length of a safetensors file can look like the first bytes of a pickle.
             return Err(FormatError::Pickle { path: path.into(), kind }.into());
         } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) || is_named("npz") {
@@ -117,7 +117,7 @@ fn map(path: &Path) -> Result<Mapped, EmbeddingsError> {
 
 /// Returns the array of an .npy file.
 fn npy_tensor(path: &Path, file: &Arc<Mapped>) -> Result<StoredTensor, FormatError> {
-    let place = Place { path: path.into(), tensor: None };
+    let place = Location { path: path.into(), tensor: None };
     let array = NpyArray::find(&place, file.bytes(), file.bytes().len() as u64)?;
     let range = array.bytes.start as usize..array.bytes.end as usize;
     Ok(array.stored(None, Storage::Plain { file: file.clone(), range }))

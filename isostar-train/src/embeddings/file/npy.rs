@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::element::Element;
 use super::tensor::{Storage, StoredTensor};
-use super::{FormatError, Place};
+use super::{FormatError, Location};
 
 /// The first bytes of every .npy file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -35,7 +35,7 @@ impl NpyArray {
     ///
     /// # Errors
     /// If the header is invalid, or declares more bytes than the file holds.
-    pub fn find(place: &Place, head: &[u8], total: u64) -> Result<Self, FormatError> {
+    pub fn find(place: &Location, head: &[u8], total: u64) -> Result<Self, FormatError> {
         let refused = |reason| FormatError::NpyHeader { place: place.clone(), reason };
         let cut_short = || refused("the file ends within its header");
 

@@ -16,7 +16,7 @@ use super::mapped::Mapped;
 use super::npy::{LARGEST_HEAD, NpyArray};
 use super::pickle::PickleKind;
 use super::tensor::{Storage, StoredTensor};
-use super::{FormatError, Place};
+use super::{FormatError, Location};
 
 /// The first bytes of an archive with members, and of an empty archive.
 pub(super) const MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
@@ -57,7 +57,7 @@ pub(super) struct Members {
 pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, FormatError> {
     let refused = |source| FormatError::Zip { path: path.into(), source };
     let mut archive = ZipArchive::new(Cursor::new(file.bytes())).map_err(refused)?;
-    if let Some(kind) = PickleKind::of_members(archive.file_names_raw()) {
+    if let Some(kind) = PickleKind::from_members(archive.file_names_raw()) {
         return Err(FormatError::Pickle { path: path.into(), kind });
     }
     if archive.has_duplicate_names() {
@@ -73,7 +73,7 @@ pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, Format
             return Err(FormatError::MemberName { path: path.into(), name: member });
         }
         let Some(name) = member.strip_suffix(".npy") else { continue };
-        match tensor(Place { path: path.into(), tensor: Some(name.into()) }, file, &mut archive, index) {
+        match tensor(Location { path: path.into(), tensor: Some(name.into()) }, file, &mut archive, index) {
             Ok(tensor) => members.tensors.push(tensor),
             Err(fault) => members.damaged.push((name.into(), fault)),
         }
@@ -81,7 +81,7 @@ pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, Format
     Ok(members)
 }
 
-fn tensor(place: Place, file: &Arc<Mapped>, archive: &mut Archive, index: usize) -> Result<StoredTensor, FormatError> {
+fn tensor(place: Location, file: &Arc<Mapped>, archive: &mut Archive, index: usize) -> Result<StoredTensor, FormatError> {
     let refused = |source| FormatError::Zip { path: place.path.clone(), source };
     let entry = archive.by_index_raw(index).map_err(refused)?;
     if entry.encrypted() {
@@ -125,7 +125,7 @@ impl Member {
     /// # Errors
     /// If the member holds fewer or more bytes than declared, its checksum differs, or the file
     /// cannot be written.
-    pub fn unpack(&self, place: &Place, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
+    pub fn unpack(&self, place: &Location, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
         let temporary = |source| FormatError::Temporary { place: place.clone(), source };
         let refused = |source| FormatError::Zip { path: place.path.clone(), source };
         let mut archive = ZipArchive::new(Cursor::new(self.file.bytes())).map_err(refused)?;
@@ -155,11 +155,11 @@ impl Member {
 }
 
 /// Skips at most `bytes` bytes and returns how many there were.
-fn skip(place: &Place, from: &mut impl Read, bytes: u64) -> Result<u64, FormatError> {
+fn skip(place: &Location, from: &mut impl Read, bytes: u64) -> Result<u64, FormatError> {
     io::copy(&mut from.take(bytes), &mut io::sink()).map_err(|source| content(place, source))
 }
 
-fn content(place: &Place, source: io::Error) -> FormatError {
+fn content(place: &Location, source: io::Error) -> FormatError {
     FormatError::MemberContent { place: place.clone(), source }
 }
 

@@ -20,7 +20,7 @@ use super::batch::{Batch, Fault, Levels};
 use super::element::Element;
 use super::mapped::Mapped;
 use super::tensor::{Storage, StoredTensor};
-use super::{FormatError, Place};
+use super::{FormatError, Location};
 use crate::parquet_file::{self, ParquetReader};
 
 /// The first and last bytes of every Parquet file.
@@ -182,7 +182,7 @@ impl Leaf {
         mut take: impl FnMut(Vec<u8>) -> Result<(), FormatError>,
     ) -> Result<(), FormatError> {
         let refused = |source| FormatError::Parquet { path: path.into(), source };
-        let place = || Place { path: path.into(), tensor: Some(self.name.clone()) };
+        let place = || Location { path: path.into(), tensor: Some(self.name.clone()) };
         let mut done = 0;
         for group in 0..reader.num_row_groups() {
             let mut column = parquet_file::column(reader, group, self.index).map_err(refused)?;
@@ -215,7 +215,7 @@ impl Columns {
     /// # Errors
     /// If a row differs in length from the first or holds a null, the file is corrupt, or the
     /// numbers cannot be written.
-    pub fn unpack(&self, place: &Place, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
+    pub fn unpack(&self, place: &Location, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
         let temporary = |source| FormatError::Temporary { place: place.clone(), source };
         let reader = open(&self.file).map_err(|source| FormatError::Parquet { path: place.path.clone(), source })?;
         let mut to = BufWriter::new(to);

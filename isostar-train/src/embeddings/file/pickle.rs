@@ -24,7 +24,7 @@ pub enum PickleKind {
 
 impl PickleKind {
     /// Detects a pickle without an archive from the first bytes of a file.
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes {
             _ if bytes.starts_with(TORCH_NUMBER) => Some(Self::Torch),
             [PROTOCOL, 2..=5, ..] => Some(Self::Python),
@@ -33,7 +33,7 @@ impl PickleKind {
     }
 
     /// Detects an archive written by PyTorch from the names of its members.
-    pub(super) fn of_members<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+    pub(super) fn from_members<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let files: Vec<&[u8]> = names.filter_map(|name| name.rsplit(|byte| *byte == b'/').next()).collect();
         match (files.contains(&b"data.pkl".as_slice()), files.contains(&b"constants.pkl".as_slice())) {
             (true, false) => Some(Self::Torch),

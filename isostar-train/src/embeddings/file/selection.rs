@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::masks::is_called_mask;
 use super::tensor::{Numbers, Storage, StoredTensor};
-use super::{Element, EmbeddingsFile, FormatError, Place, parquet};
+use super::{Element, EmbeddingsFile, FormatError, Location, parquet};
 use crate::embeddings::points::{Mask, Points};
 use crate::embeddings::{EmbeddingsError, Note};
 
@@ -187,8 +187,8 @@ impl EmbeddingsFile {
         Note::Columns { count: matrix.shape[1], left_out }
     }
 
-    fn place(&self, tensor: &StoredTensor) -> Place {
-        Place { path: self.path.clone(), tensor: tensor.name.clone() }
+    fn place(&self, tensor: &StoredTensor) -> Location {
+        Location { path: self.path.clone(), tensor: tensor.name.clone() }
     }
 
     fn numbers(&self, tensor: &StoredTensor) -> Numbers {

@@ -7,7 +7,7 @@ use super::element::Element;
 use super::mapped::Mapped;
 use super::npz::Member;
 use super::parquet::Columns;
-use super::{FormatError, Place};
+use super::{FormatError, Location};
 
 /// A tensor as declared by its file.
 #[derive(Debug)]
@@ -62,13 +62,13 @@ pub(super) enum Storage {
 /// takes as much disk space as the numbers. It is deleted with the last clone of this value.
 #[derive(Clone, Debug)]
 pub(in crate::embeddings) struct Numbers {
-    place: Place,
+    place: Location,
     storage: Storage,
     unpacked: Arc<Mutex<Option<Arc<Mapped>>>>,
 }
 
 impl Numbers {
-    pub(super) fn new(place: Place, storage: Storage) -> Self {
+    pub(super) fn new(place: Location, storage: Storage) -> Self {
         Self { place, storage, unpacked: Arc::default() }
     }
 

@@ -69,12 +69,12 @@ fn of_rows(groups: &[Group<'_>], shares: bool) -> String {
     let rows = groups.iter().flat_map(|group| &group.runs).find_map(|run| run.rows());
     match (rows, shares) {
         (Some(rows), true) => format!(
-            "Accuracy is judged by {} rows; as a share of rows drawn at random, it has a binomial standard error of √(p(1 − p)/n), at most {}.",
+            "Accuracy is measured on {} validation rows; for rows drawn at random, it has a binomial standard error of √(p(1 − p)/n), at most {}.",
             count(rows),
             fixed(binomial_error(0.5, rows), 3)
         ),
-        (Some(rows), false) => format!("The metric is judged by {} rows.", count(rows)),
-        (None, _) => "The runs do not say by how many rows they were judged, so the binomial error of accuracy is not known; runs made by this version do.".into(),
+        (Some(rows), false) => format!("The metric is measured on {} validation rows.", count(rows)),
+        (None, _) => "The runs do not record the number of validation rows, so the binomial error of accuracy is unknown.".into(),
     }
 }
 

@@ -97,7 +97,7 @@ fn of_runs(groups: &[Group<'_>]) -> Markup {
         Row { colour: Some(group.colour), ..Row::new(&group.label, cells) }
     };
     let rows: Vec<Row> = groups.iter().map(row).collect();
-    table("After training, on the rows to judge by; means over seeds", &header, &rows)
+    table("After training, on the rows to evaluator by; means over seeds", &header, &rows)
 }
 
 /// The value of a measure with as many digits as it is worth.

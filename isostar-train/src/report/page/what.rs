@@ -56,7 +56,7 @@ pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     let diverged: Vec<String> = runs(groups).filter_map(|run| Some(format!("{} ({})", run.name, run.diverged()?))).collect();
     html! {
         @if !rows.is_empty() {
-            (table("Runs, by what they have in common", &["setting", "seeds", "model", "epochs", "rows to judge by", "device", "training, s", "tokens/s"], &rows))
+            (table("Runs, by what they have in common", &["setting", "seeds", "model", "epochs", "rows to evaluator by", "device", "training, s", "tokens/s"], &rows))
         }
         @if !unfinished.is_empty() {
             p { "Not over: " (unfinished.join(", ")) ". They have no result, and appear in training curves alone." }
@@ -78,7 +78,7 @@ fn row(group: &Group<'_>) -> Row {
         let all = run.float("epochs").map_or(done, |epochs| epochs as usize);
         if done == all { all.to_string() } else { format!("{done} of {all}") }
     }));
-    let judged = distinct(group.runs.iter().filter_map(|run| run.rows()).map(count));
+    let validation = distinct(group.runs.iter().filter_map(|run| run.rows()).map(count));
     let device = distinct(group.runs.iter().filter_map(|run| run.text("device")).map(str::to_string));
     let seconds = group.spread(|run| run.ended()?.seconds).map(|spread| spread.mean);
     let speed = group.spread(|run| run.ended()?.tokens_per_second).map(|spread| spread.mean);
@@ -86,7 +86,7 @@ fn row(group: &Group<'_>) -> Row {
         seeds.join(", "),
         distinct(group.runs.iter().map(|run| model_name(run))).join(", "),
         epochs.join(", "),
-        if judged.is_empty() { NOTHING.into() } else { judged.join(", ") },
+        if validation.is_empty() { NOTHING.into() } else { validation.join(", ") },
         device.join(", "),
         cell(seconds, |value| fixed(value, 1)),
         cell(speed, |value| count(value as usize)),

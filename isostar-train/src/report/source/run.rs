@@ -54,7 +54,7 @@ pub struct Outcome {
     pub epochs: usize,
     /// The device.
     pub device: String,
-    /// The task's metrics on the rows to judge by.
+    /// The task's metrics on the validation rows.
     pub metrics: BTreeMap<String, Option<f64>>,
     /// The task's loss on them.
     pub task_loss: Option<f64>,

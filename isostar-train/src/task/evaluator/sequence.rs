@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
 
-use super::{Answer, Judge, Prediction};
+use super::{Answer, Evaluator, Prediction};
 use crate::data::{Labels, Targets};
 use crate::task::{SequenceOutput, TaskMetric};
 
 /// Judges predicted classes and numbers.
 #[derive(Clone, Debug)]
-pub struct SequenceJudge {
+pub struct SequenceEvaluator {
     labels: Arc<Labels>,
     metrics: Arc<[TaskMetric]>,
     rows: Vec<Row>,
@@ -29,14 +29,14 @@ enum Right {
     Value(f64),
 }
 
-impl SequenceJudge {
-    /// Creates a judge for these labels and metrics.
+impl SequenceEvaluator {
+    /// Creates an evaluator for these labels and metrics.
     pub fn new(labels: Labels, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
         Self { labels: Arc::new(labels), metrics: metrics.into(), rows: Vec::new() }
     }
 }
 
-impl Judge for SequenceJudge {
+impl Evaluator for SequenceEvaluator {
     type Output = SequenceOutput;
 
     fn add(&mut self, output: &SequenceOutput) -> Result<(), TensorReadError> {
@@ -128,19 +128,19 @@ mod tests {
     #[test]
     fn metrics_cover_the_whole_split_and_predictions_keep_its_order() {
         let labels = Labels::from_names(vec!["no".into(), "yes".into()]);
-        let mut judge = SequenceJudge::new(labels, [TaskMetric::Accuracy, TaskMetric::F1]);
-        assert!(judge.score(TaskMetric::Accuracy).is_nan() && judge.loss().is_nan());
+        let mut evaluator = SequenceEvaluator::new(labels, [TaskMetric::Accuracy, TaskMetric::F1]);
+        assert!(evaluator.score(TaskMetric::Accuracy).is_nan() && evaluator.loss().is_nan());
         // The mean of batch-wise F1 scores would be (1 + 0) / 2.
-        judge.add(&batch(&[[0.0, 1.0], [0.0, 2.0]], &[1, 1], &[2, 0])).unwrap();
-        judge.add(&batch(&[[0.0, 3.0]], &[0], &[1])).unwrap();
-        assert_eq!(judge.scores().into_iter().collect::<Vec<_>>(), [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]);
-        assert_eq!(judge.loss(), 0.5);
-        let predictions = judge.predictions();
+        evaluator.add(&batch(&[[0.0, 1.0], [0.0, 2.0]], &[1, 1], &[2, 0])).unwrap();
+        evaluator.add(&batch(&[[0.0, 3.0]], &[0], &[1])).unwrap();
+        assert_eq!(evaluator.scores().into_iter().collect::<Vec<_>>(), [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]);
+        assert_eq!(evaluator.loss(), 0.5);
+        let predictions = evaluator.predictions();
         assert_eq!(predictions.iter().map(|prediction| prediction.scores[1]).collect::<Vec<_>>(), [2.0, 3.0, 1.0]);
         let line = serde_json::to_string(&predictions[1]).unwrap();
         assert_eq!(line, r#"{"index":1,"label":"yes","scores":[0.0,3.0]}"#);
-        judge.clear();
-        assert!(judge.predictions().is_empty());
+        evaluator.clear();
+        assert!(evaluator.predictions().is_empty());
     }
 
     #[test]
@@ -152,15 +152,16 @@ mod tests {
             targets: Targets::Values(Tensor::from_data([1.0, 2.0, 3.0], &device)),
             rows: vec![0, 1, 2],
         };
-        let judge = |found| {
-            let mut judge = SequenceJudge::new(Labels::from_names(vec!["score".into()]), [TaskMetric::Pearson, TaskMetric::Spearman]);
-            judge.add(&output(found)).unwrap();
-            judge
+        let evaluator = |found| {
+            let mut evaluator =
+                SequenceEvaluator::new(Labels::from_names(vec!["score".into()]), [TaskMetric::Pearson, TaskMetric::Spearman]);
+            evaluator.add(&output(found)).unwrap();
+            evaluator
         };
-        let rising = judge([1.0, 2.0, 9.0]);
+        let rising = evaluator([1.0, 2.0, 9.0]);
         assert!((rising.score(TaskMetric::Spearman) - 1.0).abs() < 1e-12);
         assert!((rising.score(TaskMetric::Pearson) - 0.917_662_935_482_247_2).abs() < 1e-12);
         assert_eq!(rising.predictions()[2].answer, Answer::Value { value: 9.0 });
-        assert!(judge([2.0; 3]).score(TaskMetric::Pearson).is_nan());
+        assert!(evaluator([2.0; 3]).score(TaskMetric::Pearson).is_nan());
     }
 }

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::TaskMetric;
 
-pub use sequence::SequenceJudge;
-pub use span::SpanJudge;
+pub use sequence::SequenceEvaluator;
+pub use span::SpanEvaluator;
 
 /// Accumulates predictions batch by batch, in any order, and computes the metrics over all of them.
 /// No metric is a mean of batch metrics.
-pub trait Judge: Clone + Debug + Send + Sync + 'static {
+pub trait Evaluator: Clone + Debug + Send + Sync + 'static {
     /// The output of the model for one batch.
     type Output;
 

@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorReadError};
 
-use super::{Answer, Judge, Prediction};
-use crate::data::{PaddingSide, Place, Question, TextRow, Unanswerable, Windows};
+use super::{Answer, Evaluator, Prediction};
+use crate::data::{CharSpan, PaddingSide, Question, TextRow, Unanswerable, Windows};
 use crate::score::{Span, SpanLimits, Squad2Score, Window, n_best_spans, no_answer_score, span_or_none, squad_score, squad2_score};
 use crate::task::{SpanOutput, TaskMetric};
 
 /// Judges answers. Finds the best span of each question over all its windows, or no answer if
 /// questions may be unanswerable, and scores it like the SQuAD script of that version.
 #[derive(Clone, Debug)]
-pub struct SpanJudge {
+pub struct SpanEvaluator {
     split: Arc<SpanSplit>,
     metrics: Arc<[TaskMetric]>,
     limits: SpanLimits,
@@ -40,8 +40,8 @@ struct Found<'a> {
 /// The start and end logits of one window, without padding.
 type Logits = [Vec<f32>; 2];
 
-impl SpanJudge {
-    /// Creates a judge of `windows`. `rows` holds the questions, with paragraphs as pairs, and
+impl SpanEvaluator {
+    /// Creates an evaluator of `windows`. `rows` holds the questions, with paragraphs as pairs, and
     /// `questions` their gold answers.
     ///
     /// # Panics
@@ -53,7 +53,7 @@ impl SpanJudge {
         unanswerable: Unanswerable,
         metrics: impl Into<Arc<[TaskMetric]>>,
     ) -> Self {
-        assert_eq!(rows.len(), questions.len(), "SpanJudge::new: rows and questions differ in length");
+        assert_eq!(rows.len(), questions.len(), "SpanEvaluator::new: rows and questions differ in length");
         let split = Arc::new(SpanSplit { windows, rows, questions, unanswerable });
         Self { split, metrics: metrics.into(), limits: SpanLimits::default(), logits: BTreeMap::new(), loss: 0.0 }
     }
@@ -63,7 +63,7 @@ impl SpanJudge {
         let windows = &self.split.windows;
         let mut of_questions: Vec<Vec<u32>> = vec![Vec::new(); self.split.rows.len()];
         self.logits.keys().for_each(|window| of_questions[windows.question(*window) as usize].push(*window));
-        let place = |place: &Place| place.map(|(start, end)| (start as usize, end as usize));
+        let place = |place: &CharSpan| place.map(|(start, end)| (start as usize, end as usize));
         let offsets = |window: &u32| -> Vec<_> { windows.places(*window).iter().map(place).collect() };
         let mut found = Vec::with_capacity(of_questions.len());
         for (row, numbers) in self.split.rows.iter().zip(&of_questions) {
@@ -103,7 +103,7 @@ impl SpanJudge {
     }
 }
 
-impl Judge for SpanJudge {
+impl Evaluator for SpanEvaluator {
     type Output = SpanOutput;
 
     fn add(&mut self, output: &SpanOutput) -> Result<(), TensorReadError> {
@@ -170,7 +170,7 @@ mod tests {
     /// Returns the predicted texts and the scores of two questions about the paragraph; the second
     /// has no answer. The logits of the first token are `no_answer` for the first question and
     /// `2 * no_answer` for the second; those of `area` are 3, as start and as end.
-    fn judged(unanswerable: Unanswerable, side: PaddingSide, no_answer: f32) -> (Vec<String>, BTreeMap<String, f64>) {
+    fn evaluated(unanswerable: Unanswerable, side: PaddingSide, no_answer: f32) -> (Vec<String>, BTreeMap<String, f64>) {
         let row = |line| TextRow { text: "man".repeat(line), pair: Some(PARAGRAPH.into()), label: String::new(), line };
         let rows = vec![row(1), row(2)];
         let gold = GoldAnswer { text: "area".into(), start: 22 };
@@ -192,24 +192,24 @@ mod tests {
             (of_window[padding], of_window[padding + area]) = (no_answer * (window + 1) as f32, 3.0);
         }
         let metrics = [TaskMetric::ExactMatch, TaskMetric::HasAnswerF1, TaskMetric::NoAnswerExactMatch];
-        let mut judge = SpanJudge::new(windows, rows, questions, unanswerable, metrics);
+        let mut evaluator = SpanEvaluator::new(windows, rows, questions, unanswerable, metrics);
         let logits: Tensor<2> = Tensor::from_data(TensorData::new(logits, [2, tokens]), &Device::default());
         let losses = Tensor::ones([2], &Device::default());
-        judge.add(&SpanOutput { losses, logits: [logits.clone(), logits], windows: vec![0, 1] }).unwrap();
+        evaluator.add(&SpanOutput { losses, logits: [logits.clone(), logits], windows: vec![0, 1] }).unwrap();
         let text = |prediction: Prediction| match prediction.answer {
             Answer::Text { text, .. } => text,
             other => panic!("{other:?} is not a text"),
         };
-        (judge.predictions().into_iter().map(text).collect(), judge.scores())
+        (evaluator.predictions().into_iter().map(text).collect(), evaluator.scores())
     }
 
     #[test]
     fn no_answer_is_predicted_if_it_scores_higher_than_every_span_and_is_allowed() {
         for side in [PaddingSide::Right, PaddingSide::Left] {
-            let (texts, scores) = judged(Unanswerable::Allowed, side, 2.0);
+            let (texts, scores) = evaluated(Unanswerable::Allowed, side, 2.0);
             assert_eq!(texts, ["area", ""], "{side:?}");
             assert_eq!(scores.into_values().collect::<Vec<_>>(), [100.0; 3]);
-            let (texts, scores) = judged(Unanswerable::Allowed, side, 4.0);
+            let (texts, scores) = evaluated(Unanswerable::Allowed, side, 4.0);
             assert_eq!(texts, ["", ""]);
             let expected = [("exact_match", 50.0), ("has_answer_f1", 0.0), ("no_answer_exact_match", 100.0)];
             assert_eq!(scores, expected.map(|(name, score)| (name.to_string(), score)).into());
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn questions_of_v1_are_always_answered() {
-        let (texts, scores) = judged(Unanswerable::Refused, PaddingSide::Right, 9.0);
+        let (texts, scores) = evaluated(Unanswerable::Refused, PaddingSide::Right, 9.0);
         assert_eq!(texts, ["area"; 2]);
         assert_eq!(scores["exact_match"], 50.0);
         assert!(scores["has_answer_f1"].is_nan() && scores["no_answer_exact_match"].is_nan());

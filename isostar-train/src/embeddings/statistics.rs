@@ -16,7 +16,7 @@ const LARGEST_DEVIATION: f64 = (1_u64 << 40) as f64;
 
 /// What the scores of a covariance and of directions follow from.
 #[derive(Clone, Debug)]
-pub(super) struct Spread {
+pub(super) struct Statistics {
     /// What the deviations were taken from.
     pub frame: Frame,
     /// The moments of the deviations in units of the frame.
@@ -26,14 +26,14 @@ pub(super) struct Spread {
     sums: RowSums,
 }
 
-impl Spread {
+impl Statistics {
     /// Reads all points in a frame that a sample of them suggests, and once more if that shows the frame to be a bad one. `progress` is told
     /// of rows done the first time.
     ///
     /// # Errors
     /// If a point holds a number that is not finite, all points are equal, or the device fails.
     pub fn of(points: &Points, reading: Reading, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let spread = Self::in_frame(points, Frame::of_sample(points, reading)?, reading, groups, device, progress)?;
+        let spread = Self::in_frame(points, Frame::from_sample(points, reading)?, reading, groups, device, progress)?;
         let reach = spread.sums.reach();
         if reach == 0.0 {
             return Err(EmbeddingsError::NoVariance { place: points.place().clone() });
@@ -105,7 +105,7 @@ impl Spread {
 
     /// The sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
-        ScaledCovariance::of_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
+        ScaledCovariance::from_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
     }
 
     /// What measures are computed from.
