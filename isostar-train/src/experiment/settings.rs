@@ -52,9 +52,7 @@ impl TrainOptions {
 }
 
 /// The stride of the published runs, 128 tokens of 384.
-fn longest_stride() -> usize {
-    128
-}
+const LONGEST_STRIDE: usize = 128;
 
 impl TrainSettings {
     /// The rows of these settings.
@@ -98,7 +96,7 @@ impl TrainSettings {
 
     /// The stride where none is asked for: a third of the longest length, as published, and at most 128.
     pub fn default_stride(max_length: usize) -> usize {
-        longest_stride().min(max_length / 3)
+        LONGEST_STRIDE.min(max_length / 3)
     }
 
     /// The weight λ that acts: 0 without a regularizer.
