@@ -3,47 +3,47 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a report could not be made.
+/// Errors that occur while building a report.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// Nothing exists at the path.
+    /// The path does not exist.
     #[error("{}: no such folder", path.display())]
     NotFound {
-        /// The path that was asked for.
+        /// The requested path.
         path: PathBuf,
     },
-    /// A folder, and those in it, hold neither a run nor an analysis.
+    /// Neither the folder nor any folder in it holds a run or an analysis.
     #[error("{}: holds no run and no analysis: no config.toml and no analysis.json, here or in a folder inside", path.display())]
     NothingHere {
         /// The folder.
         path: PathBuf,
     },
-    /// A finished run lacks a file.
+    /// A finished run is missing a file.
     #[error("{}: is missing from a run that has a result", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The system refused to read.
+    /// The file or folder cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The underlying I/O error.
         source: io::Error,
     },
-    /// A file does not hold what its name says.
+    /// A file is malformed.
     #[error("{}: line {line}: {message}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong, in one line.
+        /// A one-line description of the problem.
         message: String,
     },
-    /// The parts of an analysis contradict each other.
+    /// A vector in an analysis does not match the dimension of its layer.
     #[error("{}: layer {layer}, {set}: {name} has {found} numbers, and the dimension is {dimension}", path.display())]
     Width {
         /// The file.
@@ -52,25 +52,25 @@ pub enum ReportError {
         layer: usize,
         /// `tokens` or `sentences`.
         set: &'static str,
-        /// The key.
+        /// The key of the vector.
         name: &'static str,
-        /// How many numbers it holds.
+        /// The length of the vector.
         found: usize,
-        /// How many it should hold, or at most may.
+        /// The expected or the maximum length.
         dimension: usize,
     },
-    /// The system refused to write.
+    /// The file or folder cannot be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Unwritable {
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The underlying I/O error.
         source: io::Error,
     },
 }
 
 impl ReportError {
-    /// One line that says what to do.
+    /// Returns a one-line suggestion for fixing the error.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "name the folder of a run, of several runs, or of an analysis",

@@ -1,37 +1,37 @@
-//! Runs that share all settings but the seed, and what their spread says.
+//! Groups of runs that differ only in the seed, and summaries over each group.
 
 use super::figure::number::setting;
 use super::figure::palette::{Colour, DIVERGING};
 use super::source::Run;
 
-/// Runs that differ in nothing but the seed.
+/// Runs that differ only in the seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group<'a> {
-    /// What sets it apart from other groups.
+    /// The settings that distinguish the group from the others.
     pub label: String,
-    /// Its colour in every figure.
+    /// The colour of the group in every figure.
     pub colour: Colour,
-    /// The runs.
+    /// The runs of the group, ordered by seed.
     pub runs: Vec<&'a Run>,
 }
 
-/// The spread of a number over seeds.
+/// Mean, standard error and range of a value over seeds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// How many runs have it.
+    /// The number of runs that have the value.
     pub count: usize,
     /// The mean.
     pub mean: f64,
-    /// The standard error of the mean, s/√k; `None` of a single run.
+    /// The standard error of the mean, s/√k; `None` for a single run.
     pub error: Option<f64>,
-    /// The least.
+    /// The minimum.
     pub least: f64,
-    /// The greatest.
+    /// The maximum.
     pub greatest: f64,
 }
 
 impl Spread {
-    /// Of the numbers there are; `None` if there are none.
+    /// Summarizes `values`; `None` if there are none.
     pub fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.collect();
         let count = values.len();
@@ -44,24 +44,26 @@ impl Spread {
     }
 }
 
-/// The binomial standard error of a share p of n rows, √(p(1 − p)/n).
+/// Binomial standard error of a share p of n rows, √(p(1 − p)/n).
 pub fn binomial_error(share: f64, rows: usize) -> f64 {
     (share * (1.0 - share) / rows as f64).max(0.0).sqrt()
 }
 
 impl Group<'_> {
-    /// The spread of a number that runs have.
+    /// Summarizes a value over the runs that have it.
     pub fn spread(&self, value: impl Fn(&Run) -> Option<f64>) -> Option<Spread> {
         Spread::of(self.runs.iter().filter_map(|run| value(run)))
     }
 
-    /// Their λ.
+    /// The weight λ of the runs.
     pub fn weight(&self) -> f64 {
         self.runs[0].weight()
     }
 }
 
-/// Puts runs that share all settings but the seed together, in the order of λ and then as they were found.
+/// Groups runs that differ only in the seed.
+///
+/// Groups are ordered by λ, then by the order in which their runs were found.
 pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let mut found: Vec<Vec<&Run>> = Vec::new();
     for run in runs {
@@ -81,7 +83,7 @@ pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     named.map(|((label, colour), runs)| Group { label, colour, runs }).collect()
 }
 
-/// Settings that do not change what is learned, or are changed on purpose.
+/// Settings that are ignored when runs are grouped.
 const NOT_COMPARED: [&str; 1] = ["seed"];
 
 fn same_but_seed(one: &Run, other: &Run) -> bool {
@@ -94,13 +96,13 @@ fn differing<'a>(one: &'a Run, other: &'a Run) -> impl Iterator<Item = &'a str> 
     here.chain(there).filter(|key| !NOT_COMPARED.contains(key))
 }
 
-/// λ, and every other setting in which the groups differ.
+/// Label of a group: λ, and every other setting in which the groups differ.
 fn label(run: &Run, all: &[&Run]) -> String {
     let mut keys: Vec<&str> = all.iter().flat_map(|other| differing(run, other)).collect();
     keys.sort_unstable();
     keys.dedup();
     let regularizers = keys.contains(&"regularizer");
-    // I-STAR goes without saying, unless there is another penalty.
+    // I-STAR is named only if another penalty is present.
     let penalties = all.iter().any(|run| run.text("regularizer") == Some("cosreg"));
     let weight = match run.text("regularizer") {
         Some("none") => "no penalty".into(),
@@ -108,7 +110,7 @@ fn label(run: &Run, all: &[&Run]) -> String {
         Some("istar") if penalties => format!("I-STAR λ = {}", setting(run.weight())),
         _ => format!("λ = {}", setting(run.weight())),
     };
-    // What depends on the regularizer says nothing without one.
+    // Settings of the regularizer mean nothing without one.
     let silent = |key: &&str| matches!(*key, "weight" | "regularizer") || (regularizers && matches!(*key, "layers" | "shrinkage"));
     let others = keys.into_iter().filter(|key| !silent(key)).map(|key| match run.settings.get(key) {
         Some(value) => format!("{} {}", key.replace('_', " "), plain(value)),
@@ -117,7 +119,7 @@ fn label(run: &Run, all: &[&Run]) -> String {
     std::iter::once(weight).chain(others).collect::<Vec<_>>().join(", ")
 }
 
-/// A setting without the quotes of its file.
+/// Formats a setting, without the quotes around TOML strings.
 pub fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
@@ -126,14 +128,14 @@ pub fn plain(value: &toml::Value) -> String {
     }
 }
 
-/// Two-sided colours if the groups differ in λ alone, else categories.
+/// Diverging colours if the groups differ only in λ, categorical colours otherwise.
 fn colours(firsts: &[&Run]) -> Vec<Colour> {
     let only_weight = |run: &&&Run| differing(firsts[0], run).all(|key| matches!(key, "weight" | "regularizer"));
     let cosreg = firsts.iter().any(|run| run.text("regularizer") == Some("cosreg"));
     if firsts.len() < 3 || cosreg || !firsts.iter().all(|run| only_weight(&run)) {
         return (0..firsts.len()).map(Colour::Category).collect();
     }
-    // Ranks to either side of 0, the farthest in the strongest colour.
+    // λ is ranked separately below and above 0; the rank farthest from 0 has the strongest colour.
     let below = firsts.iter().filter(|run| run.weight() < 0.0).count();
     let above = firsts.iter().filter(|run| run.weight() > 0.0).count();
     let step = |rank: usize, of: usize| (DIVERGING as usize * rank).div_ceil(of) as i32;

@@ -1,4 +1,6 @@
-//! One self-contained page about runs and analyses: what was run, what came out, how sure that is, figures, settings.
+//! Reports on runs and analyses: a self-contained HTML page, and figures as SVG files.
+//!
+//! The page shows what was run, the results, their uncertainty, the figures and all settings.
 //!
 //! ```text
 //! folders ──▶ Sources (runs, analyses) ──▶ groups of seeds, models ──▶ Figures ──▶ page (HTML) or files (SVG)
@@ -15,12 +17,13 @@
 //!
 //! | a folder holds | it is |
 //! |---|---|
-//! | config.toml, metrics.jsonl, and result.json once it is over | a run |
-//! | analysis.json | an analysis; a run's folder may hold one too |
+//! | `config.toml`, `metrics.jsonl`, and `result.json` once the run has finished | a run |
+//! | `analysis.json` | an analysis; the folder of a run may also hold one |
 //! | folders of these | a sweep |
 //!
-//! The page has no script and asks nobody for anything: a content security policy in its head forbids both. Text from files is escaped
-//! where it is written. The same files give the same bytes.
+//! The page contains no scripts and makes no requests; a content security policy in its head
+//! forbids both. Text from files is escaped when it is written. The same files always give the same
+//! bytes.
 
 mod error;
 pub mod figure;
@@ -47,41 +50,43 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the folders of runs and analyses, and folders of such folders.
+    /// Reads folders of runs and analyses, and folders that contain such folders.
     ///
     /// # Errors
-    /// If a folder does not exist or holds nothing, or a file in it is missing, cannot be read, or is malformed.
+    /// Returns an error if a folder does not exist or holds no run and no analysis, or if a file in
+    /// it is missing, unreadable or malformed.
     pub fn read(folders: &[PathBuf]) -> Result<Self, ReportError> {
         Ok(Self { sources: Sources::read(folders)? })
     }
 
-    /// What was read.
+    /// The runs and analyses that were read.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// The figures that there is data for, and what is missing for the others.
+    /// Returns the figures that have data, and a list of those that do not.
     pub fn figures(&self) -> Figures {
         Figures::of(&group::groups(&self.sources.runs), &figures::models(&self.sources))
     }
 
-    /// The page.
+    /// Returns the page as HTML.
     pub fn html(&self) -> String {
         printable(&page::page(&self.sources).into_string())
     }
 
-    /// Writes the page; what appears under the name is whole.
+    /// Writes the page atomically: a partly written file never appears under `path`.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// Returns an error if a file or folder cannot be written.
     pub fn write_html(&self, path: &Path) -> Result<(), ReportError> {
         write_whole(path, self.html().as_bytes()).map_err(unwritable(path))
     }
 
-    /// Writes each figure to a file of its own in a folder, which is made if need be. Returns the files.
+    /// Writes one SVG file per figure to a folder, which is created if necessary. Returns the
+    /// paths.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// Returns an error if a file or folder cannot be written.
     pub fn write_figures(&self, folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
         fs::create_dir_all(folder).map_err(unwritable(folder))?;
         let mut written = Vec::new();
@@ -101,7 +106,9 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
     move |source| ReportError::Unwritable { path, source }
 }
 
-/// Text in which XML allows every character: a name may hold control characters, and escaping does not make them legal.
+/// Replaces the characters that XML does not allow.
+///
+/// A name may contain control characters, which are illegal in XML even when escaped.
 fn printable(text: &str) -> String {
     text.replace(|letter: char| (letter.is_control() && letter != '\n') || matches!(letter, '\u{FFFE}' | '\u{FFFF}'), "\u{FFFD}")
 }

@@ -1,4 +1,4 @@
-//! Two axes and the room between them.
+//! The two axes of a chart and its plot area.
 
 use maud::{Markup, html};
 
@@ -7,52 +7,56 @@ use super::placement::Area;
 use super::scale::{Domain, Kind};
 use super::text::{LINE, SIZE, cut, width};
 
-/// What an axis shows.
+/// An axis of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// The quantity, with its unit.
     pub name: String,
-    /// How it is divided.
+    /// The kind of scale.
     pub kind: Kind,
 }
 
 impl Axis {
-    /// An axis of this quantity.
+    /// Creates an axis for a quantity.
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
         Self { name: name.into(), kind }
     }
 }
 
-/// Pixels to a tick: across, for whole numbers and for others, and down.
+/// Pixels per tick: horizontal for integers, horizontal for other numbers, and vertical.
 const PIXELS_PER_TICK: (f64, f64, f64) = (18.0, 72.0, 36.0);
 
-/// From the name of the vertical axis to the data, with room for the label of the highest tick.
+/// Distance from the name of the vertical axis to the plot area, with space for the label of the
+/// highest tick.
 const NAME_GAP: f64 = 15.0;
 
-/// The room of marks at the ends of an axis of whole numbers.
+/// Margin for marks at the ends of an integer axis.
 const INSET: f64 = 10.0;
 
-/// The part of a drawing that shows data, its axes, and the way from numbers to pixels.
+/// The plot area, its axes, and the mapping from values to pixels.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Where data is drawn.
+    /// The plot area.
     pub area: Area,
     x: Domain,
     y: Domain,
     names: [String; 2],
 }
 
-/// The room around the data that is not the axes' own.
+/// Margins around the plot area, in addition to those of the axes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Margins {
-    /// Above, for a legend.
+    /// The space above, for a legend.
     pub top: f64,
-    /// To the right, for labels.
+    /// The space on the right, for labels.
     pub right: f64,
 }
 
 impl Frame {
-    /// A frame as wide as `across` and with `down` pixels of data, for numbers such as `xs` and `ys`. `None` if there is nothing to show.
+    /// Creates a frame of width `across`, with a plot area of height `down`, that covers the values
+    /// `xs` and `ys`.
+    ///
+    /// Returns `None` if there is nothing to show.
     pub fn new(
         [x_axis, y_axis]: [&Axis; 2],
         [across, down]: [f64; 2],
@@ -67,32 +71,32 @@ impl Frame {
         let widest = xs.iter().map(|value| width(&fixed(value.abs(), 0))).fold(0.0, f64::max);
         let per_tick = if x_axis.kind == Kind::Integer { PIXELS_PER_TICK.0 + widest } else { PIXELS_PER_TICK.1 };
         let x = Domain::covering(x_axis.kind, xs.into_iter(), ((across - left - margins.right) / per_tick) as usize)?;
-        // Half of the last tick's label stands out on the right.
+        // Half of the last tick's label extends beyond the plot area.
         let overhang = x.ticks().last().map_or(0.0, |tick| width(&tick.label) / 2.0) + 2.0;
         let top = margins.top + LINE + NAME_GAP - 3.0;
         let area = Area { left, top, right: across - margins.right.max(overhang), bottom: top + down };
         Some(Self { area, x, y, names: [x_axis.name.clone(), y_axis.name.clone()] })
     }
 
-    /// The height that data and axes need together.
+    /// The total height of the plot area and the axes.
     pub fn height(&self) -> f64 {
         self.area.bottom + 18.0 + if self.names[0].is_empty() { 0.0 } else { LINE + 4.0 }
     }
 
-    /// The pixel of an x.
+    /// Returns the pixel position of an x value.
     pub fn x(&self, value: f64) -> Option<f64> {
         let inset = if self.x.is_integer() { INSET } else { 0.0 };
         let Area { left, right, .. } = self.area;
         self.x.position(value).map(|position| left + inset + position * (right - left - 2.0 * inset))
     }
 
-    /// The pixel of a y.
+    /// Returns the pixel position of a y value.
     pub fn y(&self, value: f64) -> Option<f64> {
         let Area { top, bottom, .. } = self.area;
         self.y.position(value).map(|position| bottom - position * (bottom - top))
     }
 
-    /// Grid, axes, ticks and names.
+    /// Draws the grid, the axes, the ticks and the names.
     pub fn axes(&self) -> Markup {
         let Area { left, top, right, bottom } = self.area;
         let across = self.x.ticks().iter().filter_map(|tick| Some((self.x(tick.value)?, &tick.label)));
@@ -124,7 +128,7 @@ impl Frame {
     }
 }
 
-/// A pixel with a digit behind the point.
+/// Formats a pixel position with one decimal.
 pub fn px(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);

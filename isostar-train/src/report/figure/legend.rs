@@ -1,4 +1,4 @@
-//! A key above a figure: entries one after the other, in as many rows as they need.
+//! The legend above a figure: entries in as many rows as they need.
 
 use maud::{Markup, html};
 
@@ -6,24 +6,24 @@ use super::frame::px;
 use super::style::{Style, mark};
 use super::text::{LINE, SIZE, cut, width};
 
-/// A line of the key.
+/// An entry of the legend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// What it stands for.
+    /// The text of the entry.
     pub text: String,
-    /// How that is drawn.
+    /// The style of the series.
     pub style: Style,
-    /// Whether there is a line, or marks alone.
+    /// Whether the entry shows a line, or only a mark.
     pub line: bool,
 }
 
 impl Entry {
-    /// A line.
+    /// Creates an entry with a line.
     pub fn line(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style, line: true }
     }
 
-    /// A mark.
+    /// Creates an entry with a mark only.
     pub fn mark(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style, line: false }
     }
@@ -32,7 +32,7 @@ impl Entry {
 const GAP: f64 = 16.0;
 const ROW: f64 = LINE + 4.0;
 
-/// The key within a width, and its height.
+/// Draws the legend within a width; returns it with its height.
 pub fn draw(entries: &[Entry], across: f64) -> (Markup, f64) {
     let (mut x, mut row) = (0.0, 0.0);
     let mut places = Vec::new();

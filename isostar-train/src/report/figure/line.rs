@@ -1,4 +1,5 @@
-//! Line charts: series over a common x, labelled where they end, or in a key if there is no room.
+//! Line charts: series over a common x, labelled at their ends, or in the legend if there is not
+//! enough space.
 
 use maud::{Markup, html};
 
@@ -13,29 +14,29 @@ use super::{Drawing, plot_height};
 /// A point of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Where.
+    /// The horizontal value.
     pub x: f64,
-    /// How much; without it, the line has a gap.
+    /// The vertical value; the line has a gap where it is `None`.
     pub y: Option<f64>,
-    /// The ends of its interval.
+    /// The ends of the confidence interval.
     pub interval: Option<[f64; 2]>,
 }
 
 impl Point {
-    /// A point without an interval.
+    /// Creates a point without an interval.
     pub fn new(x: f64, y: Option<f64>) -> Self {
         Self { x, y, interval: None }
     }
 }
 
-/// A line.
+/// A series of a line chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Its name. Series of one name share a label; without one there is none.
+    /// The label. Series with the same name share one label; `None` means no label.
     pub label: Option<String>,
-    /// How it is drawn.
+    /// The style of the series.
     pub style: Style,
-    /// Its points, in the order of x.
+    /// The points, ordered by x.
     pub points: Vec<Point>,
 }
 
@@ -46,35 +47,35 @@ pub struct LineChart {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// The lines, those behind first.
+    /// The series, from back to front.
     pub series: Vec<Series>,
-    /// What marks and dashes mean.
+    /// Legend entries that explain marks and dashes.
     pub key: Vec<Entry>,
 }
 
-/// Labels at the ends of lines take at most this share of the width.
+/// Maximum share of the width for labels at the ends of lines.
 const LABEL_SHARE: f64 = 0.34;
 
-/// A label farther from its line than this says less than a key.
+/// Maximum distance of a label from its line; beyond it, the legend is clearer.
 const FARTHEST: f64 = 4.0 * LINE;
 
-/// Marks of a line with more points than this would run together.
+/// Maximum number of points of a line with marks; with more points the marks would overlap.
 const MARKED: usize = 25;
 
 struct EndLabel {
     text: String,
     style: Style,
-    /// The ends that share the label.
+    /// The ends of the lines that share the label.
     ends: Vec<(f64, f64)>,
 }
 
 impl LineChart {
-    /// Whether any line has a point.
+    /// Whether any series has a point.
     pub fn has_data(&self) -> bool {
         self.series.iter().any(|series| series.points.iter().any(|point| point.y.is_some()))
     }
 
-    /// The chart at a width.
+    /// Draws the chart at a width.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
         let named = self.series.iter().filter_map(|series| series.label.as_deref());
         let room = named.map(width).fold(0.0, f64::max) + 14.0;
@@ -82,7 +83,10 @@ impl LineChart {
         direct.or_else(|| self.draw_with(across, None))
     }
 
-    /// With labels at the ends of lines in so much room, or in the key; `None` if the labels do not fit, or there is nothing to draw.
+    /// Draws the chart with labels at the ends of lines, in a margin of width `room`, or in the
+    /// legend if `room` is `None`.
+    ///
+    /// Returns `None` if the labels do not fit, or if there is nothing to draw.
     fn draw_with(&self, across: f64, room: Option<f64>) -> Option<Drawing> {
         let mut key = self.key.clone();
         if room.is_none() {
@@ -108,7 +112,7 @@ impl LineChart {
         Some(Drawing { width: across, height: frame.height(), body })
     }
 
-    /// The names of series, each once.
+    /// The distinct names of the series.
     fn named(&self) -> impl Iterator<Item = (String, Style)> {
         let mut seen: Vec<(String, Style)> = Vec::new();
         for series in &self.series {
@@ -144,7 +148,7 @@ impl LineChart {
         let right = frame.area.right;
         Some(html! {
             @for ((label, (x, y)), place) in labels.iter().zip(&ends).zip(&places) {
-                // A line from the end to its label, where that had to move.
+                // Connects the end of a line with a label that was moved away from it.
                 @if (y - place).abs() > 3.0 || right - x > 24.0 {
                     path class=(format!("line thin dotted {}", label.style.colour.class()))
                         d=(format!("M{} {}L{} {}", px(x + 5.0), px(*y), px(right + 8.0), px(*place))) {}

@@ -1,12 +1,13 @@
-//! Figures as SVG: axes, lines, points and labels, drawn for a width.
+//! SVG figures: axes, lines, points and labels, drawn for a given width.
 //!
-//! No kept library gives what a page without scripts and a paper both need. plotters' SVG backend writes colours as numbers, so that a page
-//! cannot turn dark, and keeps no labels apart; charming and plotly draw with JavaScript; poloto has themes, but no error bars and no labels
-//! at lines. What is here is small: scales and ticks, room for text, a frame of axes and three kinds of charts. maud writes the markup and
-//! escapes whatever comes from files.
+//! No maintained library covers both a page without scripts and a printed paper. plotters' SVG
+//! backend writes colours as literals, so a page cannot switch to a dark scheme, and it does not
+//! keep labels apart; charming and plotly draw with JavaScript; poloto has themes, but no error
+//! bars and no labels at lines. This module is small: scales and ticks, text widths, a frame of
+//! axes and three kinds of charts. maud writes the markup and escapes text from files.
 //!
-//! Text in SVG shrinks with the picture. A figure is therefore drawn once for each of a few widths, and the page shows the one that fits, at
-//! its own size.
+//! Text in SVG scales with the image. Each figure is therefore drawn at several widths, and the
+//! page shows the one that fits, unscaled.
 
 mod frame;
 mod legend;
@@ -32,55 +33,55 @@ pub use stems::{StemChart, StemPanel};
 pub use style::{Dash, Mark, Style};
 use text::{LINE, cut};
 
-/// What a figure shows.
+/// The chart of a figure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chart {
-    /// Lines.
+    /// A line chart.
     Lines(LineChart),
-    /// Points.
+    /// A scatter chart.
     Scatter(ScatterChart),
-    /// Stems.
+    /// A stem chart.
     Stems(StemChart),
 }
 
 /// A figure of a report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
-    /// Its name in the page and of its file: letters, digits and hyphens.
+    /// The id in the page and the name of the file: letters, digits and hyphens.
     pub id: String,
-    /// Its title.
+    /// The title of the figure.
     pub title: String,
-    /// What is to be seen, for those who do not see it.
+    /// A text alternative that describes the chart.
     pub description: String,
-    /// What a reader must know, below it.
+    /// The caption below the chart.
     pub caption: String,
-    /// What it shows.
+    /// The chart.
     pub chart: Chart,
 }
 
-/// A chart at a width.
+/// A chart drawn at a width.
 pub struct Drawing {
-    /// Pixels across.
+    /// The width in pixels.
     pub width: f64,
-    /// Pixels down.
+    /// The height in pixels.
     pub height: f64,
-    /// The inside of the svg element.
+    /// The contents of the `svg` element.
     pub body: Markup,
 }
 
-/// The widths that a page shows, from phones to desks, and the class of each.
+/// The widths in a page, for phones and desktops, each with its CSS class.
 pub const WIDTHS: [(f64, &str); 2] = [(344.0, "narrow"), (552.0, "wide")];
 
-/// The width of a file.
+/// The width of a figure that is written to a file.
 const FILE_WIDTH: f64 = 552.0;
 
-/// The height of the data of a chart of this width.
+/// Returns the height of the plot area of a chart of this width.
 fn plot_height(across: f64) -> f64 {
     (across * 0.45).round().clamp(190.0, 260.0)
 }
 
 impl Chart {
-    /// The chart at a width. `None` if it has no data.
+    /// Draws the chart at a width. Returns `None` if it has no data.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
         match self {
             Self::Lines(chart) => chart.draw(across),
@@ -91,12 +92,12 @@ impl Chart {
 }
 
 impl Figure {
-    /// Whether there is anything to draw.
+    /// Whether the chart has data.
     pub fn has_data(&self) -> bool {
         self.chart.draw(FILE_WIDTH).is_some()
     }
 
-    /// The figure in a page: an svg element for each width.
+    /// Returns the figure for a page, with one `svg` element per width.
     pub fn inline(&self) -> Markup {
         html! {
             @for (across, class) in WIDTHS {
@@ -113,7 +114,7 @@ impl Figure {
         }
     }
 
-    /// The figure as a file of its own, in light colours on white.
+    /// Returns the figure as a standalone SVG file, in light colours on white.
     pub fn file(&self) -> Option<String> {
         let Drawing { width, height, body } = self.chart.draw(FILE_WIDTH)?;
         let (left, top) = (16.0, 16.0 + LINE + 14.0);

@@ -1,17 +1,17 @@
-//! Numbers as a reader wants them: a true minus sign, powers of ten as such, and no more digits than mean something.
+//! Number formatting: true minus signs, powers of ten in superscript, and only significant digits.
 
-/// With so many digits behind the point.
+/// Formats a number with this many decimals.
 pub fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
-        // A zero that rounding left a sign.
+        // Rounding a small negative number leaves a signed zero.
         Some(digits) if digits.chars().all(|digit| matches!(digit, '0' | '.')) => digits.into(),
         Some(digits) => format!("−{digits}"),
         None => text,
     }
 }
 
-/// Four digits that count: `0.1234`, `12.34`, `1234`, `1.234·10⁻⁵`.
+/// Formats a number with four significant digits: `0.1234`, `12.34`, `1234`, `1.234·10⁻⁵`.
 pub fn number(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 {
@@ -24,7 +24,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// As it was set: `−0.1`, `0.02`, `5·10⁻⁵`.
+/// Formats a setting: `−0.1`, `0.02`, `5·10⁻⁵`.
 pub fn setting(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 || (1e-3..1e6).contains(&magnitude) {
@@ -35,13 +35,13 @@ pub fn setting(value: f64) -> String {
     format!("{digits}·10{}", superscript(exponent))
 }
 
-/// Thousands set apart: `12 345`.
+/// Formats a count with separated thousands: `12 345`.
 pub fn count(value: usize) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) && digits.len() > 4 {
-            // Narrow, and no place to break a line.
+            // Narrow no-break space.
             text.push('\u{202F}');
         }
         text.push(digit);
@@ -49,15 +49,15 @@ pub fn count(value: usize) -> String {
     text
 }
 
-/// `10⁻³`.
+/// Formats a power of ten: `10⁻³`.
 pub fn power_of_ten(exponent: i32) -> String {
     format!("10{}", superscript(&exponent.to_string()))
 }
 
-/// The greatest power of ten that is not above.
+/// Returns the exponent of the greatest power of ten that is not above `magnitude`.
 pub fn exponent_of(magnitude: f64) -> i32 {
     let guess = magnitude.log10().floor() as i32;
-    // The logarithm of a power of ten may fall just short of it.
+    // Rounding may put the logarithm of a power of ten just below the integer.
     if 10f64.powi(guess + 1) <= magnitude * (1.0 + 1e-12) { guess + 1 } else { guess }
 }
 

@@ -1,37 +1,39 @@
-//! Colours for light and dark, told apart by readers with colour-vision deficiencies, and legible as text on both backgrounds.
+//! Colours for light and dark schemes, distinguishable with colour-vision deficiencies and legible
+//! as text.
 //!
-//! The categorical colours descend from Okabe and Ito's, made darker on white and lighter on black until each reaches a contrast of 4.5
-//! (WCAG 2.2, 1.4.3). The diverging ones run from orange through grey to blue, the pair that every common deficiency keeps apart. Labels,
-//! marks and dashes repeat what colours say.
+//! The categorical colours derive from Okabe and Ito's, darkened on white and lightened on black
+//! until each has a contrast of at least 4.5 (WCAG 2.2, 1.4.3). The diverging colours run from
+//! orange through grey to blue, a pair that remains distinguishable with every common deficiency.
+//! Labels, marks and dashes repeat the information that colours carry.
 
 use std::fmt::Write as _;
 
 use super::text::{FAMILY, SIZE};
 
-/// A light colour scheme and a dark one.
+/// A colour scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// Ink on white.
+    /// Dark text on a white background.
     Light,
-    /// Chalk on black.
+    /// Light text on a black background.
     Dark,
 }
 
-/// What a mark is coloured by.
+/// The colour of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// One of several kinds, from 0; after [`CATEGORIES`] they begin again.
+    /// A category, from 0; after [`CATEGORIES`] the colours repeat.
     Category(usize),
-    /// Below, at, and above a neutral point: −[`DIVERGING`] to [`DIVERGING`].
+    /// A step below, at or above a neutral point: −[`DIVERGING`] to [`DIVERGING`].
     Diverging(i32),
-    /// What stands back.
+    /// A pale colour for the background.
     Pale,
 }
 
-/// The categories that have a colour of their own.
+/// The number of distinct categorical colours.
 pub const CATEGORIES: usize = 6;
 
-/// The steps to either side of neutral.
+/// The number of diverging steps on each side of neutral.
 pub const DIVERGING: i32 = 3;
 
 const CATEGORICAL: [(&str, &str); CATEGORIES] = [
@@ -53,7 +55,7 @@ const TWO_SIDED: [(&str, &str); 7] = [
     ("#003f73", "#4aa9ea"),
 ];
 
-/// What is neither ink nor data.
+/// The colours of a scheme that do not represent data.
 struct Ground {
     background: &'static str,
     ink: &'static str,
@@ -66,7 +68,7 @@ const LIGHT: Ground = Ground { background: "#ffffff", ink: "#1c1e21", quiet: "#5
 const DARK: Ground = Ground { background: "#191b1f", ink: "#eceef1", quiet: "#a9afb8", grid: "#303439", pale: "#50565e" };
 
 impl Colour {
-    /// The class of a mark of this colour.
+    /// Returns the CSS class of a mark of this colour.
     pub fn class(self) -> String {
         match self {
             Self::Category(at) => format!("c{}", at % CATEGORIES),
@@ -76,7 +78,7 @@ impl Colour {
     }
 }
 
-/// The names of the colours and their values in a scheme.
+/// Returns the names of the colours and their values in a scheme.
 pub fn colours(scheme: Scheme) -> Vec<(String, &'static str)> {
     let ground = if scheme == Scheme::Light { &LIGHT } else { &DARK };
     let pick = |pair: &(&'static str, &'static str)| if scheme == Scheme::Light { pair.0 } else { pair.1 };
@@ -88,7 +90,8 @@ pub fn colours(scheme: Scheme) -> Vec<(String, &'static str)> {
     all
 }
 
-/// The style sheet of figures; `value` is how a colour is written, a variable or a number.
+/// Returns the style sheet of the figures; `value` formats a colour by name, as a variable or a
+/// literal.
 pub fn style_sheet(value: impl Fn(&str) -> String) -> String {
     let mut css = format!("svg text{{font:{SIZE}px {FAMILY};fill:{};font-variant-numeric:tabular-nums}}\n", value("ink"));
     let _ =
@@ -114,7 +117,7 @@ pub fn style_sheet(value: impl Fn(&str) -> String) -> String {
 mod tests {
     use super::*;
 
-    /// WCAG 2.2: contrast of text.
+    /// Minimum contrast of text (WCAG 2.2).
     const LEGIBLE: f64 = 4.5;
 
     fn luminance(colour: &str) -> f64 {

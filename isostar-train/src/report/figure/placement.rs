@@ -1,22 +1,22 @@
-//! Labels that keep out of each other's way.
+//! Placement of labels so that they do not overlap.
 
 use super::text::{LINE, SIZE, width};
 
 /// A rectangle: left, top, right, bottom.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Area {
-    /// The least x.
+    /// The minimum x.
     pub left: f64,
-    /// The least y.
+    /// The minimum y.
     pub top: f64,
-    /// The greatest x.
+    /// The maximum x.
     pub right: f64,
-    /// The greatest y.
+    /// The maximum y.
     pub bottom: f64,
 }
 
 impl Area {
-    /// A square around a point.
+    /// Returns a square around a point.
     pub fn around(x: f64, y: f64, radius: f64) -> Self {
         Self { left: x - radius, top: y - radius, right: x + radius, bottom: y + radius }
     }
@@ -30,18 +30,20 @@ impl Area {
     }
 }
 
-/// A label with its place.
+/// The position of a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
-    /// Where the text begins.
+    /// The x at which the text begins.
     pub x: f64,
-    /// Its baseline.
+    /// The y of the baseline.
     pub y: f64,
-    /// The room it takes.
+    /// The area that the label covers.
     pub area: Area,
 }
 
-/// Moves heights apart until they are `gap` from each other, and stay between `low` and `high`; in the order given. `None` if there is no room for all.
+/// Moves y positions at least `gap` apart, within `low` and `high`.
+///
+/// Returns the positions in the order of `wanted`, or `None` if they do not fit.
 pub fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Option<Vec<f64>> {
     if wanted.is_empty() {
         return Some(Vec::new());
@@ -51,7 +53,8 @@ pub fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Option<Vec<f64>>
     }
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|&one, &other| wanted[one].total_cmp(&wanted[other]));
-    // Down from the top so that none is too close to the one above, then up from the bottom to stay inside.
+    // One pass from the top separates each position from the one above; one pass from the bottom
+    // moves positions back inside.
     let mut places = vec![0.0; wanted.len()];
     let mut next = low;
     for &at in &order {
@@ -66,7 +69,9 @@ pub fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Option<Vec<f64>>
     Some(places)
 }
 
-/// The nearest place beside a point at which text meets no obstacle and stays inside. `None` if there is none within reach.
+/// Finds the nearest position beside a point at which text lies inside and overlaps no obstacle.
+///
+/// Returns `None` if there is none within reach.
 pub fn beside(text: &str, x: f64, y: f64, inside: &Area, obstacles: &[Area]) -> Option<Placed> {
     const DIRECTIONS: [(f64, f64); 8] =
         [(1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, -1.0), (-1.0, 1.0)];

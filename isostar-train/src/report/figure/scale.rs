@@ -1,17 +1,17 @@
-//! From numbers to places on an axis, and the ticks where a reader expects them.
+//! Axis scales: positions of values, and ticks at round numbers.
 
 use super::number::{exponent_of, fixed, power_of_ten, setting};
 
-/// How an axis is divided.
+/// The kind of scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Equal steps.
+    /// Linear.
     Linear,
-    /// Equal steps between whole numbers, such as epochs and layers.
+    /// Linear with ticks at integers, such as epochs and layers.
     Integer,
-    /// Equal factors between round numbers. Numbers that are not above 0 have no place on it.
+    /// Logarithmic, from one round number to another. Numbers ≤ 0 have no position on it.
     Log,
-    /// Equal factors between ranks, from the first to the last of them.
+    /// Logarithmic, from the first rank to the last.
     Rank,
 }
 
@@ -21,16 +21,16 @@ impl Kind {
     }
 }
 
-/// A labelled place on an axis.
+/// A labelled tick of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// The number.
+    /// The value at the tick.
     pub value: f64,
-    /// Its text.
+    /// The text of the label.
     pub label: String,
 }
 
-/// The part of the numbers that an axis shows.
+/// The range of values that an axis shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Domain {
     kind: Kind,
@@ -39,12 +39,14 @@ pub struct Domain {
     ticks: Vec<Tick>,
 }
 
-/// Above so many decades, only powers of ten bear labels.
+/// Above this number of decades, only powers of ten are labelled.
 const DECADES: f64 = 1.5;
 
 impl Domain {
-    /// The least domain that holds all values and begins and ends at round numbers, with about `wanted` ticks. `None` if no value has a
-    /// place on it.
+    /// Returns the smallest domain that contains all values and begins and ends at round numbers,
+    /// with about `wanted` ticks.
+    ///
+    /// Returns `None` if no value has a position on the axis.
     pub fn covering(kind: Kind, values: impl Iterator<Item = f64>, wanted: usize) -> Option<Self> {
         let has_place = |value: &f64| value.is_finite() && (*value > 0.0 || !kind.is_log());
         let (low, high) = values.filter(has_place).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
@@ -57,11 +59,11 @@ impl Domain {
     }
 
     fn linear(low: f64, high: f64, wanted: usize) -> Self {
-        // A single value stands in the middle of an axis.
+        // A single value is centred on the axis.
         let pad = if high - low > 1e-12 * high.abs().max(low.abs()) { 0.0 } else { 0.1 * high.abs().max(1e-3) };
         let (low, high) = (low - pad, high + pad);
         let step = round_step((high - low) / wanted as f64);
-        // Within a thousandth of a step of a tick is on it.
+        // A value within a thousandth of a step of a tick counts as being on it.
         let first = (low / step + 1e-3).floor() as i64;
         let last = (high / step - 1e-3).ceil() as i64;
         let decimals = (-exponent_of(step)).max(0) as usize;
@@ -104,12 +106,13 @@ impl Domain {
         Self { kind, low, high, ticks }
     }
 
-    /// The labelled places.
+    /// The labelled ticks.
     pub fn ticks(&self) -> &[Tick] {
         &self.ticks
     }
 
-    /// The places between labelled powers of ten, 2, 3, … 9 times each; none on other axes.
+    /// The minor ticks between labelled powers of ten, at 2, 3, … 9 times each; empty on other
+    /// axes.
     pub fn minor(&self) -> Vec<f64> {
         if !self.kind.is_log() || (self.high / self.low).log10() > 6.0 {
             return Vec::new();
@@ -120,7 +123,9 @@ impl Domain {
         all.filter(|value| (self.low..=self.high).contains(value) && !labelled(value)).collect()
     }
 
-    /// Where a value stands: 0 at the low end, 1 at the high one. `None` if it has no place on a logarithmic axis.
+    /// Returns the position of a value: 0 at the low end, 1 at the high end.
+    ///
+    /// Returns `None` if the value has no position on a logarithmic axis.
     pub fn position(&self, value: f64) -> Option<f64> {
         let position = match self.kind {
             Kind::Log | Kind::Rank => (value / self.low).ln() / (self.high / self.low).ln(),
@@ -129,18 +134,18 @@ impl Domain {
         position.is_finite().then_some(position)
     }
 
-    /// Whether whole numbers stand at both ends, so that marks there need room.
+    /// Whether both ends are integers, so that marks there need a margin.
     pub fn is_integer(&self) -> bool {
         self.kind == Kind::Integer
     }
 
-    /// Whether 0 is inside.
+    /// Whether the domain contains 0.
     pub fn holds_zero(&self) -> bool {
         !self.kind.is_log() && self.low < 0.0 && self.high > 0.0
     }
 }
 
-/// 1, 2 or 5 times a power of ten, the next that is not below.
+/// Rounds up to 1, 2 or 5 times a power of ten.
 fn round_step(step: f64) -> f64 {
     if step <= 0.0 {
         return 1.0;
@@ -149,7 +154,7 @@ fn round_step(step: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|round| *round >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
-/// Without the last digits that binary fractions leave.
+/// Rounds off the error of binary fractions.
 fn rounded(value: f64, decimals: usize) -> f64 {
     format!("{value:.decimals$}").parse().unwrap_or(value)
 }

@@ -1,4 +1,4 @@
-//! Scatter charts: single observations faint, their means large, with bars for what is uncertain and names where there is room.
+//! Scatter charts: faint observations, large means, error bars, and labels where they fit.
 
 use maud::{Markup, html};
 
@@ -12,26 +12,26 @@ use super::{Drawing, plot_height};
 /// One observation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// Across.
+    /// The horizontal value.
     pub x: f64,
-    /// Up.
+    /// The vertical value.
     pub y: f64,
-    /// What a pointer on it shows.
+    /// The tooltip.
     pub hint: String,
 }
 
-/// Observations that belong together.
+/// A group of observations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
-    /// The name at their mean.
+    /// The label shown at the mean.
     pub label: String,
-    /// Their colour.
+    /// The colour of the group.
     pub colour: Colour,
     /// The observations.
     pub members: Vec<Observation>,
-    /// The mean, and how far its bars reach to both sides: across and up.
+    /// The mean of the observations.
     pub centre: Observation,
-    /// Half the lengths of the bars.
+    /// Half the lengths of the error bars: horizontal and vertical.
     pub reach: [Option<f64>; 2],
 }
 
@@ -42,9 +42,9 @@ pub struct ScatterChart {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// The points.
+    /// The groups of observations.
     pub clusters: Vec<Cluster>,
-    /// What marks and bars mean.
+    /// Legend entries that explain marks and bars.
     pub key: Vec<Entry>,
 }
 
@@ -52,9 +52,9 @@ const RADIUS: f64 = 5.0;
 const SMALL: f64 = 2.5;
 
 impl ScatterChart {
-    /// The chart at a width. `None` if no point has a place.
+    /// Draws the chart at a width. Returns `None` if no point can be placed.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
-        // Names that find no place beside their points stand in the key, and all of them there if one does.
+        // If one label does not fit beside its points, all labels move to the legend.
         let direct = self.draw_with(across, &self.key, true);
         let names = self.clusters.iter().map(|cluster| {
             let style = Style::line(cluster.colour).marked(Mark::Circle);
@@ -63,7 +63,9 @@ impl ScatterChart {
         direct.or_else(|| self.draw_with(across, &names.chain(self.key.clone()).collect::<Vec<_>>(), false))
     }
 
-    /// With names beside the points or without; `None` if a name finds no place, or there is nothing to draw.
+    /// Draws the chart with or without labels beside the points.
+    ///
+    /// Returns `None` if a label does not fit, or if there is nothing to draw.
     fn draw_with(&self, across: f64, key: &[Entry], named: bool) -> Option<Drawing> {
         let (legend, top) = legend::draw(key, across);
         let ends = |at: f64, reach: Option<f64>| [at - reach.unwrap_or(0.0), at + reach.unwrap_or(0.0)];
@@ -85,7 +87,7 @@ impl ScatterChart {
         Some(Drawing { width: across, height: frame.height(), body })
     }
 
-    /// The names with their places; `None` if one finds none.
+    /// Returns the labels with their positions; `None` if one does not fit.
     fn labels(&self, frame: &Frame) -> Option<Vec<(&Cluster, Placed)>> {
         let places = self.clusters.iter().filter_map(|cluster| Some((cluster, frame.x(cluster.centre.x)?, frame.y(cluster.centre.y)?)));
         let mut obstacles: Vec<Area> = Vec::new();
@@ -111,11 +113,11 @@ impl ScatterChart {
     }
 }
 
-/// The ends of the bars: left, right, top, bottom.
+/// Returns the ends of the error bars: left, right, top, bottom.
 fn bars(cluster: &Cluster, frame: &Frame) -> Option<[f64; 4]> {
     let Cluster { centre: Observation { x, y, .. }, reach: [across, up], .. } = cluster;
     let (across, up) = (across.unwrap_or(0.0), up.unwrap_or(0.0));
-    // On a logarithmic axis a bar may reach to where there is no place; it ends at the frame then.
+    // On a logarithmic axis, a bar that extends to 0 or below ends at the frame.
     let left = frame.x(x - across).unwrap_or(frame.area.left).max(frame.area.left);
     Some([left, frame.x(x + across)?, frame.y(y + up)?, frame.y(y - up)?])
 }

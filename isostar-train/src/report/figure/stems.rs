@@ -1,4 +1,4 @@
-//! A stem for every dimension: how far its value stands from 0, with the far ones named.
+//! Stem charts: one stem per dimension, with labels on dimensions with large values.
 
 use maud::{Markup, html};
 
@@ -10,21 +10,21 @@ use super::scale::Kind;
 use super::style::{Mark, mark};
 use super::text::LINE;
 
-/// The values of one layer.
+/// A panel with the values of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StemPanel {
-    /// What is shown, with its unit.
+    /// The quantity, with its unit.
     pub name: String,
-    /// A value a dimension.
+    /// One value per dimension.
     pub values: Vec<f64>,
-    /// The dimensions that are named.
+    /// The dimensions that are labelled.
     pub named: Vec<usize>,
 }
 
-/// Panels below each other, over the same dimensions.
+/// A stem chart: panels below each other, with a common horizontal axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StemChart {
-    /// The panels.
+    /// The panels, from top to bottom.
     pub panels: Vec<StemPanel>,
     /// The name of the common horizontal axis.
     pub x: String,
@@ -33,7 +33,7 @@ pub struct StemChart {
 const HEIGHT: f64 = 104.0;
 
 impl StemChart {
-    /// The chart at a width. `None` if no panel has a value.
+    /// Draws the chart at a width. Returns `None` if no panel has a value.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
         let mut drawn = Vec::new();
         let mut top = 0.0;
@@ -60,7 +60,7 @@ fn draw_panel(panel: &StemPanel, frame: &Frame) -> Markup {
 
     let mut obstacles: Vec<Area> =
         named.iter().map(|&(_, x, y)| Area { left: x - 4.0, right: x + 4.0, top: y.min(zero) - 4.0, bottom: y.max(zero) + 4.0 }).collect();
-    // The far ones first: they are what a reader looks for.
+    // The dimensions with the largest values are labelled first.
     let mut order: Vec<&(usize, f64, f64)> = named.iter().collect();
     order.sort_by(|one, other| (other.2 - zero).abs().total_cmp(&(one.2 - zero).abs()));
     let inside = Area { top: frame.area.top - LINE / 2.0, ..frame.area };
@@ -85,7 +85,7 @@ fn draw_panel(panel: &StemPanel, frame: &Frame) -> Markup {
     }
 }
 
-/// A stem a pixel, from the least to the greatest value of the dimensions that fall on it.
+/// One stem per pixel, from the minimum to the maximum of the dimensions that fall on it.
 fn envelope(values: &[f64], frame: &Frame, zero: f64) -> String {
     let mut path = String::new();
     let mut columns: Vec<(f64, f64, f64)> = Vec::new();

@@ -1,4 +1,4 @@
-//! How a series is drawn: colour, dashes, marks.
+//! Styles of series: colour, dashes, marks.
 
 use maud::{Markup, html};
 
@@ -10,9 +10,9 @@ use super::palette::Colour;
 pub enum Mark {
     /// A filled circle.
     Circle,
-    /// A square, its inside empty.
+    /// An outlined square.
     HollowSquare,
-    /// A circle, its inside empty.
+    /// An outlined circle.
     HollowCircle,
     /// A filled triangle.
     Triangle,
@@ -21,50 +21,50 @@ pub enum Mark {
 /// The pattern of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dash {
-    /// Unbroken.
+    /// A solid line.
     #[default]
     Solid,
-    /// Broken.
+    /// A dashed line.
     Dashed,
-    /// Points.
+    /// A dotted line.
     Dotted,
 }
 
-/// How a series is drawn.
+/// The style of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Its colour.
+    /// The colour.
     pub colour: Colour,
-    /// Its line.
+    /// The pattern of the line.
     pub dash: Dash,
-    /// The marks on it, if any.
+    /// The marks on the line, if any.
     pub mark: Option<Mark>,
-    /// Whether its line is thinner than others.
+    /// Whether the line is thinner than normal.
     pub thin: bool,
 }
 
 impl Style {
-    /// An unbroken line without marks.
+    /// Creates a solid line without marks.
     pub fn line(colour: Colour) -> Self {
         Self { colour, dash: Dash::Solid, mark: None, thin: false }
     }
 
-    /// With this pattern.
+    /// Sets the pattern of the line.
     pub fn dashed(self, dash: Dash) -> Self {
         Self { dash, ..self }
     }
 
-    /// With these marks.
+    /// Sets the marks.
     pub fn marked(self, mark: Mark) -> Self {
         Self { mark: Some(mark), ..self }
     }
 
-    /// Thinner.
+    /// Makes the line thinner.
     pub fn thin(self) -> Self {
         Self { thin: true, ..self }
     }
 
-    /// The classes of the line.
+    /// Returns the CSS classes of the line.
     pub fn line_class(self) -> String {
         let dash = match self.dash {
             Dash::Solid => "",
@@ -75,7 +75,7 @@ impl Style {
     }
 }
 
-/// A mark at a pixel.
+/// Draws a mark at a pixel position.
 pub fn mark(shape: Mark, colour: Colour, x: f64, y: f64, radius: f64, more: &str) -> Markup {
     let hollow = matches!(shape, Mark::HollowCircle | Mark::HollowSquare);
     let class = format!("mark {}{}{more}", colour.class(), if hollow { " hollow" } else { "" });

@@ -1,18 +1,19 @@
-//! How much room text takes: SVG neither wraps nor measures it, and labels must not overlap.
+//! Estimates of text width: SVG neither wraps nor measures text, and labels must not overlap.
 
-/// The size of all text in a figure, in its own pixels.
+/// The font size of all text in a figure, in pixels.
 pub const SIZE: f64 = 12.0;
 
-/// From one line of labels to the next.
+/// The line height of labels, in pixels.
 pub const LINE: f64 = 15.0;
 
-/// The fonts asked for, none of them fetched.
+/// The font family; no font is downloaded.
 pub const FAMILY: &str = "\"Helvetica Neue\", Helvetica, Arial, \"Liberation Sans\", \"Segoe UI\", Roboto, sans-serif";
 
-/// Room for the widest of the fonts that may be there instead: DejaVu Sans sets the same text about an eighth wider than Arial.
+/// Allowance for wider fallback fonts: DejaVu Sans sets the same text about an eighth wider than
+/// Arial.
 const SAFETY: f64 = 1.14;
 
-/// An upper estimate of the width of text in pixels, from Arial's advance widths.
+/// Returns an upper estimate of the width of text in pixels, from Arial's advance widths.
 pub fn width(text: &str) -> f64 {
     let thousandths = |letter: char| match letter {
         'i' | 'j' | 'l' | '\'' | '|' => 222.0,
@@ -25,13 +26,13 @@ pub fn width(text: &str) -> f64 {
         'm' | 'M' | 'w' | 'W' | '%' => 944.0,
         letter if letter.is_ascii() || letter == '−' => 584.0,
         'α'..='ω' | 'À'..='ɏ' => 650.0,
-        // Ideographs, emoji, and what else may stand in a name.
+        // Ideographs, emoji and any other character.
         _ => 1050.0,
     };
     text.chars().map(thousandths).sum::<f64>() / 1000.0 * SIZE * SAFETY
 }
 
-/// The beginning of text that is too long for its room.
+/// Truncates text that is wider than `room`.
 pub fn cut(text: &str, room: f64) -> String {
     if width(text) <= room {
         return text.into();

@@ -1,14 +1,14 @@
-//! The mean of each dimension, with those named that stand out.
+//! Figures of the mean of each dimension, with labels on outlier dimensions.
 
 use super::{Model, Set, highlighted};
 use crate::report::figure::number::number;
 use crate::report::figure::{Chart, Figure, StemChart, StemPanel};
 use crate::report::source::Layer;
 
-/// The most dimensions of a layer that are named in the figure; the table has all.
+/// Maximum number of labelled dimensions per layer; the table lists all.
 const NAMED: usize = 5;
 
-/// A figure for each model, of its token states.
+/// Returns one figure per model, for its token states.
 pub fn figures(models: &[Model<'_>]) -> Vec<Figure> {
     models.iter().enumerate().map(|(at, model)| figure(model, at, models.len() > 1)).collect()
 }

@@ -1,13 +1,13 @@
-//! Intrinsic dimension of each layer.
+//! Figures of the intrinsic dimension of each layer.
 
 use super::{Model, Set};
 use crate::report::figure::number::number;
 use crate::report::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
 
-/// The measures that are drawn, by the names that tell them apart in the figure and in the file.
+/// The measures that are drawn: label in the figure, and name in the file.
 const ESTIMATES: [(&str, &str); 2] = [("TwoNN", "twonn"), ("MLE", "mle")];
 
-/// A figure for token states and one for sentence vectors.
+/// Returns one figure for token states and one for sentence vectors.
 pub fn figures(models: &[Model<'_>]) -> Vec<Figure> {
     Set::ALL.map(|set| figure(models, set)).into()
 }

@@ -1,4 +1,5 @@
-//! IsoScore of each layer: after training, and with its interval in an analysis.
+//! Figures of the IsoScore of each layer: after training, and with its confidence interval in an
+//! analysis.
 
 use super::{Model, Set};
 use crate::report::figure::number::fixed;
@@ -9,7 +10,8 @@ fn layer_axis() -> Axis {
     Axis::new("Layer", Kind::Integer)
 }
 
-/// The scores in result.json: a line a group, bars from the least to the greatest of its seeds.
+/// Draws the scores in `result.json`: one line per group, with bars from the minimum to the maximum
+/// over its seeds.
 pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
     let depth = |group: &Group<'_>| {
         group.runs.iter().filter_map(|run| run.outcome.as_ref()).map(|outcome| outcome.isoscore.layers.len()).max().unwrap_or(0)
@@ -40,7 +42,10 @@ pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
     }]
 }
 
-/// The scores of analyses: tokens and sentences in one figure for one model, or in one each for several.
+/// Draws the scores of analyses.
+///
+/// For one model, token states and sentence vectors share a figure; for several models each has its
+/// own.
 pub fn of_models(models: &[Model<'_>]) -> Vec<Figure> {
     let figure = |sets: &[Set], id: &str, name: &str| {
         let series: Vec<Series> = sets.iter().flat_map(|&set| models.iter().map(move |model| series(model, set, sets.len() > 1))).collect();
@@ -87,7 +92,7 @@ fn series(model: &Model<'_>, set: Set, alone: bool) -> Series {
     }
 }
 
-/// The first and the last value of each line, in words.
+/// Describes the first and the last value of each line.
 fn told(series: &[Series], otherwise: &str) -> String {
     let line = |series: &Series| {
         let mut values = series.points.iter().filter_map(|point| Some((point.x, point.y?)));

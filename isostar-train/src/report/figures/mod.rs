@@ -1,4 +1,4 @@
-//! The figures of a report: which there are, and what it would take to have those that are not.
+//! The figures of a report: those that have data, and what the others need.
 
 mod activation;
 mod dimension;
@@ -11,49 +11,49 @@ use super::figure::{Colour, Figure};
 use super::group::Group;
 use super::source::{Analysis, Geometry, Layer, Sources};
 
-/// What can be drawn, in reading order, and what cannot.
+/// The figures that can be drawn, in reading order, and those that cannot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// The figures that have data.
     pub shown: Vec<Figure>,
-    /// Those that do not.
+    /// The figures that have no data.
     pub missing: Vec<Missing>,
 }
 
 /// A figure without data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What it would show.
+    /// What the figure would show.
     pub what: &'static str,
-    /// What would give it data.
+    /// How to provide the data.
     pub remedy: &'static str,
 }
 
-/// A model whose geometry is known, under its name in the report.
+/// An analysed model, with its name in the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model<'a> {
-    /// The name, unlike all others.
+    /// The unique name of the model.
     pub label: String,
-    /// Its colour.
+    /// The colour of the model.
     pub colour: Colour,
-    /// Its geometry.
+    /// The analysis of the model.
     pub analysis: &'a Analysis,
 }
 
-/// Token states or sentence vectors.
+/// The set of points: token states or sentence vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Set {
     /// The states of all tokens.
     Tokens,
-    /// A vector a row.
+    /// One sentence vector per row.
     Sentences,
 }
 
 impl Set {
-    /// Both.
+    /// Both sets.
     pub const ALL: [Self; 2] = [Self::Tokens, Self::Sentences];
 
-    /// Its name in ids.
+    /// The name of the set in ids.
     pub fn id(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
@@ -61,7 +61,7 @@ impl Set {
         }
     }
 
-    /// Its name in text.
+    /// The name of the set in text.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tokens => "token states",
@@ -69,7 +69,7 @@ impl Set {
         }
     }
 
-    /// Its geometry in a layer.
+    /// Returns the geometry of the set in a layer.
     pub fn of(self, layer: &Layer) -> Option<&Geometry> {
         match self {
             Self::Tokens => layer.tokens.as_ref(),
@@ -79,7 +79,7 @@ impl Set {
 }
 
 impl Figures {
-    /// All figures for which there is data.
+    /// Builds all figures for which there is data.
     pub fn of(groups: &[Group<'_>], models: &[Model<'_>]) -> Self {
         let mut figures = Self::default();
         let train = "finished epochs of `isostar train`";
@@ -104,7 +104,7 @@ impl Figures {
     }
 }
 
-/// Every model that was analysed, named as shortly as keeps names apart.
+/// Returns every analysed model, with the shortest name that distinguishes it.
 pub fn models(sources: &Sources) -> Vec<Model<'_>> {
     let all: Vec<(&str, &Analysis)> =
         sources.analyses.iter().flat_map(|(folder, analysis)| analysis.models().map(move |model| (folder.as_str(), model))).collect();
@@ -119,7 +119,7 @@ pub fn models(sources: &Sources) -> Vec<Model<'_>> {
     all.iter().enumerate().map(|(at, &(_, analysis))| Model { label: name(at), colour: Colour::Category(at), analysis }).collect()
 }
 
-/// The last name of a path; a run's model/ goes by the name of the run.
+/// Returns the last component of a path; for the `model/` folder of a run, the name of the run.
 fn short_name(model: &str) -> String {
     let mut parts = model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']);
     match parts.next() {
@@ -129,7 +129,8 @@ fn short_name(model: &str) -> String {
     }
 }
 
-/// The name of the task's metric by which runs are compared: the first of these that the runs have.
+/// Returns the name of the task metric by which runs are compared: the first in a fixed list that
+/// the runs have.
 pub fn main_metric(groups: &[Group<'_>]) -> Option<String> {
     const KNOWN: [&str; 6] = ["accuracy", "matthews", "pearson", "spearman", "f1", "exact_match"];
     let outcomes = || groups.iter().flat_map(|group| &group.runs).filter_map(|run| run.outcome.as_ref());
@@ -142,14 +143,14 @@ pub fn main_metric(groups: &[Group<'_>]) -> Option<String> {
     known.map(str::to_string).or_else(any).or_else(in_lines)
 }
 
-/// `exact_match` as `Exact match`.
+/// Formats a name such as `exact_match` as `Exact match`.
 pub fn title_case(name: &str) -> String {
     let spaced = name.replace('_', " ");
     let mut letters = spaced.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The first, the middle and the last of the layers.
+/// Returns the first, the middle and the last layer.
 fn highlighted(layers: &[Layer]) -> Vec<usize> {
     let mut chosen = match layers.len() {
         0 => Vec::new(),

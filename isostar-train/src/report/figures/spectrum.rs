@@ -1,17 +1,20 @@
-//! The eigenvalues of each layer's covariance, on logarithmic axes.
+//! Figures of the eigenvalues of each layer's covariance, on logarithmic axes.
 
 use super::{Model, Set, highlighted};
 use crate::report::figure::number::fixed;
 use crate::report::figure::{Axis, Chart, Colour, Figure, Kind, LineChart, Point, Series, Style};
 use crate::report::source::Geometry;
 
-/// Smaller shares of the variance are rounding errors of f32 states, and the rank that n points leave; they would stretch the axis.
+/// Minimum share of the variance that is drawn.
+///
+/// Smaller shares are rounding errors of f32 states or lie beyond the rank of n points; they would
+/// stretch the axis.
 const FLOOR: f64 = 1e-8;
 
-/// Points of a line: a logarithmic axis has room for no more.
+/// Maximum number of points per line; a logarithmic axis cannot show more.
 const POINTS: usize = 160;
 
-/// A figure for each model and set of points.
+/// Returns one figure per model and set of points.
 pub fn figures(models: &[Model<'_>]) -> Vec<Figure> {
     let sets = models.iter().flat_map(|model| Set::ALL.map(|set| (model, set)));
     sets.enumerate().map(|(at, (model, set))| figure(model, set, at, models.len() > 1)).collect()

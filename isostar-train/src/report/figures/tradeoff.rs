@@ -1,4 +1,4 @@
-//! The task's metric against isotropy, over a sweep.
+//! The figure of the task metric against isotropy, over a sweep.
 
 use super::{main_metric, title_case};
 use crate::report::figure::number::fixed;
@@ -6,10 +6,10 @@ use crate::report::figure::{Axis, Chart, Cluster, Colour, Entry, Figure, Kind, M
 use crate::report::group::{Group, binomial_error};
 use crate::report::source::Run;
 
-/// Scores that span more than this factor are drawn on a logarithmic axis.
+/// Scores that span more than this factor use a logarithmic axis.
 const LOGARITHMIC: f64 = 25.0;
 
-/// The figure, if there are several settings to compare.
+/// Returns the figure, if there are several settings to compare.
 pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
     let Some(metric) = main_metric(groups) else { return Vec::new() };
     let clusters: Vec<Cluster> = groups.iter().filter_map(|group| cluster(group, &metric)).collect();

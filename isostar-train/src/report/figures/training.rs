@@ -1,23 +1,23 @@
-//! Training curves: a line a run.
+//! Training curves, one line per run.
 
 use super::{main_metric, title_case};
 use crate::report::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
 use crate::report::group::Group;
 use crate::report::source::Run;
 
-/// Lines of more runs than this are thin.
+/// With more runs than this, lines are thin.
 const MANY: usize = 6;
 
-/// Which number of which split, and how its lines are drawn.
+/// A metric of a split, and the style of its lines.
 struct Curve {
     split: &'static str,
     metric: String,
-    /// Its name in the key.
+    /// The name in the legend.
     name: &'static str,
     dash: Dash,
 }
 
-/// Loss, the task's metric, and isotropy, epoch by epoch.
+/// Returns the figures of the loss, the task metric and isotropy per epoch.
 pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
     let curve = |split, metric: &str, name, dash| Curve { split, metric: metric.into(), name, dash };
     let metric = main_metric(groups).unwrap_or_else(|| "accuracy".into());
@@ -55,7 +55,7 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
     ]
 }
 
-/// The weighted penalty, epoch by epoch.
+/// Returns the figure of the weighted penalty per epoch.
 pub fn penalty(groups: &[Group<'_>]) -> Vec<Figure> {
     let curves = [Curve { split: "train", metric: "penalty".into(), name: "training", dash: Dash::Solid }];
     let caption = "λ times the penalty, as it is added to the task's loss: below 0 for a λ below 0.";
@@ -77,7 +77,7 @@ fn figure(groups: &[Group<'_>], id: &str, title: &str, y: &str, curves: &[Curve]
                         (Dash::Solid, true) => line.thin().marked(Mark::Circle),
                         _ => line.thin(),
                     };
-                    // The unbroken line alone is named, where there is more than one of a run.
+                    // If a run has several lines, only the solid one is labelled.
                     let label = (curve.dash == Dash::Solid && groups.len() > 1).then(|| group.label.clone());
                     series.push(Series { label, style, points });
                     if !shown.contains(&curve.name) {
@@ -108,7 +108,7 @@ fn points(run: &Run, curve: &Curve) -> Vec<Point> {
     lines.filter_map(|line| Some(Point::new(line.epoch as f64, *line.metrics.get(&curve.metric)?))).collect()
 }
 
-/// From where to where each named line goes, in words.
+/// Describes the first and the last value of each labelled line.
 fn ends(series: &[Series], groups: &[Group<'_>]) -> String {
     use crate::report::figure::number::number;
     let unbroken = series.iter().filter(|series| series.style.dash == Dash::Solid);

@@ -1,4 +1,4 @@
-//! How sure we are: seeds, rows, and the intervals of what was measured.
+//! The uncertainty section: seeds, number of rows, and confidence intervals of the measures.
 
 use maud::{Markup, html};
 
@@ -8,7 +8,8 @@ use crate::report::figures::{Model, Set, main_metric, title_case};
 use crate::report::group::{Group, Spread, binomial_error};
 use crate::report::source::Run;
 
-/// The spread over seeds, the error of judging by so many rows, and the confidence intervals.
+/// The variation over seeds, the standard error for the number of validation rows, and the
+/// confidence intervals.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     html! {
         @if let Some(metric) = main_metric(groups) { (of_runs(groups, &metric)) }
@@ -97,7 +98,8 @@ fn range_cell(spread: Option<Spread>) -> Markup {
     }
 }
 
-/// The widest interval of a model's layers, and what the neighbours were searched among.
+/// Describes the widest interval of a model's layers, and the points among which neighbours were
+/// searched.
 fn of_model(model: &Model<'_>) -> String {
     let intervals = Set::ALL
         .into_iter()

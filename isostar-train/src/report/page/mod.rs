@@ -1,4 +1,4 @@
-//! The page: one HTML file without scripts, whose colours follow the reader's scheme.
+//! The report as one HTML file without scripts, in the reader's colour scheme.
 
 mod certainty;
 mod results;
@@ -15,12 +15,12 @@ use super::figures::{Figures, models};
 use super::group::groups;
 use super::source::Sources;
 
-/// Nothing is loaded, and nothing runs. Styles in the page are allowed, and no others.
+/// Content security policy: no requests, no scripts; only inline styles are allowed.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("style.css");
 
-/// The page of these sources.
+/// Returns the page for these sources.
 pub fn page(sources: &Sources) -> Markup {
     let groups = groups(&sources.runs);
     let models = models(sources);
@@ -101,7 +101,7 @@ fn figures_section(figures: &Figures) -> Markup {
     }
 }
 
-/// Text whose parts between backticks are code.
+/// Renders text, with the parts between backticks as code.
 fn code(text: &str) -> Markup {
     html! {
         @for (at, part) in text.split('`').enumerate() {

@@ -1,4 +1,4 @@
-//! What came out: the numbers a reader looks for first, then all of them.
+//! The results section: key numbers first, then complete tables.
 
 use isostar_core::measure::{MEASURES, Measure};
 use maud::{Markup, html};
@@ -9,7 +9,7 @@ use crate::report::figures::{Model, Set, main_metric, title_case};
 use crate::report::group::{Group, Spread};
 use crate::report::source::{Geometry, Run};
 
-/// Tiles, a table of runs, and a table of layers for each model.
+/// Key numbers, a table of runs, and a table of layers for each model.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     let tiles = tiles(groups, models);
     html! {
@@ -100,7 +100,7 @@ fn of_runs(groups: &[Group<'_>]) -> Markup {
     table("After training, on the rows to evaluator by; means over seeds", &header, &rows)
 }
 
-/// The value of a measure with as many digits as it is worth.
+/// Formats the value of a measure with an appropriate number of digits.
 fn text(measure: &Measure, value: f64) -> String {
     if measure.digits == 4 { number(value) } else { fixed(value, measure.digits) }
 }
@@ -157,7 +157,7 @@ fn outliers(model: &Model<'_>) -> Markup {
     }
 }
 
-/// Whether the second model is what the first was compared with.
+/// Whether the second model is the one that the first is compared with.
 fn is_pair(pair: &[Model<'_>]) -> bool {
     pair[0].analysis.against.as_deref().is_some_and(|against| std::ptr::eq(against, pair[1].analysis))
 }

@@ -1,4 +1,4 @@
-//! Every setting: what all runs share, and what differs.
+//! The settings section: settings that all runs share, and settings that differ.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::report::figures::Model;
 use crate::report::group::{Group, plain};
 use crate::report::source::Run;
 
-/// Tables that open on demand.
+/// Collapsible tables of settings.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     let runs: Vec<&Run> = groups.iter().flat_map(|group| group.runs.iter().copied()).collect();
     let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.settings.keys()).collect();

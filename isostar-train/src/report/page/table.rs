@@ -1,27 +1,28 @@
-//! Tables: a header, a name a row, numbers to the right. Wide ones scroll inside of themselves.
+//! Tables with a header, a name per row, and right-aligned numbers. Wide tables scroll
+//! horizontally.
 
 use maud::{Markup, html};
 
 use crate::report::figure::Colour;
 
-/// A row.
+/// A row of a table.
 pub struct Row {
-    /// Its name.
+    /// The name of the row.
     pub name: String,
-    /// The colour that figures give it.
+    /// The colour of the row's series in the figures.
     pub colour: Option<Colour>,
-    /// Its cells.
+    /// The cells of the row.
     pub cells: Vec<Markup>,
 }
 
 impl Row {
-    /// A row of plain text.
+    /// Creates a row of plain text.
     pub fn new(name: impl Into<String>, cells: impl IntoIterator<Item = String>) -> Self {
         Self { name: name.into(), colour: None, cells: cells.into_iter().map(|cell| html! { (cell) }).collect() }
     }
 }
 
-/// A table. Columns without a value in any row are left out.
+/// Renders a table. Columns without a value in any row are left out.
 pub fn table(caption: &str, header: &[&str], rows: &[Row]) -> Markup {
     let is_empty = |cell: &Markup| matches!(cell.0.as_str(), "" | NOTHING);
     let has_value = |at: usize| rows.iter().any(|row| row.cells.get(at).is_some_and(|cell| !is_empty(cell)));
@@ -47,10 +48,10 @@ pub fn table(caption: &str, header: &[&str], rows: &[Row]) -> Markup {
     }
 }
 
-/// A cell without a value.
+/// The text of a cell without a value.
 pub const NOTHING: &str = "–";
 
-/// A number, or a dash.
+/// Formats a value, or returns `NOTHING` if there is none.
 pub fn cell(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
     value.map_or(NOTHING.into(), text)
 }

@@ -1,4 +1,4 @@
-//! What was run, in words and in one table.
+//! The section that describes what was run.
 
 use maud::{Markup, html};
 
@@ -8,10 +8,10 @@ use crate::report::figures::Model;
 use crate::report::group::Group;
 use crate::report::source::Run;
 
-/// The model of a run that was trained from nothing.
+/// The model name of a run that was trained from random initialization.
 const SCRATCH: &str = "scratch";
 
-/// Task and model.
+/// Returns the title: task and model.
 pub fn title(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
     let tasks = distinct(runs(groups).map(task).chain(models.iter().filter_map(|model| model.analysis.task.clone())));
     let spelled = |name: String| if name == SCRATCH { "a small encoder from scratch".into() } else { name };
@@ -24,7 +24,7 @@ pub fn title(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
     }
 }
 
-/// One or two sentences that say what this is about.
+/// Returns an introduction of one or two sentences.
 pub fn lead(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
     let mut sentences = Vec::new();
     let total = runs(groups).count();
@@ -49,7 +49,7 @@ pub fn lead(groups: &[Group<'_>], models: &[Model<'_>]) -> String {
     sentences.join(" ")
 }
 
-/// The table of settings that were run, and a sentence for each analysis.
+/// A table of the settings that were run, and one sentence per analysis.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
     let rows: Vec<Row> = groups.iter().map(row).collect();
     let unfinished: Vec<&str> = runs(groups).filter(|run| run.outcome.is_none()).map(|run| run.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! analysis.json.
+//! Reads `analysis.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,34 +17,35 @@ pub struct Analysis {
     /// The file it was read from.
     #[serde(skip)]
     pub file: PathBuf,
-    /// The model.
+    /// The name of the model.
     pub model: String,
     /// The task whose rows were embedded.
     pub task: Option<String>,
     /// The split.
     pub split: Option<String>,
-    /// The rows.
+    /// The number of rows.
     pub rows: usize,
-    /// Their tokens.
+    /// The number of tokens.
     pub tokens: usize,
-    /// The seed of what is sampled.
+    /// The seed of the sample.
     pub seed: u64,
-    /// How many points the quadratic measures were computed from, where not from all.
+    /// The number of sampled points behind the measures of quadratic cost; `None` if they use all
+    /// points.
     pub sample: Option<usize>,
     /// The device.
     pub device: Option<String>,
-    /// Seconds it took.
+    /// The duration of the analysis in seconds.
     pub seconds: Option<f64>,
-    /// The layers, 0 being the embedding output.
+    /// The layers; layer 0 is the embedding output.
     pub layers: Vec<Layer>,
-    /// The model that the first is compared with.
+    /// The model that this one is compared with.
     pub against: Option<Box<Analysis>>,
 }
 
-/// A layer.
+/// The geometry of one layer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Layer {
-    /// Its number.
+    /// The number of the layer.
     pub layer: usize,
     /// The geometry of token states.
     pub tokens: Option<Geometry>,
@@ -52,38 +53,41 @@ pub struct Layer {
     pub sentences: Option<Geometry>,
 }
 
-/// What was measured of points: values of the measures of [`MEASURES`] that the file has, and what is more than one number.
+/// The geometry of points: the values of those [`MEASURES`] that the file has, and quantities that
+/// are more than one number.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Geometry {
-    /// n.
+    /// The number n of points.
     pub points: usize,
-    /// d.
+    /// The dimension d.
     pub dimension: usize,
     /// The 95% confidence interval of the unbiased estimate of IsoScore.
     #[serde(deserialize_with = "both_ends")]
     pub isoscore_interval: Option<[f64; 2]>,
-    /// The components that carry most of the variance.
+    /// The number of components that carry most of the variance, and their share.
     pub explained_variance: Option<Share>,
-    /// The dimensions that stand out; `None` where the file does not say.
+    /// The outlier dimensions; `None` if the file does not list them.
     pub outlier_dimensions: Option<Vec<OutlierDimension>>,
-    /// The eigenvalues of the covariance, descending; none if one of them is null, and likewise below.
+    /// The eigenvalues of the covariance, in descending order; empty if a value is null.
     #[serde(deserialize_with = "all_numbers")]
     pub spectrum: Vec<f64>,
-    /// The mean of each dimension.
+    /// The mean of each dimension; empty if a value is null.
     #[serde(deserialize_with = "all_numbers")]
     pub mean: Vec<f64>,
-    /// The standard deviation of each dimension.
+    /// The standard deviation of each dimension; empty if a value is null.
     #[serde(deserialize_with = "all_numbers")]
     pub std: Vec<f64>,
-    /// The measures that are one number in the file, by their names.
+    /// The measures that are a single number in the file, by name.
     #[serde(flatten, deserialize_with = "measures")]
     values: BTreeMap<&'static str, f64>,
 }
 
 impl Geometry {
-    /// The value of the measure of that name; `None` where the file has none. Of the explained variance it is the number of components, and
-    /// of the outlier dimensions how many there are.
+    /// Returns the value of the measure with this name; `None` if the file has none.
+    ///
+    /// For the explained variance this is the number of components, for the outlier dimensions
+    /// their number.
     pub fn value(&self, name: &str) -> Option<f64> {
         match name {
             "explained_variance" => Some(self.explained_variance?.components as f64),
@@ -93,33 +97,33 @@ impl Geometry {
     }
 }
 
-/// So many components carry such a share of the variance.
+/// A number of components and the share of the variance that they carry.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct Share {
-    /// How many.
+    /// The number of components.
     pub components: usize,
-    /// Which share.
+    /// The share of the variance.
     pub share: Option<f64>,
 }
 
-/// A dimension whose mean or variance stands out.
+/// A dimension with an outlying mean or variance.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct OutlierDimension {
-    /// Its number, from 0.
+    /// The index of the dimension, from 0.
     pub dimension: usize,
-    /// Its mean.
+    /// The mean of the dimension.
     pub mean: Option<f64>,
-    /// Its standard deviation.
+    /// The standard deviation of the dimension.
     pub std: Option<f64>,
 }
 
-/// An interval of which both ends are known.
+/// Deserializes an interval; `None` unless both ends are present.
 fn both_ends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
     let ends = Option::<[Option<f64>; 2]>::deserialize(deserializer)?;
     Ok(ends.and_then(|[low, high]| Some([low?, high?])))
 }
 
-/// Numbers under the names of measures, of what other fields did not take. A measure without a value is null or missing.
+/// Deserializes measures from the fields that remain. Measures without a value are null or missing.
 fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'static str, f64>, D::Error> {
     let entries = Map::<String, Value>::deserialize(deserializer)?;
     let mut values = BTreeMap::new();
@@ -132,17 +136,18 @@ fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'sta
     Ok(values)
 }
 
-/// A vector of which every number is known.
+/// Deserializes a vector; empty if a number is null.
 fn all_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     let numbers = Option::<Vec<Option<f64>>>::deserialize(deserializer)?;
     Ok(numbers.and_then(|numbers| numbers.into_iter().collect()).unwrap_or_default())
 }
 
 impl Analysis {
-    /// Reads analysis.json.
+    /// Reads an `analysis.json` file.
     ///
     /// # Errors
-    /// If it cannot be read or is malformed, or the vectors of a layer have other lengths than its dimension.
+    /// Returns an error if the file cannot be read or is malformed, or if the length of a vector
+    /// does not match the dimension of its layer.
     pub fn read(file: &Path) -> Result<Self, ReportError> {
         let mut analysis: Self = parse_json(&read_text(file)?, file, 1)?;
         analysis.file = file.into();
@@ -175,7 +180,7 @@ impl Analysis {
         self.against.as_ref().map_or(Ok(()), |against| against.check(file))
     }
 
-    /// This model and the one it is compared with.
+    /// Iterates over this model and the one it is compared with.
     pub fn models(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.against.as_deref())
     }

@@ -1,4 +1,4 @@
-//! What a report is made from: the files of runs and analyses, read and checked.
+//! The inputs of a report: files of runs and analyses, read and checked.
 
 mod analysis;
 mod run;
@@ -12,25 +12,26 @@ use super::ReportError;
 pub use analysis::{Analysis, Geometry, Layer, OutlierDimension, Share};
 pub use run::{EpochLine, Outcome, Run};
 
-/// Everything that was named.
+/// The runs and analyses of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sources {
-    /// The runs, in the order of the folders named, those inside of one by name.
+    /// The runs, in the order of the folders given; within a folder, by name.
     pub runs: Vec<Run>,
     /// The analyses, with the names of their folders.
     pub analyses: Vec<(String, Analysis)>,
 }
 
 impl Sources {
-    /// Reads folders of runs and analyses, and folders of such folders.
+    /// Reads folders of runs and analyses, and folders that contain such folders.
     ///
     /// # Errors
-    /// If a folder does not exist or holds nothing, or a file in it is missing, cannot be read, or is malformed.
+    /// Returns an error if a folder does not exist or holds no run and no analysis, or if a file in
+    /// it is missing, unreadable or malformed.
     pub fn read(folders: &[PathBuf]) -> Result<Self, ReportError> {
         let mut sources = Self::default();
         for folder in folders {
             for found in expand(folder)? {
-                // A folder may be named twice, or be inside of another one named.
+                // The same folder may be given twice, or may lie inside another one that is given.
                 let name = name_of(&found);
                 if Run::is_in(&found) && !sources.runs.iter().any(|run| run.folder == found) {
                     sources.runs.push(Run::read(&found, name.clone())?);
@@ -45,10 +46,10 @@ impl Sources {
     }
 }
 
-/// The file of an analysis.
+/// The file name of an analysis.
 const ANALYSIS: &str = "analysis.json";
 
-/// The folder itself if it holds anything, or else those in it that do.
+/// Returns the folder itself if it holds a run or an analysis, otherwise the folders in it that do.
 fn expand(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let holds_something = |path: &Path| Run::is_in(path) || path.join(ANALYSIS).is_file();
     if !folder.is_dir() {
@@ -69,7 +70,7 @@ fn expand(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     if inside.is_empty() { Err(ReportError::NothingHere { path: folder.into() }) } else { Ok(inside) }
 }
 
-/// So that run-10 comes after run-9.
+/// Sort key of a name in natural order, in which run-10 follows run-9.
 fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = vec![(String::new(), 0u64)];
     let mut in_number = false;
@@ -92,7 +93,7 @@ fn natural(name: &str) -> Vec<(String, u64)> {
     parts
 }
 
-/// The last name of a path; of `.`, that of the folder it stands for.
+/// Returns the last component of a path; for `.`, the name of the current folder.
 fn name_of(folder: &Path) -> String {
     let own = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     own(folder).or_else(|| own(&folder.canonicalize().ok()?)).unwrap_or_else(|| folder.display().to_string())

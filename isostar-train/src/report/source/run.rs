@@ -1,4 +1,4 @@
-//! The folder of a run, as it was written, by this version or another.
+//! Reads the folder of a run, written by this version or an earlier one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,36 @@ use serde::Deserialize;
 use super::{parse_json, read_text};
 use crate::report::ReportError;
 
-/// A run.
+/// A training run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Its folder.
+    /// The folder of the run.
     pub folder: PathBuf,
-    /// The folder's name.
+    /// The name of the folder.
     pub name: String,
-    /// config.toml, whatever keys it has.
+    /// The contents of `config.toml`, including unknown keys.
     pub settings: toml::Table,
-    /// metrics.jsonl, each epoch and split once.
+    /// The contents of `metrics.jsonl`, one line per epoch and split.
     pub epochs: Vec<EpochLine>,
-    /// result.json; a run that is not over has none.
+    /// The contents of `result.json`; `None` for an unfinished run.
     pub outcome: Option<Outcome>,
 }
 
-/// A line of metrics.jsonl. Numbers that were not finite are null there.
+/// A line of `metrics.jsonl`. Numbers that were not finite are null.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EpochLine {
     /// The epoch, from 1.
     pub epoch: usize,
     /// `train` or `valid`.
     pub split: String,
-    /// The rows of the split; older runs do not say.
+    /// The number of rows of the split; older runs do not record it.
     #[serde(default)]
     pub rows: Option<usize>,
-    /// The numbers, by name.
+    /// The metrics, by name.
     pub metrics: BTreeMap<String, Option<f64>>,
 }
 
-/// The part of result.json that a report shows. Numbers that do not exist are null.
+/// The part of `result.json` that a report shows. Missing values are null.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Outcome {
     /// The task.
@@ -46,32 +46,32 @@ pub struct Outcome {
     pub model: String,
     /// The regularizer.
     pub regularizer: String,
-    /// λ.
+    /// The weight λ.
     pub weight: Option<f64>,
     /// The seed.
     pub seed: u64,
-    /// The epochs made.
+    /// The number of epochs completed.
     pub epochs: usize,
     /// The device.
     pub device: String,
     /// The task's metrics on the validation rows.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// The task's loss on them.
+    /// The task loss on the validation rows.
     pub task_loss: Option<f64>,
-    /// The isotropy of their states.
+    /// The IsoScore of the states of the validation rows.
     pub isoscore: Scores,
-    /// Seconds of training.
+    /// The duration of training in seconds.
     pub seconds: Option<f64>,
-    /// Tokens a second.
+    /// The number of tokens per second.
     pub tokens_per_second: Option<f64>,
-    /// Where the run diverged; absent of a run that ended.
+    /// Where the run diverged; `None` if it completed.
     pub stopped: Option<Stopped>,
 }
 
-/// Where a run diverged.
+/// The point at which a run diverged.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Stopped {
-    /// What was not finite, such as `task_loss`.
+    /// The name of the quantity that was not finite, such as `task_loss`.
     pub cause: String,
     /// The epoch, from 1.
     pub epoch: usize,
@@ -79,17 +79,19 @@ pub struct Stopped {
     pub step: Option<usize>,
 }
 
-/// IsoScore of all layers together, and of each.
+/// IsoScore of all layers together, and of each layer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Scores {
-    /// Of all.
+    /// IsoScore of all layers together.
     pub all: Option<f64>,
-    /// Of each, from layer 1.
+    /// IsoScore of each layer, from layer 1.
     pub layers: Vec<Option<f64>>,
 }
 
 impl Outcome {
-    /// Where the run diverged, in words, if it did. Runs of earlier versions did not stop then, and have a result without a loss.
+    /// Describes where the run diverged, if it did.
+    ///
+    /// Runs of earlier versions did not stop on divergence; their result has no loss.
     fn diverged(&self) -> Option<String> {
         match &self.stopped {
             Some(Stopped { cause, epoch, step }) => {
@@ -102,15 +104,16 @@ impl Outcome {
 }
 
 impl Run {
-    /// Whether a folder is that of a run.
+    /// Whether a folder holds a run.
     pub fn is_in(folder: &Path) -> bool {
         folder.join("config.toml").is_file()
     }
 
-    /// Reads a run's folder.
+    /// Reads the folder of a run.
     ///
     /// # Errors
-    /// If a file cannot be read or is malformed, or a run with a result has no metrics.
+    /// Returns an error if a file cannot be read or is malformed, or if a run with a result has no
+    /// metrics.
     pub fn read(folder: &Path, name: String) -> Result<Self, ReportError> {
         let config = folder.join("config.toml");
         let text = read_text(&config)?;
@@ -118,7 +121,8 @@ impl Run {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             ReportError::Malformed { path: config, line, message: error.message().to_string() }
         })?;
-        // Runs of versions that could not set it had this ε: they belong to the groups of those that name it.
+        // Earlier versions always used this ε and did not record it; adding it groups their runs
+        // with runs that set the same value.
         if settings.contains_key("weight_decay") {
             settings.entry("adam_epsilon").or_insert(toml::Value::Float(1e-8));
         }
@@ -133,39 +137,41 @@ impl Run {
         Ok(Self { folder: folder.into(), name, settings, epochs, outcome })
     }
 
-    /// What came out, if the run ended and did not diverge.
+    /// Returns the outcome, if the run completed without diverging.
     pub fn ended(&self) -> Option<&Outcome> {
         self.outcome.as_ref().filter(|outcome| outcome.diverged().is_none())
     }
 
-    /// Where the run diverged, in words, if it did.
+    /// Describes where the run diverged, if it did.
     pub fn diverged(&self) -> Option<String> {
         self.outcome.as_ref()?.diverged()
     }
 
-    /// The rows that accuracy is a share of, where the run says so.
+    /// Returns the number of validation rows, if the run records it.
     pub fn rows(&self) -> Option<usize> {
         self.epochs.iter().rev().find(|line| line.split == "valid").and_then(|line| line.rows)
     }
 
-    /// A text of the settings.
+    /// Returns a setting that is a string.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.settings.get(key)?.as_str()
     }
 
-    /// A number of the settings.
+    /// Returns a setting that is a number.
     pub fn float(&self, key: &str) -> Option<f64> {
         let value = self.settings.get(key)?;
         value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64))
     }
 
-    /// The weight λ that acts: 0 without a regularizer.
+    /// Returns the effective weight λ: 0 without a regularizer.
     pub fn weight(&self) -> f64 {
         if self.text("regularizer") == Some("none") { 0.0 } else { self.float("weight").unwrap_or(0.0) }
     }
 }
 
-/// A resumed run appends to what was there: the last line of an epoch and split is the one that counts.
+/// Reads `metrics.jsonl`.
+///
+/// A resumed run appends to the file, so the last line of each epoch and split counts.
 fn read_lines(path: &Path) -> Result<Vec<EpochLine>, ReportError> {
     let mut lines = BTreeMap::new();
     for (at, text) in read_text(path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
