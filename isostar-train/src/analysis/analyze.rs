@@ -1,4 +1,4 @@
-//! From sequences to the geometry of every layer, by way of files.
+//! Computes the geometry of every layer of a model.
 
 use burn::prelude::*;
 use isostar_models::{Encoder, Pretrained};
@@ -9,16 +9,19 @@ use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
 use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Measures, Points, Sample, Sequences, measure, steps};
 use crate::experiment::{Observer, Phase};
 
-/// Measures the states of all tokens and the sentence vectors in every layer of a model, the embedding output first.
+/// Measures the token states and the sentence vectors in every layer of a model, the embedding
+/// output first.
 ///
-/// The states stand in files of the system's temporary folder meanwhile. The observer is told of tokens embedded and points measured, and
-/// of large files before they are written.
+/// The states are stored in files in the system's temporary folder until they are measured. The
+/// observer receives the number of tokens embedded and of points measured, and a note before large
+/// files are written.
 ///
 /// # Errors
-/// If a setting is out of range, the files find no room, a state is not finite, or the device fails.
+/// Returns an error if a setting is out of range, the files cannot be written, a state is not
+/// finite, or the device fails.
 ///
 /// # Panics
-/// If there are no sequences, or an id or a length is beyond what the model has.
+/// Panics if there are no sequences, or if a token id or a length exceeds what the model supports.
 pub fn analyze(
     pretrained: &Pretrained<Encoder>,
     sequences: &Sequences,
@@ -45,7 +48,7 @@ pub fn analyze(
     (0..=last).map(layer).collect()
 }
 
-/// The points of a layer; `None` where there is but one.
+/// Returns the points of a layer; `None` if there is only one.
 fn points(file: &EmbeddingsFile, layer: &str) -> Result<Option<Points>, EmbeddingsError> {
     match file.points(Some(layer), None) {
         Ok(points) => Ok(points.into_iter().next()),
@@ -54,7 +57,7 @@ fn points(file: &EmbeddingsFile, layer: &str) -> Result<Option<Points>, Embeddin
     }
 }
 
-/// What `measure` makes of points; `None` where all are equal.
+/// Measures points; `None` if all points are equal.
 fn geometry(
     layer: usize,
     points: &Points,

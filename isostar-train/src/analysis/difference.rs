@@ -1,4 +1,4 @@
-//! How two models differ, layer by layer and measure by measure.
+//! Differences between two models, per layer and measure.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,25 @@ use serde::Serialize;
 use super::LayerAnalysis;
 use crate::embeddings::Geometry;
 
-/// What a layer of the second model measures minus what that of the first does, by the measures' names.
+/// Measures of a layer of the second model minus those of the first, by name.
 ///
-/// Of the explained variance it is the number of components, and of the outlier dimensions how many there are. `None` where a measure has
-/// no value in one of the models, or one of them has no such layer.
+/// For the explained variance this is the difference in the number of components, for the outlier
+/// dimensions the difference in their number. A difference is `None` if the measure has no value in
+/// one of the models, or if one of them lacks the layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerDifference {
-    /// The layer of both; 0 is the embedding output.
+    /// The number of the layer; 0 is the embedding output.
     pub layer: usize,
-    /// Of the states of tokens.
+    /// Differences for the token states.
     pub tokens: BTreeMap<String, Option<f64>>,
-    /// Of the sentence vectors.
+    /// Differences for the sentence vectors.
     pub sentences: BTreeMap<String, Option<f64>>,
 }
 
-/// Second − first, for every layer that either has.
+/// Computes second − first for every layer that either model has.
 ///
-/// Layers are compared by their number, whatever their width: no measure but the effective rank and its like grows with it.
+/// Layers are matched by number, even if their widths differ: of all measures, only the effective
+/// rank and similar ones grow with the width.
 pub fn differences(first: &[LayerAnalysis], second: &[LayerAnalysis]) -> Vec<LayerDifference> {
     let of = |layers: &[LayerAnalysis], at: usize, part: fn(&LayerAnalysis) -> &Option<Geometry>| -> Values {
         let geometry = layers.get(at).and_then(|layer| part(layer).as_ref());
@@ -38,10 +40,10 @@ pub fn differences(first: &[LayerAnalysis], second: &[LayerAnalysis]) -> Vec<Lay
     (0..first.len().max(second.len())).map(layer).collect()
 }
 
-/// Values of measures by name.
+/// Values of measures, by name.
 type Values = BTreeMap<&'static str, Option<f64>>;
 
-/// Second − first, for every measure that either lists.
+/// Computes second − first for every measure that either side lists.
 fn subtract(first: &Values, second: &Values) -> BTreeMap<String, Option<f64>> {
     let value = |of: &Values, name: &str| of.get(name).copied().flatten();
     let difference = |name: &str| value(first, name).zip(value(second, name)).map(|(first, second)| second - first);

@@ -1,4 +1,4 @@
-//! What can go wrong between a model's layers and their geometry, and what to do about it.
+//! Errors of the analysis, with suggested remedies.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,40 +7,40 @@ use thiserror::Error;
 
 use crate::embeddings::EmbeddingsError;
 
-/// Why a model could not be analyzed.
+/// Errors that occur while analyzing a model.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// A setting outside its range.
+    /// A setting is out of range.
     #[error("{name} is {value}; it must be {expected}")]
     Setting {
-        /// The setting.
+        /// The name of the setting.
         name: &'static str,
-        /// Its value.
+        /// The value of the setting.
         value: usize,
-        /// The range.
+        /// The valid range.
         expected: &'static str,
     },
-    /// The states cannot be put into the temporary folder.
+    /// The hidden states cannot be written to the temporary folder.
     #[error("the hidden states of {rows} rows, up to {bytes} bytes, cannot be written to {}: {source}", folder.display())]
     States {
-        /// How many rows were to be embedded.
+        /// The number of rows to embed.
         rows: usize,
-        /// The size of the files, padding included.
+        /// The size of the files in bytes, including padding.
         bytes: u64,
         /// The temporary folder.
         folder: PathBuf,
-        /// The system's reason.
+        /// The underlying I/O error.
         source: io::Error,
     },
-    /// A layer gives a number that no sum survives.
+    /// A layer outputs a value that is not finite.
     #[error("layer {layer} gives {value:e} for row {row}")]
     NotFinite {
         /// The layer; 0 is the embedding output.
         layer: usize,
         /// The row, from 0.
         row: usize,
-        /// NaN or an infinity.
+        /// The value: NaN or an infinity.
         value: f64,
     },
     /// The result cannot be written.
@@ -48,7 +48,7 @@ pub enum AnalysisError {
     Output {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying I/O error.
         source: io::Error,
     },
     /// The states cannot be computed or measured.
@@ -63,7 +63,7 @@ impl From<EmbeddingsError> for AnalysisError {
 }
 
 impl AnalysisError {
-    /// One line that says what to do.
+    /// Returns a one-line suggestion for fixing the error.
     pub fn remedy(&self) -> String {
         match self {
             Self::Setting { name, expected, .. } => format!("give --{} {expected}", name.replace('_', "-")),

@@ -1,4 +1,4 @@
-//! analysis.json, which is there as a whole or not at all.
+//! Writes `analysis.json` atomically.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,23 +9,27 @@ use tempfile::NamedTempFile;
 use super::{Analysis, AnalysisError};
 use crate::whole_file::beside;
 
-/// The file's name in its folder.
+/// The name of the file.
 const NAME: &str = "analysis.json";
 
-/// A place for an analysis: made before the work, so that a folder that cannot be written to is known of in time.
+/// The output file of an analysis.
+///
+/// It is created before the analysis starts, so that a folder that is not writable is reported
+/// early.
 #[derive(Debug)]
 pub struct AnalysisFile {
     path: PathBuf,
     temporary: Option<NamedTempFile>,
-    /// A folder made for the file, to be removed without it.
+    /// The folder created for the file, removed if the file is not written.
     made: Option<PathBuf>,
 }
 
 impl AnalysisFile {
-    /// Makes the folder if need be, and a file in it that vanishes unless it is written.
+    /// Creates the folder if necessary, and a temporary file in it that is removed unless `write`
+    /// succeeds.
     ///
     /// # Errors
-    /// [`AnalysisError::Output`] if the system refuses.
+    /// Returns [`AnalysisError::Output`] if a file or folder cannot be written.
     pub fn create(folder: &Path) -> Result<Self, AnalysisError> {
         let path = folder.join(NAME);
         let made = (!folder.exists()).then(|| folder.to_path_buf());
@@ -34,10 +38,10 @@ impl AnalysisFile {
         Ok(Self { path, temporary: Some(temporary), made })
     }
 
-    /// Writes the analysis, in place of an earlier one, and gives back where.
+    /// Writes the analysis, replacing an earlier one, and returns the path.
     ///
     /// # Errors
-    /// [`AnalysisError::Output`] if the system refuses.
+    /// Returns [`AnalysisError::Output`] if a file or folder cannot be written.
     pub fn write(mut self, analysis: &Analysis) -> Result<PathBuf, AnalysisError> {
         let write = |mut temporary: NamedTempFile| -> io::Result<()> {
             serde_json::to_writer(&mut temporary, analysis)?;
@@ -56,11 +60,11 @@ impl AnalysisFile {
 }
 
 impl Drop for AnalysisFile {
-    /// Leaves nothing behind where nothing was written.
+    /// Removes the temporary file and the created folder if nothing was written.
     fn drop(&mut self) {
         self.temporary = None;
         if let Some(folder) = &self.made {
-            // Whoever put something there meanwhile keeps it: only an empty folder is removed.
+            // `remove_dir` removes only an empty folder, so files added in the meantime are kept.
             let _ = fs::remove_dir(folder);
         }
     }

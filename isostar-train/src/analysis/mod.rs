@@ -1,4 +1,4 @@
-//! What each layer of a model makes of a task's rows.
+//! The geometry of every layer of a model on the rows of a task.
 //!
 //! ```text
 //! rows ──Sequences──▶ embed_with_means ──▶ states of tokens, one vector a sentence (files, removed afterwards)
@@ -6,13 +6,15 @@
 //!                                          measure ◀┘ ──▶ LayerAnalysis ──▶ ModelAnalysis ──▶ Analysis, analysis.json
 //! ```
 //!
-//! Every layer is measured twice, layer 0 being the embedding output: the states of all tokens, and the sentence vectors. A sentence vector
-//! is the mean of the states of a row's tokens, special tokens among them and padding left out.
+//! Every layer is measured twice: for the token states, and for the sentence vectors. Layer 0 is
+//! the embedding output. A sentence vector is the mean of the states of a row's tokens, including
+//! special tokens and excluding padding.
 //!
-//! The numbers are those of [`embed`](crate::embeddings::embed) followed by [`measure`](crate::embeddings::measure), because they are made
-//! so. The states stand in a file while they are measured: rows × tokens of the longest row × width × (layers + 1) × 4 bytes in the
-//! system's temporary folder, of which padding takes no room where the file system keeps holes. Memory does not depend on the number of
-//! rows but for one vector a row.
+//! The values equal those of [`embed`](crate::embeddings::embed) followed by
+//! [`measure`](crate::embeddings::measure), which this module calls. The states are stored in a
+//! file in the system's temporary folder while they are measured. It takes rows × tokens of the
+//! longest row × width × (layers + 1) × 4 bytes; on file systems with sparse files, padding takes
+//! no space. Memory use does not depend on the number of rows, except for one vector per row.
 //!
 //! ```no_run
 //! use burn::tensor::Device;

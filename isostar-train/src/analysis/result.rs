@@ -1,4 +1,4 @@
-//! What comes out of an analysis.
+//! The result of an analysis.
 
 use serde::{Serialize, Serializer};
 
@@ -10,15 +10,17 @@ use crate::embeddings::Geometry;
 pub struct LayerAnalysis {
     /// The layer; 0 is the embedding output.
     pub layer: usize,
-    /// Of the states of all tokens; `None` where all are equal, or there is but one.
+    /// Geometry of the token states; `None` if all are equal or there is only one.
     #[serde(serialize_with = "with_vectors")]
     pub tokens: Option<Geometry>,
-    /// Of the mean state of each row; `None` where all are equal, or there is but one.
+    /// Geometry of the sentence vectors, the mean state of each row; `None` if all are equal or
+    /// there is only one.
     #[serde(serialize_with = "with_vectors")]
     pub sentences: Option<Geometry>,
 }
 
-/// A geometry with what is too long for other outputs: its spectrum, and the mean and standard deviation of every dimension.
+/// Serializes a geometry together with its vectors, which other outputs omit: the spectrum, and the
+/// mean and standard deviation of every dimension.
 fn with_vectors<S: Serializer>(geometry: &Option<Geometry>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct WithVectors<'a> {
@@ -32,10 +34,10 @@ fn with_vectors<S: Serializer>(geometry: &Option<Geometry>, serializer: S) -> Re
     geometry.as_ref().map(with_vectors).serialize(serializer)
 }
 
-/// What one model makes of the rows.
+/// The analysis of one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelAnalysis {
-    /// The model, as it was asked for.
+    /// The model, as given by the user.
     pub model: String,
     /// The task.
     pub task: String,
@@ -43,34 +45,35 @@ pub struct ModelAnalysis {
     pub split: String,
     /// The number of rows.
     pub rows: usize,
-    /// The number of their tokens, special ones included.
+    /// The number of tokens, including special tokens.
     pub tokens: usize,
     /// The seed of the sample.
     pub seed: u64,
-    /// How many points of a layer the intrinsic dimensions are of, where there are more tokens; `None` where they are of all.
+    /// The number of points per layer used for the intrinsic dimensions, if there are more tokens;
+    /// `None` if all points are used.
     pub sample: Option<usize>,
-    /// The device.
+    /// The name of the device.
     pub device: String,
-    /// The seconds it took, reading the model left out.
+    /// The duration in seconds, without the time to load the model.
     pub seconds: f64,
     /// The layers, the embedding output first.
     pub layers: Vec<LayerAnalysis>,
 }
 
-/// The contents of analysis.json.
+/// The contents of `analysis.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Analysis {
-    /// The model.
+    /// The analysis of the model.
     #[serde(flatten)]
     pub model: ModelAnalysis,
-    /// Another model, asked about the same rows.
+    /// The analysis of another model on the same rows.
     pub against: Option<ModelAnalysis>,
-    /// The other model minus the model.
+    /// The measures of the other model minus those of the model.
     pub differences: Option<Vec<LayerDifference>>,
 }
 
 impl Analysis {
-    /// A model, and how another one differs from it.
+    /// Combines the analysis of a model with that of another one, and computes the differences.
     pub fn new(model: ModelAnalysis, against: Option<ModelAnalysis>) -> Self {
         let differences = against.as_ref().map(|against| differences(&model.layers, &against.layers));
         Self { model, against, differences }

@@ -1,4 +1,4 @@
-//! How a model is analyzed.
+//! Settings of an analysis.
 
 use super::AnalysisError;
 use crate::embeddings::Sample;
@@ -6,22 +6,25 @@ use crate::embeddings::Sample;
 /// The settings of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysisSettings {
-    /// Rows computed together; 32 by default.
+    /// The number of rows per batch; 32 by default.
     pub batch_size: usize,
-    /// The most points of a layer that the intrinsic dimensions are of; [`AnalysisSettings::SAMPLE`] by default. All other measures are of
-    /// all points.
+    /// The maximum number of points per layer used for the intrinsic dimensions;
+    /// [`AnalysisSettings::SAMPLE`] by default. All other measures use all points.
     pub sample: Sample,
 }
 
 impl AnalysisSettings {
-    /// How many points the intrinsic dimensions are of by default: all of 1,000 rows of ordinary length, and a layer is compared in
-    /// seconds.
+    /// The default number of points used for the intrinsic dimensions.
+    ///
+    /// It covers all tokens of 1,000 rows of ordinary length, and the neighbours in a layer are
+    /// found within seconds.
     pub const SAMPLE: usize = 25_000;
 
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`AnalysisError::Setting`] for a batch of no rows, or a sample of fewer than two points.
+    /// Returns [`AnalysisError::Setting`] if the batch size is 0 or the sample has fewer than two
+    /// points.
     pub fn check(&self) -> Result<(), AnalysisError> {
         let check = |holds: bool, name, value, expected| match holds {
             true => Ok(()),

@@ -1,4 +1,4 @@
-//! The states of a model's layers, in files that vanish.
+//! The states of a model's layers, in temporary files.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use super::{AnalysisError, AnalysisSettings};
 use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Sequences, embed_with_means};
 use crate::experiment::{Observer, Phase};
 
-/// Files above this size are announced: 4 GB.
+/// Files above this size, 4 GB, are announced before they are written.
 const ANNOUNCED: u64 = 4_000_000_000;
 
-/// Two files in a temporary folder, removed with this.
+/// Two files in a temporary folder that is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct States {
     folder: TempDir,
 }
 
 impl States {
-    /// Writes the states of all tokens in all layers, and the mean of each row's.
+    /// Writes the states of all tokens in all layers, and their mean per row.
     ///
     /// # Errors
-    /// If the files find no room, or the device fails.
+    /// Returns an error if the files cannot be written or the device fails.
     pub fn write(
         pretrained: &Pretrained<Encoder>,
         sequences: &Sequences,
@@ -54,11 +54,13 @@ impl States {
         }
     }
 
-    /// Opens the files. Where the system lets a mapped file live on without its name, they lose theirs: nothing stays behind if the process
-    /// is ended.
+    /// Opens the files.
+    ///
+    /// On Unix, where a mapped file remains readable after it is deleted, the files are deleted
+    /// immediately, so nothing is left behind if the process is killed.
     ///
     /// # Errors
-    /// If the system refuses.
+    /// Returns an error if a file cannot be opened.
     pub fn open(self) -> Result<OpenStates, EmbeddingsError> {
         let [tokens, sentences] = self.paths();
         let (tokens, sentences) = (EmbeddingsFile::open(&tokens)?, EmbeddingsFile::open(&sentences)?);
@@ -71,13 +73,13 @@ impl States {
     }
 }
 
-/// The files, to be measured.
+/// The opened files.
 #[derive(Debug)]
 pub(super) struct OpenStates {
-    /// The states of tokens, `[rows, tokens, d]` a layer.
+    /// The token states, `[rows, tokens, d]` per layer.
     pub tokens: EmbeddingsFile,
-    /// The mean states of rows, `[rows, 1, d]` a layer.
+    /// The mean states of the rows, `[rows, 1, d]` per layer.
     pub sentences: EmbeddingsFile,
-    /// Removed after the files are closed.
+    /// The temporary folder, removed after the files are closed.
     _folder: Option<TempDir>,
 }

@@ -1,10 +1,10 @@
-//! A phase that counts its steps.
+//! Progress of a phase in steps.
 
 use std::cell::Cell;
 
 use crate::experiment::{Observer, Phase};
 
-/// A phase that an observer is told of, from its beginning until this is dropped.
+/// A phase reported to an observer, which ends when this value is dropped.
 pub(super) struct Steps<'a> {
     observer: &'a dyn Observer,
     phase: Phase,
@@ -18,7 +18,7 @@ impl<'a> Steps<'a> {
         Self { observer, phase, done: Cell::new(0) }
     }
 
-    /// So many more steps are done.
+    /// Reports that `steps` more steps are done.
     pub fn advance(&self, steps: usize) {
         self.done.set(self.done.get() + steps);
         self.observer.advance(&self.phase, self.done.get());
