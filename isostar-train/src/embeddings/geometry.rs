@@ -1,4 +1,4 @@
-//! The scores of points in a file.
+//! Measures the points in a file.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -15,36 +15,44 @@ use super::points::Reading;
 use super::statistics::Statistics;
 use super::{EmbeddingsError, Points, Reference};
 
-/// How many points the intrinsic dimensions are of where nothing else is asked for: as many as two cores compare in minutes at width 768.
+/// The default maximum number of points used for the intrinsic dimensions.
+///
+/// Two cores compare this many points in minutes at width 768.
 pub const NEIGHBOUR_POINTS: usize = 100_000;
 
-/// The probability that the interval of IsoScore holds the score of the distribution.
+/// The confidence level of the interval of IsoScore.
 const CONFIDENCE: f64 = 0.95;
 
-/// The widest points that have an interval: the twenty covariances behind it take 40·d² bytes.
+/// The maximum width for which an interval is computed: its twenty covariances take 40·d² bytes.
 const WIDEST_INTERVAL: usize = 4096;
 
-/// The geometry of points: a value for every row of [`MEASURES`], and what is more than one number.
+/// The geometry of points: a value for every entry of [`MEASURES`], and quantities that are more
+/// than one number.
 ///
-/// In JSON the measures stand under their names, `null` where they have no value, and IsoScore* is left out where there is no reference. The
-/// interval of IsoScore follows the estimate that it belongs to, and the size of the sample precedes what is measured of it. The explained
-/// variance is the number of components with the share that they carry, and outlier dimensions are listed one by one.
+/// In JSON, each measure is stored under its name, with `null` for a missing value; IsoScore* is
+/// omitted if there is no reference. The interval of IsoScore follows the estimate it belongs to,
+/// and the sample size precedes the measures that use the sample. The explained variance is the
+/// number of components with their share of the variance, and outlier dimensions are listed one by
+/// one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Geometry {
-    /// The number n of points that were measured.
+    /// The number n of measured points.
     pub points: usize,
-    /// Their width d.
+    /// The width d of the points.
     pub dimension: usize,
-    /// Where the score of the distribution lies at 95%, see [`isostar_core::IsoscoreJackknife`]; `None` for fewer than 20 points or more than
-    /// 4096 dimensions.
+    /// The 95% confidence interval of the IsoScore of the distribution, see
+    /// [`isostar_core::IsoscoreJackknife`]; `None` for fewer than 20 points or more than 4096
+    /// dimensions.
     pub isoscore_interval: Option<[f64; 2]>,
-    /// The least number of principal components that carry at least 90% of the variance, and the share that they carry.
+    /// The smallest number of principal components that carry at least 90% of the variance, and
+    /// their share.
     pub explained_variance: Option<ExplainedVariance>,
-    /// How many points the measures of neighbours are of, where a sample was drawn for them; `None` where they are of all.
+    /// The number of points sampled for the neighbour measures; `None` if they use all points.
     pub sample: Option<usize>,
-    /// The dimensions whose mean or variance stands out, see [`isostar_core::measure::outlier_dimensions`].
+    /// The dimensions with an outlying mean or variance, see
+    /// [`isostar_core::measure::outlier_dimensions`].
     pub outlier_dimensions: Vec<OutlierDimension>,
-    /// The eigenvalues of the sample covariance, descending. Length d.
+    /// The eigenvalues of the sample covariance, in descending order. Length d.
     pub spectrum: Vec<f64>,
     /// The mean of every dimension. Length d.
     pub mean: Vec<f64>,
@@ -55,16 +63,19 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Every measure with its value, in the order of [`MEASURES`]. What needs a reference is there only if it has a value.
+    /// Iterates over the measures with their values, in the order of [`MEASURES`].
+    ///
+    /// Measures that need a reference are included only if they have a value.
     pub fn measures(&self) -> impl Iterator<Item = (&'static Measure, Option<f64>)> {
         let all = MEASURES.iter().zip(self.values.iter().copied());
         all.filter(|(measure, value)| measure.needs != Needs::Reference || value.is_some())
     }
 
-    /// The value of the measure of that name in [`MEASURES`]; `None` where it has none for these points.
+    /// Returns the value of the measure with this name in [`MEASURES`]; `None` if it has no value
+    /// for these points.
     ///
     /// # Panics
-    /// If no measure has that name.
+    /// Panics if no measure has that name.
     pub fn value(&self, name: &str) -> Option<f64> {
         let at = MEASURES.iter().position(|measure| measure.name == name);
         self.values[at.unwrap_or_else(|| panic!("Geometry::value: there is no measure named {name:?}"))]
@@ -95,12 +106,15 @@ impl Serialize for Geometry {
     }
 }
 
-/// How many points the measures of neighbours take, whose time grows with the square of it.
+/// The sample of points used for the neighbour measures.
+///
+/// Their cost grows with the square of the number of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// The most points; beyond it as many are drawn at random without replacement. [`NEIGHBOUR_POINTS`] by default.
+    /// The maximum number of points; if there are more, this many are drawn at random without
+    /// replacement. [`NEIGHBOUR_POINTS`] by default.
     pub points: usize,
-    /// The seed of the draw, 0 by default.
+    /// The seed of the sample, 0 by default.
     pub seed: u64,
 }
 
@@ -110,13 +124,14 @@ impl Default for Sample {
     }
 }
 
-/// Which measures are taken.
+/// The set of measures to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measures {
-    /// Those that follow from the moments of the points and their directions, in one pass: all but the partition score and the intrinsic
-    /// dimensions, which take most of the time.
+    /// Measures that follow from the moments of the points and their directions, in one pass.
+    ///
+    /// This excludes the partition score and the intrinsic dimensions, which take most of the time.
     OfMoments,
-    /// All of them.
+    /// All measures.
     All(Sample),
 }
 
@@ -126,16 +141,18 @@ impl Default for Measures {
     }
 }
 
-/// Measures points in one or two passes over their file, and some of them among each other.
+/// Measures points in one or two passes over their file; the neighbour measures also compare points
+/// with each other.
 ///
-/// The shrinkage's weight ζ is that of the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress` is told of steps done, of which there are as many
-/// as [`steps`] says.
+/// The weight ζ of the shrinkage applies to the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress`
+/// receives the number of steps just completed; [`steps`] returns the total.
 ///
 /// # Errors
-/// If a point holds a number that is not finite, all points are equal, the sample is of fewer than two points, or the device fails.
+/// Returns an error if a point contains a value that is not finite, all points are equal, the
+/// sample has fewer than two points, or the device fails.
 ///
 /// # Panics
-/// If the reference has another width.
+/// Panics if the width of the reference differs.
 pub fn measure(
     points: &Points,
     reference: Option<(&Reference, &Shrinkage)>,
@@ -182,7 +199,8 @@ pub fn measure(
     if scored { Ok(geometry) } else { Err(EmbeddingsError::NoVariance { place: points.place().clone() }) }
 }
 
-/// How many steps [`measure`] takes: a row of a pass each, and two for a point among its neighbours.
+/// Returns the number of steps of [`measure`]: one per row and pass, and two per point whose
+/// neighbours are searched.
 pub fn steps(points: &Points, measures: Measures) -> usize {
     let unpacking = if points.are_packed() { points.count() } else { 0 };
     let further = match measures {
@@ -192,7 +210,7 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
     unpacking + points.count() + further
 }
 
-/// The second pass.
+/// Computes the partition function in a second pass over the points.
 fn partition_of(points: &Points, spread: &Statistics, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
     let frame = &spread.frame;
     let mut partition = Partition::from_deviations(&spread.moments, &frame.origin, frame.unit, device);
@@ -206,7 +224,8 @@ fn partition_of(points: &Points, spread: &Statistics, device: &Device, progress:
     Ok(partition)
 }
 
-/// The nearest neighbours of all points, which are held in f32 as deviations in `frame`.
+/// Finds the nearest neighbours of all points, which are held in memory in f32 as deviations in
+/// `frame`.
 fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut all = Vec::with_capacity(points.count() * width);
@@ -219,7 +238,8 @@ fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn
     Ok(nearest_neighbours(Tensor::from_data(all, (device, DType::F32)), NEIGHBOURS, progress))
 }
 
-/// Hands the deviations of all points in `frame` to `take`, a block after the other. Shapes `[rows, d]`.
+/// Passes the deviations of all points in `frame` to `take`, block by block. Each block has shape
+/// `[rows, d]`.
 fn each_block(
     points: &Points,
     frame: &Frame,

@@ -1,4 +1,4 @@
-//! The pass over points that most measures follow from: scatter on the device, sums over rows on the host.
+//! The pass over points behind most measures: scatter on the device, sums over rows on the host.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -11,27 +11,31 @@ use super::points::Reading;
 use super::row_sums::RowSums;
 use super::{EmbeddingsError, Points};
 
-/// The largest deviation in units of the frame: a sum of 2²¹ such squares stays far below the largest f32.
+/// The maximum deviation in units of the frame: a sum of 2²¹ such squares stays far below the
+/// largest f32.
 const LARGEST_DEVIATION: f64 = (1_u64 << 40) as f64;
 
-/// What the scores of a covariance and of directions follow from.
+/// The statistics from which measures of covariance and direction are computed.
 #[derive(Clone, Debug)]
 pub(super) struct Statistics {
-    /// What the deviations were taken from.
+    /// The origin and unit of the deviations.
     pub frame: Frame,
     /// The moments of the deviations in units of the frame.
     pub moments: RunningMoments,
-    /// Of the groups of points, where they were asked for.
+    /// The jackknife over groups of points, if requested.
     pub jackknife: Option<IsoscoreJackknife>,
     sums: RowSums,
 }
 
 impl Statistics {
-    /// Reads all points in a frame that a sample of them suggests, and once more if that shows the frame to be a bad one. `progress` is told
-    /// of rows done the first time.
+    /// Reads all points in a frame estimated from a sample.
+    ///
+    /// If the frame turns out to be unsuitable, the points are read a second time in a better one.
+    /// `progress` receives the number of rows completed in the first pass.
     ///
     /// # Errors
-    /// If a point holds a number that is not finite, all points are equal, or the device fails.
+    /// Returns an error if a point contains a value that is not finite, all points are equal, or
+    /// the device fails.
     pub fn of(points: &Points, reading: Reading, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
         let spread = Self::in_frame(points, Frame::from_sample(points, reading)?, reading, groups, device, progress)?;
         let reach = spread.sums.reach();
@@ -56,7 +60,7 @@ impl Statistics {
         let mut moments = RunningMoments::new(width);
         let mut all = RowSums::new(width);
         let mut jackknife = groups.then(|| IsoscoreJackknife::new(width));
-        // Without a jackknife, one matrix of d² numbers is enough.
+        // Without a jackknife, one d × d matrix is enough.
         let mut group = groups.then(|| RunningMoments::new(width));
         let mut ends: Vec<usize> = IsoscoreJackknife::groups(points.count()).map(|group| group.end).collect();
         if !groups || ends.is_empty() {
@@ -67,7 +71,7 @@ impl Statistics {
         let add = |sums: &mut RowSums, points: &[f64], deviations: &mut [f32]| sums.add(points, &frame, deviations);
         pass(points, cut(points.blocks().flatten(), points.block_rows(), &ends), reading, new, add, |Block { deviations, parts }| {
             let mut sums = RowSums::new(width);
-            // In the order of the file, so that equal files have equal scores.
+            // Parts are added in file order, so that equal files have equal scores.
             for mut part in parts {
                 part.finish();
                 sums.absorb(&part);
@@ -90,7 +94,10 @@ impl Statistics {
         Ok(Self { frame, moments, jackknife, sums: all })
     }
 
-    /// Whether the frame kept the digits of all deviations: none is too large, and none is mostly the distance from origin to mean.
+    /// Whether the frame preserves the precision of all deviations.
+    ///
+    /// No deviation may be too large, and in no dimension may the distance from origin to mean
+    /// dominate.
     fn fits(&self) -> bool {
         let count = self.moments.count() as f64;
         let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1).map(|sum| sum / count);
@@ -98,21 +105,21 @@ impl Statistics {
         self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit && self.moments.mean().iter().zip(variances).all(near)
     }
 
-    /// The mean of the points. Length d.
+    /// Returns the mean of the points. Length d.
     pub fn mean(&self) -> Vec<f64> {
         self.frame.origin.iter().zip(&self.sums.offset).map(|(origin, offset)| origin + offset).collect()
     }
 
-    /// The sample covariance S/(n − 1).
+    /// Returns the sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
         ScaledCovariance::from_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
     }
 
-    /// What measures are computed from.
+    /// Converts the statistics into the summary from which measures are computed.
     pub fn into_summary(self) -> Summary {
         let mean = self.mean();
         let scatter = self.moments.scatter();
-        // In units of the frame, on which the estimate does not depend.
+        // The sums are in units of the frame; the estimate does not depend on the unit.
         let unbiased = UnbiasedSums {
             count: self.moments.count() as f64,
             squared_norms: scatter.iter().step_by(self.moments.width() + 1).sum(),
@@ -130,8 +137,11 @@ impl Statistics {
     }
 }
 
-/// Rows in blocks of at most `most`, cut after as many rows as `ends` say, ascending. From one end to the next they are nearly as long as each
-/// other, and of whole parts but for the last: blocks of one length use memory again, and leave no short one to wait for.
+/// Splits rows into blocks of at most `most` rows, and at each of the row counts in `ends`, which
+/// is ascending.
+///
+/// Between two ends, blocks have nearly equal lengths and, except for the last, consist of whole
+/// parts. Blocks of equal length reuse memory, and there is no short block to wait for.
 fn cut(mut rows: impl Iterator<Item = usize> + Send, most: usize, ends: &[usize]) -> impl Iterator<Item = Vec<usize>> + Send {
     let starts = [0].into_iter().chain(ends.iter().copied());
     let blocks = starts.zip(ends).flat_map(move |(start, end)| {
