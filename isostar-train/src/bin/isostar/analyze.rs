@@ -18,48 +18,53 @@ use crate::source::{RowsArgs, Source};
 
 /// Measure every layer of a model on the rows of a task.
 ///
-/// Each layer, 0 being the embedding output, is measured twice: the states of all tokens, and the sentence vectors, a sentence vector being
-/// the mean of the states of a row's tokens, special tokens among them and padding left out. The scores are those that `isostar embed` and
-/// `isostar measure` give.
+/// Each layer is measured twice: for the token states, and for the sentence vectors. Layer 0 is the
+/// embedding output. A sentence vector is the mean of the states of a row's tokens, including
+/// special tokens and excluding padding. The scores equal those of `isostar embed` followed by
+/// `isostar measure`.
 ///
-/// The states stand in the system's temporary folder meanwhile (the variable TMPDIR names another one): up to rows × longest row × width ×
-/// layers × 4 bytes, or 0.5 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
+/// The states are stored temporarily in the system's temporary folder (set TMPDIR to choose another
+/// one): up to rows × longest row × width × layers × 4 bytes, or 0.5 GB for 872 rows of SST-2 in a
+/// model of 6 layers of width 384.
 ///
-/// --against compares layers of the same number, whatever their width; a layer that only one of the models has is compared with nothing.
+/// --against compares layers with the same number, even if their widths differ; a layer that only
+/// one of the models has is not compared.
 #[derive(Args)]
 pub struct AnalyzeArgs {
-    /// A run's folder, a model's, or a model's name on the hub: organisation/name, or organisation/name@revision
+    /// Folder of a run, folder of a model, or name of a model on the hub: organisation/name, or
+    /// organisation/name@revision
     #[arg(value_name = "RUN|DIR|ID")]
     model: String,
-    /// Another model, asked about the same rows
+    /// Another model to compare with, on the same rows
     #[arg(long, value_name = "RUN|DIR|ID")]
     against: Option<String>,
     #[command(flatten)]
     rows: RowsArgs,
-    /// At most N rows of the split, drawn by --seed; each class keeps its share
+    /// Maximum number of rows of the split, drawn with --seed; each class keeps its share
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
-    /// Rows computed together
+    /// Rows per batch
     #[arg(long, value_name = "N", default_value_t = AnalysisSettings::default().batch_size)]
     batch_size: usize,
-    /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N of a layer, drawn at random without replacement
+    /// Maximum number of points per layer for TwoNN and MLE, drawn at random without replacement;
+    /// their time grows with the square of the number of points
     #[arg(long, value_name = "N", default_value_t = AnalysisSettings::SAMPLE)]
     sample: usize,
-    /// The seed of the rows that --limit leaves, and of the sample
+    /// Seed for drawing the rows of --limit and the sample
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, as far as compiled in
     #[arg(long, value_name = "NAME", default_value = default_device_name())]
     device: String,
-    /// Folder for analysis.json; a run's own by default, and for other models none
+    /// Folder for analysis.json [default: the run's folder; for other models, no file is written]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print the contents of analysis.json on one line, and nothing else
+    /// Print only the contents of analysis.json, on one line
     #[arg(long)]
     json: bool,
 }
 
-/// A model, and the rows as its tokenizer has them.
+/// A model, and the rows tokenized for it.
 struct Subject {
     name: String,
     pretrained: Pretrained<Encoder>,
@@ -78,7 +83,7 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let source = Source::find(&model, &console)?;
     let other = against.as_deref().map(|name| Source::find(name, &console)).transpose()?;
 
-    // Everything that can be wrong is found before the work begins. Both models see the rows of the first.
+    // All inputs are checked before the work begins. Both models use the rows of the first.
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
     let task = chosen.read(&source, &console)?;

@@ -1,4 +1,4 @@
-//! The tables of an analysis: a line a layer, a column a measure.
+//! The tables of an analysis: one line per layer, one column per measure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,8 @@ fn signed_cell(measure: &Measure, difference: Option<f64>) -> String {
     format!("{sign}{}", cell(measure, difference))
 }
 
-/// The tables of one model, and where there is another, its own and those of the differences.
+/// Formats the tables of one model; if there is a second model, also its tables and the
+/// differences.
 pub fn tables(analysis: &Analysis) -> String {
     let mut text = of_model(&analysis.model);
     if let (Some(against), Some(differences)) = (&analysis.against, &analysis.differences) {
@@ -41,7 +42,7 @@ fn of_model(model: &ModelAnalysis) -> String {
 }
 
 fn of_layers(title: &str, layers: &[LayerAnalysis], part: fn(&LayerAnalysis) -> &Option<Geometry>) -> String {
-    // No reference is given to an analysis.
+    // An analysis has no reference.
     let columns: Vec<&Measure> = MEASURES.iter().filter(|measure| measure.needs != Needs::Reference).collect();
     let head = ["points"].into_iter().chain(columns.iter().map(|measure| measure.column)).map(String::from).collect();
     let cells = |layer| {
@@ -61,7 +62,7 @@ fn of_differences(title: &str, layers: &[LayerDifference], part: fn(&LayerDiffer
     table(title, head, layers.iter().map(|layer| (layer.layer, cells(layer))))
 }
 
-/// Lines of cells, every column as wide as its widest cell.
+/// Formats lines of cells, with every column as wide as its widest cell.
 fn table(title: &str, head: Vec<String>, lines: impl Iterator<Item = (usize, Vec<String>)>) -> String {
     let lines: Vec<(String, Vec<String>)> =
         [(title.to_string(), head)].into_iter().chain(lines.map(|(layer, cells)| (format!("layer {layer}"), cells))).collect();

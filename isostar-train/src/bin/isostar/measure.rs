@@ -19,52 +19,60 @@ use crate::failure::Failure;
 
 /// Measure the geometry of embeddings in .npy, .npz, .safetensors and Parquet files.
 ///
-/// An array [points, d] holds a point a row, as does a Parquet column of lists of d numbers. In a Parquet file without such lists, each
-/// floating-point column is a dimension. In [sequences, tokens, d] every token is a point, and a mask [sequences, tokens] says which of
-/// them count. What is assumed, such as that all tokens count because there is no mask, is printed on stderr. Files may be larger than
-/// memory: they are read in blocks, twice, or once for --moments.
-/// What is compressed is laid out in a temporary file first, in the folder that TMPDIR names.
+/// An array [points, d] holds one point per row, as does a Parquet column of lists of d numbers. In
+/// a Parquet file without such lists, each floating-point column is a dimension. In [sequences,
+/// tokens, d] every token is a point, and a mask [sequences, tokens] selects the tokens that count.
+/// Assumptions, such as that all tokens count because there is no mask, are printed on stderr.
+/// Files may be larger than memory: they are read in blocks, twice, or once with --moments.
+/// Compressed data is first unpacked into a temporary file, in the folder that TMPDIR names.
 ///
-/// Nothing is printed unless everything could be measured. A measure that does not exist for the points is null, or - in the table.
+/// Nothing is printed if any file cannot be measured. A measure that has no value for the points is
+/// null in JSON, and - in the table.
 #[derive(Args)]
 pub struct MeasureArgs {
     /// .npy, .npz, .safetensors or Parquet files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Measure this tensor, which may hold integers or booleans (0 and 1); otherwise every floating-point tensor of two or three dimensions
+    /// Measure this tensor, which may hold integers or booleans (0 and 1); by default, every
+    /// floating-point tensor of two or three dimensions is measured
     #[arg(long, value_name = "NAME")]
     tensor: Option<String>,
-    /// The mask of the points, true (nonzero) at those that count; for an .npy file, another .npy file [default: the tensor "mask", else
-    /// "attention_mask", if there is one, for three-dimensional tensors]
+    /// The mask of the points, true (nonzero) for those that count; for an .npy file, another .npy
+    /// file [default: the tensor "mask", else "attention_mask", if there is one, for
+    /// three-dimensional tensors]
     #[arg(long, value_name = "NAME")]
     mask: Option<String>,
-    /// Also give IsoScore* of the covariance shrunk towards this one: a covariance [d, d] or points [N, d].
+    /// Also compute IsoScore* with the covariance shrunk towards this one: a covariance [d, d] or
+    /// points [N, d].
     ///
-    /// A square matrix that is symmetric and has no negative number on its diagonal is taken as a covariance, anything else as points;
-    /// which, is said on stderr. Of several tensors in a .safetensors file, that of the name of the measured one is taken.
+    /// A symmetric square matrix with no negative number on its diagonal is taken as a covariance,
+    /// anything else as points; stderr shows which. If a .safetensors file has several tensors, the
+    /// one with the name of the measured tensor is taken.
     #[arg(long, value_name = "FILE", requires = "shrinkage")]
     reference: Option<PathBuf>,
     /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
     #[arg(long, value_name = "Z", requires = "reference", allow_negative_numbers = true)]
     shrinkage: Option<f64>,
-    /// Leave out what does not follow from the moments of the points: the partition score, TwoNN and MLE, which take most of the time
+    /// Compute only the measures that follow from the moments of the points; this leaves out the
+    /// partition score, TwoNN and MLE, which take most of the time
     #[arg(long, conflicts_with_all = ["sample", "seed"])]
     moments: bool,
-    /// Let TwoNN and MLE, whose time grows with the square of the points, take at most N, drawn at random without replacement
+    /// Maximum number of points for TwoNN and MLE, drawn at random without replacement; their time
+    /// grows with the square of the number of points
     #[arg(long, value_name = "N", default_value_t = NEIGHBOUR_POINTS)]
     sample: usize,
     /// The seed of the sample
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// The device that computes: flex, ndarray, wgpu, cuda or cuda:I
+    /// Device to compute on: flex, ndarray, wgpu, cuda or cuda:I
     #[arg(long, default_value = default_device_name())]
     device: String,
-    /// Print one JSON object a tensor and line
+    /// Print one JSON object per tensor, one per line
     #[arg(long)]
     json: bool,
 }
 
-/// One line of JSON, one column of the table.
+/// A line of the JSON output or a column of the table.
 #[derive(Serialize)]
 struct Measurement {
     file: String,
@@ -82,7 +90,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let sample = Sample { points: arguments.sample, seed: arguments.seed };
     let measures = if arguments.moments { Measures::OfMoments } else { Measures::All(sample) };
 
-    // Every header is checked before the first point is read.
+    // All headers are checked before the first point is read.
     let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
     let mut measured: Vec<Points> = Vec::new();
     for file in &files {
@@ -97,7 +105,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let bar = progress_bar("steps", measured.iter().map(|points| steps(points, measures)).sum());
     let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
-    // One by one, so that temporary files are gone as soon as they have been measured.
+    // Files are measured one by one, so that temporary files are removed as early as possible.
     for points in measured {
         let Location { path, tensor } = points.place().clone();
         bar.set_message(points.place().to_string());
@@ -125,7 +133,8 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     print(&if arguments.json { json_lines(&measurements)? } else { table(&measurements) })
 }
 
-/// Adds what was assumed about points to `lines`, once for all tensors of a file of which it is true.
+/// Adds the assumptions about points to `lines`, once per file even if they apply to several
+/// tensors.
 fn note(lines: &mut Vec<String>, place: &Location, notes: &[Note]) {
     for note in notes {
         let line = format!("{}: {note}", place.path.display());
@@ -135,7 +144,7 @@ fn note(lines: &mut Vec<String>, place: &Location, notes: &[Note]) {
     }
 }
 
-/// A bar on stderr, not there where stderr is no terminal, gone when it is dropped.
+/// Creates a progress bar on stderr, hidden if stderr is not a terminal and cleared when dropped.
 pub fn progress_bar(unit: &str, length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_finish(ProgressFinish::AndClear);
     if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:32}} {{percent}}% {{per_sec}} {unit} {{msg}}")) {
@@ -145,7 +154,7 @@ pub fn progress_bar(unit: &str, length: usize) -> ProgressBar {
     bar
 }
 
-/// Prints the results. A reader that has seen enough, such as `head`, is no failure.
+/// Prints the results. A reader that closes the pipe early, such as `head`, is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -167,10 +176,10 @@ fn json_lines(measurements: &[Measurement]) -> Result<String, Failure> {
     Ok(lines)
 }
 
-/// A row of the table: its name, and a cell for each measurement, of which some may have none.
+/// A row of the table: its name, and an optional cell per measurement.
 type Row = (&'static str, Vec<Option<String>>);
 
-/// Rows are measures, columns are files or tensors.
+/// Formats the table: rows are measures, columns are files or tensors.
 fn table(measurements: &[Measurement]) -> String {
     let cells = rows(measurements);
     let name_width = cells.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -182,7 +191,7 @@ fn table(measurements: &[Measurement]) -> String {
 
     let mut text = String::new();
     for (name, row) in &cells {
-        // A row without a cell is one that these files do not have: names of tensors, a reference.
+        // Rows without any cell, such as tensor names or a reference, do not apply to these files.
         if row.iter().any(Option::is_some) {
             let _ = write!(text, "{name:name_width$}");
             for (cell, width) in row.iter().zip(&widths) {
@@ -194,7 +203,7 @@ fn table(measurements: &[Measurement]) -> String {
     text
 }
 
-/// What describes the points, and every measure of the table.
+/// Returns the rows that describe the points, then one row per measure.
 fn rows(measurements: &[Measurement]) -> Vec<Row> {
     let row = |name, cell: &dyn Fn(&Measurement) -> Option<String>| (name, measurements.iter().map(cell).collect());
     let of_geometry = |name, cell: fn(&Geometry) -> Option<String>| row(name, &|column| cell(&column.geometry));
@@ -218,7 +227,7 @@ fn rows(measurements: &[Measurement]) -> Vec<Row> {
     rows
 }
 
-/// The value of a measure, if the geometry lists it.
+/// Formats the value of a measure, if the geometry lists it.
 fn cell(measure: &Measure, geometry: &Geometry) -> Option<String> {
     let (_, value) = geometry.measures().find(|(listed, _)| listed.name == measure.name)?;
     Some(match (measure.name, value) {
@@ -229,7 +238,7 @@ fn cell(measure: &Measure, geometry: &Geometry) -> Option<String> {
     })
 }
 
-/// Four digits behind the point, or four that count where those would be zeros.
+/// Formats a number with four decimals, or with four significant digits below 0.001.
 pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
@@ -238,7 +247,7 @@ fn interval([low, high]: [f64; 2]) -> String {
     format!("{} – {}", number(low), number(high))
 }
 
-/// The first few outlier dimensions, and how many more there are.
+/// Lists the first outlier dimensions, and the number of further ones.
 fn outliers(geometry: &Geometry) -> String {
     const SHOWN: usize = 4;
     let dimensions: Vec<String> = geometry.outlier_dimensions.iter().map(|outlier| outlier.dimension.to_string()).collect();
