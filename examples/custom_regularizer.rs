@@ -1,4 +1,5 @@
-//! A regularizer of one's own: it draws the mean squared norm of the last layer's states towards the width, and trains like any other.
+//! A custom regularizer that pulls the mean squared norm of the last layer's states towards the
+//! width. It is used like a built-in one.
 //!
 //! cargo run -p isostar-examples --example custom_regularizer
 
@@ -6,7 +7,7 @@ use burn::prelude::*;
 use burn::tensor::Distribution;
 use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, Sum};
 
-/// penalty = weight·(m/d − 1)², m the mean squared norm of the last layer's states.
+/// penalty = weight·(m/d − 1)², where m is the mean squared norm of the last layer's states.
 #[derive(Debug)]
 struct UnitVariance {
     weight: f64,
@@ -29,7 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     device.seed(1);
     let both = Sum(vec![Box::new(IStarConfig::new(1.0).init()?), Box::new(UnitVariance { weight: 0.1 })]);
 
-    // Gradient descent on the states themselves: 8 sequences of 16 tokens, 32 wide, one dimension ten times the others.
+    // Gradient descent on the states themselves: 8 sequences of 16 tokens, width 32, one dimension
+    // ten times as large as the others.
     let stretch = Tensor::<3>::ones([1, 1, 32], &device).slice_fill([0..1, 0..1, 0..1], 10.0);
     let mut states = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device) * stretch;
     let reference = Tensor::<2>::eye(32, &device);

@@ -1,8 +1,9 @@
-//! Fine-tunes a pretrained BERT on sentences with labels, then classifies one.
+//! Fine-tunes a pretrained BERT on labelled sentences, then classifies a sentence.
 //!
 //! cargo run -p isostar-examples --example finetune_sentiment -- MODEL_FOLDER TRAIN_FILE [ROWS]
 //!
-//! MODEL_FOLDER holds config.json, model.safetensors and tokenizer.json; TRAIN_FILE is .tsv, .csv or .jsonl with columns such as sentence and label.
+//! MODEL_FOLDER holds config.json, model.safetensors and tokenizer.json. TRAIN_FILE is a .tsv, .csv
+//! or .jsonl file with columns such as sentence and label.
 
 use std::sync::Arc;
 

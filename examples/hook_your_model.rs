@@ -1,4 +1,4 @@
-//! A classifier of your own, written with Burn alone, and what makes it train under I-STAR: the lines that end in `// +`.
+//! A classifier written with Burn alone. The lines that end in `// +` add training with I-STAR.
 //!
 //! cargo run -p isostar-examples --example hook_your_model
 
@@ -15,7 +15,7 @@ use burn::train::{ClassificationOutput, Learner};
 use isostar_core::{HiddenStates, IStarConfig}; // +
 use isostar_train::hook::{ForwardStep, HiddenStateModel, Hook}; // +
 
-/// A headline: its words, and 1 if it is satire.
+/// A headline: its word ids, and class 1 if it is satire.
 #[derive(Clone, Debug)]
 struct Headline {
     words: Vec<i32>,
@@ -23,12 +23,13 @@ struct Headline {
 }
 
 impl Headline {
-    /// The number of words that the model tells apart; number 0 is padding.
+    /// Vocabulary size; id 0 is padding.
     const VOCABULARY: usize = 8192;
-    /// The most words of a headline that count.
+    /// Maximum number of words per headline.
     const LENGTH: usize = 24;
 
-    /// The headlines of a file with the columns sentence and label. A word's number is the remainder of its hash.
+    /// Reads headlines from a file with the columns sentence and label. Word ids are hashes modulo
+    /// the vocabulary size.
     fn of_file(text: &str) -> InMemDataset<Headline> {
         let hash = |word: &str| word.bytes().fold(5381_usize, |hash, byte| hash.wrapping_mul(33) ^ usize::from(byte));
         let rows = text.lines().skip(1).filter_map(|line| line.rsplit_once('\t'));
@@ -41,7 +42,7 @@ impl Headline {
     }
 }
 
-/// Words `[rows, LENGTH]` and classes `[rows]`.
+/// Word ids `[rows, LENGTH]` and classes `[rows]`.
 #[derive(Clone, Debug)]
 struct HeadlineBatch {
     words: Tensor<2, Int>,
@@ -62,7 +63,7 @@ impl Batcher<Headline, HeadlineBatch> for HeadlineBatcher {
     }
 }
 
-/// Two layers on the mean of a headline's word vectors.
+/// Two-layer classifier on the mean of a headline's word vectors.
 #[derive(Module, Debug)]
 struct BagOfWords {
     words: Embedding,
@@ -81,7 +82,7 @@ impl BagOfWords {
         }
     }
 
-    /// What each layer makes of each headline, `[rows, 64]`, and the logits, `[rows, 2]`.
+    /// Returns the output of each layer, `[rows, 64]`, and the logits, `[rows, 2]`.
     fn forward(&self, words: Tensor<2, Int>) -> (Vec<Tensor<2>>, Tensor<2>) {
         let counts = words.clone().not_equal_elem(0).float().unsqueeze_dim::<3>(2);
         let vectors = self.words.forward(words) * counts.clone();

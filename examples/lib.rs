@@ -1,1 +1,1 @@
-//! Programs to start from: `cargo run -p isostar-examples --example NAME`.
+//! Example programs: `cargo run -p isostar-examples --example NAME`.

@@ -1,4 +1,4 @@
-//! The isotropy of points, by several measures.
+//! Measures the isotropy of points with several measures.
 //!
 //! cargo run -p isostar-examples --example measure_embeddings
 
@@ -12,7 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     device.seed(1);
     let normal = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
 
-    // 256 points in 128 dimensions: a ball, the same with one dimension stretched tenfold, and the ball far from the origin.
+    // 256 points in 128 dimensions: a ball, the ball stretched tenfold in one dimension, and the
+    // ball shifted far from the origin.
     let ball = normal([256, 128]);
     let stretch = Tensor::<2>::ones([1, 128], &device).slice_fill([0..1, 0..1], 10.0);
     let clouds = [("ball", ball.clone()), ("stretched", ball.clone() * stretch), ("far away", ball + 10.0)];

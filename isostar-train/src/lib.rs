@@ -1,17 +1,21 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # Where things are
-//! - [`hook`]: a regularizer of hidden states for a model of one's own under burn-train
-//! - [`metric`]: the penalty and its measure batch by batch, the IsoScore and a task's scores of a whole split
-//! - [`score`]: F1, correlations, and the answers of SQuAD, as scikit-learn, SciPy and the official script compute them
-//! - [`task`] and [`data`]: from a row of labelled text, or a question, to a batch of tensors, and from what a model says to its scores
-//! - [`experiment`]: one training run, from its settings to its folder
+//! # Module overview
+//!
+//! - [`hook`]: adds a regularizer of hidden states to your own model under burn-train
+//! - [`metric`]: metrics for burn-train: penalty and measure per batch, IsoScore and task scores
+//!   per split
+//! - [`score`]: F1, correlations and SQuAD scores, matching scikit-learn, SciPy and the official
+//!   script
+//! - [`task`] and [`data`]: convert labelled rows or questions to batches, and model outputs to
+//!   scores
+//! - [`experiment`]: one training run, from its settings to its run folder
 //! - [`sweep`]: many runs from one plan
-//! - [`embeddings`]: hidden states written to files, and the geometry of points in files
-//! - [`analysis`]: the geometry of every layer of a model, and how two models differ
-//! - [`report`]: one page, with figures, about runs and analyses
-//! - [`model`]: from a folder or a name on the hub to a model's folder
-//! - [`device`]: from a name on the command line to a device that is there
+//! - [`embeddings`]: writes hidden states to files, and measures the geometry of points in files
+//! - [`analysis`]: the geometry of every layer of a model, and the differences between two models
+//! - [`report`]: a single page with figures about runs and analyses
+//! - [`model`]: finds a model's folder from a path or a name on the hub
+//! - [`device`]: finds an available device from its command-line name
 
 pub mod analysis;
 pub mod data;

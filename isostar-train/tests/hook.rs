@@ -1,4 +1,4 @@
-//! The hook under burn-train's Learner: what it adds to the loss, when it calibrates, and what it leaves as it was.
+//! Tests of the hook under burn-train's Learner: loss, calibration, and compatibility with Burn.
 
 #[path = "hook/calibration.rs"]
 mod calibration;
@@ -29,7 +29,7 @@ fn hook(weight: f64) -> (Hook<common::Batch>, Events) {
     hook_of(weight, |config| config)
 }
 
-/// A hook with settings.
+/// Creates a hook with custom settings.
 fn hook_of(weight: f64, settings: impl FnOnce(HookConfig<common::Batch>) -> HookConfig<common::Batch>) -> (Hook<common::Batch>, Events) {
     let events = Events::default();
     let heard = events.clone();
@@ -75,12 +75,12 @@ fn the_gradient_of_a_step_is_that_of_task_loss_plus_penalty() {
     let (by_hand, by_hook) = (Collected::of(&model, by_hand), Collected::of(&model, by_hook));
     for (hand, hook) in by_hand.iter().zip(&by_hook) {
         let largest = hand.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        // The references differ in the rounding of f32 sums against f64 ones.
+        // The references differ by rounding: one is summed in f32, the other in f64.
         assert!(hand.iter().zip(hook).all(|(hand, hook)| (hand - hook).abs() <= 1e-5 * largest), "{hand:?} {hook:?}");
     }
 }
 
-/// The gradients of every matrix of a model, in the order of its parameters.
+/// Collects the gradients of a model, in the order of its parameters.
 struct Collected {
     gradients: burn::optim::GradientsParams,
     found: Vec<Vec<f32>>,
@@ -109,7 +109,7 @@ fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
     let train = Batches::random(5, 8, 1, &device);
     let calibration = Batches::random(4, 8, 2, &device);
     let (hook, events) = hook_of(0.5, |config| config.with_limit(3 * 8 * 2).with_calibration_loader(Arc::new(calibration.clone())));
-    // With dropout in training, evaluation mode shows.
+    // Dropout makes training and evaluation mode differ.
     let model = Perceptron::new(0.5, &device.clone().autodiff());
     let score = {
         let moments =
@@ -261,12 +261,12 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
     assert!(result.error.expect("the training failed").to_string().contains("on fire"));
 }
 
-/// What is told of batches with these scores, each of so many states of width 4 in two layers.
+/// Events for batches with these scores and numbers of states, of width 4, in two layers.
 fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
     collapses_with(Padding::Mask, batches)
 }
 
-/// The same where padding counts or does not.
+/// Same as `collapses`, for a given treatment of padding.
 fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
     let device = Device::flex();
     let states = StateSelection { padding, ..StateSelection::default() };
@@ -276,7 +276,7 @@ fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> 
     let hook = HookConfig::<common::Batch>::new().with_observer(observer).init(IStarConfig::new(0.1).with_states(states).init().unwrap());
     let mut metric = hook.measure_metric();
     for (score, states) in batches {
-        // Twice as many positions, of which every second is padding.
+        // Twice as many positions; every second one is padding.
         let layer = Tensor::zeros([1, *states, 4], &device);
         let mask = Tensor::from_data(TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]), &device);
         let states = StateCount::of(&StateSelection::default(), &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask));

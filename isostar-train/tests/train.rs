@@ -1,4 +1,4 @@
-//! `isostar train` and `isostar evaluate`, as a user runs them.
+//! End-to-end tests of `isostar train` and `isostar evaluate`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ mod progress;
 mod schema;
 use command::{fails, isostar, isostar_command, names, succeed};
 
-/// Rows of the vendored headlines, in a folder with a train and a dev file.
+/// Writes rows of the vendored headlines to a train and a dev file in a folder.
 fn rows(folder: &Path, train: usize, dev: usize) -> PathBuf {
     let all = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/dev.tsv")).unwrap();
     let mut lines = all.lines();
@@ -107,7 +107,7 @@ fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
     let weights = |run: &str| fs::read(folder.path().join(run).join("model/model.safetensors")).unwrap();
     assert!(weights("whole") == weights("halted"), "the same seed gives the same weights");
 
-    // As if the second epoch had been cut short.
+    // Simulates a run that was stopped during its second epoch.
     let halted = folder.path().join("halted");
     for part in ["model", "optim", "scheduler"] {
         fs::remove_file(halted.join(format!("checkpoint/{part}-2.bpk"))).unwrap();
@@ -117,7 +117,7 @@ fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
     succeed(folder.path(), &["train", "--resume", "--out", "halted", "--json"]);
     assert!(weights("whole") == weights("halted"));
 
-    // As if it had been killed after its last checkpoint.
+    // Simulates a run that was killed after its last checkpoint.
     let result =
         |run: &str| -> Value { serde_json::from_str(&fs::read_to_string(folder.path().join(run).join("result.json")).unwrap()).unwrap() };
     let before = result("halted");
@@ -132,7 +132,7 @@ fn a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("all its epochs are done"));
 }
 
-/// The numbers before the percent signs of a line.
+/// Percentages in a line.
 fn percentages(line: &str) -> Vec<f64> {
     let before = |at: usize| line[..at].rsplit([' ', '(']).next().unwrap().parse().unwrap();
     line.match_indices('%').map(|(at, _)| before(at)).collect()
@@ -173,7 +173,7 @@ fn the_seconds_of_a_resumed_run_are_those_of_all_its_legs() {
     let number = |key: &str| result[key].as_f64().unwrap();
     assert!((1000.0..1060.0).contains(&number("seconds")), "{result}");
     assert!((100.0..160.0).contains(&number("calibration_seconds")), "{result}");
-    // Of both epochs, which have some 64 rows of 5 to 40 tokens each.
+    // Both epochs: about 64 rows each, of 5 to 40 tokens per row.
     assert!((0.5..5.2).contains(&number("tokens_per_second")), "{result}");
 }
 
@@ -182,7 +182,8 @@ fn a_run_that_diverges_stops_within_a_step_with_status_3() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     rows(at, 64, 16);
-    // The rate is 0 in the first of the eight steps, and the second leaves parameters whose products overflow.
+    // The learning rate is 0 in the first of eight steps; the second leaves parameters whose
+    // products overflow.
     let output = isostar(at, &small(&["--learning-rate", "1e12", "--out", "run"]));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{stderr}");
@@ -220,7 +221,8 @@ fn a_run_whose_validation_loss_is_not_finite_has_diverged() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     rows(at, 16, 16);
-    // The only step leaves parameters that single precision holds, and states that it does not.
+    // The only step leaves parameters that are finite in single precision, and hidden states that
+    // are not.
     let arguments =
         ["train", "--data", "data", "--epochs", "1", "--batch-size", "16", "--warmup", "0", "--learning-rate", "1e18", "--out", "run"];
     let output = isostar(at, &arguments);
@@ -246,7 +248,7 @@ fn the_paper_s_optimizer_is_that_of_its_code_and_each_number_names_its_source() 
     let config: toml::Table = toml::from_str(&fs::read_to_string(at.join("run/config.toml")).unwrap()).unwrap();
     assert_eq!((config["weight_decay"].as_float(), config["adam_epsilon"].as_float()), (Some(0.0), Some(1e-6)));
 
-    // Without the preset they are PyTorch's, and what is asked for goes before either.
+    // Without the preset, the defaults are PyTorch's; explicit settings override both.
     succeed(at, &["train", "--data", "data", "--epochs", "1", "--out", "own", "--weight-decay", "0.1", "--json"]);
     let config: toml::Table = toml::from_str(&fs::read_to_string(at.join("own/config.toml")).unwrap()).unwrap();
     assert_eq!((config["weight_decay"].as_float(), config["adam_epsilon"].as_float()), (Some(0.1), Some(1e-8)));
@@ -370,7 +372,7 @@ fn a_text_without_tokens_is_named_before_anything_is_written() {
     }
     write("train.tsv", &[11]);
     fails(at, &[commands[0], &["--data", "data"]].concat(), &["data/train.tsv, line 13: a sequence without tokens"]);
-    // A tokenizer that adds tokens of its own leaves no text without.
+    // With a tokenizer that adds special tokens, no text is empty.
     let bert = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures/bert_classes");
     succeed(at, &["evaluate", bert, "--data", "data"]);
 }

@@ -8,11 +8,11 @@
 //!
 //! | file in the run folder | contents |
 //! |---|---|
-//! | config.toml | the settings, as resolved |
+//! | config.toml | the resolved settings |
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | the state for resuming the run, and the seconds of each epoch |
-//! | model/ | config.json, model.safetensors, tokenizer.json, as read by transformers' `from_pretrained`; absent if the run diverged |
+//! | model/ | config.json, model.safetensors and tokenizer.json, readable by transformers' `from_pretrained`; absent if the run diverged |
 
 mod diverged;
 mod ending;

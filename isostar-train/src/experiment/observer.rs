@@ -1,100 +1,103 @@
-//! Who is told how a run gets on.
+//! Observer of a run's progress.
 
 use std::collections::BTreeMap;
 
 use super::{RunResult, SplitReport};
 
-/// A stretch of work whose length is known.
+/// Phase of a run, with a known number of units.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Measuring the validation rows, before or after training. In rows.
+    /// Evaluation on the validation rows, before or after training. Unit: rows.
     Evaluation,
-    /// Writing the hidden states of rows to a file. In tokens.
+    /// Writing hidden states to a file. Unit: tokens.
     Embedding,
-    /// Measuring what one layer makes of the rows. In points, a point counting once whenever it is read.
+    /// Measuring the states of one layer. Unit: points, counted again each time they are read.
     Measuring {
-        /// The layer; 0 is the embedding output.
+        /// Index of the layer; 0 is the embedding output.
         layer: usize,
-        /// The last layer.
+        /// Index of the last layer.
         last: usize,
     },
-    /// Downloading a file of the model or of the task. In bytes.
+    /// Downloading a file of the model or the task. Unit: bytes.
     Download {
-        /// The file's name.
+        /// Name of the file.
         file: String,
     },
-    /// Estimating the reference. In states.
+    /// Estimating the reference. Unit: states.
     Calibration {
-        /// The epoch.
+        /// Epoch, from 1.
         epoch: usize,
     },
-    /// Training. In rows.
+    /// Training for one epoch. Unit: training rows.
     Training {
-        /// The epoch.
+        /// Epoch, from 1.
         epoch: usize,
-        /// Of how many.
+        /// Total number of epochs.
         epochs: usize,
     },
-    /// Validation at an epoch's end. In rows.
+    /// Validation at the end of an epoch. Unit: validation rows.
     Validation {
-        /// The epoch.
+        /// Epoch, from 1.
         epoch: usize,
     },
 }
 
-/// What came out of an epoch.
+/// Metrics and durations of one epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochReport {
-    /// The epoch, from 1.
+    /// Epoch, from 1.
     pub epoch: usize,
-    /// Of how many.
+    /// Total number of epochs.
     pub epochs: usize,
-    /// The numbers of the training rows, by their names in metrics.jsonl.
+    /// Metrics of the training rows, by their names in metrics.jsonl.
     pub training: BTreeMap<String, f64>,
-    /// The numbers of the validation rows, by their names in metrics.jsonl.
+    /// Metrics of the validation rows, by their names in metrics.jsonl.
     pub validation: BTreeMap<String, f64>,
-    /// Seconds from the start of the epoch to the end of its validation, calibration included.
+    /// Seconds from the start of the epoch to the end of its validation, including calibration.
     pub seconds: f64,
-    /// Training rows per second, calibration left out.
+    /// Training rows per second, excluding calibration.
     pub rows_per_second: f64,
-    /// Expected seconds of the remaining epochs, each with its calibration, validation and checkpoint: as long as the past ones on average.
+    /// Estimated seconds for the remaining epochs, from the mean duration of the past ones,
+    /// including calibration, validation and checkpoints.
     pub seconds_left: f64,
 }
 
-/// Is told how a run gets on; every method may be left out.
+/// Receives the progress of a run. All methods have default implementations.
 pub trait Observer: Send + Sync {
-    /// A phase of `total` units begins. Phases overlap: calibration happens within the first step of training.
+    /// A phase of `total` units begins. Phases overlap: calibration runs within the first training
+    /// step.
     fn begin(&self, _phase: Phase, _total: usize) {}
 
-    /// So many units of a phase are done.
+    /// `done` units of a phase are complete.
     fn advance(&self, _phase: &Phase, _done: usize) {}
 
-    /// A number of a phase changed; its name is that in metrics.jsonl, such as `task_loss`.
+    /// A metric of a phase has a new value. `name` is its name in metrics.jsonl, such as
+    /// `task_loss`.
     fn metric(&self, _phase: &Phase, _name: &str, _value: f64) {}
 
-    /// A phase is over.
+    /// A phase has ended.
     fn end(&self, _phase: &Phase) {}
 
-    /// An epoch and its validation are over. An epoch that was cut short is not told of.
+    /// An epoch and its validation are complete. Not called for an epoch that was cut short.
     fn epoch(&self, _report: &EpochReport) {}
 
-    /// Whether Burn's dashboard may take over the terminal, if it is compiled in.
+    /// Whether Burn's dashboard, if compiled in, may take over the terminal.
     fn wants_dashboard(&self) -> bool {
         false
     }
 
-    /// Something that a person should read.
+    /// A message for the user.
     fn note(&self, _text: &str) {}
 
-    /// The validation rows have been measured before training.
+    /// The validation rows have been evaluated before training.
     fn before(&self, _report: &SplitReport) {}
 
-    /// The run is over.
+    /// The run is complete.
     fn after(&self, _report: &SplitReport, _result: &RunResult) {}
 }
 
-/// Listens to nothing.
+/// Observer that ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -1,7 +1,7 @@
-//! What burn-train says while it trains: passed on to the observer, and written to metrics.jsonl.
+//! Renderer that passes burn-train's progress on to the observer and writes metrics.jsonl.
 //!
-//! The renderer is told of everything in order and on one thread. The renderer and event types of burn-train change between versions; nothing outside of
-//! this module and [`values`](super::values) names them.
+//! The renderer receives all events in order and on one thread. The renderer and event types of
+//! burn-train change between versions; only this module and [`values`](super::values) use them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,7 @@ use super::ending::Ending;
 use super::seconds::Stopwatch;
 use super::{EpochReport, ExperimentError, Observer, Phase};
 
-/// A line of metrics.jsonl.
+/// One line of metrics.jsonl.
 #[derive(Serialize)]
 struct Line<'a> {
     epoch: usize,
@@ -32,7 +32,7 @@ struct Line<'a> {
 
 pub(super) struct RunRenderer {
     observer: Arc<dyn Observer>,
-    /// Burn's own dashboard, if there is one.
+    /// Burn's dashboard, if it is used.
     dashboard: Option<Box<dyn MetricsRenderer>>,
     lines: File,
     stopwatch: Arc<Stopwatch>,
@@ -49,19 +49,19 @@ pub(super) struct RunRenderer {
     pace: Pace,
 }
 
-/// How long epochs take, and what the training rows of the current one came to.
+/// Duration of the epochs, and the training metrics of the current one.
 struct Pace {
-    /// When the training began, and the epoch.
+    /// When the training began; `epoch_began` is the same for the current epoch.
     began: Instant,
     epoch_began: Instant,
-    /// The epochs since then that are over.
+    /// Number of epochs completed since then.
     epochs: u32,
-    /// The numbers of the training rows and their rate, if the epoch was not cut short.
+    /// Metrics of the training rows and rows per second; `None` if the epoch was cut short.
     training: Option<(BTreeMap<String, f64>, f64)>,
 }
 
 impl RunRenderer {
-    /// Appends to the file at `path`, and passes everything on to the observer.
+    /// Creates a renderer that appends to the file at `path` and reports to the observer.
     pub(super) fn new(
         path: &Path,
         observer: Arc<dyn Observer>,
@@ -101,12 +101,13 @@ impl RunRenderer {
         }
     }
 
-    /// Whether the split came to its end: a run that is stopped or diverges leaves no line of the rest.
+    /// Whether the split was completed. A run that is stopped or diverges writes no line for an
+    /// incomplete split.
     fn is_whole(&self) -> bool {
         self.rows_done >= self.rows && self.finals.get("task_loss").is_none_or(|loss| loss.is_finite())
     }
 
-    /// Keeps what the training rows came to, or tells the observer of the epoch that ends with its validation.
+    /// Keeps the metrics of the training rows, or reports the epoch after its validation.
     fn end_whole_split(&mut self) {
         if self.split == "train" {
             let rate = self.rows as f64 / self.stopwatch.current().training;
@@ -128,7 +129,7 @@ impl RunRenderer {
     }
 }
 
-/// The name of a number in metrics.jsonl, which are those of result.json.
+/// Name of a metric in metrics.jsonl; result.json uses the same names.
 fn as_in_result(name: &str) -> String {
     match name {
         "Loss" => "task_loss".into(),
@@ -152,11 +153,11 @@ impl MetricsRendererTraining for RunRenderer {
     }
 
     fn on_train_end(&mut self, summary: Option<LearnerSummary>) -> Result<(), Box<dyn core::error::Error>> {
-        // The dashboard resets the interrupter.
+        // The dashboard resets the interrupter, so its state is saved first.
         self.ending.latch();
         match &mut self.dashboard {
             Some(dashboard) => dashboard.on_train_end(summary),
-            // Burn's default prints a table to stdout, where only the command's own output belongs.
+            // Burn's default prints a table to stdout, which is reserved for the command's output.
             None => Ok(()),
         }
     }
@@ -254,7 +255,7 @@ impl MetricsRenderer for RunRenderer {
     }
 }
 
-/// Evaluation by burn-train's Evaluator, which runs do not use.
+/// Callbacks of burn-train's Evaluator, which runs do not use.
 impl MetricsRendererEvaluation for RunRenderer {
     fn update_test(&mut self, _name: EvaluationName, _state: MetricState) {}
 }
@@ -282,7 +283,7 @@ mod tests {
     use super::super::{RunFolder, Silent};
     use super::*;
 
-    /// What Burn's dashboard does at the end of a training.
+    /// Resets the interrupter at the end of a training, as Burn's dashboard does.
     struct Resetting(Interrupter);
 
     impl MetricsRendererTraining for Resetting {
@@ -322,7 +323,7 @@ mod tests {
         fn register_metric(&mut self, _definition: MetricDefinition) {}
     }
 
-    /// Keeps what it is told of epochs.
+    /// Records the reported epochs.
     #[derive(Default)]
     struct Epochs(Mutex<Vec<EpochReport>>);
 
@@ -332,7 +333,8 @@ mod tests {
         }
     }
 
-    /// A renderer in a folder, with a dashboard that forgets, and how its training ended.
+    /// Creates a renderer with a dashboard that resets the interrupter; also returns how its
+    /// training ended.
     fn renderer(folder: &Path, interrupter: &Interrupter, observer: Arc<dyn Observer>) -> (RunRenderer, Ending) {
         let (run, ending) = (RunFolder::at(folder), Ending::new(interrupter.clone()));
         let stopwatch = Arc::new(Stopwatch::new(run.clone(), 0));

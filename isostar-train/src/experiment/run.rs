@@ -1,4 +1,4 @@
-//! The run itself.
+//! Execution of a prepared experiment.
 
 use std::sync::Arc;
 
@@ -22,18 +22,19 @@ use crate::hook::{Divergence, Hook, HookConfig, HookEvent, NotFinite};
 use crate::metric::SplitScoreMetric;
 use crate::task::{PreparedSplit, TaskMetric, TaskModel};
 
-/// Rows a step where nothing is learned.
+/// Rows per evaluation batch.
 const EVALUATION_BATCH: usize = 64;
 
 impl Experiment {
-    /// Trains, measures before and after, and fills the run folder.
+    /// Trains the model, evaluates it before and after, and writes the run folder.
     ///
-    /// With `done` epochs behind it, the run goes on from the checkpoint of that epoch, and sees the batches that an uninterrupted one would. With
-    /// all of them behind it, what is left is to measure and to write.
+    /// If `done` epochs are complete, the run resumes from the checkpoint of that epoch and sees
+    /// the same batches as an uninterrupted run. If all epochs are complete, it only evaluates the
+    /// model and writes the result.
     ///
     /// # Errors
-    /// If the folder cannot be written, or training stops before its last epoch is over; checkpoints made so far are kept. A run that diverges has
-    /// a result that says so, and no model.
+    /// If the folder cannot be written, or training stops before the end of its last epoch; earlier
+    /// checkpoints are kept. A run that diverges writes a result that says so, and no model.
     pub fn run(self, folder: &RunFolder, done: usize, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let Self { settings, task, work, regularizer, device } = self;
         folder.create(&settings)?;
@@ -45,7 +46,7 @@ impl Experiment {
     }
 }
 
-/// What a run knows beside its model and its rows.
+/// Data of a run other than its model and rows.
 struct Run {
     settings: TrainSettings,
     name: String,
@@ -86,8 +87,8 @@ impl Run {
         Ok(result)
     }
 
-    /// Measures a model on the validation rows. The metrics of further development sets are added, such as `accuracy_mismatched` of
-    /// `dev_mismatched`.
+    /// Evaluates a model on the validation rows. Metrics of additional development sets are
+    /// included, such as `accuracy_mismatched` of `dev_mismatched`.
     fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedSplit<M>| {
@@ -102,7 +103,7 @@ impl Run {
         Ok(report)
     }
 
-    /// Writes the result of a run that diverged; its error.
+    /// Writes the result of a run that diverged, and returns its error.
     fn diverge(&self, divergence: Divergence, stopwatch: &Stopwatch) -> Result<ExperimentError, ExperimentError> {
         let result = RunResult { stopped: Some(divergence), ..self.result(stopwatch.total(), self.folder.epochs_done()) };
         self.folder.write_result(&result)?;
@@ -114,7 +115,8 @@ impl Run {
         let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
         let (limit, padding, order, source) =
             (self.settings.calibration_states, self.settings.padding, self.order(), &prepared.train.source);
-        // Where padding counts, so does the size of a batch: the longer the longest row, the more padding.
+        // If padding is included, the batch size matters: the longest row of a batch determines its
+        // padding.
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
@@ -172,7 +174,7 @@ impl Run {
         Ok(model.into_inner())
     }
 
-    /// The result of so many epochs, before anything is measured.
+    /// Result after `epochs` epochs, before any evaluation.
     fn result(&self, seconds: Option<Seconds>, epochs: usize) -> RunResult {
         let settings = &self.settings;
         RunResult {
@@ -196,7 +198,7 @@ impl Run {
     }
 }
 
-/// Burn's dashboard, where it is compiled in and a person is looking.
+/// Burn's dashboard, if it is compiled in, the observer allows it and stdout is a terminal.
 fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) -> Option<Box<dyn MetricsRenderer>> {
     #[cfg(feature = "tui")]
     if observer.wants_dashboard() {
@@ -209,7 +211,8 @@ fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) ->
     None
 }
 
-/// Passes on what a hook says. `training_padding` gives the share of padding in the batches of an epoch, counted from 0.
+/// Passes a hook event on to the observer. `training_padding` returns the share of padding in the
+/// training batches of an epoch, counted from 0.
 fn tell(
     observer: &dyn Observer,
     stopwatch: &Stopwatch,
@@ -244,7 +247,7 @@ fn tell(
                 "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
             ));
         }
-        // The run ends with an error that says all of it.
+        // The error of the run contains all details.
         HookEvent::Diverged(_) => {}
     }
 }

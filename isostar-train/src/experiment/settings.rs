@@ -1,4 +1,4 @@
-//! The settings of a run: what was asked for, and what it resolves to.
+//! Settings of a run: the options that a user passes and the settings they resolve to.
 
 mod define;
 mod range;
@@ -20,10 +20,10 @@ pub use table::{TrainOptions, TrainSettings};
 use super::ExperimentError;
 use crate::task::{KnownTask, TaskKind, TaskSource};
 
-/// The model that is trained from nothing.
+/// Name of the model that is trained from scratch.
 pub const SCRATCH: &str = "scratch";
 
-/// The regularizers that a run can name.
+/// Regularizer of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -38,10 +38,11 @@ pub enum RegularizerName {
 }
 
 impl TrainOptions {
-    /// Reads a settings file in TOML.
+    /// Reads a TOML settings file.
     ///
     /// # Errors
-    /// If it cannot be read, or holds an unknown key or a value of the wrong type; the message names the line.
+    /// If the file cannot be read, or holds an unknown key or a value of the wrong type; the
+    /// message names the line.
     pub fn read(path: &Path) -> Result<Self, ExperimentError> {
         let text = fs::read_to_string(path).map_err(ExperimentError::io(path))?;
         toml::from_str(&text).map_err(|error| {
@@ -51,18 +52,18 @@ impl TrainOptions {
     }
 }
 
-/// The stride of the published runs, 128 tokens of 384.
+/// Maximum default stride: that of the published runs, 128 tokens of 384.
 const LONGEST_STRIDE: usize = 128;
 
 impl TrainSettings {
-    /// The rows of these settings.
+    /// Source of the rows that these settings select.
     pub fn source(&self) -> TaskSource<'_> {
         let (name, folder) = (self.task.as_deref(), self.data.as_deref());
         TaskSource { name, folder, columns: self.columns.clone(), is_whole: false, limit: self.limit, seed: self.seed }
     }
 
-    /// The longest length where none is asked for and the model has enough positions: the task's, which is 256, for SQuAD 384, and from
-    /// scratch 64 where rows are no questions.
+    /// Default maximum length, if the model has enough positions: 384 tokens for SQuAD, otherwise
+    /// 256, or 64 when training from scratch.
     pub fn default_max_length(&self) -> usize {
         let is_scratch = self.model == SCRATCH;
         match self.task.as_deref().and_then(KnownTask::named) {
@@ -72,10 +73,11 @@ impl TrainSettings {
         }
     }
 
-    /// Fills in the lengths that are left open, for a model of so many positions: the longest length and the stride.
+    /// Sets the maximum length and the stride if they are unset, for a model with `positions`
+    /// positions. Returns both.
     ///
     /// # Errors
-    /// If a longer length is asked for than the model has positions.
+    /// If the requested maximum length exceeds `positions`.
     pub(super) fn set_lengths(&mut self, positions: usize) -> Result<[usize; 2], ExperimentError> {
         let max_length = match self.max_length {
             Some(max_length) if max_length > positions => return Err(ExperimentError::MaxLength { max_length, positions }),
@@ -86,7 +88,8 @@ impl TrainSettings {
         Ok([max_length, stride])
     }
 
-    /// Whether a run with the settings `run` is one that these ask for: the lengths that they leave open are those of its model.
+    /// Whether `run` holds the settings of a run that these settings ask for. Unset lengths match
+    /// the defaults for the run's model.
     pub(crate) fn ask_for(&self, run: &Self) -> bool {
         let default = run.max_length.filter(|length| *length <= self.default_max_length());
         let max_length = self.max_length.or(default);
@@ -94,17 +97,18 @@ impl TrainSettings {
         *run == Self { max_length, stride, ..self.clone() }
     }
 
-    /// The stride where none is asked for: a third of the longest length, as published, and at most 128.
+    /// Default stride: a third of the maximum length, as published, and at most 128.
     pub fn default_stride(max_length: usize) -> usize {
         LONGEST_STRIDE.min(max_length / 3)
     }
 
-    /// The weight λ that acts: 0 without a regularizer.
+    /// Effective weight λ: 0 without a regularizer.
     pub(super) fn acting_weight(&self) -> f64 {
         if self.regularizer == RegularizerName::None { 0.0 } else { self.weight }
     }
 
-    /// The regularizer of these settings; `None` if there is none, or its weight is 0.
+    /// Creates the regularizer of these settings; `None` without a regularizer or if its weight is
+    /// 0.
     ///
     /// # Errors
     /// If ζ is outside [0, 1] or λ is not finite.

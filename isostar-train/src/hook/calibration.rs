@@ -1,4 +1,4 @@
-//! The reference covariance: when it is estimated, from what, and where it is kept between epochs.
+//! Calibration: estimates the reference covariance and keeps it between epochs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,74 +14,80 @@ use isostar_core::{HiddenStates, Padding, RunningMoments, StateSelection};
 use super::guard::{Divergence, Guard};
 use super::{CalibrationError, HiddenStateModel, HookConfig};
 
-/// What a hook tells its observer.
+/// Event that a hook reports to its observer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum HookEvent {
-    /// A reference is about to be estimated, from at most `limit` states.
+    /// Calibration begins; it uses at most `limit` states.
     CalibrationStarted {
-        /// How many epochs this training has begun, this one included.
+        /// Number of epochs that this training has begun, including this one.
         epoch: usize,
-        /// The most states to be used.
+        /// Maximum number of states.
         limit: usize,
     },
-    /// Another batch has been merged.
+    /// A calibration batch has been merged.
     CalibrationProgress {
-        /// How many epochs this training has begun, this one included.
+        /// Number of epochs that this training has begun, including this one.
         epoch: usize,
-        /// States merged so far.
+        /// Number of states merged so far.
         states: usize,
     },
-    /// The reference is ready.
+    /// The reference has been estimated.
     CalibrationFinished {
-        /// How many epochs this training has begun, this one included.
+        /// Number of epochs that this training has begun, including this one.
         epoch: usize,
-        /// States merged in all.
+        /// Total number of states merged.
         states: usize,
-        /// The share of padding among them, in `[0, 1)`; `None` if padding is left out, or the model's states have no mask.
+        /// Share of padding among the states, in `[0, 1)`; `None` if padding is excluded or the
+        /// states have no mask.
         padding: Option<f64>,
-        /// Their IsoScore; `None` if no direction has variance.
+        /// IsoScore of the states; `None` if no direction has variance.
         isoscore: Option<f64>,
-        /// How long it took.
+        /// Duration of the calibration.
         seconds: f64,
     },
-    /// The reference could not be estimated. No step is taken without it, and the training ends.
+    /// Calibration failed. The training ends without a further step.
     CalibrationFailed {
-        /// How many epochs this training has begun, this one included.
+        /// Number of epochs that this training has begun, including this one.
         epoch: usize,
-        /// Why, in one line.
+        /// Reason, in one line.
         reason: String,
     },
-    /// The regularizer's measure of a batch fell under its threshold: the states lie nearly on a line. Told once a training, of a batch with
-    /// enough states to tell.
+    /// The regularizer's measure of a batch fell below its threshold: the states lie nearly on a
+    /// line. Reported once per training, for a batch with enough states for its measure to be
+    /// reliable.
     Collapsed {
-        /// The measure of the batch; it may be NaN.
+        /// Measure of the batch; it may be NaN.
         score: f64,
-        /// The threshold.
+        /// Threshold of the regularizer.
         threshold: f64,
     },
-    /// A number of the training is not finite: it stops.
+    /// A number of the training is not finite, so the training stops.
     Diverged(Divergence),
 }
 
 pub(super) type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
 
-/// The batches to calibrate from; a loader of the hook's own is not displaced by the training loader.
+/// Source of the calibration batches. The training loader does not replace a separate calibration
+/// loader.
 struct Source<B> {
     loader: Arc<dyn DataLoader<B>>,
     own: bool,
-    /// The device without autodiff to which the loader has been moved. It is moved once: a copy of a loader starts its random order afresh, and every
-    /// epoch would see the same sample. Every epoch is therefore estimated on this device, whichever worker asks first.
+    /// Device without autodiff to which the loader has been moved. The loader is moved only once,
+    /// because a moved copy restarts its random order and every epoch would see the same sample.
+    /// All epochs are therefore calibrated on this device, even if a worker on another device asks
+    /// first.
     placed: Option<Device>,
 }
 
-/// The reference and the epoch it was estimated for, 0 before the first.
+/// Reference and the epoch it was estimated for; 0 before the first.
 struct Reference {
     epoch: usize,
     covariance: Option<Tensor<2>>,
 }
 
-/// Shared by the tap, which asks for references, and by every clone of the wrapped model: the first that needs a reference estimates it.
+/// State of the calibration, shared by the tap, which requests references, and all clones of the
+/// wrapped model. The first clone that needs a reference estimates it.
 pub(super) struct Calibration<B> {
     states: Option<StateSelection>,
     limit: usize,
@@ -90,7 +96,7 @@ pub(super) struct Calibration<B> {
     tapped: AtomicBool,
     /// Whether a wrapped model has taken a training step.
     stepped: AtomicBool,
-    /// Whether a metric wants the moments of validation batches.
+    /// Whether a metric uses the moments of validation batches.
     moments_wanted: AtomicBool,
     collapse_reported: AtomicBool,
     source: Mutex<Option<Source<B>>>,
@@ -102,13 +108,14 @@ pub(super) struct Calibration<B> {
     pub(super) guard: Guard,
 }
 
-/// A poisoned lock means that another thread panicked, which ends the training anyway.
+/// Locks `mutex`, even if it is poisoned: then another thread has panicked, which ends the training
+/// anyway.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<B: Send + 'static> Calibration<B> {
-    /// Calibration on these states; never, if there are none.
+    /// Calibrates on the selected `states`; `None` disables calibration.
     pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
         let HookConfig { limit, calibration_loader, observer, interrupter } = config;
         let source = calibration_loader.map(|loader| Source { loader, own: true, placed: None });
@@ -130,7 +137,7 @@ impl<B: Send + 'static> Calibration<B> {
         }
     }
 
-    /// Calibrates from the training loader, unless there is a loader of the hook's own.
+    /// Calibrates from the training loader, unless the hook has a separate calibration loader.
     pub(super) fn set_training_loader(&self, loader: Arc<dyn DataLoader<B>>) {
         let mut source = lock(&self.source);
         if source.as_ref().is_none_or(|source| !source.own) {
@@ -146,7 +153,7 @@ impl<B: Send + 'static> Calibration<B> {
         self.moments_wanted.load(Ordering::SeqCst)
     }
 
-    /// Notes that a wrapped model takes a training step.
+    /// Records that a wrapped model takes a training step.
     pub(super) fn note_step(&self) {
         self.stepped.store(true, Ordering::SeqCst);
     }
@@ -163,17 +170,18 @@ impl<B: Send + 'static> Calibration<B> {
         *lock(&self.seconds)
     }
 
-    /// Why the training ends, if calibration failed.
+    /// Error that ended the calibration, if it failed.
     pub(super) fn failure(&self) -> Option<Arc<CalibrationError>> {
         lock(&self.failure).clone()
     }
 
-    /// How many epochs this training has begun, the current one included.
+    /// Number of epochs that this training has begun, including the current one.
     pub(super) fn epoch(&self) -> usize {
         self.requested.load(Ordering::SeqCst)
     }
 
-    /// Asks for the reference of `epoch` for a tapped loader; the next step will find the old one out of date.
+    /// Requests the reference of `epoch` on behalf of a tapped loader; the next step then estimates
+    /// it.
     pub(super) fn request(&self, epoch: usize) {
         self.tapped.store(true, Ordering::SeqCst);
         self.requested.fetch_max(epoch, Ordering::SeqCst);
@@ -200,17 +208,19 @@ impl<B: Send + 'static> Calibration<B> {
         }
     }
 
-    /// The reference of the current epoch on `device`, estimated now if this is the first step that needs it. `None` if the regularizer wants none.
+    /// Reference of the current epoch on `device`, estimated by the first step that needs it.
+    /// `None` if the regularizer needs no reference.
     ///
-    /// One thread estimates while the others wait: nothing in here depends on them, so they cannot wait for each other.
+    /// One thread estimates while the others wait. The estimate does not depend on the other
+    /// threads, so there is no deadlock.
     ///
     /// # Errors
-    /// If it cannot be estimated, now or before; a reference that failed is not tried again. The tapped loader ends the training with the same
-    /// error before the next batch.
+    /// If the reference cannot be estimated, now or in an earlier call: a failed calibration is not
+    /// repeated. The tapped loader ends the training with the same error before the next batch.
     ///
     /// # Panics
-    /// If no tapped loader has been iterated: every epoch would be trained with the reference of the first, and nothing would be certain to end
-    /// the training after an error.
+    /// If no tapped loader has been iterated: all epochs would use the reference of the first, and
+    /// an error might not end the training.
     pub(super) fn reference<M>(&self, model: &M, device: &Device) -> Result<Option<Tensor<2>>, Arc<CalibrationError>>
     where
         M: HiddenStateModel<Batch = B>,
@@ -234,7 +244,8 @@ impl<B: Send + 'static> Calibration<B> {
         Ok(reference.covariance.clone().map(|covariance| covariance.to_device(&plain)))
     }
 
-    /// Records why there is no reference: for the tapped loader, for the observer, and for the interrupter.
+    /// Records the error for the tapped loader, reports it to the observer and triggers the
+    /// interrupter.
     fn fail(&self, epoch: usize, error: CalibrationError) -> Arc<CalibrationError> {
         let error = Arc::new(error);
         *lock(&self.failure) = Some(error.clone());
@@ -245,7 +256,7 @@ impl<B: Send + 'static> Calibration<B> {
         error
     }
 
-    /// The loader to calibrate from and its device, which is `device` if this is the first epoch.
+    /// Loader of the calibration batches and its device, which the first call sets to `device`.
     fn place_source(&self, device: &Device) -> (Arc<dyn DataLoader<B>>, Device) {
         let mut source = lock(&self.source);
         let Source { loader, placed, .. } = source.as_mut().expect("a tapped loader is a source");
@@ -282,7 +293,8 @@ impl<B: Send + 'static> Calibration<B> {
             let running = running.get_or_insert_with(|| RunningMoments::new(moments.width()));
             let mut merged = running.clone();
             merged.update(&moments).map_err(unreadable)?;
-            // The first batch counts even if it alone is over the limit: a reference of nothing is no reference.
+            // The first batch is used even if it alone exceeds the limit: a reference needs some
+            // states.
             if merged.count() as usize > limit && running.count() > 0 {
                 break;
             }
@@ -307,7 +319,7 @@ impl<B: Send + 'static> Calibration<B> {
     }
 }
 
-/// How many positions batches have, and how many of them are tokens.
+/// Number of positions in the batches, and how many of them are tokens.
 #[derive(Default)]
 struct Positions {
     all: f64,
@@ -315,7 +327,7 @@ struct Positions {
 }
 
 impl Positions {
-    /// Adds a batch, if its states have a mask.
+    /// Adds a batch if its states have a mask.
     fn add(&mut self, states: &HiddenStates) -> Result<(), TensorReadError> {
         if let Some(mask) = &states.mask {
             self.tokens += mask.clone().int().sum().try_into_scalar::<f64>()?;
@@ -329,7 +341,7 @@ impl Positions {
     }
 }
 
-/// A model in evaluation mode may still be handed batches that carry an autodiff context; its states must not drag one along.
+/// Removes the autodiff context that batches may carry even when the model is in evaluation mode.
 fn without_autodiff(states: HiddenStates) -> HiddenStates {
     HiddenStates {
         embedding_output: states.embedding_output.map(Tensor::without_autodiff),

@@ -2,40 +2,40 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::TensorReadError;
 use thiserror::Error;
 
-/// Why a reference could not be estimated. Epochs are counted as a [`HookEvent`](super::HookEvent) counts them.
+/// Error of a calibration. Epochs are counted as in [`HookEvent`](super::HookEvent).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CalibrationError {
-    /// The loader failed.
+    /// The calibration loader failed.
     #[error("no reference for epoch {epoch}: calibration batch {batch} could not be read: {source}")]
     Loader {
-        /// The epoch.
+        /// Epoch of the calibration.
         epoch: usize,
-        /// The batch, counted from 1.
+        /// Batch, counted from 1.
         batch: usize,
-        /// The loader's error.
+        /// Error of the loader.
         source: DatasetError,
     },
     /// The states of a batch could not be read back from the device.
     #[error("no reference for epoch {epoch}: the device could not be read: {source}")]
     Device {
-        /// The epoch.
+        /// Epoch of the calibration.
         epoch: usize,
-        /// The device's error.
+        /// Error of the device.
         source: TensorReadError,
     },
-    /// A covariance takes two states.
+    /// The calibration batches hold fewer than two states, the minimum for a covariance.
     #[error("no reference for epoch {epoch}: the calibration batches hold {states} hidden states, and a covariance takes at least 2")]
     TooFewStates {
-        /// The epoch.
+        /// Epoch of the calibration.
         epoch: usize,
-        /// How many there are.
+        /// Number of states.
         states: usize,
     },
     /// The training was interrupted during calibration.
     #[error("no reference for epoch {epoch}: the training was interrupted during calibration")]
     Interrupted {
-        /// The epoch.
+        /// Epoch of the calibration.
         epoch: usize,
     },
 }

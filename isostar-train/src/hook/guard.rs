@@ -1,12 +1,13 @@
-//! The guard: a training whose numbers are no longer finite stops.
+//! Guard that stops a training whose numbers are no longer finite.
 //!
-//! | not finite | read | and then |
+//! | not finite | checked | effect |
 //! |---|---|---|
 //! | task loss or penalty of a step | when the next step begins, or the epoch ends | no further step, no validation, no checkpoint |
 //! | parameters of the model | in the first validation step of an epoch | no checkpoint |
 //! | reference | when it is estimated | the step that would use it updates nothing |
 //!
-//! Reading a number waits for the device. That of a step is read one step later, when it is there already.
+//! Reading a number waits for the device. The numbers of a step are therefore read one step later,
+//! when they are already available.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,51 +23,52 @@ use thiserror::Error;
 use super::HookEvent;
 use super::calibration::{Calibration, lock};
 
-/// How many of the last finite numbers a [`Divergence`] holds.
+/// Number of recent finite values that a [`Divergence`] holds.
 const REMEMBERED: usize = 5;
 
-/// How many rows are named in a message; a [`Divergence`] holds all.
+/// Maximum number of rows named in a message; a [`Divergence`] holds all of them.
 const NAMED_ROWS: usize = 8;
 
-/// What was not finite first.
+/// First quantity that was not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotFinite {
-    /// The loss of the task on a training batch.
+    /// Task loss of a training batch.
     TaskLoss,
-    /// The penalty of a training batch; its task loss was finite.
+    /// Penalty of a training batch whose task loss was finite.
     Penalty,
-    /// A reference covariance, before the first step that uses it.
+    /// Reference covariance, before the first step that uses it.
     Reference,
-    /// A parameter of the model, after the last step of an epoch.
+    /// Parameter of the model, after the last step of an epoch.
     Parameters,
-    /// The loss of the task on the validation rows, after the last epoch.
+    /// Task loss of the validation rows, after the last epoch.
     ValidationLoss,
 }
 
-/// Where a training diverged.
+/// Where and why a training diverged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Error)]
 pub struct Divergence {
-    /// What was not finite.
+    /// Quantity that was not finite.
     pub cause: NotFinite,
-    /// The epoch, from 1. A [`Hook`](super::Hook) counts the epochs that this training has begun, a run those of all its legs.
+    /// Epoch, from 1. A [`Hook`](super::Hook) counts the epochs that this training has begun; a run
+    /// also counts the epochs before it was resumed.
     pub epoch: usize,
-    /// The step of the epoch, from 1, a batch being a step; `None` where it was none.
+    /// Step (batch) of the epoch, from 1; `None` if the divergence was found outside of a step.
     pub step: Option<usize>,
-    /// The rows of the batch, as [`HiddenStateModel::rows`](super::HiddenStateModel::rows) tells them.
+    /// Rows of the batch, as returned by [`HiddenStateModel::rows`](super::HiddenStateModel::rows).
     #[serde(default)]
     pub rows: Vec<u32>,
-    /// The last finite task losses, the oldest first; at most five.
+    /// Last finite task losses, oldest first; at most five.
     #[serde(default)]
     pub task_losses: Vec<f64>,
-    /// The last finite penalties, weight included, the oldest first; at most five.
+    /// Last finite penalties, including the weight, oldest first; at most five.
     #[serde(default)]
     pub penalties: Vec<f64>,
 }
 
 impl Divergence {
-    /// A divergence outside of a step, with nothing known of the steps before.
+    /// Returns a divergence found outside of a step, without earlier losses and penalties.
     pub(crate) fn after_epoch(cause: NotFinite, epoch: usize) -> Self {
         Self { cause, epoch, step: None, rows: Vec::new(), task_losses: Vec::new(), penalties: Vec::new() }
     }
@@ -102,12 +104,12 @@ impl fmt::Display for Divergence {
     }
 }
 
-/// Four decimals, or four digits and an exponent.
+/// Formats a number with four decimals, or with four digits and an exponent.
 fn short(number: f64) -> String {
     if number == 0.0 || (1e-3..1e5).contains(&number.abs()) { format!("{number:.4}") } else { format!("{number:.3e}") }
 }
 
-/// What one training has shown so far; shared by the tap and every clone of the wrapped model.
+/// Numbers of one training, shared by the tap and all clones of the wrapped model.
 #[derive(Default)]
 pub(super) struct Guard {
     watch: Mutex<Watch>,
@@ -121,16 +123,16 @@ struct Watch {
     unread: Vec<Unread>,
     task_losses: VecDeque<f64>,
     penalties: VecDeque<f64>,
-    /// Whether parameters may have changed since they were last looked at.
+    /// Whether parameters may have changed since they were last checked.
     trained: bool,
 }
 
-/// The numbers of a step, still on the device.
+/// Numbers of a step that are still on the device.
 struct Unread {
     epoch: usize,
     step: usize,
     rows: Vec<u32>,
-    /// The task loss and, if there is one, the penalty.
+    /// Task loss and, with a regularizer, the penalty.
     numbers: Tensor<1>,
 }
 
@@ -140,10 +142,10 @@ impl Watch {
         Divergence { cause, epoch, step, rows, task_losses: list(&self.task_losses), penalties: list(&self.penalties) }
     }
 
-    /// Reads what has not been read; the first numbers that are not finite end it.
+    /// Reads all unread numbers, up to the first that is not finite.
     fn read(&mut self) -> Option<Divergence> {
         for Unread { epoch, step, rows, numbers } in std::mem::take(&mut self.unread) {
-            // The metrics report a device that cannot be read.
+            // If the device cannot be read, the metrics report it.
             let Ok(numbers) = numbers.try_into_vec_as::<f64>() else { continue };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
@@ -185,18 +187,19 @@ impl Guard {
 }
 
 impl<B: Send + 'static> Calibration<B> {
-    /// Where the training diverged, if it did.
+    /// Divergence of the training, if any.
     pub(super) fn divergence(&self) -> Option<&Divergence> {
         self.guard.divergence.get()
     }
 
-    /// Stops the training if the numbers of a step before this one are not finite.
+    /// Stops the training if the numbers of an earlier step are not finite.
     pub(super) fn check_steps(&self) {
         let found = lock(&self.guard.watch).read();
         self.stop_at(found);
     }
 
-    /// Stops the training if its last steps have left numbers or parameters that are not finite. Parameters are read once after training steps.
+    /// Stops the training if its last steps left numbers or parameters that are not finite.
+    /// Parameters are read only once after training steps.
     pub(super) fn check_model<M: Module>(&self, model: &M) {
         self.check_steps();
         let is_due = std::mem::take(&mut lock(&self.guard.watch).trained) && self.divergence().is_none();
@@ -233,7 +236,8 @@ fn all_finite<M: Module>(model: &M) -> bool {
 
     impl ModuleVisitor for AllFinite {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            // Each is read on its own: they may be on several devices. One that cannot be read is the checkpoint's to report.
+            // Parameters may be on several devices, so each is read separately. If one cannot be
+            // read, writing the checkpoint reports it.
             self.0 = self.0 && param.val().without_autodiff().is_finite().all().try_into_scalar::<bool>().unwrap_or(true);
         }
     }

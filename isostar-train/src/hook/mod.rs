@@ -1,11 +1,12 @@
-//! The training hook: a regularizer of hidden states for anyone's model under burn-train's Learner.
+//! Training hook: adds a regularizer of hidden states to any model under burn-train's Learner.
 //!
 //! ```text
 //! loss = task loss + penalty(hidden states, reference)
 //! ```
 //!
-//! A model implements [`HiddenStateModel`]. [`Hook::training`] makes the [`SupervisedTraining`](burn::train::SupervisedTraining), and
-//! [`Hook::wrap`] wraps the model; everything else stays as it is without a hook:
+//! A model implements [`HiddenStateModel`]. [`Hook::training`] creates the
+//! [`SupervisedTraining`](burn::train::SupervisedTraining) and [`Hook::wrap`] wraps the model. The
+//! rest of the program is the same as without a hook:
 //!
 //! ```ignore
 //! let hook = Hook::new(IStarConfig::new(-0.1).init()?);
@@ -14,7 +15,7 @@
 //! let model = result.model.into_inner();
 //! ```
 //!
-//! A program that makes the training itself does what `training` does:
+//! A program can also create the training itself; this is equivalent to `training`:
 //!
 //! ```ignore
 //! let training = SupervisedTraining::new(directory, hook.tap(train_loader), valid_loader)
@@ -22,25 +23,28 @@
 //!     .metrics(hook.metrics());
 //! ```
 //!
-//! | mistake | what happens |
+//! | mistake | result |
 //! |---|---|
-//! | the model of a training that [`Hook::training`] made is not wrapped | the program does not compile |
-//! | the loader is tapped, the model not wrapped by the same hook | the tapped loader panics with a message |
-//! | the model is wrapped, the loader not tapped by the same hook | the first step panics with a message if the regularizer wants a reference |
+//! | [`Hook::training`] creates the training, but the model is not wrapped | the program does not compile |
+//! | the loader is tapped, but the model is not wrapped by the same hook | the tapped loader panics with a message |
+//! | the model is wrapped, but the loader is not tapped by the same hook | the first step panics with a message if the regularizer needs a reference |
 //!
-//! A regularizer without a reference, such as CosReg, also trains from a loader that is not tapped.
+//! A regularizer without a reference, such as CosReg, also works with a loader that is not tapped.
 //!
-//! With several devices, Burn catches the panic of a step and returns its message as the error of the training.
+//! With several devices, Burn catches the panic of a step and returns its message as the error of
+//! the training.
 //!
-//! The way of one batch: [`Regularized`] calls [`HiddenStateModel::forward_step`], adds the penalty, differentiates the sum, and hands the parts to the
-//! metrics as a [`RegularizedOutput`]. At the start of every epoch the tap asks for a new reference, and the first step of the epoch computes it:
-//! calibration batches through the same model in evaluation mode, without gradient, into moments that are merged batch by batch.
+//! For each batch, [`Regularized`] calls [`HiddenStateModel::forward_step`], adds the penalty,
+//! differentiates the sum, and passes the parts to the metrics as a [`RegularizedOutput`]. At the
+//! start of every epoch, the tap requests a new reference, and the first step of the epoch computes
+//! it: the same model, in evaluation mode and without gradients, processes the calibration batches,
+//! and the moments of their states are merged batch by batch.
 //!
-//! If the calibration fails, no step is taken: the step hands the optimizer no gradients, and the tapped loader ends the training with the
-//! [`CalibrationError`] before the next batch.
+//! If the calibration fails, the step passes no gradients to the optimizer, and the tapped loader
+//! ends the training with the [`CalibrationError`] before the next batch.
 //!
-//! A training whose loss, penalty, reference or parameters are no longer finite stops within a step, before its next checkpoint; [`Hook::divergence`]
-//! says where.
+//! A training whose loss, penalty, reference or parameters are no longer finite stops within a
+//! step, before its next checkpoint; [`Hook::divergence`] returns the details.
 //!
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
@@ -74,66 +78,78 @@ use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 use calibration::Calibration;
 use tap::EpochTap;
 
-/// The most states from which a reference is estimated, as in the paper.
+/// Default maximum number of states for estimating a reference, as in the paper.
 pub const CALIBRATION_LIMIT: usize = 250_000;
 
-/// Ties a regularizer to a model and to the loader it is trained from, for one training. `B` is the model's batch.
+/// Connects a regularizer with a model and its training loader, for one training. `B` is the
+/// model's batch.
 pub struct Hook<B> {
     regularizer: Option<Arc<dyn Regularizer>>,
     calibration: Arc<Calibration<B>>,
 }
 
 impl<B: Send + 'static> Hook<B> {
-    /// A hook that adds `regularizer`'s penalty to the loss, with the default settings of [`HookConfig`].
+    /// Creates a hook that adds `regularizer`'s penalty to the loss, with the default
+    /// [`HookConfig`].
     pub fn new(regularizer: impl Regularizer + 'static) -> Self {
         HookConfig::new().init(regularizer)
     }
 
-    /// A hook that adds nothing to the loss, and measures the validation split all the same.
+    /// Creates a hook that adds nothing to the loss but still provides the metric of the validation
+    /// split.
     pub fn without_regularizer() -> Self {
         HookConfig::new().init_without_regularizer()
     }
 
-    /// The training loader, tapped so that each epoch begins with a new reference. Unless it was given one of its own, the hook calibrates
-    /// from this loader; with a shuffling loader, that is a random sample of its rows.
+    /// Wraps the training loader so that each epoch begins with a new reference. The hook
+    /// calibrates from this loader unless [`HookConfig`] has a calibration loader; if the training
+    /// loader shuffles, the calibration batches are a random sample of its rows.
     ///
     /// # Panics
-    /// The tapped loader panics after a pass, or after 64 batches, in which no model that this hook wrapped has taken a step.
+    /// The tapped loader panics after a pass, or after 64 batches, if no model that this hook
+    /// wrapped has taken a step.
     pub fn tap(&self, loader: Arc<dyn DataLoader<B>>) -> Arc<dyn DataLoader<B>> {
         self.calibration.set_training_loader(loader.clone());
         EpochTap::wrap(loader, self.calibration.clone())
     }
 
-    /// The model, wrapped for the Learner.
+    /// Wraps the model for the Learner.
     ///
     /// # Panics
-    /// A training step panics if the regularizer wants a reference and no loader that this hook tapped has begun an epoch.
+    /// A training step panics if the regularizer needs a reference and no loader that this hook
+    /// tapped has begun an epoch.
     pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
         Regularized::new(model, self.clone())
     }
 
-    /// An interrupter that is told when the training diverges or the calibration fails, and that ends a calibration when it is stopped; pass it
-    /// to [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
+    /// Interrupter that the hook triggers when the training diverges or the calibration fails. If it
+    /// is triggered elsewhere, a running calibration ends. Pass it to
+    /// [`with_interrupter`](burn::train::SupervisedTraining::with_interrupter).
     ///
-    /// Without it, a tapped loader still ends the training with an error: at once after a failed calibration, and in the step after a loss that
-    /// is not finite. Parameters that are not finite after the last step of an epoch are then found in the next epoch, after the checkpoint.
+    /// Without it, a tapped loader still ends the training with an error: at once after a failed
+    /// calibration, and one step after a loss that is not finite. Parameters that are not finite
+    /// after the last step of an epoch are then found only in the next epoch, after the checkpoint.
     pub fn interrupter(&self) -> Interrupter {
         self.calibration.interrupter()
     }
 
-    /// Why the calibration failed, if it did. Burn's terminal dashboard keeps the error that ended a training from its result; it is still here.
+    /// Error of the calibration, if it failed. It remains available when Burn's terminal dashboard
+    /// drops it from the result of the training.
     pub fn failure(&self) -> Option<Arc<CalibrationError>> {
         self.calibration.failure()
     }
 
-    /// Where the training diverged: what was not finite, in which step, on which rows; `None` if it did not.
+    /// Divergence of the training: which quantity was not finite, in which step, on which rows;
+    /// `None` if the training did not diverge.
     ///
-    /// Burn's dashboard resets the interrupter when a training ends, and forgets why; this stays. A hook belongs to one training.
+    /// It remains available when Burn's dashboard resets the interrupter at the end of a training.
+    /// A hook belongs to one training.
     pub fn divergence(&self) -> Option<Divergence> {
         self.calibration.divergence().cloned()
     }
 
-    /// The regularizer's measure of each training batch, as a metric. It logs nothing without a regularizer.
+    /// Metric of the regularizer's measure of each training batch. It logs nothing without a
+    /// regularizer.
     pub fn measure_metric(&self) -> MeasureMetric {
         let calibration = self.calibration.clone();
         let watch = move |score: f64, threshold: f64| calibration.report_collapse(score, threshold);
@@ -142,20 +158,21 @@ impl<B: Send + 'static> Hook<B> {
         MeasureMetric::new(name, regularizer.and_then(|regularizer| regularizer.collapsed_below()), Arc::new(watch))
     }
 
-    /// The penalty of each training batch, weight included, as a metric. It logs nothing without a regularizer.
+    /// Metric of the penalty of each training batch, including the weight. It logs nothing without
+    /// a regularizer.
     pub fn penalty_metric(&self) -> PenaltyMetric {
         PenaltyMetric::new()
     }
 
-    /// The IsoScore of a whole validation split, as a metric.
+    /// Metric of the IsoScore of the whole validation split.
     ///
-    /// Validation computes the moments of the hidden states from now on; it does not before a metric wants them.
+    /// Calling this makes validation compute the moments of the hidden states.
     pub fn isoscore_metric(&self) -> IsoScoreMetric {
         self.calibration.want_moments();
         IsoScoreMetric::new()
     }
 
-    /// Seconds spent so far on estimating references.
+    /// Total calibration time so far, in seconds.
     pub fn calibration_seconds(&self) -> f64 {
         self.calibration.seconds()
     }

@@ -3,36 +3,38 @@ use burn::prelude::*;
 use burn::train::ItemLazy;
 use isostar_core::HiddenStates;
 
-/// A model that shows its hidden states.
+/// Model that returns its hidden states.
 ///
-/// This is all that the hook asks of a model. `forward_step` runs in training, in validation and in calibration alike; it must not call `backward`.
+/// The hook requires nothing else of a model. `forward_step` is called in training, validation and
+/// calibration; it must not call `backward`.
 pub trait HiddenStateModel: Module + core::fmt::Display {
-    /// What the model is given.
+    /// Input batch of the model.
     type Batch: Send + 'static;
-    /// What the metrics are given.
+    /// Output that the metrics receive.
     type Output: ItemLazy + 'static;
 
-    /// The loss of the task on one batch, the hidden states behind it, and what the metrics want to know.
+    /// Returns the task loss of one batch, the hidden states, and the output for the metrics.
     fn forward_step(&self, batch: Self::Batch) -> ForwardStep<Self::Output>;
 
-    /// Which rows of the data a batch holds, in whatever way the model's data counts them: what a training that diverges names. None by default.
+    /// Indices of the batch's rows, in the data's own numbering; the message of a diverged training
+    /// names them. Empty by default.
     fn rows(_batch: &Self::Batch) -> Vec<u32> {
         Vec::new()
     }
 
-    /// The hidden states alone, for calibration. A model with a costly head may leave it out here.
+    /// Returns the hidden states alone, for calibration. Override it to skip a costly head.
     fn hidden_states(&self, batch: Self::Batch) -> HiddenStates {
         self.forward_step(batch).hidden_states
     }
 }
 
-/// What a model makes of one batch.
+/// Output of [`HiddenStateModel::forward_step`].
 #[derive(Debug)]
 pub struct ForwardStep<O> {
-    /// The loss of the task alone. Shape `[1]`.
+    /// Task loss without the penalty, shape `[1]`.
     pub task_loss: Tensor<1>,
-    /// The hidden states, still on the graph. Shape `[sequences, tokens, d]` a layer.
+    /// Hidden states, still on the autodiff graph, shape `[sequences, tokens, d]` per layer.
     pub hidden_states: HiddenStates,
-    /// What the metrics are given.
+    /// Output that the metrics receive.
     pub output: O,
 }

@@ -7,29 +7,33 @@ use burn::train::metric::{
 };
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
 
-/// What a step tells the metrics, part by part, so that runs compare across weights.
+/// Output of a step for the metrics, with loss and penalty apart, so that runs with different
+/// weights can be compared.
 ///
-/// Burn's metrics of the model's own output work unchanged, except those behind Burn's features `vision` and `rl`: wrap such a metric in one of
-/// your own whose input is [`ModelOutput`]. [`LossMetric`](burn::train::metric::LossMetric) shows the loss that the model itself reports, never
-/// the penalty.
+/// Burn's metrics work on the model's output without changes, except those behind Burn's features
+/// `vision` and `rl`: wrap such a metric in a custom one whose input is [`ModelOutput`].
+/// [`LossMetric`](burn::train::metric::LossMetric) shows the loss that the model itself reports,
+/// never the penalty.
 #[derive(Clone, Debug)]
 pub struct RegularizedOutput<O> {
-    /// The loss of the task alone. Shape `[1]`.
+    /// Task loss without the penalty, shape `[1]`.
     pub task_loss: Tensor<1>,
-    /// The penalty and the measure behind it, in training.
+    /// Penalty and its measure; `None` in validation or without a regularizer.
     pub penalty: Option<Penalty>,
-    /// How many states the penalty is taken of, in training, where the regularizer tells.
+    /// Number of states behind the penalty; `None` in validation, or if the regularizer does not
+    /// select states.
     pub states: Option<StateCount>,
-    /// The moments of the batch's states, all layers, padding left out, in validation, if a metric wants them.
+    /// Moments of the batch's states in all layers, without padding; `None` in training, or if no
+    /// metric uses them.
     pub moments: Option<Moments>,
-    /// What the model gave.
+    /// Output of the model.
     pub output: O,
 }
 
-/// How many states of which width a batch has; they are counted when someone asks.
+/// Width and number of a batch's states; the number is computed on demand.
 #[derive(Clone, Debug)]
 pub struct StateCount {
-    /// The width d of the states.
+    /// Width d of the states.
     pub width: usize,
     layers: usize,
     positions: usize,
@@ -37,7 +41,7 @@ pub struct StateCount {
 }
 
 impl StateCount {
-    /// The count of the selected states.
+    /// Describes the selected states of a batch.
     ///
     /// # Panics
     /// If a selected layer does not exist.
@@ -48,7 +52,7 @@ impl StateCount {
         Self { width, layers: layers.len(), positions: sequences * tokens, mask }
     }
 
-    /// The number of states: the tokens that count, times the layers.
+    /// Number of states: selected tokens times layers.
     ///
     /// # Errors
     /// If the device cannot be read.
@@ -79,21 +83,23 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     }
 }
 
-/// What the model gave, whole.
+/// Output of the model, unchanged.
 pub struct ModelOutput<O>(pub O);
 
-/// The penalty of a batch, weight included, shape `[1]`; `None` in validation.
+/// Penalty of a batch, including the weight, shape `[1]`; `None` in validation or without a
+/// regularizer.
 pub struct PenaltyInput(pub Option<Tensor<1>>);
 
-/// The regularizer's measure of a batch.
+/// Regularizer's measure of a batch.
 pub struct MeasureInput {
-    /// The measure, shape `[1]`; `None` in validation.
+    /// Measure, shape `[1]`; `None` in validation or without a regularizer.
     pub measure: Option<Tensor<1>>,
-    /// How many states it was taken of, where that is known.
+    /// Number of states behind the measure, if known.
     pub states: Option<StateCount>,
 }
 
-/// The moments of a batch's states; `None` in training, and where [`Hook::isoscore_metric`](super::Hook::isoscore_metric) has not been called.
+/// Moments of a batch's states; `None` in training, or if
+/// [`Hook::isoscore_metric`](super::Hook::isoscore_metric) has not been called.
 pub struct MomentsInput(pub Option<Moments>);
 
 impl<O: Clone> Adaptor<ModelOutput<O>> for RegularizedOutput<O> {
@@ -120,7 +126,8 @@ impl<O> Adaptor<MomentsInput> for RegularizedOutput<O> {
     }
 }
 
-/// Burn implements `Adaptor<()>` for every type, so one impl for all inputs of the model's output would overlap with it.
+/// Implements the adaptors input by input: Burn implements `Adaptor<()>` for every type, so a
+/// generic impl would overlap with it.
 macro_rules! delegate {
     ($($input:ty),* $(,)?) => {$(
         impl<O: Adaptor<$input>> Adaptor<$input> for RegularizedOutput<O> {

@@ -9,9 +9,10 @@ use isostar_core::StateSelection;
 use super::output::StateCount;
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 
-/// A model whose training loss carries a penalty on its hidden states.
+/// Model whose training loss includes a penalty on its hidden states.
 ///
-/// To Burn it *is* the model: it adds no segment to the paths of parameters, so records, checkpoints and parameter groups are those of the bare model.
+/// Burn treats it like the bare model: it adds no segment to parameter paths, so records,
+/// checkpoints and parameter groups are those of the bare model.
 pub struct Regularized<M: HiddenStateModel> {
     inner: M,
     hook: Hook<M::Batch>,
@@ -22,17 +23,18 @@ impl<M: HiddenStateModel> Regularized<M> {
         Self { inner, hook }
     }
 
-    /// The bare model.
+    /// Returns the bare model.
     pub fn inner(&self) -> &M {
         &self.inner
     }
 
-    /// The bare model, the hook dropped.
+    /// Returns the bare model and drops the hook.
     pub fn into_inner(self) -> M {
         self.inner
     }
 
-    /// The step where there is no reference: the optimizer gets nothing to change, and the tapped loader ends the training before the next batch.
+    /// Step without a reference: the optimizer gets no gradients, and the tapped loader ends the
+    /// training before the next batch.
     fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
         let ForwardStep { task_loss, output, .. } = self.inner.valid().forward_step(batch);
         TrainOutput {
@@ -62,7 +64,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
         let Hook { regularizer, calibration } = &self.hook;
         calibration.note_step();
-        // Before a step of a loader that is not tapped; a tapped one has seen to it.
+        // Needed for a loader that is not tapped; a tapped loader has already checked.
         calibration.check_steps();
         let Ok(reference) = calibration.reference(&self.inner, &device) else { return self.step_without_gradients(batch) };
         if calibration.divergence().is_some() {
@@ -72,7 +74,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
         let penalty = regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
         let states = regularizer.as_ref().and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
-        // The layers have been looked at; what the backward pass needs of them is on the tape.
+        // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
         calibration.guard.keep(calibration.epoch(), rows, &task_loss, penalty.as_ref().map(|penalty| &penalty.value));
         let loss = match &penalty {
@@ -92,7 +94,7 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
         let calibration = &self.hook.calibration;
         calibration.check_model(&self.inner);
         let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
-        // What is reported does not depend on the regularizer, so that runs compare: all layers, padding left out.
+        // All layers without padding, independent of the regularizer, so that runs can be compared.
         let moments = calibration.wants_moments().then(|| StateSelection::default().moments(&hidden_states));
         RegularizedOutput { task_loss, penalty: None, states: None, moments, output }
     }

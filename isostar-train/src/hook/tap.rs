@@ -7,15 +7,18 @@ use burn::prelude::Device;
 
 use super::calibration::Calibration;
 
-/// How many batches a pass over a tapped loader may give before a wrapped model takes its first step. Every strategy of burn-train steps after
-/// each; a strategy of one's own may collect some first.
+/// Number of batches that a tapped loader yields at most before a wrapped model takes its first
+/// step. The strategies of burn-train take a step after every batch; a custom strategy may collect
+/// several batches first.
 const UNUSED_BATCHES: usize = 64;
 
-/// A training loader that asks for a new reference whenever it is iterated: every strategy of burn-train does so once an epoch. After a step
-/// whose numbers are not finite, or where the reference could not be estimated, it gives no batch but an error, on which every strategy stops.
+/// Training loader that requests a new reference whenever it is iterated, which every strategy of
+/// burn-train does once per epoch. After a step with numbers that are not finite, or after a failed
+/// calibration, it yields an error instead of a batch, and every strategy stops.
 ///
-/// Under several devices each worker iterates a slice of its own. Every slice counts its epochs, and the reference follows the highest count, so a fast worker's
-/// request serves the slow ones too.
+/// With several devices, each worker iterates its own slice. Every slice counts its epochs, and the
+/// reference follows the highest count, so that the request of a fast worker also serves slower
+/// ones.
 pub(super) struct EpochTap<B> {
     inner: Arc<dyn DataLoader<B>>,
     calibration: Arc<Calibration<B>>,
@@ -48,7 +51,7 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     }
 }
 
-/// One pass over a tapped loader.
+/// Iterator over one pass of a tapped loader.
 struct TappedPass<'a, B> {
     inner: Box<dyn DataLoaderIterator<B> + 'a>,
     calibration: &'a Calibration<B>,
@@ -57,10 +60,11 @@ struct TappedPass<'a, B> {
 }
 
 impl<B: Send + 'static> TappedPass<'_, B> {
-    /// The next batch of the loader.
+    /// Returns the next batch of the loader.
     ///
     /// # Panics
-    /// If the pass ends, or has given [`UNUSED_BATCHES`], and no wrapped model has taken a step.
+    /// If no wrapped model has taken a step by the end of the pass or after [`UNUSED_BATCHES`]
+    /// batches.
     fn give(&mut self) -> Option<Result<B, DatasetError>> {
         let batch = self.inner.next();
         let is_due = self.given == UNUSED_BATCHES || (batch.is_none() && self.given > 0);
@@ -79,7 +83,7 @@ impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
     type Item = Result<B, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // The error comes once: whoever skips over errors comes to an end.
+        // The error is returned once, so that a caller who skips errors reaches the end.
         if self.stopped {
             return None;
         }

@@ -1,4 +1,4 @@
-//! What [`Hook::training`] sets up, and the metrics of a hook as one value.
+//! [`Hook::training`], and the metrics of a hook as one value.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use super::{HiddenStateModel, Hook, Regularized};
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 
 impl<B: Send + 'static> Hook<B> {
-    /// A training of a model that this hook wraps: the training loader is [tapped](Self::tap), the [interrupter](Self::interrupter) set, and
-    /// the [metrics](Self::metrics) are registered. The rest is [`SupervisedTraining`]'s to set, and `launch` takes the
-    /// [wrapped](Self::wrap) model:
+    /// Creates a training for a model that this hook wraps: [taps](Self::tap) the training loader,
+    /// sets the [interrupter](Self::interrupter) and registers the [metrics](Self::metrics).
+    /// Configure the returned [`SupervisedTraining`] further as needed, and pass the
+    /// [wrapped](Self::wrap) model to `launch`:
     ///
     /// ```ignore
     /// let training = hook.training(directory, train_loader, valid_loader).num_epochs(3);
@@ -27,15 +28,17 @@ impl<B: Send + 'static> Hook<B> {
         SupervisedTraining::new(directory, self.tap(train), valid).with_interrupter(self.interrupter()).metrics(self.metrics())
     }
 
-    /// The metrics of this hook, to be passed to [`SupervisedTraining::metrics`]: the [IsoScore](Self::isoscore_metric) of the validation
-    /// split, and, if there is a regularizer, its [penalty](Self::penalty_metric) and [measure](Self::measure_metric) in training.
+    /// Metrics of this hook for [`SupervisedTraining::metrics`]: the
+    /// [IsoScore](Self::isoscore_metric) of the validation split and, with a regularizer, its
+    /// [penalty](Self::penalty_metric) and [measure](Self::measure_metric) in training.
     pub fn metrics(&self) -> HookMetrics {
         let of_batches = self.regularizer.as_ref().map(|_| (self.penalty_metric(), self.measure_metric()));
         HookMetrics { isoscore: self.isoscore_metric(), of_batches }
     }
 }
 
-/// The metrics of a hook, each registered for the split that has its numbers: [`Hook::metrics`].
+/// Metrics of a hook, as returned by [`Hook::metrics`]; each is registered for the split it applies
+/// to.
 pub struct HookMetrics {
     isoscore: IsoScoreMetric,
     of_batches: Option<(PenaltyMetric, MeasureMetric)>,

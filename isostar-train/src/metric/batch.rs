@@ -9,8 +9,8 @@ use burn::train::metric::{
 
 use crate::hook::{MeasureInput, PenaltyInput, StateCount};
 
-/// The mean over batches of a number that a training batch has if there is a regularizer. A split of batches without it leaves no entry in
-/// Burn's logs.
+/// Mean over batches of a value that exists only in training with a regularizer. A split without
+/// values leaves no entry in Burn's logs.
 #[derive(Clone)]
 struct BatchMean {
     name: MetricName,
@@ -28,7 +28,7 @@ impl BatchMean {
         FormatOptions::new(self.name.clone()).precision(4)
     }
 
-    /// Adds the number of one batch, if it has one.
+    /// Adds the value of one batch, if there is one.
     fn update(&mut self, number: Option<&Tensor<1>>) -> Result<(Option<f64>, SerializedEntry), TensorReadError> {
         let number = match number {
             Some(number) => Some(number.clone().try_into_scalar::<f64>()?),
@@ -59,20 +59,21 @@ impl BatchMean {
     }
 }
 
-/// The fewest states per dimension from which a score tells a collapse.
+/// Minimum number of states per dimension for detecting a collapse.
 ///
-/// The score of N states of width d is about N/(N + d) at most, however isotropic the model, and low for small batches alone. From N = 2d on a batch
-/// scores at least two thirds of what many such states would score; shrinkage towards their covariance brings it nearer still.
+/// Even for an isotropic model, N states of width d score at most about N/(N + d), so small batches
+/// score low because of their size. For N ≥ 2d, a batch scores at least two thirds of the score of
+/// many such states; shrinkage towards their covariance reduces the gap further.
 const STATES_PER_DIMENSION: usize = 2;
 
 fn are_enough(states: &StateCount) -> Result<bool, TensorReadError> {
     Ok(states.count()? >= STATES_PER_DIMENSION * states.width)
 }
 
-/// Whom to tell of a measure under its threshold: the measure and the threshold.
+/// Callback for a measure below its threshold; receives the measure and the threshold.
 type Watch = Arc<dyn Fn(f64, f64) + Send + Sync>;
 
-/// The regularizer's measure of each training batch, IsoScore* for I-STAR.
+/// Metric of the regularizer's measure of each training batch; IsoScore* for I-STAR.
 #[derive(Clone)]
 pub struct MeasureMetric {
     mean: BatchMean,
@@ -86,7 +87,7 @@ impl MeasureMetric {
     }
 }
 
-/// The penalty of each training batch, weight included.
+/// Metric of the penalty of each training batch, including the weight.
 #[derive(Clone)]
 pub struct PenaltyMetric {
     mean: BatchMean,

@@ -8,20 +8,23 @@ use isostar_core::{DeviceMoments, RunningMoments};
 
 use crate::hook::MomentsInput;
 
-/// IsoScore of all the states of a split, known at its end; [`Hook::isoscore_metric`](crate::hook::Hook::isoscore_metric) makes it.
+/// Metric of the IsoScore of all states of a split; created by
+/// [`Hook::isoscore_metric`](crate::hook::Hook::isoscore_metric).
 ///
-/// The moments of the batches are added up on the device and read once a split. The score is not a mean of batch scores, which would be biased
-/// low. All layers but the embedding output, padding left out. NaN where no direction has variance, and for a split that has no moments.
+/// The moments of all batches are summed on the device and read once, at the end of the split. The
+/// score is not a mean of batch scores, which would be biased low. It covers all layers except the
+/// embedding output, without padding. It is NaN if no direction has variance or the split has no
+/// moments.
 #[derive(Clone)]
 pub struct IsoScoreMetric {
     name: MetricName,
     moments: Option<DeviceMoments>,
-    /// Of the whole split, once it has been read.
+    /// Score of the whole split, once it has been read.
     score: Option<f64>,
 }
 
 impl IsoScoreMetric {
-    /// A metric called `IsoScore`.
+    /// Creates a metric named `IsoScore`.
     pub(crate) fn new() -> Self {
         Self { name: Arc::new("IsoScore".into()), moments: None, score: None }
     }

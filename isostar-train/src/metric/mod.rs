@@ -1,4 +1,4 @@
-//! Metrics for burn-train: the penalty and its measure batch by batch, the IsoScore and a task's scores of a whole split.
+//! Metrics for burn-train: penalty and measure per batch, IsoScore and task scores per split.
 
 mod batch;
 mod isoscore;

@@ -8,7 +8,7 @@ use burn::train::metric::{
 use crate::hook::ModelOutput;
 use crate::task::{Evaluator, TaskMetric};
 
-/// A task's score of a whole split, known at its end.
+/// Metric of a task's score of a whole split, computed at the end of the split.
 #[derive(Clone)]
 pub struct SplitScoreMetric<J> {
     name: MetricName,
@@ -17,7 +17,7 @@ pub struct SplitScoreMetric<J> {
 }
 
 impl<J: Evaluator> SplitScoreMetric<J> {
-    /// The metric `metric` of the predictions that `evaluator` accumulates.
+    /// Creates a metric that computes `metric` from the predictions that `evaluator` accumulates.
     pub fn new(metric: TaskMetric, evaluator: J) -> Self {
         Self { name: Arc::new(metric.name().into()), metric, evaluator }
     }
@@ -36,7 +36,7 @@ impl<J: Evaluator> Metric for SplitScoreMetric<J> {
 
     fn update(&mut self, input: &Self::Input, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
         self.evaluator.add(&input.0)?;
-        // Sorting all answers for every batch would cost more than the batch.
+        // The score is not computed per batch: sorting all answers would cost more than the batch.
         Ok(SerializedEntry::new(String::new(), NumericEntry::Value(f64::NAN).serialize()))
     }
 

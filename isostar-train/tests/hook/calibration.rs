@@ -1,4 +1,4 @@
-//! Where the reference cannot be estimated, and where several devices ask for it.
+//! Tests of failed calibrations and of calibration with several devices.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn strategies() -> [ExecutionStrategy; 3] {
     ]
 }
 
-/// Trains without passing an interrupter.
+/// Trains without an interrupter.
 fn train(
     hook: &Hook<common::Batch>,
     train: Batches,
@@ -39,7 +39,7 @@ fn train(
     training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 1e-2))
 }
 
-/// What the model makes of some points: the same bits if its weights are.
+/// Outputs of the model on fixed points; equal weights give equal bits.
 fn outputs(model: &Perceptron) -> Vec<f32> {
     let points = Batches::random(1, 8, 9, &Device::flex()).batches[0].points.clone();
     model.valid().layers(points)[1].clone().try_into_vec_as().unwrap()
@@ -49,7 +49,8 @@ fn finished(events: &Events) -> usize {
     events.lock().unwrap().iter().filter(|event| matches!(event, HookEvent::CalibrationFinished { .. })).count()
 }
 
-/// The training ended on the third calibration batch of `epoch`, and said so.
+/// Asserts that the training ended on the third calibration batch of `epoch` with an error that
+/// says so.
 #[track_caller]
 fn assert_ended(hook: &Hook<common::Batch>, events: &Events, epoch: usize, result: &LearningResult<Regularized<Perceptron>>) {
     let error = result.error.as_ref().expect("the training failed").to_string();
@@ -158,7 +159,7 @@ fn the_reference_of_every_epoch_is_estimated_on_the_device_of_the_first() {
     let batch = tapped.iter().next().unwrap().unwrap();
     TrainStep::step(&model, batch);
 
-    // In the second epoch a worker on another device comes first.
+    // In the second epoch, a worker on another device asks first.
     let elsewhere = tapped.to_device(&other);
     elsewhere.iter();
     let batch = elsewhere.iter().next().unwrap().unwrap();

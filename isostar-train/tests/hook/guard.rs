@@ -1,4 +1,5 @@
-//! A training whose numbers are not finite: when it stops, what it says, and what it leaves behind.
+//! Tests of trainings with numbers that are not finite: when they stop, what they report, and what
+//! they write.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use isostar_train::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 use super::common::{Batch, Batches, Perceptron};
 use super::{Events, hook_of, values};
 
-/// Batches of which one, counted from 1, holds numbers that are none.
+/// Creates batches of which one, counted from 1, is not finite.
 fn broken_at(step: usize, count: usize) -> Batches {
     let batches = Batches::random(count, 16, 1, &Device::flex());
     let mut broken = (*batches.batches).clone();
@@ -22,7 +23,7 @@ fn broken_at(step: usize, count: usize) -> Batches {
     Batches { batches: Arc::new(broken), ..batches }
 }
 
-/// A training of two epochs with checkpoints.
+/// Training of two epochs with checkpoints.
 struct Training {
     folder: tempfile::TempDir,
     hook: Hook<Batch>,
@@ -77,7 +78,8 @@ fn told(events: &Events) -> Vec<Divergence> {
 #[test]
 fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
     for step in [1, 3, 6] {
-        // The reference has batches of its own: here it is the loss that is found.
+        // With separate calibration batches the reference is finite, so the loss is the first
+        // cause.
         let calibration = Batches::random(2, 16, 3, &Device::flex());
         let (hook, events) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(calibration)));
         let training = Training::new(hook, broken_at(step, 6));
@@ -93,7 +95,7 @@ fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
         let message = result.error.expect("Burn reports an error").to_string();
         assert!(message.contains(&format!("the task loss is not finite in step {step} of epoch 1")), "{message}");
 
-        // As Burn's dashboard does.
+        // Burn's dashboard resets the interrupter in the same way.
         training.hook.interrupter().reset();
         assert_eq!(training.hook.divergence(), Some(divergence));
     }
@@ -112,7 +114,8 @@ fn several_devices_stop_at_the_first_loss_that_is_not_finite() {
     let training = Training { devices: 2, ..Training::new(Hook::without_regularizer(), broken_at(3, 8)) };
     assert!(training.launch().error.is_some());
     assert_eq!(training.divergence().cause, NotFinite::TaskLoss);
-    // Each device has a half of the batches, and the third is in the third step of the first; the second may or may not have had its own by then.
+    // Each device has half of the batches. The third batch is in the third step of the first
+    // device; the second device may or may not have read its third batch by then.
     assert!((5..=6).contains(&training.train.given.load(Ordering::SeqCst)));
     assert_eq!(checkpoints(training.folder.path()), 0);
 }
@@ -136,7 +139,7 @@ fn a_loader_that_is_not_tapped_leaves_the_parameters_as_the_diverging_step_left_
 
 #[test]
 fn parameters_that_are_not_finite_after_an_epoch_leave_no_checkpoint() {
-    // The loss of the only step is that of the parameters before it.
+    // The loss of the only step is computed before the update, so it is finite.
     let training = Training { rate: 1e39, ..Training::new(Hook::without_regularizer(), Batches::random(1, 16, 1, &Device::flex())) };
     assert!(training.launch().error.is_some());
     let divergence = training.divergence();
@@ -144,7 +147,7 @@ fn parameters_that_are_not_finite_after_an_epoch_leave_no_checkpoint() {
     assert_eq!((training.valid.given.load(Ordering::SeqCst), checkpoints(training.folder.path())), (1, 0));
 }
 
-/// Infinite from its third call on.
+/// Regularizer whose penalty is infinite from its third call on.
 #[derive(Debug, Default)]
 struct Growing {
     calls: AtomicUsize,

@@ -1,4 +1,4 @@
-//! Models in half precision.
+//! Tests of models in half precision.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl ModuleMapper for Cast {
     }
 }
 
-/// The numbers of every parameter, which are of one type.
+/// Data type and values of all parameters, which share one data type.
 struct Numbers(DType, Vec<f32>);
 
 impl ModuleVisitor for Numbers {

@@ -1,4 +1,4 @@
-//! A training that the hook makes, what is said of one that was made wrongly, and the metrics of both.
+//! Tests of trainings that the hook creates, of errors in their set-up, and of their metrics.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn batches(count: usize, seed: u64) -> Batches {
     Batches::random(count, 8, seed, &Device::flex())
 }
 
-/// Trains as the documentation says.
+/// Trains as shown in the documentation.
 fn train(hook: &Hook<Batch>, folder: &Path, epochs: usize) -> LearningResult<Regularized<Perceptron>> {
     let training = hook
         .training(folder, Arc::new(batches(4, 1)), Arc::new(batches(3, 2)))
@@ -38,7 +38,7 @@ fn train(hook: &Hook<Batch>, folder: &Path, epochs: usize) -> LearningResult<Reg
     training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3))
 }
 
-/// The logs that Burn has written of an epoch, by the names of their metrics.
+/// Burn's logs of an epoch, by metric name.
 fn logs(folder: &Path, split: &str, epoch: usize) -> Vec<(String, String)> {
     let folder = folder.join(split).join(format!("epoch-{epoch}"));
     let mut logs: Vec<(String, String)> = std::fs::read_dir(folder)
@@ -82,7 +82,7 @@ fn metrics_without_a_regularizer_log_nothing() {
     assert_eq!(names(&logs(folder.path(), "train", 1)), ["Loss"]);
     assert_eq!(names(&logs(folder.path(), "valid", 1)), ["IsoScore", "Loss"]);
 
-    // Registered one by one, and for the split that has no penalty as well.
+    // Registers each metric separately, including for the split without a penalty.
     let folder = tempfile::tempdir().unwrap();
     let training = SupervisedTraining::new(folder.path(), hook.tap(Arc::new(batches(2, 1))), Arc::new(batches(2, 2)))
         .metrics((LossMetric::new(), hook.penalty_metric(), hook.measure_metric()))
@@ -107,7 +107,7 @@ fn a_split_without_a_penalty_logs_none() {
 #[test]
 #[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
 fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step() {
-    // A reference could be estimated, but only once.
+    // The reference could be estimated in the first epoch, but not again.
     let (hook, _) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(batches(2, 4))));
     let folder = tempfile::tempdir().unwrap();
     let training = SupervisedTraining::new(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2))).with_application_logger(None);
@@ -139,7 +139,8 @@ fn several_devices_report_a_loader_that_is_not_tapped_as_the_error_of_the_traini
 #[test]
 #[should_panic(expected = "a tapped loader has given 4 batches, but no model that its hook wrapped has taken a training step")]
 fn a_tapped_loader_whose_hook_wraps_no_model_says_so_after_its_pass() {
-    // A regularizer without a reference asks for no tap: only the loader can tell that another hook's penalty is missing.
+    // A regularizer without a reference needs no tap, so only the loader can detect that the other
+    // hook's penalty is missing.
     let (tapping, wrapping) = (hook(0.1).0, Hook::without_regularizer());
     let folder = tempfile::tempdir().unwrap();
     let training = tapping.training(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2))).with_application_logger(None);
@@ -191,7 +192,7 @@ fn validation_computes_moments_only_if_a_metric_wants_them() {
     assert!(has_moments());
 }
 
-/// The score of a split of so many batches, and how far it is from the same moments added up in f64 on the host.
+/// Compares the score of a long split with the one from moments summed in f64 on the host.
 #[test]
 fn the_score_of_a_long_split_is_that_of_moments_added_up_on_the_host() {
     let hook = Hook::<Batch>::without_regularizer();
@@ -211,7 +212,7 @@ fn the_score_of_a_long_split_is_that_of_moments_added_up_on_the_host() {
     assert!(metric.final_value().current().is_nan(), "the next split starts with nothing");
 }
 
-/// Draws the mean square of the last layer towards 1.
+/// Regularizer that pulls the mean square of the last layer towards 1.
 #[derive(Debug)]
 struct UnitSquare;
 
@@ -244,7 +245,7 @@ fn output<O>(output: O) -> RegularizedOutput<O> {
     RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output }
 }
 
-/// An output of a task whose metrics Burn has no output for.
+/// Custom task output that Burn's metrics do not support.
 struct Text;
 
 impl Adaptor<BleuInput> for Text {
@@ -259,7 +260,7 @@ impl Adaptor<RougeLInput> for Text {
     }
 }
 
-/// What a metric says of one output.
+/// Value of a metric for one output.
 fn value<M: Metric + Numeric>(mut metric: M, output: &impl Adaptor<M::Input>) -> f64 {
     metric.update(&output.adapt(), &metadata()).unwrap();
     metric.value().unwrap().current()

@@ -1,4 +1,4 @@
-//! `isostar completions`: what a shell completes, and the man page.
+//! `isostar completions`: shell completions and the man page.
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
@@ -18,7 +18,7 @@ pub struct CompletionsArgs {
     target: Target,
 }
 
-/// What can be printed.
+/// Kind of output.
 #[derive(Clone, Copy, ValueEnum)]
 enum Target {
     Bash,
@@ -31,7 +31,7 @@ enum Target {
     Man,
 }
 
-/// Prints what is asked for of the command line `isostar`.
+/// Prints the completions or the manual of the command line `isostar`.
 pub fn run(arguments: CompletionsArgs, mut isostar: Command) -> Result<(), Failure> {
     let mut text = Vec::new();
     let shell = match arguments.target {
@@ -46,7 +46,7 @@ pub fn run(arguments: CompletionsArgs, mut isostar: Command) -> Result<(), Failu
     print(&String::from_utf8_lossy(&text))
 }
 
-/// One page after the other: that of isostar, then those of its commands.
+/// Returns the manual: the page of isostar, then the pages of its commands.
 fn manual(isostar: Command) -> String {
     let mut isostar = isostar.disable_help_subcommand(true);
     isostar.build();

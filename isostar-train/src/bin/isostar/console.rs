@@ -1,4 +1,4 @@
-//! Progress bars and the lines a person reads while a run goes on, on stderr. Where stderr is no terminal, lines stand in for the bars.
+//! Progress on stderr: bars on a terminal, lines elsewhere.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,12 +10,12 @@ use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitRe
 use crate::measure::print;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
 
-/// One bar a phase.
+/// Observer that shows one progress bar per phase.
 pub struct Console {
     bars: MultiProgress,
     has_bars: bool,
     state: Mutex<State>,
-    /// Whether stdout is left to JSON, and the dashboard to nobody.
+    /// Whether stdout is reserved for JSON, so that the dashboard must not be shown.
     json: bool,
 }
 
@@ -23,17 +23,17 @@ pub struct Console {
 struct State {
     phases: Vec<Running>,
     loss: Option<f64>,
-    /// The measure of the hidden states, by its name in metrics.jsonl.
+    /// Name in metrics.jsonl and value of the measure of the hidden states.
     geometry: Option<(String, f64)>,
     before: Option<SplitReport>,
 }
 
-/// Prints a line to stderr. A reader that has seen enough, such as `head`, does not end the run.
+/// Prints a line to stderr. A closed pipe, such as that of `head`, does not end the run.
 pub fn stderr_line(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// A phase that is not over.
+/// Phase in progress.
 struct Running {
     phase: Phase,
     bar: ProgressBar,
@@ -41,7 +41,7 @@ struct Running {
 }
 
 impl Console {
-    /// A console; bars are drawn on a terminal only.
+    /// Creates a console. Bars are drawn only on a terminal.
     pub fn new(json: bool) -> Self {
         let has_bars = io::stderr().is_terminal();
         let target = if has_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -52,12 +52,12 @@ impl Console {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line above the bars.
+    /// Prints a line above the bars.
     pub fn line(&self, text: &str) {
         self.bars.suspend(|| stderr_line(text));
     }
 
-    /// Several of them.
+    /// Prints several lines above the bars.
     pub fn lines(&self, texts: Vec<String>) {
         texts.iter().for_each(|text| self.line(text));
     }
@@ -68,14 +68,15 @@ impl State {
         self.phases.iter_mut().find(|running| running.phase == *phase)
     }
 
-    /// The current numbers of the phase.
+    /// Current metrics of the phase.
     fn numbers(&self) -> Vec<String> {
         let loss = self.loss.map(|loss| number("task_loss", loss));
         loss.into_iter().chain(self.geometry.as_ref().map(|(name, value)| number(name, *value))).collect()
     }
 }
 
-/// The line in place of a bar, such as `epoch 1 of 3: 960 of 9600 rows, loss 0.5342, IsoScore* 0.1034, 97 rows/s, 1 min 29 s left in this epoch`.
+/// Line that replaces a bar, such as `epoch 1 of 3: 960 of 9600 rows, loss 0.5342, IsoScore*
+/// 0.1034, 97 rows/s, 1 min 29 s left in this epoch`.
 fn progress_line(running: &Running, done: usize, numbers: Vec<String>) -> String {
     let (unit, total) = (unit(&running.phase), running.bar.length().unwrap_or(0));
     let mut parts = vec![format!("{}: {done} of {total} {unit}", title(&running.phase))];
@@ -111,7 +112,7 @@ fn title(phase: &Phase) -> String {
     }
 }
 
-/// The width of a column that holds the names of scores, such as `has_answer_exact_match`.
+/// Width of a column of score names, such as `has_answer_exact_match`.
 pub fn names_width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     names.map(String::len).fold(12, usize::max)
 }

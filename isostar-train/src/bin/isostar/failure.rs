@@ -1,4 +1,4 @@
-//! What a command says when it fails: one line of cause, one of remedy.
+//! Failure of a command: one line of cause, one line of remedy.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ use isostar_train::report::ReportError;
 use isostar_train::sweep::SweepError;
 use isostar_train::task::TaskError;
 
-/// The exit status of a failure.
+/// Exit status of a failed command.
 const FAILED: u8 = 1;
-/// The exit status of a run that a guard stopped: its numbers are no longer finite.
+/// Exit status of a run that was stopped because its numbers were no longer finite.
 const DIVERGED: u8 = 3;
 
-/// A command's failure.
+/// Failure of a command.
 #[derive(Debug)]
 pub struct Failure {
     cause: String,
@@ -28,19 +28,19 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of this cause, against which this helps.
+    /// Creates a failure from its cause and a remedy.
     pub fn new(cause: impl fmt::Display, remedy: impl Into<String>) -> Self {
-        // A line each: whatever comes from a file or a library may hold line breaks.
+        // Texts from files or libraries may contain line breaks; each part must be one line.
         let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         Self { cause: line(cause.to_string()), remedy: line(remedy.into()), status: FAILED }
     }
 
-    /// This failure, of runs that diverged.
+    /// Changes the exit status to that of diverged runs.
     pub fn diverged(self) -> Self {
         Self { status: DIVERGED, ..self }
     }
 
-    /// The exit status of the command.
+    /// Returns the exit status of the command.
     pub fn status(&self) -> u8 {
         self.status
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Errors that know their own remedy.
+/// Converts errors that provide a remedy.
 macro_rules! with_own_remedy {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {

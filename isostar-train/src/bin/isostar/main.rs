@@ -1,4 +1,4 @@
-//! The command line of isostar.
+//! The `isostar` command-line program.
 
 mod allocator;
 mod analyze;

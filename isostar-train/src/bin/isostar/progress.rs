@@ -1,44 +1,45 @@
-//! Lines about a run's progress: one for each epoch, and lines in place of bars where stderr is no terminal.
+//! Progress lines of a run: one per epoch, and lines that replace bars if stderr is not a terminal.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use isostar_train::experiment::{EpochReport, Phase};
 
-/// A training writes a line after each of so many equal parts of an epoch ...
+/// Number of equal parts of an epoch; training writes a line after each part ...
 const PARTS: usize = 10;
-/// ... that has at least so many steps.
+/// ... that has at least this many steps.
 const LEAST_STEPS: usize = 10;
-/// Any phase writes a line after so long without one.
+/// Any phase writes a line after this long without one.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Decides when a phase that has no bar writes a line, and what it says of the pace.
+/// Decides when a phase without a bar writes a line, and measures its pace.
 pub struct Milestones {
     total: usize,
-    /// Whether parts count, or time alone.
+    /// Whether lines depend on the parts of the epoch as well as on time.
     in_parts: bool,
-    /// The first step that ended: what happens before it, such as a calibration, is not part of the pace.
+    /// Units done and time at the end of the first step. Earlier work, such as a calibration, does
+    /// not count towards the pace.
     first: Option<(usize, Instant)>,
-    /// The units done when the last line was written, when that was, and the steps since.
+    /// Units done and time of the last line, and the steps since.
     last: (usize, Instant),
     steps: usize,
 }
 
 impl Milestones {
-    /// Of a phase of `total` units that begins now.
+    /// Starts a phase of `total` units.
     pub fn new(phase: &Phase, total: usize) -> Self {
         let in_parts = matches!(phase, Phase::Training { .. });
         Self { total, in_parts, first: None, last: (0, Instant::now()), steps: 0 }
     }
 
-    /// Counts a step that ended with `done` units; whether it writes a line.
+    /// Records a step that ended at `done` units. Returns whether a line is due.
     pub fn step(&mut self, done: usize) -> bool {
         let now = Instant::now();
         self.first.get_or_insert((done, now));
         self.steps += 1;
         let part = |units: usize| units * PARTS / self.total.max(1);
         let is_part = self.in_parts && self.steps >= LEAST_STEPS && part(done) > part(self.last.0);
-        // The end of the phase is told by what follows it.
+        // No line at the end of the phase: the next output reports it.
         let is_due = done < self.total && (is_part || now - self.last.1 >= PAUSE);
         if is_due {
             (self.last, self.steps) = ((done, now), 0);
@@ -46,7 +47,7 @@ impl Milestones {
         is_due
     }
 
-    /// The units per second since the first step, and the seconds that the rest takes at this rate.
+    /// Returns the units per second since the first step, and the seconds left at this rate.
     pub fn pace(&self, done: usize) -> Option<(f64, f64)> {
         let (before, since) = self.first?;
         let rate = done.checked_sub(before).filter(|units| *units > 0)? as f64 / since.elapsed().as_secs_f64();
@@ -54,7 +55,7 @@ impl Milestones {
     }
 }
 
-/// The line of an epoch that is over:
+/// Summary line of a completed epoch:
 ///
 /// ```text
 /// epoch 1 of 3: loss 0.4120, accuracy 0.8120, IsoScore* 0.1040 | validation: loss 0.4550, accuracy 0.7980, IsoScore 0.1210 | 41.2 s, 97 rows/s, 1 min 22 s left
@@ -66,7 +67,7 @@ pub fn epoch_line(report: &EpochReport) -> String {
     format!("epoch {epoch} of {epochs}: {training} | validation: {validation} | {seconds:.1} s, {rows_per_second:.0} rows/s{left}")
 }
 
-/// Loss first, geometry last, in between the scores.
+/// Formats metrics: the loss first, then scores, then measures of geometry.
 fn numbers(of: &BTreeMap<String, f64>) -> String {
     let mut sorted: Vec<(&String, &f64)> = of.iter().collect();
     sorted.sort_by_key(|(name, _)| match name.as_str() {
@@ -78,12 +79,12 @@ fn numbers(of: &BTreeMap<String, f64>) -> String {
     sorted.into_iter().map(|(name, value)| number(name, *value)).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a number of metrics.jsonl measures hidden states.
+/// Whether a metric of metrics.jsonl measures hidden states.
 pub fn is_geometry(name: &str) -> bool {
     matches!(name, "isoscore" | "isoscore_star" | "cosreg")
 }
 
-/// A number of metrics.jsonl, with the name that people know it by.
+/// Formats a metric of metrics.jsonl with its display name.
 pub fn number(name: &str, value: f64) -> String {
     let title = match name {
         "task_loss" => "loss",
@@ -95,7 +96,7 @@ pub fn number(name: &str, value: f64) -> String {
     if value.is_nan() { format!("{title} none") } else { format!("{title} {value:.4}") }
 }
 
-/// A time in its two largest units: `14 s`, `1 min 22 s`, `2 h 5 min`.
+/// Formats a duration in its two largest units: `14 s`, `1 min 22 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     match seconds.round() as u64 {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -122,7 +123,7 @@ mod tests {
         };
         let training = Phase::Training { epoch: 1, epochs: 1 };
         assert_eq!(lines(training.clone(), 1000), (1..10).map(|tenth| 100 * tenth).collect::<Vec<_>>());
-        // No line for fewer than ten steps, none at the end.
+        // No line for a part of fewer than ten steps, and none at the end.
         assert_eq!(lines(training.clone(), 35), [10, 20, 30]);
         assert_eq!(lines(training, 10), Vec::<usize>::new());
         assert_eq!(lines(Phase::Evaluation, 1000), Vec::<usize>::new());

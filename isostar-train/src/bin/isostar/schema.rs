@@ -1,4 +1,4 @@
-//! `isostar schema`: what a settings file and a plan may hold, for editors and checkers.
+//! `isostar schema`: JSON Schemas of settings files and plans, for editors and validators.
 
 use clap::{Args, ValueEnum};
 use isostar_train::experiment::TrainOptions;

@@ -1,4 +1,4 @@
-//! Which model and which rows: what `evaluate` and `analyze` ask alike.
+//! Selection of model and rows, shared by `evaluate` and `analyze`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,30 +12,31 @@ use isostar_train::task::{KnownTask, Task, TaskSource, is_named};
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// The folder of a run's model, in the run's.
+/// Folder of the model within a run folder.
 const MODEL: &str = "model";
 
-/// Where a model is, and the run that it comes from.
+/// Folder of a model, and the run that trained it.
 pub struct Source {
-    /// The folder asked for: a run's or a model's.
+    /// The requested folder: a run folder or a model folder.
     pub folder: PathBuf,
-    /// The settings of the run; none where the folder is a model's.
+    /// Settings of the run; `None` for a model folder.
     pub run: Option<TrainSettings>,
 }
 
 impl Source {
-    /// A run's folder, a model's, or a model's name on the hub.
+    /// Finds a model from a run folder, a model folder, or a name on the hub.
     pub fn find(name: &str, console: &Console) -> Result<Self, Failure> {
         let folder = find_model(name, console)?;
         Ok(Self { run: RunFolder::at(&folder).settings()?, folder })
     }
 
-    /// The folder of the model.
+    /// Returns the folder of the model.
     pub fn model(&self) -> PathBuf {
         if self.run.is_some() { self.folder.join(MODEL) } else { self.folder.clone() }
     }
 
-    /// Whether a run trained the model on this file, whether the run's folder was named or its model's.
+    /// Whether the model was trained on this file; `folder` may be the run folder or its model
+    /// folder.
     fn was_trained_on(&self, file: &str) -> bool {
         let of_run = || {
             let run = self.folder.parent().filter(|_| self.folder.ends_with(MODEL))?;
@@ -66,12 +67,13 @@ pub struct RowsArgs {
 }
 
 impl RowsArgs {
-    /// Reads the task; what is left out is the run's own. All rows of a file that the model was not trained on are in dev.
+    /// Reads the task; omitted arguments default to the run's settings. For a file that the model
+    /// was not trained on, dev holds all rows.
     pub fn read(&self, source: &Source, console: &Console) -> Result<Task, Failure> {
         let own = source.run.as_ref().map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
-        // A task named here is another task: the run's folder of data is not its own.
+        // The run's data folder does not apply to a task given here.
         let folder = if self.task.is_some() { None } else { own.folder };
-        // A task by name has columns of its own.
+        // A named task defines its own columns.
         let known = self.task.as_deref().and_then(KnownTask::named);
         let is_other = known.is_some() && known != own.name.and_then(KnownTask::named);
         let columns = if is_other { Columns::default() } else { own.columns.clone() };
@@ -79,24 +81,24 @@ impl RowsArgs {
         Ok(Task::read(TaskSource { name, folder, columns, is_whole: self.is_whole_file(source), ..own }, console)?)
     }
 
-    /// The split asked for, by the name that the task knows it by.
+    /// Name of the requested split.
     pub fn split(&self) -> &str {
         self.split.as_deref().unwrap_or("dev")
     }
 
-    /// What the rows asked for are called.
+    /// Name of the requested rows in the output.
     pub fn title(&self, source: &Source) -> &str {
         if self.is_whole_file(source) { "all" } else { self.split() }
     }
 
-    /// Whether every row of the file asked for is new to the model, so that none need be held out.
+    /// Whether the model was not trained on the requested file, so that all its rows are used.
     fn is_whole_file(&self, source: &Source) -> bool {
         let is_file = |task: &&str| !is_named(task);
         let file = self.task.as_deref().filter(is_file).filter(|_| self.data.is_none() && self.split.is_none());
         file.is_some_and(|file| !source.was_trained_on(file))
     }
 
-    /// The longest row in tokens, for a model of this many positions.
+    /// Maximum length in tokens, for a model with `positions` positions.
     pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> Result<usize, Failure> {
         let default = || self.task.as_deref().and_then(KnownTask::named).map_or(256, |known| known.max_length);
         match self.max_length {
@@ -106,7 +108,8 @@ impl RowsArgs {
         }
     }
 
-    /// The tokens that windows share: the run's own, as far as the length allows.
+    /// Number of tokens that consecutive windows share: the run's stride if `max_length` is the
+    /// run's, otherwise the default.
     pub fn stride(&self, run: Option<&TrainSettings>, max_length: usize) -> usize {
         let default = TrainSettings::default_stride(max_length);
         run.filter(|run| run.max_length == Some(max_length)).and_then(|run| run.stride).unwrap_or(default)

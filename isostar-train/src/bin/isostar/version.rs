@@ -1,11 +1,12 @@
-//! What `isostar --version` says: the version of isostar and of Burn, the features compiled in, and the devices of this machine.
+//! Text of `isostar --version`: versions of isostar and Burn, compiled features, and available
+//! devices.
 
 use isostar_train::device::{compiled_devices, parse_device};
 
-/// The version of Burn, to which the workspace is pinned.
+/// Burn's version, which the workspace pins.
 const BURN: &str = "0.22.1";
 
-/// The features of this build, by their names in the manifest.
+/// Features, by their names in the manifest, and whether they are compiled in.
 const FEATURES: &[(&str, bool)] = &[
     ("cli", cfg!(feature = "cli")),
     ("cuda", cfg!(feature = "cuda")),
@@ -16,9 +17,10 @@ const FEATURES: &[(&str, bool)] = &[
     ("wgpu", cfg!(feature = "wgpu")),
 ];
 
-/// The text after the name of the command.
+/// Returns the text after the command's name.
 ///
-/// Clap builds its texts at every start; the machine is asked for its devices only where the command line holds `--version`.
+/// Clap builds its texts at every start, so devices are queried only if the command line contains
+/// `--version`.
 pub fn long() -> &'static str {
     if !std::env::args_os().any(|argument| argument == "--version") {
         return env!("CARGO_PKG_VERSION");
@@ -32,7 +34,7 @@ pub fn long() -> &'static str {
     text.leak()
 }
 
-/// The devices of a backend that are there, by the names that --device takes.
+/// Returns the available devices of a backend, by the names that --device takes.
 fn devices(backend: &str) -> Vec<String> {
     let is_there = |name: &String| parse_device(name).is_ok();
     match backend {

@@ -1,8 +1,10 @@
-//! The macro that builds the types of the settings, and whatever handles settings one by one, from one table.
+//! Macro that generates the settings types, and the code that handles each setting, from one table.
 
-/// Defines [`TrainOptions`](super::TrainOptions) and [`TrainSettings`](super::TrainSettings), their merging, defaults, checks and schema.
+/// Defines [`TrainOptions`](super::TrainOptions) and [`TrainSettings`](super::TrainSettings), with
+/// merging, defaults, checks and schema.
 ///
-/// The first row, after `options only:`, is a field of the options alone. Every other row has the form
+/// The first row, after `options only:`, is a field of `TrainOptions` alone. Every other row has
+/// the form
 ///
 /// ```text
 /// /// Documentation, help and description in the schema
@@ -11,7 +13,8 @@
 /// name: Type = |about| default, in RANGE;             (default and range are optional)
 /// ```
 ///
-/// A setting without a default is an `Option` in both types; without a range, every value of its type is allowed.
+/// A setting without a default is an `Option` in both types. Without a range, all values of its
+/// type are allowed.
 macro_rules! settings {
     (
         options only:
@@ -39,7 +42,7 @@ macro_rules! settings {
             )*
         }
 
-        /// Every setting of a run. This is what config.toml holds.
+        /// All settings of a run, as stored in config.toml.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub struct TrainSettings {
             $(
@@ -50,19 +53,19 @@ macro_rules! settings {
         }
 
         impl TrainOptions {
-            /// These options, and `base`'s where these say nothing.
+            /// Returns these options; unset ones are taken from `base`.
             pub fn over(self, base: Self) -> Self {
                 Self { $only: self.$only.or(base.$only), $($name: self.$name.or(base.$name),)* }
             }
 
-            /// These options, and the defaults where they say nothing.
+            /// Returns these options; unset ones get their defaults.
             fn or_defaults(self, about: &About) -> TrainSettings {
                 TrainSettings { $($name: settings!(@resolved self.$name, about $(, $default)?),)* }
             }
         }
 
         impl TrainSettings {
-            /// Checks the numbers that no other type checks.
+            /// Checks that all settings are in range.
             ///
             /// # Errors
             /// The first setting that is out of range.
@@ -72,7 +75,7 @@ macro_rules! settings {
             }
         }
 
-        /// The rows of the table, in order.
+        /// Rows of the table, in order.
         #[cfg(feature = "cli")]
         pub(super) fn rows() -> Vec<Row> {
             vec![

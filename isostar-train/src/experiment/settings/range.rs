@@ -1,19 +1,19 @@
-//! Where a number must lie.
+//! Ranges of numeric settings.
 
 use super::super::ExperimentError;
 
-/// The numbers that a setting may have; all of them are finite.
+/// Range of a numeric setting. Only finite numbers are in range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
-    /// The range in words, after "it must be".
+    /// Description of the range; completes "it must be".
     expected: &'static str,
-    /// The bounds, as JSON Schema writes them.
+    /// Bounds, as in JSON Schema.
     pub bounds: &'static [Bound],
-    /// Whether the number counts as single precision holds it.
+    /// Whether the number is rounded to single precision before the check.
     in_single: bool,
 }
 
-/// A bound of a range.
+/// Bound of a range.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Bound {
     AtLeast(u32),
@@ -27,15 +27,16 @@ pub(super) const ABOVE_ZERO: Range = Range { expected: "a number above 0", bound
 pub(super) const AT_LEAST_ZERO: Range = Range { expected: "0 or a number above it", bounds: &[Bound::AtLeast(0)], in_single: false };
 pub(super) const SHARE: Range =
     Range { expected: "a share between 0 and 1", bounds: &[Bound::AtLeast(0), Bound::AtMost(1)], in_single: false };
-/// The update divides by it in single precision: it must neither vanish, where 0/0 would be the update, nor be infinite.
+/// Range of a divisor of the update, which is computed in single precision. The divisor must not
+/// round to 0, which could give 0/0, or to infinity.
 pub(super) const DIVISOR: Range =
     Range { expected: "a number above 0 that single precision holds, such as 1e-8", bounds: &[Bound::Above(0)], in_single: true };
 
 impl Range {
-    /// Checks the value of a setting; one that is left open holds.
+    /// Checks the value of a setting. Unset settings pass.
     ///
     /// # Errors
-    /// If it lies elsewhere.
+    /// If the value is out of range.
     pub fn check(&self, name: &'static str, setting: &impl Number) -> Result<(), ExperimentError> {
         let Some((number, value)) = setting.number() else { return Ok(()) };
         let number = if self.in_single { f64::from(number as f32) } else { number };
@@ -48,9 +49,9 @@ impl Range {
     }
 }
 
-/// A setting that has a range.
+/// Setting that can have a range.
 pub(super) trait Number {
-    /// The number, and how it is written; `None` if the setting is left open.
+    /// Returns the number and its text; `None` if the setting is unset.
     fn number(&self) -> Option<(f64, String)>;
 }
 

@@ -1,4 +1,4 @@
-//! The JSON Schema of a settings file, built from the table of settings.
+//! JSON Schema of a settings file, generated from the table of settings.
 
 use std::path::PathBuf;
 
@@ -12,17 +12,17 @@ use super::table::{PADDINGS, rows};
 use super::{RegularizerName, TrainOptions, TrainSettings};
 use crate::data::{Batching, Columns, LabelKind};
 
-/// The dialect of the schemas.
+/// JSON Schema dialect of the schemas.
 pub(crate) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// A setting: its name, and the schema of its value.
+/// Name of a setting and the schema of its value.
 pub(super) struct Row {
     name: &'static str,
     schema: Value,
 }
 
 impl Row {
-    /// A setting of this type, with its documentation line by line.
+    /// Creates the schema of a setting; `lines` are the lines of its documentation.
     pub fn new<T: Described>(name: &'static str, lines: &[&str], range: Option<Range>) -> Self {
         let mut schema = T::schema();
         schema["description"] = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").into();
@@ -38,9 +38,10 @@ impl Row {
 }
 
 impl TrainOptions {
-    /// The JSON Schema, 2020-12, of a settings file that [`read`](Self::read) takes; the file itself is TOML.
+    /// Returns the JSON Schema (2020-12) of the TOML settings file that [`read`](Self::read)
+    /// accepts.
     ///
-    /// A default is given where it does not depend on other settings.
+    /// It includes the defaults that do not depend on other settings.
     pub fn schema() -> Value {
         let mut schema = object(Self::properties());
         schema["$schema"] = DIALECT.into();
@@ -48,7 +49,7 @@ impl TrainOptions {
         schema
     }
 
-    /// The schema of each setting by its name.
+    /// Returns the schema of each setting, by name.
     pub(crate) fn properties() -> Map<String, Value> {
         let defaults = constant_defaults();
         let rows = rows().into_iter().map(|Row { name, mut schema }| {
@@ -61,12 +62,12 @@ impl TrainOptions {
     }
 }
 
-/// An object that holds these properties and no other.
+/// Returns the schema of an object that allows these properties and no others.
 pub(crate) fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
-/// The defaults that are the same for every model and regularizer.
+/// Returns the defaults that are the same for all models and regularizers.
 fn constant_defaults() -> Map<String, Value> {
     let variants = RegularizerName::value_variants().iter().flat_map(|regularizer| {
         [None, Some("pretrained")].map(|model| {
@@ -81,9 +82,9 @@ fn constant_defaults() -> Map<String, Value> {
     common.unwrap_or_default().into_iter().filter(|(_, value)| !value.is_null() && !value.is_object()).collect()
 }
 
-/// The type of a setting.
+/// Type of a setting.
 pub(super) trait Described {
-    /// The JSON Schema of its values.
+    /// Returns the JSON Schema of its values.
     fn schema() -> Value;
 }
 
@@ -151,7 +152,7 @@ impl Described for Columns {
     }
 }
 
-/// Settings whose values have names.
+/// Implements `Described` for enums, by the names of their values.
 macro_rules! described_by_names {
     ($($type:ty),*) => {$(
         impl Described for $type {
