@@ -17,7 +17,8 @@ pub struct ScaledCovariance {
 }
 
 impl ScaledCovariance {
-    /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None` with fewer than two points.
+    /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None`
+    /// with fewer than two points.
     pub fn from_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
         let divisor = moments.divisor()?;
         let values = moments.scatter().iter().map(|sum| sum / divisor).collect();

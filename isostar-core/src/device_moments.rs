@@ -33,7 +33,8 @@ use crate::{Moments, RunningMoments};
 /// ```
 ///
 /// # References
-/// Knuth, "The Art of Computer Programming", volume 2, section 4.2.2: the error of a floating-point addition is a floating-point number.
+/// Knuth, "The Art of Computer Programming", volume 2, section 4.2.2: the error of a floating-point
+/// addition is a floating-point number.
 #[derive(Clone, Debug)]
 pub struct DeviceMoments {
     counts: Vec<Tensor<1>>,

@@ -7,7 +7,8 @@
 //! - [`isoscore_interval`], [`IsoscoreJackknife`]: confidence intervals of the unbiased estimate
 //! - [`measure`]: other measures of the same points and, with the feature `spectrum`, the table of
 //!   all measures
-//! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic dimension
+//! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic
+//!   dimension
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory,
 //!   merged over layers and batches; [`DeviceMoments`] sums the batches of a stream on the device
 //! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64

@@ -24,7 +24,8 @@ use burn::tensor::activation;
 /// a tracked tensor is computed as x/2 · (1 + erf(x/√2)), using the derivative of erf.
 ///
 /// # References
-/// Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)" (2016); Abramowitz & Stegun, "Handbook of Mathematical Functions", 7.1.26.
+/// Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)" (2016); Abramowitz & Stegun, "Handbook
+/// of Mathematical Functions", 7.1.26.
 pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {

@@ -18,7 +18,8 @@ use burn::tensor::activation;
 /// all threads; in all other cases it calls that function.
 ///
 /// # References
-/// Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in Reinforcement Learning" (2018).
+/// Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation
+/// in Reinforcement Learning" (2018).
 pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {

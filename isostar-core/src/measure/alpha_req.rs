@@ -24,8 +24,8 @@ const ROUNDING: f64 = f32::EPSILON as f64;
 /// eigenvalues.
 ///
 /// # References
-/// Agrawal, Mondal, Ghosh & Richards, "α-ReQ: Assessing Representation Quality in Self-Supervised Learning by measuring eigenspectrum decay"
-/// (NeurIPS 2022).
+/// Agrawal, Mondal, Ghosh & Richards, "α-ReQ: Assessing Representation Quality in Self-Supervised
+/// Learning by measuring eigenspectrum decay" (NeurIPS 2022).
 pub fn alpha_req(spectrum: &Spectrum) -> Option<f64> {
     let shares = spectrum.shares()?;
     let above = shares.iter().take_while(|&&share| share > ROUNDING * shares[0]);

@@ -95,7 +95,8 @@ impl CosineSums {
 /// - output: `[1]`, in `[−1/n, 1 − 1/n]`
 ///
 /// # References
-/// Gao et al., "Representation Degeneration Problem in Training Natural Language Generation Models" (ICLR 2019).
+/// Gao et al., "Representation Degeneration Problem in Training Natural Language Generation Models"
+/// (ICLR 2019).
 pub fn cosreg(points: Tensor<2>) -> Tensor<1> {
     CosineSums::from_rows(points, None).cosreg()
 }

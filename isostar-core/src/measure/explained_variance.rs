@@ -30,9 +30,9 @@ pub struct ExplainedVariance {
 ///   k = min { k : p₁ + … + pₖ ≥ at_least }        pₖ = λₖ/Σλ, descending
 /// ```
 ///
-/// `components` lies in `[1, min(d, n − 1)]`. If `at_least` is above 1, it counts every component
-/// with variance; if `at_least` is 0 or less, it is 1. It does not depend on the points' origin,
-/// scale or rotation. `None` if the points have no variance.
+/// `components` lies in `[1, min(d, n − 1)]`. If `at_least` is above 1, `components` counts every
+/// component with variance; if `at_least` is 0 or less, it is 1. The result does not depend on the
+/// points' origin, scale or rotation. `None` if the points have no variance.
 pub fn explained_variance(spectrum: &Spectrum, at_least: f64) -> Option<ExplainedVariance> {
     let mut share = 0.0;
     let mut components = 0;
@@ -61,7 +61,8 @@ pub fn explained_variance(spectrum: &Spectrum, at_least: f64) -> Option<Explaine
 /// implements the intended formula.
 ///
 /// # References
-/// Rudman et al., "IsoScore: Measuring the Uniformity of Embedding Space Utilization" (Findings of ACL 2022).
+/// Rudman et al., "IsoScore: Measuring the Uniformity of Embedding Space Utilization" (Findings of
+/// ACL 2022).
 pub fn varex(spectrum: &Spectrum, fraction: f64) -> Option<f64> {
     let shares = spectrum.shares()?;
     let d = shares.len();

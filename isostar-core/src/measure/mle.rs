@@ -17,8 +17,8 @@ use crate::NearestNeighbours;
 /// neighbours per point, or if all neighbours are at the same distance.
 ///
 /// # References
-/// Levina & Bickel, "Maximum likelihood estimation of intrinsic dimension" (NeurIPS 2004); MacKay & Ghahramani, "Comments on 'Maximum
-/// likelihood estimation of intrinsic dimension'" (2005).
+/// Levina & Bickel, "Maximum likelihood estimation of intrinsic dimension" (NeurIPS 2004); MacKay &
+/// Ghahramani, "Comments on 'Maximum likelihood estimation of intrinsic dimension'" (2005).
 pub fn mle(neighbours: &NearestNeighbours) -> Option<f64> {
     if neighbours.k < 2 {
         return None;

@@ -13,7 +13,8 @@ use super::Spectrum;
 /// depend on the points' origin, scale or rotation. `None` if the points have no variance.
 ///
 /// # References
-/// He & Ozay, "Exploring the Gap between Collapsed & Whitened Features in Self-Supervised Learning" (ICML 2022).
+/// He & Ozay, "Exploring the Gap between Collapsed & Whitened Features in Self-Supervised Learning"
+/// (ICML 2022).
 pub fn nesum(spectrum: &Spectrum) -> Option<f64> {
     Some(1.0 / spectrum.shares()?[0])
 }

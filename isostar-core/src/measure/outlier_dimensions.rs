@@ -55,8 +55,9 @@ pub struct OutlierDimension {
 /// If `mean` and `std` differ in length.
 ///
 /// # References
-/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of
-/// ACL 2021); Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
+/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023);
+/// Kovaleva et al., "BERT Busters" (Findings of ACL 2021); Puccetti et al., "Outlier Dimensions
+/// that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
 pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<OutlierDimension> {
     assert_eq!(mean.len(), std.len(), "outlier_dimensions: {} means and {} standard deviations", mean.len(), std.len());
     let magnitudes = over_average(mean, f64::abs);

@@ -9,8 +9,8 @@ use super::Spectrum;
 /// ```
 ///
 /// k equal eigenvalues have a participation ratio of k. It lies in `[1, min(d, n − 1)]` and does
-/// not depend on the points' origin, scale or rotation. [IsoScore](crate::isoscore) is (PR − 1)/(d
-/// − 1). `None` if the points have no variance.
+/// not depend on the points' origin, scale or rotation. [IsoScore](crate::isoscore) is
+/// (PR − 1)/(d − 1). `None` if the points have no variance.
 ///
 /// # References
 /// Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement" (2017).

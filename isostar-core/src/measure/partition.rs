@@ -50,7 +50,8 @@ const BLOCK_ROWS: usize = 1024;
 /// ```
 ///
 /// # References
-/// Mu & Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations" (ICLR 2018), equation (1).
+/// Mu & Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations"
+/// (ICLR 2018), equation (1).
 #[derive(Clone, Debug)]
 pub struct Partition {
     /// Unit of length s of the blocks.

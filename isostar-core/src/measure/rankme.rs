@@ -20,8 +20,8 @@ use super::effective_rank::exponential_of_entropy;
 /// value of up to 7e-4·σ₁. Singular values beyond the first n are exactly 0.
 ///
 /// # References
-/// Garrido, Balestriero, Najman & LeCun, "RankMe: Assessing the Downstream Performance of Pretrained Self-Supervised Representations by
-/// Their Rank" (ICML 2023).
+/// Garrido, Balestriero, Najman & LeCun, "RankMe: Assessing the Downstream Performance of
+/// Pretrained Self-Supervised Representations by Their Rank" (ICML 2023).
 pub fn rankme(second_moment: &Spectrum) -> Option<f64> {
     let singular: Vec<f64> = second_moment.shares()?.into_iter().map(f64::sqrt).collect();
     let total: f64 = singular.iter().sum();

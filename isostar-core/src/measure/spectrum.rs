@@ -19,8 +19,8 @@ const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 100) as f64;
 ///
 /// Points of size 1e-200 have variances of 1e-400, which f64 cannot represent. A unit of length s
 /// is therefore stored separately, λ = s²·v, and every measure of a spectrum has its value, as none
-/// depends on scale. Eigenvalues that rounding made negative are set to 0. n points have at most n
-/// − 1 directions of variance: if n is known, as it is for points and for moments, the remaining
+/// depends on scale. Eigenvalues that rounding made negative are set to 0. n points have at most
+/// n − 1 directions of variance: if n is known, as it is for points and for moments, the remaining
 /// eigenvalues are exactly 0.
 ///
 /// If the points have no variance, all eigenvalues are 0; if a number is not finite, all are NaN.

@@ -16,7 +16,8 @@ use super::Spectrum;
 /// singular values are these eigenvalues, is [`nesum`](super::nesum).
 ///
 /// # References
-/// Rudelson & Vershynin, "Sampling from large matrices: an approach through geometric functional analysis" (Journal of the ACM 2007).
+/// Rudelson & Vershynin, "Sampling from large matrices: an approach through geometric functional
+/// analysis" (Journal of the ACM 2007).
 pub fn stable_rank(spectrum: &Spectrum) -> Option<f64> {
     let shares = spectrum.shares()?;
     Some(shares.iter().map(|share| (share / shares[0]).powi(2)).sum())

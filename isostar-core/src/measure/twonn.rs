@@ -37,8 +37,9 @@ pub struct TwoNn {
 /// ratios are 1. Points that coincide with another are left out ([`NearestNeighbours::apart`]).
 ///
 /// # References
-/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information" (Scientific
-/// Reports 2017); Denti, Doimo, Laio & Mira, "The generalized ratios intrinsic dimension estimator" (Scientific Reports 2022).
+/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal
+/// neighborhood information" (Scientific Reports 2017); Denti, Doimo, Laio & Mira, "The generalized
+/// ratios intrinsic dimension estimator" (Scientific Reports 2022).
 pub fn twonn(neighbours: &NearestNeighbours) -> Option<TwoNn> {
     of_ratios(neighbours, DISCARDED)
 }

@@ -11,8 +11,8 @@ const STRIPE: usize = 128;
 /// Minimum number of rows per thread.
 const ROWS: usize = 32;
 
-/// Products cᵢ·cⱼ of points i in `rows` with points j in `columns`, row by row. Only pairs with i >
-/// j count.
+/// Products cᵢ·cⱼ of points i in `rows` with points j in `columns`, row by row. Only pairs with
+/// i > j count.
 pub(super) struct Tile<'a> {
     pub products: &'a [f32],
     pub rows: Range<usize>,

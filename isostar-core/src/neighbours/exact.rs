@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn products_in_less_than_f32_show() {
-        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off by up to 2⁻⁹ or 2⁻¹².
+        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off
+        // by up to 2⁻⁹ or 2⁻¹².
         let doubt = Doubt { d: 64, norm: 3.0 };
         assert!(doubt.agrees(1.0, 1.0 + f32::EPSILON));
         for roundoff in [2f32.powi(-9), 2f32.powi(-12)] {
