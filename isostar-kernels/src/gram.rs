@@ -27,8 +27,8 @@ const TILE: usize = 32;
 /// rows, it is an f64 sum over parts.
 ///
 /// Replaces `rows.transpose().matmul(rows)`, which computes both halves of a symmetric matrix. On
-/// flex with the feature `faer`, only the lower half is computed, on all threads; elsewhere, each
-/// part is multiplied that way.
+/// flex with the feature `faer`, only the lower half is computed, on all threads; elsewhere, it
+/// computes `part.transpose().matmul(part)` for each part.
 ///
 /// # Shapes
 /// - `rows`: `[n, d]` with n ≥ 1
