@@ -1,29 +1,31 @@
-//! A covariance on the host, in units that neither overflow nor vanish, and the IsoScore of it.
+//! A covariance on the host, scaled to avoid overflow and underflow, and its IsoScore.
 
 use crate::RunningMoments;
 
-/// The covariance Σ = s²·V.
+/// A covariance Σ = s²·V with a separate scale.
 ///
-/// Points of size 1e-200 have variances of 1e-400, which no f64 holds: the scale s is kept apart from the values V.
+/// Points of size 1e-200 have variances of 1e-400, which f64 cannot represent; the scale s is
+/// therefore stored separately from the values V.
 #[derive(Clone, Debug)]
 pub struct ScaledCovariance {
-    /// The width d.
+    /// Width d.
     pub width: usize,
-    /// The scale s, positive.
+    /// Scale s, positive.
     pub scale: f64,
-    /// V, row by row, length d².
+    /// Values V, row by row, length d².
     pub values: Vec<f64>,
 }
 
 impl ScaledCovariance {
-    /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None` with fewer than two points.
+    /// The sample covariance S/(n − 1) of points whose `moments` are in units of `scale`; `None`
+    /// with fewer than two points.
     pub fn from_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
         let divisor = moments.divisor()?;
         let values = moments.scatter().iter().map(|sum| sum / divisor).collect();
         Some(Self { width: moments.width(), scale, values })
     }
 
-    /// The covariance whose entries are these, scaled by the largest; `None` where all are 0.
+    /// The covariance with these entries, scaled by the largest; `None` if all are 0.
     pub fn from_entries(width: usize, mut entries: Vec<f64>) -> Option<Self> {
         let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
         if largest == 0.0 {
@@ -35,7 +37,7 @@ impl ScaledCovariance {
         Some(Self { width, scale: largest.sqrt(), values: entries })
     }
 
-    /// (1 − ζ)·Σ + ζ·T, where ζ = `weight` and T = `target` is of the same width.
+    /// Returns (1 − ζ)·Σ + ζ·T, where ζ = `weight` and T = `target` has the same width.
     pub fn shrunk_towards(&self, target: &Self, weight: f64) -> Self {
         let (own, other) = ((1.0 - weight).sqrt() * self.scale, weight.sqrt() * target.scale);
         let scale = own.max(other);
@@ -44,10 +46,11 @@ impl ScaledCovariance {
         Self { width: self.width, scale, values }
     }
 
-    /// IsoScore in f64, (t²/F − 1)/(d − 1); `None` where there is no variance or d < 2.
+    /// IsoScore in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or d < 2.
     ///
-    /// t² − F is summed as Σᵢⱼ(ΣᵢᵢΣⱼⱼ − Σᵢⱼ²), whose diagonal cancels term by term, so that a score near 0 keeps its digits.
-    /// Rounding of the entries may take it past 0 or 1, which no score is.
+    /// t² − F is summed as Σᵢⱼ(ΣᵢᵢΣⱼⱼ − Σᵢⱼ²), whose diagonal cancels term by term, so a score near
+    /// 0 keeps its precision. The result is clamped to [0, 1], because rounding of the entries may
+    /// take it outside.
     pub fn isoscore(&self) -> Option<f64> {
         let trace: f64 = self.values.iter().step_by(self.width + 1).sum();
         if self.width < 2 || trace <= 0.0 || trace.is_nan() {
@@ -79,7 +82,7 @@ mod tests {
         ScaledCovariance::from_entries(width, entries).unwrap()
     }
 
-    /// f64 sums of nine numbers.
+    /// Tolerance for f64 sums of nine numbers.
     const ROUNDING: f64 = 1e-14;
 
     #[test]

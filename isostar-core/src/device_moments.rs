@@ -1,4 +1,4 @@
-//! Moments of a stream of batches that stay on the device until the stream ends.
+//! Moments of a stream of batches, kept on the device until the stream ends.
 
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
@@ -6,17 +6,20 @@ use burn::tensor::TensorReadError;
 use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
-/// Count, mean and scatter of a stream of points, added up on the device and read back once, at the end.
+/// Count, mean and scatter of a stream of points, summed on the device and read back once at the
+/// end.
 ///
 /// ```text
 ///   S = Σᵦ Sᵦ + Σᵦ nᵦ(mᵦ − m)(mᵦ − m)ᵀ
 /// ```
 ///
-/// The scatters Sᵦ of the batches are summed on the device. Each addition also stores its rounding error, so the sum keeps the digits
-/// that [`RunningMoments`], which adds batch by batch in f64 on the host, would keep. The counts nᵦ and means mᵦ stay as they are until
-/// [`read`](Self::read), which computes the second sum in f64. Memory is 2d² + B·d numbers for B batches. Not differentiable.
+/// The scatters Sᵦ of the batches are summed on the device. Each addition also stores its rounding
+/// error, so the sum is as exact as that of [`RunningMoments`], which adds batch by batch in f64 on
+/// the host. The counts nᵦ and means mᵦ are stored until [`read`](Self::read), which computes the
+/// second sum in f64. Memory is 2d² + B·d numbers for B batches. Not differentiable.
 ///
-/// A compiler that reorders floating-point sums, as Metal's does, may drop the rounding errors; what is left is the accuracy of plain addition.
+/// A compiler that reorders floating-point sums, as Metal's does, may drop the rounding errors; the
+/// accuracy is then that of plain addition.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -30,14 +33,15 @@ use crate::{Moments, RunningMoments};
 /// ```
 ///
 /// # References
-/// Knuth, "The Art of Computer Programming", volume 2, section 4.2.2: the error of a floating-point addition is a floating-point number.
+/// Knuth, "The Art of Computer Programming", volume 2, section 4.2.2: the error of a floating-point
+/// addition is a floating-point number.
 #[derive(Clone, Debug)]
 pub struct DeviceMoments {
     counts: Vec<Tensor<1>>,
     means: Vec<Tensor<1>>,
-    /// The sum of the scatters, shape `[d, d]`.
+    /// Sum of the scatters, shape `[d, d]`.
     scatter: Tensor<2>,
-    /// What rounding has taken from that sum so far, shape `[d, d]`.
+    /// Accumulated rounding error of that sum, shape `[d, d]`.
     error: Tensor<2>,
 }
 
@@ -49,10 +53,10 @@ impl DeviceMoments {
         Self { counts: vec![batch.count.without_autodiff()], means: vec![batch.mean.without_autodiff()], scatter, error }
     }
 
-    /// Adds the points of another batch, without reading the device.
+    /// Adds another batch, without reading the device.
     ///
     /// # Panics
-    /// If the batch has another width.
+    /// If the batch has a different width.
     pub fn add(&mut self, batch: Moments) {
         let width = self.width();
         assert_eq!(batch.width(), width, "DeviceMoments::add: a batch of width {} for moments of width {width}", batch.width());

@@ -1,21 +1,26 @@
 #![warn(missing_docs)]
 #![doc = include_str!("../README.md")]
 //!
-//! # Where things are
-//! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: the measure
-//! - [`isoscore_interval`], [`IsoscoreJackknife`]: how sure the unbiased estimate is
-//! - [`measure`]: other measures of the same points, and with the feature `spectrum` the table of all
-//! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic dimension
-//! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory, merged over layers and batches;
-//!   [`DeviceMoments`] adds up the batches of a stream on the device
+//! # Overview
+//! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: IsoScore
+//!   and its variants
+//! - [`isoscore_interval`], [`IsoscoreJackknife`]: confidence intervals of the unbiased estimate
+//! - [`measure`]: other measures of the same points and, with the feature `spectrum`, the table of
+//!   all measures
+//! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic
+//!   dimension
+//! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory,
+//!   merged over layers and batches; [`DeviceMoments`] sums the batches of a stream on the device
 //! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
-//! - [`HiddenStates`], [`StateSelection`]: which states of a model count
-//! - [`Shrinkage`]: towards a steadier covariance
-//! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` hooks them into burn-train's Learner
+//! - [`HiddenStates`], [`StateSelection`]: the hidden states of a model and which of them count
+//! - [`Shrinkage`]: shrinks a covariance towards a more stable one
+//! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` adds
+//!   them to burn-train's Learner
 //!
-//! # Outcomes at the edges
-//! Wrong shapes and `d < 2` panic with a message that names the shapes. Settings outside their range are a [`ConfigError`]. Points without variance (a
-//! single point, constant points, Σ = 0) score 0 with zero gradient; functions that return an `Option` say `None` there.
+//! # Errors and degenerate cases
+//! Wrong shapes and `d < 2` panic with a message that states the shapes. Settings outside their
+//! range return a [`ConfigError`]. Points without variance (a single point, constant points, Σ = 0)
+//! score 0 with zero gradient; functions that return an `Option` return `None` for them.
 
 mod covariance;
 mod device_moments;

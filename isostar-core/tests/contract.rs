@@ -1,4 +1,5 @@
-//! What every measure owes, driven by the table of measures: a new one joins by its entry there.
+//! The contract of every measure, checked for each row of the table; a new measure is covered by
+//! its row.
 
 mod common;
 
@@ -12,7 +13,8 @@ use isostar_core::{
 
 type Differentiable = fn(Tensor<2>) -> Tensor<1>;
 
-/// What is differentiable beside the table: forms of its measures with settings, and the regularizers.
+/// Differentiable functions that are not in the table: measures with settings, and the
+/// regularizers.
 const VARIANTS: &[(&str, Differentiable)] = &[
     ("isoscore_of_covariance", |points| isoscore_of_covariance(Moments::from_points(points).covariance())),
     ("isoscore_star towards the reference", |points| {
@@ -40,12 +42,12 @@ fn two_layers(points: Tensor<2>) -> HiddenStates {
     HiddenStates::from_vectors(vec![points.clone(), points.square()])
 }
 
-/// Points that every measure has a value of: no symmetry, no outliers.
+/// Points for which every measure has a value, without symmetry or outliers.
 fn points() -> Points {
     Points::gaussian(37, 6, 1).map(|column, value| 0.3 + value * (1.0 + 0.2 * column as f64))
 }
 
-/// Points that some measures have no value of, and some formulas none that is right.
+/// Degenerate points: some measures have no value for them, and naive formulas give a wrong one.
 fn odd_points() -> Vec<(&'static str, Points)> {
     let cloud = Points::gaussian(40, 12, 2).map(|column, value| value * (1.0 + column as f64 / 12.0));
     vec![
@@ -63,12 +65,12 @@ fn odd_points() -> Vec<(&'static str, Points)> {
     ]
 }
 
-/// The measures of points alone.
+/// The measures that need only points, no reference.
 fn measures() -> impl Iterator<Item = &'static Measure> {
     MEASURES.iter().filter(|measure| measure.needs != Needs::Reference)
 }
 
-/// Runs `check` for every measure of points alone on every device.
+/// Runs `check` for every measure that needs only points, on every device.
 fn every_measure(check: impl Fn(&str, &Measure, &Device)) {
     for (backend, device) in devices() {
         for measure in measures() {
@@ -77,7 +79,7 @@ fn every_measure(check: impl Fn(&str, &Measure, &Device)) {
     }
 }
 
-/// Runs `check` for all that is differentiable on every device.
+/// Runs `check` for every differentiable function, on every device.
 fn everywhere(check: impl Fn(&str, Differentiable, &Device)) {
     let of_table = MEASURES.iter().filter_map(|measure| Some((measure.name, measure.differentiable?)));
     let all: Vec<_> = of_table.chain(VARIANTS.iter().copied()).collect();
@@ -88,7 +90,8 @@ fn everywhere(check: impl Fn(&str, Differentiable, &Device)) {
     }
 }
 
-/// How far rounding in f32 takes a value out of its range, in proportion; 4e-9 at most was measured.
+/// Relative distance by which rounding in f32 moves a value out of its range; the largest observed
+/// is 4e-9.
 const ROUNDING: f64 = 5e-7;
 
 #[test]
@@ -126,12 +129,13 @@ fn measures_on_the_host_take_no_part_in_a_graph() {
     });
 }
 
-/// Proportional difference of values of points that f32 rounded differently; 6e-7 at most was measured.
+/// Relative difference of values of points that f32 rounded differently; the largest observed is
+/// 6e-7.
 const MOVED: f64 = 6e-6;
 
 #[test]
 fn a_measure_ignores_what_it_says_it_does_and_nothing_else() {
-    // An outlier dimension, for measures of outliers; none is to be seen after a rotation.
+    // One outlier dimension, for the measures of outliers; a rotation hides it.
     let points = Points::gaussian(60, 12, 4).map(|column, value| 0.2 + value * if column == 2 { 4.0 } else { 0.3 + 0.02 * column as f64 });
     let translated = points.map(|column, value| value + if column == 5 { 30.0 } else { -1.0 });
     let scaled = points.map(|_, value| value * 3.7);
@@ -154,7 +158,8 @@ fn a_measure_ignores_what_it_says_it_does_and_nothing_else() {
     });
 }
 
-/// Difference of a value in f64 from moments and of the tensor code in f32 on values of at most 1; 6e-8 at most was measured.
+/// Difference between a value computed in f64 from moments and by the tensor code in f32, for
+/// values of at most 1; the largest observed is 6e-8.
 const AGREEMENT: f64 = 1e-6;
 
 #[test]
@@ -270,7 +275,7 @@ fn the_interval_takes_no_part_in_a_graph() {
     }
 }
 
-/// I-STAR towards a reference of these layers.
+/// I-STAR on `layers`, shrunk towards a reference of the same layers.
 fn istar(weight: f64, layers: LayerSelection) -> IStar {
     let states = StateSelection { layers, ..StateSelection::default() };
     IStarConfig::new(weight).with_states(states).init().expect("valid")

@@ -1,4 +1,5 @@
-//! Estimates of the intrinsic dimension: what scikit-dimension and DADApy say, and what the shape of the points is.
+//! Estimates of the intrinsic dimension, compared with scikit-dimension, DADApy and known
+//! manifolds.
 
 mod common;
 
@@ -6,12 +7,12 @@ use common::{Normal, Points, assert_within, devices, golden, largest, numbers};
 use isostar_core::measure::{TwoNn, mle, twonn, twonn_discarding};
 use isostar_core::{ConfigError, NearestNeighbours, nearest_neighbours};
 
-/// Relative difference from SciPy's distances in f64; 3e-16 at most was measured.
+/// Relative difference from SciPy's distances in f64; the largest observed is 3e-16.
 const DISTANCE: f64 = 1e-13;
-/// Relative difference from scikit-dimension's estimates, which work in f64 too; 5e-15 at most was measured, and 1e-14 from DADApy's
-/// likelihood.
+/// Relative difference from scikit-dimension's estimates, also in f64; the largest observed is
+/// 5e-15, and 1e-14 from DADApy's likelihood estimate.
 const ESTIMATE: f64 = 1e-12;
-/// Relative difference from DADApy's slope, an iterative fit; 3e-9 at most was measured.
+/// Relative difference from DADApy's slope, an iterative fit; the largest observed is 3e-9.
 const FITTED: f64 = 1e-8;
 
 fn neighbours(points: &Points, device: &burn::prelude::Device, k: usize) -> NearestNeighbours {
@@ -75,17 +76,18 @@ fn one_neighbour_gives_no_ratio() {
     assert_eq!((twonn(&one), mle(&one)), (None, None));
 }
 
-/// Points of a shape.
+/// Number of points per manifold.
 const POINTS: usize = 3000;
-/// Standard deviations of a TwoNN estimate, d/√n each, that a test grants it.
+/// Tolerance of a TwoNN estimate in standard deviations, d/√n each.
 const DEVIATIONS: f64 = 4.0;
-/// What TwoNN misses because density and curvature change over the distance of a neighbour, as a share of d: nothing to speak of up to four
-/// dimensions.
+/// Relative bias of TwoNN from changes of density and curvature within the distance of a neighbour;
+/// negligible up to four dimensions.
 const FLAT: f64 = 0.01;
-/// What Levina–Bickel over twenty neighbours misses, of which each point's estimate varies less; 1.5% at most was measured.
+/// Relative error of the Levina–Bickel estimate with twenty neighbours, which varies less per
+/// point; the largest observed is 1.5%.
 const OVER_TWENTY: f64 = 0.03;
 
-/// Panics unless the estimates from `points` are those of a manifold of dimension `d`.
+/// Panics unless the estimates from `points` match dimension `d`.
 fn expect_dimension(what: &str, points: &Points, d: f64) {
     for (backend, device) in devices() {
         let found = neighbours(points, &device, 20);
@@ -141,7 +143,7 @@ fn a_gaussian_has_the_dimension_of_its_covariance() {
 
 #[test]
 fn many_dimensions_are_underestimated() {
-    // Known of every estimator from neighbours: 3,000 points cannot fill 20 dimensions.
+    // A known limit of all estimators that use neighbours: 3,000 points cannot fill 20 dimensions.
     let found = neighbours(&Points::gaussian(POINTS, 20, 7), &burn::prelude::Device::flex(), 20);
     let estimate = twonn(&found).expect("points that differ").linear;
     assert!((12.0..20.0).contains(&estimate), "{estimate}");

@@ -1,4 +1,4 @@
-//! Points that break the obvious formulas, against the seven steps in f64.
+//! Points for which naive formulas fail, against the seven steps in f64.
 
 mod common;
 
@@ -14,7 +14,8 @@ use isostar_core::{
     isoscore_of_covariance, isoscore_star, isoscore_unbiased,
 };
 
-/// Compares value and gradient with the oracle on every device: the score's relative error, the gradient's over its largest entry.
+/// Compares value and gradient with the oracle on every device: the relative error of the score,
+/// and the error of the gradient relative to its largest entry.
 fn check(what: &str, points: &Points, score_tolerance: f64, gradient_tolerance: f64) {
     let Scored { score, gradient } = oracle::isoscore(points);
     for (backend, device) in devices() {
@@ -33,23 +34,26 @@ fn cloud(n: usize, d: usize, seed: u64) -> Points {
     Points::from_fn(n, d, |row, column| points.row(row)[column] * (1.0 + column as f64 / d as f64) + 0.3 * points.row(row)[0])
 }
 
-/// Relative error of a score in f32; 7e-7 at most was measured.
+/// Relative error of a score in f32; the largest observed is 7e-7.
 const SCORE: f64 = 2e-6;
-/// Largest difference of a gradient over its largest entry; 2e-5 at most was measured.
+/// Largest error of a gradient relative to its largest entry; the largest observed is 2e-5.
 const GRADIENT: f64 = 1e-4;
 
 #[test]
 fn one_dimension_may_dwarf_the_rest() {
-    // Along the large dimension, ∂ι/∂Σ is 1e-6 of what it is across, the difference of two numbers near 1.
+    // Along the large dimension, ∂ι/∂Σ is 1e-6 of its size across it, a difference of two numbers
+    // near 1.
     for (factor, gradient) in [(100.0, GRADIENT), (1000.0, 6e-4)] {
         let points = cloud(300, 32, 1).map(|column, value| if column == 5 { value * factor } else { value });
         check(&format!("one dimension ×{factor}"), &points, SCORE, gradient);
     }
 }
 
-/// With a gradient, the score's error grows with |m|/σ by this much: a fraction of ε = 1.2e-7; 2e-9 was measured.
+/// Growth of the score's error with |m|/σ if a gradient is computed: a fraction of ε = 1.2e-7; the
+/// observed value is 2e-9.
 const ROUNDED_SCORE: f64 = 1e-8;
-/// And the gradient's by this much, as if the points had been rounded once more; 1.3e-7 was measured.
+/// Growth of the gradient's error with |m|/σ, as if the points were rounded once more; the observed
+/// value is 1.3e-7.
 const ROUNDED_GRADIENT: f64 = 4e-7;
 
 #[test]
@@ -115,7 +119,7 @@ fn a_score_near_one_stays_below_it_and_its_gradient_near_zero() {
         assert_within((score - 1.0).abs(), 5e-7, format!("1 − score of whitened points on {backend}"));
         assert_within(largest(&gradient), 1e-8, format!("gradient of whitened points on {backend}"));
     }
-    // A part in a thousand away from there, 1 − score is 1e-6 and its gradient still has two digits.
+    // Scaled by 1.01, 1 − score is 1e-6 and its gradient still has two digits.
     let points = points.map(|column, value| if column == 0 { value * 1.01 } else { value });
     let Scored { score, gradient } = oracle::isoscore(&points);
     for (backend, device) in devices() {
@@ -125,8 +129,9 @@ fn a_score_near_one_stays_below_it_and_its_gradient_near_zero() {
     }
 }
 
-/// Absolute error of a score near 0 where no eigenvector is a coordinate axis: every entry of Σ has been rounded to f32, relative to the largest.
-/// Largest observed over twenty directions: 3.8e-8 on flex, 2.5e-8 on ndarray.
+/// Absolute error of a score near 0 if no eigenvector is a coordinate axis: each entry of Σ is
+/// rounded to f32, relative to the largest. The largest observed over twenty directions is 3.8e-8
+/// on flex and 2.5e-8 on ndarray.
 const OFF_AXES: f64 = 8e-8;
 
 #[test]
@@ -134,7 +139,8 @@ fn a_score_near_zero_keeps_its_digits() {
     let normals = Points::gaussian(400, 16, 9);
     let mut direction = Normal::new(10);
     let direction: Vec<f64> = (0..16).map(|_| direction.draw()).collect();
-    // All variance in one direction that is no coordinate axis, and little deviation in the others: the bound is 66%, 2.6% and 0.7% of the score.
+    // Nearly all variance is in one direction that is not a coordinate axis: the bound is 66%, 2.6%
+    // and 0.7% of the score.
     for (noise, largest_score) in [(1e-3, 2e-7), (5e-3, 4e-6), (1e-2, 2e-5)] {
         let points = Points::from_fn(400, 16, |row, column| {
             let row = normals.row(row);
@@ -270,7 +276,7 @@ fn half_precision_is_as_exact_as_its_points() {
         let Scored { score, gradient } = oracle::isoscore(&rounded);
         let (ours, our_gradient) = differentiate_tensor(input, isoscore);
         assert_within((ours - score).abs(), 1e-6, format!("score of {dtype:?} on {backend}"));
-        // The gradient is of the points' type: bf16 has 8 bits.
+        // The gradient has the points' type: bf16 has 8 bits of precision.
         let tolerance = if dtype == DType::BF16 { 4e-3 } else { 2e-3 };
         assert_within(distance(&our_gradient, &gradient) / largest(&gradient), tolerance, format!("gradient of {dtype:?} on {backend}"));
         assert_within((scalar(cosreg(rounded.tensor_of(&device, dtype))) - scalar(cosreg(rounded.tensor(&device)))).abs(), 1e-6, "cosreg");

@@ -1,4 +1,4 @@
-//! Every differentiable function against central differences.
+//! Gradients of every differentiable function against central differences.
 
 mod common;
 
@@ -11,12 +11,15 @@ use isostar_core::{
     isoscore_of_covariance, isoscore_star,
 };
 
-/// Step and largest difference over the largest entry in f64, where the step's own error is about 1e-10; 2e-9 at most was measured.
+/// Step, and largest error relative to the largest entry, in f64. The step's own error is about
+/// 1e-10; the largest error observed is 2e-9.
 const DOUBLE: (f64, f64) = (1e-5, 1e-7);
-/// The same in f32, for devices without f64: rounding of the value over the step is about 1e-5; 6e-4 at most was measured.
+/// The same in f32, for devices without f64. Rounding of the value divided by the step is about
+/// 1e-5; the largest error observed is 6e-4.
 const SINGLE: (f64, f64) = (1e-2, 3e-3);
 
-/// Compares the gradient of `function` at `points` with central differences on every device, in f64 where the device has it.
+/// Compares the gradient of `function` at `points` with central differences on every device, in f64
+/// if the device supports it.
 fn check(what: &str, points: &Points, function: impl Fn(Tensor<2>, &Device) -> Tensor<1>) {
     for (backend, device) in devices() {
         let (dtype, (step, tolerance)) = if device.supports_dtype(DType::F64) { (DType::F64, DOUBLE) } else { (DType::F32, SINGLE) };
@@ -39,7 +42,7 @@ fn cloud(n: usize, d: usize, seed: u64) -> Points {
     Points::from_fn(n, d, |row, column| points.row(row)[column] * (0.5 + column as f64) + 0.7 * points.row(row)[0] + 2.0 - column as f64)
 }
 
-/// A matrix that is not symmetric.
+/// A matrix without symmetry.
 fn weights(rows: usize, columns: usize, device: &Device, dtype: DType) -> Tensor<2> {
     Points::gaussian(rows, columns, 77).tensor_of(device, dtype)
 }
@@ -48,12 +51,12 @@ fn shrinkage(weight: f64, target: ShrinkageTarget) -> Shrinkage {
     Shrinkage::new(weight, target).expect("a weight in [0, 1]")
 }
 
-/// A covariance with all its entries different.
+/// A covariance whose entries all differ.
 fn covariance(d: usize, device: &Device) -> Tensor<2> {
     Moments::from_points(cloud(3 * d, d, 5).tensor(device)).covariance()
 }
 
-/// ⟨Σ, R⟩ + ‖ΣR‖²: neither symmetric in Σ nor linear.
+/// Returns ⟨Σ, R⟩ + ‖ΣR‖², which is neither symmetric nor linear in Σ.
 fn lopsided(matrix: Tensor<2>, device: &Device) -> Tensor<1> {
     let weights = weights(matrix.dims()[0], matrix.dims()[1], device, matrix.dtype());
     (matrix.clone() * weights.clone()).sum() + matrix.matmul(weights).square().sum() * 0.01
@@ -65,7 +68,7 @@ fn of_mean(mean: Tensor<1>, device: &Device) -> Tensor<1> {
     (mean.unsqueeze::<2>().square() * weights).sum()
 }
 
-/// The mask of 2 sequences of 4 tokens, of which 6 count.
+/// A mask of 2 sequences of 4 tokens, 6 of them unmasked.
 fn mask(device: &Device) -> Tensor<2, Bool> {
     Tensor::from_data([[true, true, true, true], [true, true, false, false]], device)
 }
@@ -160,7 +163,7 @@ fn cosines() {
     });
 }
 
-/// Two layers of [2, 4, 3] in 16 rows.
+/// Splits 16 rows into two layers of shape [2, 4, 3].
 fn two_layers(points: Tensor<2>, device: &Device) -> HiddenStates {
     let layer = |rows: core::ops::Range<usize>| points.clone().slice([rows, 0..3]).reshape([2, 4, 3]);
     HiddenStates::from_layers(vec![layer(0..8), layer(8..16)]).with_mask(mask(device))

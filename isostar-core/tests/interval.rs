@@ -1,4 +1,4 @@
-//! The interval of the unbiased IsoScore: how often it covers the true score, and when there is none.
+//! Confidence intervals of the unbiased IsoScore: their coverage, and the cases without one.
 
 mod common;
 
@@ -16,7 +16,8 @@ fn true_score(variances: &[f64]) -> f64 {
     (trace * trace / frobenius - 1.0) / (variances.len() as f64 - 1.0)
 }
 
-/// How many of 200 intervals hold the true score of Gaussian points, and their mean width.
+/// The number of 200 intervals that contain the true score of Gaussian points, and their mean
+/// width.
 fn coverage(n: usize, variances: &[f64], scale: impl Fn(&mut Normal) -> f64) -> (usize, f64) {
     let truth = true_score(variances);
     let device = Device::flex();
@@ -40,7 +41,8 @@ fn coverage(n: usize, variances: &[f64], scale: impl Fn(&mut Normal) -> f64) -> 
     (covered, width)
 }
 
-/// 180 of 200 are expected, and a binomial count lies in 167..=192 in 99.7 of 100 cases; 173 to 184 were observed.
+/// Expects 180 of 200: a binomial count is in 167..=192 in 99.7% of cases; 173 to 184 were
+/// observed.
 fn assert_nominal(covered: usize) {
     assert!((167..=192).contains(&covered), "{covered} of {SEEDS} intervals cover the true score");
 }
@@ -75,22 +77,24 @@ fn an_outlier_dimension_is_covered() {
 
 #[test]
 fn points_of_varying_length_are_covered() {
-    // Lengths that vary by a factor in [0.5, 1.5] leave the shape of the covariance as it is, and the points no longer Gaussian.
+    // Scaling each point by a factor in [0.5, 1.5] keeps the shape of the covariance, but the
+    // points are no longer Gaussian.
     let (covered, _) = coverage(400, &falling(24), |scales| 0.5 + scales.uniform());
     assert_nominal(covered);
 }
 
 #[test]
 fn isotropic_points_are_covered() {
-    // The linear term of the score is exactly zero here.
+    // The linear term of the score is exactly zero for isotropic points.
     let (covered, width) = coverage(200, &[1.0; 40], |_| 1.0);
-    // An interval cut at 1 misses on one side only: 190 are expected, 197 were observed.
+    // An interval clipped at 1 misses on one side only: 190 are expected, 197 were observed.
     assert!((182..=200).contains(&covered), "{covered} of {SEEDS}");
-    // Its standard deviation is that of tr Σ², 2/n: nominal intervals are 2·1.73·2/n wide, of which the half above 1 is cut off.
+    // The score's standard deviation is that of tr Σ², 2/n: nominal intervals are 2·1.73·2/n wide,
+    // and the half above 1 is clipped.
     assert!(width < 2.0 * 1.73 * 2.0 / 200.0, "{width} wide");
 }
 
-/// The intervals of points drawn with replacement, which form pairs with themselves, do not hold the score.
+/// Intervals of points drawn with replacement, which form pairs with themselves, miss the score.
 #[test]
 fn points_drawn_twice_would_miss_the_score() {
     let variances = falling(96);
@@ -123,7 +127,7 @@ fn sentences_of_equal_tokens_widen_the_interval() {
     assert!(width(&repeated) > 3.0 * width(&independent), "{} and {}", width(&repeated), width(&independent));
 }
 
-/// Absolute difference of ends in f32; 2e-7 at most was measured.
+/// Absolute difference of interval ends in f32; the largest observed is 2e-7.
 const END: f64 = 2e-6;
 
 #[test]
@@ -194,7 +198,7 @@ fn there_is_no_interval_of_few_points_nor_of_constant_ones() {
         let mut broken = Points::gaussian(40, 3, 10);
         broken.values[50] = f64::NAN;
         assert_eq!(interval(broken), None, "NaN on {backend}");
-        // All of one group's points equal: it says what it can.
+        // All points of one group are equal; the other groups still give an interval.
         let still = Points::gaussian(40, 3, 11);
         let still = Points::from_fn(40, 3, |row, column| if row < 5 { 1.0 } else { still.row(row)[column] });
         assert!(interval(still).is_some_and(|[low, high]| 0.0 <= low && low < high && high <= 1.0), "on {backend}");
@@ -217,7 +221,7 @@ fn groups_must_be_of_one_width() {
 
 #[test]
 fn the_estimate_of_groups_is_the_mean_over_pairs_of_points_in_different_groups() {
-    // The definition without covariances: pairs of differences within groups.
+    // The definition in terms of differences of pairs within groups, without covariances.
     let points = Points::gaussian(20, 4, 12).map(|column, value| value * (1.0 + column as f64));
     let differences = |rows: std::ops::Range<usize>| -> Vec<Vec<f64>> {
         let pairs = rows.clone().flat_map(|i| (rows.start..i).map(move |j| (i, j)));

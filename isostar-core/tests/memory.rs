@@ -1,4 +1,4 @@
-//! What the measures add to memory, counted at the allocator.
+//! Memory use of the measures, counted at the allocator.
 
 mod common;
 
@@ -12,7 +12,7 @@ use isostar_core::{
     HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection, nearest_neighbours,
 };
 
-/// The system's allocator with a count of the bytes in use.
+/// The system allocator, counting the bytes in use.
 struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
@@ -47,12 +47,13 @@ fn grow(bytes: usize) {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The count is the process's: one test at a time.
+/// The count is per process, so tests run one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 const MIB: f64 = (1 << 20) as f64;
 
-/// What `work` returns, the MiB that it leaves in use and those that it needed at its peak, both beyond what was in use before.
+/// Returns the result of `work`, the MiB that it leaves in use, and its peak, both relative to the
+/// use before.
 fn measure<R>(work: impl FnOnce() -> R) -> (R, f64, f64) {
     let before = IN_USE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
@@ -65,7 +66,7 @@ const DEPTH: usize = 12;
 const SEQUENCES: usize = 32;
 const TOKENS: usize = 128;
 const WIDTH: usize = 64;
-/// One layer's states in MiB: 1.
+/// Size of one layer's states in MiB: 1.
 const LAYER: f64 = (SEQUENCES * TOKENS * WIDTH * 4) as f64 / MIB;
 
 fn layers(device: &Device) -> Vec<Tensor<3>> {
@@ -91,7 +92,7 @@ fn a_penalty_keeps_no_copy_of_any_layer() {
         assert!(held >= DEPTH as f64 * LAYER, "the count misses the layers: {held:.2} MiB");
         let states = HiddenStates::from_layers(layers.clone());
         let states = if masked { states.with_mask(mask.clone()) } else { states };
-        // A first run allocates what stays: thread pools and their buffers.
+        // A first run allocates what persists: thread pools and their buffers.
         drop(istar.penalty(&states, None).value.backward());
 
         let run = || {
@@ -101,7 +102,8 @@ fn a_penalty_keeps_no_copy_of_any_layer() {
             assert!(scalar(penalty).is_finite());
             [tape, forward, kept, backward]
         };
-        // A thread that had nothing to do at first allocates its buffers, 1 MiB, in a later run; a copy on the tape is there in every run.
+        // A thread that was idle at first allocates its buffers, 1 MiB, in a later run, so the
+        // smallest of five runs counts; a copy on the tape would be there in every run.
         let runs = (0..5).map(|_| run());
         let [tape, forward, kept, backward] = runs.min_by(|one, other| one[0].total_cmp(&other[0])).expect("five runs");
         println!("masked {masked}: forward leaves {tape:.2} MiB and peaks at {forward:.2}");
@@ -130,7 +132,7 @@ fn a_stream_of_250_000_states_needs_less_than_100_mb() {
         let mut left = STREAM;
         while left > 0 {
             let rows = left.min(ROWS);
-            // A batch arrives as a tensor of its own.
+            // Each batch arrives as a separate tensor.
             let batch = base.clone().narrow(0, 0, rows) + (left % 7) as f64;
             running.update(&Moments::from_points(batch)).expect("the device can be read");
             left -= rows;
@@ -145,10 +147,11 @@ fn a_stream_of_250_000_states_needs_less_than_100_mb() {
     assert!(peak * MIB < 100e6, "{peak:.1} MiB at the peak, where all states are {all:.0} MiB");
 }
 
-/// MiB that a search may take beyond the points: a tile (4), two blocks of points (2.5), what the product packs, and candidates (4);
-/// 10.8 and 11.8 were measured.
+/// Limit in MiB of a search beyond the points: a tile (4), two blocks of points (2.5), the buffers
+/// of the product, and candidates (4); 10.8 and 11.8 were measured.
 const SEARCH: f64 = 16.0;
-/// Bytes a point: eight candidates (64), two distances (16) and norms (16), doubled where lists grow; 85 were measured.
+/// Bytes per point: eight candidates (64), two distances (16) and norms (16), doubled as lists
+/// grow; 85 were measured.
 const PER_POINT: f64 = 256.0;
 
 #[test]
@@ -158,7 +161,7 @@ fn neighbours_are_found_without_the_matrix_of_distances() {
         let mut normal = Normal::new(3);
         let values: Vec<f32> = (0..n * 256).map(|_| normal.draw() as f32).collect();
         let points = Tensor::<2>::from_data(TensorData::new(values, [n, 256]), &Device::flex());
-        // A first run allocates what stays: thread pools and their buffers.
+        // A first run allocates what persists: thread pools and their buffers.
         nearest_neighbours(points.clone(), 2, &|_| ());
         let (found, _, peak) = measure(|| nearest_neighbours(points.clone(), 2, &|_| ()));
         assert_eq!(found.recomputed, 0);

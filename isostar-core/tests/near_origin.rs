@@ -1,4 +1,5 @@
-//! Moments of many points, by one product about a known mean and added up on the device, against those in f64.
+//! Moments of many points, from one product about a known mean and summed on the device, against
+//! f64.
 
 mod common;
 
@@ -6,9 +7,10 @@ use burn::tensor::DType;
 use common::{Points, assert_within, devices, distance, half_precisions, largest, oracle, values};
 use isostar_core::{DeviceMoments, Moments, RunningMoments};
 
-/// Largest difference of sums over n times the largest square; 5.1e-8 at most was measured on a CPU, 1.21e-7 on wgpu.
+/// Largest error of sums relative to n times the largest square; the largest observed is 5.1e-8 on
+/// a CPU and 1.21e-7 on wgpu.
 const PRODUCT: f64 = 3e-7;
-/// The same of points in f64; 2.1e-16 at most was measured.
+/// The same for points in f64; the largest observed is 2.1e-16.
 const DOUBLE: f64 = 1e-15;
 
 fn mean(points: &Points) -> Vec<f64> {
@@ -21,7 +23,8 @@ fn exact(points: &Points) -> Vec<f64> {
     (0..points.d * points.d).map(|at| scatter[(at / points.d, at % points.d)]).collect()
 }
 
-/// Of dimensions whose means are as far from zero as their deviations are wide, one of them a hundred times the rest.
+/// Points whose means are as far from zero as their standard deviations; one dimension is a hundred
+/// times larger than the rest.
 fn cloud(n: usize, d: usize) -> Points {
     let normal = Points::gaussian(n, d, (n + d) as u64);
     let size = |column: usize| if column == 1 { 100.0 } else { 1.0 + column as f64 / d as f64 };
@@ -30,7 +33,8 @@ fn cloud(n: usize, d: usize) -> Points {
 
 #[test]
 fn the_scatter_is_that_of_all_points_however_the_product_is_cut() {
-    // In one piece, in parts of equal and unequal length, of fewer rows than columns, narrow and wide.
+    // One part, several parts of equal and unequal length, fewer rows than columns, narrow and
+    // wide.
     let shapes = [
         (1, 3),
         (2, 3),
@@ -108,17 +112,18 @@ fn a_mean_of_another_width_is_refused() {
     let _ = RunningMoments::new(3).update_near_origin(cloud(4, 3).tensor(&device), &[0.0; 2]);
 }
 
-/// Eight points of about this size, whose dimensions have different means.
+/// Eight points of about the given size; their dimensions have different means.
 fn batch(seed: u64, size: f64) -> Points {
     Points::gaussian(8, 5, seed).map(|column, value| size * (value + 0.3 * column as f64))
 }
 
-/// Largest difference of sums of pairs of f32 from sums in f64, over the largest sum; 2.5e-14 at most was measured.
+/// Largest difference between sums of pairs of f32 and sums in f64, relative to the largest sum;
+/// the largest observed is 2.5e-14.
 const PAIRS: f64 = 1e-12;
 
 #[test]
 fn a_stream_added_up_on_the_device_keeps_the_digits_of_one_added_up_on_the_host() {
-    // Next to the first batch, the others are below the last place of f32.
+    // The other batches are below the last place of the first one in f32.
     let batches: Vec<Points> = (0..400).map(|seed| batch(seed, if seed == 0 { 1e4 } else { 0.3 })).collect();
     for (backend, device) in devices() {
         let moments: Vec<Moments> = batches.iter().map(|batch| Moments::from_points(batch.tensor(&device))).collect();

@@ -1,4 +1,4 @@
-//! Distances to nearest neighbours, against all n² of them in f64.
+//! Distances to nearest neighbours, against all n² distances in f64.
 
 mod common;
 
@@ -8,14 +8,15 @@ use common::{Normal, Points, assert_within, devices};
 use isostar_core::measure::{mle, twonn};
 use isostar_core::{NearestNeighbours, nearest_neighbours};
 
-/// Relative difference of two distances formed in f64 from the same coordinates; 6e-16 at most was measured.
+/// Relative difference of two distances computed in f64 from the same coordinates; the largest
+/// observed is 6e-16.
 const DISTANCE: f64 = 1e-13;
 
 fn neighbours(points: Tensor<2>, k: usize) -> NearestNeighbours {
     nearest_neighbours(points, k, &|_| ())
 }
 
-/// The k shortest distances of each point, from the definition.
+/// The k shortest distances of each point, by definition.
 fn oracle(points: &Points, k: usize) -> Vec<f64> {
     let distance = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
     let shortest = |point: usize| {
@@ -28,7 +29,8 @@ fn oracle(points: &Points, k: usize) -> Vec<f64> {
     (0..points.n).flat_map(shortest).collect()
 }
 
-/// Panics unless all distances are those of the oracle, on every device. Returns the number of points that flex had to do again.
+/// Panics unless all distances equal those of the oracle on every device. Returns the number of
+/// points that flex recomputed.
 fn check(what: &str, points: &Points, k: usize) -> usize {
     let expected = oracle(points, k);
     let recomputed = devices().into_iter().map(|(backend, device)| {
@@ -105,7 +107,7 @@ fn half_precision_is_widened() {
 #[test]
 fn duplicates_are_neighbours_at_no_distance() {
     let few = Points::gaussian(50, 6, 7);
-    // Each point twenty times: more often than there are candidates.
+    // Each point appears twenty times, which exceeds the number of candidates.
     let many = Points::concat(&(0..20).map(|_| few.clone()).collect::<Vec<_>>());
     assert_eq!(check("each point twenty times", &many, 2), 0);
     check("each point twenty times, more neighbours than duplicates", &many, 21);
@@ -132,7 +134,7 @@ fn equal_points_have_no_dimension() {
 
 #[test]
 fn ties_are_told_apart_exactly() {
-    // Every distance is √2, and rounding in f32 cannot show that no other is less.
+    // All distances are √2, and rounding in f32 cannot rule out a smaller one.
     let corners = Points::from_fn(200, 200, |row, column| if row == column { 1.0 } else { 0.0 });
     assert_eq!(check("corners of a simplex", &corners, 2), 200);
     for (backend, device) in devices() {

@@ -1,4 +1,4 @@
-//! The partition score against NumPy, in any blocks and at the extremes.
+//! The partition score against NumPy, for different block sizes and extreme points.
 
 mod common;
 
@@ -6,10 +6,12 @@ use common::{Points, assert_within, devices, golden, half_precisions, numbers, r
 use isostar_core::measure::{Partition, partition};
 use isostar_core::{Moments, RunningMoments};
 
-/// Difference of logarithms in f32 over the largest projection, or 1; 7e-7 at most was measured.
+/// Difference of logarithms in f32, relative to the largest projection or 1; the largest observed
+/// is 7e-7.
 const LOGARITHM: f64 = 2e-6;
 
-/// ln Z of every direction and sign, by the definition in f64: eigenvectors from singular vectors of the points, in ascending order.
+/// ln Z of every direction and sign by definition, in f64: eigenvectors from singular vectors of
+/// the points, in ascending order.
 fn by_definition(points: &Points) -> Vec<[f64; 2]> {
     let matrix = faer::MatRef::from_row_major_slice(&points.values, points.n, points.d);
     let decomposition = matrix.thin_svd().expect("singular vectors of finite points");
@@ -30,12 +32,12 @@ fn log_score(logs: &[[f64; 2]]) -> f64 {
     all().fold(f64::INFINITY, f64::min) - all().fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// Which sign comes first is the eigenvectors' choice.
+/// Sorts the two signs of each direction, because the sign of an eigenvector is arbitrary.
 fn without_signs(logs: impl IntoIterator<Item = [f64; 2]>) -> Vec<f64> {
     logs.into_iter().flat_map(|[positive, negative]| [positive.min(negative), positive.max(negative)]).collect()
 }
 
-/// Compares every sum and the score of points on every device with the definition.
+/// Compares all sums and the score of points with the definition, on every device.
 fn check(what: &str, points: &Points) {
     let exact = by_definition(points);
     for (backend, device) in devices() {
@@ -75,7 +77,8 @@ fn scores_and_sums_match_numpy() {
             let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
             compare(&what, &ours, &exact, LOGARITHM);
             let score = partition(points.tensor(&device)).expect("a score");
-            // In proportion, a score is as exact as its logarithm: 2e-5 of e⁻²⁵⁵ was measured.
+            // The relative error of a score is the absolute error of its logarithm: 2e-5 of e⁻²⁵⁵
+            // was observed.
             assert_within((score - expected).abs(), 2.0 * LOGARITHM * logarithm.abs().max(1.0) * expected, format!("score of {what}"));
         }
     }
@@ -97,10 +100,12 @@ fn extreme_points() {
 
 #[test]
 fn what_the_points_do_not_reach_counts_as_zero() {
-    // Six points of twelve dimensions: where there is no second moment every exponent is 0, whatever the direction.
+    // Six points in twelve dimensions: directions without second moment have exponents of 0, for
+    // any choice of direction.
     let points = cloud(6, 12, 10);
     let padded = Points::new(12, 12, [points.values.clone(), vec![0.0; 72]].concat());
-    // Six points at zero add six to every sum, and make the definition's singular vectors complete.
+    // Six additional zero points add 6 to each sum, and complete the singular vectors of the
+    // definition.
     let exact: Vec<[f64; 2]> = by_definition(&padded).iter().map(|logs| logs.map(|log: f64| (log.exp() - 6.0).ln())).collect();
     for (backend, device) in devices() {
         let ours = Partition::from_points(points.tensor(&device)).expect("the device can be read");
@@ -137,7 +142,7 @@ fn blocks_in_any_grouping_give_the_same_score() {
 
 #[test]
 fn deviations_in_a_unit_give_the_score_of_the_points() {
-    // Points at 10⁶σ in f64, of which f32 alone would keep one digit.
+    // Points at 10⁶σ in f64; f32 alone would keep one digit.
     let deviations = cloud(100, 6, 12);
     let (origin, unit) = ([1e6, -1e6, 1e6, 0.0, 3.0, 1e6], 0.25);
     let points = Points::new(100, 6, deviations.values.iter().enumerate().map(|(at, value)| origin[at % 6] + unit * value).collect());
@@ -147,7 +152,7 @@ fn deviations_in_a_unit_give_the_score_of_the_points() {
         moments.update(&Moments::from_points(deviations.tensor(&device))).expect("the device can be read");
         let mut ours = Partition::from_deviations(&moments, &origin, unit, &device);
         ours.update(deviations.tensor(&device)).expect("the device can be read");
-        // In proportion to 2e6, which is where the points lie; 3e-12 was measured.
+        // Relative to 2e6, the size of the points; the observed value is 3e-12.
         compare(&format!("on {backend}"), &ours, &exact, 5e-11);
     }
 }

@@ -1,4 +1,4 @@
-//! What the papers claim of the measures, on random points.
+//! Properties that the papers claim for the measures, on random points.
 
 mod common;
 
@@ -11,10 +11,11 @@ use isostar_core::{
 };
 use proptest::prelude::*;
 
-/// Absolute difference of two scores in f32 that are equal but for rounding; 4e-7 at most was measured.
+/// Absolute difference of two scores in f32 that are equal up to rounding; the largest observed is
+/// 4e-7.
 const SCORE: f64 = 3e-6;
 
-/// Few cases, of which each goes over every device, and always the same ones.
+/// A small, fixed set of cases, because each runs on every device.
 fn few() -> ProptestConfig {
     ProptestConfig {
         cases: 64,
@@ -24,7 +25,7 @@ fn few() -> ProptestConfig {
     }
 }
 
-/// Points with scales that differ, correlation, and means away from zero.
+/// Correlated points with different scales and means away from zero.
 fn cloud() -> impl Strategy<Value = Points> {
     (2usize..60, 2usize..14, any::<u32>(), 0.0f64..3.0, -5.0f64..5.0).prop_map(|(n, d, seed, decay, mean)| {
         let points = Points::gaussian(n, d, seed as u64);
@@ -45,7 +46,7 @@ proptest! {
     #[test]
     fn the_score_ignores_where_the_points_lie(points in cloud(), shift in -100.0f64..100.0) {
         let moved = points.map(|column, value| value + shift * (column as f64 - 2.0));
-        // Rounding of the moved points is part of them.
+        // The exact score includes the rounding of the moved points.
         let exact = oracle::isoscore(&moved).score;
         for (backend, device) in devices() {
             assert_within((score(&moved, &device) - exact).abs(), SCORE, format!("moved, on {backend}"));
@@ -81,7 +82,7 @@ proptest! {
     #[test]
     fn k_equal_directions_score_k_minus_one_over_d_minus_one(d in 2usize..12, share in 0.0f64..1.0, seed in any::<u32>(), size in 0.01f64..100.0) {
         let k = 1 + (share * d as f64) as usize;
-        // The points ±e₁, …, ±eₖ, turned.
+        // The points ±e₁, …, ±eₖ, rotated.
         let corners = Points::from_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { size } else { -size } } else { 0.0 });
         let expected = (k as f64 - 1.0) / (d as f64 - 1.0);
         for (backend, device) in devices() {
@@ -181,7 +182,7 @@ proptest! {
         let expected = (frobenius > 0.0).then(|| (trace * trace / frobenius - 1.0) / (d as f64 - 1.0));
         for (backend, device) in devices() {
             let estimate = isoscore_unbiased(points.tensor(&device));
-            // Where the denominator is nearly 0, the estimate has no digits.
+            // If the denominator is nearly 0, the estimate has no significant digits.
             if frobenius.abs() < 0.02 * trace * trace {
                 continue;
             }
@@ -196,7 +197,7 @@ proptest! {
     fn the_unbiased_estimate_is_the_same_from_either_product(n in 6usize..20, seed in any::<u32>(), shift in -50.0f64..50.0) {
         let d = n - 1;
         let points = Points::gaussian(n, d, seed as u64);
-        // Dimensions without variance change t²/F not at all, and make the n×n product the smaller one.
+        // Dimensions without variance do not change t²/F, but make the n×n product the smaller one.
         let wide = Points::from_fn(n, 2 * n, |row, column| if column < d { points.row(row)[column] } else { shift });
         for (backend, device) in devices() {
             let [narrow, wide] = [&points, &wide].map(|points| isoscore_unbiased(points.tensor(&device)));
@@ -208,12 +209,13 @@ proptest! {
     }
 }
 
-/// Largest difference of merged moments over the size that they could have; 8e-8 at most was measured.
+/// Largest difference of merged moments, relative to their largest possible size; the largest
+/// observed is 8e-8.
 const MERGED: f64 = 1e-6;
-/// Relative difference of estimates in f32; 4e-6 at most was measured.
+/// Relative difference of estimates in f32; the largest observed is 4e-6.
 const UNBIASED: f64 = 2e-5;
 
-/// tr Σ and the U-statistic of tr Σ² by their definition: sums over distinct rows, O(n⁴).
+/// tr Σ and the U-statistic of tr Σ² by definition: sums over distinct rows, O(n⁴).
 fn u_statistics(points: &Points) -> (f64, f64) {
     let n = points.n;
     let dot = |i: usize, j: usize| -> f64 { points.row(i).iter().zip(points.row(j)).map(|(a, b)| a * b).sum() };
@@ -246,7 +248,8 @@ fn the_unbiased_estimate_of_few_points_is_near_where_the_plug_in_is_far_off() {
     let truth = (trace * trace / frobenius - 1.0) / (D as f64 - 1.0);
     assert_within((truth - 0.534).abs(), 5e-3, "the true score");
 
-    // Points, draws, how far the mean estimate may lie, how far the plug-in lies at least.
+    // Points, draws, largest error of the mean unbiased estimate, smallest error of the mean
+    // plug-in estimate.
     for (n, draws, near, far) in [(16, 200, 0.08, 0.40), (64, 100, 0.025, 0.22), (256, 60, 0.012, 0.08)] {
         let [mut unbiased, mut plug_in] = [0.0; 2];
         for draw in 0..draws {
@@ -265,7 +268,7 @@ fn the_unbiased_estimate_ignores_where_the_points_lie() {
         let points = Points::gaussian(n, d, 5);
         for (backend, device) in devices() {
             let here = isoscore_unbiased(points.tensor(&device)).expect("an estimate");
-            // A sixty-fourth is exact beside 1000, so that moving the points does not round them.
+            // Multiples of 1/64 are exact next to 1000, so moving the points does not round them.
             let grid = points.map(|_, value| (value * 64.0).round() / 64.0);
             let exact = isoscore_unbiased(grid.tensor(&device)).expect("an estimate");
             let there = isoscore_unbiased(grid.map(|column, value| value + 1000.0 * (1.0 + column as f64 % 3.0)).tensor(&device))

@@ -1,4 +1,4 @@
-//! Eigenvalues and what is made of them, against NumPy, against theory and at the extremes.
+//! Eigenvalues and the measures computed from them, against NumPy, theory and extreme points.
 
 mod common;
 
@@ -11,20 +11,23 @@ use isostar_core::measure::{
 };
 use isostar_core::{Moments, RunningMoments};
 
-/// Proportional difference of eigenvalues in f64; 1e-15 at most was measured.
+/// Relative difference of eigenvalues in f64; the largest observed is 1e-15.
 const HOST: f64 = 1e-13;
-/// Largest difference of eigenvalues of an f32 product over the largest eigenvalue; 5e-7 at most was measured.
+/// Largest difference of the eigenvalues of an f32 product, relative to the largest eigenvalue; the
+/// largest observed is 5e-7.
 const DEVICE: f64 = 2e-6;
-/// Proportional difference of a measure of such eigenvalues; 4e-7 at most was measured.
+/// Relative difference of a measure of such eigenvalues; the largest observed is 4e-7.
 const MEASURED: f64 = 4e-6;
 
-/// The eigenvalues of the sample covariance in f64 by singular values of the centred points, descending, of which there are min(n, d).
+/// The min(n, d) eigenvalues of the sample covariance in f64, descending, from the singular values
+/// of the centred points.
 fn exact(points: &Points) -> Vec<f64> {
     let singular = oracle::centred(points).singular_values().expect("singular values of finite points");
     singular.iter().map(|value| value * value / (points.n as f64 - 1.0)).collect()
 }
 
-/// exp of the entropy, t²/F, and the number of components with 90% of the variance, of exact eigenvalues.
+/// exp of the entropy, t²/F, and the number of components for 90% of the variance, from exact
+/// eigenvalues.
 fn by_definition(eigenvalues: &[f64]) -> (f64, f64, usize) {
     let total: f64 = eigenvalues.iter().sum();
     let squares: f64 = eigenvalues.iter().map(|value| value * value).sum();
@@ -33,7 +36,7 @@ fn by_definition(eigenvalues: &[f64]) -> (f64, f64, usize) {
     (entropy.exp(), total * total / squares, components.expect("all carry everything"))
 }
 
-/// Compares the spectrum of points on every device with the exact one.
+/// Compares the spectrum of points with the exact one, on every device.
 fn check(what: &str, points: &Points) {
     let mut exact = exact(points);
     exact.resize(points.d, 0.0);
@@ -140,7 +143,7 @@ fn points_of_any_size() {
             let what = format!("size {size:e} on {backend}");
             assert_within((effective_rank(&spectrum).expect("variance") / rank - 1.0).abs(), MEASURED, format!("effective rank, {what}"));
             assert_within((participation_ratio(&spectrum).expect("variance") / ratio - 1.0).abs(), MEASURED, format!("ratio, {what}"));
-            // In units in which f64 holds them, the eigenvalues are those of the points.
+            // Scaled into the range of f64, the eigenvalues are those of the original points.
             let ours = spectrum.scaled(1.0 / size).eigenvalues();
             assert_within(distance(&ours, &exact) / exact[0], DEVICE, format!("eigenvalues, {what}"));
         }
@@ -219,13 +222,14 @@ fn variances_beyond_all_proportion_to_each_other_converge() {
     for seed in 0..200 {
         let normal = Points::gaussian(1, 8, seed);
         for exponent in [20, 60, 103, 119, 125, 150] {
-            // As it comes of products of which only one did not vanish in f32, and of means in f64.
+            // The matrix that results from products in f32, all but one of which underflow, and
+            // from means in f64.
             let mean: Vec<f64> = (0..8).map(|at| if at == 3 { 0.0 } else { normal.values[at] * 10_f64.powi(-exponent) }).collect();
             let entries: Vec<f64> = (0..64).map(|at| if at == 27 { 1.0 } else { 0.0 } - mean[at / 8] * mean[at % 8]).collect();
             let what = format!("seed {seed}, 1e-{exponent}");
             let found = Spectrum::from_covariance(&entries, 8).eigenvalues();
             assert_within((found[0] / entries[27] - 1.0).abs(), HOST, &what);
-            // What f64 tells beside the largest; all are 0 as it is.
+            // Zero up to the precision of f64 next to the largest; all are exactly 0 at present.
             assert!(found[1..].iter().all(|value| *value <= f64::EPSILON * found[0]), "{what}: {found:?}");
         }
     }
@@ -234,7 +238,7 @@ fn variances_beyond_all_proportion_to_each_other_converge() {
 #[test]
 fn k_equal_eigenvalues_have_rank_and_ratio_k() {
     for (k, d) in [(1, 6), (3, 6), (6, 6), (10, 30)] {
-        // The points ±e₁, …, ±eₖ, turned.
+        // The points ±e₁, …, ±eₖ, rotated.
         let corners = Points::from_fn(2 * k, d, |row, column| if row / 2 == column { if row % 2 == 0 { 5.0 } else { -5.0 } } else { 0.0 });
         for (backend, device) in devices() {
             let spectrum = Spectrum::from_points(rotated(&corners, k as u64).tensor(&device));
@@ -251,7 +255,7 @@ fn k_equal_eigenvalues_have_rank_and_ratio_k() {
         }
         let diagonal: Vec<f64> = (0..d * d).map(|at| if at / d == at % d && at / d < k { 2.5 } else { 0.0 }).collect();
         let spectrum = Spectrum::from_covariance(&diagonal, d);
-        // Nine of ten equal components carry exactly nine tenths.
+        // Nine of ten equal components explain exactly nine tenths of the variance.
         let components = (9 * k).div_ceil(10);
         let explained = explained_variance(&spectrum, EXPLAINED_SHARE).expect("variance");
         assert_eq!(explained.components, components, "{k} of {d}");
@@ -272,7 +276,7 @@ fn a_power_law_decays_with_its_exponent() {
     for (exponent, size) in [(0.5, 1.0), (1.0, 1e-300), (2.5, 1e300)] {
         let mut values: Vec<f64> = (1..=40).map(|at| size * f64::from(at).powf(-exponent)).collect();
         assert_within((alpha_req(&of_diagonal(&values)).expect("a decay") - exponent).abs(), HOST, format!("i^−{exponent}"));
-        // What f32 does not tell from zero takes no part, be it zero or not.
+        // Eigenvalues that f32 cannot tell from zero are ignored, whether they are zero or not.
         values.extend([1e-8 * size, 1e-14 * size, 0.0]);
         assert_within((alpha_req(&of_diagonal(&values)).expect("a decay") - exponent).abs(), HOST, format!("i^−{exponent} and zeros"));
     }
@@ -300,7 +304,7 @@ fn singular_values_are_those_of_points_that_are_not_centred() {
         let found = Spectrum::from_second_moment(&moments, &[0.0; 7], 1.0).eigenvalues();
         assert_within(distance(&found, &squares) / squares[0], DEVICE, backend);
 
-        // The same points as deviations from an origin in a unit of any size.
+        // The same points as deviations from an origin, in units of different sizes.
         for unit in [1e-200, 1e-3, 1e200] {
             let origin: Vec<f64> = (0..7).map(|column| unit * (column as f64 - 2.0)).collect();
             let mut deviations = RunningMoments::new(7);
@@ -312,7 +316,8 @@ fn singular_values_are_those_of_points_that_are_not_centred() {
     }
 }
 
-/// What eigenvalues of 0 leave that rounding in f64 made 1e-17, of which a square root is taken; 2.1e-7 at most was measured.
+/// Error from eigenvalues of 0 that rounding in f64 made 1e-17, after the square root; the largest
+/// observed is 2.1e-7.
 const ZEROS: f64 = 1e-6;
 
 #[test]
@@ -320,7 +325,7 @@ fn equal_points_have_one_singular_value_and_zeros_have_none() {
     let rank = MEASURES.iter().find(|measure| measure.name == "rankme").expect("RankMe is a measure");
     for (backend, device) in devices() {
         let of = |points: &Points| rank.of(points.tensor(&device));
-        // Sums of such numbers are exact, and so is every deviation.
+        // Sums of these numbers are exact, and so are all deviations.
         let equal = Points::from_fn(8, 4, |_, column| 0.5 + column as f64);
         assert_within((of(&equal).expect("points that are not zero") - 1.0).abs(), ZEROS, backend);
         assert_eq!(of(&Points::from_fn(8, 4, |_, _| 0.0)), None, "{backend}");
@@ -343,7 +348,7 @@ fn shares_beyond_all_and_none_are_all_and_the_first() {
     assert_eq!(varex(&spectrum, 2.0), Some(1.0));
 }
 
-/// Errors of more than this many standard errors come once in 15,000.
+/// Tolerance in standard errors; larger errors occur once in 15,000 cases.
 const DEVIATIONS: f64 = 4.0;
 
 #[test]
@@ -352,7 +357,8 @@ fn a_gaussian_of_known_covariance_has_its_spectrum() {
     let variances = [9.0, 6.0, 4.0, 2.5, 1.5, 1.0];
     let points = rotated(&Points::gaussian(N, 6, 14).map(|column, value| value * f64::sqrt(variances[column]) + 2.0), 15);
     let (rank, ratio, components) = by_definition(&variances);
-    // √n·(λ̂ₖ/λₖ − 1) is normal of variance 2 (Anderson 1963), and independent of the others: the delta method gives the rest.
+    // √n·(λ̂ₖ/λₖ − 1) is normal with variance 2 (Anderson 1963) and independent of the others; the
+    // delta method gives the rest.
     let deviation = (2.0 / N as f64).sqrt();
     let total: f64 = variances.iter().sum();
     let spread = |slope: &dyn Fn(f64) -> f64| deviation * variances.iter().map(|value| (slope(*value) * value).powi(2)).sum::<f64>().sqrt();
@@ -371,7 +377,8 @@ fn a_gaussian_of_known_covariance_has_its_spectrum() {
     }
 }
 
-/// The share of eigenvalues at or below `at` of white noise with d/n = γ < 1, by Marchenko and Pastur.
+/// The share of eigenvalues of white noise at or below `at`, with d/n = γ < 1, by Marchenko and
+/// Pastur.
 fn marchenko_pastur(at: f64, gamma: f64) -> f64 {
     let (low, high) = ((1.0 - gamma.sqrt()).powi(2), (1.0 + gamma.sqrt()).powi(2));
     const STEPS: usize = 20_000;
@@ -390,15 +397,15 @@ fn white_noise_has_the_spectrum_of_marchenko_and_pastur() {
     for (backend, device) in devices() {
         let spectrum = Spectrum::from_points(points.tensor(&device));
         let eigenvalues = spectrum.eigenvalues();
-        // Edges fluctuate by about d^(-2/3) = 0.025 of their size (Tracy and Widom).
+        // The edges fluctuate by about d^(-2/3) = 0.025 of their size (Tracy and Widom).
         assert_within((eigenvalues[0] - high).abs(), 0.1, format!("the largest eigenvalue on {backend}"));
         assert_within((eigenvalues[D - 1] - low).abs(), 0.03, format!("the least eigenvalue on {backend}"));
-        // Between them eigenvalues repel each other: shares below a value are exact to a few of 250.
+        // Inner eigenvalues repel each other: the shares below a value are exact to a few of 250.
         for quantile in [0.1, 0.25, 0.5, 0.75, 0.9] {
             let at = eigenvalues[D - 1 - (quantile * D as f64) as usize];
             assert_within((marchenko_pastur(at, gamma) - quantile).abs(), 0.012, format!("quantile {quantile} on {backend}"));
         }
-        // 1/PR of n points of white noise is 1/d + 1/n.
+        // For n points of white noise, 1/PR is 1/d + 1/n.
         let ratio = participation_ratio(&spectrum).expect("variance");
         assert_within((ratio / (D as f64 / (1.0 + gamma)) - 1.0).abs(), 0.01, format!("participation ratio on {backend}"));
     }

@@ -1,7 +1,8 @@
-//! Dropout in one operation.
+//! Dropout as one operation.
 //!
 //! # Upstream
-//! None is filed: burn-nn 0.22.1 multiplies by the mask and by the scale, and flex draws the mask from a cryptographic generator.
+//! No issue is filed: burn-nn 0.22.1 multiplies by the mask and by the scale separately, and flex
+//! draws the mask from a cryptographic generator.
 
 use burn::nn::Dropout;
 use burn::prelude::*;
@@ -9,15 +10,15 @@ use burn::tensor::{Distribution, TensorData};
 
 use crate::host::is_flex;
 
-/// Zeroes each number with probability p and divides the others by 1 − p; in training only.
+/// Zeroes each element with probability p and divides the others by 1 − p, in training only.
 ///
 /// ```text
 ///   y = x · m        dy/dx = m        m = 1/(1 − p) with probability 1 − p, else 0
 /// ```
 ///
-/// Replaces `Dropout::forward` of Burn and takes its settings. The scale is part of the random mask, so that the tape records one operation
-/// and not two. On flex the mask does not come number by number from a cryptographic generator, which took 8% of a training step.
-/// `Device::seed` decides the masks.
+/// Replaces Burn's `Dropout::forward` and takes its settings. The scale is part of the random mask,
+/// so the tape records one operation instead of two. On flex, the mask avoids the cryptographic
+/// generator, which took 8% of a training step. `Device::seed` determines the masks.
 pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     if settings.prob == 0.0 || !settings.training.is_enabled() || !device.is_autodiff() {
@@ -35,15 +36,16 @@ pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D
     input * mask
 }
 
-/// 64 random bits of the device's own generator, so that `Device::seed` decides the masks.
+/// Returns 64 random bits of the device's generator, so that `Device::seed` determines the masks.
 fn seed(device: &Device) -> u64 {
-    /// An f32 has 24 bits of precision; the first eight of three times as many fall off.
+    /// An f32 has 24 bits of precision; of three times 24 bits, the first eight are shifted out.
     const RANGE: f64 = (1 << 24) as f64;
     let parts = Tensor::<1>::random([3], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
     parts.iter::<f32>().fold(0, |seed, part| (seed << 24) | part as u64)
 }
 
-/// `count` numbers, each 1/`keep` with probability `keep`, else 0: two of every 64 bits of SplitMix64.
+/// Returns `count` numbers, each 1/`keep` with probability `keep`, else 0. Each 64 bits of
+/// SplitMix64 give two numbers.
 ///
 /// # References
 /// Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators".
@@ -76,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_generator_is_splitmix() {
-        // The first two numbers from seed 0: the reference implementation, prng.di.unimi.it/splitmix64.c.
+        // The first two numbers from seed 0 of the reference implementation,
+        // prng.di.unimi.it/splitmix64.c.
         assert_eq!([splitmix(0, 0), splitmix(0, 1)], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
     }
 
@@ -108,7 +111,7 @@ mod tests {
         let input = Tensor::<2>::ones([40, 50], &device).require_grad();
         let output = dropout(&settings, input.clone());
         let gradients = output.clone().sum().backward();
-        // The input is one, so output and gradient are both the mask.
+        // The input is all ones, so output and gradient both equal the mask.
         assert_eq!(output.into_data(), input.grad(&gradients).unwrap().into_data());
     }
 }

@@ -1,7 +1,8 @@
-//! Element-wise work on the CPU backend flex, on all threads and with wide registers.
+//! Element-wise functions on the CPU backend flex, multithreaded and vectorized.
 //!
-//! burn-flex 0.22.1 runs element-wise functions on one thread, and its error function and exponential one number at a time. Next to matrix
-//! products, which use every core, they took a third of a forward pass.
+//! burn-flex 0.22.1 runs element-wise functions on one thread, and computes its error function and
+//! exponential one number at a time. Next to matrix products, which use every core, they took a
+//! third of a forward pass.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -9,19 +10,19 @@ use rayon::prelude::*;
 
 use crate::host::is_flex;
 
-/// Numbers that a thread processes at once: they stay in its cache.
+/// Numbers that a thread processes at once; they fit its cache.
 const CHUNK: usize = 1 << 14;
 const LANES: usize = 16;
 
-/// Whether `tensor` is on flex, in the type that the functions here compute in.
+/// Whether `tensor` is on flex and has the type that these functions support, f32.
 pub(crate) fn holds<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && is_flex(&tensor.device())
 }
 
-/// f of every number, differentiable; `f` returns its value and its slope.
+/// Applies f to every element, differentiably; `f` returns its value and its slope.
 ///
-/// With slopes s and values v at x, the result is s·x + (v − s·x), where only the first x is tracked. Its value is v, its gradient is s, and
-/// the tape records one product.
+/// With slopes s and values v at x, the result is s·x + (v − s·x), where only the first x is
+/// tracked. Its value is v, its gradient is s, and the tape records one product.
 pub(crate) fn elementwise<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> [f32; 2] + Copy + Sync) -> Tensor<D> {
     if !x.is_tracked() {
         return in_chunks(x, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = f(*number)[0]));
@@ -37,7 +38,7 @@ pub(crate) fn elementwise<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> [f32;
     x * slopes + offsets
 }
 
-/// `numbers` reduced by `join`, in as many lanes as fit a wide register.
+/// Reduces `numbers` by `join`, in as many lanes as fit a wide register.
 #[inline(always)]
 pub(crate) fn folded(numbers: &[f32], start: f32, join: impl Fn(f32, f32) -> f32) -> f32 {
     let (lanes, rest) = numbers.as_chunks::<LANES>();
@@ -50,8 +51,8 @@ pub(crate) fn folded(numbers: &[f32], start: f32, join: impl Fn(f32, f32) -> f32
     all.iter().chain(rest).fold(start, |one, other| join(one, *other))
 }
 
-/// The tensor after `work` on each chunk of `chunk` numbers; `work` takes the chunk's index and its numbers. Works in place where nothing else
-/// holds the tensor.
+/// Applies `work` to each chunk of `chunk` numbers; `work` takes the chunk's index and its numbers.
+/// Works in place if nothing else holds the tensor.
 pub(crate) fn in_chunks<const D: usize>(tensor: Tensor<D>, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Tensor<D> {
     let device = tensor.device();
     let mut data = tensor.into_data();
@@ -68,7 +69,7 @@ pub(crate) fn in_chunks<const D: usize>(tensor: Tensor<D>, chunk: usize, work: i
     Tensor::from_data(data, &device)
 }
 
-/// σ(x) and its slope, without the cancellation of 1 − σ(x).
+/// Returns σ(x) and its slope, without the cancellation of 1 − σ(x).
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> [f32; 2] {
     let e = exp(-x.abs());
@@ -77,14 +78,15 @@ pub(crate) fn sigmoid(x: f32) -> [f32; 2] {
     [if x < 0.0 { smaller } else { larger }, larger * smaller]
 }
 
-/// eˣ in branch-free arithmetic, which the compiler vectorizes: 2ⁿ times a polynomial of the remainder, |r| ≤ ln 2 / 2.
+/// Returns eˣ in branch-free arithmetic, which the compiler vectorizes: 2ⁿ times a polynomial of
+/// the remainder, |r| ≤ ln 2 / 2.
 ///
-/// Off by less than 2 ulp; 0 below −87; finite up to 88.
+/// The error is below 2 ulp; the result is 0 below −87 and finite up to 88.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    /// Adding and subtracting it rounds to a whole number.
+    /// Adding and subtracting this number rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
     let n = clamped * core::f32::consts::LOG2_E + ROUND - ROUND;
@@ -103,7 +105,8 @@ pub(crate) mod tests {
         (0..=200_000).map(move |at| from + (to - from) * at as f32 / 200_000.0)
     }
 
-    /// Compares values and slopes on [−12, 12] with `exact` in f64 and its central differences.
+    /// Compares values and slopes on [−12, 12] with those of `exact` in f64, by central
+    /// differences.
     pub(crate) fn assert_values_and_slopes(found: fn(f32) -> [f32; 2], exact: fn(f64) -> f64) {
         for x in grid(-12.0, 12.0) {
             let (wide, step) = (f64::from(x), 1e-6);

@@ -1,28 +1,31 @@
 //! GELU with its exact derivative.
 //!
 //! # Upstream
-//! None is filed for the derivative: outside flex, burn 0.22.1 differentiates the approximation by tanh (`gelu_backward` of burn-backend). None is
-//! filed for element-wise functions on several threads either; <https://github.com/tracel-ai/burn/issues/5613> lists other operations of
-//! burn-flex that run on one.
+//! No issue is filed for the derivative: outside flex, burn 0.22.1 differentiates the approximation
+//! by tanh (`gelu_backward` of burn-backend). No issue is filed for multithreaded element-wise
+//! functions either; <https://github.com/tracel-ai/burn/issues/5613> lists other operations of
+//! burn-flex that run on one thread.
 
 use burn::prelude::*;
 use burn::tensor::activation;
 
-/// GELU of every number.
+/// Applies GELU to every element, with its exact derivative.
 ///
 /// ```text
 ///   y = x Φ(x)        dy/dx = Φ(x) + x φ(x)
 /// ```
 ///
-/// Φ and φ are the distribution and the density of a standard normal number. On flex, in f32, Φ comes from a polynomial that is off by at most
-/// 7.5e-8, and value and derivative are computed on all threads.
+/// Φ and φ are the distribution function and the density of the standard normal distribution. On
+/// flex, in f32, Φ comes from a polynomial with an error of at most 7.5e-8, and value and
+/// derivative are computed on all threads.
 ///
-/// Replaces `burn::tensor::activation::gelu`, whose derivative is that of the approximation by tanh on every backend but flex: with it,
-/// gradients of a small BERT were off by 1e-3. Elsewhere than on flex, a tracked tensor takes x/2 · (1 + erf(x/√2)), and erf brings its own
-/// derivative.
+/// Replaces `burn::tensor::activation::gelu`, whose derivative is that of the tanh approximation on
+/// every backend except flex; it made gradients of a small BERT differ by 1e-3. On other backends,
+/// a tracked tensor is computed as x/2 · (1 + erf(x/√2)), using the derivative of erf.
 ///
 /// # References
-/// Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)" (2016); Abramowitz & Stegun, "Handbook of Mathematical Functions", 7.1.26.
+/// Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)" (2016); Abramowitz & Stegun, "Handbook
+/// of Mathematical Functions", 7.1.26.
 pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
@@ -35,7 +38,7 @@ pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     input * twice_phi * 0.5
 }
 
-/// x Φ(x) and its slope Φ(x) + x φ(x).
+/// Returns x Φ(x) and its slope Φ(x) + x φ(x).
 #[cfg(feature = "flex")]
 #[inline(always)]
 pub(crate) fn value_and_slope(x: f32) -> [f32; 2] {

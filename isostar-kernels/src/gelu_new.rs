@@ -1,21 +1,23 @@
-//! The approximation of GELU by tanh.
+//! The tanh approximation of GELU.
 //!
 //! # Upstream
-//! None is filed for the power that costs a logarithm and an exponential, and none for element-wise functions on several threads;
-//! <https://github.com/tracel-ai/burn/issues/5613> lists other operations of burn-flex that run on one.
+//! No issue is filed for the power, which costs a logarithm and an exponential, nor for
+//! multithreaded element-wise functions; <https://github.com/tracel-ai/burn/issues/5613> lists
+//! other operations of burn-flex that run on one thread.
 
 use burn::prelude::*;
 use burn::tensor::activation;
 
-/// The approximation of GELU by tanh, of every number.
+/// Applies the tanh approximation of GELU to every element.
 ///
 /// ```text
 ///   y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) = x σ(u)        u = 2√(2/π) (x + 0.044715 x³)
 ///   dy/dx = σ(u) + x σ(u) (1 − σ(u)) du/dx
 /// ```
 ///
-/// Replaces `burn::tensor::activation::gelu_approximate`, which takes x to the power 3.0 and so costs a logarithm and an exponential per element.
-/// On flex, in f32, value and derivative are computed on all threads; elsewhere it is the second form as a composition.
+/// Replaces `burn::tensor::activation::gelu_approximate`, which raises x to the power 3.0 at the
+/// cost of a logarithm and an exponential per element. On flex, in f32, value and derivative are
+/// computed on all threads; on other backends, the second form is composed of tensor operations.
 ///
 /// # References
 /// Hendrycks & Gimpel, "Gaussian Error Linear Units (GELUs)" (2016).
@@ -29,7 +31,7 @@ pub fn gelu_new<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     input * activation::sigmoid(inner)
 }
 
-/// x σ(u) and its slope.
+/// Returns x σ(u) and its slope.
 #[cfg(feature = "flex")]
 #[inline(always)]
 fn value_and_slope(x: f32) -> [f32; 2] {

@@ -1,7 +1,7 @@
-//! XᵀX of many rows.
+//! The product XᵀX of many rows.
 //!
 //! # Upstream
-//! None is filed with Burn for a product of which only one half is computed. faer has one
+//! No issue is filed with Burn for a product of which only one half is computed. faer has one
 //! (<https://github.com/sarah-quinones/faer-rs/issues/29>).
 
 use burn::prelude::*;
@@ -10,22 +10,25 @@ use rayon::prelude::*;
 
 use crate::host::on_host;
 
-/// The most rows of a part. Products within a part are added in the points' precision, those of all parts in f64.
+/// Maximum number of rows per part. Products within a part are summed in the points' precision,
+/// those of all parts in f64.
 const PART_ROWS: usize = 4096;
 
-/// Rows and columns that are mirrored at once: they fit the first cache of a core.
+/// Rows and columns mirrored at once; they fit the L1 cache of a core.
 const TILE: usize = 32;
 
-/// XᵀX on the host, of rows in f32 or f64.
+/// Computes XᵀX on the host, of rows in f32 or f64.
 ///
 /// ```text
 ///   G = Σᵢ xᵢxᵢᵀ
 /// ```
 ///
-/// Not differentiable. The result is row by row, symmetric, of length d²; sums over more than a few thousand rows are f64 sums of parts.
+/// Not differentiable. The result is row by row, symmetric, of length d². Above a few thousand
+/// rows, it is an f64 sum over parts.
 ///
-/// Replaces `rows.transpose().matmul(rows)`, which computes both halves of a symmetric matrix. On flex with the feature `faer` only the lower
-/// half is computed, on all threads; elsewhere it is that product of each part.
+/// Replaces `rows.transpose().matmul(rows)`, which computes both halves of a symmetric matrix. On
+/// flex with the feature `faer`, only the lower half is computed, on all threads; elsewhere, it
+/// computes `part.transpose().matmul(part)` for each part.
 ///
 /// # Shapes
 /// - `rows`: `[n, d]` with n ≥ 1
@@ -44,7 +47,7 @@ pub fn gram(rows: Tensor<2>) -> Result<Vec<f64>, TensorReadError> {
     Ok(on_host(&products, |products| sum(&matrices(products, d), d), |products| sum(&matrices(products, d), d)))
 }
 
-/// The products of every part. Shape `[parts, d, d]`.
+/// The product of each part. Shape `[parts, d, d]`.
 fn products_on_device(rows: Tensor<2>) -> Tensor<3> {
     let n = rows.dims()[0];
     let parts = rows.split(n.div_ceil(n.div_ceil(PART_ROWS)), 0);
@@ -65,13 +68,15 @@ mod triangular {
 
     use super::PART_ROWS;
 
-    /// The fewest rows of a part that a thread is given: with fewer, adding the parts up would cost more than the products.
+    /// Minimum number of rows per part: with fewer, adding the parts up would cost more than the
+    /// products.
     const LEAST_ROWS: usize = 512;
 
-    /// The products of every part, zero above the diagonal.
+    /// The product of each part, zero above the diagonal.
     ///
-    /// One thread multiplies each part, since several threads that share a product wait for each other. Only where there are fewer parts than
-    /// threads do several share one: the products of more parts would be more numbers than the rows.
+    /// Each part is multiplied by one thread, because threads that share a product wait for each
+    /// other. Several threads share a part only if there are fewer parts than threads: more parts
+    /// would give products with more numbers than the rows.
     pub(super) fn products<T: ComplexField + Copy>(rows: &[T], d: usize) -> Vec<Vec<T>> {
         let n = rows.len() / d;
         let threads = rayon::current_num_threads();
@@ -90,7 +95,7 @@ mod triangular {
     }
 }
 
-/// The sum of symmetric matrices, of which the lower triangles are read. All row by row.
+/// The sum of symmetric matrices, reading their lower triangles. All matrices are row by row.
 fn sum<T: Copy + Into<f64> + Sync>(matrices: &[impl AsRef<[T]> + Sync], d: usize) -> Vec<f64> {
     let mut sum = vec![0.0; d * d];
     sum.par_chunks_exact_mut(d).enumerate().for_each(|(row, sums)| {
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn parts_add_up_to_the_product_of_all_rows() {
-        // Whole numbers, whose sums f32 holds exactly; rows for three parts.
+        // Integers, whose sums f32 represents exactly; enough rows for three parts.
         let (n, d) = (2 * PART_ROWS + 77, 40);
         let entry = |row: usize, column: usize| ((row * 7 + column * 5) % 11) as f32 - 5.0;
         let values: Vec<f32> = (0..n * d).map(|at| entry(at / d, at % d)).collect();

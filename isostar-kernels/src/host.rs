@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::{DType, Element};
 
-/// Whether `device` is the CPU backend flex, whose tensors are in the host's memory, where reading them copies nothing.
+/// Whether `device` is the CPU backend flex, whose tensors are in the host's memory and are read
+/// without a copy.
 #[cfg(feature = "flex")]
 pub(crate) fn is_flex(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
@@ -14,7 +15,7 @@ pub(crate) fn is_flex(_device: &Device) -> bool {
     false
 }
 
-/// Calls `single` or `double` with the numbers of `data`, in the precision that they have.
+/// Calls `single` or `double` with the numbers of `data`, depending on their precision.
 ///
 /// # Panics
 /// If `data` is neither f32 nor f64.

@@ -1,28 +1,32 @@
-//! The masked softmax of attention, with dropout, times the values.
+//! Masked attention: softmax, dropout and the product with the values.
 //!
 //! # Upstream
-//! None is filed for a softmax that adds its mask in the same pass. Related are <https://github.com/tracel-ai/burn/issues/5612>, flex's own
-//! attention on several threads, and <https://github.com/tracel-ai/burn/issues/5069>, broadcast operations of flex one number at a time.
+//! No issue is filed for a softmax that adds its mask in the same pass. Related issues are
+//! <https://github.com/tracel-ai/burn/issues/5612>, multithreading of flex's attention, and
+//! <https://github.com/tracel-ai/burn/issues/5069>, flex's broadcast operations that process one
+//! number at a time.
 
 use burn::nn::Dropout;
 use burn::prelude::*;
 
 use crate::dropout::dropout;
 
-/// Each token's mean of the values, weighted by the softmax of its scores.
+/// Averages the values for each token, weighted by the softmax of its scores.
 ///
 /// ```text
 ///   y = dropout(softmax(scores + mask)) · value
 /// ```
 ///
-/// Replaces `softmax(scores + mask, 3)`, dropout and a product. Where a gradient is needed, the softmax is divided by its sum after the product,
-/// where a row has `d_head` numbers rather than one per token: the value is the same, and the largest tensors of a model go through fewer
-/// operations. Without gradient on flex, in f32, mask and softmax are one pass over each row, on all threads. The gradient is Burn's, of the
-/// composition.
+/// Replaces `softmax(scores + mask, 3)`, dropout and a product. If a gradient is needed, the
+/// division by the softmax's sum comes after the product, where a row has `d_head` numbers rather
+/// than one per token: the value is the same, and the largest tensors of a model go through fewer
+/// operations. Without a gradient, on flex and in f32, mask and softmax are one pass over each row,
+/// on all threads. The gradient is Burn's, of the composed operations.
 ///
 /// # Shapes
 /// - `scores`: `[sequences, heads, tokens, tokens]`
-/// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may look, the most negative number elsewhere
+/// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may attend, the most negative
+///   number elsewhere
 /// - `value`, output: `[sequences, heads, tokens, d_head]`
 pub fn masked_attention(scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>, settings: &Dropout) -> Tensor<4> {
     #[cfg(feature = "flex")]
@@ -36,7 +40,8 @@ pub fn masked_attention(scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>, se
     dropout(settings, weights).matmul(value) / total
 }
 
-/// softmax(scores + mask) of every row, not differentiable. Shapes as above.
+/// Computes softmax(scores + mask) of each row, not differentiable. Shapes as in
+/// [`masked_attention`].
 #[cfg(feature = "flex")]
 fn masked_softmax(scores: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
     let [_, heads, tokens, _] = scores.dims();
@@ -67,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// Scores and a mask with `mask_rows` rows a sequence.
+    /// Scores and a mask with `mask_rows` rows per sequence.
     fn made(mask_rows: usize, device: &Device) -> [Tensor<4>; 2] {
         let scores = Tensor::random([2, 3, 4, 4], Distribution::Normal(0.0, 3.0), device);
         [scores, Tensor::random([2, 1, mask_rows, 4], Distribution::Bernoulli(0.3), device) * f32::MIN]
@@ -95,7 +100,8 @@ mod tests {
             let [scores, mask] = made(mask_rows, &device);
             let value = Tensor::<4>::random([2, 3, 4, 5], Distribution::Normal(0.0, 1.0), &device);
             let expected = numbers(activation::softmax(scores.clone() + mask.clone(), 3).matmul(value.clone()));
-            // Dropout is for training alone, on an autodiff device: the tracked scores take probability 0.
+            // Dropout acts only in training, on an autodiff device, so the tracked scores use
+            // probability 0.
             let untracked = masked_attention(scores.clone(), mask.clone(), value.clone(), &settings);
             let [scores, mask, value] =
                 [scores, mask, value].map(|tensor| Tensor::from_data(tensor.into_data(), &device.clone().autodiff()));

@@ -1,23 +1,25 @@
-//! Which rows of a matrix are not zero.
+//! The nonzero rows of a matrix.
 //!
 //! # Upstream
-//! None is filed for this case. <https://github.com/tracel-ai/burn/issues/4366> is open on wrong results of fused kernels.
+//! No issue is filed for this case. <https://github.com/tracel-ai/burn/issues/4366> is open on
+//! wrong results of fused kernels.
 
 use burn::prelude::*;
 
-/// 1 for each row that is not zero and 0 for each that is, from the squares of their norms.
+/// Returns 1 for each nonzero row and 0 for each zero row, from the squares of their norms.
 ///
 /// ```text
 ///   yᵢ = 1 if sᵢ > 0, else 0
 /// ```
 ///
-/// Piecewise constant: no gradient flows through it.
+/// The result is piecewise constant, so no gradient flows through it.
 ///
-/// Replaces `squares.equal_scalar(0).bool_not().float().transpose()`: fused on wgpu, a mask turned into numbers and transposed lost its last
-/// elements. This is the sign of a number that is not negative, reshaped, on every backend.
+/// Replaces `squares.equal_scalar(0).bool_not().float().transpose()`: fused on wgpu, a mask
+/// converted to numbers and transposed lost its last elements. This function reshapes the signs of
+/// the squares instead, on every backend.
 ///
 /// # Shapes
-/// - `squares`: `[n, 1]`, not negative
+/// - `squares`: `[n, 1]`, nonnegative
 /// - output: `[1, n]`
 pub fn nonzero_rows(squares: Tensor<2>) -> Tensor<2> {
     let [n, _] = squares.dims();

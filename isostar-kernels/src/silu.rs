@@ -1,22 +1,25 @@
 //! SiLU, also called swish.
 //!
 //! # Upstream
-//! None is filed for element-wise functions on several threads; <https://github.com/tracel-ai/burn/issues/5613> lists other operations of
-//! burn-flex that run on one.
+//! No issue is filed for multithreaded element-wise functions;
+//! <https://github.com/tracel-ai/burn/issues/5613> lists other operations of burn-flex that run on
+//! one thread.
 
 use burn::prelude::*;
 use burn::tensor::activation;
 
-/// SiLU of every number.
+/// Applies SiLU to every element.
 ///
 /// ```text
 ///   y = x σ(x)        dy/dx = σ(x) + x σ(x) (1 − σ(x))
 /// ```
 ///
-/// Replaces `burn::tensor::activation::silu`, and is that function but for f32 on flex, where value and derivative are computed on all threads.
+/// Replaces `burn::tensor::activation::silu`. On flex, in f32, value and derivative are computed on
+/// all threads; in all other cases it calls that function.
 ///
 /// # References
-/// Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation in Reinforcement Learning" (2018).
+/// Elfwing, Uchibe & Doya, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation
+/// in Reinforcement Learning" (2018).
 pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
@@ -25,7 +28,7 @@ pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     activation::silu(input)
 }
 
-/// x σ(x) and its slope.
+/// Returns x σ(x) and its slope.
 #[cfg(feature = "flex")]
 #[inline(always)]
 fn value_and_slope(x: f32) -> [f32; 2] {

@@ -11,17 +11,19 @@
 //! | `albert` | [`Albert`] | [`AlbertConfig`] |
 //! | `gpt2` | [`Gpt2`] | [`Gpt2Config`] |
 //!
-//! Each comes alone, as an [`Encoder`], or with a head: a [`SequenceClassifier`] (one class of several, any number of classes, or numbers) or a
-//! [`SpanExtractor`] (where an answer starts and ends). All return the hidden states that transformers returns.
+//! Each model is available as a plain [`Encoder`] or with a head: a [`SequenceClassifier`]
+//! (single-label or multi-label classification, or regression) or a [`SpanExtractor`] (start and
+//! end of an answer). All return the hidden states that transformers returns.
 //!
-//! # What is where
+//! # Overview
 //!
-//! - [`Pretrained`]: a model folder, read and written; [`hub`] brings one from the Hugging Face hub
+//! - [`Pretrained`]: a model folder, loaded and saved; [`hub`] downloads one from the Hugging Face
+//!   hub
 //! - [`Checkpoint`]: the same without a tokenizer, for token ids
-//! - [`ModelConfig`] and [`PretrainedModel::new`]: a model with fresh weights
-//! - [`loss`]: what the heads are trained by
-//! - [`layer`]: what the encoders are made of
-//! - [`ModelError`]: what can be wrong with a folder, and what to do about it
+//! - [`ModelConfig`] and [`PretrainedModel::new`]: a model with new weights
+//! - [`loss`]: the training losses of the heads
+//! - [`layer`]: the building blocks of the encoders
+//! - [`ModelError`]: errors of model folders, with their remedies
 
 #![warn(missing_docs)]
 

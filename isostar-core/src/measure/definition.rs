@@ -1,4 +1,4 @@
-//! What a measure is and what it promises.
+//! The definition of a measure: its name, value, range, cost and invariances.
 
 use std::ops::RangeInclusive;
 
@@ -6,33 +6,37 @@ use burn::prelude::*;
 
 use super::{Partition, Summary};
 
-/// One number that says something of the geometry of points, and what it promises.
+/// One number that describes the geometry of points, with its range, cost and invariances.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    /// Its name in JSON.
+    /// Name in JSON.
     pub name: &'static str,
-    /// Its name in text.
+    /// Name in text.
     pub title: &'static str,
-    /// A name short enough for the head of a column.
+    /// Short name for column headings.
     pub column: &'static str,
-    /// How many decimals to print; with 4, a value below 0.001 is printed with four significant digits.
+    /// Number of decimals to print; with 4, a value below 0.001 is printed with four significant
+    /// digits.
     pub digits: usize,
-    /// The values that n points of d dimensions may have, but for rounding; infinite where nothing bounds them.
+    /// Range of values for n points of d dimensions, up to rounding; infinite where there is no
+    /// bound.
     pub range: fn(n: usize, d: usize) -> RangeInclusive<f64>,
-    /// What it is computed from, which determines its cost.
+    /// What the measure is computed from, which determines its cost.
     pub needs: Needs,
-    /// What of the points it does not depend on.
+    /// Transformations of the points under which the measure is invariant.
     pub ignores: Ignores,
-    /// Where it was published.
+    /// Publication that defines the measure.
     pub reference: &'static str,
-    /// Its value in f64 on the host; `None` where there is none, or the summary lacks what it needs.
+    /// Computes the value in f64 on the host; `None` if it is undefined or the summary lacks what
+    /// it needs.
     pub value: fn(&Summary) -> Option<f64>,
-    /// The same as tensor code from points `[n, d]` to shape `[1]`, where Burn's autodiff differentiates it.
+    /// The same measure as tensor code, from points `[n, d]` to shape `[1]`, differentiable by
+    /// Burn's autodiff.
     pub differentiable: Option<fn(Tensor<2>) -> Tensor<1>>,
 }
 
-/// What a measure is computed from, and how time grows with the number n of points and their width d. Memory beyond the points is O(d²) and
-/// a block of rows for all.
+/// What a measure is computed from, and how its time grows with the number n of points and their
+/// width d. All of them need O(d²) memory and a block of rows beyond the points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Sums of directions: O(n·d).
@@ -41,30 +45,30 @@ pub enum Needs {
     Moments,
     /// The eigenvalues of the covariance: O(n·d² + d³).
     Spectrum,
-    /// The singular values of the points, which are not centred: O(n·d² + d³).
+    /// The singular values of the uncentred points: O(n·d² + d³).
     SingularValues,
-    /// Another pass over the points: O(n·d² + d³).
+    /// A second pass over the points: O(n·d² + d³).
     Partition,
-    /// The distances of all pairs: O(n²·d).
+    /// The distances between all pairs: O(n²·d).
     Neighbours,
-    /// A covariance to shrink towards, beside the points.
+    /// A reference covariance to shrink towards, in addition to the points.
     Reference,
 }
 
-/// What may happen to points without changing a measure, but for rounding.
+/// Transformations of the points that leave a measure unchanged, up to rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ignores {
-    /// Adding the same vector to each.
+    /// Adding the same vector to every point.
     pub translation: bool,
-    /// Multiplying each by the same positive number.
+    /// Multiplying every point by the same positive number.
     pub scale: bool,
-    /// Turning all by the same rotation.
+    /// Rotating all points by the same rotation.
     pub rotation: bool,
 }
 
 impl Measure {
-    /// The measure of points `[n, d]`: the [`value`](Self::value) of their [`Summary`], with what the measure needs added to it. A measure
-    /// that needs a reference has no value.
+    /// Computes the measure of points `[n, d]`: the [`value`](Self::value) of their [`Summary`],
+    /// extended by what the measure needs. A measure that needs a reference has no value.
     ///
     /// # Panics
     /// If the device cannot be read.

@@ -2,21 +2,23 @@
 
 use crate::NearestNeighbours;
 
-/// The estimate of Levina and Bickel, averaged as MacKay and Ghahramani do: the inverse of the mean of the points' inverse estimates.
+/// The estimate of Levina and Bickel with the averaging of MacKay and Ghahramani: the inverse of
+/// the mean of the points' inverse estimates.
 ///
 /// ```text
 ///   1/d = (1/n) Σᵢ 1/dᵢ        1/dᵢ = 1/(k − 1) Σⱼ ln(Tₖ(xᵢ)/Tⱼ(xᵢ)),   j = 1 … k − 1
 /// ```
 ///
-/// where Tⱼ(x) is the distance of x to its j-th nearest neighbour, and n counts the points without a duplicate
-/// ([`NearestNeighbours::apart`]). The more neighbours, the less the estimate varies, and the more it is drawn down by the curvature and
-/// the borders of the manifold; k = 20 is usual.
+/// Tⱼ(x) is the distance of x to its j-th nearest neighbour, and n counts the points without a
+/// duplicate ([`NearestNeighbours::apart`]). More neighbours reduce the variance of the estimate,
+/// but the curvature and the borders of the manifold then bias it downwards; k = 20 is usual.
 ///
-/// Positive. `None` where there is no point without a duplicate, fewer than two neighbours a point, or all neighbours are at one distance.
+/// The estimate is positive. `None` if every point has a duplicate, if there are fewer than two
+/// neighbours per point, or if all neighbours are at the same distance.
 ///
 /// # References
-/// Levina & Bickel, "Maximum likelihood estimation of intrinsic dimension" (NeurIPS 2004); MacKay & Ghahramani, "Comments on 'Maximum
-/// likelihood estimation of intrinsic dimension'" (2005).
+/// Levina & Bickel, "Maximum likelihood estimation of intrinsic dimension" (NeurIPS 2004); MacKay &
+/// Ghahramani, "Comments on 'Maximum likelihood estimation of intrinsic dimension'" (2005).
 pub fn mle(neighbours: &NearestNeighbours) -> Option<f64> {
     if neighbours.k < 2 {
         return None;

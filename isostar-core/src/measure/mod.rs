@@ -1,9 +1,9 @@
-//! Measures of the geometry of points beside IsoScore, one equation per file.
+//! Measures of the geometry of points other than IsoScore, one equation per file.
 //!
-//! [`MEASURES`] is the one table of all measures that are a single number, with their range, what they
-//! need and what they do not depend on. They are computed from a [`Summary`] of the points, which
-//! holds what several measures share: moments, spectra and neighbours. Both need the feature
-//! `spectrum`, as do all measures of eigenvalues.
+//! [`MEASURES`] is the table of all measures that are a single number, with their range, cost and
+//! invariances. They are computed from a [`Summary`] of the points, which holds what several
+//! measures share: moments, spectra and neighbours. Both need the feature `spectrum`, as do all
+//! measures of eigenvalues.
 
 #[cfg(feature = "spectrum")]
 mod alpha_req;

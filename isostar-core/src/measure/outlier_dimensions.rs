@@ -1,24 +1,25 @@
-//! Dimensions that stand out from the rest.
+//! Outlier dimensions: dimensions with a large mean or variance.
 
 use serde::Serialize;
 
-/// From what multiple of the average on a dimension is an outlier.
+/// Multiples of the average above which a dimension is an outlier.
 ///
 /// | Field | Default | Meaning |
 /// |---|---|---|
 /// | `mean` | 5 | \|mⱼ\| over the average of \|m\| |
 /// | `variance` | 5 | σⱼ² over the average of σ² |
 ///
-/// Infinity leaves a criterion out.
+/// Infinity disables a criterion.
 ///
-/// Variance five times the average is the rule of Rudman et al. Means are held to the same multiple: five times the average magnitude is
-/// four standard deviations of means that are normal around 0, beyond the three of Kovaleva et al. and Puccetti et al., which two of 768
-/// such means exceed by chance.
+/// Rudman et al. use five times the average variance. The same multiple applies to the means: for
+/// means that are normally distributed around 0, five times the average magnitude is four standard
+/// deviations. That is stricter than the three standard deviations of Kovaleva et al. and Puccetti
+/// et al., which two of 768 such means exceed by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutlierThreshold {
-    /// The multiple of the average magnitude of the means.
+    /// Multiple of the average magnitude of the means.
     pub mean: f64,
-    /// The multiple of the average variance.
+    /// Multiple of the average variance.
     pub variance: f64,
 }
 
@@ -28,33 +29,35 @@ impl Default for OutlierThreshold {
     }
 }
 
-/// A dimension that stands out, counted from 0.
+/// One outlier dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OutlierDimension {
-    /// The dimension's index j.
+    /// Index j of the dimension, from 0.
     pub dimension: usize,
-    /// The mean mⱼ.
+    /// Mean mⱼ.
     pub mean: f64,
-    /// The standard deviation σⱼ.
+    /// Standard deviation σⱼ.
     pub std: f64,
 }
 
-/// The dimensions whose mean or standard deviation exceeds a multiple of the average, in order of their index.
+/// The dimensions whose mean or variance exceeds a multiple of the average, in order of their
+/// index.
 ///
 /// ```text
 ///   |mⱼ| > a·(Σ|m|/d)    or    σⱼ² > b·(Σσ²/d)        a, b of the threshold
 /// ```
 ///
-/// The averages include the outliers, so that no dimension exceeds d times the average: with multiples of 5, there is none where d ≤ 5, and
-/// fewer than d/5 of each kind anywhere. The set does not depend on the points' scale. Zeros and numbers that are not finite have no
-/// outliers.
+/// The averages include the outliers, so no dimension exceeds d times the average: with multiples
+/// of 5, there is no outlier if d ≤ 5, and there are fewer than d/5 of each kind for any d. The
+/// result does not depend on the points' scale. Zeros and non-finite numbers give no outliers.
 ///
 /// # Panics
-/// If there are not as many means as standard deviations.
+/// If `mean` and `std` differ in length.
 ///
 /// # References
-/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023); Kovaleva et al., "BERT Busters" (Findings of
-/// ACL 2021); Puccetti et al., "Outlier Dimensions that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
+/// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023);
+/// Kovaleva et al., "BERT Busters" (Findings of ACL 2021); Puccetti et al., "Outlier Dimensions
+/// that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
 pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<OutlierDimension> {
     assert_eq!(mean.len(), std.len(), "outlier_dimensions: {} means and {} standard deviations", mean.len(), std.len());
     let magnitudes = over_average(mean, f64::abs);
@@ -67,7 +70,8 @@ pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold
         .collect()
 }
 
-/// `size` of each value over its average, in units of the largest value: squared, 1e-200 would vanish.
+/// The `size` of each value divided by the average size. Values are first divided by the largest,
+/// because the square of 1e-200 would underflow.
 fn over_average(values: &[f64], size: impl Fn(f64) -> f64) -> impl Iterator<Item = f64> {
     let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     let sizes: Vec<f64> = values.iter().map(|value| size(value / largest)).collect();
@@ -85,7 +89,8 @@ mod tests {
         outlier_dimensions(mean, std, threshold).iter().map(|outlier| outlier.dimension).collect()
     }
 
-    /// 768 dimensions with means in [−1, 1) and deviations in [0.5, 1.5), of no pattern that repeats within reach.
+    /// 768 dimensions with means in [−1, 1) and deviations in [0.5, 1.5), without outliers or short
+    /// repeating patterns.
     fn ordinary() -> (Vec<f64>, Vec<f64>) {
         let fraction = |at: usize, step: f64| (at as f64 * step).fract();
         ((0..768).map(|at| 2.0 * fraction(at, 0.618) - 1.0).collect(), (0..768).map(|at| 0.5 + fraction(at, 0.414)).collect())
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_dimension_is_an_outlier_beyond_five_times_the_average() {
-        // Of ten dimensions, one that is nine times the others is five times the average.
+        // If one of ten dimensions is nine times the others, it is five times the average.
         for (value, expected) in [(8.999, vec![]), (9.001, vec![3])] {
             let mut sizes = [1.0; 10];
             sizes[3] = value;

@@ -2,14 +2,15 @@
 
 use super::Spectrum;
 
-/// How many directions take part in the variance.
+/// The effective number of directions that contribute to the variance.
 ///
 /// ```text
 ///   PR(Σ) = t²/F = (Σλ)²/Σλ²        t = tr Σ,  F = ‖Σ‖_F²
 /// ```
 ///
-/// k equal eigenvalues have a participation ratio of k. It lies in `[1, min(d, n − 1)]` and does not depend on the points' origin, scale or
-/// rotation. [IsoScore](crate::isoscore) is (PR − 1)/(d − 1). `None` where nothing varies.
+/// k equal eigenvalues have a participation ratio of k. It lies in `[1, min(d, n − 1)]` and does
+/// not depend on the points' origin, scale or rotation. [IsoScore](crate::isoscore) is
+/// (PR − 1)/(d − 1). `None` if the points have no variance.
 ///
 /// # References
 /// Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement" (2017).

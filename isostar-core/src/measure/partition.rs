@@ -1,4 +1,4 @@
-//! The partition score of Mu and Viswanath, streamed over blocks of points.
+//! The partition score of Mu and Viswanath, computed over blocks of points.
 
 use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
@@ -9,22 +9,26 @@ use super::spectrum::in_units_of_largest;
 use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
-/// Rows whose projections are held at once, and whose exponentials make one f32 sum.
+/// Rows per block; the exponentials of one block are summed in f32.
 const BLOCK_ROWS: usize = 1024;
 
-/// How unevenly points fill the directions of their second moment.
+/// How evenly points fill the directions of their second moment.
 ///
 /// ```text
 ///   I(X) = min Z(c)/max Z(c)        Z(c) = Σᵢ exp(c·xᵢ),  c ∈ {±u : u an eigenvector of XᵀX}
 /// ```
 ///
-/// An eigenvector has no sign and Z(u) ≠ Z(−u), so both count. The score lies in `[0, 1]`: 1 where all directions are alike, 0 where one
-/// dominates. It depends on the points' origin and scale: points of norm 1,000 have e¹⁰⁰⁰ in their sums, and the score vanishes where its
-/// logarithm, which is kept, does not. Points of equal second moment in several directions, such as exactly isotropic ones, have no
-/// eigenvectors of their own there, and the score is that of whichever are found.
+/// The sign of an eigenvector is arbitrary and Z(u) ≠ Z(−u), so both signs count. The score lies in
+/// `[0, 1]`: 1 if all directions are alike, near 0 if one dominates. It depends on the points'
+/// origin and scale: for points of norm 1,000, Z contains terms of e¹⁰⁰⁰, and the score may
+/// underflow to 0 while its logarithm stays finite. If the second moment is equal in several
+/// directions, as for exactly isotropic points, the eigenvectors are not unique, and the score is
+/// that of the ones found.
 ///
-/// The directions come from moments of the points, in f64 on the host; the sums from a second pass over them, in blocks, on a device. A sum
-/// is kept by its largest exponent and the rest in proportion to it, and merges with that of other blocks. Memory is O(d²) and a block.
+/// The directions come from the moments of the points, in f64 on the host; the sums come from a
+/// second pass over the points, in blocks, on a device. Each sum is stored as its largest exponent
+/// and a factor relative to it, and merges with the sums of other blocks. Memory is O(d²) and one
+/// block.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -46,34 +50,36 @@ const BLOCK_ROWS: usize = 1024;
 /// ```
 ///
 /// # References
-/// Mu & Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations" (ICLR 2018), equation (1).
+/// Mu & Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations"
+/// (ICLR 2018), equation (1).
 #[derive(Clone, Debug)]
 pub struct Partition {
-    /// The unit of length s of the blocks.
+    /// Unit of length s of the blocks.
     unit: f64,
-    /// What is taken off every row of a block before it is projected, near the mean: projections of a mean far from zero would have lost
-    /// their digits.
+    /// Vector near the mean of the blocks, subtracted from each row before the projection:
+    /// projections of points with a mean far from zero would lose precision.
     centre: Tensor<2>,
-    /// The directions, one a row. Shape `[d, d]`.
+    /// Directions, one per row. Shape `[d, d]`.
     directions: Tensor<2>,
-    /// The projection of what was taken off in all, c·u, of every direction.
+    /// Projection c·u of the total offset c = origin + s·centre, for each direction u.
     offsets: Vec<f64>,
-    /// Z(u) and Z(−u) of every direction, in proportion to exp(±c·u).
+    /// Z(u) and Z(−u) of each direction, relative to exp(±c·u).
     sums: Vec<[ExponentialSum; 2]>,
 }
 
 impl Partition {
-    /// No points yet, along the directions of moments of all that will come.
+    /// An empty partition along the directions of `moments`, which must be those of all points to
+    /// come.
     ///
     /// Blocks must be on `device`.
     pub fn new(moments: &RunningMoments, device: &Device) -> Self {
         Self::from_deviations(moments, &vec![0.0; moments.width()], 1.0, device)
     }
 
-    /// No points yet, where moments and blocks are those of the deviations (x − origin)/unit of points x.
+    /// An empty partition for moments and blocks of the deviations (x − origin)/unit of points x.
     ///
     /// # Panics
-    /// If the origin is not as wide as the moments.
+    /// If the width of the origin differs from that of the moments.
     pub fn from_deviations(moments: &RunningMoments, origin: &[f64], unit: f64, device: &Device) -> Self {
         let d = moments.width();
         assert_eq!(origin.len(), d, "Partition::from_deviations: an origin of width {} for moments of width {d}", origin.len());
@@ -98,7 +104,7 @@ impl Partition {
     /// If the device cannot be read.
     ///
     /// # Panics
-    /// If the block has another width.
+    /// If the block has a different width.
     pub fn update(&mut self, block: Tensor<2>) -> Result<(), TensorReadError> {
         let [n, width] = block.dims();
         let d = self.offsets.len();
@@ -116,10 +122,11 @@ impl Partition {
         let d = self.offsets.len();
         let dtype = rows.dtype();
         let deviations = rows - self.centre.clone().cast(dtype);
-        // One direction a row: sums and extremes along rows are five times as fast on the CPU.
+        // One direction per row: on the CPU, sums and extremes along rows are five times as fast.
         let projected = self.directions.clone().cast(dtype).matmul(deviations.transpose());
         let (highest, lowest) = (projected.clone().max_dim(1), projected.clone().min_dim(1));
-        // Exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent but 0.
+        // The exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent
+        // but 0.
         let unit = self.unit.min(f64::from(f32::MAX));
         let above = ((projected.clone() - highest.clone()) * unit).exp().sum_dim(1);
         let below = ((lowest.clone() - projected) * unit).exp().sum_dim(1);
@@ -132,10 +139,10 @@ impl Partition {
         Ok(())
     }
 
-    /// Adds the points of another clone of the same empty partition.
+    /// Adds the points of another partition that was cloned from the same empty one.
     ///
     /// # Panics
-    /// If the other has other directions.
+    /// If the directions differ.
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(other.offsets, self.offsets, "Partition::merge: both must have the same directions");
         for (ours, theirs) in self.sums.iter_mut().zip(&other.sums) {
@@ -143,7 +150,7 @@ impl Partition {
         }
     }
 
-    /// All of `points`, `[n, d]`.
+    /// The partition of all of `points`, `[n, d]`.
     ///
     /// # Errors
     /// If the device cannot be read.
@@ -164,12 +171,13 @@ impl Partition {
         Ok(partition)
     }
 
-    /// ln Z(u) and ln Z(−u) of every direction u, of which the first has the least second moment; −∞ where there are no points.
+    /// ln Z(u) and ln Z(−u) of each direction u, in ascending order of second moment; −∞ without
+    /// points.
     pub fn log_sums(&self) -> impl Iterator<Item = [f64; 2]> {
         self.sums.iter().zip(&self.offsets).map(|([positive, negative], offset)| [positive.log() + offset, negative.log() - offset])
     }
 
-    /// ln I, at most 0; `None` without points or where a number is not finite.
+    /// Logarithm of the score, ln I, at most 0; `None` without points or if a number is not finite.
     pub fn log_score(&self) -> Option<f64> {
         let mut lowest = f64::INFINITY;
         let mut highest = f64::NEG_INFINITY;
@@ -183,19 +191,20 @@ impl Partition {
         (lowest <= highest).then_some(lowest - highest)
     }
 
-    /// I, in `[0, 1]`, and 0 where its logarithm is below -745; `None` where that does not exist.
+    /// Score I, in `[0, 1]`; 0 if ln I is below -745, `None` if ln I does not exist.
     pub fn score(&self) -> Option<f64> {
         self.log_score().map(f64::exp)
     }
 }
 
-/// About the largest number, in units of which squares stay within f32; a power of two, so that dividing by it rounds nothing.
+/// A power of two near the largest magnitude, 1 if all are zero. In units of it squares stay within
+/// f32, and dividing by it does not round.
 pub(super) fn unit_of(points: &Tensor<2>) -> Result<f64, TensorReadError> {
     let largest: f64 = if points.shape().num_elements() == 0 { 0.0 } else { points.clone().abs().max().try_into_scalar()? };
     Ok(if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 })
 }
 
-/// Rows in blocks, of which there are none where there are no rows.
+/// The points split into blocks of rows; empty if there are no rows.
 pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
     let [n, _] = points.dims();
     if n == 0 { vec![] } else { points.split(BLOCK_ROWS, 0) }
@@ -203,7 +212,8 @@ pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
 
 /// The [`Partition`] score of points: min Z/max Z over both signs of the eigenvectors of XᵀX.
 ///
-/// Equal points x score exp(−2‖x‖), and so 1 where all are zero. `None` without points or where a number is not finite.
+/// Equal points x score exp(−2‖x‖), which is 1 if all are zero. `None` without points or if a
+/// number is not finite.
 ///
 /// # Shapes
 /// - `points`: `[n, d]`
@@ -211,7 +221,8 @@ pub fn partition(points: Tensor<2>) -> Option<f64> {
     Partition::from_points(points).expect("the device can be read").score()
 }
 
-/// The eigenvectors of the second moment of x, one a row, in ascending order of their eigenvalues; the axes where it is 0 or not finite.
+/// The eigenvectors of the second moment of x, one per row, in ascending order of their
+/// eigenvalues; the coordinate axes if it is 0 or not finite.
 fn directions(moments: &RunningMoments, origin: &[f64], unit: f64) -> Vec<f64> {
     let d = moments.width();
     let (_, second) = second_moment(moments, origin, unit);
@@ -229,7 +240,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Σᵢ exp(eᵢ) as exp(largest)·proportion.
+/// The sum Σᵢ exp(eᵢ), stored as exp(largest)·proportion.
 #[derive(Clone, Copy, Debug)]
 struct ExponentialSum {
     largest: f64,

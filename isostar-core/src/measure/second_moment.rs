@@ -2,8 +2,9 @@
 
 use crate::RunningMoments;
 
-/// XᵀX/l² of points x = origin + unit·y, where `moments` are those of the deviations y: unit²·S + n·m·mᵀ with m the mean of x. The length l,
-/// the larger of unit and origin, keeps squares within f64. Gives l and the entries, row by row.
+/// Returns l and the entries of XᵀX/l², row by row, for points x = origin + unit·y, where `moments`
+/// are those of the deviations y. XᵀX is unit²·S + n·m·mᵀ with m the mean of x. The length l, the
+/// larger of unit and origin, keeps squares within f64.
 pub(super) fn second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> (f64, Vec<f64>) {
     let d = moments.width();
     let length = origin.iter().fold(unit, |length, origin| length.max(origin.abs()));

@@ -8,34 +8,36 @@ use crate::moments::widen;
 use crate::unbiased::centre;
 use crate::{Moments, RunningMoments};
 
-/// Rows that are multiplied at once; sums over more are f64 sums of such blocks.
+/// Rows per product; the products of blocks are summed in f64.
 const BLOCK_ROWS: usize = 8192;
 
-/// Entries below this share of the largest, 2⁻¹⁰⁰, are taken for 0: eigenvalues are exact to 2⁻⁵² of the largest, and where squares of entries
-/// vanish, the iteration that finds them may not end.
+/// Relative size below which entries count as 0, 2⁻¹⁰⁰. Eigenvalues are exact to 2⁻⁵² of the
+/// largest, and the eigenvalue iteration may not end if squares of entries underflow.
 const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 100) as f64;
 
 /// The eigenvalues λ₁ ≥ … ≥ λ_d ≥ 0 of a sample covariance.
 ///
-/// Points of size 1e-200 have variances of 1e-400, which no f64 holds: a unit of length s is kept apart, λ = s²·v, so that every measure of
-/// a spectrum, none of which depends on scale, has its value. Eigenvalues that rounding made negative are 0. n points have at most n − 1
-/// directions of variance: where the number of points is known, as it is of points and of moments, the rest is exactly 0 rather than
-/// rounding.
+/// Points of size 1e-200 have variances of 1e-400, which f64 cannot represent. A unit of length s
+/// is therefore stored separately, λ = s²·v, and every measure of a spectrum has its value, as none
+/// depends on scale. Eigenvalues that rounding made negative are set to 0. n points have at most
+/// n − 1 directions of variance: if n is known, as it is for points and for moments, the remaining
+/// eigenvalues are exactly 0.
 ///
-/// Where nothing varies all eigenvalues are 0; where a number is not finite all are NaN. Measures of a spectrum are `None` in both cases.
+/// If the points have no variance, all eigenvalues are 0; if a number is not finite, all are NaN.
+/// Measures of a spectrum are `None` in both cases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
-    /// The unit of length s.
+    /// Unit of length s.
     unit: f64,
-    /// The eigenvalues in units of s², descending. Length d.
+    /// Eigenvalues in units of s², descending. Length d.
     values: Vec<f64>,
 }
 
 impl Spectrum {
-    /// The spectrum of a covariance, row by row, of which the lower triangle is read. Costs O(d³).
+    /// The spectrum of a covariance given row by row; only the lower triangle is read. Costs O(d³).
     ///
     /// # Panics
-    /// If `covariance` does not hold `width`² numbers.
+    /// If the length of `covariance` is not `width`².
     pub fn from_covariance(covariance: &[f64], width: usize) -> Self {
         let expected = width * width;
         assert_eq!(
@@ -67,11 +69,11 @@ impl Spectrum {
         Self::from_covariance(&covariance, moments.width()).of_rank(rank)
     }
 
-    /// The spectrum of the second moment XᵀX of points x = origin + unit·y, which are not centred, where `moments` are those of the deviations
-    /// y. Its square roots are the singular values of X.
+    /// The spectrum of the second moment XᵀX of uncentred points x = origin + unit·y, from the
+    /// `moments` of the deviations y. Its square roots are the singular values of X.
     ///
     /// # Panics
-    /// If the origin is not as wide as the moments.
+    /// If the width of the origin differs from that of the moments.
     pub fn from_second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> Self {
         let d = moments.width();
         assert_eq!(origin.len(), d, "Spectrum::from_second_moment: an origin of width {} for moments of width {d}", origin.len());
@@ -82,8 +84,8 @@ impl Spectrum {
 
     /// The spectrum of the sample covariance of points.
     ///
-    /// Products are taken on the points' device, of whichever side of the points is smaller; in f32, eigenvalues carry an error of a few
-    /// 1e-7·λ₁.
+    /// Products are computed on the points' device, along the smaller of n and d; in f32,
+    /// eigenvalues carry an error of a few 1e-7·λ₁.
     ///
     /// # Shapes
     /// - `points`: `[n, d]`
@@ -102,7 +104,7 @@ impl Spectrum {
             let products: Vec<f64> = centred.clone().matmul(centred.transpose()).try_to_vec_as().expect("the device can be read");
             let covariance: Vec<f64> = products.iter().map(|product| product / (n - 1) as f64).collect();
             let mut spectrum = Self::from_covariance(&covariance, n).of_rank(n - 1);
-            // The smaller product has the eigenvalues of the larger, but for its zeros.
+            // The n×n product has the nonzero eigenvalues of the d×d one.
             spectrum.values.resize(d, 0.0);
             spectrum
         } else {
@@ -126,30 +128,33 @@ impl Spectrum {
         self.values.len()
     }
 
-    /// The eigenvalues, descending: the variances along the principal components. Length d; too large or small for f64, they are ∞ or 0.
+    /// The eigenvalues, descending: the variances along the principal components. Length d; values
+    /// outside the range of f64 are ∞ or 0.
     pub fn eigenvalues(&self) -> Vec<f64> {
         self.values.iter().map(|value| value * self.unit * self.unit).collect()
     }
 
-    /// The share of each principal component in the variance, pₖ = λₖ/Σλ, descending; `None` where nothing varies. Length d.
+    /// The share of each principal component in the variance, pₖ = λₖ/Σλ, descending; `None` if the
+    /// points have no variance. Length d.
     pub fn shares(&self) -> Option<Vec<f64>> {
         let total: f64 = self.values.iter().sum();
         (total > 0.0).then(|| self.values.iter().map(|value| value / total).collect())
     }
 
-    /// Every eigenvalue the same.
+    /// A spectrum whose eigenvalues are all `value`.
     fn all(value: f64, width: usize) -> Self {
         Self { unit: 1.0, values: vec![value; width] }
     }
 
-    /// With no more eigenvalues than `rank` that are not 0.
+    /// Sets all eigenvalues after the first `rank` to 0.
     fn of_rank(mut self, rank: usize) -> Self {
         self.values.iter_mut().skip(rank).for_each(|value| *value *= 0.0);
         self
     }
 }
 
-/// The size of the largest entry of a symmetric matrix, and the entries in units of it, to be decomposed. They are NaN where it is 0.
+/// The largest magnitude of a symmetric matrix, and the entries divided by it, ready to be
+/// decomposed. They are NaN if it is 0.
 pub(super) fn in_units_of_largest(entries: &[f64]) -> (f64, Vec<f64>) {
     let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
     let scaled = entries.iter().map(|entry| entry / largest);

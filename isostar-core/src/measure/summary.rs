@@ -1,4 +1,4 @@
-//! What several measures of the same points share.
+//! The quantities that measures of the same points share.
 
 use std::cell::OnceCell;
 
@@ -10,12 +10,13 @@ use super::{CosineSums, OutlierDimension, OutlierThreshold, Partition, Spectrum,
 use crate::moments::widen;
 use crate::{Moments, NearestNeighbours, RunningMoments, ScaledCovariance, UnbiasedSums, nearest_neighbours};
 
-/// How many neighbours of each point a summary of points looks at.
+/// Number of neighbours per point in a summary.
 pub const NEIGHBOURS: usize = 20;
 
-/// The sums over n points of width d that one pass over them gives.
+/// Sums over n points of width d, from one pass over them.
 ///
-/// Points may lie anywhere and have any size, so moments are those of the deviations (x − o)/s from an origin o in a unit s.
+/// The moments are those of the deviations (x − o)/s from an origin o in a unit s, so points may
+/// have any position and size.
 #[derive(Clone, Debug)]
 pub struct PointSums {
     /// Count, mean and scatter of the deviations.
@@ -26,17 +27,18 @@ pub struct PointSums {
     pub unit: f64,
     /// The mean of the points. Length d.
     pub mean: Vec<f64>,
-    /// The sums of the unbiased estimator, in any unit.
+    /// Sums of the unbiased estimator, in any unit.
     pub unbiased: UnbiasedSums,
     /// Σ over i ≠ j of cos(xᵢ, xⱼ), the cosine with a zero point being 0.
     pub cosines_of_distinct_pairs: f64,
 }
 
-/// What the measures of one set of points are computed from.
+/// The quantities from which the measures of one set of points are computed.
 ///
-/// A summary always holds the sums of one pass over the points. The partition score, the nearest neighbours and the shrunk covariance are
-/// added by the `with_` functions; a measure that needs one of them has no value without it. Spectra and estimates that several measures
-/// share are computed once, when the first measure asks for them.
+/// A summary always holds the sums of one pass over the points. The `with_` functions add the
+/// partition score, the nearest neighbours and the shrunk covariance; a measure that needs one of
+/// them has no value without it. Spectra and estimates that several measures share are computed
+/// once, on first use.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -61,10 +63,10 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of points whose sums are known.
+    /// A summary from sums that are already computed.
     ///
     /// # Panics
-    /// If the origin or the mean is not as wide as the moments.
+    /// If the width of the origin or the mean differs from that of the moments.
     pub fn new(sums: PointSums) -> Self {
         let width = sums.moments.width();
         let (origin, mean) = (sums.origin.len(), sums.mean.len());
@@ -83,7 +85,7 @@ impl Summary {
         }
     }
 
-    /// The summary of `points`, `[n, d]`, without partition score, neighbours and reference.
+    /// The summary of `points`, `[n, d]`, without a partition score, neighbours or a reference.
     ///
     /// # Errors
     /// If the device cannot be read.
@@ -110,27 +112,29 @@ impl Summary {
         }))
     }
 
-    /// With the partition score, of which `partition` holds the sums.
+    /// Adds the partition score, from the sums in `partition`.
     pub fn with_partition(mut self, partition: &Partition) -> Self {
         self.partition = partition.score();
         self
     }
 
-    /// With the nearest neighbours of all points or of a sample of them.
+    /// Adds the nearest neighbours of all points or of a sample of them.
     pub fn with_neighbours(mut self, neighbours: NearestNeighbours) -> Self {
         self.neighbours = Some(neighbours);
         self
     }
 
-    /// With the nearest neighbours of `points`, [`NEIGHBOURS`] each, or all others where there are fewer.
+    /// Adds the nearest neighbours of `points`: [`NEIGHBOURS`] per point, or all others if there
+    /// are fewer.
     pub fn with_neighbours_of(self, points: Tensor<2>, progress: &dyn Fn(usize)) -> Self {
         self.with_neighbours(nearest_neighbours(points, NEIGHBOURS, progress))
     }
 
-    /// With the covariance shrunk towards `reference`, (1 − ζ)·Σ + ζ·Σ_S, where ζ = `weight`. There is none of fewer than two points.
+    /// Adds the covariance shrunk towards `reference`, (1 − ζ)·Σ + ζ·Σ_S, where ζ = `weight`. It is
+    /// absent with fewer than two points.
     ///
     /// # Panics
-    /// If the reference has another width.
+    /// If the reference has a different width.
     pub fn with_reference(mut self, reference: &ScaledCovariance, weight: f64) -> Self {
         let (width, found) = (self.width(), reference.width);
         assert_eq!(found, width, "Summary::with_reference: a reference of width {found} for points of width {width}");
@@ -153,12 +157,12 @@ impl Summary {
         &self.sums.mean
     }
 
-    /// The standard deviation of every dimension, with the divisor n − 1. Length d.
+    /// The standard deviation of each dimension, with the divisor n − 1. Length d.
     pub fn standard_deviations(&self) -> Vec<f64> {
         self.sums.moments.standard_deviations().into_iter().map(|deviation| deviation * self.sums.unit).collect()
     }
 
-    /// The dimensions that stand out by the default [`OutlierThreshold`].
+    /// The outlier dimensions by the default [`OutlierThreshold`].
     pub fn outlier_dimensions(&self) -> Vec<OutlierDimension> {
         outlier_dimensions(self.mean(), &self.standard_deviations(), OutlierThreshold::default())
     }
@@ -183,7 +187,7 @@ impl Summary {
         self.sums.cosines_of_distinct_pairs
     }
 
-    /// The partition score, if its sums were added and it has a value.
+    /// The partition score, if it was added and has a value.
     pub fn partition(&self) -> Option<f64> {
         self.partition
     }
@@ -198,13 +202,13 @@ impl Summary {
         self.spectrum.get_or_init(|| Spectrum::from_moments(&self.sums.moments).scaled(self.sums.unit))
     }
 
-    /// The eigenvalues of XᵀX, the points not centred: the squares of the singular values of X.
+    /// The eigenvalues of XᵀX of the uncentred points: the squares of the singular values of X.
     pub fn second_moment_spectrum(&self) -> &Spectrum {
         let PointSums { moments, origin, unit, .. } = &self.sums;
         self.second_moment_spectrum.get_or_init(|| Spectrum::from_second_moment(moments, origin, *unit))
     }
 
-    /// The TwoNN estimates, if neighbours were added and they have a value.
+    /// The TwoNN estimates, if neighbours were added and the estimates have a value.
     pub fn twonn(&self) -> Option<TwoNn> {
         *self.twonn.get_or_init(|| self.neighbours().and_then(twonn))
     }

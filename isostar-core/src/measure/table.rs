@@ -1,4 +1,4 @@
-//! Every measure that is one number, a row each.
+//! The table of all measures that are a single number.
 
 use std::ops::RangeInclusive;
 
@@ -10,8 +10,8 @@ use crate::isoscore;
 
 /// Every measure that is one number.
 ///
-/// JSON, tables, comparisons and reports list the measures in this order, and the tests check each against its definition and its promises.
-/// A new measure is one file and one row here.
+/// JSON, tables, comparisons and reports list the measures in this order, and the tests check each
+/// row's value, range and invariances. A new measure adds one file and one row here.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -40,7 +40,7 @@ pub const MEASURES: &[Measure] = &[
         title: "IsoScore, unbiased",
         column: "unbiased",
         digits: 4,
-        // Few points may take it past either end of [0, 1].
+        // With few points the estimate may lie on either side of [0, 1].
         range: |_, d| -1.0 / (d as f64 - 1.0)..=f64::INFINITY,
         needs: Needs::Moments,
         ignores: RIGID_AND_SCALE,
@@ -248,12 +248,12 @@ const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotat
 /// Invariant to scale and rotation, but not to translation.
 const SCALE_AND_ROTATION: Ignores = Ignores { translation: false, scale: true, rotation: true };
 
-/// From one direction to as many as n points of d dimensions can vary in.
+/// From 1 to the number of directions in which n points of d dimensions can vary.
 fn directions_of_variance(n: usize, d: usize) -> RangeInclusive<f64> {
     1.0..=n.saturating_sub(1).min(d) as f64
 }
 
-/// A mean over pairs; `None` where there are none.
+/// The mean over pairs; `None` if there are none.
 fn over(sum: f64, pairs: f64) -> Option<f64> {
     (pairs > 0.0).then(|| sum / pairs)
 }

@@ -2,47 +2,51 @@
 
 use crate::{ConfigError, NearestNeighbours};
 
-/// The share of the largest ratios that the fits leave out unless told otherwise, as in the paper.
+/// Default share of the largest ratios that the fits leave out, as in the paper.
 const DISCARDED: f64 = 0.1;
 
-/// Estimates of the intrinsic dimension from the ratios μᵢ = r₂/r₁ of the n points that have no duplicate.
+/// Estimates of the intrinsic dimension from the ratios μᵢ = r₂/r₁ of the n points without a
+/// duplicate.
 ///
-/// On a d-dimensional manifold sampled with locally constant density, ln μ is exponentially distributed with rate d: F(μ) = 1 − μ^(−d).
-/// Both estimates take the k = ⌊n(1 − f)⌋ smallest ratios μ₍₁₎ ≤ … ≤ μ₍ₖ₎ and are positive numbers; a sample of n points gives d·(1 ± 1/√n)
-/// or so.
+/// On a d-dimensional manifold sampled with locally constant density, ln μ is exponentially
+/// distributed with rate d: F(μ) = 1 − μ^(−d). Both estimates use the k = ⌊n(1 − f)⌋ smallest
+/// ratios μ₍₁₎ ≤ … ≤ μ₍ₖ₎, where f is the share left out, and are positive. For a sample of n
+/// points they are about d·(1 ± 1/√n).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoNn {
-    /// The slope of the line through the origin that fits the empirical distribution.
+    /// Slope of the line through the origin that fits the empirical distribution.
     ///
     /// ```text
     ///   d = Σᵢ xᵢyᵢ / Σᵢ xᵢ²        xᵢ = ln μ₍ᵢ₎,   yᵢ = −ln(1 − i/n),   i = 1 … min(k, n − 1)
     /// ```
     pub linear: f64,
-    /// The maximum of the likelihood, its bias removed, where the ratios left out are known to be no smaller than μ₍ₖ₎.
+    /// Bias-corrected maximum-likelihood estimate, given that the ratios left out are at least
+    /// μ₍ₖ₎.
     ///
     /// ```text
     ///   d = (k − 1) / (Σᵢ ln μ₍ᵢ₎ + (n − k)·ln μ₍ₖ₎)
     /// ```
     pub maximum_likelihood: f64,
-    /// The number n of points without a duplicate.
+    /// Number n of points without a duplicate.
     pub points: usize,
 }
 
 /// The TwoNN estimates without the largest tenth of the ratios.
 ///
-/// `None` where fewer than two ratios are left, which also is the case with one neighbour a point, and where all ratios are 1. Points at
-/// the same place as another are left out ([`NearestNeighbours::apart`]).
+/// `None` if fewer than two ratios are left, if there is only one neighbour per point, or if all
+/// ratios are 1. Points that coincide with another are left out ([`NearestNeighbours::apart`]).
 ///
 /// # References
-/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood information" (Scientific
-/// Reports 2017); Denti, Doimo, Laio & Mira, "The generalized ratios intrinsic dimension estimator" (Scientific Reports 2022).
+/// Facco, d'Errico, Rodriguez & Laio, "Estimating the intrinsic dimension of datasets by a minimal
+/// neighborhood information" (Scientific Reports 2017); Denti, Doimo, Laio & Mira, "The generalized
+/// ratios intrinsic dimension estimator" (Scientific Reports 2022).
 pub fn twonn(neighbours: &NearestNeighbours) -> Option<TwoNn> {
     of_ratios(neighbours, DISCARDED)
 }
 
-/// The TwoNN estimates without the largest ratios, of which `discarded` is the share f.
+/// The TwoNN estimates without the largest ratios, where `discarded` is the share f left out.
 ///
-/// `None` where [`twonn`] is.
+/// `None` in the same cases as [`twonn`].
 ///
 /// # Errors
 /// If `discarded` is not in [0, 1).

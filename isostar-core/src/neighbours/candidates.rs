@@ -1,36 +1,38 @@
-//! The running best candidates of every point, found in tiles of Gram products.
+//! The best neighbour candidates of each point so far, found in tiles of Gram products.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// Comparisons made before anything branches: whole vector registers on every machine.
+/// Values compared before branching: whole vector registers on every machine.
 const LANES: usize = 16;
-/// Columns that one thread scans, whose thresholds stay in its first cache.
+/// Columns per thread: their thresholds fit the L1 cache.
 const STRIPE: usize = 128;
-/// The fewest rows worth a thread's attention.
+/// Minimum number of rows per thread.
 const ROWS: usize = 32;
 
-/// Products cᵢ·cⱼ of points i in `rows` with points j in `columns`, row by row. Of each pair only i > j counts.
+/// Products cᵢ·cⱼ of points i in `rows` with points j in `columns`, row by row. Only pairs with
+/// i > j count.
 pub(super) struct Tile<'a> {
     pub products: &'a [f32],
     pub rows: Range<usize>,
     pub columns: Range<usize>,
 }
 
-/// For each of n points i the `width` others j of the largest
+/// For each of n points i, the `width` other points j with the largest
 ///
 /// ```text
 ///   vᵢⱼ = cᵢ·cⱼ − ‖cⱼ‖²/2 = (‖cᵢ‖² − ‖cᵢ − cⱼ‖²)/2
 /// ```
 ///
-/// in f32, the largest first; of equal ones those seen first. A tile is read twice, once for the sake of its rows and once for that of its
-/// columns, so that no two threads ever write to one list, and the outcome doesn't depend on how many there are.
+/// in f32, in descending order; ties keep the order in which they were seen. Each tile is read
+/// twice, once for its rows and once for its columns, so no two threads write to the same list and
+/// the result does not depend on the number of threads.
 pub(super) struct Candidates {
     pub width: usize,
     values: Vec<f32>,
     points: Vec<u32>,
-    /// The least value in each list: what another candidate must exceed.
+    /// The smallest value in each list, which a new candidate must exceed.
     least: Vec<f32>,
 }
 
@@ -39,17 +41,17 @@ impl Candidates {
         Self { width, values: vec![f32::NEG_INFINITY; n * width], points: vec![0; n * width], least: vec![f32::NEG_INFINITY; n] }
     }
 
-    /// The values of a point's candidates, the largest first.
+    /// The values of a point's candidates, in descending order.
     pub fn values(&self, point: usize) -> &[f32] {
         &self.values[point * self.width..][..self.width]
     }
 
-    /// The candidates of some points, one list after the other.
+    /// The candidates of a range of points, one list after the other.
     pub fn points(&self, of: Range<usize>) -> &[u32] {
         &self.points[of.start * self.width..of.end * self.width]
     }
 
-    /// Takes in all pairs of a tile. `halves`: ‖cⱼ‖²/2 of all points.
+    /// Adds all pairs of a tile. `halves`: ‖cⱼ‖²/2 of all points.
     pub fn scan(&mut self, tile: &Tile, halves: &[f32]) {
         self.scan_rows(tile, &halves[tile.columns.clone()]);
         self.scan_columns(tile, &halves[tile.rows.clone()]);
@@ -93,7 +95,8 @@ impl Candidates {
                     let counted = row.saturating_sub(tile.columns.start + start).min(least.len());
                     for (chunk, products) in products[start..][..counted].chunks(LANES).enumerate() {
                         let first = chunk * LANES;
-                        // Positive just where the difference exceeds the least, as subtraction of unequal numbers never gives 0.
+                        // Positive exactly if the difference exceeds `least`: subtracting unequal
+                        // numbers never gives 0.
                         let excess = over(products, &least[first..], |product, least| product - half - least);
                         if excess > 0.0 {
                             for (product, column) in products.iter().zip(first..) {
@@ -109,7 +112,7 @@ impl Candidates {
     }
 }
 
-/// The largest f(a, b) of up to [`LANES`] pairs, compiled to vector instructions where there are as many.
+/// The largest f(a, b) of up to [`LANES`] pairs; a full set compiles to vector instructions.
 #[inline(always)]
 fn over(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let larger = |largest: f32, value: f32| if value > largest { value } else { largest };
@@ -127,7 +130,7 @@ fn over(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).fold(f32::NEG_INFINITY, larger)
 }
 
-/// Puts a value that exceeds the last into its place in a list, and returns the new last.
+/// Inserts a value that exceeds the last one into a sorted list, and returns the new last value.
 fn insert(values: &mut [f32], points: &mut [u32], value: f32, point: usize) -> f32 {
     let last = values.len() - 1;
     let mut at = last;

@@ -1,4 +1,4 @@
-//! Points about their centre, block by block in f32: what the Gram products are formed of.
+//! Points relative to their centre, block by block in f32: the factors of the Gram products.
 
 use std::ops::Range;
 
@@ -9,12 +9,13 @@ use rayon::prelude::*;
 
 use crate::moments::widen;
 
-/// Largest deviations from the centre between 2⁻³² and 2³² keep squares and products within f32: only others are scaled.
+/// Range of the largest deviation in which squares and products stay within f32, from 2⁻³² to 2³²;
+/// points outside it are scaled.
 const HARMLESS: Range<f64> = 1.0 / (1u64 << 32) as f64..(1u64 << 32) as f64;
-/// Powers of two beyond these are no normal numbers in f32 and f64.
+/// Largest exponents of the scale, which keep it a normal number in f32 and f64.
 const EXPONENTS: [f64; 2] = [126.0, 1000.0];
 
-/// Where points lie: their mean and how far they reach from it.
+/// The column sums, minima and maxima of points.
 struct Extent {
     sums: Vec<f64>,
     lowest: Vec<f64>,
@@ -50,16 +51,17 @@ impl Extent {
 
 /// The points s·xᵢ − m, with s a power of two and m close to the mean of all s·xᵢ.
 ///
-/// Nothing of the size of the points is kept: a block is centred again each time that it is needed.
+/// The centred points are not stored: each block is centred again when it is needed.
 pub(super) struct Centred {
     points: Tensor<2>,
     centre: Tensor<2>,
-    /// The factor s; 1 unless squares of the points would leave f32.
+    /// Factor s; 1 unless squares of the points would leave the range of f32.
     pub scale: f64,
 }
 
 impl Centred {
-    /// `None` where a number is not finite. `points` must hold at least one row and one column.
+    /// Finds the centre and the scale; `None` if a number is not finite. `points` must have at
+    /// least one row and one column.
     pub fn new(points: Tensor<2>, block: usize) -> Option<Self> {
         let [n, d] = points.dims();
         let extents = (0..n).step_by(block).map(|start| {
@@ -80,7 +82,7 @@ impl Centred {
         Some(Self { points, centre, scale })
     }
 
-    /// Rows of s·xᵢ − m, each number rounded to f32 once. Shape `[rows, d]`.
+    /// The rows s·xᵢ − m, rounded to f32 once. Shape `[rows, d]`.
     pub fn rows(&self, rows: Range<usize>) -> Tensor<2> {
         let block = widen(self.points.clone().narrow(0, rows.start, rows.len()));
         let block = if self.scale == 1.0 { block } else { block * self.scale };
@@ -95,7 +97,7 @@ fn extent<T: Copy + Into<f64> + Sync>(values: &[T], d: usize) -> Extent {
     parts.into_iter().reduce(Extent::merge).expect("a block has rows")
 }
 
-/// The power of two that brings `reach` to about 1, where it is needed.
+/// The power of two that scales `reach` to about 1; 1 if no scaling is needed.
 fn power_of_two(reach: f64, largest_exponent: f64) -> f64 {
     if reach == 0.0 || HARMLESS.contains(&reach) {
         return 1.0;

@@ -1,4 +1,5 @@
-//! Distances of candidates in f64, the proof that none is missing, and what is done where the proof fails.
+//! Distances of candidates in f64, the check that no neighbour is missing, and the fallback if it
+//! fails.
 
 use std::ops::Range;
 
@@ -10,16 +11,17 @@ use super::candidates::Candidates;
 use super::centred::Centred;
 use crate::moments::widen;
 
-/// Numbers read back from the device at a time.
+/// Numbers read back from the device at once.
 const BATCH: usize = 1 << 20;
-/// Points whose distances to all others are formed at a time.
+/// Points per batch of the fallback, which computes their distances to all others.
 const POINTS: usize = 256;
-/// Coordinates between two looks at whether a distance is too long already.
+/// Coordinates summed between two checks whether a distance is already too long.
 const STEP: usize = 32;
-/// Half a unit in the last place of 1 in f32.
+/// Unit roundoff of f32, half a unit in the last place of 1.
 const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
 
-/// The k shortest distances of every point, ascending, shape `[n, k]`, and the number of points for which all distances had to be formed.
+/// The k shortest distances of each point, ascending, shape `[n, k]`, and the number of points that
+/// needed their distances to all others.
 pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candidates: &Candidates, k: usize) -> (Vec<f64>, usize) {
     let [n, d] = points.dims();
     let mut distances = Vec::with_capacity(n * k);
@@ -48,16 +50,18 @@ pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candi
     (distances, unsettled.len())
 }
 
-/// How far a value vᵢⱼ formed in f32 can be from what it stands for, for one point i.
+/// Error bounds for the values vᵢⱼ computed in f32, for one point i.
 ///
-/// Let aⱼ = s·xⱼ − m exactly, u the roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and
-/// whatever the order in which it adds, |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
+/// Let aⱼ = s·xⱼ − m exactly, u the unit roundoff of f32 and γ = (d + 2)u/(1 − (d + 2)u). The
+/// device holds cⱼ with ‖cⱼ − aⱼ‖ ≤ u‖aⱼ‖, and |fl(cᵢ·cⱼ) − cᵢ·cⱼ| ≤ γ‖cᵢ‖‖cⱼ‖ for any order of
+/// summation. A point j closer than t has ‖aⱼ‖ ≤ R = ‖aᵢ‖ + t, so that
 ///
 /// ```text
 ///   |‖cᵢ − cⱼ‖² − (‖cᵢ‖² − 2vᵢⱼ)| ≤ 2γR²          |‖aᵢ − aⱼ‖ − ‖cᵢ − cⱼ‖| ≤ 2uR
 /// ```
 ///
-/// A device that multiplies in less than f32 breaks the first of these at the candidates themselves, whose distances are known.
+/// A device that multiplies in less than f32 violates the first bound at the candidates themselves,
+/// whose distances are known.
 struct Doubt {
     d: usize,
     /// ‖cᵢ‖².
@@ -65,9 +69,9 @@ struct Doubt {
 }
 
 impl Doubt {
-    /// What this code itself rounds, and second-order terms.
+    /// Factor for the rounding of this code itself and for second-order terms.
     const SLACK: f64 = 1.01;
-    /// What a device may lose of each product or difference that is not a normal number.
+    /// The most that a device may lose of a product or difference that is not a normal number.
     const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
 
     /// The bounds 2γR² and 2uR for points closer than `distance`.
@@ -79,7 +83,7 @@ impl Doubt {
         (squared, Self::SLACK * 2.0 * ROUNDOFF * radius + 2.0 * d.sqrt() * Self::UNDERFLOW)
     }
 
-    /// Whether a candidate's value is as good as f32 makes it.
+    /// Whether a candidate's value is as exact as f32 allows.
     fn agrees(&self, distance: f64, value: f32) -> bool {
         let (squared, plain) = self.bounds(distance);
         let formed = self.norm - 2.0 * value as f64;
@@ -87,7 +91,7 @@ impl Doubt {
         formed >= least * least - squared && formed <= most * most + squared
     }
 
-    /// Whether no point of a value up to `value` can be closer than `distance`.
+    /// Whether no point with a value of at most `value` can be closer than `distance`.
     fn excludes(&self, value: f32, distance: f64) -> bool {
         let (squared, plain) = self.bounds(distance);
         let least = self.norm - 2.0 * value as f64 - squared;
@@ -95,7 +99,8 @@ impl Doubt {
     }
 }
 
-/// s·‖xᵢ − xⱼ‖ of the candidates j of the points i in `rows`, in the order of the candidates.
+/// The distances s·‖xᵢ − xⱼ‖ of the points i in `rows` to their candidates j, in the order of the
+/// candidates.
 fn of_candidates(points: &Tensor<2>, scale: f64, candidates: &Candidates, rows: Range<usize>) -> Vec<Vec<f64>> {
     let own = widen(points.clone().narrow(0, rows.start, rows.len())).into_data();
     let others = select(points, candidates.points(rows).iter().map(|&point| point as i64));
@@ -111,12 +116,13 @@ fn of_candidates(points: &Tensor<2>, scale: f64, candidates: &Candidates, rows: 
     )
 }
 
-/// The shortest distances s·‖xᵢ − xⱼ‖ of some points, each from its differences to all others. `upper`: distances that can only shrink.
+/// The shortest distances s·‖xᵢ − xⱼ‖ of the points in `rows`, from their differences to all other
+/// points. `upper` holds upper bounds of these distances.
 fn of_all(points: &Tensor<2>, scale: f64, rows: &[usize], upper: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let [n, d] = points.dims();
     let own = select(points, rows.iter().map(|&row| row as i64));
     let mut lists: Vec<Vec<f64>> = upper.iter().map(|upper| vec![f64::INFINITY; upper.len()]).collect();
-    // A little more than the square of a root, which may have been rounded down.
+    // Slightly above the square, because the root may have been rounded down.
     let limits: Vec<f64> = upper.iter().map(|upper| upper[upper.len() - 1]).map(|limit| limit * limit * (1.0 + 1e-12)).collect();
     let block = (BATCH / d).max(1);
     for start in (0..n).step_by(block) {
@@ -132,21 +138,21 @@ fn of_all(points: &Tensor<2>, scale: f64, rows: &[usize], upper: Vec<Vec<f64>>) 
     lists
 }
 
-/// One block of points among which the nearest of the points `rows` are sought.
+/// A search for the nearest neighbours of the points `rows` within one block of points.
 struct Search<'a> {
     d: usize,
     scale: f64,
     rows: &'a [usize],
-    /// The index of the block's first point.
+    /// Index of the block's first point.
     start: usize,
-    /// No distance whose square exceeds this is among the shortest.
+    /// Upper bounds of the squared distances to look for.
     limits: &'a [f64],
     /// The shortest squared distances so far, ascending.
     lists: &'a [Vec<f64>],
 }
 
 impl Search<'_> {
-    /// The lists after the points `others`.
+    /// The lists after a search of the points `others`.
     fn block<T: Copy + Into<f64> + Sync>(&self, own: &[T], others: &[T]) -> Vec<Vec<f64>> {
         let rows = self.rows.par_iter().zip(own.par_chunks(self.d)).zip(self.limits).zip(self.lists);
         let found = rows.map(|(((&row, own), &limit), list)| {
@@ -167,7 +173,7 @@ impl Search<'_> {
     }
 }
 
-/// s²·‖x − y‖², or something above `longest` where it is longer than that.
+/// The squared distance s²·‖x − y‖²; if it exceeds `longest`, some value above `longest`.
 #[inline(always)]
 fn squared<T: Copy + Into<f64>>(x: &[T], y: &[T], scale: f64, longest: f64) -> f64 {
     const LANES: usize = 8;
@@ -194,7 +200,7 @@ fn squared<T: Copy + Into<f64>>(x: &[T], y: &[T], scale: f64, longest: f64) -> f
     total
 }
 
-/// Rows of the points by index, read back.
+/// Reads rows of the points, given by index.
 fn select(points: &Tensor<2>, rows: impl Iterator<Item = i64>) -> TensorData {
     let rows: Vec<i64> = rows.collect();
     let count = rows.len();
@@ -208,7 +214,8 @@ mod tests {
 
     #[test]
     fn products_in_less_than_f32_show() {
-        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off by up to 2⁻⁹ or 2⁻¹².
+        // ‖cᵢ‖² = 3 and ‖cⱼ‖² = 2 at distance 1: vᵢⱼ = 2 − 1. A factor of bfloat16 or TF32 is off
+        // by up to 2⁻⁹ or 2⁻¹².
         let doubt = Doubt { d: 64, norm: 3.0 };
         assert!(doubt.agrees(1.0, 1.0 + f32::EPSILON));
         for roundoff in [2f32.powi(-9), 2f32.powi(-12)] {

@@ -9,48 +9,55 @@ use burn::prelude::*;
 use candidates::{Candidates, Tile};
 use centred::Centred;
 
-/// Points whose products with others are formed one after the other.
+/// Points per block of rows.
 const ROWS: usize = 2048;
-/// Points with which one product is formed.
+/// Columns per product.
 const COLUMNS: usize = 512;
-/// Candidates beyond the k nearest: rounding in f32 has to swap that many neighbours before a point's distances are formed anew.
+/// Candidates beyond the k nearest: a point's distances are recomputed only if rounding in f32
+/// swaps more neighbours than this.
 const SPARE: usize = 6;
 
-/// The distances of points to their nearest neighbours.
+/// Distances of points to their nearest neighbours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NearestNeighbours {
-    /// The number n of points.
+    /// Number n of points.
     pub count: usize,
-    /// How many neighbours each point has: as many as were asked for, or n − 1 where there are fewer.
+    /// Number of neighbours per point: the number requested, or n − 1 if there are fewer.
     pub k: usize,
     /// Euclidean distances, ascending for each point. Shape `[n, k]`, row by row.
     pub distances: Vec<f64>,
-    /// Of how many points f32 could not tell the neighbours apart, so that their distances to all others were formed in f64.
+    /// Number of points whose neighbours f32 could not separate, so that their distances to all
+    /// others were computed in f64.
     pub recomputed: usize,
 }
 
 impl NearestNeighbours {
-    /// The distances of each point, of those whose nearest neighbour does not lie at the same place.
+    /// Iterates over the distances of each point whose nearest neighbour is at a positive, finite
+    /// distance.
     ///
-    /// Ratios of distances need distances, so estimates of a dimension leave out points that have a duplicate, as scikit-dimension does.
-    /// Their duplicates still are neighbours of others. Points whose coordinates are not numbers are left out too.
+    /// Estimates of a dimension use ratios of distances, so they leave out points that have a
+    /// duplicate, as scikit-dimension does. These points still count as neighbours of others.
+    /// Points whose coordinates are not finite are left out too.
     pub fn apart(&self) -> impl Iterator<Item = &[f64]> {
         self.distances.chunks_exact(self.k.max(1)).filter(|distances| distances[0] > 0.0 && distances[0].is_finite())
     }
 }
 
-/// The distances of each point to its k nearest neighbours, exact to f64, on any backend.
+/// Returns the distances of each point to its k nearest neighbours, exact to f64, on any backend.
 ///
-/// Every pair's product is formed once, in tiles: 2048 points about their common mean times 512 others, in f32 on the device. A scan of
-/// each tile keeps k + 6 candidates a point. The distances of the candidates are then formed in f64 from differences of the points' own
-/// coordinates, so that nothing cancels, wherever the points lie. A bound on the rounding of the products shows that no other point can be
-/// closer; where it can't (clusters far tighter than their distance from the mean, dozens of neighbours at one distance), all distances of
-/// that point are formed in f64. So the result never depends on the rounding of the device.
+/// The product of each pair is computed once, in tiles of 2048 by 512 points, relative to their
+/// common mean, in f32 on the device. A scan of each tile keeps k + 6 candidates per point. The
+/// distances of the candidates are then computed in f64 from differences of the original
+/// coordinates, so nothing cancels, wherever the points lie. A bound on the rounding of the
+/// products shows that no other point can be closer. If the bound fails (clusters far tighter than
+/// their distance from the mean, dozens of neighbours at one distance), all distances of that point
+/// are computed in f64. So the result never depends on the rounding of the device.
 ///
-/// Work is n²·d/2 multiplications; memory beyond the points is a tile and O(n·k). Not differentiable.
+/// The work is n²·d/2 multiplications; memory beyond the points is one tile and O(n·k). Not
+/// differentiable.
 ///
-/// Duplicates are neighbours at distance 0. Where any coordinate is not finite, all distances are NaN. `progress` is told how many points'
-/// worth of products was done; these numbers add up to n.
+/// Duplicates are neighbours at distance 0. If any coordinate is not finite, all distances are NaN.
+/// `progress` receives the progress since the last call, in points; the numbers add up to n.
 ///
 /// ```
 /// use burn::prelude::*;
@@ -88,15 +95,15 @@ pub fn nearest_neighbours(points: Tensor<2>, k: usize, progress: &dyn Fn(usize))
     NearestNeighbours { count, k, distances, recomputed }
 }
 
-/// What a sweep over all pairs keeps.
+/// State of the pass over all pairs.
 struct Search {
     count: usize,
     candidates: Candidates,
-    /// ‖cᵢ‖² of the points about their centre.
+    /// ‖cᵢ‖² of the centred points.
     norms: Vec<f64>,
     /// ‖cᵢ‖²/2 in f32.
     halves: Vec<f32>,
-    /// How many pairs were seen, and how many points' worth of them was told of.
+    /// Number of pairs seen, and the progress reported so far, in points.
     pairs: usize,
     told: usize,
 }
@@ -107,10 +114,10 @@ impl Search {
         Self { count, candidates: Candidates::new(count, width), norms: vec![], halves: vec![], pairs: 0, told: 0 }
     }
 
-    /// Takes in the pairs of a block of points with each other and with all points before.
+    /// Adds the pairs of a block of points with each other and with all earlier points.
     ///
-    /// Those closest in order come first: where neighbours are, the lists fill with near points early, and few of the rest need to be
-    /// inserted.
+    /// The columns nearest in index come first: if neighbours have nearby indices, the lists fill
+    /// with near points early, and few later ones need to be inserted.
     fn block(&mut self, centred: &Centred, start: usize, progress: &dyn Fn(usize)) {
         let end = self.count.min(start + ROWS);
         let rows = centred.rows(start..end);

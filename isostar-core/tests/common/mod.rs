@@ -1,4 +1,4 @@
-//! What the tests share: devices, golden files, reproducible points and an oracle in f64.
+//! Shared test helpers: devices, golden files, reproducible points and an oracle in f64.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
 pub mod oracle;
@@ -8,7 +8,7 @@ use burn::tensor::DType;
 use faer::Mat;
 use serde_json::Value;
 
-/// Every device that this build of the tests can reach.
+/// The devices available to this build of the tests.
 pub fn devices() -> Vec<(&'static str, Device)> {
     #[allow(deprecated, reason = "the second implementation of every operation, for as long as Burn ships it")]
     let ndarray = Device::ndarray();
@@ -20,7 +20,7 @@ pub fn devices() -> Vec<(&'static str, Device)> {
     ]
 }
 
-/// The devices with the half-precision types that each has.
+/// The devices with the half-precision types that each supports.
 pub fn half_precisions() -> Vec<(&'static str, Device, DType)> {
     let pairs = devices().into_iter().flat_map(|(backend, device)| [DType::F16, DType::BF16].map(|dtype| (backend, device.clone(), dtype)));
     let supported = pairs.filter(|(backend, device, dtype)| {
@@ -33,7 +33,8 @@ pub fn half_precisions() -> Vec<(&'static str, Device, DType)> {
     supported.collect()
 }
 
-/// A golden file, written by `scripts/golden_isoscore.py` with the authors' code, or by the script that its `meta` names.
+/// A golden file, written by `scripts/golden_isoscore.py` with the authors' code, or by the script
+/// that its `meta` names.
 pub fn golden(name: &str) -> Value {
     let path = format!("{}/tests/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -50,7 +51,8 @@ pub fn numbers(value: &Value) -> Option<Vec<f64>> {
     }
 }
 
-/// Rows of numbers in f64; the tensors made of them are f32, so that every value must be exact in f32 where an oracle reads it too.
+/// Points in f64. The tensors made of them are f32, so every value must be exact in f32 if an
+/// oracle also reads it.
 #[derive(Clone, Debug)]
 pub struct Points {
     pub n: usize,
@@ -70,19 +72,19 @@ impl Points {
         Self::new(rows.len(), values.len().checked_div(rows.len()).unwrap_or(0), values)
     }
 
-    /// Value (row, column) = `f(row, column)`, rounded to f32.
+    /// Points with the values `f(row, column)`, rounded to f32.
     pub fn from_fn(n: usize, d: usize, mut f: impl FnMut(usize, usize) -> f64) -> Self {
         let values = (0..n * d).map(|at| f(at / d, at % d) as f32 as f64).collect();
         Self { n, d, values }
     }
 
-    /// Standard normal numbers, rounded to f32.
+    /// Points with standard normal coordinates, rounded to f32.
     pub fn gaussian(n: usize, d: usize, seed: u64) -> Self {
         let mut normal = Normal::new(seed);
         Self::from_fn(n, d, |_, _| normal.draw())
     }
 
-    /// `f(column, value)` at each value, rounded to f32.
+    /// Maps each value by `f(column, value)`, rounded to f32.
     pub fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
         Self::from_fn(self.n, self.d, |row, column| f(column, self.values[row * self.d + column]))
     }
@@ -91,13 +93,13 @@ impl Points {
         &self.values[row * self.d..][..self.d]
     }
 
-    /// The rows of which `keep` is true.
+    /// The rows for which `keep` is true.
     pub fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
         let rows: Vec<usize> = (0..self.n).filter(|&row| keep(row)).collect();
         Self::new(rows.len(), self.d, rows.iter().flat_map(|&row| self.row(row).to_vec()).collect())
     }
 
-    /// The rows of all `parts`, one after the other.
+    /// The rows of all `parts`, concatenated.
     pub fn concat(parts: &[Points]) -> Self {
         let d = parts[0].d;
         let values: Vec<f64> = parts.iter().flat_map(|part| part.values.clone()).collect();
@@ -113,24 +115,24 @@ impl Points {
     }
 }
 
-/// A rotation drawn at random, as the orthogonal factor of a Gaussian matrix.
+/// A random rotation, the orthogonal factor of a Gaussian matrix.
 fn rotation(d: usize, seed: u64) -> Mat<f64> {
     let mut normal = Normal::new(seed);
     Mat::from_fn(d, d, |_, _| normal.draw()).qr().compute_Q()
 }
 
-/// The points turned by such a rotation.
+/// The points, rotated by a random rotation.
 pub fn rotated(points: &Points, seed: u64) -> Points {
     let rotation = rotation(points.d, seed);
     Points::from_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
 }
 
-/// What a tensor holds, in f64.
+/// The numbers of a tensor, in f64.
 pub fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
     tensor.try_to_vec_as().expect("the device can be read")
 }
 
-/// The one number that a tensor holds.
+/// The single number of a tensor.
 pub fn scalar(tensor: Tensor<1>) -> f64 {
     assert_eq!(tensor.dims(), [1], "a measure is a tensor of shape [1]");
     tensor.into_scalar()
@@ -151,18 +153,19 @@ pub fn differentiate_tensor<const D: usize>(input: Tensor<D>, measure: impl Fn(T
     (scalar(value), values(&gradient))
 }
 
-/// The largest magnitude; NaN if any value is NaN.
+/// The largest magnitude; NaN if a value is NaN.
 pub fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest: f64, value| if value.is_nan() || largest.is_nan() { f64::NAN } else { largest.max(value.abs()) })
 }
 
-/// The largest difference; NaN if any value is NaN.
+/// The largest difference; NaN if a value is NaN.
 pub fn distance(ours: &[f64], theirs: &[f64]) -> f64 {
     assert_eq!(ours.len(), theirs.len());
     largest(&ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs).collect::<Vec<_>>())
 }
 
-/// Panics unless `difference` ≤ `tolerance`; NaN fails. With ISOSTAR_MEASURE set it prints what it saw.
+/// Panics unless `difference` ≤ `tolerance`; NaN panics. Prints the difference if ISOSTAR_MEASURE
+/// is set.
 #[track_caller]
 pub fn assert_within(difference: f64, tolerance: f64, what: impl std::fmt::Display) {
     if std::env::var_os("ISOSTAR_MEASURE").is_some() {
@@ -171,7 +174,7 @@ pub fn assert_within(difference: f64, tolerance: f64, what: impl std::fmt::Displ
     assert!(difference <= tolerance, "{what}: off by {difference:e}, allowed {tolerance:e}");
 }
 
-/// Standard normal numbers, the same on every machine: SplitMix64 and Box–Muller.
+/// Generates standard normal numbers, the same on every machine, by SplitMix64 and Box–Muller.
 pub struct Normal {
     state: u64,
 }
@@ -181,7 +184,7 @@ impl Normal {
         Self { state: seed.wrapping_mul(0xD134_2543_DE82_EF95) }
     }
 
-    /// Uniform in (0, 1).
+    /// A uniform number in (0, 1).
     pub fn uniform(&mut self) -> f64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;

@@ -1,4 +1,5 @@
-//! IsoScore* by the published seven steps, with eigenvalues, in f64. Nothing here knows the closed form.
+//! IsoScore* by the published seven steps, with eigenvalues, in f64. It does not use the closed
+//! form.
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::SelfAdjointEigen;
@@ -6,13 +7,13 @@ use faer::{Accum, Mat, MatRef, Par, Side};
 
 use super::Points;
 
-/// Score and gradient towards the points, of which row (i, j) is entry i·d + j.
+/// Score, and its gradient with respect to the points; entry (i, j) is at index i·d + j.
 pub struct Scored {
     pub score: f64,
     pub gradient: Vec<f64>,
 }
 
-/// The points less their mean, as a matrix.
+/// The centred points, as a matrix.
 pub fn centred(points: &Points) -> Mat<f64> {
     let Points { n, d, values } = points;
     let values = MatRef::from_row_major_slice(values, *n, *d);
@@ -33,7 +34,7 @@ pub fn isoscore(points: &Points) -> Scored {
     isoscore_star(points, &Mat::zeros(points.d, points.d), 0.0)
 }
 
-/// IsoScore* of points with target and weight, step by step.
+/// IsoScore* of points with a target and a weight, step by step.
 pub fn isoscore_star(points: &Points, target: &Mat<f64>, zeta: f64) -> Scored {
     let shrunk = (1.0 - zeta) * covariance(points) + zeta * target;
     let (score, towards_covariance) = from_covariance(&shrunk);
@@ -55,7 +56,7 @@ pub fn from_covariance(covariance: &Mat<f64>) -> (f64, Mat<f64>) {
     (score, scaled * vectors.transpose())
 }
 
-/// Steps 2 to 7 of Algorithm 1, then back.
+/// Steps 2 to 7 of Algorithm 1, and their gradient with respect to the eigenvalues.
 fn seven_steps(lambda: &[f64], d: f64) -> (f64, Vec<f64>) {
     let norm = lambda.iter().map(|value| value * value).sum::<f64>().sqrt();
     let normalised: Vec<f64> = lambda.iter().map(|value| d.sqrt() * value / norm).collect();

@@ -4,33 +4,34 @@ use isostar_kernels::masked_attention;
 
 use super::each_token;
 
-/// Self-attention with several heads.
+/// Multi-head self-attention.
 ///
 /// ```text
 /// y = concat over heads of  dropout(softmax(scale · Q Kᵀ + mask)) V,  times the output weights
 /// ```
 #[derive(Module, Debug)]
 pub struct SelfAttention {
-    /// Makes Q.
+    /// Projection to the queries Q.
     pub query: Linear,
-    /// Makes K.
+    /// Projection to the keys K.
     pub key: Linear,
-    /// Makes V.
+    /// Projection to the values V.
     pub value: Linear,
-    /// Mixes what the heads found.
+    /// Output projection of the concatenated heads.
     pub output: Linear,
     /// Applied to the attention probabilities.
     pub dropout: Dropout,
     /// Number of heads; divides d.
     pub heads: usize,
-    /// What the scores are multiplied by: 1/√d_head in all models but some of GPT-2's.
+    /// Factor of the attention scores: 1/√d_head in all models except some GPT-2 models.
     pub scale: f64,
 }
 
 impl SelfAttention {
     /// # Shapes
     /// - `hidden`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may look, the most negative number elsewhere
+    /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may attend, the most
+    ///   negative number elsewhere
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
         let [sequences, tokens, d] = hidden.dims();
@@ -46,8 +47,8 @@ impl SelfAttention {
     }
 }
 
-/// What to add to the attention scores so that no token looks at padding: 0 where `mask` is true, elsewhere the
-/// most negative finite number, which leaves a row of nothing but padding finite.
+/// Additive attention mask that hides padding: 0 where `mask` is true, elsewhere the most negative
+/// finite number, which keeps rows that are all padding finite.
 ///
 /// # Shapes
 /// - `mask`: `[sequences, tokens]`
@@ -56,7 +57,8 @@ pub(crate) fn padding_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4>
     additive(mask.unsqueeze_dims(&[1, 1]), like)
 }
 
-/// The same for models that look backwards only: 0 where the other token is no padding and not behind this one.
+/// Additive attention mask of causal models: 0 where the other token is not padding and not after
+/// this one, elsewhere the most negative finite number.
 ///
 /// # Shapes
 /// - `mask`: `[sequences, tokens]`

@@ -2,43 +2,46 @@ use burn::nn::{Dropout, Embedding, LayerNorm};
 use burn::prelude::*;
 use isostar_kernels::dropout;
 
-/// What a token is, where it stands and which segment it belongs to, as one vector.
+/// The sum of word, position and segment embeddings, normalized.
 ///
 /// ```text
 /// y = dropout(LayerNorm(word[id] + position[place] + token_type[type_id]))
 /// ```
 ///
-/// The padding token's rows of the word and position tables take no gradient, as with PyTorch's `padding_idx`.
+/// The padding token's rows of the word and position tables receive no gradient, as with PyTorch's
+/// `padding_idx`.
 #[derive(Module, Debug)]
 pub struct Embeddings {
-    /// A row a token. Shape `[vocabulary, d]`.
+    /// Word embeddings, one row per token id. Shape `[vocabulary, d]`.
     pub word: Embedding,
-    /// A row a place. Shape `[positions, d]`.
+    /// Position embeddings, one row per position. Shape `[positions, d]`.
     pub position: Embedding,
-    /// A row a segment. Shape `[types, d]`; absent in models that know no segments.
+    /// Segment embeddings, one row per segment. Shape `[types, d]`; `None` in models without
+    /// segments.
     pub token_type: Option<Embedding>,
-    /// Normalises the sum.
+    /// Normalizes the sum.
     pub norm: LayerNorm,
-    /// Applied last.
+    /// Applied after the normalization.
     pub dropout: Dropout,
-    /// The id of the padding token, if there is one.
+    /// Id of the padding token, if there is one.
     pub padding: Option<usize>,
-    /// How the places of a sequence are numbered.
+    /// How the positions of a sequence are numbered.
     #[module(skip)]
     pub places: Places,
 }
 
-/// How the tokens of a sequence find their rows in the position table.
+/// How token positions map to rows of the position table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Places {
     /// 0, 1, 2, … for tokens and padding alike.
     FromZero,
-    /// p + 1, p + 2, … for the tokens that are not p, the padding token's id, and p for those that are: RoBERTa's way.
+    /// RoBERTa's numbering: p + 1, p + 2, … for tokens and p for padding, where p is the padding
+    /// token's id.
     AfterPadding(usize),
 }
 
 impl Places {
-    /// The longest sequence for which a table of so many rows has places.
+    /// The longest sequence that a position table with `rows` rows supports.
     pub fn longest(self, rows: usize) -> usize {
         match self {
             Self::FromZero => rows,
@@ -70,7 +73,7 @@ impl Embeddings {
     }
 }
 
-/// Refuses a sequence that the position table is too short for.
+/// Panics if a sequence is too long for the position table.
 pub(crate) fn assert_positions(table: &Embedding, places: Places, tokens: usize) {
     let [rows, _] = table.weight.lazy_shape().dims();
     let longest = places.longest(rows);

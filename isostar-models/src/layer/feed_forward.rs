@@ -5,18 +5,18 @@ use isostar_kernels::{gelu, gelu_new, silu};
 
 use super::each_token;
 
-/// Two linear layers with an activation between them, applied to every token by itself.
+/// Two linear layers with an activation between them, applied to each token separately.
 ///
 /// ```text
 /// y = activation(x W₁ + b₁) W₂ + b₂
 /// ```
 #[derive(Module, Debug)]
 pub struct FeedForward {
-    /// d to the inner width.
+    /// Projection from d to the inner width.
     pub inner: Linear,
-    /// The inner width to d.
+    /// Projection from the inner width to d.
     pub outer: Linear,
-    /// Between the two.
+    /// Activation between the two.
     #[module(skip)]
     pub activation: Activation,
 }
@@ -34,7 +34,7 @@ impl FeedForward {
 pub enum Activation {
     /// `gelu`: x Φ(x), with the error function.
     Gelu,
-    /// `gelu_new` or `gelu_pytorch_tanh`: the approximation of the same by tanh.
+    /// `gelu_new` or `gelu_pytorch_tanh`: the tanh approximation of `gelu`.
     GeluNew,
     /// `relu`: max(x, 0).
     Relu,
@@ -43,10 +43,10 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Every name that [`from_name`](Activation::from_name) knows.
+    /// The names that [`from_name`](Activation::from_name) accepts.
     pub const NAMES: &str = "gelu, gelu_new, gelu_pytorch_tanh, relu or silu";
 
-    /// The activation that transformers calls `name`.
+    /// Returns the activation that transformers calls `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "gelu" => Some(Self::Gelu),
@@ -57,7 +57,7 @@ impl Activation {
         }
     }
 
-    /// Applied to every element.
+    /// Applies the activation to every element.
     pub fn forward<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Gelu => gelu(input),

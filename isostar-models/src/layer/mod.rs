@@ -1,4 +1,4 @@
-//! What the encoders share: embeddings, attention, feed-forward, and the layer that joins them.
+//! Building blocks of the encoders: embeddings, attention, feed-forward, and the encoder layer.
 
 mod attention;
 mod embeddings;
@@ -15,7 +15,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, Initializer, LayerNorm, LayerN
 use burn::prelude::*;
 use isostar_kernels::dropout;
 
-/// One encoder layer that normalises after each of its two parts, as BERT does.
+/// A post-norm encoder layer, as in BERT: it normalizes after each of its two parts.
 ///
 /// ```text
 /// a = LayerNorm(x + dropout₁(attention(x)))
@@ -26,17 +26,17 @@ use isostar_kernels::dropout;
 /// Vaswani et al., "Attention Is All You Need"; Devlin et al., "BERT".
 #[derive(Module, Debug)]
 pub struct EncoderLayer {
-    /// Every token looks at every other.
+    /// Self-attention.
     pub attention: SelfAttention,
-    /// Normalises the first sum.
+    /// Normalizes the first sum.
     pub attention_norm: LayerNorm,
-    /// Every token by itself.
+    /// Feed-forward part, applied to each token separately.
     pub feed_forward: FeedForward,
-    /// Normalises the second sum.
+    /// Normalizes the second sum.
     pub feed_forward_norm: LayerNorm,
-    /// Applied to what attention adds.
+    /// Dropout of the attention output.
     pub attention_dropout: Dropout,
-    /// Applied to what the feed-forward part adds.
+    /// Dropout of the feed-forward output.
     pub feed_forward_dropout: Dropout,
 }
 
@@ -53,23 +53,23 @@ impl EncoderLayer {
     }
 }
 
-/// What an [`EncoderLayer`] with fresh weights is made from.
+/// Settings of an [`EncoderLayer`] with new weights.
 pub(crate) struct LayerSettings {
-    /// d.
+    /// Width d.
     pub width: usize,
     pub heads: usize,
-    /// Of the feed-forward part.
+    /// Inner width of the feed-forward part.
     pub inner: usize,
     pub activation: Activation,
-    /// Of both LayerNorms.
+    /// Epsilon of both LayerNorms.
     pub epsilon: f64,
-    /// Of fresh weights.
+    /// Standard deviation of new weights.
     pub deviation: f64,
-    /// Of the attention probabilities.
+    /// Dropout probability of the attention probabilities.
     pub probability_dropout: f64,
-    /// Of what attention adds.
+    /// Dropout probability of the attention output.
     pub attention_dropout: f64,
-    /// Of what the feed-forward part adds.
+    /// Dropout probability of the feed-forward output.
     pub feed_forward_dropout: f64,
 }
 
@@ -100,10 +100,10 @@ impl LayerSettings {
     }
 }
 
-/// `linear` applied to every token, as one product of two matrices.
+/// Applies `linear` to every token, as one matrix product.
 ///
-/// Left to itself Burn multiplies sequence by sequence, and the gradient of the weights is then one matrix a sequence,
-/// to be summed: a fifth of a training step on flex.
+/// By default, Burn multiplies sequence by sequence, and the gradient of the weights is then one
+/// matrix per sequence, to be summed: a fifth of a training step on flex.
 pub(crate) fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
     let [sequences, tokens, d] = hidden.dims();
     let rows = linear.forward(hidden.reshape([sequences * tokens, d]));
@@ -111,7 +111,8 @@ pub(crate) fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
     rows.reshape([sequences, tokens, d_output])
 }
 
-/// A linear layer with weights from N(0, `std`²) and zero biases, as transformers starts them.
+/// A linear layer with weights from N(0, `std`²) and zero biases, as in transformers'
+/// initialization.
 pub(crate) fn linear(d_input: usize, d_output: usize, std: f64, device: &Device) -> Linear {
     Linear { weight: normal(std).init([d_input, d_output], device), bias: Some(Initializer::Zeros.init([d_output], device)) }
 }
