@@ -26,7 +26,6 @@ pub enum DataError {
         /// The path.
         path: PathBuf,
     },
-
     /// The file exists but cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
@@ -35,14 +34,12 @@ pub enum DataError {
         /// The operating system's error.
         source: io::Error,
     },
-
     /// The file name has no known extension.
     #[error("{}: unknown file format", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
-
     /// The folder has no file for the split.
     #[error("{}: there is no {split} split", folder.display())]
     MissingSplit {
@@ -53,7 +50,6 @@ pub enum DataError {
         /// Accepted file names, without the optional `.gz`.
         names: Vec<String>,
     },
-
     /// One shard of a split is missing.
     #[error("{}: {shard} is missing", folder.display())]
     MissingShard {
@@ -62,7 +58,6 @@ pub enum DataError {
         /// File name of the shard.
         shard: String,
     },
-
     /// The file is not a Parquet file, or is incomplete.
     #[error("{}: not a complete Parquet file: {reason}", path.display())]
     NotParquet {
@@ -71,7 +66,6 @@ pub enum DataError {
         /// The parser's error.
         reason: String,
     },
-
     /// A page of a Parquet file is corrupt.
     #[error("{}: column {column:?} cannot be decoded from here on: {reason}", at(path, *line))]
     Undecodable {
@@ -84,7 +78,6 @@ pub enum DataError {
         /// The decoder's error.
         reason: String,
     },
-
     /// A column of a Parquet file has the wrong type.
     #[error("{}: column {column:?} holds {found}, expected {expected}", path.display())]
     ColumnType {
@@ -97,14 +90,12 @@ pub enum DataError {
         /// The type in the file.
         found: String,
     },
-
     /// The file is a Git LFS pointer: its content has not been downloaded.
     #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
     GitLfsPointer {
         /// The pointer file.
         path: PathBuf,
     },
-
     /// A gzip file cannot be decompressed completely.
     #[error("{}: not a complete gzip file: {reason}", path.display())]
     NotGzip {
@@ -113,7 +104,6 @@ pub enum DataError {
         /// The decompressor's error.
         reason: String,
     },
-
     /// The file is neither UTF-8 nor UTF-16 with a byte-order mark.
     #[error("{}: {fault}", at(path, *line))]
     Encoding {
@@ -124,21 +114,18 @@ pub enum DataError {
         /// The fault.
         fault: EncodingFault,
     },
-
     /// The file is empty or contains only white space.
     #[error("{}: the file is empty", path.display())]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
-
     /// The file has no rows, such as a header only.
     #[error("{}: the file has no rows", path.display())]
     NoRows {
         /// The file.
         path: PathBuf,
     },
-
     /// A named column does not exist.
     #[error("{}: there is no column {name:?}; the columns are {}", path.display(), list(columns))]
     NoSuchColumn {
@@ -149,7 +136,6 @@ pub enum DataError {
         /// The columns of the file.
         columns: Vec<String>,
     },
-
     /// No column was named, and none has a customary name.
     #[error("{}: cannot tell which column holds the {role}; the columns are {}", path.display(), list(columns))]
     UnclearColumn {
@@ -160,7 +146,6 @@ pub enum DataError {
         /// The columns of the file.
         columns: Vec<String>,
     },
-
     /// The column separator does not match the file extension.
     #[error(
         "{}: the columns are separated by {}, not by {} as in other .{} files",
@@ -177,7 +162,6 @@ pub enum DataError {
         /// The format that the extension indicates.
         format: Format,
     },
-
     /// A quoted value is never closed.
     #[error("{}: the quotation mark that opens a value here is never closed", at(path, *line))]
     UnclosedQuote {
@@ -186,7 +170,6 @@ pub enum DataError {
         /// The line of the opening quotation mark.
         line: usize,
     },
-
     /// Text follows the closing quotation mark of a value.
     #[error(
         "{}: the quoted value that begins here ends {}, but more text follows its closing quotation mark",
@@ -201,7 +184,6 @@ pub enum DataError {
         /// The line of the closing quotation mark.
         end: usize,
     },
-
     /// A row has a different number of columns than the header.
     #[error(
         "{}: {found} {}, expected {}: {}",
@@ -220,7 +202,6 @@ pub enum DataError {
         /// The number of columns of the row.
         found: usize,
     },
-
     /// A line of a JSON-lines file is not a JSON object.
     #[error("{}: not a JSON object: {reason}", at(path, *line))]
     NotJson {
@@ -231,7 +212,6 @@ pub enum DataError {
         /// The parser's error.
         reason: String,
     },
-
     /// A row has no usable value in a column.
     #[error("{}: column {column:?} is {found}", at(path, *line))]
     BadValue {
@@ -244,7 +224,6 @@ pub enum DataError {
         /// What was found, such as `empty`, `missing`, `null` or `an array`.
         found: &'static str,
     },
-
     /// A line is not a labelled tree.
     #[error("{}: not a tree such as (3 (2 a) (4 film)): {reason}", at(path, *line))]
     BadTree {
@@ -255,7 +234,6 @@ pub enum DataError {
         /// Why it is not a tree.
         reason: &'static str,
     },
-
     /// A file or line is not in SQuAD format.
     #[error("{}: not in SQuAD format: {reason}", at(path, *line))]
     NotSquad {
@@ -266,7 +244,6 @@ pub enum DataError {
         /// The parser's error.
         reason: String,
     },
-
     /// A question is invalid.
     #[error("{}: question {id:?} {reason}", at(path, *line))]
     BadQuestion {
@@ -279,7 +256,6 @@ pub enum DataError {
         /// The rest of the sentence "question ID …", such as `appears twice`.
         reason: String,
     },
-
     /// A question has no answer, but the task requires one.
     #[error("{}: question {id:?} has no answer, which only SQuAD v2.0 allows", at(path, *line))]
     NoAnswer {
@@ -290,7 +266,6 @@ pub enum DataError {
         /// The question's id.
         id: String,
     },
-
     /// A question leaves too little room for windows to advance along its paragraph.
     #[error(
         "{}: question {id:?} has {tokens} tokens, which leaves {room} per window for the paragraph; the stride, {stride}, must be smaller",
@@ -310,7 +285,6 @@ pub enum DataError {
         /// Number of tokens that consecutive windows share.
         stride: usize,
     },
-
     /// A label of a regression task is not a finite number.
     #[error("{}: {value:?} is not a finite number", at(path, *line))]
     NotANumber {
@@ -321,7 +295,6 @@ pub enum DataError {
         /// The value.
         value: String,
     },
-
     /// A label does not occur in the training rows.
     #[error("{}: label {label:?} does not occur in the training rows, whose labels are {}", at(path, *line), list(known))]
     UnknownLabel {
@@ -334,7 +307,6 @@ pub enum DataError {
         /// The labels of the training rows.
         known: Vec<String>,
     },
-
     /// A label is not one of the model's labels.
     #[error("{}: label {label:?} is not one of the model's labels: {}", at(path, *line), list(known))]
     NotOfModel {
@@ -347,7 +319,6 @@ pub enum DataError {
         /// The model's labels, in the order of its outputs.
         known: Vec<String>,
     },
-
     /// A label is not one of the task's labels.
     #[error("{}: label {label:?} is not one of the task's labels: {}", at(path, *line), list(known))]
     NotALabel {
@@ -360,7 +331,6 @@ pub enum DataError {
         /// The task's labels.
         known: Vec<String>,
     },
-
     /// All training rows have the same label, so there is nothing to learn.
     #[error("all {rows} training rows have the label {label:?}")]
     OneLabel {
@@ -369,14 +339,12 @@ pub enum DataError {
         /// The label.
         label: String,
     },
-
     /// The tokenizer cannot be loaded, or fails on a text.
     #[error("tokenizer error: {reason}")]
     Tokenizer {
         /// The tokenizer's error.
         reason: String,
     },
-
     /// A text has no tokens, and the tokenizer adds none.
     #[error("{}: a sequence without tokens", at(path, *line))]
     NoTokens {
@@ -385,7 +353,6 @@ pub enum DataError {
         /// The line.
         line: usize,
     },
-
     /// The maximum length leaves no room for text beside the special tokens.
     #[error("a maximum length of {max_length} tokens leaves no room for text: the tokenizer adds {special} special tokens")]
     MaxLength {
