@@ -18,8 +18,8 @@ use crate::{Moments, RunningMoments};
 /// the host. The counts nᵦ and means mᵦ are stored until [`read`](Self::read), which computes the
 /// second sum in f64. Memory is 2d² + B·d numbers for B batches. Not differentiable.
 ///
-/// A compiler that reorders floating-point sums, as Metal's does, may drop the rounding errors; the
-/// accuracy is then that of plain addition.
+/// A compiler that simplifies floating-point sums, as those of wgpu and Metal do, drops the rounding
+/// errors; the accuracy is then that of plain addition in f32.
 ///
 /// ```
 /// use burn::prelude::*;
