@@ -21,6 +21,8 @@
 #[cfg(feature = "experiment")]
 pub mod analysis;
 #[cfg(feature = "experiment")]
+mod choice;
+#[cfg(feature = "experiment")]
 pub mod data;
 #[cfg(feature = "experiment")]
 pub mod device;

@@ -10,6 +10,7 @@ use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::print;
+use crate::options::Options;
 
 /// Arguments of `isostar train`.
 #[derive(Args)]
@@ -17,7 +18,7 @@ pub struct TrainArgs {
     /// TOML settings file; command-line flags override it
     config: Option<PathBuf>,
     #[command(flatten)]
-    options: TrainOptions,
+    options: Options,
     /// Run folder (default: runs/TASK-1, -2, …)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -44,7 +45,7 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
         }
         _ => {
             let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
-            let mut options = options.over(base);
+            let mut options = options.0.over(base);
             for setting in options.preset.map_or(Vec::new(), |preset| preset.fill(&mut options)) {
                 console.line(&format!("{} {}: {}", setting.name, setting.value, setting.source));
             }

@@ -40,6 +40,5 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::{IsoScores, RunResult};
-#[cfg(feature = "cli")]
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};
+pub use settings::{RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
