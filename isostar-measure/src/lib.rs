@@ -47,8 +47,8 @@ mod row_sums;
 mod statistics;
 
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, FormatError, Location, MASK, PickleKind};
+pub use file::{ElementKind, EmbeddingsFile, FormatError, Location, MASK, PickleKind};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
 pub use note::Note;
-pub use points::{MAX_WIDTH, Points};
+pub use points::{LARGEST, MAX_WIDTH, Points};
 pub use reference::{Reference, ReferenceKind, References};

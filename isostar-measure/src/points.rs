@@ -7,7 +7,8 @@ use std::cell::Cell;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-pub(super) use self::reading::{LARGEST, Reading};
+pub use self::reading::LARGEST;
+pub(super) use self::reading::Reading;
 use super::file::{Element, Numbers, View};
 use super::pass::PART_ROWS;
 use super::{EmbeddingsError, Location, Note};

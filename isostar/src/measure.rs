@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use isostar::remedy::alternative;
 use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_measure::{EmbeddingsFile, Geometry, Location, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, measure, steps};
@@ -135,7 +136,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
 /// tensors.
 fn note(lines: &mut Vec<String>, place: &Location, notes: &[Note]) {
     for note in notes {
-        let line = format!("{}: {note}", place.path.display());
+        let line = format!("{}: {note}{}", place.path.display(), alternative(note));
         if !lines.contains(&line) {
             lines.push(line);
         }

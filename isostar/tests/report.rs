@@ -1,5 +1,6 @@
 //! `isostar report`: what is on the page, what it makes of names and numbers from files, and what it says of files that are broken.
 
+use isostar::remedy::Remedy;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -149,7 +150,7 @@ fn what_has_no_data_is_left_out_and_the_page_says_what_would_produce_it() {
     let alone = Report::read(&[folder.path().into()]).unwrap();
     assert_eq!(ids(&alone), ["training-loss", "training-metric", "training-isoscore", "layers-runs"]);
     let html = alone.html();
-    assert!(html.contains("Not shown") && html.contains("<code>isostar analyze MODEL") && html.contains("<code>--weight</code>"));
+    assert!(html.contains("Not shown") && html.contains("<code>isostar analyze</code>") && html.contains("<code>weight</code>"));
 
     let analysis = Report::read(&[fixture("analysis")]).unwrap();
     assert!(ids(&analysis).iter().all(|id| !id.starts_with("training") && id != "tradeoff"));

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use element::Element;
-pub use error::FormatError;
+pub use error::{ElementKind, FormatError};
 pub use masks::MASK;
 pub use pickle::PickleKind;
 pub(super) use tensor::{Numbers, View};

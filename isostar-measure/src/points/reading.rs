@@ -8,7 +8,7 @@ use crate::file::View;
 
 /// The largest absolute value of a number in points: differences and sums of a block stay within
 /// f64.
-pub(crate) const LARGEST: f64 = 1e300;
+pub const LARGEST: f64 = 1e300;
 
 /// The number of numbers decoded at once: as f64, with their results, they fit into a core's
 /// caches.

@@ -54,7 +54,6 @@ fn a_private_model_is_not_found_without_a_token_and_a_wrong_token_is_refused() {
     let mut bench = Bench::new(State { token: Some("hf_secret".to_string()), ..repository() });
     let error = bench.error(NAME);
     assert!(matches!(error, HubError::NotFound { .. }));
-    assert!(error.remedy().contains("HF_TOKEN"));
     for wrong in ["hf_wrong", "not\na token"] {
         bench.settings.token = Some(wrong.to_string());
         let error = bench.error(NAME);
@@ -81,7 +80,6 @@ fn a_gated_model_requires_a_token() {
         bench.settings.token = token;
         let error = bench.error(NAME);
         assert!(matches!(error, HubError::Gated { .. }), "{error}");
-        assert!(error.remedy().contains("HF_TOKEN"));
     }
     bench.settings.token = Some("hf_secret".to_string());
     bench.fetch(NAME).unwrap();
@@ -114,8 +112,6 @@ fn a_model_with_only_a_pickle_is_not_downloaded() {
     bench.hub.state().files.remove(WEIGHTS);
     let error = bench.error(NAME);
     assert!(matches!(&error, HubError::PickleOnly { file, .. } if file == "pytorch_model.bin"), "{error}");
-    let remedy = error.remedy();
-    assert!(remedy.contains("config.architectures") && remedy.ends_with("' org/tiny-model main tiny-model-safetensors"), "{remedy}");
     assert_eq!(bench.hub.requests().len(), 1);
     bench.hub.state().files.remove("pytorch_model.bin");
     assert!(matches!(bench.error(NAME), HubError::NoFile { file, .. } if file == WEIGHTS));
@@ -130,7 +126,6 @@ fn an_adapter_is_an_error() {
     }
     let error = bench.error(NAME);
     assert!(matches!(&error, HubError::Adapter { id } if id.name == NAME), "{error}");
-    assert!(error.remedy().contains("hf download org/tiny-model --revision main --local-dir"), "{}", error.remedy());
     assert_eq!(bench.hub.requests().len(), 1);
 }
 

@@ -71,20 +71,3 @@ impl From<EmbeddingsError> for AnalysisError {
         Self::Embeddings(Box::new(error))
     }
 }
-
-impl AnalysisError {
-    /// Returns a one-line suggestion for fixing the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Setting { name, expected, .. } => format!("give --{} {expected}", name.replace('_', "-")),
-            Self::States { .. } => {
-                "analyze fewer rows with --limit or shorter ones with --max-length, or name a folder with more room in the variable TMPDIR"
-                    .into()
-            }
-            Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
-            Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
-            Self::Embed(error) => error.remedy(),
-            Self::Embeddings(error) => error.remedy(),
-        }
-    }
-}

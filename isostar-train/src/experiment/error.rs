@@ -122,51 +122,8 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
-            Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
-            Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
-            Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
-            Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
-            Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
-            Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
-            Self::Batch { .. } => "check that the task's files can still be read".into(),
-            Self::Stopped { path, done: 0, .. } => {
-                format!("fix the cause and start again; {} has no checkpoint yet and can be removed", path.display())
-            }
-            Self::Stopped { path, .. } => {
-                format!("fix the cause and resume from the last checkpoint with `isostar train --resume --out {}`", path.display())
-            }
-            Self::Diverged { diverged, .. } => format!("train again with another --out and {}", diverged.advice(flag)),
-            Self::Read(_) => "check that the device responds and has free memory; a smaller --batch-size needs less".into(),
-            Self::Config(error) => config_remedy(error).into(),
-            Self::Data(error) => error.remedy(),
-            Self::Task(error) => error.remedy(),
-            Self::Model(error) => error.remedy(),
-            Self::FindModel(error) => error.remedy(),
-            Self::Device(error) => error.remedy(),
-        }
-    }
-
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
     }
-}
-
-/// Returns the remedy for an invalid setting of the measure or the regularizer.
-pub fn config_remedy(error: &ConfigError) -> &'static str {
-    match error {
-        ConfigError::Shrinkage { .. } => {
-            "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone); the paper uses 0.2 to 0.8"
-        }
-        ConfigError::Weight { .. } => "choose a finite --weight, such as -0.1",
-        _ => "choose --layers all, last, or numbers such as 1,3,12",
-    }
-}
-
-fn flag(name: &str) -> String {
-    format!("--{}", name.replace('_', "-"))
 }

@@ -32,7 +32,7 @@ mod settings;
 mod values;
 
 pub use diverged::Diverged;
-pub use error::{ExperimentError, config_remedy};
+pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::RunFolder;
 pub use observer::{EpochReport, Observer, Phase, Silent};

@@ -239,11 +239,11 @@ fn tell(
         }
         HookEvent::Collapsed { score, threshold } => {
             let published = match padding {
-                Padding::Mask => "; the published weights belong to states that include padding (--padding keep)",
+                Padding::Mask => "; the published weights belong to states that include padding",
                 Padding::Keep => "",
             };
             observer.note(&format!(
-                "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
+                "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a weight nearer to 0{published}"
             ));
         }
         // The error of the run contains all details.

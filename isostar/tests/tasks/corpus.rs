@@ -1,5 +1,6 @@
 //! The files of the fuzzing corpus are read, or rejected with a remedy.
 
+use isostar::remedy::Remedy;
 use std::fs;
 use std::path::Path;
 

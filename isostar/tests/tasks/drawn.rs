@@ -1,5 +1,6 @@
 //! Random draws of rows: validation rows held out from a file, and rows selected by `--limit`.
 
+use isostar::remedy::Remedy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Reading rows from every layout, official and of the hub.
 
+use isostar::remedy::Remedy;
 use std::fs;
 
 use isostar_train::data::{Columns, GoldAnswer};

@@ -1,6 +1,7 @@
 //! Parquet files as served by the hub: they give the same rows as the official files, and errors
 //! name the file and the row. scripts/golden_task_files.py generates the fixtures.
 
+use isostar::remedy::Remedy;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

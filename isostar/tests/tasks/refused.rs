@@ -1,5 +1,6 @@
 //! Malformed files are rejected with errors that name the file and the line.
 
+use isostar::remedy::Remedy;
 use std::fs;
 
 use isostar_train::data::{Columns, DataError, read_rows};

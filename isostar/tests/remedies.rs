@@ -1,13 +1,42 @@
 //! Remedies for folders that cannot be read: the printed commands contain the actual paths and can
 //! be run as they are.
 
+#[path = "../../isostar-models/tests/common/mod.rs"]
+mod models;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
+use isostar::remedy::Remedy;
+use isostar_models::{Pretrained, SequenceClassifier};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::common::{copy, set};
-use super::{POINTER, adapter, refusal};
+use models::{read_tensors, set, write_tensors};
+
+const POINTER: &str =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+
+/// A copy of a checkpoint of isostar-models' tests.
+fn copy(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../isostar-models/tests/fixtures").join(name);
+    for entry in fs::read_dir(fixture).unwrap() {
+        let file = entry.unwrap().path();
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+/// Makes a folder that of an adapter with this configuration.
+fn adapter(folder: &Path, config: &Value) {
+    fs::remove_file(folder.join("config.json")).unwrap();
+    fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
+    let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
+    fs::remove_file(folder.join("model.safetensors")).unwrap();
+    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
+}
 
 /// The remedy for a broken folder named `my model`, and the path of its parent folder.
 fn remedy(fixture: &str, damage: impl FnOnce(&Path)) -> (String, String) {
@@ -15,7 +44,10 @@ fn remedy(fixture: &str, damage: impl FnOnce(&Path)) -> (String, String) {
     let model = folder.path().join("my model");
     fs::rename(copy(fixture).keep(), &model).unwrap();
     damage(&model);
-    (refusal(&model).remedy(), folder.path().display().to_string())
+    (
+        Pretrained::<SequenceClassifier>::read(&model, &Device::flex()).expect_err("the folder is broken").remedy(),
+        folder.path().display().to_string(),
+    )
 }
 
 fn to_pickle(folder: &Path) {

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use isostar_measure::PickleKind;
+
 /// The tokenizer files that transformers may store next to a model.
 const TOKENIZER_FILES: [&str; 10] = [
     "tokenizer.json",
@@ -20,7 +22,7 @@ const TOKENIZER_FILES: [&str; 10] = [
 /// The command that writes the model and tokenizer of a folder with a pickle to a new folder next
 /// to it. `class` is the transformers class that wrote the model; any other class would drop the
 /// head.
-pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
+pub(super) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
     let class = match class.filter(|class| is_identifier(class)) {
         Some(class) => format!("getattr(transformers, \"{class}\", transformers.AutoModel)"),
         None => "transformers.AutoModel".to_string(),
@@ -46,7 +48,7 @@ pub(crate) fn convert_pickle(folder: &Path, class: Option<&str>) -> String {
 /// The same command for a model on the hub. The class is chosen when the command runs, from the
 /// configuration on the hub.
 #[cfg(feature = "hub")]
-pub(crate) fn convert_repository(name: &str, revision: &str) -> String {
+pub(super) fn convert_repository(name: &str, revision: &str) -> String {
     const CODE: &str = "import sys, transformers; name, revision, target = sys.argv[1:]; \
          config = transformers.AutoConfig.from_pretrained(name, revision=revision); \
          Model = getattr(transformers, (config.architectures or [\"AutoModel\"])[0], transformers.AutoModel); \
@@ -56,7 +58,7 @@ pub(crate) fn convert_repository(name: &str, revision: &str) -> String {
 }
 
 /// A PEFT adapter, as described by its files.
-pub(crate) struct AdapterFiles<'a> {
+pub(super) struct AdapterFiles<'a> {
     /// The folder of the adapter.
     pub folder: &'a Path,
     /// The folder or name of the base model.
@@ -69,7 +71,7 @@ pub(crate) struct AdapterFiles<'a> {
 
 /// The command that merges an adapter into the weights of its base model and writes the model and
 /// its tokenizer to a new folder.
-pub(crate) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
+pub(super) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
     let AdapterFiles { folder, base, task, labels } = *adapter;
     let class = match task {
         Some("SEQ_CLS") => "AutoModelForSequenceClassification",
@@ -92,8 +94,35 @@ pub(crate) fn merge_adapter(adapter: &AdapterFiles<'_>) -> String {
     format!("python -c '{code}' {arguments}")
 }
 
+/// The command that saves the tensors of a pickle in a plain format beside it; `None` for a kind
+/// without one.
+pub(super) fn save_plain(path: &Path, kind: PickleKind) -> Option<String> {
+    let (source, extension) = match kind {
+        PickleKind::Torch => (r#"torch.load(sys.argv[1], map_location="cpu", weights_only=True)"#, "safetensors"),
+        PickleKind::TorchScript => (r#"torch.jit.load(sys.argv[1], map_location="cpu").state_dict()"#, "safetensors"),
+        PickleKind::Python => (r#"pickle.load(open(sys.argv[1], "rb"))"#, "npz"),
+        _ => return None,
+    };
+    // Tensors of one shape in a list are stacked; values in a dictionary other than tensors are
+    // dropped.
+    let program = match kind {
+        PickleKind::Torch | PickleKind::TorchScript => format!(
+            r#"import sys, torch; from safetensors.torch import save_file; x = {source}; x = x if isinstance(x, dict) else {{"embeddings": torch.stack(list(x))}}; x = {{name: value.detach().contiguous().clone() for name, value in x.items() if torch.is_tensor(value)}}; save_file(x, sys.argv[2]) if x else sys.exit("no tensors")"#
+        ),
+        PickleKind::Python => format!(
+            r#"import pickle, sys, numpy; x = {source}; numpy.savez(sys.argv[2], **(x if isinstance(x, dict) else {{"embeddings": x}}))"#
+        ),
+        _ => return None,
+    };
+    let mut target = path.with_extension(extension);
+    if target == path {
+        target = path.with_extension(format!("plain.{extension}"));
+    }
+    Some(format!("python -c '{program}' {} {}", quoted(&path.to_string_lossy()), quoted(&target.to_string_lossy())))
+}
+
 /// The command that downloads the Git LFS files of the working tree that contains `file`.
-pub(crate) fn pull_git_lfs(file: &Path) -> String {
+pub(super) fn pull_git_lfs(file: &Path) -> String {
     let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     format!("cd {} && git lfs pull", quoted(&folder.to_string_lossy()))
 }
@@ -136,6 +165,14 @@ mod tests {
         {
             assert_eq!(quoted(text), expected);
         }
+    }
+
+    #[test]
+    fn the_command_for_a_pickle_never_overwrites_it() {
+        let line = save_plain(Path::new("states.safetensors"), PickleKind::Torch).unwrap();
+        assert!(line.ends_with(" states.safetensors states.plain.safetensors"), "{line}");
+        let line = save_plain(Path::new("states.npz"), PickleKind::Python).unwrap();
+        assert!(line.ends_with(" states.npz states.plain.npz"), "{line}");
     }
 
     #[test]
