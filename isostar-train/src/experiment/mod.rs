@@ -19,6 +19,7 @@ mod ending;
 mod error;
 mod evaluate;
 mod folder;
+mod hook_events;
 mod observer;
 mod optimizer;
 mod predictions;
