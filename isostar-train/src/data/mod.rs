@@ -8,9 +8,9 @@
 //! Questions about paragraphs ([`read_questions`]) become [`Windows`] instead of [`Examples`];
 //! trees ([`read_trees`]) become ordinary rows.
 //!
-//! Text is tokenized once, before training, and only the token ids are kept in memory; a
-//! [`TokenCache`] stores them on disk for later runs. Each batch is padded to its longest row when
-//! it is requested. The order of an epoch depends only on the seed and the epoch, see [`order`].
+//! Text is tokenized once, before training, and only the token ids are kept in memory. Each batch
+//! is padded to its longest row when it is requested. The order of an epoch depends only on the
+//! seed and the epoch, see [`order`].
 //!
 //! ```
 //! use std::path::Path;
@@ -51,7 +51,6 @@ pub(crate) mod streams;
 mod table;
 mod targets;
 mod text_file;
-mod token_cache;
 mod tokenize;
 mod tokens;
 mod trees;
@@ -73,7 +72,6 @@ pub use squad::{GoldAnswer, Question, Questions, Unanswerable, read_questions};
 pub use table::{Format, TextRow, read_rows};
 pub use targets::{RowTargets, Targets};
 pub(crate) use text_file::{plain_name, read_text, without_mark};
-pub use token_cache::TokenCache;
 pub use tokenize::{PaddingSide, TextEncoder, Truncation};
 pub use trees::read_trees;
 pub use windows::{CharSpan, SpanBatch, WindowSettings, Windows};

@@ -198,7 +198,7 @@ impl TextEncoder {
         Ok(Examples::new(self.encode_tokens(rows)?, targets))
     }
 
-    pub(super) fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
+    fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
         let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
             let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.encoding(row, no_offsets)).collect();
@@ -206,16 +206,6 @@ impl TextEncoder {
         }
         tokens.shrink();
         Ok(tokens)
-    }
-
-    /// Whether pairs are encoded with segments.
-    pub(super) fn has_segments(&self) -> bool {
-        self.has_segments
-    }
-
-    /// Upper bound of the tokenizer's ids, exclusive.
-    pub(super) fn ids(&self) -> u32 {
-        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest.saturating_add(1))
     }
 
     /// Empty token storage for `rows`, with segments if any row is a pair.

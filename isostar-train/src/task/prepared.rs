@@ -6,7 +6,7 @@ use std::sync::Arc;
 use isostar_models::{SequenceClassifier, SpanExtractor};
 
 use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskKind, TaskMetric, TaskModel};
-use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
+use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, Unanswerable, WindowSettings};
 
 /// The rows of a split as read, before tokenization.
 #[derive(Debug, Clone)]
@@ -34,8 +34,6 @@ pub struct Preparation<'a> {
     pub stride: usize,
     /// Whether predictions for these rows are scored. Paragraphs are kept only then.
     pub is_evaluated: bool,
-    /// The cache of token ids; `None` to tokenize on every run.
-    pub cache: Option<&'a TokenCache>,
 }
 
 /// The tokenized rows of a split.
@@ -78,10 +76,7 @@ impl PreparedSplit<SequenceClassifier> {
     /// Tokenizes rows with a class or a number each.
     pub(super) fn from_sequences(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let targets = rows.targets(preparation.labels)?;
-        let examples = match preparation.cache {
-            Some(cache) => cache.encode(preparation.encoder, &rows.split.rows, targets)?,
-            None => preparation.encoder.encode_targets(&rows.split.rows, targets)?,
-        };
+        let examples = preparation.encoder.encode_targets(&rows.split.rows, targets)?;
         check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
         let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::from_examples(&examples, preparation.labels.len()) };
         let evaluator = Some(SequenceEvaluator::new(preparation.labels.clone(), rows.metrics));
@@ -94,10 +89,7 @@ impl PreparedSplit<SpanExtractor> {
     pub(super) fn from_spans(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
         let settings = WindowSettings { stride: preparation.stride, keep_places: preparation.is_evaluated };
-        let windows = Arc::new(match preparation.cache {
-            Some(cache) => cache.encode_windows(preparation.encoder, &split.rows, &questions, settings, &split.path)?,
-            None => preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
-        });
+        let windows = Arc::new(preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?);
         let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::from_windows(&windows, questions.len());
