@@ -20,8 +20,7 @@ use super::values::EpochValues;
 use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
-use crate::metric::SplitScoreMetric;
-use crate::task::{PreparedSplit, TaskMetric, TaskModel};
+use crate::task::{PreparedSplit, SplitScoreMetric, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
 const EVALUATION_BATCH: usize = 64;
