@@ -55,21 +55,21 @@ fn a_sample_of_a_tensor_is_that_of_the_file() {
 
 #[test]
 fn sequences_without_padding_have_the_geometry_of_padded_ones_in_a_file() {
-    const WIDE: usize = 2048;
-    // Blocks of 4096 rows: 1500 sequences of at most 5 tokens are cut in two, within a sequence.
-    let lengths: Vec<usize> = (0..1500).map(|sequence| 1 + sequence * 7 % 5).collect();
+    const WIDE: usize = 256;
+    // Padded to ten tokens, these are 40,000 rows, and blocks have 32,768.
+    let lengths: Vec<usize> = (0..4000).map(|sequence| if sequence % 4 == 0 { 10 } else { 1 + sequence % 3 }).collect();
     let tokens: usize = lengths.iter().sum();
     let states: Vec<f32> = Tensor::<1>::random([tokens * WIDE], Distribution::Normal(0.5, 2.0), &Device::flex()).try_into_vec_as().unwrap();
-    let mut padded = vec![f32::NAN; 1500 * 5 * WIDE];
+    let mut padded = vec![f32::NAN; 4000 * 10 * WIDE];
     let mut start = 0;
     for (sequence, length) in lengths.iter().enumerate() {
-        padded[sequence * 5 * WIDE..][..length * WIDE].copy_from_slice(&states[start..][..length * WIDE]);
+        padded[sequence * 10 * WIDE..][..length * WIDE].copy_from_slice(&states[start..][..length * WIDE]);
         start += length * WIDE;
     }
     let folder = tempfile::tempdir().unwrap();
     let [path, mask] = ["states.npy", "mask.npy"].map(|name| folder.path().join(name));
-    write(&path, "<f4", &format!("(1500, 5, {WIDE})"), padded.iter().flat_map(|number| number.to_le_bytes()));
-    write(&mask, "|b1", "(1500, 5)", lengths.iter().flat_map(|length| (0..5).map(move |token| u8::from(token < *length))));
+    write(&path, "<f4", &format!("(4000, 10, {WIDE})"), padded.iter().flat_map(|number| number.to_le_bytes()));
+    write(&mask, "|b1", "(4000, 10)", lengths.iter().flat_map(|length| (0..10).map(move |token| u8::from(token < *length))));
 
     let of_file = &EmbeddingsFile::open(&path).unwrap().points(None, mask.to_str()).unwrap()[0];
     let tensor = Tensor::from_data(TensorData::new(states, [tokens, WIDE]), &Device::flex());
