@@ -18,7 +18,7 @@ mod summary;
 use std::path::Path;
 
 use crate::data::{Columns, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows, plain_name};
-use crate::experiment::Observer;
+use crate::progress::Progress;
 
 pub use error::TaskError;
 pub use evaluator::{Answer, Evaluator, Prediction, SequenceEvaluator, SpanEvaluator};
@@ -114,7 +114,7 @@ impl Task {
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or the limit is below the number of
     /// classes.
-    pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+    pub fn read(source: TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
         let known = name.and_then(KnownTask::named);
         if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
@@ -158,7 +158,7 @@ impl Task {
     }
 
     /// Reads the embedded default, a folder or a file; the classes are filled in later.
-    fn read_own(source: &TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+    fn read_own(source: &TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, is_whole, seed, .. } = *source;
         let (name, splits) = match (name, folder) {
             (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), read_folder(folder, columns, seed, observer)?),
@@ -249,7 +249,7 @@ fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
 
 /// Reads the rows of your own folder. Without a dev file, some training rows are held out and the
 /// observer is notified.
-fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Observer) -> Result<Splits, TaskError> {
+fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Progress) -> Result<Splits, TaskError> {
     let (train, dev) = Split::read_folder(folder, columns)?;
     if let Some(dev) = dev {
         return Ok(Splits { train, dev });

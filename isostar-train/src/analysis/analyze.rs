@@ -7,7 +7,7 @@ use isostar_models::{Encoder, Pretrained};
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
 use crate::embed::{LayerStates, Sequences, embed_in_memory};
-use crate::experiment::{Observer, Phase};
+use crate::progress::{Phase, Progress};
 
 /// States above this size, 4 GB, are announced before they are computed.
 const ANNOUNCED: u64 = 4_000_000_000;
@@ -29,7 +29,7 @@ pub fn analyze(
     pretrained: Pretrained<Encoder>,
     sequences: &Sequences,
     settings: &AnalysisSettings,
-    observer: &dyn Observer,
+    observer: &dyn Progress,
 ) -> Result<Vec<LayerAnalysis>, AnalysisError> {
     settings.check()?;
     let sizes = pretrained.config.sizes();

@@ -21,7 +21,7 @@
 //! use isostar_train::analysis::{AnalysisSettings, analyze};
 //! use isostar_train::data::{TextEncoder, default_rows};
 //! use isostar_train::embed::Sequences;
-//! use isostar_train::experiment::Silent;
+//! use isostar_train::progress::Silent;
 //!
 //! let model = Pretrained::<Encoder>::read("minilm", &Device::default())?;
 //! let rows = default_rows().dev;

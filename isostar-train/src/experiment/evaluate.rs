@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use burn::data::dataloader::DataLoader;
 use isostar_core::{DeviceMoments, LayerSelection, StateSelection};
 
-use super::{ExperimentError, IsoScores, Observer, Phase};
+use super::{ExperimentError, IsoScores};
 use crate::data::BatchLoader;
+use crate::progress::{Phase, Progress};
 use crate::task::{Evaluator, Prediction, TaskModel};
 
 /// Largest size of the moments of all layers that wait on the device to be read, in bytes. A batch
@@ -39,7 +40,7 @@ pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
     mut evaluator: M::Evaluator,
-    observer: &dyn Observer,
+    observer: &dyn Progress,
 ) -> Result<SplitReport, ExperimentError> {
     let model = model.valid();
     observer.begin(Phase::Evaluation, loader.rows());

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use isostar_core::Padding;
 
+use super::Observer;
 use super::seconds::Stopwatch;
-use super::{Observer, Phase};
 use crate::hook::HookEvent;
+use crate::progress::Phase;
 
 /// Passes the events of a hook on to the observer of a run.
 pub(super) struct HookEvents<F> {

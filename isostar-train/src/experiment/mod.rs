@@ -36,7 +36,7 @@ pub use diverged::Diverged;
 pub use error::{ExperimentError, config_remedy};
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::RunFolder;
-pub use observer::{EpochReport, Observer, Phase, Silent};
+pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
