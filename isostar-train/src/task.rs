@@ -2,6 +2,7 @@
 
 mod error;
 mod evaluator;
+mod kind;
 mod known;
 mod labels;
 mod limit;
@@ -22,7 +23,8 @@ use crate::progress::Progress;
 
 pub use error::TaskError;
 pub use evaluator::{Answer, Evaluator, Prediction, SequenceEvaluator, SpanEvaluator};
-pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
+pub use kind::TaskKind;
+pub use known::{DEFAULT_TASK, KNOWN_TASKS, KnownTask, TaskColumns};
 pub use metric::TaskMetric;
 pub use model::TaskModel;
 pub use prepared::{Preparation, PreparedSplit, TaskRows};
@@ -34,9 +36,6 @@ pub use summary::{Lengths, MeanAndDeviation, SplitSummary, TaskSummary};
 
 use known::plain;
 use read::KnownRows;
-
-/// The default task: sarcasm in headlines, embedded in the binary.
-pub const DEFAULT_TASK: &str = "headlines";
 
 /// The names of the splits that every task has.
 const TRAIN: &str = "train";
@@ -54,17 +53,6 @@ const NUMBER: &str = "value";
 /// The largest held-out split. Without a development split, a tenth of the training rows is held
 /// out.
 const HELD_OUT_AT_MOST: usize = 1000;
-
-/// The kind of a task's targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskKind {
-    /// The class of a text or of a pair of texts.
-    Classification,
-    /// A number for a text or for a pair of texts.
-    Regression,
-    /// The span of a paragraph that answers a question.
-    Span,
-}
 
 /// Training rows, validation rows, and the kind of their targets.
 #[derive(Debug, Clone)]

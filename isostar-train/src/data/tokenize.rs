@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams, TruncationStrategy};
 
 use super::tokens::Tokens;
-use super::{DataError, Examples, RowTargets, TextRow};
+use super::{DataError, Examples, PaddingSide, RowTargets, TextRow};
 
 /// Padding tokens to try if the tokenizer declares none, in order of preference. GPT-2 has no
 /// padding token; its end-of-text token is used.
@@ -17,16 +17,6 @@ const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 /// Rows encoded before their ids are copied. An encoding takes about a hundred times the memory of
 /// its ids.
 const ROWS_AT_ONCE: usize = 4096;
-
-/// Side on which rows are padded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PaddingSide {
-    /// After the text.
-    #[default]
-    Right,
-    /// Before the text, as in some decoder models.
-    Left,
-}
 
 /// Strategy for truncating pairs that are too long.
 ///
