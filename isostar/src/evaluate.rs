@@ -9,7 +9,7 @@ use isostar_models::{Pretrained, SequenceClassifier, SpanExtractor};
 use isostar_train::data::{BatchLoader, TextEncoder};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::experiment::{SplitReport, evaluate};
-use isostar_train::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel};
+use isostar_train::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel};
 use serde::Serialize;
 
 use crate::console::{Console, names_width};
@@ -97,7 +97,7 @@ fn report<M: TaskModel>(
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
     let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: true };
-    let prepared: PreparedSplit<M> = M::prepare(task.take(arguments.rows.split())?, preparation)?;
+    let prepared: PreparedFor<M> = M::prepare(task.take(arguments.rows.split())?, preparation)?;
     let loader = BatchLoader::evaluation(prepared.source.clone(), BATCH, device);
     Ok(evaluate(&model.model, &loader, prepared.evaluator(), console)?)
 }

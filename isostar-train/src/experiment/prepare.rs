@@ -13,7 +13,7 @@ use crate::data::streams::{Purpose, device_seed};
 use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder};
 use crate::device::parse_device;
 use crate::model::find_model;
-use crate::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel, TaskSummary};
+use crate::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel, TaskSummary};
 
 /// A run that is ready to start: settings checked, rows tokenized, model on its device. The text of
 /// the rows is dropped, except for the paragraphs from which answers are extracted.
@@ -41,10 +41,10 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Prepared<M: TaskModel> {
     pub model: Pretrained<M>,
-    pub train: PreparedSplit<M>,
-    pub dev: PreparedSplit<M>,
+    pub train: PreparedFor<M>,
+    pub dev: PreparedFor<M>,
     /// Further development sets by name.
-    pub further: Vec<(&'static str, PreparedSplit<M>)>,
+    pub further: Vec<(&'static str, PreparedFor<M>)>,
 }
 
 impl Experiment {

@@ -20,7 +20,7 @@ use super::values::EpochValues;
 use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
-use crate::task::{PreparedSplit, SplitScoreMetric, TaskMetric, TaskModel};
+use crate::task::{PreparedFor, SplitScoreMetric, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
 const EVALUATION_BATCH: usize = 64;
@@ -91,7 +91,7 @@ impl Run {
     /// included, such as `accuracy_mismatched` of `dev_mismatched`.
     fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
-        let of = |split: &PreparedSplit<M>| {
+        let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
             evaluate(model, &loader, split.evaluator(), self.observer.as_ref())
         };
