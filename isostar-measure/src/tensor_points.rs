@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use burn::tensor::DType;
+use burn::tensor::{DType, TensorReadError};
 
 use crate::element::Element;
 use crate::rows::{Fetched, Reading, Rows, contiguous_rows_at_once};
@@ -128,7 +128,7 @@ impl Rows for TensorRows {
     fn fetch<'a>(&'a self, rows: &[usize], _reading: Reading, _memory: Vec<u8>) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError> {
         let first = rows.first().map_or(0, |row| self.place(*row));
         let end = rows.last().map_or(0, |row| self.place(*row) + 1);
-        let numbers = self.tensor.clone().slice([first..end]).try_into_data()?;
+        let numbers = self.tensor.clone().slice_dim(0, first..end).try_into_data().map_err(TensorReadError::from)?;
         Ok(Box::new(Block { rows: self, numbers, first }))
     }
 

@@ -235,7 +235,7 @@ mod tests {
     fn json_lines_store_answers_by_column() {
         let line = |answers| format!(r#"{{"id": "q1", "title": "T", "context": "so it was", "question": "?", "answers": {answers}}}"#);
         let parse = |text: &str| {
-            let mut reader = Reader::new(Path::new("dev.jsonl"), Unanswerable::Refused);
+            let mut reader = QuestionReader::new(Path::new("dev.jsonl"), Unanswerable::Refused);
             reader.add_lines(text)?;
             reader.finish()
         };
