@@ -34,7 +34,7 @@ fn a_tensor_has_the_geometry_of_the_same_array_in_a_file() {
 
     let tensor = Tensor::<2>::from_data(TensorData::new(numbers, [300, WIDTH]), &Device::flex());
     assert_eq!(geometry(tensor.clone()).unwrap(), expected);
-    assert_eq!(geometry(tensor.clone().require_grad()).unwrap(), expected, "on the autodiff graph");
+    assert_eq!(geometry(tensor.clone().autodiff().require_grad()).unwrap(), expected, "on the autodiff graph");
     assert_eq!(geometry(tensor.clone().cast(DType::F64)).unwrap(), expected, "in f64");
     assert_eq!(geometry(tensor.transpose().transpose()).unwrap(), expected, "of a view");
 }
@@ -73,10 +73,12 @@ fn sequences_without_padding_have_the_geometry_of_padded_ones_in_a_file() {
 
     let of_file = &EmbeddingsFile::open(&path).unwrap().points(None, mask.to_str()).unwrap()[0];
     let tensor = Tensor::from_data(TensorData::new(states, [tokens, WIDE]), &Device::flex());
-    let found = Points::from_sequences(tensor, &lengths, "the states").unwrap();
+    let found = Points::from_sequences(tensor.clone(), &lengths, "the states").unwrap();
     let sampled = Measures::All(Sample { points: 20, seed: 0 });
     let of = |points: &Points| measure(points, None, sampled, &Device::flex(), &|_| ()).unwrap();
     assert_eq!(of(&found), of(of_file));
+    let other = of(&Points::from_tensor(tensor).unwrap());
+    assert_ne!(other.value("partition"), of(of_file).value("partition"), "other blocks round otherwise");
 }
 
 #[test]
