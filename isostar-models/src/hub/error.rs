@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{ModelId, RepositoryKind};
+use super::id::{InvalidId, ModelId};
+use super::repository::RepositoryKind;
 
 /// An error of downloading a model or a dataset from the hub.
 ///
@@ -12,13 +13,8 @@ use super::{ModelId, RepositoryKind};
 #[non_exhaustive]
 pub enum HubError {
     /// The text is not a valid name of a model on the hub.
-    #[error("{text:?} is not a valid model name on the hub: {reason}")]
-    NotAnId {
-        /// The invalid text.
-        text: String,
-        /// The rule that it breaks.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    NotAnId(#[from] InvalidId),
     /// The address of the hub is not a valid URL.
     #[error("{endpoint:?} is not a valid address of a hub")]
     Endpoint {

@@ -22,18 +22,6 @@ pub enum AnalysisError {
         /// The valid range.
         expected: &'static str,
     },
-    /// The hidden states cannot be written to the temporary folder.
-    #[error("the hidden states of {rows} rows, up to {bytes} bytes, cannot be written to {}: {source}", folder.display())]
-    States {
-        /// The number of rows to embed.
-        rows: usize,
-        /// The size of the files in bytes, including padding.
-        bytes: u64,
-        /// The temporary folder.
-        folder: PathBuf,
-        /// The underlying I/O error.
-        source: io::Error,
-    },
     /// A layer outputs a value that is not finite.
     #[error("layer {layer} gives {value:e} for row {row}")]
     NotFinite {

@@ -81,6 +81,14 @@ pub enum EmbedError {
         /// The system's error.
         source: io::Error,
     },
+    /// The hidden states do not fit into memory.
+    #[error("the hidden states of {rows} rows, {bytes} bytes, do not fit into memory")]
+    Memory {
+        /// The number of rows.
+        rows: usize,
+        /// The size of the states of all layers, in bytes.
+        bytes: u64,
+    },
     /// The device failed.
     #[error("the device failed: {source}")]
     Device {

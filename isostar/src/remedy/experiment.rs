@@ -128,6 +128,7 @@ impl Remedy for EmbedError {
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
             Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
+            Self::Memory { .. } => "use fewer rows with --limit, or shorter ones with --max-length".into(),
             Self::Device { .. } => "try again with --device flex".into(),
             Self::Data(error) => error.remedy(),
             _ => UNKNOWN.into(),
@@ -139,10 +140,6 @@ impl Remedy for AnalysisError {
     fn remedy(&self) -> String {
         match self {
             Self::Setting { name, expected, .. } => format!("give {} {expected}", flag(name)),
-            Self::States { .. } => {
-                "analyze fewer rows with --limit or shorter ones with --max-length, or name a folder with more room in the variable TMPDIR"
-                    .into()
-            }
             Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
             Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
             Self::Embed(error) => error.remedy(),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use super::Format;
+use crate::data::Format;
 
 /// Position in a file: a line or, in a Parquet file, a row.
 pub(super) fn at(path: &Path, line: usize) -> impl Display {
