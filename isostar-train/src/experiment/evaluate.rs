@@ -30,7 +30,7 @@ pub struct SplitReport {
 /// accumulated over the batches, then merged over the layers.
 ///
 /// # Errors
-/// If the device cannot be read.
+/// If the device cannot be read, or the observer asks to stop.
 pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
@@ -43,6 +43,9 @@ pub fn evaluate<M: TaskModel>(
     let mut done = loader.iter();
     let mut layers: Vec<RunningMoments> = Vec::new();
     while let Some(batch) = done.next() {
+        if let Some(stop) = observer.stop() {
+            return Err(ExperimentError::Interrupted { path: None, stop, step: 0, steps: 0 });
+        }
         let batch = batch.map_err(|error| ExperimentError::Batch { message: error.to_string() })?;
         let step = model.forward_step(batch);
         for layer in 0..step.hidden_states.depth() {

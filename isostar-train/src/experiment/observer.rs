@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{RunResult, SplitReport};
+use super::{RunResult, SplitReport, Stop};
 
 /// Phase of a run, with a known number of units.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +86,16 @@ pub trait Observer: Send + Sync {
     fn wants_dashboard(&self) -> bool {
         false
     }
+
+    /// Whether the run is to save its state and end. Asked between steps and batches, while
+    /// [`saves`](Self::saves) is true.
+    fn stop(&self) -> Option<Stop> {
+        None
+    }
+
+    /// From now on, [`stop`](Self::stop) is asked often enough to end the run by (`true`), or no
+    /// longer (`false`): there is nothing to save then, and the process may end at once.
+    fn saves(&self, _saves: bool) {}
 
     /// A message for the user.
     fn note(&self, _text: &str) {}

@@ -5,9 +5,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitReport};
+use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitReport, Stop};
 
 use crate::measure::print;
+use crate::signals;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
 
 /// Observer that shows one progress bar per phase.
@@ -174,6 +175,14 @@ impl Observer for Console {
 
     fn wants_dashboard(&self) -> bool {
         !self.json
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        signals::requested()
+    }
+
+    fn saves(&self, saves: bool) {
+        signals::saves(saves);
     }
 
     fn note(&self, text: &str) {
