@@ -94,7 +94,10 @@ impl RunFolder {
         match self.whole_result(observer)? {
             Some(result) => match self.diverged(&settings, &result) {
                 Some(error) => Err(error),
-                None if result.epochs >= settings.epochs => Ok(RunState::Finished(settings, Box::new(result))),
+                None if result.epochs >= settings.epochs => {
+                    self.snapshots().report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
+                    Ok(RunState::Finished(settings, Box::new(result)))
+                }
                 None => Ok(RunState::Unfinished(settings)),
             },
             None => Ok(RunState::Unfinished(settings)),
@@ -145,14 +148,12 @@ impl RunFolder {
 
     /// Reads the settings in config.toml, and checks the hash in its first line.
     fn stored_settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
-        let settings = self.settings()?;
-        let text = read_if_there(&self.config())?.unwrap_or_default();
-        if let Some((hash, rest)) = text.strip_prefix(HASH_LINE).and_then(|text| text.split_once('\n'))
-            && hash != FileDigest::from_bytes(rest.as_bytes()).sha256
-        {
-            return Err(ExperimentError::Altered { path: self.config() });
+        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
+        let is_whole = |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
+        match text.strip_prefix(HASH_LINE).and_then(|text| text.split_once('\n')).is_some_and(is_whole) {
+            true => self.settings(),
+            false => Err(ExperimentError::Altered { path: self.config() }),
         }
-        Ok(settings)
     }
 
     /// Reads result.json; `None` if the run has not finished.
@@ -221,8 +222,20 @@ impl RunFolder {
     /// # Errors
     /// If the system fails to write it.
     pub(super) fn write_metrics(&self, lines: &[String]) -> Result<(), ExperimentError> {
-        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-        replace(&self.metrics(), text.as_bytes())
+        replace(&self.metrics(), text(lines).as_bytes())
+    }
+
+    /// Returns metrics.jsonl to the lines of a snapshot. Lines that followed are dropped, because the
+    /// run writes them again; any other difference is reported.
+    ///
+    /// # Errors
+    /// If the system fails to write it.
+    pub(super) fn restore_metrics(&self, lines: &[String], observer: &dyn Observer) -> Result<(), ExperimentError> {
+        let found = fs::read(self.metrics()).unwrap_or_default();
+        if !found.starts_with(text(lines).as_bytes()) {
+            observer.note(&format!("{} is damaged; its lines are restored from the snapshot", self.metrics().display()));
+        }
+        self.write_metrics(lines)
     }
 
     /// Writes result.json, and then the manifest of the whole run.
@@ -265,6 +278,10 @@ impl RunFolder {
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
     }
+}
+
+fn text(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Reads a text file; `None` if it does not exist.

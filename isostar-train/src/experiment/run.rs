@@ -86,7 +86,7 @@ impl Run {
             None => self.evaluate(&prepared.model.model, &prepared, 0)?,
         };
         self.observer.before(&before);
-        self.folder.write_metrics(parts.as_ref().map_or(&[], |parts| &parts.state.lines))?;
+        self.folder.restore_metrics(parts.as_ref().map_or(&[], |parts| &parts.state.lines), self.observer.as_ref())?;
 
         let stopwatch = Arc::new(Stopwatch::default());
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| (parts.state.place.epochs, parts.state.place.step));

@@ -62,15 +62,29 @@ impl SnapshotStore {
         }
     }
 
-    /// Reads the newest whole snapshot. Each damaged one before it is reported with its faults.
+    /// Reads the newest whole snapshot. Each damaged one, older ones included, is reported with its
+    /// faults.
     pub fn newest(&self, damaged: &dyn Fn(SnapshotNote<'_>)) -> Option<Parts> {
-        self.steps().into_iter().find_map(|step| {
+        let (step, parts) = self.steps().into_iter().find_map(|step| {
             let read = match &self.faults(step)[..] {
                 [] => self.read(step),
                 faults => Err(faults.join("; ")),
             };
-            read.map_err(|fault| damaged(SnapshotNote { folder: &self.folder(step), fault: &fault })).ok()
-        })
+            let read = read.map_err(|fault| damaged(SnapshotNote { folder: &self.folder(step), fault: &fault }));
+            Some((step, read.ok()?))
+        })?;
+        self.report_damaged(step, damaged);
+        Some(parts)
+    }
+
+    /// Reports the damaged snapshots before a step.
+    pub fn report_damaged(&self, before: usize, damaged: &dyn Fn(SnapshotNote<'_>)) {
+        for step in self.steps().into_iter().filter(|step| *step < before) {
+            let faults = self.faults(step);
+            if !faults.is_empty() {
+                damaged(SnapshotNote { folder: &self.folder(step), fault: &faults.join("; ") });
+            }
+        }
     }
 
     /// Reads a snapshot.
