@@ -87,6 +87,7 @@ fn the_schema_and_the_command_allow_the_same_values() {
             (_, Some("integer")) => [-1, 0, 1, 2, 3].map(Value::from).into_iter().chain([0.5.into(), "1".into()]).collect(),
             (_, Some("number")) => [-1.0, 0.0, 0.5, 1.0, 1.5].map(Value::from).into_iter().chain([1.into(), "1".into()]).collect(),
             (_, Some("string")) => vec!["all".into(), 1.into()],
+            (_, None) if setting["type"].is_array() => vec![1.into(), 0.into(), 0.5.into(), "10min".into()],
             (_, Some("object")) => vec![json!({ "text": "a", "pair": "b", "label": "c", "kind": "regression", "header": ["a"] })],
             other => panic!("{name}: {other:?}"),
         };
