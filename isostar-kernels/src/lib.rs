@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
@@ -11,7 +12,10 @@ mod host;
 mod masked_attention;
 mod nonzero;
 mod silu;
+#[cfg(feature = "flex")]
+mod tape;
 
+pub use composed::composed;
 pub use dropout::dropout;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;

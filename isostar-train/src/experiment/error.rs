@@ -216,7 +216,9 @@ impl ExperimentError {
             Self::NoSpace { need, free, .. } => {
                 format!("free {}, choose an --out on another disk, or keep fewer snapshots with --keep 1", size(need - free))
             }
-            Self::Snapshot { .. } => "check that the model is the one that the run was begun with, or start a new run with another --out".into(),
+            Self::Snapshot { .. } => {
+                "check that the model is the one that the run was begun with, or start a new run with another --out".into()
+            }
             Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
             Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
             Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),

@@ -239,7 +239,11 @@ impl Run {
 /// Fingerprint of the tokenized training and validation rows.
 pub(super) fn fingerprint<M: TaskModel>(prepared: &Prepared<M>) -> String {
     let lengths = [&prepared.train, &prepared.dev].map(|split| split.source.lengths());
-    let bytes: Vec<u8> = lengths.iter().flat_map(|lengths| std::iter::once(lengths.len() as u32).chain(lengths.iter().copied())).flat_map(u32::to_le_bytes).collect();
+    let bytes: Vec<u8> = lengths
+        .iter()
+        .flat_map(|lengths| std::iter::once(lengths.len() as u32).chain(lengths.iter().copied()))
+        .flat_map(u32::to_le_bytes)
+        .collect();
     FileDigest::from_bytes(&bytes).sha256
 }
 

@@ -142,7 +142,14 @@ mod tests {
     fn a_lasting_rise_becomes_usual() {
         let mut recent = RecentLosses::default();
         (0..RECENT).for_each(|_| recent.accept(1.0));
-        let spikes = (0..RECENT).filter(|_| recent.judge(10.0, 5.0).is_some_and(|spike| { recent.accept(spike.loss); true })).count();
+        let spikes = (0..RECENT)
+            .filter(|_| {
+                recent.judge(10.0, 5.0).is_some_and(|spike| {
+                    recent.accept(spike.loss);
+                    true
+                })
+            })
+            .count();
         assert!(spikes <= RECENT / 2 + 1, "{spikes}");
     }
 }

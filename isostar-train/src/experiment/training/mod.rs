@@ -287,7 +287,8 @@ impl<'a, M: TaskModel> Training<'a, M> {
     fn validate(&mut self, phase: &Phase) -> Result<(BTreeMap<String, f64>, f64), ExperimentError> {
         let began = Instant::now();
         let model = self.model().valid();
-        let loader = BatchLoader::evaluation(self.prepared.dev.source.clone(), EVALUATION_BATCH, &self.run.device.clone().without_autodiff());
+        let loader =
+            BatchLoader::evaluation(self.prepared.dev.source.clone(), EVALUATION_BATCH, &self.run.device.clone().without_autodiff());
         self.display.begin(phase, loader.rows());
         let mut meter = ValidationMeter::<M>::new(&self.run.metrics, self.prepared.dev.evaluator(), &self.hook);
         let mut pass = loader.iter();

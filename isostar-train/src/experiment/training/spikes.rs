@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 
-use super::{Recorder, Training};
 use super::losses::{MOST_IN_A_ROW, MOST_WARNINGS, OnSpike, Spike};
+use super::{Recorder, Training};
 use crate::experiment::ExperimentError;
 use crate::experiment::snapshot::Parts;
 use crate::hook::RegularizedOutput;
