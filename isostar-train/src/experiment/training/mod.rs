@@ -8,6 +8,7 @@ mod display;
 mod losses;
 mod meter;
 mod recorder;
+mod saving;
 mod seconds;
 mod spikes;
 mod sums;
@@ -27,16 +28,17 @@ use serde::Serialize;
 use super::optimizer::{WarmupLinear, adamw};
 use super::prepare::Prepared;
 use super::run::{EVALUATION_BATCH, Run};
-use super::snapshot::{Before, Parts, Place, State, number_parameters};
+use super::snapshot::{Before, Parts, Place, number_parameters};
 use super::{EpochReport, ExperimentError, Phase, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
-use crate::hook::{Hook, HookState, Regularized};
-use crate::task::{Evaluator, TaskModel};
+use crate::hook::{Hook, Regularized};
+use crate::task::TaskModel;
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;
 use meter::{TrainingMeter, ValidationMeter};
 pub(super) use recorder::Recorder;
+use saving::hook_state;
 pub(super) use seconds::{Seconds, Stopwatch};
 pub(super) use sums::Sums;
 
@@ -325,88 +327,11 @@ impl<'a, M: TaskModel> Training<'a, M> {
         }
     }
 
-    /// Saves the state if it is due, and ends the training if that is requested.
-    fn between_steps(&mut self) -> Result<(), ExperimentError> {
-        self.stop_if_requested()?;
-        let is_last = self.place.batch == self.batches;
-        let Some(recorder) = &mut self.recorder else { return Ok(()) };
-        if !is_last && recorder.is_due(self.place.step)? {
-            self.save(None)?;
-        }
-        Ok(())
-    }
-
-    /// Saves the state and ends the training, if a signal or Burn's dashboard has asked for it.
-    fn stop_if_requested(&mut self) -> Result<(), ExperimentError> {
-        let stop = self.run.observer.stop();
-        let interrupter = self.hook.interrupter();
-        if (stop.is_none() && interrupter.interruption().is_none()) || self.hook.divergence().is_some() {
-            return Ok(());
-        }
-        self.save(None)?;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.wait()?;
-        }
-        Err(match stop {
-            Some(stop) => self.run.interrupted(stop, self.place.step, self.batches * self.settings().epochs),
-            None => self.ended(None),
-        })
-    }
-
-    /// Begins to write a snapshot. A diverged training has none.
-    pub(super) fn save(&mut self, score: Option<f64>) -> Result<(), ExperimentError> {
-        if self.recorder.is_none() {
-            return Ok(());
-        }
-        let Some(parts) = self.parts()? else { return Ok(()) };
-        self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.begin(parts, score))
-    }
-
-    /// Returns the whole state; `None` if the training has diverged.
-    pub fn parts(&self) -> Result<Option<Parts>, ExperimentError> {
-        let HookState { reference, task_losses, penalties, is_collapse_reported, .. } = self.hook.state()?;
-        if self.hook.divergence().is_some() {
-            return Ok(None);
-        }
-        let is_within = self.place.batch > 0;
-        let state = State {
-            settings: self.settings().clone(),
-            rows: self.rows.clone(),
-            place: self.place,
-            sums: self.meter.sums.clone(),
-            split_seconds: self.split_seconds,
-            seconds: self.stopwatch.total(),
-            lines: self.lines.clone(),
-            before: self.before.clone(),
-            losses: self.losses.clone(),
-            task_losses,
-            penalties,
-            is_collapse_reported,
-        };
-        Ok(Some(Parts {
-            model: self.model().inner().clone().into_record(),
-            optimizer: self.optimizer.to_record(),
-            state,
-            reference: reference.filter(|_| is_within),
-            answers: self.meter.answers.as_ref().filter(|_| is_within).map(Evaluator::to_bytes),
-        }))
-    }
-
     /// Returns the error of a training that ended early.
     fn ended(&self, reason: Option<String>) -> ExperimentError {
         let interruption = || self.hook.interrupter().interruption().map(|stop| stop.reason.unwrap_or_else(|| "interrupted".into()));
         let failure = || self.hook.failure().map(|failure| failure.to_string());
         let reason = failure().or(reason).or_else(interruption).unwrap_or_else(|| "unknown reason".into());
         self.run.stopped(self.place.epochs, reason)
-    }
-}
-
-fn hook_state(state: &State, reference: Option<burn::tensor::TensorData>) -> HookState {
-    HookState {
-        reference,
-        step: state.place.batch,
-        task_losses: state.task_losses.clone(),
-        penalties: state.penalties.clone(),
-        is_collapse_reported: state.is_collapse_reported,
     }
 }
