@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::run::{Random, assert_undisturbed, faults, line, prepared, stderr, undisturbed};
+use crate::run::{Random, assert_undisturbed, faults, line, prepared, stderr, survived, undisturbed};
 
 const DAMAGES: [&str; 4] = ["cut", "emptied", "zeroed", "altered"];
 
@@ -90,6 +90,7 @@ fn a_damaged_file_is_passed_over_aloud_or_refused() {
             assert!(text.contains("error: ") && text.contains("  try: "), "{what}: {text}");
             refused += 1;
         }
+        survived("damaged", number, count);
     }
     println!("{count} damaged files: {passed_over} passed over aloud with the same bits, {refused} refused");
 }

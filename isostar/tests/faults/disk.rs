@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::run::{Random, assert_undisturbed, end, faults, line, line_with, prepared, shim, stderr, undisturbed};
+use crate::run::{Random, assert_undisturbed, end, faults, line, line_with, prepared, shim, stderr, survived, undisturbed};
 
 /// Bytes that the run writes, about.
 const WRITTEN: usize = 200_000_000;
@@ -40,6 +40,7 @@ fn a_disk_that_fills_up_is_named_and_the_same_line_goes_on_when_there_is_room() 
         }
         end(at, "run", 1);
         assert_undisturbed(at, "run", &format!("{bytes} bytes"));
+        survived("full", number, count);
     }
     println!("{count} of {count} runs end with the same bits; {full} met a full disk");
     assert!(full * 4 >= count * 3, "{full} of {count} met a full disk");
@@ -76,6 +77,7 @@ fn a_faulty_disk_is_named_and_the_same_line_goes_on() {
         }
         end(at, "run", 1);
         assert_undisturbed(at, "run", &what);
+        survived("faulty", number, count);
     }
     println!("{count} of {count} runs on a faulty disk say so, and end with the same bits ({calls} calls)");
 }
@@ -143,6 +145,7 @@ fn a_small_file_system_is_refused_before_the_run_or_named_when_it_is_full() {
         mounted.resize(400);
         end(at, "run", 1);
         assert_undisturbed(at, "run", &what);
+        survived("small", number, count);
     }
     println!("{count} of {count} runs end with the same bits; {refused} were refused at their start, {full} met a full file system");
 }

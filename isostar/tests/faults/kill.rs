@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::run::{Random, assert_undisturbed, end, faults, line, prepared, shim, undisturbed};
+use crate::run::{Random, assert_undisturbed, end, faults, line, prepared, shim, survived, undisturbed};
 
 #[test]
 fn a_run_killed_at_any_instant_ends_with_the_same_bits() {
@@ -48,6 +48,7 @@ fn a_run_killed_at_any_instant_ends_with_the_same_bits() {
         child.wait().unwrap();
         end(at, "run", 1);
         assert_undisturbed(at, "run", &format!("kill {number}"));
+        survived("killed", number, count);
     }
     println!(
         "{count} of {count} killed runs end with the same bits; {unfinished} were killed before their end, {while_writing} while writing a snapshot"

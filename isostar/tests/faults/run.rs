@@ -20,6 +20,13 @@ pub fn faults(few: usize, all: usize) -> usize {
     if std::env::var_os("ISOSTAR_FAULTS").is_some_and(|value| value == "full") { all } else { few }
 }
 
+/// Says that a fault has been survived, so that an interrupted test tells how far it has come.
+pub fn survived(what: &str, number: usize, count: usize) {
+    if count >= 20 {
+        println!("{what}: {} of {count}", number + 1);
+    }
+}
+
 /// Reproducible numbers.
 pub struct Random(u64);
 

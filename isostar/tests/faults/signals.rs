@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::run::{Random, assert_undisturbed, end, faults, line, prepared, undisturbed};
+use crate::run::{Random, assert_undisturbed, end, faults, line, prepared, survived, undisturbed};
 
 /// Time in which a run must end by itself.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -63,6 +63,7 @@ fn a_signal_at_any_instant_saves_the_state_and_ends_the_run() {
         }
         end(at, "run", 1);
         assert_undisturbed(at, "run", &what);
+        survived("signalled", number, count);
     }
     println!("{count} of {count} signalled runs end by themselves, and later with the same bits: {phases:?}");
 }

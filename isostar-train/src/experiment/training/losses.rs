@@ -108,7 +108,7 @@ impl RecentLosses {
         let mut sorted: Vec<f64> = self.losses.iter().copied().collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let middle = sorted.len() / 2;
-        Some(if sorted.len() % 2 == 0 { (sorted[middle - 1] + sorted[middle]) / 2.0 } else { sorted[middle] })
+        Some(if sorted.len().is_multiple_of(2) { (sorted[middle - 1] + sorted[middle]) / 2.0 } else { sorted[middle] })
     }
 }
 

@@ -32,7 +32,7 @@ use super::snapshot::{Before, Parts, Place, number_parameters};
 use super::{EpochReport, ExperimentError, Phase, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
 use crate::hook::{Hook, Regularized};
-use crate::task::TaskModel;
+use crate::task::{Evaluator, TaskModel};
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;

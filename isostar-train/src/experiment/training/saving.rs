@@ -1,6 +1,5 @@
 //! Saving the state of a training, and ending it on request.
 
-use burn::module::Module;
 use burn::tensor::TensorData;
 
 use super::Training;
