@@ -1,13 +1,13 @@
 //! Signals: a run saves its state and ends; anything else ends at once.
 
 use crate::failure::Failure;
-use isostar_train::experiment::Stop;
+use isostar_train::progress::Stop;
 
 #[cfg(unix)]
 mod unix {
     use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-    use isostar_train::experiment::Stop;
+    use isostar_train::progress::Stop;
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 

@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
-use crate::experiment::{Diverged, Stop};
+use crate::experiment::Diverged;
 use crate::model::FindModelError;
+use crate::progress::Stop;
 use crate::task::TaskError;
 
 use super::disk::size;

@@ -8,14 +8,16 @@ use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
+use super::hook_events::HookEvents;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
-use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, Stop, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Divergence, Hook, HookConfig, HookEvent, NotFinite};
-use crate::task::{PreparedSplit, TaskMetric, TaskModel};
+use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
+use crate::progress::Stop;
+use crate::task::{PreparedFor, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
 pub(super) const EVALUATION_BATCH: usize = 64;
@@ -156,7 +158,7 @@ impl Run {
     /// included, such as `accuracy_mismatched` of `dev_mismatched`. `step` is that of the model.
     fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>, step: usize) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
-        let of = |split: &PreparedSplit<M>| {
+        let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
             evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| match error {
                 ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
@@ -191,18 +193,21 @@ impl Run {
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
-        let (observer, lengths, stopwatch) = (self.observer.clone(), source.lengths(), stopwatch.clone());
         let interrupter = Interrupter::new();
+        let lengths = source.lengths();
+        let events = HookEvents {
+            observer: self.observer.clone(),
+            stopwatch: stopwatch.clone(),
+            done,
+            padding,
+            interrupter: interrupter.clone(),
+            training_padding: move |epoch| order.padding_share(&lengths, epoch),
+        };
         HookConfig::new()
             .with_interrupter(interrupter.clone())
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| {
-                if observer.stop().is_some() {
-                    interrupter.stop(None);
-                }
-                tell(observer.as_ref(), &stopwatch, event, done, padding, |epoch| order.padding_share(&lengths, epoch))
-            })
+            .with_observer(move |event| events.tell(event))
             .init(regularizer)
     }
 
@@ -245,45 +250,4 @@ pub(super) fn fingerprint<M: TaskModel>(prepared: &Prepared<M>) -> String {
         .flat_map(u32::to_le_bytes)
         .collect();
     FileDigest::from_bytes(&bytes).sha256
-}
-
-/// Passes a hook event on to the observer. `training_padding` returns the share of padding in the
-/// training batches of an epoch, counted from 0.
-fn tell(
-    observer: &dyn Observer,
-    stopwatch: &Stopwatch,
-    event: &HookEvent,
-    done: usize,
-    padding: Padding,
-    training_padding: impl Fn(usize) -> f64,
-) {
-    match event {
-        HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
-        HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, padding: share, isoscore, seconds } => {
-            observer.end(&Phase::Calibration { epoch: done + epoch });
-            stopwatch.calibrated(*seconds);
-            let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
-            let share = share.map_or(String::new(), |share| {
-                let training = 100.0 * training_padding(done + epoch - 1);
-                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
-            });
-            observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
-        }
-        HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
-        HookEvent::Collapsed { score, .. } if score.is_nan() => {
-            observer.note("the states have collapsed: the score of a batch is not a number")
-        }
-        HookEvent::Collapsed { score, threshold } => {
-            let published = match padding {
-                Padding::Mask => "; the published weights belong to states that include padding (--padding keep)",
-                Padding::Keep => "",
-            };
-            observer.note(&format!(
-                "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
-            ));
-        }
-        // The error of the run contains all details.
-        HookEvent::Diverged(_) => {}
-    }
 }

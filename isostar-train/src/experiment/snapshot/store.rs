@@ -183,3 +183,108 @@ fn remove_folder(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use burn::module::Module;
+    use burn::nn::LinearConfig;
+    use burn::optim::AdamWConfig;
+    use burn::prelude::*;
+
+    use super::super::{Before, Place, State};
+    use super::*;
+    use crate::experiment::training::{RecentLosses, Seconds, Sums};
+    use crate::experiment::{IsoScores, SplitReport, TrainOptions, TrainSettings};
+
+    fn parts(step: usize) -> Parts {
+        let report = SplitReport {
+            rows: 1,
+            metrics: Default::default(),
+            task_loss: f64::NAN,
+            isoscore: IsoScores::default(),
+            predictions: Vec::new(),
+        };
+        let state = State {
+            settings: TrainSettings::resolve(TrainOptions::default()),
+            rows: String::new(),
+            place: Place { epochs: step / 4, batch: step % 4, step },
+            sums: Sums::default(),
+            split_seconds: 0.0,
+            seconds: Seconds::default(),
+            lines: vec![format!("line {step}")],
+            before: Before::new(&report),
+            losses: RecentLosses::default(),
+            task_losses: Vec::new(),
+            penalties: Vec::new(),
+            is_collapse_reported: false,
+        };
+        let model = LinearConfig::new(2, 2).init(&Device::default()).into_record();
+        let reference = Some(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0]]));
+        Parts { model, optimizer: AdamWConfig::new().init().to_record(), state, reference, answers: Some(vec![step as u8]) }
+    }
+
+    fn written(steps: &[(usize, Option<f64>)], keep: usize) -> (tempfile::TempDir, SnapshotStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SnapshotStore::at(folder.path().join("checkpoint"));
+        for (step, score) in steps {
+            store.write(parts(*step), *score, keep).unwrap();
+        }
+        (folder, store)
+    }
+
+    #[test]
+    fn a_snapshot_is_read_as_it_was_written() {
+        let (_kept, store) = written(&[(7, None)], 2);
+        let found = store.newest(&|damaged| panic!("{damaged}")).unwrap();
+        assert_eq!(found.state.place, Place { epochs: 1, batch: 3, step: 7 });
+        assert_eq!((found.state.lines, found.answers), (vec!["line 7".to_string()], Some(vec![7])));
+        assert_eq!(found.reference.unwrap().iter::<f32>().collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0]);
+        assert!(found.state.before.report().task_loss.is_nan());
+    }
+
+    #[test]
+    fn the_newest_snapshots_and_the_best_are_kept() {
+        let (_kept, store) = written(&[(4, Some(0.5)), (8, Some(0.9)), (12, Some(0.7)), (14, None), (16, Some(0.8))], 2);
+        assert_eq!(store.steps(), [16, 14, 8]);
+        assert_eq!(store.epochs(), 4);
+        // Of equal scores, the newer one counts; a step beyond the newest one was passed over.
+        store.write(parts(15), Some(0.9), 1).unwrap();
+        assert_eq!(store.steps(), [15]);
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_is_removed() {
+        let (_kept, store) = written(&[(4, None), (8, None)], 2);
+        let at = |name: &str| store.path.join(name);
+        for name in [".writing-step-12", ".removing-step-2", ".replaced-step-4"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("model.bpk"), "half").unwrap();
+        }
+        // Killed between the two renames that replace step 8.
+        fs::rename(at("step-8"), at(".replaced-step-8")).unwrap();
+        store.sweep().unwrap();
+        let mut names = store.names();
+        names.sort();
+        assert_eq!(names, ["step-4", "step-8"]);
+        assert!(store.faults(8).is_empty());
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_reported_and_the_one_before_it_read() {
+        let (_kept, store) = written(&[(4, None), (8, None), (12, None)], 3);
+        fs::write(store.folder(12).join("state.json"), "{}").unwrap();
+        fs::remove_file(store.folder(4).join(MANIFEST)).unwrap();
+        let notes = RefCell::new(Vec::new());
+        let found = store.newest(&|damaged| notes.borrow_mut().push(damaged.to_string())).unwrap();
+        assert_eq!(found.state.place.step, 8);
+        let notes = notes.into_inner();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("step-12 is passed over: state.json is damaged: it has 2 bytes"), "{notes:?}");
+        assert!(notes[1].contains("step-4 is passed over: manifest.json"), "{notes:?}");
+        // A snapshot under the name of another step is not believed.
+        fs::rename(store.folder(8), store.folder(16)).unwrap();
+        assert_eq!(store.faults(16), ["manifest.json belongs to step 8"]);
+    }
+}

@@ -9,7 +9,8 @@ use burn::train::Interrupter;
 use burn::train::metric::{MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry};
 use burn::train::renderer::{MetricState, MetricsRenderer};
 
-use crate::experiment::{EpochReport, Observer, Phase};
+use crate::experiment::{EpochReport, Observer};
+use crate::progress::Phase;
 
 /// A metric of training or validation.
 #[derive(Clone, Debug, PartialEq)]

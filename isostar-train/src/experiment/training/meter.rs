@@ -8,9 +8,9 @@ use burn::train::metric::{Adaptor, Metric, MetricMetadata, Numeric};
 
 use super::display::{Display, ShownMetric};
 use super::sums::{Sum, Sums};
-use crate::experiment::Phase;
 use crate::hook::{Hook, MeasureInput, MomentsInput, RegularizedOutput};
 use crate::metric::{IsoScoreMetric, MeasureMetric};
+use crate::progress::Phase;
 use crate::task::{Evaluator, TaskMetric, TaskModel};
 
 /// Metrics of the training rows of an epoch.
