@@ -1,5 +1,6 @@
 //! Remedies for tasks, runs, sweeps and analyses.
 
+use indicatif::DecimalBytes;
 use isostar_core::ConfigError;
 use isostar_train::analysis::AnalysisError;
 use isostar_train::embed::EmbedError;
@@ -62,12 +63,29 @@ impl Remedy for ExperimentError {
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
             Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
             Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
-            Self::Batch { .. } => "check that the task's files can still be read".into(),
-            Self::Stopped { path, done: 0, .. } => {
-                format!("fix the cause and start again; {} has no checkpoint yet and can be removed", path.display())
+            Self::Write { .. } => "free space there, or check that the disk is writable and sound; the same command goes on".into(),
+            Self::NoSpace { need, free, .. } => {
+                format!("free {}, choose an --out on another disk, or keep fewer snapshots with --keep 1", DecimalBytes(need - free))
             }
+            Self::Snapshot { .. } => {
+                "check that the model is the one that the run was begun with, or start a new run with another --out".into()
+            }
+            Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
+            Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
+            Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),
+            Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
+            Self::Interrupted { path: Some(path), step, .. } => {
+                let saved = if *step > 0 { "the state is saved; " } else { "" };
+                format!("{saved}go on with `isostar train --resume --out {}`", path.display())
+            }
+            Self::Interrupted { path: None, .. } => "the same command begins again".into(),
+            Self::Spike { path, .. } => format!(
+                "go on without the batch: `isostar train --resume --out {} --on-spike skip`, or from earlier weights: --on-spike rollback",
+                path.display()
+            ),
+            Self::Batch { .. } => "check that the task's files can still be read".into(),
             Self::Stopped { path, .. } => {
-                format!("fix the cause and resume from the last checkpoint with `isostar train --resume --out {}`", path.display())
+                format!("fix the cause and go on from the last snapshot with `isostar train --resume --out {}`", path.display())
             }
             Self::Diverged { diverged, .. } => format!("train again with another --out and {}", advice(diverged, flag)),
             Self::Read(_) => "check that the device responds and has free memory; a smaller --batch-size needs less".into(),

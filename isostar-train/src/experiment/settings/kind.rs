@@ -6,7 +6,7 @@ use std::str::FromStr;
 use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
-use super::super::{Preset, Schedule};
+use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
 use super::RegularizerName;
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
@@ -88,6 +88,16 @@ impl Kind for PathBuf {
     }
 }
 
+impl Kind for SnapshotInterval {
+    fn schema() -> Value {
+        json!({ "type": ["integer", "string"], "minimum": 1, "pattern": "^\\s*[0-9]+\\s*(h|m|min|s)?\\s*$" })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
 impl Kind for LayerSelection {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^\\s*(all|last|\\d+\\s*(,\\s*\\d+\\s*)*)\\s*$" })
@@ -148,4 +158,4 @@ macro_rules! kind_by_names {
     )*};
 }
 
-kind_by_names!(Batching, Padding, Preset, RegularizerName, Schedule);
+kind_by_names!(Batching, OnSpike, Padding, Preset, RegularizerName, Schedule);
