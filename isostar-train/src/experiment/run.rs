@@ -119,9 +119,12 @@ impl Run {
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let tolerance = self.settings.calibration_tolerance;
+        let sample = if tolerance > 0.0 { sample.in_random_order() } else { sample };
         let (observer, done, lengths, stopwatch) = (self.observer.clone(), self.done, source.lengths(), stopwatch.clone());
         HookConfig::new()
             .with_limit(limit)
+            .with_tolerance(tolerance)
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| {
                 tell(observer.as_ref(), &stopwatch, event, done, padding, |epoch| order.padding_share(&lengths, epoch))
@@ -223,7 +226,7 @@ fn tell(
     match event {
         HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
         HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, padding: share, isoscore, seconds } => {
+        HookEvent::CalibrationFinished { epoch, states, padding: share, isoscore, settled, seconds } => {
             observer.end(&Phase::Calibration { epoch: done + epoch });
             stopwatch.calibrated(*seconds);
             let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
@@ -231,7 +234,10 @@ fn tell(
                 let training = 100.0 * training_padding(done + epoch - 1);
                 format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
             });
-            observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
+            let settled = settled.map_or(String::new(), |change| {
+                format!(", settled: the second half of them changed the covariance by {:.1}%", 100.0 * change)
+            });
+            observer.note(&format!("reference from {states} states{share}{settled} in {seconds:.1} s, IsoScore {score}"));
         }
         HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
         HookEvent::Collapsed { score, .. } if score.is_nan() => {
