@@ -15,6 +15,10 @@ use super::guard::{Divergence, Guard};
 use super::settling::Settling;
 use super::{CalibrationError, HiddenStateModel, HookConfig};
 
+/// Bytes of moments that may wait on the device: enough for a dozen batches of width 384 or more, and
+/// little beside a training step.
+const PENDING: usize = 8 << 20;
+
 /// Event that a hook reports to its observer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -306,15 +310,12 @@ impl<B: Send + 'static> Calibration<B> {
                 break;
             }
             count += added;
-            match &mut stream {
-                Some(stream) => stream.add(moments),
-                None => stream = Some(DeviceMoments::from_batch(moments)),
-            }
+            let stream = stream.get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
+            stream.add(moments).map_err(unreadable)?;
             if states.padding == Padding::Keep {
                 positions.add(&hidden_states).map_err(unreadable)?;
             }
             self.tell(HookEvent::CalibrationProgress { epoch, states: count });
-            let stream = stream.as_ref().expect("a batch has been added");
             if count >= limit || settling.has_settled(count, stream).map_err(unreadable)? {
                 break;
             }

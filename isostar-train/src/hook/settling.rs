@@ -70,14 +70,11 @@ mod tests {
         let device = Device::flex();
         device.seed(3);
         let mut settling = Settling::new(tolerance);
-        let mut stream: Option<DeviceMoments> = None;
+        let mut stream = DeviceMoments::new(8);
         for batch in 1..=batches {
             let moments = Moments::from_points(Tensor::random([16, 8], Distribution::Normal(0.0, 1.0), &device));
-            match &mut stream {
-                Some(stream) => stream.add(moments),
-                None => stream = Some(DeviceMoments::from_batch(moments)),
-            }
-            if settling.has_settled(16 * batch, stream.as_ref().unwrap()).unwrap() {
+            stream.add(moments).unwrap();
+            if settling.has_settled(16 * batch, &stream).unwrap() {
                 return Some((16 * batch, settling.change().unwrap()));
             }
         }
@@ -104,10 +101,10 @@ mod tests {
     fn points_without_variance_do_not_settle() {
         let mut settling = Settling::new(0.5);
         let batch = || Moments::from_points(Tensor::ones([4, 3], &Device::flex()));
-        let mut stream = DeviceMoments::from_batch(batch());
+        let mut stream = DeviceMoments::new(3);
         for count in [4, 8] {
+            stream.add(batch()).unwrap();
             assert!(!settling.has_settled(count, &stream).unwrap());
-            stream.add(batch());
         }
     }
 }
