@@ -37,6 +37,20 @@ fn a_resumed_run_sees_the_batches_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn a_pass_that_begins_within_an_epoch_gives_the_remaining_batches_and_the_next_all() {
+    let whole = training(50, 0);
+    let (first, second) = (pass(&whole), pass(&whole));
+    let resumed = training(50, 0).skipping(3);
+    let iterator = resumed.iter();
+    assert_eq!(iterator.progress().items_processed, first[..3].concat().len());
+    drop(iterator);
+    let resumed = training(50, 0).skipping(3);
+    assert_eq!(pass(&resumed), first[3..]);
+    assert_eq!(pass(&resumed), second);
+    assert!(pass(&training(50, 0).skipping(first.len())).is_empty());
+}
+
+#[test]
 fn progress_counts_rows() {
     let loader = training(20, 0);
     assert_eq!((loader.num_items(), loader.batches()), (20, 3));
