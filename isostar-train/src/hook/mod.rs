@@ -55,6 +55,7 @@ mod guard;
 mod model;
 mod output;
 mod regularized;
+mod settling;
 mod state;
 mod tap;
 mod training;
