@@ -150,7 +150,7 @@ fn tensors_and_masks_that_are_not_there_or_do_not_fit() {
     let cause = r#": holds no floating-point tensor of two or three dimensions; it holds "bias" (F32 [4])"#;
     refuses(&folder.write("biases.safetensors", biases), &[], cause);
     let array = folder.write("array.npy", floats(&[8, 2]));
-    refuses(&array, &["--tensor", "x"], r#": --tensor "x" does not apply: the array of an .npy file has no name"#);
+    refuses(&array, &["--tensor", "x"], r#": there is no tensor "x": the array of an .npy file has no name"#);
 }
 
 #[test]
