@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod adamw;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
@@ -12,6 +13,7 @@ mod masked_attention;
 mod nonzero;
 mod silu;
 
+pub use adamw::{AdamWUpdate, adamw};
 pub use dropout::dropout;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;
