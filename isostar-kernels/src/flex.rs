@@ -4,38 +4,61 @@
 //! exponential one number at a time. Next to matrix products, which use every core, they took a
 //! third of a forward pass.
 
+use std::fmt::{Debug, Formatter, Result};
+
+use burn::backend::flex::FlexTensor;
 use burn::prelude::*;
 use burn::tensor::DType;
-use rayon::prelude::*;
 
+use crate::composed::is_composed;
 use crate::host::is_flex;
+use crate::tape::{Operation, apply, changed, in_order, numbers};
 
 /// Numbers that a thread processes at once; they fit its cache.
-const CHUNK: usize = 1 << 14;
+pub(crate) const CHUNK: usize = 1 << 14;
 const LANES: usize = 16;
 
-/// Whether `tensor` is on flex and has the type that these functions support, f32.
+/// Whether `tensor` is on flex and has the type that these functions support, f32, and the fused
+/// forms are not switched off.
 pub(crate) fn holds<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && is_flex(&tensor.device())
+    !is_composed() && tensor.dtype() == DType::F32 && is_flex(&tensor.device())
 }
 
 /// Applies f to every element, differentiably; `f` returns its value and its slope.
-///
-/// With slopes s and values v at x, the result is s·x + (v − s·x), where only the first x is
-/// tracked. Its value is v, its gradient is s, and the tape records one product.
-pub(crate) fn elementwise<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> [f32; 2] + Copy + Sync) -> Tensor<D> {
-    if !x.is_tracked() {
-        return in_chunks(x, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = f(*number)[0]));
+pub(crate) fn elementwise<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> [f32; 2] + Copy + Send + Sync + 'static) -> Tensor<D> {
+    apply(Elementwise(f), [x.into_dispatch()])
+}
+
+/// An element-wise function. The backward pass computes the slopes again, from the inputs: they
+/// are as many numbers as the slopes, and the product before keeps them as well.
+#[derive(Clone)]
+struct Elementwise<F>(F);
+
+impl<F> Debug for Elementwise<F> {
+    fn fmt(&self, formatter: &mut Formatter) -> Result {
+        formatter.write_str("Elementwise")
     }
-    let plain = x.clone().without_autodiff();
-    let offsets = in_chunks(plain.clone(), CHUNK, |_, numbers| {
-        numbers.iter_mut().for_each(|number| {
-            let [value, slope] = f(*number);
-            *number = value - slope * *number;
+}
+
+impl<F: Fn(f32) -> [f32; 2] + Copy + Send + Sync + 'static> Operation<1> for Elementwise<F> {
+    type Saved = Option<FlexTensor>;
+
+    fn forward(&self, [x]: [FlexTensor; 1], [tracked]: [bool; 1]) -> (FlexTensor, Self::Saved) {
+        let saved = tracked.then(|| x.clone());
+        let value = changed(x, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = self.0(*number)[0]));
+        (value, saved)
+    }
+
+    fn backward(self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+        let x = in_order(saved.expect("a tracked input is saved"));
+        let x = numbers(&x);
+        let gradient = changed(gradient, CHUNK, |index, gradients| {
+            for (gradient, x) in gradients.iter_mut().zip(&x[index * CHUNK..]) {
+                *gradient *= self.0(*x)[1];
+            }
         });
-    });
-    let slopes = in_chunks(plain, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = f(*number)[1]));
-    x * slopes + offsets
+        [Some(gradient)]
+    }
 }
 
 /// Reduces `numbers` by `join`, in as many lanes as fit a wide register.
@@ -49,24 +72,6 @@ pub(crate) fn folded(numbers: &[f32], start: f32, join: impl Fn(f32, f32) -> f32
         }
     }
     all.iter().chain(rest).fold(start, |one, other| join(one, *other))
-}
-
-/// Applies `work` to each chunk of `chunk` numbers; `work` takes the chunk's index and its numbers.
-/// Works in place if nothing else holds the tensor.
-pub(crate) fn in_chunks<const D: usize>(tensor: Tensor<D>, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Tensor<D> {
-    let device = tensor.device();
-    let mut data = tensor.into_data();
-    let numbers = data.as_mut_slice::<f32>().expect("the tensor holds f32");
-    let arch = pulp::Arch::new();
-    let at_once = CHUNK.div_ceil(chunk);
-    numbers.par_chunks_mut(at_once * chunk).enumerate().for_each(|(first, numbers)| {
-        arch.dispatch(|| {
-            for (at, numbers) in numbers.chunks_mut(chunk).enumerate() {
-                work(first * at_once + at, numbers);
-            }
-        });
-    });
-    Tensor::from_data(data, &device)
 }
 
 /// Returns σ(x) and its slope, without the cancellation of 1 − σ(x).

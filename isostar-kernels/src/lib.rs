@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod adamw;
+mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
 mod flex;
@@ -12,8 +13,11 @@ mod host;
 mod masked_attention;
 mod nonzero;
 mod silu;
+#[cfg(feature = "flex")]
+mod tape;
 
 pub use adamw::{AdamWUpdate, adamw};
+pub use composed::composed;
 pub use dropout::dropout;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;

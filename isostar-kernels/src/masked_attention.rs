@@ -47,11 +47,17 @@ fn masked_softmax(scores: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
     let [_, heads, tokens, _] = scores.dims();
     let [_, _, mask_rows, _] = mask.dims();
     let mask = mask.into_data().try_into_vec::<f32>().expect("the mask has the type of the scores");
-    crate::flex::in_chunks(scores, tokens, |row, scores| {
-        let (sequence, token) = (row / (heads * tokens), row % mask_rows);
-        let start = (sequence * mask_rows + token) * tokens;
-        softmax(scores, &mask[start..start + tokens]);
-    })
+    let rows = crate::flex::CHUNK.div_ceil(tokens);
+    let [scores] = crate::tape::primitives([scores.into_dispatch()]);
+    let weights = crate::tape::changed(scores, rows * tokens, |chunk, scores| {
+        for (at, scores) in scores.chunks_mut(tokens).enumerate() {
+            let row = chunk * rows + at;
+            let (sequence, token) = (row / (heads * tokens), row % mask_rows);
+            let start = (sequence * mask_rows + token) * tokens;
+            softmax(scores, &mask[start..start + tokens]);
+        }
+    });
+    crate::tape::plain(weights)
 }
 
 #[cfg(feature = "flex")]

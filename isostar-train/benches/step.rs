@@ -4,9 +4,10 @@
 //! cargo bench --workspace --bench step --profile dev -- --serve 6x384 32x64
 //!
 //! The first command prints what the penalty adds to a step: the two kinds of steps alternate, and the share is the median of
-//! their ratios. The second reads a word per line, `plain`, `penalty` or `memory`, and answers with the seconds of one step or
-//! with the peak memory of the process in MiB; scripts/step_beside_torch.py uses it. `--padded` makes a third of the
-//! positions padding. The dev profile is optimised; no second build is needed.
+//! their ratios. The second reads a word per line, `plain`, `penalty`, `parts` or `memory`, and answers with the seconds of one
+//! step, with those of its forward, backward and update, or with the peak memory of the process in MiB;
+//! scripts/step_beside_torch.py uses it. `--padded` makes a third of the positions padding. The dev profile is optimised; no
+//! second build is needed.
 
 use std::io::BufRead;
 use std::time::Instant;
@@ -80,8 +81,8 @@ impl Training {
         Self { shape, device, model, optimizer: adamw(0.01, 1e-8), istar, reference }
     }
 
-    /// Returns the seconds of one step on a new batch.
-    fn step(&mut self, penalty: bool) -> f64 {
+    /// Returns the seconds of one step on a new batch: forward, backward and optimizer.
+    fn step(&mut self, penalty: bool) -> [f64; 3] {
         let batch = batch(&self.shape, &self.device);
         let start = Instant::now();
         let step = self.model.forward_step(batch);
@@ -90,10 +91,12 @@ impl Training {
             loss = loss + self.istar.penalty(&step.hidden_states, Some(&self.reference)).value;
         }
         drop(step.hidden_states);
+        let forward = start.elapsed();
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let backward = start.elapsed();
         // The Learner also updates a clone of its model.
         self.model = self.optimizer.step(1e-5, self.model.clone(), gradients);
-        start.elapsed().as_secs_f64()
+        [forward, backward - forward, start.elapsed() - backward].map(|part| part.as_secs_f64())
     }
 }
 
@@ -113,10 +116,11 @@ fn serve(shape: Shape) {
     let mut training = Training::new(shape);
     for word in std::io::stdin().lock().lines() {
         match word.expect("the input is text").as_str() {
-            "plain" => println!("{:.5}", training.step(false)),
-            "penalty" => println!("{:.5}", training.step(true)),
+            "plain" => println!("{:.5}", training.step(false).iter().sum::<f64>()),
+            "penalty" => println!("{:.5}", training.step(true).iter().sum::<f64>()),
+            "parts" => println!("{}", training.step(false).map(|seconds| format!("{seconds:.5}")).join(" ")),
             "memory" => println!("{}", peak_memory()),
-            word => panic!("expected plain, penalty or memory, got {word:?}"),
+            word => panic!("expected plain, penalty, parts or memory, got {word:?}"),
         }
     }
 }
@@ -126,7 +130,7 @@ fn print_penalty(padded: bool) {
     for (layers, width, sequences, tokens) in [(6, 384, 32, 64), (6, 384, 32, 128), (6, 384, 8, 64), (12, 768, 8, 128)] {
         let mut training = Training::new(Shape { layers, width, sequences, tokens, padded });
         // One pair warms the caches and the allocator.
-        let pairs: Vec<[f64; 2]> = (0..=ROUNDS).map(|_| [false, true].map(|penalty| training.step(penalty))).skip(1).collect();
+        let pairs: Vec<[f64; 2]> = (0..=ROUNDS).map(|_| [false, true].map(|penalty| training.step(penalty).iter().sum())).skip(1).collect();
         let [plain, penalty] = [0, 1].map(|with| 1e3 * median(pairs.iter().map(|pair| pair[with]).collect()));
         let adds = 100.0 * (median(pairs.iter().map(|[plain, penalty]| penalty / plain).collect()) - 1.0);
         let [model, batch] = [format!("{layers}x{width}"), format!("{sequences}x{tokens}")];
