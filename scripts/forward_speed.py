@@ -3,7 +3,7 @@
 
     python scripts/forward_speed.py BENCH FOLDER
 
-BENCH is the executable of isostar-train/benches/forward.rs, built with `cargo bench --workspace --bench forward --profile dev
+BENCH is the executable of isostar/benches/forward.rs, built with `cargo bench --workspace --bench forward --profile dev
 --no-run`. FOLDER is the model folder. Both programs process 32 sequences of 128 tokens in f32 with one thread per core and
 keep every hidden state. They run in turns. Prints the seconds of each turn and the ratio of the medians.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the same points in every format that `isostar measure` reads, with measures computed by NumPy and scikit-dimension.
 
-    python scripts/golden_formats.py                 -> isostar-train/tests/fixtures/formats/
+    python scripts/golden_formats.py                 -> isostar-measure/tests/fixtures/formats/
 
 The points are multiples of 1/32, which are exact in half precision. One dimension has a large mean and one a large variance.
 Every measure is computed from its definition: from all pairs of points and all eigenvectors, without streaming.
@@ -19,7 +19,7 @@ import scipy
 import skdim
 from scipy.special import logsumexp
 
-FOLDER = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "formats"
+FOLDER = Path(__file__).parent.parent / "isostar-measure" / "tests" / "fixtures" / "formats"
 SEED = 20261124
 SEQUENCES, TOKENS, WIDTH = 9, 8, 12
 NEIGHBOURS = 20

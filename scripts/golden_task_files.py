@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the synthetic rows of tests/fixtures/tasks in the format of the hub, and invalid Parquet files.
 
-    python scripts/golden_task_files.py              -> isostar-train/tests/fixtures/tasks/{hub, refused}
+    python scripts/golden_task_files.py              -> isostar/tests/fixtures/tasks/{hub, refused}
 
 Rows are read from the official formats in the same folder with plain Python. GLUE tasks have an int64 column `label`, the index of
 the class in the official order (float32 for STS-B), and an int32 column `idx`. SQuAD has a column `answers`, a struct of two
@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-TASKS = Path(__file__).parent.parent / "isostar-train" / "tests" / "fixtures" / "tasks"
+TASKS = Path(__file__).parent.parent / "isostar" / "tests" / "fixtures" / "tasks"
 HUB, REFUSED = TASKS / "hub", TASKS / "refused"
 # Labels that are words in the official files, in the order of their class indices.
 ENTAILMENT = ["entailment", "not_entailment"]

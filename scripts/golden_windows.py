@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the windows that transformers creates for questions whose paragraphs are too long for one window.
 
-    python scripts/golden_windows.py                  -> isostar-train/tests/fixtures/windows.json
+    python scripts/golden_windows.py                  -> isostar/tests/fixtures/windows.json
 
 The tokenizers are the three small ones of scripts/golden_tokenizers.py, called as in transformers' run_qa.py. The tokens of an
 answer are determined with char_to_token. If the answer is not within the window, or the question has no answer, run_qa.py uses
@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 ROOT = Path(__file__).parent.parent
 TOKENIZERS = ROOT / "isostar-models" / "tests" / "fixtures" / "tokenizers"
-OUT = ROOT / "isostar-train" / "tests" / "fixtures" / "windows.json"
+OUT = ROOT / "isostar" / "tests" / "fixtures" / "windows.json"
 
 PARAGRAPH = (
     "In 1987 the river rose by 3.5 metres in one night. Nobody in the town remembers the flood, but the café on the corner — it's small — "

@@ -5,7 +5,7 @@
 
 The values are computed with NumPy from transformers' hidden states of a few rows, using textbook formulas: the tests of the report
 need values of real hidden states and do not check the measures. The file records the versions of the packages.
-isostar-train/tests/fixtures/report/analysis was created by
+isostar/tests/fixtures/report/analysis was created by
 `report_fixture.py analysis.json 200 data/dev.tsv sweep/lambdanone-seed1/model sweep/lambda0.02-seed1/model`. The runs are those of
 fixtures/report/sweep: `isostar train --epochs 3 --limit 1500 --seed S` with `--regularizer none` or `--weight W`.
 """

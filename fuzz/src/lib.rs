@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::tensor::Device;
 use isostar_models::ModelError;
 use isostar_train::data::{DataError, Questions, TextRow};
-use isostar_train::embeddings::{EmbeddingsError, EmbeddingsFile, Measures, measure};
+use isostar_measure::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 
 /// The folder of the tiny checkpoints in the repository.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");

@@ -12,6 +12,7 @@ mod read;
 mod sequence;
 mod source;
 mod span;
+mod split_score;
 mod summary;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use prepared::{Preparation, PreparedSplit, TaskRows};
 pub use sequence::SequenceOutput;
 pub use source::TaskSource;
 pub use span::SpanOutput;
+pub use split_score::SplitScoreMetric;
 pub use summary::{Lengths, MeanAndDeviation, SplitSummary, TaskSummary};
 
 use known::plain;

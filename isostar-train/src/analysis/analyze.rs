@@ -1,12 +1,13 @@
 //! Computes the geometry of every layer of a model.
 
 use burn::prelude::*;
+use isostar_measure::{EmbeddingsError, EmbeddingsFile, Geometry, Measures, Points, Sample, measure, steps};
 use isostar_models::{Encoder, Pretrained};
 
 use super::states::States;
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
-use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Geometry, Measures, Points, Sample, Sequences, measure, steps};
+use crate::embed::Sequences;
 use crate::experiment::{Observer, Phase};
 
 /// Measures the token states and the sentence vectors in every layer of a model, the embedding

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::LayerAnalysis;
-use crate::embeddings::Geometry;
+use isostar_measure::Geometry;
 
 /// Measures of a layer of the second model minus those of the first, by name.
 ///

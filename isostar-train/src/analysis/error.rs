@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use isostar_measure::EmbeddingsError;
 use thiserror::Error;
 
-use crate::embeddings::EmbeddingsError;
+use crate::embed::EmbedError;
 
 /// Errors that occur while analyzing a model.
 #[derive(Debug, Error)]
@@ -51,9 +52,18 @@ pub enum AnalysisError {
         /// The underlying I/O error.
         source: io::Error,
     },
-    /// The states cannot be computed or measured.
+    /// The states cannot be computed.
+    #[error(transparent)]
+    Embed(Box<EmbedError>),
+    /// The states cannot be measured.
     #[error(transparent)]
     Embeddings(Box<EmbeddingsError>),
+}
+
+impl From<EmbedError> for AnalysisError {
+    fn from(error: EmbedError) -> Self {
+        Self::Embed(Box::new(error))
+    }
 }
 
 impl From<EmbeddingsError> for AnalysisError {
@@ -73,6 +83,7 @@ impl AnalysisError {
             }
             Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
             Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
+            Self::Embed(error) => error.remedy(),
             Self::Embeddings(error) => error.remedy(),
         }
     }

@@ -10,8 +10,8 @@
 //! the embedding output. A sentence vector is the mean of the states of a row's tokens, including
 //! special tokens and excluding padding.
 //!
-//! The values equal those of [`embed`](crate::embeddings::embed) followed by
-//! [`measure`](crate::embeddings::measure), which this module calls. The states are stored in a
+//! The values equal those of [`embed`](crate::embed::embed) followed by
+//! [`measure`](isostar_measure::measure), which this module calls. The states are stored in a
 //! file in the system's temporary folder while they are measured. It takes rows × tokens of the
 //! longest row × width × (layers + 1) × 4 bytes; on file systems with sparse files, padding takes
 //! no space. Memory use does not depend on the number of rows, except for one vector per row.
@@ -21,7 +21,7 @@
 //! use isostar_models::{Encoder, Pretrained};
 //! use isostar_train::analysis::{AnalysisSettings, analyze};
 //! use isostar_train::data::{TextEncoder, default_rows};
-//! use isostar_train::embeddings::Sequences;
+//! use isostar_train::embed::Sequences;
 //! use isostar_train::experiment::Silent;
 //!
 //! let model = Pretrained::<Encoder>::read("minilm", &Device::default())?;

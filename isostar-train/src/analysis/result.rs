@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{LayerDifference, differences};
-use crate::embeddings::Geometry;
+use isostar_measure::Geometry;
 
 /// The geometry of one layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]

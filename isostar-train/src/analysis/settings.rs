@@ -1,7 +1,7 @@
 //! Settings of an analysis.
 
 use super::AnalysisError;
-use crate::embeddings::Sample;
+use isostar_measure::Sample;
 
 /// The settings of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use isostar_measure::{EmbeddingsError, EmbeddingsFile};
 use isostar_models::{Encoder, Pretrained};
 use tempfile::TempDir;
 
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings};
-use crate::embeddings::{EmbeddingsError, EmbeddingsFile, Sequences, embed_with_means};
+use crate::embed::{EmbedError, Sequences, embed_with_means};
 use crate::experiment::{Observer, Phase};
 
 /// Files above this size, 4 GB, are announced before they are written.
@@ -49,7 +50,7 @@ impl States {
         let written = embed_with_means(pretrained, sequences, &layers, settings.batch_size, [tokens, sentences], &progress);
         match written {
             Ok(()) => Ok(states),
-            Err(EmbeddingsError::Output { source, .. }) => Err(no_room(source)),
+            Err(EmbedError::Output { source, .. }) => Err(no_room(source)),
             Err(error) => Err(error.into()),
         }
     }

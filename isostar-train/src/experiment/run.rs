@@ -19,8 +19,7 @@ use super::values::EpochValues;
 use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, HookEvent, NotFinite};
-use crate::metric::SplitScoreMetric;
-use crate::task::{PreparedSplit, TaskMetric, TaskModel};
+use crate::task::{PreparedSplit, SplitScoreMetric, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
 const EVALUATION_BATCH: usize = 64;

@@ -19,8 +19,8 @@ use parquet::file::reader::FileReader;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::DataError;
-use crate::parquet_file::{self, ParquetReader, decoded, open};
 use column::{Cells, Column, Expected};
+use isostar_measure::parquet_file::{self, ParquetReader, decoded, open};
 pub(super) use questions::add_questions;
 pub(super) use rows::read_rows;
 

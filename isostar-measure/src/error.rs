@@ -1,0 +1,275 @@
+//! Errors in reading and measuring embeddings.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::TensorReadError;
+use thiserror::Error;
+
+use super::file::{FormatError, Location};
+use super::points::LARGEST;
+use super::points::MAX_WIDTH;
+
+/// Why embeddings cannot be read or measured.
+///
+/// Rows, columns and tokens are counted from 0, as in NumPy.
+/// [`EmbeddingsError::remedy`] says how to fix the error.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EmbeddingsError {
+    /// The file does not exist.
+    #[error("{}: no such file", path.display())]
+    NotFound {
+        /// The path passed.
+        path: PathBuf,
+    },
+    /// The path is not a file, or the file is not readable.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file does not conform to its format.
+    #[error(transparent)]
+    Format(Arc<FormatError>),
+    /// The file is empty.
+    #[error("{}: the file is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The array is neither `[points, d]` nor `[sequences, tokens, d]`.
+    #[error("{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]")]
+    Rank {
+        /// The tensor.
+        place: Location,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// The column holds one number per row; it is one dimension of points whose other dimensions
+    /// are other columns.
+    #[error("{place}: the column holds one number per row, which is one dimension of the points")]
+    OneDimension {
+        /// The column.
+        place: Location,
+        /// The number of dimensions of the points.
+        columns: usize,
+    },
+    /// Points of one dimension have no isotropy.
+    #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
+    Narrow {
+        /// The tensor.
+        place: Location,
+        /// The width d.
+        width: usize,
+    },
+    /// The covariance of points of this width would not fit into memory.
+    #[error("{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions")]
+    Wide {
+        /// The tensor.
+        place: Location,
+        /// The width d.
+        width: usize,
+    },
+    /// The file has no tensor that can be points.
+    #[error("{}: holds no floating-point tensor of two or three dimensions{}", path.display(), holding(few(tensors)))]
+    NoPoints {
+        /// The file.
+        path: PathBuf,
+        /// The tensors of the file, with their types and shapes.
+        tensors: Vec<String>,
+        /// The names of the tensors that can be measured if named.
+        numeric: Vec<String>,
+    },
+    /// The file has no tensor of this name.
+    #[error("{}: there is no tensor {name:?}{}", path.display(), holding(list(names)))]
+    NoSuchTensor {
+        /// The file.
+        path: PathBuf,
+        /// The name passed.
+        name: String,
+        /// The tensors of the file.
+        names: Vec<String>,
+    },
+    /// A tensor name was passed for an .npy file, whose array has no name.
+    #[error("{}: --tensor {name:?} does not apply: the array of an .npy file has no name", path.display())]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+        /// The name passed.
+        name: String,
+    },
+    /// The mask of an .npy file must be an .npy file.
+    #[error("{}: not an .npy file; the mask of an .npy file must be one", path.display())]
+    NoMask {
+        /// The file passed as the mask.
+        path: PathBuf,
+    },
+    /// The shape of the mask does not match the points.
+    #[error("{place}: the mask {mask:?} has shape {found:?}, but these points need {expected:?}")]
+    MaskShape {
+        /// The tensor.
+        place: Location,
+        /// The mask's name.
+        mask: String,
+        /// The tensor's shape without its last dimension.
+        expected: Vec<usize>,
+        /// The mask's shape.
+        found: Vec<usize>,
+    },
+    /// The mask holds a negative number or NaN.
+    #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
+    MaskValue {
+        /// The tensor.
+        place: Location,
+        /// The mask's name.
+        mask: String,
+        /// A negative number or NaN.
+        value: f64,
+    },
+    /// The mask excludes every point.
+    #[error("{place}: the mask {mask:?} is false everywhere")]
+    EmptyMask {
+        /// The tensor.
+        place: Location,
+        /// The mask's name.
+        mask: String,
+    },
+    /// There are fewer than two points.
+    #[error("{place}: {points} {} no covariance: there must be at least two points", if *points == 1 { "point has" } else { "points have" })]
+    FewPoints {
+        /// The tensor.
+        place: Location,
+        /// The number of points.
+        points: usize,
+    },
+    /// A point holds a number that is not finite or too large.
+    #[error("{place}: {value:e} at {}", position(at))]
+    NotFinite {
+        /// The tensor.
+        place: Location,
+        /// The index of the number in the tensor.
+        at: Vec<usize>,
+        /// NaN, an infinity, or a number beyond ±1e300.
+        value: f64,
+    },
+    /// All points are equal.
+    #[error("{place}: all points are equal: no direction has variance, so no score is defined")]
+    NoVariance {
+        /// The tensor.
+        place: Location,
+    },
+    /// The reference and the points differ in width.
+    #[error("{reference}: the reference has width {found}, but the points in {place} have width {expected}")]
+    ReferenceWidth {
+        /// The points.
+        place: Location,
+        /// The reference.
+        reference: Location,
+        /// The points' width.
+        expected: usize,
+        /// The reference's width.
+        found: usize,
+    },
+    /// The reference file has several tensors, none with the name of the points.
+    #[error("{}: cannot tell which tensor is the reference{}", path.display(), holding(list(names)))]
+    UnclearReference {
+        /// The reference file.
+        path: PathBuf,
+        /// The candidate tensors.
+        names: Vec<String>,
+    },
+    /// The device failed.
+    #[error("the device failed: {source}")]
+    Device {
+        /// What Burn reports.
+        #[from]
+        source: TensorReadError,
+    },
+}
+
+impl From<FormatError> for EmbeddingsError {
+    fn from(error: FormatError) -> Self {
+        Self::Format(Arc::new(error))
+    }
+}
+
+impl EmbeddingsError {
+    /// Converts a system error on reading the file `path`.
+    pub(super) fn reading(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
+            _ => Self::Unreadable { path: path.into(), source },
+        }
+    }
+
+    /// Returns one line that says how to fix the error.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NotFound { .. } => "check the path".into(),
+            Self::Unreadable { .. } => "check that it is a file that you have permission to read".into(),
+            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
+            Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
+            Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
+            Self::OneDimension { columns, .. } => format!("omit --tensor to measure all {columns} floating-point columns together"),
+            Self::NoPoints { numeric, .. } if !numeric.is_empty() => format!("choose with --tensor: {}", list(numeric)),
+            Self::NoPoints { .. } => {
+                "save points as floats: an array [points, dimension]; in Parquet, a column of lists or one column per dimension".into()
+            }
+            Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
+            Self::NoSuchTensor { names, .. } => format!("name one of {}", list(names)),
+            Self::Unnamed { .. } => "omit --tensor, or save the tensors with numpy.savez or safetensors".into(),
+            Self::NoMask { .. } => "save the mask with numpy.save, or points and mask together with numpy.savez".into(),
+            Self::MaskShape { .. } => {
+                "pass the mask of these points with --mask, choose other points with --tensor, or save the points without the mask".into()
+            }
+            Self::MaskValue { .. } => "save a mask that is true at tokens; if it is added to attention scores, save mask == 0".into(),
+            Self::EmptyMask { .. } => "check that the mask is true at tokens and false at padding".into(),
+            Self::FewPoints { .. } => "save at least two points, one per row".into(),
+            Self::NotFinite { value, .. } if value.is_finite() => {
+                format!("divide the points by a constant, which changes no score; the limit is {LARGEST:e}")
+            }
+            Self::NotFinite { at, .. } if at.len() == 3 => {
+                "exclude padding with --mask, or find the source of the number, such as a diverged model or an f16 overflow".into()
+            }
+            Self::NotFinite { .. } => "remove the point, or find its source, such as a diverged model or an f16 overflow".into(),
+            Self::NoVariance { .. } => "check the model: a collapsed model returns the same vector for every input".into(),
+            Self::ReferenceWidth { .. } => "choose a reference from the same model".into(),
+            Self::UnclearReference { .. } => "save the reference as the only tensor of a file, or under the name of the points".into(),
+            Self::Device { .. } => "try again with --device flex".into(),
+            Self::Format(error) => error.remedy(),
+        }
+    }
+}
+
+/// Formats the index of a number.
+fn position(at: &[usize]) -> String {
+    match at {
+        [row, column] => format!("row {row}, column {column}"),
+        [sequence, token, column] => format!("sequence {sequence}, token {token}, column {column}"),
+        _ => format!("{at:?}"),
+    }
+}
+
+fn holding(tensors: String) -> String {
+    if tensors.is_empty() { String::new() } else { format!("; it holds {tensors}") }
+}
+
+/// Formats the first few names, quoted, and the number of further ones.
+pub(super) fn list(names: &[String]) -> String {
+    few(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>())
+}
+
+/// Formats the first few items and the number of further ones: a checkpoint can have hundreds of
+/// tensors.
+pub(super) fn few(items: &[String]) -> String {
+    const SHOWN: usize = 16;
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

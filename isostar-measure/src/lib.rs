@@ -1,0 +1,54 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # How a file is measured
+//!
+//! ```text
+//! .safetensors, .npy, .npz, .parquet ──▶ EmbeddingsFile ──Points──▶ measure ──▶ Geometry
+//!                                                         ├ sampled rows: estimated location and scale of the points   Frame
+//!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Statistics ─▶ IsoScores, cosines, spectra
+//!                                                         ├ 2nd pass: sums of exponentials                             partition
+//!                                                         └ a sample: pairwise distances                               TwoNN, MLE
+//! ```
+//!
+//! A file is mapped into memory and read in blocks of rows, and pages are released after reading,
+//! so a file may be larger than memory. While a device computes on one block, the next one is
+//! decoded and the bytes of the one after it are fetched. A file that is read only once bypasses
+//! the page cache where the system supports it. Deviations are taken in f64 from an origin near the
+//! mean, in units of about the largest one, so that they neither overflow nor vanish in f32. If the
+//! sampled rows were not representative, the first pass is repeated about the mean that it found.
+//! Memory is O(d²) for points of width d, independent of their number, plus a sample of points in
+//! f32 for the neighbour measures. Compressed numbers are first decompressed into a temporary file.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use burn::tensor::Device;
+//! use isostar_measure::{EmbeddingsFile, Measures, measure};
+//!
+//! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
+//! for points in file.points(None, None)? {
+//!     let geometry = measure(&points, None, Measures::default(), &Device::default(), &|_steps| {})?;
+//!     println!("{}: {:?}", points.place(), geometry.value("isoscore"));
+//! }
+//! # Ok::<(), isostar_measure::EmbeddingsError>(())
+//! ```
+
+mod ahead;
+mod error;
+mod file;
+mod frame;
+mod geometry;
+mod note;
+pub mod parquet_file;
+mod pass;
+mod points;
+mod reference;
+mod row_sums;
+mod statistics;
+
+pub use error::EmbeddingsError;
+pub use file::{EmbeddingsFile, FormatError, Location, MASK, PickleKind};
+pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
+pub use note::Note;
+pub use points::{MAX_WIDTH, Points};
+pub use reference::{Reference, ReferenceKind, References};

@@ -1,0 +1,91 @@
+//! Failure of a command: one line of cause, one line of remedy.
+
+use std::fmt;
+
+use isostar_core::ConfigError;
+use isostar_measure::EmbeddingsError;
+use isostar_models::ModelError;
+use isostar_report::ReportError;
+use isostar_train::analysis::AnalysisError;
+use isostar_train::data::DataError;
+use isostar_train::device::DeviceError;
+use isostar_train::embed::EmbedError;
+use isostar_train::experiment::{ExperimentError, config_remedy};
+use isostar_train::model::FindModelError;
+use isostar_train::sweep::SweepError;
+use isostar_train::task::TaskError;
+
+/// Exit status of a failed command.
+const FAILED: u8 = 1;
+/// Exit status of a run that was stopped because its numbers were no longer finite.
+const DIVERGED: u8 = 3;
+
+/// Failure of a command.
+#[derive(Debug)]
+pub struct Failure {
+    cause: String,
+    remedy: String,
+    status: u8,
+}
+
+impl Failure {
+    /// Creates a failure from its cause and a remedy.
+    pub fn new(cause: impl fmt::Display, remedy: impl Into<String>) -> Self {
+        // Texts from files or libraries may contain line breaks; each part must be one line.
+        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { cause: line(cause.to_string()), remedy: line(remedy.into()), status: FAILED }
+    }
+
+    /// Changes the exit status to that of diverged runs.
+    pub fn diverged(self) -> Self {
+        Self { status: DIVERGED, ..self }
+    }
+
+    /// Returns the exit status of the command.
+    pub fn status(&self) -> u8 {
+        self.status
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}\n  try: {}", self.cause, self.remedy)
+    }
+}
+
+/// Converts errors that provide a remedy.
+macro_rules! with_own_remedy {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(&error, error.remedy())
+            }
+        }
+    )*};
+}
+
+with_own_remedy!(
+    AnalysisError,
+    DataError,
+    DeviceError,
+    EmbedError,
+    EmbeddingsError,
+    FindModelError,
+    ModelError,
+    ReportError,
+    SweepError,
+    TaskError
+);
+
+impl From<ExperimentError> for Failure {
+    fn from(error: ExperimentError) -> Self {
+        let failure = Self::new(&error, error.remedy());
+        if matches!(error, ExperimentError::Diverged { .. }) { failure.diverged() } else { failure }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(&error, config_remedy(&error))
+    }
+}
