@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod adamw;
+mod attention;
 mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
@@ -10,19 +11,24 @@ mod gelu;
 mod gelu_new;
 mod gram;
 mod host;
-mod masked_attention;
 mod nonzero;
+#[cfg(all(test, feature = "flex"))]
+mod oracle;
+#[cfg(feature = "flex")]
+mod product;
 mod silu;
+#[cfg(feature = "flex")]
+mod stream;
 #[cfg(feature = "flex")]
 mod tape;
 
 pub use adamw::{AdamWUpdate, adamw};
+pub use attention::attention;
 pub use composed::composed;
 pub use dropout::dropout;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
-pub use masked_attention::masked_attention;
 pub use nonzero::nonzero_rows;
 pub use silu::silu;

@@ -62,19 +62,6 @@ pub(crate) fn apply<const N: usize, const D: usize>(operation: impl Operation<N>
     Tensor::from_dispatch(DispatchTensor { kind, autodiff: context })
 }
 
-/// The primitives of tensors on flex, without their place on a tape.
-///
-/// # Panics
-/// If one is not a float tensor on flex.
-pub(crate) fn primitives<const N: usize>(tensors: [DispatchTensor; N]) -> [FlexTensor; N] {
-    tensors.map(primitive).map(Place::into_primitive)
-}
-
-/// The tensor of a primitive, without autodiff.
-pub(crate) fn plain<const D: usize>(primitive: FlexTensor) -> Tensor<D> {
-    Tensor::from_primitive::<Flex>(primitive)
-}
-
 fn primitive(tensor: DispatchTensor) -> Place {
     match tensor.kind {
         DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => return Place::new(tensor),
@@ -240,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_tensor_that_is_held_elsewhere_is_copied() {
-        let [one] = primitives([random(&Device::flex()).into_dispatch()]);
+        let one = primitive(random(&Device::flex()).into_dispatch()).into_primitive();
         let doubled = |tensor| changed(tensor, 4, |_, numbers| numbers.iter_mut().for_each(|number| *number *= 2.0));
         let before = numbers(&one).to_vec();
         let place = numbers(&one).as_ptr();
