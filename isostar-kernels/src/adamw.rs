@@ -56,7 +56,7 @@ pub fn adamw<const D: usize>(
         assert_eq!(tensor.dims(), parameter.dims(), "adamw: a parameter, its gradient and its moments have one shape");
     }
     #[cfg(feature = "flex")]
-    if [&parameter, &gradient, &first, &second].into_iter().all(crate::flex::holds) {
+    if !crate::composed::is_composed() && [&parameter, &gradient, &first, &second].into_iter().all(crate::flex::holds) {
         return flex::adamw(update, parameter, gradient, [first, second]);
     }
     composition(update, parameter, gradient, [first, second])

@@ -1,6 +1,7 @@
 //! Products of matrices that are parts of larger ones, on flex.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 use gemm::Parallelism;
 
@@ -38,6 +39,12 @@ impl<'a> MatrixMut<'a> {
     pub(crate) fn new(numbers: &'a mut [f32], size: [usize; 2], stride: usize) -> Self {
         assert!(extent(size, stride) <= numbers.len(), "the matrix is larger than its numbers");
         Self { start: numbers.as_mut_ptr(), size, stride, numbers: PhantomData }
+    }
+
+    /// As [`Matrix::new`], of numbers that are yet to be written; adding to them needs them written.
+    pub(crate) fn unwritten(numbers: &'a mut [MaybeUninit<f32>], size: [usize; 2], stride: usize) -> Self {
+        assert!(extent(size, stride) <= numbers.len(), "the matrix is larger than its numbers");
+        Self { start: numbers.as_mut_ptr().cast(), size, stride, numbers: PhantomData }
     }
 }
 
