@@ -13,8 +13,7 @@ use burn::prelude::*;
 ///   Y = X W + 1 bᵀ        dX = dY Wᵀ        dW = Xᵀ dY        db = dYᵀ 1
 /// ```
 ///
-/// Replaces a product and a sum. On flex, in f32, the product is added to rows that hold the bias, in
-/// parts that all threads share.
+/// Replaces a product and a sum. On flex, in f32, the product is added to rows that hold the bias.
 ///
 /// # Shapes
 /// - `rows`: `[n, k]`
@@ -50,8 +49,6 @@ pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Te
 
 #[cfg(feature = "flex")]
 mod flex {
-    use std::mem::MaybeUninit;
-
     use burn::backend::flex::FlexTensor;
     use gemm::Parallelism;
     use rayon::prelude::*;
@@ -59,11 +56,15 @@ mod flex {
     use crate::product::{Matrix, MatrixMut, product};
     use crate::tape::{Operation, in_order, numbers, tensor};
 
-    /// Largest number of rows of a part of a product. Each part packs the other factor again.
-    const PART: usize = 256;
+    /// Rows that a thread fills or sums at once.
+    const ROWS: usize = 64;
 
     /// Multiplications of a product that one thread computes; as in burn-flex.
     const ONE_THREAD: usize = 192 * 192 * 192;
+
+    /// Parts of a product for each thread. A thread that is done takes a part that is left, so that a
+    /// busy core does not hold the others up.
+    const PARTS: usize = 4;
 
     #[derive(Clone, Debug)]
     pub(super) struct Linear;
@@ -75,15 +76,11 @@ mod flex {
         fn forward(&self, inputs: [FlexTensor; N], tracked: [bool; N]) -> (FlexTensor, Self::Saved) {
             let inputs = inputs.map(in_order);
             let ([n, k], [_, m]) = (size(&inputs[0]), size(&inputs[1]));
-            let [x, w] = [0, 1].map(|at| numbers(&inputs[at]));
-            let bias = inputs.get(2).map(numbers);
-            let output = in_parts([n, m], k, |first, rows, part, threads| {
-                if let Some(bias) = bias {
-                    part.chunks_exact_mut(m).for_each(|row| _ = row.write_copy_of_slice(bias));
-                }
-                let factors = [Matrix::new(&x[first * k..], [rows, k], k), Matrix::new(w, [k, m], m)];
-                product(MatrixMut::unwritten(part, [rows, m], m), bias.is_some(), factors, 1.0, threads);
-            });
+            let factors = [Matrix::new(numbers(&inputs[0]), [n, k], k), Matrix::new(numbers(&inputs[1]), [k, m], m)];
+            let output = match inputs.get(2).map(numbers) {
+                Some(bias) => added(repeated(bias, n), factors, [n, m], k),
+                None => written(factors, [n, m], k),
+            };
             let saved = [tracked[1].then(|| inputs[0].clone()), tracked[0].then(|| inputs[1].clone())];
             (tensor(output, [n, m]), saved)
         }
@@ -91,28 +88,20 @@ mod flex {
         fn backward(self, [rows, weight]: Self::Saved, gradient: FlexTensor, tracked: [bool; N]) -> [Option<FlexTensor>; N] {
             let gradient = in_order(gradient);
             let [n, m] = size(&gradient);
-            let dy = numbers(&gradient);
+            let dy = Matrix::new(numbers(&gradient), [n, m], m);
             let mut found = [const { None }; N];
             found[0] = weight.filter(|_| tracked[0]).map(|weight| {
                 let [k, _] = size(&weight);
-                let dx = in_parts([n, k], m, |first, rows, part, threads| {
-                    let transposed = Matrix::new(numbers(&weight), [k, m], m).transposed();
-                    let factors = [Matrix::new(&dy[first * m..], [rows, m], m), transposed];
-                    product(MatrixMut::unwritten(part, [rows, k], k), false, factors, 1.0, threads);
-                });
-                tensor(dx, [n, k])
+                let weight = Matrix::new(numbers(&weight), [k, m], m);
+                tensor(written([dy, weight.transposed()], [n, k], m), [n, k])
             });
-            found[1] = rows.filter(|_| tracked[1]).map(|x| {
-                let [_, k] = size(&x);
-                let dw = in_parts([k, m], n, |first, rows, part, threads| {
-                    let columns = Matrix::new(&numbers(&x)[first.min(n * k)..], [n, rows], k).transposed();
-                    let factors = [columns, Matrix::new(dy, [n, m], m)];
-                    product(MatrixMut::unwritten(part, [rows, m], m), false, factors, 1.0, threads);
-                });
-                tensor(dw, [k, m])
+            found[1] = rows.filter(|_| tracked[1]).map(|rows| {
+                let [_, k] = size(&rows);
+                let rows = Matrix::new(numbers(&rows), [n, k], k);
+                tensor(written([rows.transposed(), dy], [k, m], n), [k, m])
             });
             if tracked.get(2) == Some(&true) {
-                found[2] = Some(tensor(column_sums(dy, m), [m]));
+                found[2] = Some(tensor(column_sums(numbers(&gradient), m), [m]));
             }
             found
         }
@@ -122,46 +111,45 @@ mod flex {
         tensor.layout().shape().dims()
     }
 
-    /// Returns the numbers of a product of shape `[rows, columns]` and sums of `inner` terms, which
-    /// `work` writes: it takes the first row of a part, the count of its rows, its numbers and the
-    /// threads that it may use.
-    ///
-    /// Parts depend on the sizes alone, not on the count of threads; their count is a multiple of
-    /// four, or two, so that a few threads have equal work.
-    fn in_parts(
-        [rows, columns]: [usize; 2],
-        inner: usize,
-        work: impl Fn(usize, usize, &mut [MaybeUninit<f32>], Parallelism) + Sync,
-    ) -> Vec<f32> {
+    /// The product of two factors; `inner` is the number of terms of each sum.
+    fn written(factors: [Matrix; 2], [rows, columns]: [usize; 2], inner: usize) -> Vec<f32> {
         let count = rows * columns;
         let mut values = Vec::with_capacity(count);
-        let numbers = &mut values.spare_capacity_mut()[..count];
-        let parts = match rows {
-            ..=128 => 1,
-            ..=PART => 2,
-            _ => rows.div_ceil(PART).next_multiple_of(4),
-        };
-        if count > 0 && count * inner <= ONE_THREAD {
-            work(0, rows, numbers, Parallelism::None);
-        } else if count > 0 && parts < rayon::current_num_threads() {
-            work(0, rows, numbers, Parallelism::Rayon(0));
-        } else if count > 0 {
-            let part = rows.div_ceil(parts);
-            numbers.par_chunks_mut(part * columns).enumerate().with_max_len(1).for_each(|(index, numbers)| {
-                work(index * part, numbers.len() / columns, numbers, Parallelism::None);
-            });
-        }
-        // SAFETY: the parts cover the numbers, and a product writes every number of its output.
+        let output = MatrixMut::unwritten(&mut values.spare_capacity_mut()[..count], [rows, columns], columns);
+        product(output, false, factors, 1.0, threads(count * inner));
+        // SAFETY: the product wrote every number.
         unsafe { values.set_len(count) };
         values
     }
 
-    /// The sum of the rows of a matrix with `columns` columns: of [`PART`] rows each, then of those
+    /// The sum of `values` and the product of two factors.
+    fn added(mut values: Vec<f32>, factors: [Matrix; 2], [rows, columns]: [usize; 2], inner: usize) -> Vec<f32> {
+        let multiplications = values.len() * inner;
+        product(MatrixMut::new(&mut values, [rows, columns], columns), true, factors, 1.0, threads(multiplications));
+        values
+    }
+
+    /// Products of these sizes sum in the same order with any number of parts.
+    fn threads(multiplications: usize) -> Parallelism {
+        if multiplications <= ONE_THREAD { Parallelism::None } else { Parallelism::Rayon(PARTS * rayon::current_num_threads()) }
+    }
+
+    /// `row`, `count` times.
+    fn repeated(row: &[f32], count: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(count * row.len());
+        let rows = values.spare_capacity_mut()[..count * row.len()].par_chunks_mut((ROWS * row.len()).max(1));
+        rows.for_each(|rows| rows.chunks_exact_mut(row.len()).for_each(|numbers| _ = numbers.write_copy_of_slice(row)));
+        // SAFETY: every row was written.
+        unsafe { values.set_len(count * row.len()) };
+        values
+    }
+
+    /// The sum of the rows of a matrix with `columns` columns: of [`ROWS`] rows each, then of those
     /// sums.
     fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
         let mut sum = vec![0.0; columns];
         let add = |sum: &mut [f32], row: &[f32]| sum.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
-        let parts = matrix.par_chunks((PART * columns).max(1)).map(|part| {
+        let parts = matrix.par_chunks((ROWS * columns).max(1)).map(|part| {
             let mut sum = vec![0.0; columns];
             part.chunks_exact(columns).for_each(|row| add(&mut sum, row));
             sum
@@ -185,8 +173,8 @@ mod tests {
 
     #[test]
     fn values_and_gradients_are_those_of_the_product_and_the_sum() {
-        // One thread's product, one part of several threads, two parts, and parts of unequal size.
-        for [n, k, m] in [[1, 1, 1], [3, 5, 7], [100, 300, 300], [200, 260, 150], [611, 130, 99]] {
+        // Products of one thread and of several; sums of one block of the factors and of several.
+        for [n, k, m] in [[1, 1, 1], [3, 5, 7], [100, 300, 300], [70, 1_030, 150], [611, 130, 99]] {
             assert_fused(&[&[n, k], &[k, m], &[m]], layer(n, k, m));
         }
     }
