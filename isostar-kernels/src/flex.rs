@@ -45,18 +45,29 @@ impl<F: Fn(f32) -> [f32; 2] + Copy + Send + Sync + 'static> Operation<1> for Ele
 
     fn forward(&self, [x]: [FlexTensor; 1], [tracked]: [bool; 1]) -> (FlexTensor, Self::Saved) {
         let saved = tracked.then(|| x.clone());
-        let value = changed(x, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = self.0(*number)[0]));
+        let value = changed(
+            x,
+            CHUNK,
+            // Inlined into the code for the machine's registers; otherwise it is scalar.
+            #[inline(always)]
+            |_, numbers| numbers.iter_mut().for_each(|number| *number = self.0(*number)[0]),
+        );
         (value, saved)
     }
 
     fn backward(self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
         let x = in_order(saved.expect("a tracked input is saved"));
         let x = numbers(&x);
-        let gradient = changed(gradient, CHUNK, |index, gradients| {
-            for (gradient, x) in gradients.iter_mut().zip(&x[index * CHUNK..]) {
-                *gradient *= self.0(*x)[1];
-            }
-        });
+        let gradient = changed(
+            gradient,
+            CHUNK,
+            #[inline(always)]
+            |index, gradients| {
+                for (gradient, x) in gradients.iter_mut().zip(&x[index * CHUNK..]) {
+                    *gradient *= self.0(*x)[1];
+                }
+            },
+        );
         [Some(gradient)]
     }
 }

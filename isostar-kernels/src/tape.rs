@@ -132,7 +132,10 @@ pub(crate) fn written(count: usize, chunk: usize, work: impl Fn(usize, &mut [f32
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: every number of the chunk was written on the line above.
         let chunk = unsafe { chunk.assume_init_mut() };
-        arch.dispatch(|| work(index, chunk));
+        arch.dispatch(
+            #[inline(always)]
+            || work(index, chunk),
+        );
     });
     // SAFETY: the chunks cover the first `count` numbers, and each of them was written.
     unsafe { values.set_len(count) };
@@ -146,7 +149,12 @@ pub(crate) fn changed(tensor: FlexTensor, chunk: usize, work: impl Fn(usize, &mu
     let chunk = chunk.max(1);
     if let Some(numbers) = tensor.try_storage_mut::<f32>() {
         let arch = pulp::Arch::new();
-        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| arch.dispatch(|| work(index, chunk)));
+        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| {
+            arch.dispatch(
+                #[inline(always)]
+                || work(index, chunk),
+            )
+        });
         return tensor;
     }
     let from = numbers(&tensor);
