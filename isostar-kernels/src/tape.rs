@@ -132,10 +132,7 @@ pub(crate) fn written(count: usize, chunk: usize, work: impl Fn(usize, &mut [f32
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: every number of the chunk was written on the line above.
         let chunk = unsafe { chunk.assume_init_mut() };
-        arch.dispatch(
-            #[inline(always)]
-            || work(index, chunk),
-        );
+        arch.dispatch(Chunk { work: &work, index, chunk });
     });
     // SAFETY: the chunks cover the first `count` numbers, and each of them was written.
     unsafe { values.set_len(count) };
@@ -149,12 +146,7 @@ pub(crate) fn changed(tensor: FlexTensor, chunk: usize, work: impl Fn(usize, &mu
     let chunk = chunk.max(1);
     if let Some(numbers) = tensor.try_storage_mut::<f32>() {
         let arch = pulp::Arch::new();
-        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| {
-            arch.dispatch(
-                #[inline(always)]
-                || work(index, chunk),
-            )
-        });
+        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| arch.dispatch(Chunk { work: &work, index, chunk }));
         return tensor;
     }
     let from = numbers(&tensor);
@@ -163,6 +155,23 @@ pub(crate) fn changed(tensor: FlexTensor, chunk: usize, work: impl Fn(usize, &mu
         work(index, numbers);
     });
     self::tensor(values, tensor.layout().shape().clone())
+}
+
+/// A call of `work`. Work that is to be vectorized has the attribute `inline(always)`: it is then
+/// compiled for the registers, and otherwise only called from such code.
+struct Chunk<'a, W> {
+    work: &'a W,
+    index: usize,
+    chunk: &'a mut [f32],
+}
+
+impl<W: Fn(usize, &mut [f32])> pulp::NullaryFnOnce for Chunk<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        (self.work)(self.index, self.chunk);
+    }
 }
 
 #[cfg(test)]
