@@ -20,6 +20,8 @@ mod silu;
 mod stream;
 #[cfg(feature = "flex")]
 mod tape;
+#[cfg(feature = "flex")]
+mod wide;
 
 pub use attention::attention;
 pub use composed::composed;
