@@ -10,6 +10,7 @@ mod gelu;
 mod gelu_new;
 mod gram;
 mod host;
+mod layer_norm;
 mod nonzero;
 #[cfg(all(test, feature = "flex"))]
 mod oracle;
@@ -30,5 +31,6 @@ pub use gelu::gelu;
 pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
+pub use layer_norm::{Normalization, layer_norm, residual_norm};
 pub use nonzero::nonzero_rows;
 pub use silu::silu;
