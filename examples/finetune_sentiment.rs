@@ -10,7 +10,8 @@ use std::sync::Arc;
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
 use isostar_models::{Pretrained, SequenceClassifier, TokenBatch};
-use isostar_train::experiment::{Experiment, RunFolder, Silent, TrainOptions, TrainSettings};
+use isostar_train::experiment::{Experiment, RunFolder, TrainOptions, TrainSettings};
+use isostar_train::progress::Silent;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

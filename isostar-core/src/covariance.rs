@@ -69,6 +69,14 @@ impl ScaledCovariance {
     }
 }
 
+impl RunningMoments {
+    /// IsoScore of all points in f64, [`ScaledCovariance::isoscore`] of their covariance; `None` with
+    /// fewer than two points, without variance, or if d < 2.
+    pub fn isoscore(&self) -> Option<f64> {
+        ScaledCovariance::from_moments(self, 1.0)?.isoscore()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

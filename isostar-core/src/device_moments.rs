@@ -1,99 +1,92 @@
-//! Moments of a stream of batches, kept on the device until the stream ends.
+//! Moments of a stream of batches, read back many batches at a time.
 
-use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
-use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
-/// Count, mean and scatter of a stream of points, summed on the device and read back once at the
-/// end.
+/// Count, mean and scatter of a stream of points, of which many batches at a time are read back from
+/// the device.
 ///
-/// ```text
-///   S = Σᵦ Sᵦ + Σᵦ nᵦ(mᵦ − m)(mᵦ − m)ᵀ
-/// ```
+/// The moments of a batch stay on the device until those of all waiting batches exceed a limit, by
+/// default [`PENDING`](Self::PENDING) bytes. They are then read at once and merged on the host, in
+/// f64 and in their order: the result is bit for bit that of [`RunningMoments`], which reads every
+/// batch. A batch takes d² + d + 1 numbers. Not differentiable.
 ///
-/// The scatters Sᵦ of the batches are summed on the device. Each addition also stores its rounding
-/// error, so the sum is as exact as that of [`RunningMoments`], which adds batch by batch in f64 on
-/// the host. The counts nᵦ and means mᵦ are stored until [`read`](Self::read), which computes the
-/// second sum in f64. Memory is 2d² + B·d numbers for B batches. Not differentiable.
-///
-/// A compiler that simplifies floating-point sums, as those of wgpu and Metal do, drops the rounding
-/// errors; the accuracy is then that of plain addition in f32.
+/// Sums on the device would need one read per stream, but lose digits: a compiler that simplifies
+/// floating-point sums, as those of wgpu and Metal do, also drops the terms of a compensated sum.
 ///
 /// ```
 /// use burn::prelude::*;
 /// use isostar_core::{DeviceMoments, Moments};
 ///
 /// let batch = |points: [[f32; 2]; 2]| Moments::from_points(Tensor::from_floats(points, &Device::flex()));
-/// let mut stream = DeviceMoments::from_batch(batch([[0.0, 1.0], [2.0, 1.0]]));
-/// stream.add(batch([[1.0, 0.0], [1.0, 2.0]]));
+/// let mut stream = DeviceMoments::new(2);
+/// stream.add(batch([[0.0, 1.0], [2.0, 1.0]]))?;
+/// stream.add(batch([[1.0, 0.0], [1.0, 2.0]]))?;
 /// assert_eq!(stream.read()?.isoscore(), Some(1.0));
 /// # Ok::<(), burn::tensor::TensorReadError>(())
 /// ```
-///
-/// # References
-/// Knuth, "The Art of Computer Programming", volume 2, section 4.2.2: the error of a floating-point
-/// addition is a floating-point number.
 #[derive(Clone, Debug)]
 pub struct DeviceMoments {
-    counts: Vec<Tensor<1>>,
-    means: Vec<Tensor<1>>,
-    /// Sum of the scatters, shape `[d, d]`.
-    scatter: Tensor<2>,
-    /// Accumulated rounding error of that sum, shape `[d, d]`.
-    error: Tensor<2>,
+    /// The moments of the batches that have been read.
+    read: RunningMoments,
+    /// The moments of the batches after them, all on the device of the first.
+    pending: Vec<Moments>,
+    /// The largest number of bytes that may be pending.
+    limit: usize,
 }
 
 impl DeviceMoments {
-    /// The moments of the first batch, on the device of its scatter.
-    pub fn from_batch(batch: Moments) -> Self {
-        let scatter = widen(batch.scatter.without_autodiff());
-        let error = scatter.zeros_like();
-        Self { counts: vec![batch.count.without_autodiff()], means: vec![batch.mean.without_autodiff()], scatter, error }
+    /// The default limit of pending moments, in bytes.
+    pub const PENDING: usize = 64 << 20;
+
+    /// The moments of an empty stream of points of width `d`.
+    pub fn new(d: usize) -> Self {
+        Self { read: RunningMoments::new(d), pending: Vec::new(), limit: Self::PENDING }
     }
 
-    /// Adds another batch, without reading the device.
+    /// The same stream with another limit of pending moments, in bytes. With 0, every batch is read
+    /// when it is added.
+    pub fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Adds another batch. Reads the device only if more than the limit is then pending.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
     ///
     /// # Panics
     /// If the batch has a different width.
-    pub fn add(&mut self, batch: Moments) {
+    pub fn add(&mut self, batch: Moments) -> Result<(), TensorReadError> {
         let width = self.width();
         assert_eq!(batch.width(), width, "DeviceMoments::add: a batch of width {} for moments of width {width}", batch.width());
-        let device = self.scatter.device();
-        let added = widen(batch.scatter.without_autodiff()).to_device(&device);
-        let sum = self.scatter.clone() + added.clone();
-        let rounded = sum.clone() - self.scatter.clone();
-        let lost = (self.scatter.clone() - (sum.clone() - rounded.clone())) + (added - rounded);
-        self.error = self.error.clone() + lost;
-        self.scatter = sum;
-        self.counts.push(batch.count.without_autodiff().to_device(&device));
-        self.means.push(batch.mean.without_autodiff().to_device(&device));
+        let device = self.pending.first().map_or_else(|| batch.scatter.device(), |first| first.scatter.device()).without_autodiff();
+        self.pending.push(Moments {
+            count: batch.count.without_autodiff().to_device(&device),
+            mean: batch.mean.without_autodiff().to_device(&device),
+            scatter: batch.scatter.without_autodiff().to_device(&device),
+        });
+        let bytes: usize = self.pending.iter().map(|batch| batch.scatter.shape().num_elements() * batch.scatter.dtype().size()).sum();
+        if bytes > self.limit {
+            self.read.update_all(&self.pending)?;
+            self.pending.clear();
+        }
+        Ok(())
     }
 
     /// The width d of the points.
     pub fn width(&self) -> usize {
-        self.scatter.dims()[0]
+        self.read.width()
     }
 
-    /// The moments of all batches so far, in one read of the device.
+    /// The moments of all batches so far.
     ///
     /// # Errors
     /// If the device cannot be read.
     pub fn read(&self) -> Result<RunningMoments, TensorReadError> {
-        let (batches, d, dtype) = (self.counts.len(), self.width(), self.scatter.dtype());
-        let small = self.counts.iter().chain(&self.means).map(|part| part.clone().cast(dtype));
-        let sums = [&self.scatter, &self.error].map(|sum| sum.clone().reshape([d * d]));
-        let numbers: Vec<f64> = Tensor::cat(small.chain(sums).collect(), 0).try_into_vec_as()?;
-        let (counts, numbers) = numbers.split_at(batches);
-        let (means, numbers) = numbers.split_at(batches * d);
-        let (sums, errors) = numbers.split_at(d * d);
-
-        let mut all = RunningMoments::new(d);
-        for (&count, mean) in counts.iter().zip(means.chunks_exact(d)) {
-            all.absorb(count, mean, |_| std::iter::repeat_n(0.0, d));
-        }
-        all.add_scatter(sums.iter().zip(errors).map(|(sum, error)| sum + error));
+        let mut all = self.read.clone();
+        all.update_all(&self.pending)?;
         Ok(all)
     }
 }

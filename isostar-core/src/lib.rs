@@ -10,7 +10,7 @@
 //! - [`nearest_neighbours`]: exact distances, from which [`measure`] estimates the intrinsic
 //!   dimension
 //! - [`Moments`] on the device and [`RunningMoments`] on the host: covariance in O(d²) memory,
-//!   merged over layers and batches; [`DeviceMoments`] sums the batches of a stream on the device
+//!   merged over layers and batches; [`DeviceMoments`] reads many batches at a time
 //! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
 //! - [`HiddenStates`], [`StateSelection`]: the hidden states of a model and which of them count
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one

@@ -2,11 +2,11 @@
 //! in f64.
 
 use burn::prelude::*;
-use burn::tensor::TensorReadError;
+use burn::tensor::{DType, DataError, TensorReadError, Transaction};
 use isostar_kernels::gram;
 
+use crate::Moments;
 use crate::moments::widen;
-use crate::{Moments, ScaledCovariance};
 
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
@@ -52,11 +52,27 @@ impl RunningMoments {
             batch.width(),
             self.width()
         );
-        let count: f64 = batch.count.clone().try_into_scalar()?;
-        let mean: Vec<f64> = batch.mean.try_to_vec_as()?;
-        let scatter: Vec<f32> = batch.scatter.try_to_vec_as()?;
-        let d = self.width();
-        self.absorb(count, &mean, |row| scatter[row * d..][..d].iter().map(|sum| f64::from(*sum)));
+        self.update_all(std::slice::from_ref(batch))
+    }
+
+    /// Adds batches of one device in their order, in one read.
+    pub(crate) fn update_all(&mut self, batches: &[Moments]) -> Result<(), TensorReadError> {
+        let read = batches.iter().fold(Transaction::default(), |read, batch| {
+            let Moments { count, mean, scatter } = batch.clone();
+            read.register(count.without_autodiff()).register(mean.without_autodiff()).register(scatter.without_autodiff())
+        });
+        let mut read = read.try_execute()?.into_iter();
+        while let (Some(count), Some(mean), Some(scatter)) = (read.next(), read.next(), read.next()) {
+            let (count, mean): (Vec<f64>, Vec<f64>) = (wide(count)?, wide(mean)?);
+            let d = self.width();
+            if scatter.dtype() == DType::F64 {
+                let scatter: Vec<f64> = scatter.try_into_vec()?;
+                self.absorb(count[0], &mean, |row| scatter[row * d..][..d].iter().copied());
+            } else {
+                let scatter: Vec<f32> = scatter.try_cast(DType::F32)?.try_into_vec()?;
+                self.absorb(count[0], &mean, |row| scatter[row * d..][..d].iter().map(|sum| f64::from(*sum)));
+            }
+        }
         Ok(())
     }
 
@@ -115,7 +131,7 @@ impl RunningMoments {
 
     /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows`
     /// returns a row of S'.
-    pub(crate) fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
+    fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
         let total = self.count + count;
         if count == 0.0 {
             return;
@@ -133,13 +149,6 @@ impl RunningMoments {
             *ours += offset * count / total;
         }
         self.count = total;
-    }
-
-    /// Adds to the scatter what lies within batches of which only count and mean have been absorbed.
-    pub(crate) fn add_scatter(&mut self, within: impl Iterator<Item = f64>) {
-        for (sum, within) in self.scatter.iter_mut().zip(within) {
-            *sum += within;
-        }
     }
 
     /// The number of points.
@@ -178,14 +187,13 @@ impl RunningMoments {
         Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
     }
 
-    /// IsoScore of all points in f64, [`ScaledCovariance::isoscore`] of their covariance; `None` with
-    /// fewer than two points, without variance, or if d < 2.
-    pub fn isoscore(&self) -> Option<f64> {
-        ScaledCovariance::from_moments(self, 1.0)?.isoscore()
-    }
-
     /// n − 1; `None` with fewer than two points.
     pub(crate) fn divisor(&self) -> Option<f64> {
         (self.count >= 2.0).then_some(self.count - 1.0)
     }
+}
+
+/// The numbers of a tensor that has been read.
+fn wide(data: TensorData) -> Result<Vec<f64>, DataError> {
+    data.try_cast(DType::F64)?.try_into_vec()
 }

@@ -11,6 +11,7 @@ mod gelu_new;
 mod gram;
 mod host;
 mod layer_norm;
+mod moments;
 mod nonzero;
 #[cfg(all(test, feature = "flex"))]
 mod oracle;
@@ -32,5 +33,6 @@ pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
 pub use layer_norm::{Normalization, layer_norm, residual_norm};
+pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
 pub use silu::silu;

@@ -125,7 +125,8 @@ pub(crate) fn tensor(numbers: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 }
 
 /// Returns `count` numbers that `work` writes, on all threads: it takes the index of a chunk and
-/// the chunk, which holds zeros.
+/// the chunk, which holds zeros. What the compiler inlines of `work` runs in wide registers; long
+/// loops belong in a function of [`wide`](crate::wide::wide).
 pub(crate) fn written(count: usize, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let chunks = count.div_ceil(chunk.max(1));
     written_beside(count, chunk, (0..chunks).into_par_iter(), |_, numbers, index| work(index, numbers)).0
@@ -143,12 +144,14 @@ pub(crate) fn written_beside<B: Send, R: Send>(
 ) -> (Vec<f32>, Vec<R>) {
     let chunk = chunk.max(1);
     assert_eq!(beside.len(), count.div_ceil(chunk), "one item for each chunk");
+    let arch = pulp::Arch::new();
     let mut values: Vec<f32> = Vec::with_capacity(count);
     let chunks = values.spare_capacity_mut()[..count].par_chunks_mut(chunk).zip(beside).enumerate();
     let returned = chunks.map(|(index, (chunk, beside))| {
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: every number of the chunk was written on the line above.
-        work(index, unsafe { chunk.assume_init_mut() }, beside)
+        let chunk = unsafe { chunk.assume_init_mut() };
+        arch.dispatch(|| work(index, chunk, beside))
     });
     let returned = returned.collect();
     // SAFETY: the chunks cover the first `count` numbers, and each of them was written.

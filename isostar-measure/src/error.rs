@@ -7,9 +7,10 @@ use std::sync::Arc;
 use burn::tensor::TensorReadError;
 use thiserror::Error;
 
-use super::file::{FormatError, Location};
-use super::points::LARGEST;
-use super::points::MAX_WIDTH;
+use crate::file::FormatError;
+use crate::limits::{LARGEST, MAX_WIDTH};
+use crate::words::{few, list};
+use crate::{Location, Source};
 
 /// Why embeddings cannot be read or measured.
 ///
@@ -62,7 +63,7 @@ pub enum EmbeddingsError {
     #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
     Narrow {
         /// The tensor.
-        place: Location,
+        place: Source,
         /// The width d.
         width: usize,
     },
@@ -70,7 +71,7 @@ pub enum EmbeddingsError {
     #[error("{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions")]
     Wide {
         /// The tensor.
-        place: Location,
+        place: Source,
         /// The width d.
         width: usize,
     },
@@ -142,7 +143,7 @@ pub enum EmbeddingsError {
     #[error("{place}: {points} {} no covariance: there must be at least two points", if *points == 1 { "point has" } else { "points have" })]
     FewPoints {
         /// The tensor.
-        place: Location,
+        place: Source,
         /// The number of points.
         points: usize,
     },
@@ -150,7 +151,7 @@ pub enum EmbeddingsError {
     #[error("{place}: {value:e} at {}", position(at))]
     NotFinite {
         /// The tensor.
-        place: Location,
+        place: Source,
         /// The index of the number in the tensor.
         at: Vec<usize>,
         /// NaN, an infinity, or a number beyond ±1e300.
@@ -160,15 +161,15 @@ pub enum EmbeddingsError {
     #[error("{place}: all points are equal: no direction has variance, so no score is defined")]
     NoVariance {
         /// The tensor.
-        place: Location,
+        place: Source,
     },
     /// The reference and the points differ in width.
     #[error("{reference}: the reference has width {found}, but the points in {place} have width {expected}")]
     ReferenceWidth {
         /// The points.
-        place: Location,
+        place: Source,
         /// The reference.
-        reference: Location,
+        reference: Source,
         /// The points' width.
         expected: usize,
         /// The reference's width.
@@ -256,20 +257,4 @@ fn position(at: &[usize]) -> String {
 
 fn holding(tensors: String) -> String {
     if tensors.is_empty() { String::new() } else { format!("; it holds {tensors}") }
-}
-
-/// Formats the first few names, quoted, and the number of further ones.
-pub(super) fn list(names: &[String]) -> String {
-    few(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>())
-}
-
-/// Formats the first few items and the number of further ones: a checkpoint can have hundreds of
-/// tensors.
-pub(super) fn few(items: &[String]) -> String {
-    const SHOWN: usize = 16;
-    let shown = items[..items.len().min(SHOWN)].join(", ");
-    match items.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

@@ -1,7 +1,7 @@
 //! The origin and unit of deviations.
 
-use super::points::Reading;
-use super::{EmbeddingsError, Points};
+use crate::rows::Reading;
+use crate::{EmbeddingsError, Points};
 
 /// The number of runs of consecutive rows sampled to estimate the location of the points.
 const RUNS: usize = 64;
@@ -33,9 +33,9 @@ impl Frame {
         let mut sums = vec![0.0; width];
         let mut reach = 0.0;
         for run in rows.chunks(RUN) {
-            let source = points.fetch(run, reading, memory)?;
-            points.decode(run, &source, &mut values)?;
-            memory = source.into_memory();
+            let fetched = points.fetch(run, reading, memory)?;
+            points.decode(run, fetched.as_ref(), &mut values)?;
+            memory = fetched.into_memory();
             if origin.is_empty() {
                 origin.extend_from_slice(&values[..width]);
             }

@@ -1,4 +1,4 @@
-//! Measures the points in a file.
+//! Measures points.
 
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -9,11 +9,11 @@ use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::frame::Frame;
-use super::pass::pass;
-use super::points::Reading;
-use super::statistics::Statistics;
-use super::{EmbeddingsError, Points, Reference};
+use crate::frame::Frame;
+use crate::pass::pass;
+use crate::rows::Reading;
+use crate::statistics::Statistics;
+use crate::{EmbeddingsError, Points, Reference};
 
 /// The default maximum number of points used for the intrinsic dimensions.
 ///
@@ -141,8 +141,35 @@ impl Default for Measures {
     }
 }
 
-/// Measures points in one or two passes over their file; the neighbour measures also compare points
-/// with each other.
+/// Measures the rows of a tensor `[n, d]` on its device, with all measures.
+///
+/// Not differentiable; [`isostar_core::measure::Measure::differentiable`] lists what is.
+///
+/// ```
+/// use burn::prelude::*;
+/// use burn::tensor::Distribution;
+/// use isostar_measure::geometry;
+///
+/// let points = Tensor::<2>::random([512, 8], Distribution::Normal(0.0, 1.0), &Device::flex());
+/// let geometry = geometry(points)?;
+/// assert!(geometry.value("isoscore").unwrap() > 0.9);
+/// assert!(geometry.value("effective_rank").unwrap() > 7.5);
+/// for (measure, value) in geometry.measures() {
+///     println!("{:<20} {value:?}", measure.title);
+/// }
+/// # Ok::<(), isostar_measure::EmbeddingsError>(())
+/// ```
+///
+/// # Errors
+/// Returns an error if there are fewer than two points or dimensions, a point contains a value that
+/// is not finite, all points are equal, or the device fails.
+pub fn geometry(points: Tensor<2>) -> Result<Geometry, EmbeddingsError> {
+    let device = points.device().without_autodiff();
+    measure(&Points::from_tensor(points)?, None, Measures::default(), &device, &|_steps| ())
+}
+
+/// Measures points in one or two passes over them; the neighbour measures also compare points with
+/// each other.
 ///
 /// The weight ζ of the shrinkage applies to the reference: `(1 − ζ)·Σ_X + ζ·Σ_S`. `progress`
 /// receives the number of steps just completed; [`steps`] returns the total.
@@ -196,7 +223,7 @@ pub fn measure(
         values: MEASURES.iter().map(|measure| (measure.value)(&summary)).collect(),
     };
     let scored = geometry.value("isoscore").is_some() && (reference.is_none() || geometry.value("isoscore_star").is_some());
-    if scored { Ok(geometry) } else { Err(EmbeddingsError::NoVariance { place: points.place().clone() }) }
+    if scored { Ok(geometry) } else { Err(EmbeddingsError::NoVariance { place: points.source().clone() }) }
 }
 
 /// Returns the number of steps of [`measure`]: one per row and pass, and two per point whose

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # How a file is measured
+//! [`geometry`] measures a tensor; [`EmbeddingsFile`] and [`measure`] the tensors in files.
+//!
+//! # How points are measured
 //!
 //! ```text
 //! .safetensors, .npy, .npz, .parquet ──▶ EmbeddingsFile ──Points──▶ measure ──▶ Geometry
+//! a tensor on a device ───────────────────────────────────Points──────▲
 //!                                                         ├ sampled rows: estimated location and scale of the points   Frame
 //!                                                         ├ 1st pass: mean, scatter, directions, twenty groups         Statistics ─▶ IsoScores, cosines, spectra
 //!                                                         ├ 2nd pass: sums of exponentials                             partition
@@ -28,27 +31,35 @@
 //! let file = EmbeddingsFile::open(Path::new("states.safetensors"))?;
 //! for points in file.points(None, None)? {
 //!     let geometry = measure(&points, None, Measures::default(), &Device::default(), &|_steps| {})?;
-//!     println!("{}: {:?}", points.place(), geometry.value("isoscore"));
+//!     println!("{}: {:?}", points.source(), geometry.value("isoscore"));
 //! }
 //! # Ok::<(), isostar_measure::EmbeddingsError>(())
 //! ```
 
 mod ahead;
+mod element;
 mod error;
 mod file;
 mod frame;
 mod geometry;
+mod limits;
+mod location;
 mod note;
 pub mod parquet_file;
 mod pass;
 mod points;
 mod reference;
 mod row_sums;
+mod rows;
 mod statistics;
+mod tensor_points;
+mod words;
 
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, FormatError, Location, MASK, PickleKind};
-pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, measure, steps};
+pub use file::{EmbeddingsFile, FormatError, MASK, PickleKind};
+pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, geometry, measure, steps};
+pub use limits::MAX_WIDTH;
+pub use location::{Location, Source};
 pub use note::Note;
-pub use points::{MAX_WIDTH, Points};
+pub use points::Points;
 pub use reference::{Reference, ReferenceKind, References};

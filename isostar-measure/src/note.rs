@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::{few, list};
+use crate::words::{few, list};
 
 /// An assumption about points, and the option that changes it if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]

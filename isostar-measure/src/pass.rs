@@ -7,11 +7,9 @@ use std::thread;
 use rayon::prelude::*;
 
 use super::ahead::ahead;
-use super::points::Reading;
-use super::{EmbeddingsError, Points};
-
-/// The number of rows in a part. The result of a part may be as large as a row.
-pub(super) const PART_ROWS: usize = 128;
+use crate::limits::PART_ROWS;
+use crate::rows::Reading;
+use crate::{EmbeddingsError, Points};
 
 /// The results of a block of points.
 pub(super) struct Block<R> {
@@ -45,26 +43,26 @@ pub(super) fn pass<R: Send>(
         let fetched = ahead(
             scope,
             blocks.map(move |rows| {
-                let source = points.fetch(&rows, reading, spare.try_recv().unwrap_or_default())?;
-                Ok::<_, EmbeddingsError>((rows, source))
+                let fetched = points.fetch(&rows, reading, spare.try_recv().unwrap_or_default())?;
+                Ok::<_, EmbeddingsError>((rows, fetched))
             }),
         );
         let decoded = fetched.map(move |fetched| {
-            let (rows, source) = fetched?;
+            let (rows, fetched) = fetched?;
             let mut deviations = vec![0.0; rows.len() * width];
             let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
             let parts = parts.map_init(Vec::new, |values, (rows, deviations)| {
                 let mut part = new();
                 let few = points.rows_at_once();
                 for (rows, deviations) in rows.chunks(few).zip(deviations.chunks_mut(few * width)) {
-                    points.decode(rows, &source, values)?;
+                    points.decode(rows, fetched.as_ref(), values)?;
                     add(&mut part, values, deviations);
                 }
                 Ok::<_, EmbeddingsError>(part)
             });
             let block = Block { parts: parts.collect::<Result<_, _>>()?, deviations };
             // After the last block the receiver is gone.
-            let _ = used.send(source.into_memory());
+            let _ = used.send(fetched.into_memory());
             Ok::<_, EmbeddingsError>(block)
         });
         // Consumed on the calling thread: a device may keep a separate stream of work per thread.

@@ -1,114 +1,40 @@
-//! The points in a tensor of a file, in blocks of rows.
+//! Points in blocks of rows: those of a tensor in a file, or of a tensor on a device.
 
-mod reading;
-
-use std::cell::Cell;
+use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-pub(super) use self::reading::{LARGEST, Reading};
-use super::file::{Element, Numbers, View};
-use super::pass::PART_ROWS;
-use super::{EmbeddingsError, Location, Note};
-
-/// The maximum width of points: a covariance of this width takes 2 GB, and the widest current
-/// models have as many dimensions.
-pub const MAX_WIDTH: usize = 16_384;
-
-/// The minimum size of a block in numbers, unless a d×d matrix is larger: 32 MB of f32, which makes
-/// the fixed cost per block negligible.
-const BLOCK_NUMBERS: usize = 1 << 23;
+use crate::limits::{LARGEST, MAX_WIDTH, block_rows};
+use crate::rows::{Fetched, Reading, Rows};
+use crate::{EmbeddingsError, Note, Source};
 
 /// The points of a tensor: its rows if it has two dimensions, the tokens under its mask if it has
 /// three.
 #[derive(Clone, Debug)]
 pub struct Points {
-    place: Location,
-    element: Element,
-    shape: Vec<usize>,
-    fortran_order: bool,
-    numbers: Numbers,
-    mask: Option<Flags>,
+    source: Source,
+    rows: Arc<dyn Rows>,
     sample: Option<Vec<usize>>,
     count: usize,
     notes: Vec<Note>,
 }
 
-/// The mask of a tensor: one number per row, zero for rows that are not measured.
-#[derive(Clone, Debug)]
-struct Flags {
-    element: Element,
-    numbers: View,
-    /// Whether the mask is stored in the opposite order to the rows.
-    transposed: bool,
-}
-
-/// A mask as stored in its file.
-#[derive(Debug)]
-pub(super) struct Mask {
-    pub name: String,
-    pub shape: Vec<usize>,
-    pub fortran_order: bool,
-    pub element: Element,
-    pub numbers: Numbers,
-}
-
 impl Points {
-    /// Creates the points of a tensor. `numbers` must match its shape.
-    pub(super) fn new(
-        place: Location,
-        element: Element,
-        shape: Vec<usize>,
-        fortran_order: bool,
-        numbers: Numbers,
-        mask: Option<Mask>,
-    ) -> Result<Self, EmbeddingsError> {
-        let (leading, width) = match shape.as_slice() {
-            [leading @ .., width] if matches!(leading.len(), 1 | 2) => (leading, *width),
-            _ => return Err(EmbeddingsError::Rank { place, shape }),
-        };
-        if width < 2 {
-            return Err(EmbeddingsError::Narrow { place, width });
-        }
-        if width > MAX_WIDTH {
-            return Err(EmbeddingsError::Wide { place, width });
-        }
-        if let Some(Mask { name, shape: found, .. }) = &mask
-            && found != leading
-        {
-            return Err(EmbeddingsError::MaskShape { place, mask: name.clone(), expected: leading.into(), found: found.clone() });
-        }
-        let mut points = Self { place, element, shape, fortran_order, numbers, mask: None, sample: None, count: 0, notes: Vec::new() };
-        points.count = points.rows();
-        let Some(Mask { name, fortran_order, element, numbers, .. }) = mask else { return points.of_two_or_more() };
-        let transposed = points.shape.len() == 3 && fortran_order != points.fortran_order;
-        let flags = Flags { element, numbers: numbers.unpack(&|_| ())?, transposed };
-        points.count = 0;
-        for start in (0..points.rows()).step_by(points.block_rows()) {
-            let block = points.flags(&flags, start, (start + points.block_rows()).min(points.rows()));
-            // A mask that is added to attention scores is 0 at tokens and negative at padding.
-            if let Some(&value) = block.iter().find(|flag| flag.is_nan() || **flag < 0.0) {
-                return Err(EmbeddingsError::MaskValue { place: points.place, mask: name, value });
-            }
-            points.count += block.iter().filter(|flag| **flag != 0.0).count();
-        }
-        points.mask = Some(flags);
-        match points.count {
-            0 if points.rows() > 0 => Err(EmbeddingsError::EmptyMask { place: points.place, mask: name }),
-            _ => points.of_two_or_more(),
-        }
-    }
-
-    fn of_two_or_more(self) -> Result<Self, EmbeddingsError> {
-        match self.count {
-            points @ (0 | 1) => Err(EmbeddingsError::FewPoints { place: self.place, points }),
-            _ => Ok(self),
+    /// Creates the points of a tensor, of whose rows `count` are measured.
+    ///
+    /// # Errors
+    /// If there are fewer than two points, or the width is out of range.
+    pub(crate) fn new(source: Source, rows: Arc<dyn Rows>, count: usize) -> Result<Self, EmbeddingsError> {
+        check_width(&source, rows.width())?;
+        match count {
+            points @ (0 | 1) => Err(EmbeddingsError::FewPoints { place: source, points }),
+            _ => Ok(Self { source, rows, sample: None, count, notes: Vec::new() }),
         }
     }
 
     /// Adds notes on the assumptions about the points.
-    pub(super) fn with_notes(self, notes: Vec<Note>) -> Self {
+    pub(crate) fn with_notes(self, notes: Vec<Note>) -> Self {
         Self { notes, ..self }
     }
 
@@ -125,7 +51,7 @@ impl Points {
     /// If `count` is below 2.
     pub fn sample(mut self, count: usize, seed: u64) -> Result<Self, EmbeddingsError> {
         if count < 2 {
-            return Err(EmbeddingsError::FewPoints { place: self.place, points: count });
+            return Err(EmbeddingsError::FewPoints { place: self.source, points: count });
         }
         if count >= self.count {
             return Ok(self);
@@ -137,29 +63,9 @@ impl Points {
         Ok(self)
     }
 
-    /// Decompresses the points into a temporary file, which reading them would otherwise do.
-    /// `progress` receives the number of rows done.
-    ///
-    /// # Errors
-    /// If the numbers differ from what the file declares, or the temporary file cannot be written.
-    pub(super) fn unpack(&self, progress: &dyn Fn(usize)) -> Result<(), EmbeddingsError> {
-        let row = self.width() * self.element.size();
-        let done = Cell::new(0);
-        self.numbers.unpack(&|bytes| {
-            let before = done.replace(done.get() + bytes);
-            progress(done.get() / row - before / row);
-        })?;
-        Ok(())
-    }
-
-    /// Whether [`unpack`](Self::unpack) has work to do.
-    pub(super) fn are_packed(&self) -> bool {
-        self.numbers.are_packed()
-    }
-
-    /// The file and the tensor.
-    pub fn place(&self) -> &Location {
-        &self.place
+    /// Where the points come from.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// The number of points, at least 2.
@@ -167,30 +73,44 @@ impl Points {
         self.count
     }
 
-    /// The width d of the points, from 2 to [`MAX_WIDTH`].
+    /// The width d of the points, from 2 to [`MAX_WIDTH`](crate::MAX_WIDTH).
     pub fn width(&self) -> usize {
-        self.shape[self.shape.len() - 1]
+        self.rows.width()
     }
 
     /// Whether the points are all rows of a `[d, d]` matrix.
-    pub(super) fn are_square(&self) -> bool {
-        matches!(self.shape[..], [rows, columns] if rows == columns) && self.count == self.width()
+    pub(crate) fn are_square(&self) -> bool {
+        self.rows.is_matrix() && self.rows.len() == self.width() && self.count == self.width()
     }
 
-    /// The number of rows per block: a multiple of the rows per part, and at least d, because
-    /// merging the result of a block costs as much as processing d rows.
-    pub(super) fn block_rows(&self) -> usize {
-        (BLOCK_NUMBERS / self.width()).max(self.width()).next_multiple_of(PART_ROWS)
+    /// See [`Rows::unpack`].
+    pub(crate) fn unpack(&self, progress: &dyn Fn(usize)) -> Result<(), EmbeddingsError> {
+        self.rows.unpack(progress)
     }
 
-    /// The row indices of the points in ascending order, in blocks. Masked rows are excluded.
-    pub(super) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
+    /// See [`Rows::are_packed`].
+    pub(crate) fn are_packed(&self) -> bool {
+        self.rows.are_packed()
+    }
+
+    /// The number of rows per block.
+    pub(crate) fn block_rows(&self) -> usize {
+        block_rows(self.width())
+    }
+
+    /// The number of rows to [decode](Self::decode) at once.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        self.rows.rows_at_once()
+    }
+
+    /// The row indices of the points in ascending order, in blocks.
+    pub(crate) fn blocks(&self) -> Box<dyn Iterator<Item = Vec<usize>> + Send + '_> {
         let block_rows = self.block_rows();
         match &self.sample {
             Some(sample) => Box::new(sample.chunks(block_rows).map(<[usize]>::to_vec)),
             None => {
-                let starts = (0..self.rows()).step_by(block_rows);
-                let blocks = starts.map(move |start| self.unmasked(start, (start + block_rows).min(self.rows())));
+                let starts = (0..self.rows.len()).step_by(block_rows);
+                let blocks = starts.map(move |start| self.rows.measured(start, (start + block_rows).min(self.rows.len())));
                 Box::new(blocks.filter(|rows| !rows.is_empty()))
             }
         }
@@ -198,7 +118,7 @@ impl Points {
 
     /// At most `runs` evenly spaced runs of `run` consecutive points each; all rows if there are no
     /// more.
-    pub(super) fn spread_evenly(&self, runs: usize, run: usize) -> Vec<usize> {
+    pub(crate) fn spread_evenly(&self, runs: usize, run: usize) -> Vec<usize> {
         let every = (self.count / runs).max(run);
         let ordinals = (0..runs).flat_map(|at| at * every..at * every + run);
         self.rows_of(ordinals.take_while(|ordinal| *ordinal < self.count))
@@ -206,10 +126,10 @@ impl Points {
 
     /// The rows of the points with these ascending ordinals.
     fn rows_of(&self, ordinals: impl Iterator<Item = usize>) -> Vec<usize> {
-        match (&self.sample, &self.mask) {
-            (Some(sample), _) => ordinals.map(|ordinal| sample[ordinal]).collect(),
-            (None, None) => ordinals.collect(),
-            (None, Some(_)) => {
+        match &self.sample {
+            Some(sample) => ordinals.map(|ordinal| sample[ordinal]).collect(),
+            None if self.rows.are_all_measured() => ordinals.collect(),
+            None => {
                 let mut ordinals = ordinals.peekable();
                 let rows = self.blocks().flatten().enumerate();
                 rows.filter_map(|(ordinal, row)| ordinals.next_if_eq(&ordinal).map(|_| row)).collect()
@@ -217,29 +137,41 @@ impl Points {
         }
     }
 
-    fn unmasked(&self, start: usize, end: usize) -> Vec<usize> {
-        let Some(mask) = &self.mask else { return (start..end).collect() };
-        (start..end).zip(self.flags(mask, start, end)).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
+    /// See [`Rows::fetch`].
+    pub(crate) fn fetch(&self, rows: &[usize], reading: Reading, memory: Vec<u8>) -> Result<Box<dyn Fetched + '_>, EmbeddingsError> {
+        self.rows.fetch(rows, reading, memory)
     }
 
-    /// The mask for a range of rows.
-    fn flags(&self, Flags { element, numbers, transposed }: &Flags, start: usize, end: usize) -> Vec<f64> {
-        let mut flags = vec![0.0; end - start];
-        let size = element.size();
-        if *transposed {
-            let (inner, outer) = if self.fortran_order { (self.shape[0], self.shape[1]) } else { (self.shape[1], self.shape[0]) };
-            for (row, flag) in (start..end).zip(flags.chunks_exact_mut(1)) {
-                let at = row % inner * outer + row / inner;
-                element.decode(numbers.read(at * size..(at + 1) * size), flag);
-            }
-        } else {
-            element.decode(numbers.read(start * size..end * size), &mut flags);
+    /// Reads the points at `rows` as f64 into `values`. Shape `[rows, d]`.
+    ///
+    /// # Errors
+    /// If a number is not finite or beyond ±1e300, where no scaling can avoid an overflow of its
+    /// square.
+    pub(crate) fn read(&self, rows: &[usize], values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
+        self.decode(rows, self.fetch(rows, Reading::Again, Vec::new())?.as_ref(), values)
+    }
+
+    /// Like [`read`](Self::read), for some or all of the rows that were [fetched](Self::fetch).
+    pub(crate) fn decode(&self, rows: &[usize], fetched: &dyn Fetched, values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
+        let width = self.width();
+        values.resize(rows.len() * width, 0.0);
+        fetched.decode(rows, values);
+        let sound = |value: f64| value.abs() <= LARGEST;
+        // Checking every number is faster than stopping at the first invalid one.
+        if pulp::Arch::new().dispatch(|| values.iter().fold(true, |all, value| all & sound(*value))) {
+            return Ok(());
         }
-        flags
+        let at = values.iter().position(|value| !sound(*value)).unwrap_or(0);
+        let index = self.rows.index(rows[at / width], at % width);
+        Err(EmbeddingsError::NotFinite { place: self.source.clone(), at: index, value: values[at] })
     }
+}
 
-    /// The number of rows of the tensor, masked ones included.
-    fn rows(&self) -> usize {
-        self.shape[..self.shape.len() - 1].iter().product()
+/// Checks that points of this width have an isotropy, and a covariance that fits into memory.
+pub(crate) fn check_width(source: &Source, width: usize) -> Result<(), EmbeddingsError> {
+    match width {
+        0 | 1 => Err(EmbeddingsError::Narrow { place: source.clone(), width }),
+        2..=MAX_WIDTH => Ok(()),
+        _ => Err(EmbeddingsError::Wide { place: source.clone(), width }),
     }
 }

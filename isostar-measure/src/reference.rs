@@ -6,9 +6,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use isostar_core::ScaledCovariance;
 
-use super::points::Reading;
-use super::statistics::Statistics;
-use super::{EmbeddingsError, EmbeddingsFile, Location, Note, Points};
+use crate::rows::Reading;
+use crate::statistics::Statistics;
+use crate::{EmbeddingsError, EmbeddingsFile, Note, Points, Source};
 
 /// The largest asymmetry of a covariance, relative to its largest entry: f32 products computed in
 /// both orders differ by as much.
@@ -26,7 +26,7 @@ pub enum ReferenceKind {
 /// A covariance to shrink towards.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    place: Location,
+    source: Source,
     kind: ReferenceKind,
     notes: Vec<Note>,
     pub(super) covariance: ScaledCovariance,
@@ -39,7 +39,7 @@ impl Reference {
     /// # Errors
     /// If a number is not finite, there is no variance, or the device fails.
     pub fn of(points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let (place, notes) = (points.place().clone(), points.notes().to_vec());
+        let (source, notes) = (points.source().clone(), points.notes().to_vec());
         if points.are_square() {
             let width = points.width();
             let rows: Vec<usize> = (0..width).collect();
@@ -47,19 +47,19 @@ impl Reference {
             points.read(&rows, &mut entries)?;
             if is_covariance(width, &entries) {
                 let covariance = ScaledCovariance::from_entries(width, entries);
-                let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: place.clone() })?;
+                let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: source.clone() })?;
                 progress(width);
-                return Ok(Self { place, kind: ReferenceKind::Covariance, notes, covariance });
+                return Ok(Self { source, kind: ReferenceKind::Covariance, notes, covariance });
             }
         }
         points.unpack(progress)?;
         let covariance = Statistics::of(points, Reading::Once, false, device, progress)?.covariance();
-        Ok(Self { place, kind: ReferenceKind::Points, notes, covariance })
+        Ok(Self { source, kind: ReferenceKind::Points, notes, covariance })
     }
 
-    /// The file and the tensor.
-    pub fn place(&self) -> &Location {
-        &self.place
+    /// Where the covariance or its points come from.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// The interpretation of the file.
@@ -80,12 +80,12 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (place, width) = (&self.place, self.width());
+        let (source, width) = (&self.source, self.width());
         match self.kind {
             ReferenceKind::Covariance => {
-                write!(f, "{place}: taken as a covariance [{width}, {width}]: symmetric, without negative variances")
+                write!(f, "{source}: taken as a covariance [{width}, {width}]: symmetric, without negative variances")
             }
-            ReferenceKind::Points => write!(f, "{place}: taken as points of width {width}"),
+            ReferenceKind::Points => write!(f, "{source}: taken as points of width {width}"),
         }
     }
 }
@@ -120,16 +120,16 @@ impl References {
     /// If there are several tensors and none of that name, or the widths differ; otherwise as
     /// [`Reference::of`].
     pub fn of(&mut self, points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<&Reference, EmbeddingsError> {
-        let counterpart = self.file.counterpart(points.place().tensor.as_deref())?;
+        let counterpart = self.file.counterpart(points.source().tensor())?;
         if counterpart.width() != points.width() {
             return Err(EmbeddingsError::ReferenceWidth {
-                place: points.place().clone(),
-                reference: counterpart.place().clone(),
+                place: points.source().clone(),
+                reference: counterpart.source().clone(),
                 expected: points.width(),
                 found: counterpart.width(),
             });
         }
-        let at = match self.computed.iter().position(|reference| reference.place() == counterpart.place()) {
+        let at = match self.computed.iter().position(|reference| reference.source() == counterpart.source()) {
             Some(at) => at,
             None => {
                 self.computed.push(Reference::of(&counterpart, device, progress)?);

@@ -5,11 +5,12 @@ use burn::tensor::DType;
 use isostar_core::measure::{PointSums, Summary};
 use isostar_core::{IsoscoreJackknife, RunningMoments, ScaledCovariance, UnbiasedSums};
 
-use super::frame::Frame;
-use super::pass::{Block, PART_ROWS, pass};
-use super::points::Reading;
-use super::row_sums::RowSums;
-use super::{EmbeddingsError, Points};
+use crate::frame::Frame;
+use crate::limits::PART_ROWS;
+use crate::pass::{Block, pass};
+use crate::row_sums::RowSums;
+use crate::rows::Reading;
+use crate::{EmbeddingsError, Points};
 
 /// The maximum deviation in units of the frame: a sum of 2²¹ such squares stays far below the
 /// largest f32.
@@ -40,7 +41,7 @@ impl Statistics {
         let spread = Self::in_frame(points, Frame::from_sample(points, reading)?, reading, groups, device, progress)?;
         let reach = spread.sums.reach();
         if reach == 0.0 {
-            return Err(EmbeddingsError::NoVariance { place: points.place().clone() });
+            return Err(EmbeddingsError::NoVariance { place: points.source().clone() });
         }
         if spread.fits() {
             return Ok(spread);

@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
-use crate::encoder::run_layers;
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, each_token, embedding, linear, padding_mask};
+use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, each_token, embedding, linear, padding_mask, run_layers};
 use crate::pretrained::{Key, Layout};
-use crate::{Encoder, ModelError, TokenBatch};
+use crate::{ModelError, TokenBatch};
 
 /// Settings of ALBERT models, with the names and defaults of transformers' `AlbertConfig`.
 ///
@@ -171,8 +170,11 @@ impl Architecture for AlbertConfig {
         ])?;
         check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
     }
+}
 
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
+impl AlbertConfig {
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
+    pub(crate) fn encoder(&self, device: &Device) -> Result<Albert, ModelError> {
         let (width, std) = (self.embedding_size, self.initializer_range);
         let embeddings = Embeddings {
             word: embedding(self.vocab_size, width, std, self.pad_token_id, device),
@@ -185,12 +187,12 @@ impl Architecture for AlbertConfig {
         };
         let layer = self.layer()?;
         let group = || AlbertGroup { layers: (0..self.inner_group_num).map(|_| layer.init(device)).collect() };
-        Ok(Encoder::Albert(Albert {
+        Ok(Albert {
             embeddings,
             widening: linear(width, self.hidden_size, std, device),
             groups: (0..self.num_hidden_groups).map(|_| group()).collect(),
             schedule: self.schedule(),
-        }))
+        })
     }
 }
 
@@ -218,7 +220,7 @@ pub struct AlbertGroup {
 }
 
 impl Albert {
-    /// Computes the hidden states: see [`Encoder::forward`]. The embedding output is the projected
+    /// Computes the hidden states: see [`Encoder::forward`](crate::Encoder::forward). The embedding output is the projected
     /// one, and every layer of a group contributes its states.
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = each_token(&self.widening, self.embeddings.forward(input.ids, input.type_ids));

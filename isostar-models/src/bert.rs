@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
-use crate::encoder::run_layers;
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, embedding, padding_mask};
+use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, embedding, padding_mask, run_layers};
 use crate::pretrained::{Key, Layout};
-use crate::{Encoder, ModelError, TokenBatch};
+use crate::{ModelError, TokenBatch};
 
 /// Settings of BERT models, with the names and defaults of transformers' `BertConfig`.
 ///
@@ -175,9 +174,12 @@ impl Architecture for BertConfig {
         ])?;
         check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
     }
+}
 
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
-        self.bert(Places::FromZero, device).map(Encoder::Bert)
+impl BertConfig {
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
+    pub(crate) fn encoder(&self, device: &Device) -> Result<Bert, ModelError> {
+        self.bert(Places::FromZero, device)
     }
 }
 
@@ -194,7 +196,7 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Computes the hidden states: see [`Encoder::forward`].
+    /// Computes the hidden states: see [`Encoder::forward`](crate::Encoder::forward).
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = self.embeddings.forward(input.ids, input.type_ids);
         let mask = padding_mask(input.mask.clone(), &embedding_output);

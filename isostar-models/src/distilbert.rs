@@ -10,7 +10,7 @@ use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
 use crate::layer::{Embeddings, LayerNorm, LayerSettings, Places, embedding};
 use crate::pretrained::{Key, Layout};
-use crate::{Bert, Encoder, ModelError};
+use crate::{Bert, ModelError};
 
 /// The epsilon of every LayerNorm of DistilBERT, for which its configuration has no field.
 const EPSILON: f64 = 1e-12;
@@ -182,8 +182,11 @@ impl Architecture for DistilBertConfig {
         ])?;
         check::scales(&[("initializer_range", self.initializer_range)])
     }
+}
 
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
+impl DistilBertConfig {
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
+    pub(crate) fn encoder(&self, device: &Device) -> Result<Bert, ModelError> {
         let embeddings = Embeddings {
             word: embedding(self.vocab_size, self.dim, self.initializer_range, self.pad_token_id, device),
             position: self.position(device),
@@ -194,7 +197,7 @@ impl Architecture for DistilBertConfig {
             places: Places::FromZero,
         };
         let layer = self.layer()?;
-        Ok(Encoder::Bert(Bert { embeddings, layers: (0..self.n_layers).map(|_| layer.init(device)).collect() }))
+        Ok(Bert { embeddings, layers: (0..self.n_layers).map(|_| layer.init(device)).collect() })
     }
 }
 

@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
-use crate::encoder::run_layers;
 use crate::head::{ClassifiedToken, HeadSettings};
-use crate::layer::{FeedForward, LayerNorm, Places, SelfAttention, assert_positions, causal_mask, embedding, linear};
+use crate::layer::{FeedForward, LayerNorm, Places, SelfAttention, assert_positions, causal_mask, embedding, linear, run_layers};
 use crate::pretrained::{Key, Layout};
-use crate::{Encoder, ModelError, TokenBatch};
+use crate::{ModelError, TokenBatch};
 
 /// Settings of GPT-2 models, with the names and defaults of transformers' `GPT2Config`.
 ///
@@ -175,15 +174,18 @@ impl Architecture for Gpt2Config {
         check::rates(&[("resid_pdrop", self.resid_pdrop), ("embd_pdrop", self.embd_pdrop), ("attn_pdrop", self.attn_pdrop)])?;
         check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_epsilon", self.layer_norm_epsilon)])
     }
+}
 
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
-        Ok(Encoder::Gpt2(Gpt2 {
+impl Gpt2Config {
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
+    pub(crate) fn encoder(&self, device: &Device) -> Result<Gpt2, ModelError> {
+        Ok(Gpt2 {
             word: embedding(self.vocab_size, self.n_embd, self.initializer_range, None, device),
             position: embedding(self.n_positions, self.n_embd, self.initializer_range, None, device),
             dropout: DropoutConfig::new(self.embd_pdrop).init(),
             layers: (0..self.n_layer).map(|layer| self.layer(layer, device)).collect::<Result<_, _>>()?,
             norm: self.norm(device),
-        }))
+        })
     }
 }
 
@@ -206,7 +208,7 @@ pub struct Gpt2 {
 }
 
 impl Gpt2 {
-    /// Computes the hidden states: see [`Encoder::forward`]. The states of the last layer are the
+    /// Computes the hidden states: see [`Encoder::forward`](crate::Encoder::forward). The states of the last layer are the
     /// normalised ones. Segments are ignored.
     ///
     /// Positions are numbered from the left and include padding, as in transformers if no

@@ -11,7 +11,7 @@ use crate::config::{Architecture, Labels, ModelSizes};
 use crate::head::{Dense, HeadSettings};
 use crate::layer::Places;
 use crate::pretrained::{Key, Layout};
-use crate::{BertConfig, Encoder, ModelError};
+use crate::{Bert, BertConfig, ModelError};
 
 /// Settings of a RoBERTa model: BERT's fields with the defaults of transformers' `RobertaConfig`.
 ///
@@ -89,9 +89,12 @@ impl Architecture for RobertaConfig {
         self.0.validate()?;
         self.places().map(|_| ())
     }
+}
 
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError> {
-        self.0.bert(self.places()?, device).map(Encoder::Bert)
+impl RobertaConfig {
+    /// Creates an encoder with newly initialized weights. The settings must be valid.
+    pub(crate) fn encoder(&self, device: &Device) -> Result<Bert, ModelError> {
+        self.0.bert(self.places()?, device)
     }
 }
 

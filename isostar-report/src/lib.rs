@@ -74,7 +74,7 @@ impl Report {
 
     /// Returns the page as HTML.
     pub fn html(&self) -> String {
-        printable(&page::page(&self.sources).into_string())
+        figure::printable(&page::page(&self.sources).into_string())
     }
 
     /// Writes the page atomically: a partly written file never appears under `path`.
@@ -107,11 +107,4 @@ impl Report {
 fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> ReportError {
     let path = path.into();
     move |source| ReportError::Unwritable { path, source }
-}
-
-/// Replaces the characters that XML does not allow.
-///
-/// A name may contain control characters, which are illegal in XML even when escaped.
-fn printable(text: &str) -> String {
-    text.replace(|letter: char| (letter.is_control() && letter != '\n') || matches!(letter, '\u{FFFE}' | '\u{FFFF}'), "\u{FFFD}")
 }

@@ -2,10 +2,10 @@
 
 use isostar_models::hub::{HubEvent, ModelId};
 
-use crate::experiment::{Observer, Phase};
+use crate::progress::{Phase, Progress};
 
 /// Returns a callback that reports the download of the repository `id` to `observer`.
-pub(crate) fn tell<'a>(observer: &'a dyn Observer, id: &'a ModelId) -> impl FnMut(HubEvent<'_>) + 'a {
+pub(crate) fn tell<'a>(observer: &'a dyn Progress, id: &'a ModelId) -> impl FnMut(HubEvent<'_>) + 'a {
     let mut running: Option<Phase> = None;
     move |event| match event {
         HubEvent::Progress { file, received, total } => {

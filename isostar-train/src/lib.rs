@@ -15,6 +15,7 @@
 //! - `sweep`: many runs from one plan
 //! - `embed`: writes the hidden states of a model to a file
 //! - `analysis`: the geometry of every layer of a model, and the differences between two models
+//! - `progress`: what long work reports while it runs
 //! - `model`: finds a model's folder from a path or a name on the hub
 //! - `device`: finds an available device by its name
 
@@ -34,6 +35,8 @@ mod hub;
 pub mod metric;
 #[cfg(feature = "experiment")]
 pub mod model;
+#[cfg(feature = "experiment")]
+pub mod progress;
 #[cfg(feature = "experiment")]
 pub mod score;
 #[cfg(feature = "experiment")]

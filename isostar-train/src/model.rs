@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::experiment::Observer;
 #[cfg(feature = "hub")]
 use crate::hub::tell;
+use crate::progress::Progress;
 #[cfg(feature = "hub")]
 use isostar_models::hub::{HubError, HubEvent, HubSettings, ModelId, fetch, fetch_weights};
 
@@ -46,7 +46,7 @@ impl FindModelError {
 /// # Errors
 /// If the hub cannot provide the model.
 #[cfg(feature = "hub")]
-pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+pub fn find_model(model: &str, observer: &dyn Progress) -> Result<PathBuf, FindModelError> {
     find(model, observer, fetch)
 }
 
@@ -56,7 +56,7 @@ pub fn find_model(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindM
 /// # Errors
 /// If the hub cannot provide the model.
 #[cfg(feature = "hub")]
-pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+pub fn find_weights(model: &str, observer: &dyn Progress) -> Result<PathBuf, FindModelError> {
     find(model, observer, fetch_weights)
 }
 
@@ -65,7 +65,7 @@ pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, Fin
 type Fetch = fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError>;
 
 #[cfg(feature = "hub")]
-fn find(model: &str, observer: &dyn Observer, fetch: Fetch) -> Result<PathBuf, FindModelError> {
+fn find(model: &str, observer: &dyn Progress, fetch: Fetch) -> Result<PathBuf, FindModelError> {
     let folder = PathBuf::from(model);
     let Ok(id) = model.parse::<ModelId>() else { return Ok(folder) };
     if folder.exists() {
@@ -80,7 +80,7 @@ fn find(model: &str, observer: &dyn Observer, fetch: Fetch) -> Result<PathBuf, F
 /// # Errors
 /// None.
 #[cfg(not(feature = "hub"))]
-pub fn find_model(model: &str, _observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+pub fn find_model(model: &str, _observer: &dyn Progress) -> Result<PathBuf, FindModelError> {
     Ok(PathBuf::from(model))
 }
 
@@ -89,6 +89,6 @@ pub fn find_model(model: &str, _observer: &dyn Observer) -> Result<PathBuf, Find
 /// # Errors
 /// None.
 #[cfg(not(feature = "hub"))]
-pub fn find_weights(model: &str, observer: &dyn Observer) -> Result<PathBuf, FindModelError> {
+pub fn find_weights(model: &str, observer: &dyn Progress) -> Result<PathBuf, FindModelError> {
     find_model(model, observer)
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod evaluator;
+mod kind;
 mod known;
 mod labels;
 mod limit;
@@ -9,6 +10,7 @@ mod metric;
 mod model;
 mod prepared;
 mod read;
+mod rows;
 mod sequence;
 mod source;
 mod span;
@@ -18,14 +20,16 @@ mod summary;
 use std::path::Path;
 
 use crate::data::{Columns, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows, plain_name};
-use crate::experiment::Observer;
+use crate::progress::Progress;
 
 pub use error::TaskError;
 pub use evaluator::{Answer, Evaluator, Prediction, SequenceEvaluator, SpanEvaluator};
-pub use known::{KNOWN_TASKS, KnownTask, TaskColumns};
+pub use kind::TaskKind;
+pub use known::{DEFAULT_TASK, KNOWN_TASKS, KnownTask, TaskColumns};
 pub use metric::TaskMetric;
-pub use model::TaskModel;
-pub use prepared::{Preparation, PreparedSplit, TaskRows};
+pub use model::{PreparedFor, TaskModel};
+pub use prepared::{Preparation, PreparedSplit};
+pub use rows::TaskRows;
 pub use sequence::SequenceOutput;
 pub use source::TaskSource;
 pub use span::SpanOutput;
@@ -34,9 +38,6 @@ pub use summary::{Lengths, MeanAndDeviation, SplitSummary, TaskSummary};
 
 use known::plain;
 use read::KnownRows;
-
-/// The default task: sarcasm in headlines, embedded in the binary.
-pub const DEFAULT_TASK: &str = "headlines";
 
 /// The names of the splits that every task has.
 const TRAIN: &str = "train";
@@ -54,17 +55,6 @@ const NUMBER: &str = "value";
 /// The largest held-out split. Without a development split, a tenth of the training rows is held
 /// out.
 const HELD_OUT_AT_MOST: usize = 1000;
-
-/// The kind of a task's targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskKind {
-    /// The class of a text or of a pair of texts.
-    Classification,
-    /// A number for a text or for a pair of texts.
-    Regression,
-    /// The span of a paragraph that answers a question.
-    Span,
-}
 
 /// Training rows, validation rows, and the kind of their targets.
 #[derive(Debug, Clone)]
@@ -114,7 +104,7 @@ impl Task {
     /// # Errors
     /// If the name is unknown, the data is missing or malformed, or the limit is below the number of
     /// classes.
-    pub fn read(source: TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+    pub fn read(source: TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
         let known = name.and_then(KnownTask::named);
         if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
@@ -158,7 +148,7 @@ impl Task {
     }
 
     /// Reads the embedded default, a folder or a file; the classes are filled in later.
-    fn read_own(source: &TaskSource<'_>, observer: &dyn Observer) -> Result<Self, TaskError> {
+    fn read_own(source: &TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
         let TaskSource { name, folder, ref columns, is_whole, seed, .. } = *source;
         let (name, splits) = match (name, folder) {
             (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), read_folder(folder, columns, seed, observer)?),
@@ -249,7 +239,7 @@ fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
 
 /// Reads the rows of your own folder. Without a dev file, some training rows are held out and the
 /// observer is notified.
-fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Observer) -> Result<Splits, TaskError> {
+fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Progress) -> Result<Splits, TaskError> {
     let (train, dev) = Split::read_folder(folder, columns)?;
     if let Some(dev) = dev {
         return Ok(Splits { train, dev });

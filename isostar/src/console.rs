@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use isostar_train::experiment::{EpochReport, Observer, Phase, RunResult, SplitReport};
+use isostar_train::experiment::{EpochReport, Observer, RunResult, SplitReport};
+use isostar_train::progress::{Phase, Progress};
 
 use crate::measure::print;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
@@ -121,7 +122,7 @@ fn score(value: Option<f64>) -> String {
     value.filter(|score| !score.is_nan()).map_or("none".into(), |score| format!("{score:.4}"))
 }
 
-impl Observer for Console {
+impl Progress for Console {
     fn begin(&self, phase: Phase, total: usize) {
         let style = match phase {
             Phase::Download { .. } => "{prefix:>22} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta_precise}",
@@ -148,6 +149,19 @@ impl Observer for Console {
         }
     }
 
+    fn end(&self, phase: &Phase) {
+        let mut state = self.state();
+        if let Some(at) = state.phases.iter().position(|running| running.phase == *phase) {
+            state.phases.remove(at).bar.finish_and_clear();
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.line(text);
+    }
+}
+
+impl Observer for Console {
     fn metric(&self, phase: &Phase, name: &str, value: f64) {
         let mut state = self.state();
         match name {
@@ -161,23 +175,12 @@ impl Observer for Console {
         }
     }
 
-    fn end(&self, phase: &Phase) {
-        let mut state = self.state();
-        if let Some(at) = state.phases.iter().position(|running| running.phase == *phase) {
-            state.phases.remove(at).bar.finish_and_clear();
-        }
-    }
-
     fn epoch(&self, report: &EpochReport) {
         self.line(&epoch_line(report));
     }
 
     fn wants_dashboard(&self) -> bool {
         !self.json
-    }
-
-    fn note(&self, text: &str) {
-        self.line(text);
     }
 
     fn before(&self, report: &SplitReport) {

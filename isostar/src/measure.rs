@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
-use isostar_measure::{EmbeddingsFile, Geometry, Location, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, measure, steps};
+use isostar_measure::{EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, Source, measure, steps};
 use isostar_train::device::{default_device_name, parse_device};
 use serde::Serialize;
 
@@ -90,34 +90,35 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
 
     // All headers are checked before the first point is read.
     let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut measured: Vec<Points> = Vec::new();
-    for file in &files {
-        measured.extend(file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?);
+    let mut measured: Vec<(&Path, Points)> = Vec::new();
+    for (path, file) in arguments.files.iter().zip(&files) {
+        let points = file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?;
+        measured.extend(points.into_iter().map(|points| (path.as_path(), points)));
     }
 
     let mut notes: Vec<String> = Vec::new();
-    for points in &measured {
-        note(&mut notes, points.place(), points.notes());
+    for (_, points) in &measured {
+        note(&mut notes, points.source(), points.notes());
     }
 
-    let bar = progress_bar("steps", measured.iter().map(|points| steps(points, measures)).sum());
+    let bar = progress_bar("steps", measured.iter().map(|(_, points)| steps(points, measures)).sum());
     let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
     // Files are measured one by one, so that temporary files are removed as early as possible.
-    for points in measured {
-        let Location { path, tensor } = points.place().clone();
-        bar.set_message(points.place().to_string());
+    for (path, points) in measured {
+        bar.set_message(points.source().to_string());
         let reference = match (&mut references, &shrinkage) {
             (Some(references), Some(shrinkage)) => Some((references.of(&points, &device, &|_| ())?, shrinkage)),
             _ => None,
         };
         let geometry = measure(&points, reference, measures, &device, &progress)?;
+        let tensor = points.source().tensor().map(String::from);
         measurements.push(Measurement { file: path.display().to_string(), tensor, geometry });
     }
     bar.finish_and_clear();
 
     for reference in references.iter().flat_map(References::computed) {
-        note(&mut notes, reference.place(), reference.notes());
+        note(&mut notes, reference.source(), reference.notes());
     }
     for note in notes {
         eprintln!("{note}");
@@ -133,9 +134,10 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
 
 /// Adds the assumptions about points to `lines`, once per file even if they apply to several
 /// tensors.
-fn note(lines: &mut Vec<String>, place: &Location, notes: &[Note]) {
+fn note(lines: &mut Vec<String>, source: &Source, notes: &[Note]) {
+    let file = source.path().map_or(source.to_string(), |path| path.display().to_string());
     for note in notes {
-        let line = format!("{}: {note}", place.path.display());
+        let line = format!("{file}: {note}");
         if !lines.contains(&line) {
             lines.push(line);
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use isostar_train::experiment::{EpochReport, Phase};
+use isostar_train::experiment::EpochReport;
+use isostar_train::progress::Phase;
 
 /// Number of equal parts of an epoch; training writes a line after each part ...
 const PARTS: usize = 10;

@@ -8,10 +8,9 @@ use safetensors::SafeTensorError;
 use thiserror::Error;
 use zip::result::ZipError;
 
-use super::Location;
 use super::pickle::PickleKind;
-use super::tensor::shortened;
-use crate::error::list;
+use crate::Location;
+use crate::words::{list, shortened};
 
 /// Why a file does not conform to its format.
 ///

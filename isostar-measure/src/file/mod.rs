@@ -8,52 +8,34 @@
 //! | Parquet | one per column of lists, or all floating-point columns together | decoded into a temporary file |
 
 mod batch;
-mod element;
+mod columns;
 mod error;
 mod mapped;
 mod masks;
+mod member;
 mod npy;
 mod npz;
+mod numbers;
 mod parquet;
 mod pickle;
+mod rows;
 mod safetensors;
 mod selection;
 mod tensor;
 
-use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) use element::Element;
 pub use error::FormatError;
 pub use masks::MASK;
 pub use pickle::PickleKind;
-pub(super) use tensor::{Numbers, View};
 
 use self::mapped::Mapped;
 use self::npy::NpyArray;
-use self::tensor::{Storage, StoredTensor};
-use super::EmbeddingsError;
-
-/// The location of a tensor: its file and, if it has one, its name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Location {
-    /// The file.
-    pub path: PathBuf,
-    /// The name of the tensor in its file; `None` for the array of an .npy file, and for the
-    /// combined columns of a Parquet file.
-    pub tensor: Option<String>,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.tensor {
-            Some(name) => write!(f, "{}, tensor {name:?}", self.path.display()),
-            None => write!(f, "{}", self.path.display()),
-        }
-    }
-}
+use self::numbers::Storage;
+use self::tensor::StoredTensor;
+use crate::{EmbeddingsError, Location};
 
 /// The first bytes of every Git LFS pointer: a short text that takes the place of a file until
 /// `git lfs pull` downloads it. <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::element::Element;
-use super::tensor::{Storage, StoredTensor};
-use super::{FormatError, Location};
+use super::error::FormatError;
+use super::numbers::Storage;
+use super::tensor::StoredTensor;
+use crate::Location;
+use crate::element::Element;
 
 /// The first bytes of every .npy file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";

@@ -4,42 +4,27 @@
 //! `numpy.savez_compressed` are inflated one by one. The name of a tensor is that of its member
 //! without `.npy`; it is never used as a path on this machine.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use zip::{CompressionMethod, ZipArchive};
 
+use super::error::FormatError;
 use super::mapped::Mapped;
+use super::member::{Member, content};
 use super::npy::{LARGEST_HEAD, NpyArray};
+use super::numbers::Storage;
 use super::pickle::PickleKind;
-use super::tensor::{Storage, StoredTensor};
-use super::{FormatError, Location};
+use super::tensor::StoredTensor;
+use crate::Location;
 
 /// The first bytes of an archive with members, and of an empty archive.
 pub(super) const MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
 /// The maximum number of bytes that one deflated byte can expand to.
 const LARGEST_RATIO: u64 = 1032;
-
-/// The number of bytes inflated between two progress reports.
-const CHUNK: u64 = 1 << 20;
-
-/// A deflated array.
-#[derive(Clone, Debug)]
-pub(super) struct Member {
-    file: Arc<Mapped>,
-    /// The index in the central directory.
-    index: usize,
-    /// The offset of the numbers in the inflated member.
-    start: u64,
-    /// The number of bytes of the numbers.
-    length: u64,
-    /// The number of bytes after the numbers; the checksum covers them.
-    rest: u64,
-}
 
 /// The arrays of an archive.
 #[derive(Debug, Default)]
@@ -117,51 +102,6 @@ fn tensor(place: Location, file: &Arc<Mapped>, archive: &mut Archive, index: usi
 }
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
-
-impl Member {
-    /// Writes the numbers, at most as many as declared. `progress` receives the number of bytes
-    /// done.
-    ///
-    /// # Errors
-    /// If the member holds fewer or more bytes than declared, its checksum differs, or the file
-    /// cannot be written.
-    pub fn unpack(&self, place: &Location, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
-        let temporary = |source| FormatError::Temporary { place: place.clone(), source };
-        let refused = |source| FormatError::Zip { path: place.path.clone(), source };
-        let mut archive = ZipArchive::new(Cursor::new(self.file.bytes())).map_err(refused)?;
-        let mut inflated = archive.by_index(self.index).map_err(refused)?;
-        skip(place, &mut inflated, self.start)?;
-
-        let mut to = BufWriter::new(to);
-        let mut chunk = Vec::new();
-        let mut left = self.length;
-        while left > 0 {
-            chunk.clear();
-            inflated.by_ref().take(left.min(CHUNK)).read_to_end(&mut chunk).map_err(|source| content(place, source))?;
-            if chunk.is_empty() {
-                return Err(content(place, io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before its last number")));
-            }
-            to.write_all(&chunk).map_err(temporary)?;
-            left -= chunk.len() as u64;
-            progress(chunk.len());
-            self.file.release();
-        }
-        // Read to the end, where the checksum is verified.
-        if skip(place, &mut inflated, self.rest.saturating_add(1))? > self.rest {
-            return Err(content(place, io::Error::new(io::ErrorKind::InvalidData, "it holds more bytes than it declares")));
-        }
-        to.flush().map_err(temporary)
-    }
-}
-
-/// Skips at most `bytes` bytes and returns how many there were.
-fn skip(place: &Location, from: &mut impl Read, bytes: u64) -> Result<u64, FormatError> {
-    io::copy(&mut from.take(bytes), &mut io::sink()).map_err(|source| content(place, source))
-}
-
-fn content(place: &Location, source: io::Error) -> FormatError {
-    FormatError::MemberContent { place: place.clone(), source }
-}
 
 /// The range of `length` bytes from `start`, if it is within the file.
 fn within(file: &[u8], start: u64, length: u64) -> Option<Range<usize>> {

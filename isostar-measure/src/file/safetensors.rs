@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 
-use super::FormatError;
-use super::element::Element;
+use super::error::FormatError;
 use super::mapped::Mapped;
-use super::tensor::{Storage, StoredTensor};
+use super::numbers::Storage;
+use super::tensor::StoredTensor;
+use crate::element::Element;
 
 /// Returns all tensors, in the order of the file.
 pub(super) fn tensors(path: &Path, file: &Arc<Mapped>) -> Result<Vec<StoredTensor>, FormatError> {

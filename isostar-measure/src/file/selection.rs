@@ -1,12 +1,16 @@
 //! Selecting the tensors to measure: those named, or those that can be points.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::error::FormatError;
 use super::masks::is_called_mask;
-use super::tensor::{Numbers, Storage, StoredTensor};
-use super::{Element, EmbeddingsFile, FormatError, Location, parquet};
-use crate::points::{Mask, Points};
-use crate::{EmbeddingsError, Note};
+use super::numbers::{Numbers, Storage};
+use super::rows::{FileRows, Mask};
+use super::tensor::StoredTensor;
+use super::{EmbeddingsFile, parquet};
+use crate::element::Element;
+use crate::{EmbeddingsError, Location, Note, Points};
 
 /// The prefix of pandas' index columns.
 const PANDAS_INDEX: &str = "__index_level_";
@@ -177,8 +181,8 @@ impl EmbeddingsFile {
             }),
         };
         let columns = (is_column && tensor.name.is_none()).then(|| self.columns_note(tensor));
-        let points = Points::new(place, element, tensor.shape.clone(), tensor.fortran_order, self.numbers(tensor), mask)?;
-        Ok(points.with_notes(columns.into_iter().chain(note).collect()))
+        let (rows, count) = FileRows::new(&place, element, tensor.shape.clone(), tensor.fortran_order, self.numbers(tensor), mask)?;
+        Ok(Points::new(place.into(), Arc::new(rows), count)?.with_notes(columns.into_iter().chain(note).collect()))
     }
 
     /// Returns a note that columns are combined into points.

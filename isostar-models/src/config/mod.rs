@@ -1,5 +1,6 @@
 //! The content of config.json: the architecture of a model and its settings.
 
+mod architecture;
 pub(crate) mod check;
 mod labels;
 
@@ -7,9 +8,10 @@ use burn::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::head::{Head, HeadSettings};
-use crate::pretrained::Layout;
+use crate::head::Head;
 use crate::{AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, ModelError, RobertaConfig};
+pub(crate) use architecture::Architecture;
+pub use architecture::ModelSizes;
 pub use labels::{Labels, ProblemType};
 
 /// The content of config.json, for every supported architecture.
@@ -27,39 +29,6 @@ pub enum ModelConfig {
     Albert(AlbertConfig),
     /// `gpt2`.
     Gpt2(Gpt2Config),
-}
-
-/// The sizes of a model, with names that are the same for all architectures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelSizes {
-    /// Number of rows of the token embedding table.
-    pub vocabulary: usize,
-    /// Width d of the hidden states.
-    pub width: usize,
-    /// Number of layers: the number of hidden states that a forward pass returns after the
-    /// embedding output.
-    pub layers: usize,
-    /// Maximum length of a sequence in tokens.
-    pub positions: usize,
-    /// Number of segments (token types); 0 if the architecture has none.
-    pub segments: usize,
-}
-
-/// The operations that every architecture implements for its settings.
-pub(crate) trait Architecture {
-    fn layout(&self) -> &'static Layout;
-    fn sizes(&self) -> ModelSizes;
-    fn padding(&self) -> Option<usize>;
-    fn labels(&self) -> &Labels;
-    fn labels_mut(&mut self) -> &mut Labels;
-    /// Standard deviation of newly initialized weights.
-    fn deviation(&self) -> f64;
-    /// The settings of the heads.
-    fn head(&self) -> HeadSettings;
-    /// Checks that the forward pass supports the settings.
-    fn validate(&self) -> Result<(), ModelError>;
-    /// Creates an encoder with newly initialized weights. The settings must be valid.
-    fn encoder(&self, device: &Device) -> Result<Encoder, ModelError>;
 }
 
 /// A supported architecture.
@@ -255,7 +224,13 @@ impl ModelConfig {
     /// If [`validate`](ModelConfig::validate) fails.
     pub fn init(&self, device: &Device) -> Result<Encoder, ModelError> {
         self.validate()?;
-        self.architecture().encoder(device)
+        match self {
+            Self::Bert(config) => config.encoder(device).map(Encoder::Bert),
+            Self::Roberta(config) | Self::XlmRoberta(config) => config.encoder(device).map(Encoder::Bert),
+            Self::DistilBert(config) => config.encoder(device).map(Encoder::Bert),
+            Self::Albert(config) => config.encoder(device).map(Encoder::Albert),
+            Self::Gpt2(config) => config.encoder(device).map(Encoder::Gpt2),
+        }
     }
 
     /// Checks that the encoder supports the settings. Labels are checked by [`Labels::validate`],

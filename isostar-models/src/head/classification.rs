@@ -2,7 +2,8 @@ use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 
-use super::{Head, PretrainedModel};
+use super::pretrained_model::PretrainedModel;
+use super::settings::{ClassifiedToken, Dense, Head};
 use crate::layer::linear;
 use crate::{Encoder, ModelConfig, ModelError, TokenBatch};
 
@@ -68,25 +69,6 @@ pub struct ClassificationHead {
     pub token: ClassifiedToken,
 }
 
-/// The activation after the dense layer of a classifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dense {
-    /// tanh.
-    Tanh,
-    /// max(x, 0).
-    Relu,
-}
-
-/// The token whose state represents the sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClassifiedToken {
-    /// The first token. With bidirectional attention it attends to all others.
-    First,
-    /// The last token that is not padding. With causal attention only this token attends to all
-    /// others.
-    Last,
-}
-
 impl ClassificationHead {
     /// Creates a head with newly initialized weights. The configuration must be valid.
     fn new(config: &ModelConfig, device: &Device) -> Self {
@@ -118,26 +100,5 @@ impl ClassificationHead {
             };
         }
         self.output.forward(self.dropout.forward(state))
-    }
-}
-
-impl ClassifiedToken {
-    /// The state of the classified token.
-    ///
-    /// # Shapes
-    /// - `hidden`: `[sequences, tokens, d]`
-    /// - `mask`: `[sequences, tokens]`
-    /// - output: `[sequences, d]`
-    fn of(self, hidden: Tensor<3>, mask: Tensor<2, Bool>) -> Tensor<2> {
-        let [sequences, tokens, d] = hidden.dims();
-        let state = match self {
-            Self::First => hidden.slice([0..sequences, 0..1]),
-            Self::Last => {
-                let place = Tensor::<1, Int>::arange(0..tokens as i64, &mask.device()).unsqueeze::<2>();
-                let last: Tensor<2, Int> = (place * mask.int()).argmax(1);
-                hidden.gather(1, last.unsqueeze_dim::<3>(2).expand([sequences, 1, d]))
-            }
-        };
-        state.reshape([sequences, d])
     }
 }

@@ -2,7 +2,8 @@ use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 
-use super::{Head, PretrainedModel};
+use super::pretrained_model::PretrainedModel;
+use super::settings::Head;
 use crate::layer::{each_token, linear};
 use crate::{Encoder, ModelConfig, ModelError, TokenBatch};
 

@@ -5,8 +5,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::error::HubError;
+use super::files;
+use super::id::is_commit;
 use super::repository::Repository;
-use super::{HubError, files};
 
 /// The folder of one repository in the cache.
 pub(super) struct Cache<'a> {
@@ -106,11 +108,6 @@ impl<'a> Cache<'a> {
         }
         place(&self.reference(revision), |new| fs::write(new, commit))
     }
-}
-
-/// Whether a revision is the full hash of a commit.
-pub(super) fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn create_folder_of(path: &Path) -> Result<(), HubError> {

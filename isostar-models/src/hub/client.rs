@@ -1,6 +1,5 @@
 //! Requests to the hub and the interpretation of its responses.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use serde::Deserialize;
@@ -8,9 +7,12 @@ use ureq::http::{HeaderValue, Response, StatusCode, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
+use super::error::HubError;
+use super::files::{Listing, missing};
+use super::id::is_commit;
 use super::repository::Repository;
+use super::settings::HubSettings;
 use super::url::{encode, is_absolute, is_loopback, join, origin, server, shown};
-use super::{HubError, HubSettings, cache, files};
 
 const REDIRECTS: usize = 10;
 /// Repositories of tens of thousands of files have listings of a few megabytes.
@@ -22,14 +24,6 @@ pub(super) struct Client<'a> {
     endpoint: String,
     token: Option<HeaderValue>,
     repository: Repository<'a>,
-}
-
-/// The files of a repository at a revision.
-pub(super) struct Listing {
-    /// The commit of the revision.
-    pub(super) sha: String,
-    /// The files, each with its size if the hub reports it.
-    pub(super) sizes: BTreeMap<String, Option<u64>>,
 }
 
 /// A file as described by the hub before the download.
@@ -90,7 +84,7 @@ impl<'a> Client<'a> {
         let body = answer.response.body_mut().with_config().limit(LONGEST_LISTING).read_to_vec();
         let body = body.map_err(|error| unreached(&answer.url, error))?;
         let info: Info = serde_json::from_slice(&body).map_err(|error| answer.unlike_a_hub(error))?;
-        if !cache::is_commit(&info.sha) {
+        if !is_commit(&info.sha) {
             return Err(answer.unlike_a_hub(format!("{:?} is not a commit hash", info.sha)));
         }
         let sizes = info.siblings.into_iter().map(|file| (file.rfilename, file.size)).collect();
@@ -191,7 +185,7 @@ impl<'a> Client<'a> {
             (_, 401) if self.token.is_none() => HubError::NotFound { kind, name },
             (_, 401 | 403) if self.token.is_some() => HubError::Unauthorized { endpoint: server(&answer.url) },
             (_, 404) => match file {
-                Some(file) => files::missing(self.repository, file),
+                Some(file) => missing(self.repository, file),
                 None => HubError::NotFound { kind, name },
             },
             _ => answer.unlike_a_hub(reason),

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 
 use super::cache::Cache;
-use super::client::{Announced, Client, Listing};
+use super::client::{Announced, Client};
+use super::error::HubError;
+use super::event::HubEvent;
+use super::files::{self, Listing};
 use super::repository::Repository;
-use super::{HubError, HubEvent, files};
 
 const CHUNK: usize = 256 << 10;
 

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{ModelId, RepositoryKind};
+use super::id::{InvalidId, ModelId};
+use super::repository::RepositoryKind;
 use crate::commands::convert_repository;
 
 /// An error of downloading a model or a dataset from the hub.
@@ -13,13 +14,8 @@ use crate::commands::convert_repository;
 #[non_exhaustive]
 pub enum HubError {
     /// The text is not a valid name of a model on the hub.
-    #[error("{text:?} is not a valid model name on the hub: {reason}")]
-    NotAnId {
-        /// The invalid text.
-        text: String,
-        /// The rule that it breaks.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    NotAnId(#[from] InvalidId),
     /// The address of the hub is not a valid URL.
     #[error("{endpoint:?} is not a valid address of a hub")]
     Endpoint {
@@ -152,7 +148,7 @@ impl HubError {
     /// One line that says how to correct the error.
     pub fn remedy(&self) -> String {
         let remedy = match self {
-            Self::NotAnId { .. } => "write it as on the model's page: organisation/name, or organisation/name@revision",
+            Self::NotAnId(_) => "write it as on the model's page: organisation/name, or organisation/name@revision",
             Self::Endpoint { .. } => "set HF_ENDPOINT to an address such as https://huggingface.co, or unset it",
             Self::NotFound { .. } => "check the spelling on its page; if it is private, set HF_TOKEN to a token that may read it",
             Self::NoRevision { .. } => {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::client::Listing;
+use super::error::HubError;
+use super::id::ModelId;
 use super::repository::{Repository, Wanted};
-use super::{HubError, ModelId};
 
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
@@ -19,6 +19,14 @@ const WEIGHTS: &str = "model.safetensors";
 /// The file that a PEFT adapter has instead of config.json.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The files of a repository at a revision.
+pub(super) struct Listing {
+    /// The commit of the revision.
+    pub(super) sha: String,
+    /// The files, each with its size if the hub reports it.
+    pub(super) sizes: BTreeMap<String, Option<u64>>,
+}
 
 /// The index of a sharded checkpoint: the part that maps tensors to shards.
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::HubError;
+use thiserror::Error;
 
 /// The name and revision of a model or dataset on the hub.
 ///
@@ -13,7 +13,7 @@ use super::HubError;
 ///
 /// let id: ModelId = "google-bert/bert-base-uncased@refs/pr/3".parse()?;
 /// assert_eq!((id.name.as_str(), id.revision.as_str()), ("google-bert/bert-base-uncased", "refs/pr/3"));
-/// # Ok::<(), isostar_models::hub::HubError>(())
+/// # Ok::<(), isostar_models::hub::InvalidId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelId {
@@ -21,6 +21,16 @@ pub struct ModelId {
     pub name: String,
     /// A branch, a tag or a commit hash; [`MAIN`](ModelId::MAIN) by default.
     pub revision: String,
+}
+
+/// The error of a text that is not a valid name of a model on the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text:?} is not a valid model name on the hub: {reason}")]
+pub struct InvalidId {
+    /// The invalid text.
+    pub text: String,
+    /// The rule that it breaks.
+    pub reason: &'static str,
 }
 
 impl ModelId {
@@ -31,18 +41,23 @@ impl ModelId {
     const LONGEST: usize = 96;
 
     /// Checks that the name is valid on the hub, and therefore safe in a URL and in a path.
-    pub(super) fn check(&self) -> Result<(), HubError> {
+    pub(super) fn check(&self) -> Result<(), InvalidId> {
         match check_name(&self.name).and_then(|()| check_revision(&self.revision)) {
             Ok(()) => Ok(()),
-            Err(reason) => Err(HubError::NotAnId { text: self.to_string(), reason }),
+            Err(reason) => Err(InvalidId { text: self.to_string(), reason }),
         }
+    }
+
+    /// Whether the revision is the full hash of a commit.
+    pub(super) fn is_commit(&self) -> bool {
+        is_commit(&self.revision)
     }
 }
 
 impl FromStr for ModelId {
-    type Err = HubError;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, HubError> {
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
         let (name, revision) = text.split_once('@').unwrap_or((text, Self::MAIN));
         let id = Self { name: name.to_string(), revision: revision.to_string() };
         id.check().map(|()| id)
@@ -56,6 +71,11 @@ impl fmt::Display for ModelId {
             false => write!(f, "{}@{}", self.name, self.revision),
         }
     }
+}
+
+/// Whether a revision is the full hash of a commit.
+pub(super) fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// The rules of huggingface_hub's `validate_repo_id`.

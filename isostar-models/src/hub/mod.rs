@@ -20,6 +20,7 @@ mod cache;
 mod client;
 mod download;
 mod error;
+mod event;
 mod files;
 mod id;
 mod repository;
@@ -32,36 +33,11 @@ use cache::Cache;
 use client::Client;
 use download::Download;
 pub use error::HubError;
-pub use id::ModelId;
+pub use event::HubEvent;
+pub use id::{InvalidId, ModelId};
 pub use repository::RepositoryKind;
 use repository::{Repository, Wanted};
 pub use settings::HubSettings;
-
-/// An event during [`fetch`], [`fetch_weights`] or [`fetch_dataset`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum HubEvent<'a> {
-    /// Bytes of a file were received. The first event of a file precedes its first byte; the last
-    /// event reports the complete file.
-    Progress {
-        /// The file's name in the repository.
-        file: &'a str,
-        /// Number of bytes on the disk, including those of an earlier, interrupted download.
-        received: u64,
-        /// Size of the file in bytes.
-        total: u64,
-    },
-    /// Another process is downloading this file. The call waits for it.
-    Waiting {
-        /// The file's name in the repository.
-        file: &'a str,
-    },
-    /// The hub cannot be reached. The cached files are used; they may be out of date.
-    FromCache {
-        /// The error of the connection to the hub.
-        cause: &'a HubError,
-    },
-}
 
 /// Downloads a model from the hub into the cache and returns its folder.
 ///
@@ -114,7 +90,7 @@ fn bring(repository: Repository<'_>, settings: &HubSettings, observer: &mut dyn 
         let absent = || HubError::Offline { id: id.clone(), cache: settings.cache.clone() };
         return cache.find(&id.revision).ok_or_else(absent);
     }
-    if cache::is_commit(&id.revision)
+    if id.is_commit()
         && let Some(folder) = cache.find(&id.revision)
     {
         return Ok(folder);

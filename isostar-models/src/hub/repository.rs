@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::ModelId;
+use super::id::ModelId;
 
 /// The kind of a repository on the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

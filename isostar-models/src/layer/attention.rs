@@ -2,7 +2,7 @@ use burn::nn::{Dropout, Linear};
 use burn::prelude::*;
 use isostar_kernels::attention;
 
-use super::each_token;
+use super::linear::each_token;
 
 /// Multi-head self-attention.
 ///

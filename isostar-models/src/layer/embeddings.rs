@@ -2,7 +2,7 @@ use burn::nn::{Dropout, Embedding};
 use burn::prelude::*;
 use isostar_kernels::dropout;
 
-use super::LayerNorm;
+use super::norm::LayerNorm;
 
 /// The sum of word, position and segment embeddings, normalized.
 ///

@@ -3,7 +3,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 use isostar_kernels::{gelu, gelu_new, silu};
 
-use super::each_token;
+use super::linear::each_token;
 
 /// Two linear layers with an activation between them, applied to each token separately.
 ///

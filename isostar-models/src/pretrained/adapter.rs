@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::weights::header;
+use super::header::header;
 use crate::ModelError;
 use crate::commands::{AdapterFiles, merge_adapter};
 

@@ -5,11 +5,13 @@ use std::path::Path;
 use burn::prelude::*;
 
 use super::weights::Weights;
-use super::{CONFIG, adapter, load};
+use super::{adapter, load};
 use crate::error::list;
 use crate::head::PretrainedModel;
 use crate::pretrained::folder::read_file;
 use crate::{ModelConfig, ModelError, SequenceClassifier};
+
+pub(super) const CONFIG: &str = "config.json";
 
 /// A model without its tokenizer, for inputs that are token ids.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod adapter;
 mod checkpoint;
 mod folder;
+mod header;
 mod layout;
 mod load;
 mod names;
@@ -19,13 +20,12 @@ use tokenizers::Tokenizer;
 use crate::head::{Head, PretrainedModel};
 use crate::{Labels, ModelConfig, ModelError, ProblemType, SequenceClassifier};
 pub use checkpoint::Checkpoint;
-use checkpoint::read_config;
+use checkpoint::{CONFIG, read_config};
 use folder::{Staging, to_json};
 pub(crate) use layout::{Key, Layout};
 use tokenizer::{TOKENIZER, TOKENIZER_CONFIG};
 use weights::Weights;
 
-const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
 /// A model with its settings and its tokenizer: the content of a model folder.

@@ -1,7 +1,9 @@
 //! Reading of tokenizer.json and of the files that override it, compatible with transformers 5.24.
 
 mod added;
+mod build;
 mod class;
+mod names;
 mod options;
 
 use std::path::Path;
@@ -11,12 +13,11 @@ use tokenizers::{AddedToken, PostProcessor, Tokenizer, TruncationDirection, Trun
 
 use super::folder::read_file;
 use crate::{ModelConfig, ModelError};
-use added::{ADDED_TOKENS, AddedTokens, size};
+use added::{AddedTokens, size};
 use class::Class;
+use names::ADDED_TOKENS;
+pub(super) use names::{TOKENIZER, TOKENIZER_CONFIG};
 use options::Options;
-
-pub(super) const TOKENIZER: &str = "tokenizer.json";
-pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Reads the tokenizer of a folder, checks it against the model's vocabulary, and returns it with
 /// the content of tokenizer_config.json.

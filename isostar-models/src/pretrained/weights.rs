@@ -7,22 +7,19 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{bf16, f16};
-use safetensors::tensor::{Metadata, TensorInfo};
-use safetensors::{Dtype, SafeTensorError};
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
 use serde::Deserialize;
 
 use super::adapter;
 use super::folder::{failed, parse_json, read_file};
+use super::header::{header, starts_as_pointer};
 use crate::commands::convert_pickle;
-use crate::{ModelConfig, ModelError, is_git_lfs_pointer};
+use crate::{ModelConfig, ModelError};
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-/// The maximum length of a header in the safetensors format, in bytes.
-const LONGEST_HEADER: u64 = 100_000_000;
-/// The maximum length of a Git LFS pointer, in bytes.
-const LONGEST_POINTER: u64 = 1024;
 
 /// The stored tensors by name.
 pub(super) struct Weights {
@@ -158,44 +155,7 @@ impl Weights {
     }
 }
 
-/// Whether a file can be read and is a Git LFS pointer.
-fn starts_as_pointer(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST_POINTER).read_to_end(&mut start));
-    read.is_ok() && is_git_lfs_pointer(&start)
-}
-
 fn numbers<const BYTES: usize>(bytes: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
     let (numbers, _) = bytes.as_chunks::<BYTES>();
     numbers.iter().map(|bytes| number(*bytes)).collect()
-}
-
-/// Reads and checks the header. Returns the offset of the data and the metadata of the tensors.
-/// Sizes are checked against the length of the file.
-pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
-    let corrupt = |source| ModelError::Checkpoint { path: path.to_path_buf(), source };
-    let length = file.metadata().map_err(failed("read", path))?.len();
-    let mut size = [0; 8];
-    if length < size.len() as u64 {
-        return Err(corrupt(SafeTensorError::HeaderTooSmall));
-    }
-    file.read_exact(&mut size).map_err(failed("read", path))?;
-    let size = u64::from_le_bytes(size);
-    if size > LONGEST_HEADER && starts_as_pointer(path) {
-        return Err(ModelError::GitLfsPointer { path: path.to_path_buf() });
-    }
-    if size > LONGEST_HEADER {
-        return Err(corrupt(SafeTensorError::HeaderTooLarge));
-    }
-    if size > length - 8 {
-        return Err(corrupt(SafeTensorError::InvalidHeaderLength));
-    }
-    let mut json = vec![0; size as usize];
-    file.read_exact(&mut json).map_err(failed("read", path))?;
-    let metadata: Metadata =
-        serde_json::from_slice(&json).map_err(|error| corrupt(SafeTensorError::InvalidHeaderDeserialization(error)))?;
-    match metadata.data_len() as u64 == length - 8 - size {
-        true => Ok((8 + size, metadata)),
-        false => Err(corrupt(SafeTensorError::MetadataIncompleteBuffer)),
-    }
 }

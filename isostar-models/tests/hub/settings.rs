@@ -32,10 +32,10 @@ fn an_invalid_model_id_is_an_error() {
     let long = "a".repeat(97);
     for text in names.iter().chain(&more).chain(&revisions).chain(&[long.as_str()]) {
         let error = text.parse::<ModelId>().unwrap_err();
-        assert!(matches!(&error, HubError::NotAnId { .. }), "{text}: {error}");
+        assert_eq!(error.text, *text);
     }
     let by_hand = ModelId { name: "../..".to_string(), revision: "main".to_string() };
-    assert!(matches!(fetch(&by_hand, &HubSettings::new("unused"), &mut |_| {}), Err(HubError::NotAnId { .. })));
+    assert!(matches!(fetch(&by_hand, &HubSettings::new("unused"), &mut |_| {}), Err(HubError::NotAnId(_))));
 }
 
 /// The settings from these environment variables.

@@ -3,13 +3,13 @@
 
 use maud::{Markup, html};
 
+use super::drawing::{Drawing, plot_height};
 use super::frame::{Axis, Frame, Margins, px};
 use super::legend::{self, Entry};
 use super::palette::Colour;
 use super::placement::spread;
 use super::style::{Style, mark};
 use super::text::{LINE, SIZE, width};
-use super::{Drawing, plot_height};
 
 /// A point of a series.
 #[derive(Clone, Debug, PartialEq)]

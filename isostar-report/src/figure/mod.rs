@@ -9,6 +9,7 @@
 //! Text in SVG scales with the image. Each figure is therefore drawn at several widths, and the
 //! page shows the one that fits, unscaled.
 
+mod drawing;
 mod frame;
 mod legend;
 mod line;
@@ -23,6 +24,7 @@ mod text;
 
 use maud::{Markup, PreEscaped, html};
 
+pub use drawing::Drawing;
 pub use frame::{Axis, Frame};
 pub use legend::Entry;
 pub use line::{LineChart, Point, Series};
@@ -31,6 +33,7 @@ pub use scale::Kind;
 pub use scatter::{Cluster, Observation, ScatterChart};
 pub use stems::{StemChart, StemPanel};
 pub use style::{Dash, Mark, Style};
+pub(crate) use text::printable;
 use text::{LINE, cut};
 
 /// The chart of a figure.
@@ -59,26 +62,11 @@ pub struct Figure {
     pub chart: Chart,
 }
 
-/// A chart drawn at a width.
-pub struct Drawing {
-    /// The width in pixels.
-    pub width: f64,
-    /// The height in pixels.
-    pub height: f64,
-    /// The contents of the `svg` element.
-    pub body: Markup,
-}
-
 /// The widths in a page, for phones and desktops, each with its CSS class.
 pub const WIDTHS: [(f64, &str); 2] = [(344.0, "narrow"), (552.0, "wide")];
 
 /// The width of a figure that is written to a file.
 const FILE_WIDTH: f64 = 552.0;
-
-/// Returns the height of the plot area of a chart of this width.
-fn plot_height(across: f64) -> f64 {
-    (across * 0.45).round().clamp(190.0, 260.0)
-}
 
 impl Chart {
     /// Draws the chart at a width. Returns `None` if it has no data.
@@ -132,6 +120,6 @@ impl Figure {
                 g transform=(format!("translate({left} {top})")) { (body) }
             }
         };
-        Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", super::printable(&markup.into_string())))
+        Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", printable(&markup.into_string())))
     }
 }

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::drawing::{Drawing, plot_height};
 use super::frame::{Axis, Frame, Margins, px};
 use super::legend::{self, Entry};
 use super::palette::Colour;
 use super::placement::{Area, Placed, beside};
 use super::style::{Mark, Style, mark};
-use super::{Drawing, plot_height};
 
 /// One observation.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Drawing;
+use super::drawing::Drawing;
 use super::frame::{Axis, Frame, Margins, px};
 use super::palette::Colour;
 use super::placement::{Area, beside};

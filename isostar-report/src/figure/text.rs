@@ -47,6 +47,13 @@ pub fn cut(text: &str, room: f64) -> String {
     kept.trim_end().to_string() + "…"
 }
 
+/// Replaces the characters that XML does not allow.
+///
+/// A name may contain control characters, which are illegal in XML even when escaped.
+pub fn printable(text: &str) -> String {
+    text.replace(|letter: char| (letter.is_control() && letter != '\n') || matches!(letter, '\u{FFFE}' | '\u{FFFF}'), "\u{FFFD}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Figures of the mean of each dimension, with labels on outlier dimensions.
 
-use super::{Model, Set, highlighted};
+use super::model::{Model, Set, highlighted};
 use crate::figure::number::number;
 use crate::figure::{Chart, Figure, StemChart, StemPanel};
 use crate::source::Layer;

@@ -1,6 +1,6 @@
 //! Figures of the intrinsic dimension of each layer.
 
-use super::{Model, Set};
+use super::model::{Model, Set};
 use crate::figure::number::number;
 use crate::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
 

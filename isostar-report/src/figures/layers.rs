@@ -1,7 +1,7 @@
 //! Figures of the IsoScore of each layer: after training, and with its confidence interval in an
 //! analysis.
 
-use super::{Model, Set};
+use super::model::{Model, Set};
 use crate::figure::number::fixed;
 use crate::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
 use crate::group::{Group, Spread};

@@ -1,6 +1,6 @@
 //! Figures of the eigenvalues of each layer's covariance, on logarithmic axes.
 
-use super::{Model, Set, highlighted};
+use super::model::{Model, Set, highlighted};
 use crate::figure::number::fixed;
 use crate::figure::{Axis, Chart, Colour, Figure, Kind, LineChart, Point, Series, Style};
 use crate::source::Geometry;

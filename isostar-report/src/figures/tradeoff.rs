@@ -1,6 +1,6 @@
 //! The figure of the task metric against isotropy, over a sweep.
 
-use super::{main_metric, title_case};
+use super::metric::{main_metric, title_case};
 use crate::figure::number::fixed;
 use crate::figure::{Axis, Chart, Cluster, Colour, Entry, Figure, Kind, Mark, Observation, ScatterChart, Style};
 use crate::group::{Group, binomial_error};

@@ -1,6 +1,6 @@
 //! Training curves, one line per run.
 
-use super::{main_metric, title_case};
+use super::metric::{main_metric, title_case};
 use crate::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
 use crate::group::Group;
 use crate::source::Run;

@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{parse_json, read_text};
+use super::read::{parse_json, read_text};
 use crate::ReportError;
 
 /// The geometry of a model's states, layer by layer.

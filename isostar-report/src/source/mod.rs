@@ -1,14 +1,13 @@
 //! The inputs of a report: files of runs and analyses, read and checked.
 
 mod analysis;
+mod read;
 mod run;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
-use super::ReportError;
+use crate::ReportError;
 pub use analysis::{Analysis, Geometry, Layer, OutlierDimension, Share};
 pub use run::{EpochLine, Outcome, Run};
 
@@ -97,18 +96,6 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 fn name_of(folder: &Path) -> String {
     let own = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     own(folder).or_else(|| own(&folder.canonicalize().ok()?)).unwrap_or_else(|| folder.display().to_string())
-}
-
-fn read_text(path: &Path) -> Result<String, ReportError> {
-    fs::read_to_string(path).map_err(|source| ReportError::Unreadable { path: path.into(), source })
-}
-
-fn parse_json<T: DeserializeOwned>(text: &str, path: &Path, first_line: usize) -> Result<T, ReportError> {
-    serde_json::from_str(text).map_err(|error| {
-        let whole = error.to_string();
-        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message).to_string();
-        ReportError::Malformed { path: path.into(), line: first_line + error.line().max(1) - 1, message }
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{parse_json, read_text};
+use super::read::{parse_json, read_text};
 use crate::ReportError;
 
 /// A training run.

@@ -1,44 +1,59 @@
 //! Computes the geometry of every layer of a model.
 
 use burn::prelude::*;
-use isostar_measure::{EmbeddingsError, EmbeddingsFile, Geometry, Measures, Points, Sample, measure, steps};
+use isostar_measure::{EmbeddingsError, Geometry, Measures, Points, Sample, measure, steps};
 use isostar_models::{Encoder, Pretrained};
 
-use super::states::States;
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
-use crate::embed::Sequences;
-use crate::experiment::{Observer, Phase};
+use crate::embed::{LayerStates, Sequences, embed_in_memory};
+use crate::progress::{Phase, Progress};
+
+/// States above this size, 4 GB, are announced before they are computed.
+const ANNOUNCED: u64 = 4_000_000_000;
 
 /// Measures the token states and the sentence vectors in every layer of a model, the embedding
 /// output first.
 ///
-/// The states are stored in files in the system's temporary folder until they are measured. The
-/// observer receives the number of tokens embedded and of points measured, and a note before large
-/// files are written.
+/// The states of all layers are held in memory until they are measured; the model is dropped before
+/// that. The observer receives the number of tokens embedded and of points measured, and a note
+/// before more than 4 GB of states are computed.
 ///
 /// # Errors
-/// Returns an error if a setting is out of range, the files cannot be written, a state is not
+/// Returns an error if a setting is out of range, the states do not fit into memory, a state is not
 /// finite, or the device fails.
 ///
 /// # Panics
 /// Panics if there are no sequences, or if a token id or a length exceeds what the model supports.
 pub fn analyze(
-    pretrained: &Pretrained<Encoder>,
+    pretrained: Pretrained<Encoder>,
     sequences: &Sequences,
     settings: &AnalysisSettings,
-    observer: &dyn Observer,
+    observer: &dyn Progress,
 ) -> Result<Vec<LayerAnalysis>, AnalysisError> {
     settings.check()?;
-    let last = pretrained.config.sizes().layers;
+    let sizes = pretrained.config.sizes();
+    let layers: Vec<usize> = (0..=sizes.layers).collect();
     let device = pretrained.model.devices().remove(0);
-    let states = States::write(pretrained, sequences, settings, observer)?.open()?;
+    let bytes = layers.len() as u64 * LayerStates::bytes(sequences, sizes.width);
+    if bytes > ANNOUNCED {
+        observer.note(&format!("the hidden states take {:.1} GB of memory", bytes as f64 / 1e9));
+    }
+    let embedding = Steps::begin(observer, Phase::Embedding, sequences.tokens());
+    let states = embed_in_memory(&pretrained, sequences, &layers, settings.batch_size, &|tokens| embedding.advance(tokens))?;
+    drop((pretrained, embedding));
 
-    let layer = |layer| {
-        let name = format!("layer.{layer}");
-        let sets = [points(&states.tokens, &name)?, points(&states.sentences, &name)?];
+    let lengths: Vec<usize> = sequences.lengths().into_iter().map(|length| length as usize).collect();
+    let single = vec![1; lengths.len()];
+    let layer = |(layer, LayerStates { tokens, sentences }): (usize, LayerStates)| {
+        let name = format!("layer {layer}");
+        let points = |states: Vec<f32>, lengths: &[usize]| {
+            let states = TensorData::new(states, [lengths.iter().sum(), sizes.width]);
+            points(Points::from_sequences(Tensor::from_data(states, &device), lengths, &name))
+        };
+        let sets = [points(tokens, &lengths)?, points(sentences, &single)?];
         let total = sets.iter().flatten().map(|points| steps(points, Measures::All(settings.sample))).sum();
-        let steps = Steps::begin(observer, Phase::Measuring { layer, last }, total);
+        let steps = Steps::begin(observer, Phase::Measuring { layer, last: sizes.layers }, total);
         let measured = sets.map(|points| match points {
             Some(points) => geometry(layer, &points, settings.sample, &device, &|done| steps.advance(done)),
             None => Ok(None),
@@ -46,13 +61,13 @@ pub fn analyze(
         let [tokens, sentences] = measured;
         Ok(LayerAnalysis { layer, tokens: tokens?, sentences: sentences? })
     };
-    (0..=last).map(layer).collect()
+    states.into_iter().enumerate().map(layer).collect()
 }
 
 /// Returns the points of a layer; `None` if there is only one.
-fn points(file: &EmbeddingsFile, layer: &str) -> Result<Option<Points>, EmbeddingsError> {
-    match file.points(Some(layer), None) {
-        Ok(points) => Ok(points.into_iter().next()),
+fn points(points: Result<Points, EmbeddingsError>) -> Result<Option<Points>, EmbeddingsError> {
+    match points {
+        Ok(points) => Ok(Some(points)),
         Err(EmbeddingsError::FewPoints { .. }) => Ok(None),
         Err(error) => Err(error),
     }

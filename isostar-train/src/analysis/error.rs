@@ -22,18 +22,6 @@ pub enum AnalysisError {
         /// The valid range.
         expected: &'static str,
     },
-    /// The hidden states cannot be written to the temporary folder.
-    #[error("the hidden states of {rows} rows, up to {bytes} bytes, cannot be written to {}: {source}", folder.display())]
-    States {
-        /// The number of rows to embed.
-        rows: usize,
-        /// The size of the files in bytes, including padding.
-        bytes: u64,
-        /// The temporary folder.
-        folder: PathBuf,
-        /// The underlying I/O error.
-        source: io::Error,
-    },
     /// A layer outputs a value that is not finite.
     #[error("layer {layer} gives {value:e} for row {row}")]
     NotFinite {
@@ -77,10 +65,6 @@ impl AnalysisError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Setting { name, expected, .. } => format!("give --{} {expected}", name.replace('_', "-")),
-            Self::States { .. } => {
-                "analyze fewer rows with --limit or shorter ones with --max-length, or name a folder with more room in the variable TMPDIR"
-                    .into()
-            }
             Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
             Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
             Self::Embed(error) => error.remedy(),

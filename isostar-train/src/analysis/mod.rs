@@ -1,8 +1,8 @@
 //! The geometry of every layer of a model on the rows of a task.
 //!
 //! ```text
-//! rows ──Sequences──▶ embed_with_means ──▶ states of tokens, one vector a sentence (files, removed afterwards)
-//!                                                   │ layer.0 … layer.L
+//! rows ──Sequences──▶ embed_in_memory ──▶ states of tokens, one vector a sentence
+//!                                                   │ layer 0 … layer L
 //!                                          measure ◀┘ ──▶ LayerAnalysis ──▶ ModelAnalysis ──▶ Analysis, analysis.json
 //! ```
 //!
@@ -11,10 +11,9 @@
 //! special tokens and excluding padding.
 //!
 //! The values equal those of [`embed`](crate::embed::embed) followed by
-//! [`measure`](isostar_measure::measure), which this module calls. The states are stored in a
-//! file in the system's temporary folder while they are measured. It takes rows × tokens of the
-//! longest row × width × (layers + 1) × 4 bytes; on file systems with sparse files, padding takes
-//! no space. Memory use does not depend on the number of rows, except for one vector per row.
+//! [`measure`](isostar_measure::measure), which this module calls. The states of
+//! all layers are held in memory, without padding, until they are measured: (tokens + rows) × width
+//! × (layers + 1) × 4 bytes. No file is written.
 //!
 //! ```no_run
 //! use burn::tensor::Device;
@@ -22,13 +21,13 @@
 //! use isostar_train::analysis::{AnalysisSettings, analyze};
 //! use isostar_train::data::{TextEncoder, default_rows};
 //! use isostar_train::embed::Sequences;
-//! use isostar_train::experiment::Silent;
+//! use isostar_train::progress::Silent;
 //!
 //! let model = Pretrained::<Encoder>::read("minilm", &Device::default())?;
 //! let rows = default_rows().dev;
 //! let encoder = TextEncoder::new(model.tokenizer.clone(), 256)?.for_model(&model.config);
 //! let sequences = Sequences::from_rows(&rows.rows, &rows.path, &encoder)?;
-//! for layer in analyze(&model, &sequences, &AnalysisSettings::default(), &Silent)? {
+//! for layer in analyze(model, &sequences, &AnalysisSettings::default(), &Silent)? {
 //!     println!("{}: {:?}", layer.layer, layer.tokens.and_then(|tokens| tokens.value("isoscore")));
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,14 +37,15 @@ mod analyze;
 mod difference;
 mod error;
 mod file;
+mod layer;
 mod result;
 mod settings;
-mod states;
 mod steps;
 
 pub use analyze::analyze;
 pub use difference::{LayerDifference, differences};
 pub use error::AnalysisError;
 pub use file::AnalysisFile;
-pub use result::{Analysis, LayerAnalysis, ModelAnalysis};
+pub use layer::LayerAnalysis;
+pub use result::{Analysis, ModelAnalysis};
 pub use settings::AnalysisSettings;

@@ -2,18 +2,18 @@
 
 use std::cell::Cell;
 
-use crate::experiment::{Observer, Phase};
+use crate::progress::{Phase, Progress};
 
 /// A phase reported to an observer, which ends when this value is dropped.
 pub(super) struct Steps<'a> {
-    observer: &'a dyn Observer,
+    observer: &'a dyn Progress,
     phase: Phase,
     done: Cell<usize>,
 }
 
 impl<'a> Steps<'a> {
     /// Begins a phase of `total` steps.
-    pub fn begin(observer: &'a dyn Observer, phase: Phase, total: usize) -> Self {
+    pub fn begin(observer: &'a dyn Progress, phase: Phase, total: usize) -> Self {
         observer.begin(phase.clone(), total);
         Self { observer, phase, done: Cell::new(0) }
     }

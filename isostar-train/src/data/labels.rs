@@ -48,6 +48,18 @@ pub fn canonical_label(label: &str) -> &str {
     }
 }
 
+/// Label in canonical form ([`canonical_label`]), without surrounding white space.
+///
+/// # Errors
+/// [`DataError::BadValue`] if nothing remains.
+pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+    let label = value.trim();
+    if label.is_empty() {
+        return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
+    }
+    Ok(canonical_label(label).into())
+}
+
 impl Labels {
     /// Labels that occur in the training rows.
     ///

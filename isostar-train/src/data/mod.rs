@@ -8,9 +8,9 @@
 //! Questions about paragraphs ([`read_questions`]) become [`Windows`] instead of [`Examples`];
 //! trees ([`read_trees`]) become ordinary rows.
 //!
-//! Text is tokenized once, before training, and only the token ids are kept in memory; a
-//! [`TokenCache`] stores them on disk for later runs. Each batch is padded to its longest row when
-//! it is requested. The order of an epoch depends only on the seed and the epoch, see [`order`].
+//! Text is tokenized once, before training, and only the token ids are kept in memory. Each batch
+//! is padded to its longest row when it is requested. The order of an epoch depends only on the
+//! seed and the epoch, see [`order`].
 //!
 //! ```
 //! use std::path::Path;
@@ -39,11 +39,16 @@ pub(crate) mod draw;
 mod error;
 mod examples;
 mod files;
+mod format;
 mod labels;
 mod loader;
 pub mod order;
+mod padding;
 mod parquet;
+mod question;
+mod question_reader;
 mod records;
+mod row;
 mod segments;
 mod splits;
 mod squad;
@@ -51,7 +56,6 @@ pub(crate) mod streams;
 mod table;
 mod targets;
 mod text_file;
-mod token_cache;
 mod tokenize;
 mod tokens;
 mod trees;
@@ -64,16 +68,19 @@ pub use columns::{ColumnIndices, Columns, LabelKind, Layout};
 pub use error::{DataError, EncodingFault};
 pub use examples::{Examples, SequenceBatch};
 pub use files::SplitFolder;
+pub use format::Format;
 pub(crate) use labels::outputs_of;
 pub use labels::{Labels, canonical_label};
 pub use loader::{BatchLoader, TrainingOrder};
 pub use order::Batching;
+pub use padding::PaddingSide;
+pub use question::{GoldAnswer, Question, Questions, Unanswerable};
+pub use row::TextRow;
 pub use splits::{DEFAULT_TOKENIZER, Split, Splits, default_rows};
-pub use squad::{GoldAnswer, Question, Questions, Unanswerable, read_questions};
-pub use table::{Format, TextRow, read_rows};
+pub use squad::read_questions;
+pub use table::read_rows;
 pub use targets::{RowTargets, Targets};
 pub(crate) use text_file::{plain_name, read_text, without_mark};
-pub use token_cache::TokenCache;
-pub use tokenize::{PaddingSide, TextEncoder, Truncation};
+pub use tokenize::{TextEncoder, Truncation};
 pub use trees::read_trees;
 pub use windows::{CharSpan, SpanBatch, WindowSettings, Windows};

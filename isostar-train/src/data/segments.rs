@@ -1,9 +1,6 @@
 //! Segments of tokens, stored as one number per sequence.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-
-use super::token_cache::{WordReader, WordWriter, invalid};
 
 /// Segments of sequences of tokens.
 ///
@@ -36,31 +33,6 @@ impl Segments {
                 (0..tokens).map(|token| u32::from(token >= second)).collect()
             }
         }
-    }
-
-    /// Writes the segments to a token cache file.
-    pub fn write(&self, words: &mut WordWriter<impl Write>) -> io::Result<()> {
-        words.put(&self.seconds)?;
-        words.put(&self.others.keys().copied().collect::<Vec<_>>())?;
-        self.others.values().try_for_each(|type_ids| words.put(type_ids))
-    }
-
-    /// Reads the segments of sequences with these lengths from a token cache file.
-    ///
-    /// # Errors
-    /// If the content is invalid.
-    pub fn read(words: &mut WordReader<impl Read>, lengths: &[u32]) -> io::Result<Self> {
-        let (seconds, sequences) = (words.take()?, words.take()?);
-        let mut others = BTreeMap::new();
-        for sequence in sequences {
-            let type_ids = words.take()?;
-            if lengths.get(sequence as usize).is_none_or(|length| *length as usize != type_ids.len()) {
-                return Err(invalid());
-            }
-            others.insert(sequence, type_ids);
-        }
-        let is_whole = seconds.len() == lengths.len() && seconds.iter().zip(lengths).all(|(second, length)| second <= length);
-        if is_whole { Ok(Self { seconds, others }) } else { Err(invalid()) }
     }
 
     /// Releases unused capacity.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::order;
 use super::streams::Purpose;
-use super::table::{Format, parse_rows, read_table};
-use super::{Columns, DataError, LabelKind, Layout, SplitFolder, TextRow, draw, files};
+use super::table::{parse_rows, read_table};
+use super::{Columns, DataError, Format, LabelKind, Layout, SplitFolder, TextRow, draw, files};
 
 /// `tokenizer.json` of [`default_rows`]: a lower-cased WordPiece vocabulary of 6,000 tokens,
 /// trained on the training rows.

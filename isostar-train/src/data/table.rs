@@ -5,52 +5,12 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnIndices, Layout};
-use super::labels::canonical_label;
+use super::labels::label_text;
 use super::records::{Record, check_separator, csv_records, tsv_records};
 use super::text_file::{content, is_gzip, plain_name, read_text};
-use super::{DataError, parquet};
-
-/// Labelled text or pair of texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextRow {
-    /// Text, exactly as in the file.
-    pub text: String,
-    /// Second text of a pair.
-    pub pair: Option<String>,
-    /// Label in [canonical form](super::canonical_label), without surrounding white space: `1` for
-    /// `1.0`.
-    pub label: String,
-    /// Line of the file on which the row begins, or the row's number in a Parquet file; counted
-    /// from 1.
-    pub line: usize,
-}
-
-/// File format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Header, then one row per line, with tab-separated columns. There is no quoting: quotation
-    /// marks are part of the text, as in GLUE's files.
-    Tsv,
-    /// Header, then rows of comma-separated columns, with RFC 4180 quoting: a quoted text may
-    /// contain commas and line breaks.
-    Csv,
-    /// One JSON object per line; numbers and booleans are read as text.
-    JsonLines,
-    /// Columns of strings; labels may also be numbers or booleans, which are read as text.
-    Parquet,
-}
+use super::{DataError, Format, TextRow, parquet};
 
 impl Format {
-    /// File extensions and their formats, in order of preference.
-    pub(super) const EXTENSIONS: [(&str, Self); 5] =
-        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines), (Self::PARQUET, Self::Parquet)];
-
-    /// Extension of Parquet files.
-    pub(crate) const PARQUET: &str = "parquet";
-
-    /// Extensions of JSON lines, in order of preference.
-    pub(crate) const JSON_LINES: [&str; 2] = ["jsonl", "ndjson"];
-
     /// Format of `path` according to its extension; extensions of text formats may be followed by
     /// `.gz`.
     ///
@@ -200,18 +160,6 @@ fn json_rows(content: &str, layout: &dyn Layout, path: &Path) -> Result<Vec<Text
         });
     }
     Ok(rows)
-}
-
-/// Label in canonical form ([`canonical_label`]), without surrounding white space.
-///
-/// # Errors
-/// [`DataError::BadValue`] if nothing remains.
-pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
-    let label = value.trim();
-    if label.is_empty() {
-        return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
-    }
-    Ok(canonical_label(label).into())
 }
 
 /// Text of a JSON value: a string unchanged, a number or boolean in JSON notation.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams, TruncationStrategy};
 
 use super::tokens::Tokens;
-use super::{DataError, Examples, RowTargets, TextRow};
+use super::{DataError, Examples, PaddingSide, RowTargets, TextRow};
 
 /// Padding tokens to try if the tokenizer declares none, in order of preference. GPT-2 has no
 /// padding token; its end-of-text token is used.
@@ -17,16 +17,6 @@ const PADDING_TOKENS: [&str; 3] = ["[PAD]", "<pad>", "<|endoftext|>"];
 /// Rows encoded before their ids are copied. An encoding takes about a hundred times the memory of
 /// its ids.
 const ROWS_AT_ONCE: usize = 4096;
-
-/// Side on which rows are padded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PaddingSide {
-    /// After the text.
-    #[default]
-    Right,
-    /// Before the text, as in some decoder models.
-    Left,
-}
 
 /// Strategy for truncating pairs that are too long.
 ///
@@ -198,7 +188,7 @@ impl TextEncoder {
         Ok(Examples::new(self.encode_tokens(rows)?, targets))
     }
 
-    pub(super) fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
+    fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
         let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
             let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.encoding(row, no_offsets)).collect();
@@ -206,16 +196,6 @@ impl TextEncoder {
         }
         tokens.shrink();
         Ok(tokens)
-    }
-
-    /// Whether pairs are encoded with segments.
-    pub(super) fn has_segments(&self) -> bool {
-        self.has_segments
-    }
-
-    /// Upper bound of the tokenizer's ids, exclusive.
-    pub(super) fn ids(&self) -> u32 {
-        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest.saturating_add(1))
     }
 
     /// Empty token storage for `rows`, with segments if any row is a pair.

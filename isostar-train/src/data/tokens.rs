@@ -1,7 +1,5 @@
 //! Storage of token id sequences, without padding.
 
-mod stored;
-
 use std::ops::Range;
 
 use burn::tensor::Device;

@@ -1,7 +1,5 @@
 //! Windows of questions: the question together with a part of its paragraph that fits the model.
 
-mod stored;
-
 use std::ops::Range;
 use std::path::Path;
 

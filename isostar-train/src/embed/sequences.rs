@@ -119,7 +119,8 @@ impl Sequences {
         self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(sequence)])
     }
 
-    fn span(&self, sequence: usize) -> Range<usize> {
+    /// The range of a sequence among all tokens.
+    pub(super) fn span(&self, sequence: usize) -> Range<usize> {
         let start = if sequence == 0 { 0 } else { self.ends[sequence - 1] };
         start..self.ends[sequence]
     }

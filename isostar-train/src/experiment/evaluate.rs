@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use burn::data::dataloader::DataLoader;
-use isostar_core::{LayerSelection, RunningMoments, StateSelection};
+use isostar_core::{DeviceMoments, LayerSelection, StateSelection};
 
-use super::{ExperimentError, IsoScores, Observer, Phase};
+use super::{ExperimentError, IsoScores};
 use crate::data::BatchLoader;
+use crate::progress::{Phase, Progress};
 use crate::task::{Evaluator, Prediction, TaskModel};
+
+/// Largest size of the moments of all layers that wait on the device to be read, in bytes. A batch
+/// of BERT-base has 28 MB.
+const PENDING: usize = 4 * DeviceMoments::PENDING;
 
 /// The evaluation of a model on a split.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +32,7 @@ pub struct SplitReport {
 /// Evaluates a model on a split. `evaluator` must not have any batches yet.
 ///
 /// The IsoScores are those of all token states of the split: the moments of each layer are
-/// accumulated over the batches, then merged over the layers.
+/// accumulated over the batches, of which many at a time are read back, then merged over the layers.
 ///
 /// # Errors
 /// If the device cannot be read.
@@ -35,29 +40,31 @@ pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
     mut evaluator: M::Evaluator,
-    observer: &dyn Observer,
+    observer: &dyn Progress,
 ) -> Result<SplitReport, ExperimentError> {
     let model = model.valid();
     observer.begin(Phase::Evaluation, loader.rows());
 
     let mut done = loader.iter();
-    let mut layers: Vec<RunningMoments> = Vec::new();
+    let mut layers: Vec<DeviceMoments> = Vec::new();
     while let Some(batch) = done.next() {
         let batch = batch.map_err(|error| ExperimentError::Batch { message: error.to_string() })?;
         let step = model.forward_step(batch);
-        for layer in 0..step.hidden_states.depth() {
+        let depth = step.hidden_states.depth();
+        for layer in 0..depth {
             let selection = StateSelection { layers: LayerSelection::Only(vec![layer + 1]), ..Default::default() };
             let moments = selection.moments(&step.hidden_states);
             if layers.len() <= layer {
-                layers.push(RunningMoments::new(moments.width()));
+                layers.push(DeviceMoments::new(moments.width()).with_limit(PENDING / depth));
             }
-            layers[layer].update(&moments)?;
+            layers[layer].add(moments)?;
         }
         evaluator.add(&step.output)?;
         observer.advance(&Phase::Evaluation, done.progress().items_processed);
     }
     observer.end(&Phase::Evaluation);
 
+    let layers = layers.iter().map(DeviceMoments::read).collect::<Result<Vec<_>, _>>()?;
     let predictions = evaluator.predictions();
     Ok(SplitReport {
         rows: predictions.len(),

@@ -3,45 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{RunResult, SplitReport};
-
-/// Phase of a run, with a known number of units.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Evaluation on the validation rows, before or after training. Unit: rows.
-    Evaluation,
-    /// Writing hidden states to a file. Unit: tokens.
-    Embedding,
-    /// Measuring the states of one layer. Unit: points, counted again each time they are read.
-    Measuring {
-        /// Index of the layer; 0 is the embedding output.
-        layer: usize,
-        /// Index of the last layer.
-        last: usize,
-    },
-    /// Downloading a file of the model or the task. Unit: bytes.
-    Download {
-        /// Name of the file.
-        file: String,
-    },
-    /// Estimating the reference. Unit: states.
-    Calibration {
-        /// Epoch, from 1.
-        epoch: usize,
-    },
-    /// Training for one epoch. Unit: training rows.
-    Training {
-        /// Epoch, from 1.
-        epoch: usize,
-        /// Total number of epochs.
-        epochs: usize,
-    },
-    /// Validation at the end of an epoch. Unit: validation rows.
-    Validation {
-        /// Epoch, from 1.
-        epoch: usize,
-    },
-}
+use crate::progress::{Phase, Progress, Silent};
 
 /// Metrics and durations of one epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,21 +25,11 @@ pub struct EpochReport {
     pub seconds_left: f64,
 }
 
-/// Receives the progress of a run. All methods have default implementations.
-pub trait Observer: Send + Sync {
-    /// A phase of `total` units begins. Phases overlap: calibration runs within the first training
-    /// step.
-    fn begin(&self, _phase: Phase, _total: usize) {}
-
-    /// `done` units of a phase are complete.
-    fn advance(&self, _phase: &Phase, _done: usize) {}
-
+/// Receives the progress and the results of a run. All methods have default implementations.
+pub trait Observer: Progress {
     /// A metric of a phase has a new value. `name` is its name in metrics.jsonl, such as
     /// `task_loss`.
     fn metric(&self, _phase: &Phase, _name: &str, _value: f64) {}
-
-    /// A phase has ended.
-    fn end(&self, _phase: &Phase) {}
 
     /// An epoch and its validation are complete. Not called for an epoch that was cut short.
     fn epoch(&self, _report: &EpochReport) {}
@@ -87,18 +39,11 @@ pub trait Observer: Send + Sync {
         false
     }
 
-    /// A message for the user.
-    fn note(&self, _text: &str) {}
-
     /// The validation rows have been evaluated before training.
     fn before(&self, _report: &SplitReport) {}
 
     /// The run is complete.
     fn after(&self, _report: &SplitReport, _result: &RunResult) {}
 }
-
-/// Observer that ignores all events.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
 
 impl Observer for Silent {}

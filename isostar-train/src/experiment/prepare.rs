@@ -10,10 +10,10 @@ use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedMode
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
-use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder, TokenCache};
+use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder};
 use crate::device::parse_device;
 use crate::model::find_model;
-use crate::task::{Preparation, PreparedSplit, Task, TaskKind, TaskModel, TaskSummary};
+use crate::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel, TaskSummary};
 
 /// A run that is ready to start: settings checked, rows tokenized, model on its device. The text of
 /// the rows is dropped, except for the paragraphs from which answers are extracted.
@@ -41,10 +41,10 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Prepared<M: TaskModel> {
     pub model: Pretrained<M>,
-    pub train: PreparedSplit<M>,
-    pub dev: PreparedSplit<M>,
+    pub train: PreparedFor<M>,
+    pub dev: PreparedFor<M>,
     /// Further development sets by name.
-    pub further: Vec<(&'static str, PreparedSplit<M>)>,
+    pub further: Vec<(&'static str, PreparedFor<M>)>,
 }
 
 impl Experiment {
@@ -78,7 +78,7 @@ impl Experiment {
                         Pretrained::<SequenceClassifier>::read_for(folder, labels(&task), &device)?
                     }
                 };
-                let (prepared, summary) = Prepared::new(model, task, &mut settings, observer)?;
+                let (prepared, summary) = Prepared::new(model, task, &mut settings)?;
                 (summary, Work::Sequences(Box::new(prepared)))
             }
             TaskKind::Span => {
@@ -86,7 +86,7 @@ impl Experiment {
                     SCRATCH => from_scratch(Labels::default(), &settings, &device)?,
                     model => Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?,
                 };
-                let (prepared, summary) = Prepared::new(model, task, &mut settings, observer)?;
+                let (prepared, summary) = Prepared::new(model, task, &mut settings)?;
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
@@ -129,24 +129,16 @@ impl Work {
 
 impl<M: TaskModel> Prepared<M> {
     /// Tokenizes the rows for a model. The text of each split is dropped once it is tokenized.
-    fn new(
-        model: Pretrained<M>,
-        mut task: Task,
-        settings: &mut TrainSettings,
-        observer: &dyn Observer,
-    ) -> Result<(Self, TaskSummary), ExperimentError> {
+    fn new(model: Pretrained<M>, mut task: Task, settings: &mut TrainSettings) -> Result<(Self, TaskSummary), ExperimentError> {
         let [max_length, stride] = settings.set_lengths(model.config.sizes().positions)?;
         let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
-        let (labels, cache) = (task.labels.clone(), TokenCache::from_env());
-        let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: false, cache: Some(&cache) };
+        let labels = task.labels.clone();
+        let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: false };
         let train = M::prepare(task.take_train(), preparation)?;
         let evaluated = Preparation { is_evaluated: true, ..preparation };
         let dev = M::prepare(task.take_dev(), evaluated)?;
         let further = task.take_further().into_iter().map(|(name, rows)| Ok((name, M::prepare(rows, evaluated)?)));
         let further = further.collect::<Result<_, DataError>>()?;
-        if let Some(failure) = cache.failure() {
-            observer.note(failure);
-        }
         let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
         Ok((Self { model, train, dev, further }, summary))
     }

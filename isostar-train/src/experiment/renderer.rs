@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use super::ending::Ending;
 use super::seconds::Stopwatch;
-use super::{EpochReport, ExperimentError, Observer, Phase};
+use super::{EpochReport, ExperimentError, Observer};
+use crate::progress::Phase;
 
 /// One line of metrics.jsonl.
 #[derive(Serialize)]
@@ -280,8 +281,9 @@ mod tests {
 
     use burn::train::Interrupter;
 
-    use super::super::{RunFolder, Silent};
+    use super::super::RunFolder;
     use super::*;
+    use crate::progress::{Progress, Silent};
 
     /// Resets the interrupter at the end of a training, as Burn's dashboard does.
     struct Resetting(Interrupter);
@@ -326,6 +328,8 @@ mod tests {
     /// Records the reported epochs.
     #[derive(Default)]
     struct Epochs(Mutex<Vec<EpochReport>>);
+
+    impl Progress for Epochs {}
 
     impl Observer for Epochs {
         fn epoch(&self, report: &EpochReport) {

@@ -10,16 +10,17 @@ use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
 use super::ending::Ending;
+use super::hook_events::HookEvents;
 use super::optimizer::{WarmupLinear, adamw};
 use super::prepare::{Prepared, Work};
 use super::renderer::RunRenderer;
 use super::result::finite;
 use super::seconds::{Seconds, Stopwatch};
 use super::values::EpochValues;
-use super::{Experiment, ExperimentError, IsoScores, Observer, Phase, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Divergence, Hook, HookConfig, HookEvent, NotFinite};
-use crate::task::{PreparedSplit, SplitScoreMetric, TaskMetric, TaskModel};
+use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
+use crate::task::{PreparedFor, SplitScoreMetric, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
 const EVALUATION_BATCH: usize = 64;
@@ -90,7 +91,7 @@ impl Run {
     /// included, such as `accuracy_mismatched` of `dev_mismatched`.
     fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
-        let of = |split: &PreparedSplit<M>| {
+        let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
             evaluate(model, &loader, split.evaluator(), self.observer.as_ref())
         };
@@ -119,13 +120,18 @@ impl Run {
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
-        let (observer, done, lengths, stopwatch) = (self.observer.clone(), self.done, source.lengths(), stopwatch.clone());
+        let lengths = source.lengths();
+        let events = HookEvents {
+            observer: self.observer.clone(),
+            stopwatch: stopwatch.clone(),
+            done: self.done,
+            padding,
+            training_padding: move |epoch| order.padding_share(&lengths, epoch),
+        };
         HookConfig::new()
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| {
-                tell(observer.as_ref(), &stopwatch, event, done, padding, |epoch| order.padding_share(&lengths, epoch))
-            })
+            .with_observer(move |event| events.tell(event))
             .init(regularizer)
     }
 
@@ -208,45 +214,4 @@ fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) ->
     }
     let _ = (interrupter, observer);
     None
-}
-
-/// Passes a hook event on to the observer. `training_padding` returns the share of padding in the
-/// training batches of an epoch, counted from 0.
-fn tell(
-    observer: &dyn Observer,
-    stopwatch: &Stopwatch,
-    event: &HookEvent,
-    done: usize,
-    padding: Padding,
-    training_padding: impl Fn(usize) -> f64,
-) {
-    match event {
-        HookEvent::CalibrationStarted { epoch, limit } => observer.begin(Phase::Calibration { epoch: done + epoch }, *limit),
-        HookEvent::CalibrationProgress { epoch, states } => observer.advance(&Phase::Calibration { epoch: done + epoch }, *states),
-        HookEvent::CalibrationFinished { epoch, states, padding: share, isoscore, seconds } => {
-            observer.end(&Phase::Calibration { epoch: done + epoch });
-            stopwatch.calibrated(*seconds);
-            let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
-            let share = share.map_or(String::new(), |share| {
-                let training = 100.0 * training_padding(done + epoch - 1);
-                format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
-            });
-            observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
-        }
-        HookEvent::CalibrationFailed { epoch, .. } => observer.end(&Phase::Calibration { epoch: done + epoch }),
-        HookEvent::Collapsed { score, .. } if score.is_nan() => {
-            observer.note("the states have collapsed: the score of a batch is not a number")
-        }
-        HookEvent::Collapsed { score, threshold } => {
-            let published = match padding {
-                Padding::Mask => "; the published weights belong to states that include padding (--padding keep)",
-                Padding::Keep => "",
-            };
-            observer.note(&format!(
-                "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
-            ));
-        }
-        // The error of the run contains all details.
-        HookEvent::Diverged(_) => {}
-    }
 }

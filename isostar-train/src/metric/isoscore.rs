@@ -11,7 +11,7 @@ use crate::hook::MomentsInput;
 /// Metric of the IsoScore of all states of a split; created by
 /// [`Hook::isoscore_metric`](crate::hook::Hook::isoscore_metric).
 ///
-/// The moments of all batches are summed on the device and read once, at the end of the split. The
+/// The moments of the batches stay on the device and are read many at a time, see [`DeviceMoments`]. The
 /// score is not a mean of batch scores, which would be biased low. It covers all layers except the
 /// embedding output, without padding. It is NaN if no direction has variance or the split has no
 /// moments.
@@ -48,10 +48,7 @@ impl Metric for IsoScoreMetric {
 
     fn update(&mut self, input: &MomentsInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
         if let Some(batch) = input.0.clone() {
-            match &mut self.moments {
-                Some(moments) => moments.add(batch),
-                None => self.moments = Some(DeviceMoments::from_batch(batch)),
-            }
+            self.moments.get_or_insert_with(|| DeviceMoments::new(batch.width())).add(batch)?;
         }
         Ok(SerializedEntry::not_available(None))
     }

@@ -6,6 +6,9 @@ use crate::data::{ColumnIndices, DataError, Format, Layout, Unanswerable, positi
 
 use super::{TaskKind, TaskMetric};
 
+/// The default task: sarcasm in headlines, embedded in the binary.
+pub const DEFAULT_TASK: &str = "headlines";
+
 /// A task of GLUE, SST-5 or SQuAD as published.
 #[derive(Debug, PartialEq)]
 pub struct KnownTask {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Task, TaskError, TaskKind};
 use crate::data::{Labels, outputs_of};
-use crate::experiment::Observer;
+use crate::progress::Progress;
 
 impl Task {
     /// Returns the labels of the rows in the order of a model's outputs. `outputs` are the names of
@@ -24,7 +24,7 @@ impl Task {
     /// # Errors
     /// [`TaskError::Outputs`] if a known task, or a regression, has another number of labels than
     /// the model has outputs.
-    pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Observer) -> Result<Labels, TaskError> {
+    pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Progress) -> Result<Labels, TaskError> {
         match self.kind {
             TaskKind::Span => Ok(Labels::from_model(outputs)),
             TaskKind::Classification if self.known.is_none() => {
@@ -59,7 +59,7 @@ impl Task {
 
     /// Replaces the labels of the rows by the names of the model's outputs, if the labels are
     /// numbers.
-    fn name_rows(&mut self, outputs: &[String], observer: &dyn Observer) {
+    fn name_rows(&mut self, outputs: &[String], observer: &dyn Progress) {
         let rows = || self.splits.train.rows.iter().chain(&self.splits.dev.rows);
         let mut labels: Vec<&str> = rows().map(|row| row.label.as_str()).collect();
         labels.sort_unstable();

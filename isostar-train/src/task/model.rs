@@ -17,14 +17,17 @@ pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + Pret
     ///
     /// # Errors
     /// If a label is unknown or not a number, a question is too long, or the tokenizer fails.
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError>;
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError>;
 }
+
+/// The tokenized rows of a split for the model `M`.
+pub type PreparedFor<M> = PreparedSplit<<M as TaskModel>::Source, <M as TaskModel>::Evaluator>;
 
 impl TaskModel for SequenceClassifier {
     type Source = Examples;
     type Evaluator = SequenceEvaluator;
 
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_sequences(rows, preparation)
     }
 }
@@ -33,7 +36,7 @@ impl TaskModel for SpanExtractor {
     type Source = Windows;
     type Evaluator = SpanEvaluator;
 
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedSplit<Self>, DataError> {
+    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_spans(rows, preparation)
     }
 }

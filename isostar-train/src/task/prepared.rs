@@ -3,25 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use isostar_models::{SequenceClassifier, SpanExtractor};
-
-use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskKind, TaskMetric, TaskModel};
-use crate::data::{BatchSource, DataError, Labels, Question, RowTargets, Split, TextEncoder, TokenCache, Unanswerable, WindowSettings};
-
-/// The rows of a split as read, before tokenization.
-#[derive(Debug, Clone)]
-pub struct TaskRows {
-    /// The kind of the targets.
-    pub kind: TaskKind,
-    /// The rows.
-    pub split: Split,
-    /// The gold answers; empty for rows with labels.
-    pub questions: Vec<Question>,
-    /// Whether a question may be unanswerable.
-    pub unanswerable: Unanswerable,
-    /// The metrics.
-    pub metrics: Vec<TaskMetric>,
-}
+use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskRows};
+use crate::data::{BatchSource, DataError, Examples, Labels, Split, TextEncoder, WindowSettings, Windows};
 
 /// How to tokenize rows.
 #[derive(Debug, Clone, Copy)]
@@ -34,54 +17,39 @@ pub struct Preparation<'a> {
     pub stride: usize,
     /// Whether predictions for these rows are scored. Paragraphs are kept only then.
     pub is_evaluated: bool,
-    /// The cache of token ids; `None` to tokenize on every run.
-    pub cache: Option<&'a TokenCache>,
 }
 
 /// The tokenized rows of a split.
-pub struct PreparedSplit<M: TaskModel> {
+pub struct PreparedSplit<S, E> {
     /// The source of batches.
-    pub source: Arc<M::Source>,
+    pub source: Arc<S>,
     /// Scores the predictions; `None` if the rows were not prepared for scoring.
-    pub evaluator: Option<M::Evaluator>,
+    pub evaluator: Option<E>,
     /// Statistics of the rows.
     pub summary: SplitSummary,
 }
 
-impl<M: TaskModel> Debug for PreparedSplit<M> {
+impl<S, E> Debug for PreparedSplit<S, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PreparedSplit").field("summary", &self.summary).finish_non_exhaustive()
     }
 }
 
-impl<M: TaskModel> PreparedSplit<M> {
+impl<S, E: Clone> PreparedSplit<S, E> {
     /// Returns an evaluator of the rows without any batches.
     ///
     /// # Panics
     /// If the rows were not prepared for scoring.
-    pub fn evaluator(&self) -> M::Evaluator {
+    pub fn evaluator(&self) -> E {
         self.evaluator.clone().expect("PreparedSplit::evaluator: the rows were not prepared for scoring")
     }
 }
 
-impl TaskRows {
-    /// Returns the targets of the rows.
-    fn targets(&self, labels: &Labels) -> Result<RowTargets, DataError> {
-        match self.kind {
-            TaskKind::Regression => RowTargets::values(&self.split.rows, &self.split.path),
-            TaskKind::Classification | TaskKind::Span => labels.indices_of(&self.split.rows, &self.split.path).map(RowTargets::Classes),
-        }
-    }
-}
-
-impl PreparedSplit<SequenceClassifier> {
+impl PreparedSplit<Examples, SequenceEvaluator> {
     /// Tokenizes rows with a class or a number each.
     pub(super) fn from_sequences(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let targets = rows.targets(preparation.labels)?;
-        let examples = match preparation.cache {
-            Some(cache) => cache.encode(preparation.encoder, &rows.split.rows, targets)?,
-            None => preparation.encoder.encode_targets(&rows.split.rows, targets)?,
-        };
+        let examples = preparation.encoder.encode_targets(&rows.split.rows, targets)?;
         check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
         let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::from_examples(&examples, preparation.labels.len()) };
         let evaluator = Some(SequenceEvaluator::new(preparation.labels.clone(), rows.metrics));
@@ -89,15 +57,12 @@ impl PreparedSplit<SequenceClassifier> {
     }
 }
 
-impl PreparedSplit<SpanExtractor> {
+impl PreparedSplit<Windows, SpanEvaluator> {
     /// Tokenizes questions and their paragraphs.
     pub(super) fn from_spans(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
         let settings = WindowSettings { stride: preparation.stride, keep_places: preparation.is_evaluated };
-        let windows = Arc::new(match preparation.cache {
-            Some(cache) => cache.encode_windows(preparation.encoder, &split.rows, &questions, settings, &split.path)?,
-            None => preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?,
-        });
+        let windows = Arc::new(preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?);
         let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::from_windows(&windows, questions.len());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{KnownTask, TaskError};
 use crate::data::Columns;
-use crate::experiment::Observer;
+use crate::progress::Progress;
 
 /// Where to read the rows of a task from.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct TaskSource<'a> {
 /// Downloads the files of a known task from the hub into the cache shared with the Python
 /// libraries, and returns their folder.
 #[cfg(feature = "hub")]
-pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBuf, TaskError> {
+pub(super) fn fetch(known: &KnownTask, observer: &dyn Progress) -> Result<PathBuf, TaskError> {
     use isostar_models::hub::{HubSettings, fetch_dataset};
 
     let id = known.dataset.parse().expect("the names of the table are names on the hub");
@@ -40,6 +40,6 @@ pub(super) fn fetch(known: &KnownTask, observer: &dyn Observer) -> Result<PathBu
 
 /// Returns [`TaskError::NeedsData`]: this build has no hub client.
 #[cfg(not(feature = "hub"))]
-pub(super) fn fetch(known: &KnownTask, _observer: &dyn Observer) -> Result<PathBuf, TaskError> {
+pub(super) fn fetch(known: &KnownTask, _observer: &dyn Progress) -> Result<PathBuf, TaskError> {
     Err(TaskError::NeedsData { name: known.name.into() })
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use isostar_core::measure::{MEASURES, Needs};
-use isostar_train::experiment::{Silent, TrainOptions, TrainSettings};
+use isostar_train::experiment::{TrainOptions, TrainSettings};
+use isostar_train::progress::Silent;
 use isostar_train::task::{Task, TaskSource};
 use serde_json::{Value, json};
 

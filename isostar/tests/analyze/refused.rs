@@ -55,17 +55,11 @@ fn a_diverged_model_is_named_by_layer_and_row() {
 }
 
 #[test]
-fn states_that_find_no_room_are_an_error_that_says_how_large_they_are() {
+fn analyze_writes_no_temporary_file() {
     let folder = folder();
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     command.current_dir(&folder).env("TMPDIR", "absent").args(["analyze", "bert", "--data", "data", "--out", "new"]);
     let output = command.output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 2), "{stderr}");
-    // 40 rows of at most 9 words and 2 special tokens, and a vector each; width 16, three layers, 4 bytes.
-    assert!(
-        stderr.contains(&format!("the hidden states of 40 rows, up to {} bytes, cannot be written to absent", 40 * 12 * 16 * 3 * 4)),
-        "{stderr}"
-    );
-    assert_eq!(names(folder.path()), ["bert", "data", "texts.txt"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(folder.path()), ["bert", "data", "new", "texts.txt"]);
 }

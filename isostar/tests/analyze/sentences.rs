@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::prelude::*;
 use isostar_models::{Encoder, Pretrained, TokenBatch};
 use isostar_train::data::{TextEncoder, TextRow};
-use isostar_train::embed::{Sequences, embed, embed_with_means};
+use isostar_train::embed::{Sequences, embed, embed_in_memory};
 use safetensors::SafeTensors;
 
 use crate::command::succeed;
@@ -33,6 +33,10 @@ fn floats(file: &[u8], name: &str) -> Vec<f64> {
     file.tensor(name).unwrap().data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes).into()).collect()
 }
 
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
 fn largest_difference(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     found.iter().zip(expected).map(|(found, expected)| (found - expected).abs()).fold(0.0, f64::max)
@@ -55,19 +59,21 @@ fn a_sentence_vector_is_the_mean_of_its_tokens_without_padding() {
     let rows = [row("w5", None, 2), row("w9 w10 w11 w12 w13 w14 w15", None, 3), row("w20 w31 w5", None, 4)];
     let sequences = sequences(&bert, &rows);
     let folder = tempfile::tempdir().unwrap();
-    let [alone, tokens, sentences] = ["alone", "tokens", "sentences"].map(|name| folder.path().join(name));
+    let file = folder.path().join("states");
     let layers = [0, 1, 2];
-    embed(&bert, &sequences, &layers, 2, &alone, &|_| ()).unwrap();
-    embed_with_means(&bert, &sequences, &layers, 2, [&tokens, &sentences], &|_| ()).unwrap();
-    assert!(fs::read(&alone).unwrap() == fs::read(&tokens).unwrap(), "the states are those of embed");
+    embed(&bert, &sequences, &layers, 2, &file, &|_| ()).unwrap();
+    let file = fs::read(&file).unwrap();
+    let in_memory = embed_in_memory(&bert, &sequences, &layers, 2, &|_| ()).unwrap();
 
-    let (tokens, sentences) = (fs::read(&tokens).unwrap(), fs::read(&sentences).unwrap());
     let lengths: Vec<usize> = sequences.lengths().into_iter().map(|length| length as usize).collect();
     assert_eq!(lengths, [3, 9, 5]);
     for layer in layers {
         let name = format!("layer.{layer}");
-        let found = floats(&sentences, &name);
-        let expected = means(&floats(&tokens, &name), &lengths, 16);
+        let [tokens, found] = [&in_memory[layer].tokens, &in_memory[layer].sentences].map(|states| wide(states));
+        let padded = floats(&file, &name);
+        let of_file = (0..3).flat_map(|row| &padded[row * 9 * 16..][..lengths[row] * 16]);
+        assert!(of_file.eq(&tokens), "the states are those of embed");
+        let expected = means(&padded, &lengths, 16);
         assert!(largest_difference(&found, &expected.concat()) <= ROUNDING, "{name}");
 
         for (at, expected) in expected.iter().enumerate() {

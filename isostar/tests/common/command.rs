@@ -10,8 +10,8 @@ pub fn isostar_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     // What is no folder here is looked for on the hub: the tests ask nobody.
     command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("no-cache"));
-    // What is left in the temporary folder, or kept for the next run, is in the test's own.
-    command.env("TMPDIR", folder).env("ISOSTAR_CACHE", folder.join("cache"));
+    // Files that a command leaves in the temporary folder are in the test's own.
+    command.env("TMPDIR", folder);
     command.current_dir(folder).args(arguments);
     command
 }

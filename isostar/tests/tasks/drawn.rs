@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use isostar_train::data::{Columns, LabelKind, Split, TextRow};
-use isostar_train::experiment::Silent;
+use isostar_train::progress::Silent;
 use isostar_train::task::{Task, TaskError, TaskSource};
 use serde_json::Value;
 use tempfile::TempDir;

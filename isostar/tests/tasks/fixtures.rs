@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use isostar_train::data::TextRow;
-use isostar_train::experiment::Silent;
+use isostar_train::progress::Silent;
 use isostar_train::task::{Task, TaskError, TaskSource};
 
 /// Folder of a task's files.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use isostar_train::data::{Columns, GoldAnswer};
-use isostar_train::experiment::Silent;
+use isostar_train::progress::Silent;
 use isostar_train::task::{KNOWN_TASKS, Task, TaskError, TaskKind, TaskMetric, TaskSource};
 use tempfile::TempDir;
 

@@ -2,10 +2,8 @@
 //! `squad`.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
-use isostar_train::data::{DEFAULT_TOKENIZER, Examples, Labels, RowTargets, TextEncoder, TokenCache};
-use tempfile::TempDir;
+use isostar_train::data::Labels;
 
 use super::fixtures::read;
 
@@ -40,29 +38,4 @@ fn the_official_files_have_their_published_number_of_rows() {
         let answers: usize = task.questions.iter().flatten().map(|question| question.answers.len()).sum();
         assert_eq!(answers, if name == "squad" { 17_778 } else { 0 }, "{name}");
     }
-}
-
-#[test]
-fn cached_token_ids_equal_those_of_the_tokenizer() {
-    let Some(data) = std::env::var_os("ISOSTAR_DATA").map(PathBuf::from) else {
-        eprintln!("skipped: ISOSTAR_DATA is not set");
-        return;
-    };
-    let folder = TempDir::new().unwrap();
-    let cache = TokenCache::new(folder.path());
-    let tokenizer = std::env::var_os("ISOSTAR_TOKENIZER").map_or(DEFAULT_TOKENIZER.into(), |path| std::fs::read_to_string(path).unwrap());
-    let rows = read("sst2", &data.join("glue/SST-2")).unwrap().splits.train.rows;
-    let encoder = TextEncoder::from_json(&tokenizer, 256).unwrap();
-    let targets = || RowTargets::Classes(vec![0; rows.len()]);
-    let timed = |what: &str, work: &dyn Fn() -> Examples| {
-        let begin = Instant::now();
-        let examples = work();
-        println!("{} rows, {} tokens: {what} takes {:.3} s", rows.len(), examples.tokens(), begin.elapsed().as_secs_f64());
-        examples
-    };
-    let made = timed("tokenizing", &|| encoder.encode_targets(&rows, targets()).unwrap());
-    let kept = || cache.encode(&encoder, &rows, targets()).unwrap();
-    assert_eq!(timed("tokenizing and writing", &kept), made);
-    assert_eq!(timed("reading", &kept), made);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -206,29 +206,3 @@ fn skipped_rows_are_reported_with_their_number() {
     assert!(stderr.contains(&format!("1 row of {} is broken across lines and skipped\n", file.display())), "{stderr}");
     assert!(!stderr.contains("dev.tsv"), "{stderr}");
 }
-
-#[test]
-fn a_second_run_uses_the_cached_token_ids() {
-    let folder = TempDir::new().unwrap();
-    // Rows of 2.4 KB, of which the model sees the beginning: 1.3 MB of training rows, and 60 rows
-    // held out.
-    let row = |at: usize| format!("{}\t{}\n", format!("area man {at} ").repeat(200), at % 2);
-    let rows: String = (0..600).map(row).collect();
-    fs::write(folder.path().join("rows.tsv"), format!("text\tlabel\n{rows}")).unwrap();
-    let train = |out| {
-        let common = ["train", "--task", "rows.tsv", "--max-length", "8", "--epochs", "1", "--regularizer", "none"];
-        isostar(folder.path(), &[&common[..], &["--json", "--out", out]].concat())
-    };
-    let (first, _) = train("first");
-    let cache = folder.path().join("cache/tokens");
-    let files: Vec<_> = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(files.len(), 1, "only the training rows are cached; there are few validation rows");
-    let metrics = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["metrics"].clone();
-    assert_eq!(metrics(&train("second").0), metrics(&first));
-
-    fs::remove_dir_all(&cache).unwrap();
-    fs::write(&cache, "a file in its place").unwrap();
-    let (third, stderr) = train("third");
-    assert!(stderr.contains("token ids could not be cached for later runs"), "{stderr}");
-    assert_eq!(metrics(&third), metrics(&first));
-}

@@ -7,11 +7,9 @@ use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::class::Class;
-use super::options::{EXTRA, Options};
+use super::names::{ADDED_TOKENS, EXTRA};
+use super::options::Options;
 use crate::ModelError;
-
-/// The field of tokenizer_config.json that lists the added tokens.
-pub(super) const ADDED_TOKENS: &str = "added_tokens_decoder";
 
 /// The roles of special tokens that every tokenizer has, in the order in which transformers adds the tokens.
 const ROLES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];

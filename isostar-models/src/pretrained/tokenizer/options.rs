@@ -7,13 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokenizers::TruncationDirection;
 
-use super::added::ADDED_TOKENS;
-use super::{TOKENIZER, TOKENIZER_CONFIG};
+use super::names::{ADDED_TOKENS, EXTRA, TOKENIZER, TOKENIZER_CONFIG};
 use crate::ModelError;
 use crate::pretrained::folder::{parse_json, read_file};
 
-pub(super) const EXTRA: &str = "extra_special_tokens";
-/// The name of the field before transformers 5.
+/// The name of `extra_special_tokens` before transformers 5.
 const ADDITIONAL: &str = "additional_special_tokens";
 const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 const ADDED_TOKENS_FILE: &str = "added_tokens.json";

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::remedy::renamed;
+use super::words::renamed;
 
 /// Reason why the bytes of a file cannot be decoded as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,7 @@
 //! Remedies of the errors.
 
-use std::path::Path;
-
 use super::DataError;
-use super::words::list;
-
-/// File name with another ending, for a copy in the current folder.
-pub(super) fn renamed(path: &Path, ending: &str) -> String {
-    format!("{}.{ending}", path.file_stem().unwrap_or_default().to_string_lossy())
-}
+use super::words::{list, renamed};
 
 impl DataError {
     /// What the user can do about the error, in one line.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use super::Format;
+use crate::data::Format;
 
 /// Position in a file: a line or, in a Parquet file, a row.
 pub(super) fn at(path: &Path, line: usize) -> impl Display {
@@ -25,6 +25,11 @@ pub(super) fn separator(character: char) -> &'static str {
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
     let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
     quoted.join(", ")
+}
+
+/// File name with another ending, for a copy in the current folder.
+pub(super) fn renamed(path: &Path, ending: &str) -> String {
+    format!("{}.{ending}", path.file_stem().unwrap_or_default().to_string_lossy())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::squad::Reader;
+use super::super::question_reader::QuestionReader;
 use super::super::{DataError, columns};
 use super::{Expected, Table};
 
@@ -13,7 +13,7 @@ use super::{Expected, Table};
 /// [`DataError::NoSuchColumn`], [`DataError::ColumnType`], [`DataError::BadValue`] for a null,
 /// [`DataError::BadQuestion`], [`DataError::Undecodable`] for a corrupt page, and the errors of a
 /// file that cannot be read.
-pub(in super::super) fn add_questions(path: &Path, reader: &mut Reader<'_>) -> Result<(), DataError> {
+pub(in super::super) fn add_questions(path: &Path, reader: &mut QuestionReader<'_>) -> Result<(), DataError> {
     let table = Table::open(path)?;
     let header = table.header();
     let text = |name: &str| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::columns::Layout;
-use super::super::table::label_text;
+use super::super::labels::label_text;
 use super::super::{DataError, TextRow};
 use super::{Expected, Table};
 

@@ -1,6 +1,6 @@
 //! Number types in files, decoded to f64.
 
-use burn::tensor::{bf16, f16};
+use burn::tensor::{DType, bf16, f16};
 use safetensors::Dtype;
 
 /// A number type and its byte order.
@@ -30,6 +30,9 @@ enum Number {
 impl Element {
     /// f64, which represents every other floating-point type.
     pub const F64: Self = Self { number: Number::F64, big_endian: false };
+
+    /// f32 as a tensor holds it.
+    pub const F32: Self = Self { number: Number::F32, big_endian: cfg!(target_endian = "big") };
 
     /// Returns the type for a NumPy description such as `<f4`, `>f8` or `|b1`; `None` if it is not
     /// a real number.
@@ -78,6 +81,19 @@ impl Element {
             _ => return None,
         };
         Some(Self { number, big_endian: false })
+    }
+
+    /// Returns the type of the numbers of a tensor when they are read from its device; `None` if they
+    /// are not floating-point numbers that are stored as such.
+    pub fn of_tensor(dtype: DType) -> Option<Self> {
+        let number = match dtype {
+            DType::F16 => Number::F16,
+            DType::BF16 => Number::BF16,
+            DType::F32 => Number::F32,
+            DType::F64 => Number::F64,
+            _ => return None,
+        };
+        Some(Self { number, big_endian: cfg!(target_endian = "big") })
     }
 
     /// Bytes per number.

@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, cosreg, effective_rank, explained_variance, mean_cosine, mle,
-    nesum, participation_ratio, rankme, stable_rank, varex,
+    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, effective_rank, explained_variance, nesum, participation_ratio,
+    rankme, stable_rank, varex,
 };
 use crate::isoscore;
+use crate::measure::{cosreg, mean_cosine, mle};
 
 /// Every measure that is one number.
 ///

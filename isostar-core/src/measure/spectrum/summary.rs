@@ -6,7 +6,8 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
 use super::partition::{in_blocks, unit_of};
-use super::{CosineSums, OutlierDimension, OutlierThreshold, Partition, Spectrum, TwoNn, outlier_dimensions, twonn};
+use super::{Partition, Spectrum};
+use crate::measure::{CosineSums, OutlierDimension, OutlierThreshold, TwoNn, outlier_dimensions, twonn};
 use crate::moments::widen;
 use crate::{Moments, NearestNeighbours, RunningMoments, ScaledCovariance, UnbiasedSums, nearest_neighbours};
 

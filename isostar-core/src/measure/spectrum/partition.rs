@@ -4,8 +4,8 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
 use faer::{MatRef, Side};
 
+use super::eigenvalues::in_units_of_largest;
 use super::second_moment::second_moment;
-use super::spectrum::in_units_of_largest;
 use crate::moments::widen;
 use crate::{Moments, RunningMoments};
 
