@@ -53,7 +53,10 @@ pub fn attention([query, key, value]: [Tensor<3>; 3], mask: Tensor<4>, heads: us
         let sizes = flex::Sizes { sequences, tokens, heads, d_head: d / heads, mask_rows: rows };
         let operation = flex::Attention { sizes, scale: scale as f32, stream };
         let mask = mask.without_autodiff().into_dispatch();
-        return crate::tape::apply(operation, [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask]);
+        return Tensor::from_dispatch(crate::tape::apply(
+            operation,
+            [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask],
+        ));
     }
     let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, heads, d / heads]).swap_dims(1, 2);
     let [query, key, value] = [query.mul_scalar(scale), key, value].map(split);
@@ -78,10 +81,11 @@ mod flex {
     use gemm::Parallelism;
     use rayon::prelude::*;
 
-    use crate::flex::{CHUNK, exp, folded};
+    use crate::flex::{CHUNK, exp, folded, sums_of};
     use crate::product::{Matrix, MatrixMut, Shared, product};
     use crate::stream::Stream;
     use crate::tape::{Operation, in_order, numbers, tensor, written};
+    use crate::wide::wide;
 
     /// Scores that a thread has at once, of a few rows; they and their gradients fit a core's cache.
     const SCORES: usize = 1 << 15;
@@ -122,22 +126,14 @@ mod flex {
             let mut sums = vec![0.0; sequences * heads * tokens * 2];
             let mut output = zeros(sequences * tokens * d);
             let outputs = Shared::new(&mut output);
-            let arch = pulp::Arch::new();
             let block = || [(); 2].map(|()| vec![0.0; self.rows() * tokens]);
             sums.par_chunks_mut((2 * tokens).max(1)).enumerate().for_each_init(block, |[scores, factors], (head, sums)| {
                 for (first, rows) in self.blocks() {
                     let (scores, factors) = (&mut scores[..rows * tokens], &mut factors[..rows * tokens]);
                     self.scores(scores, query, key, head, first);
-                    arch.dispatch(|| {
-                        for (row, scores) in scores.chunks_mut(tokens).enumerate() {
-                            let saved = softmax_row(scores, self.mask(mask, head, first + row));
-                            sums[2 * (first + row)..][..2].copy_from_slice(&saved);
-                        }
-                        if let Some(stream) = &self.stream {
-                            stream.fill((head * tokens + first) * tokens, factors);
-                            scores.iter_mut().zip(factors).for_each(|(weight, factor)| *weight *= *factor);
-                        }
-                    });
+                    let masks = self.mask(mask, head, first);
+                    let sums = &mut sums[2 * first..2 * (first + rows)];
+                    weights(scores, factors, sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
                     // SAFETY: each part has the rows of one sequence and the columns of one head.
                     let output = unsafe { outputs.part(self.start(head, first), [rows, d_head], d) };
                     let weights = Matrix::new(scores, [rows, tokens], tokens);
@@ -155,7 +151,6 @@ mod flex {
             let d = heads * d_head;
             let mut gradients = [(); 3].map(|()| zeros(sequences * tokens * d));
             let [queries, keys, values] = gradients.each_mut().map(|numbers| Shared::new(numbers));
-            let arch = pulp::Arch::new();
             let block = || [(); 3].map(|()| vec![0.0; self.rows() * tokens]);
             (0..sequences * heads).into_par_iter().for_each_init(block, |[weights, slopes, factors], head| {
                 for (first, rows) in self.blocks() {
@@ -167,18 +162,9 @@ mod flex {
                     let own = |numbers| Matrix::new(numbers, [rows, tokens], tokens);
                     let into = MatrixMut::new(slopes, [rows, tokens], tokens);
                     product(into, false, [output, all(value).transposed()], 1.0, Parallelism::None);
-                    arch.dispatch(|| {
-                        match &self.stream {
-                            Some(stream) => stream.fill((head * tokens + first) * tokens, factors),
-                            None => factors.fill(1.0),
-                        }
-                        for row in 0..rows {
-                            let part = row * tokens..(row + 1) * tokens;
-                            let saved = [0, 1].map(|at| sums[2 * (head * tokens + first + row) + at]);
-                            let (weights, slopes) = (&mut weights[part.clone()], &mut slopes[part.clone()]);
-                            gradient_row(weights, slopes, &factors[part], self.mask(mask, head, first + row), saved);
-                        }
-                    });
+                    let masks = self.mask(mask, head, first);
+                    let sums = &sums[2 * (head * tokens + first)..][..2 * rows];
+                    gradients_of_scores([weights, slopes, factors], sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
                     let (weights, slopes) = (own(weights), own(slopes));
                     let (added, none) = (first > 0, Parallelism::None);
                     // SAFETY: each part has the rows of one sequence and the columns of one head.
@@ -234,21 +220,79 @@ mod flex {
             product(into, false, factors, self.scale, Parallelism::None);
         }
 
-        /// The mask of a token.
-        fn mask<'a>(&self, mask: &'a [f32], head: usize, token: usize) -> &'a [f32] {
+        /// The masks of a block of tokens: one for all of them, or one each from the first on.
+        fn mask<'a>(&self, mask: &'a [f32], head: usize, first: usize) -> &'a [f32] {
             let Sizes { tokens, heads, mask_rows, .. } = self.sizes;
-            &mask[(head / heads * mask_rows + token % mask_rows) * tokens..][..tokens]
+            let start = head / heads * mask_rows;
+            match mask_rows {
+                1 => &mask[start * tokens..][..tokens],
+                _ => &mask[(start + first) * tokens..(start + tokens) * tokens],
+            }
+        }
+    }
+
+    wide! {
+        /// Turns the scores of a block of rows into the weights of the values, and writes what the
+        /// backward pass needs of each softmax.
+        fn weights<'a>(
+            scores: &'a mut [f32],
+            factors: &'a mut [f32],
+            sums: &'a mut [f32],
+            masks: &'a [f32],
+            stream: Option<&'a Stream>,
+            start: usize,
+        ) {
+            let tokens = scores.len() / (sums.len() / 2);
+            let masks = masks.chunks_exact(tokens).cycle();
+            for ((scores, sums), mask) in scores.chunks_exact_mut(tokens).zip(sums.chunks_exact_mut(2)).zip(masks) {
+                sums.copy_from_slice(&softmax_row(scores, mask));
+            }
+            if let Some(stream) = stream {
+                stream.fill(start, factors);
+                for (weight, factor) in scores.iter_mut().zip(factors) {
+                    *weight *= *factor;
+                }
+            }
+        }
+    }
+
+    wide! {
+        /// Turns the scores of a block of rows into the weights of the values, and the gradients of
+        /// the weights into those of the scores.
+        fn gradients_of_scores<'a>(
+            block: [&'a mut [f32]; 3],
+            sums: &'a [f32],
+            masks: &'a [f32],
+            stream: Option<&'a Stream>,
+            start: usize,
+        ) {
+            let [scores, slopes, factors] = block;
+            match stream {
+                Some(stream) => stream.fill(start, factors),
+                None => factors.fill(1.0),
+            }
+            let tokens = scores.len() / (sums.len() / 2);
+            let rows = scores.chunks_exact_mut(tokens).zip(slopes.chunks_exact_mut(tokens)).zip(factors.chunks_exact(tokens));
+            for (((rows, factors), sums), mask) in rows.zip(sums.chunks_exact(2)).zip(masks.chunks_exact(tokens).cycle()) {
+                gradient_row(rows.0, rows.1, factors, mask, [sums[0], sums[1]]);
+            }
         }
     }
 
     /// Turns scores into their softmax; returns the largest one and the inverse of the sum.
     #[inline(always)]
     fn softmax_row(scores: &mut [f32], mask: &[f32]) -> [f32; 2] {
-        scores.iter_mut().zip(mask).for_each(|(score, mask)| *score += mask);
+        for (score, mask) in scores.iter_mut().zip(mask) {
+            *score += mask;
+        }
         let largest = folded(scores, f32::NEG_INFINITY, |largest, score| if score > largest { score } else { largest });
-        scores.iter_mut().for_each(|score| *score = exp(*score - largest));
+        for score in scores.iter_mut() {
+            *score = exp(*score - largest);
+        }
         let share = 1.0 / folded(scores, 0.0, |total, score| total + score);
-        scores.iter_mut().for_each(|score| *score *= share);
+        for score in scores {
+            *score *= share;
+        }
         [largest, share]
     }
 
@@ -262,25 +306,11 @@ mod flex {
         for (slope, factor) in slopes.iter_mut().zip(factors) {
             *slope *= factor;
         }
-        let mean = dot(scores, slopes);
+        let [mean] = sums_of([scores, slopes], |[weight, slope]| [weight * slope]);
         for ((weight, slope), factor) in scores.iter_mut().zip(slopes).zip(factors) {
             *slope = *weight * (*slope - mean);
             *weight *= factor;
         }
-    }
-
-    /// The sum of products, in as many lanes as fit a wide register.
-    #[inline(always)]
-    fn dot(one: &[f32], other: &[f32]) -> f32 {
-        let mut all = [0.0; 16];
-        let ((ones, one), (others, other)) = (one.as_chunks::<16>(), other.as_chunks::<16>());
-        for (one, other) in ones.iter().zip(others) {
-            for ((all, one), other) in all.iter_mut().zip(one).zip(other) {
-                *all += one * other;
-            }
-        }
-        let rest: f32 = one.iter().zip(other).map(|(one, other)| one * other).sum();
-        all.iter().sum::<f32>() + rest
     }
 }
 
@@ -359,7 +389,7 @@ mod tests {
                 let sizes = flex::Sizes { sequences, tokens, heads, d_head, mask_rows: 1 };
                 let operation = flex::Attention { sizes, scale: 0.5, stream: Some(stream) };
                 let inputs = [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask.into_dispatch()];
-                return apply::<4, 3>(operation, inputs).reshape([-1]);
+                return Tensor::<3>::from_dispatch(apply(operation, inputs)).reshape([-1]);
             }
             let split = |tensor: Tensor<3>| tensor.reshape([sequences, tokens, heads, d_head]).swap_dims(1, 2);
             let [query, key, value] = [query, key, value].map(split);

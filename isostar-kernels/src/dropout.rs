@@ -26,7 +26,7 @@ pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
         let stream = crate::stream::Stream::draw(settings, &device).expect("dropout acts");
-        return crate::tape::apply(flex::Masked(stream), [input.into_dispatch()]);
+        return Tensor::from_dispatch(flex::masked(input.into_dispatch(), stream));
     }
     let keep = 1.0 - settings.prob;
     let plain = device.without_autodiff();
@@ -36,15 +36,21 @@ pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D
 
 #[cfg(feature = "flex")]
 mod flex {
+    use burn::backend::DispatchTensor;
     use burn::backend::flex::FlexTensor;
 
     use crate::flex::CHUNK;
-    use crate::stream::{GROUP, Stream};
-    use crate::tape::{Operation, changed};
+    use crate::stream::Stream;
+    use crate::tape::{Operation, apply, changed};
+    use crate::wide::wide;
+
+    pub(super) fn masked(input: DispatchTensor, stream: Stream) -> DispatchTensor {
+        apply(Masked(stream), [input])
+    }
 
     /// The product with the factors of a stream.
     #[derive(Clone, Debug)]
-    pub(super) struct Masked(pub(super) Stream);
+    struct Masked(Stream);
 
     impl Operation<1> for Masked {
         type Saved = ();
@@ -60,13 +66,14 @@ mod flex {
 
     impl Masked {
         fn masked(&self, input: FlexTensor) -> FlexTensor {
-            changed(input, CHUNK, |chunk, values| {
-                let mut factors = [0.0; GROUP];
-                for (group, values) in values.chunks_mut(GROUP).enumerate() {
-                    self.0.fill(chunk * CHUNK + group * GROUP, &mut factors);
-                    values.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
-                }
-            })
+            changed(input, CHUNK, |chunk, values| mask(values, &self.0, chunk * CHUNK))
+        }
+    }
+
+    wide! {
+        /// Multiplies numbers by the factors from `start` on.
+        fn mask<'a>(values: &'a mut [f32], stream: &'a Stream, start: usize) {
+            stream.multiply(start, values);
         }
     }
 }
@@ -94,9 +101,9 @@ mod tests {
     fn the_key_determines_the_mask_with_any_count_of_threads() {
         let mask = |key, threads| {
             let ones = Tensor::<1>::ones([100_001], &Device::flex()).into_dispatch();
-            let operation = flex::Masked(crate::stream::Stream::new(0.9, key));
+            let stream = crate::stream::Stream::new(0.9, key);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| crate::tape::apply::<1, 1>(operation, [ones])).into_data()
+            Tensor::<1>::from_dispatch(pool.install(|| flex::masked(ones, stream))).into_data()
         };
         let one = mask(5, 1);
         assert_eq!(one, mask(5, 2));

@@ -11,6 +11,7 @@ mod gelu;
 mod gelu_new;
 mod gram;
 mod host;
+mod layer_norm;
 mod linear;
 mod moments;
 mod nonzero;
@@ -23,6 +24,8 @@ mod silu;
 mod stream;
 #[cfg(feature = "flex")]
 mod tape;
+#[cfg(feature = "flex")]
+mod wide;
 
 pub use adamw::{AdamWUpdate, adamw};
 pub use attention::attention;
@@ -32,6 +35,7 @@ pub use gelu::gelu;
 pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
+pub use layer_norm::{Normalization, layer_norm, residual_norm};
 pub use linear::linear;
 pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;

@@ -64,6 +64,18 @@ impl Stream {
         }
     }
 
+    /// Multiplies numbers by the factors from `start` on.
+    #[inline(always)]
+    pub(crate) fn multiply(&self, start: usize, values: &mut [f32]) {
+        let mut factors = [0.0; GROUP];
+        for (group, values) in values.chunks_mut(GROUP).enumerate() {
+            self.fill(start + group * GROUP, &mut factors[..values.len()]);
+            for (value, factor) in values.iter_mut().zip(&factors) {
+                *value *= factor;
+            }
+        }
+    }
+
     #[inline(always)]
     fn group(&self, group: u64, factors: &mut [f32; GROUP]) {
         let counter = |lane: usize| group * LANES as u64 + lane as u64;
