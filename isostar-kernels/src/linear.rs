@@ -35,10 +35,11 @@ pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Te
         && crate::flex::holds(&weight)
         && bias.as_ref().is_none_or(crate::flex::holds)
     {
-        return match bias {
-            Some(bias) => crate::tape::apply(flex::Linear, [rows.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()]),
-            None => crate::tape::apply(flex::Linear, [rows.into_dispatch(), weight.into_dispatch()]),
-        };
+        let [rows, weight] = [rows, weight].map(Tensor::into_dispatch);
+        return Tensor::from_dispatch(match bias {
+            Some(bias) => flex::apply([rows, weight, bias.into_dispatch()]),
+            None => flex::apply([rows, weight]),
+        });
     }
     let product = rows.matmul(weight);
     match bias {
@@ -49,6 +50,7 @@ pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Te
 
 #[cfg(feature = "flex")]
 mod flex {
+    use burn::backend::DispatchTensor;
     use burn::backend::flex::FlexTensor;
     use gemm::Parallelism;
     use rayon::prelude::*;
@@ -66,8 +68,13 @@ mod flex {
     /// busy core does not hold the others up.
     const PARTS: usize = 4;
 
+    /// Takes rows, weight and, if there is one, bias.
+    pub(super) fn apply<const N: usize>(inputs: [DispatchTensor; N]) -> DispatchTensor {
+        crate::tape::apply(Linear, inputs)
+    }
+
     #[derive(Clone, Debug)]
-    pub(super) struct Linear;
+    struct Linear;
 
     impl<const N: usize> Operation<N> for Linear {
         /// Rows and weight, where the backward pass needs them.
