@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use burn::train::Interrupter;
 use isostar_core::Padding;
 
 use super::Observer;
-use super::seconds::Stopwatch;
+use super::training::Stopwatch;
 use crate::hook::HookEvent;
 use crate::progress::Phase;
 
@@ -14,6 +15,8 @@ pub(super) struct HookEvents<F> {
     pub observer: Arc<dyn Observer>,
     /// Receives the duration of each calibration.
     pub stopwatch: Arc<Stopwatch>,
+    /// Ends a calibration if the observer asks to stop.
+    pub interrupter: Interrupter,
     /// The number of epochs before this training.
     pub done: usize,
     /// Whether the hidden states of padding count.
@@ -24,11 +27,14 @@ pub(super) struct HookEvents<F> {
 
 impl<F: Fn(usize) -> f64> HookEvents<F> {
     pub fn tell(&self, event: &HookEvent) {
+        if self.observer.stop().is_some() {
+            self.interrupter.stop(None);
+        }
         let phase = |epoch: &usize| Phase::Calibration { epoch: self.done + epoch };
         match event {
             HookEvent::CalibrationStarted { epoch, limit } => self.observer.begin(phase(epoch), *limit),
             HookEvent::CalibrationProgress { epoch, states } => self.observer.advance(&phase(epoch), *states),
-            HookEvent::CalibrationFinished { epoch, states, padding, isoscore, seconds } => {
+            HookEvent::CalibrationFinished { epoch, states, padding, isoscore, settled, seconds } => {
                 self.observer.end(&phase(epoch));
                 self.stopwatch.calibrated(*seconds);
                 let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
@@ -36,7 +42,10 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
                     let training = 100.0 * (self.training_padding)(self.done + epoch - 1);
                     format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
                 });
-                self.observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
+                let settled = settled.map_or(String::new(), |change| {
+                    format!(", settled: the second half of them changed the covariance by {:.1}%", 100.0 * change)
+                });
+                self.observer.note(&format!("reference from {states} states{share}{settled} in {seconds:.1} s, IsoScore {score}"));
             }
             HookEvent::CalibrationFailed { epoch, .. } => self.observer.end(&phase(epoch)),
             HookEvent::Collapsed { score, .. } if score.is_nan() => {

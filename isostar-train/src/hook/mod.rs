@@ -55,6 +55,8 @@ mod guard;
 mod model;
 mod output;
 mod regularized;
+mod settling;
+mod state;
 mod tap;
 mod training;
 
@@ -72,6 +74,7 @@ pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
+pub use state::HookState;
 pub use training::HookMetrics;
 
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
