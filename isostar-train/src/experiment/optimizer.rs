@@ -7,6 +7,7 @@ use burn::prelude::*;
 use isostar_kernels::AdamWUpdate;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
 /// AdamW with β = (0.9, 0.999). As in transformers' Trainer, weight decay applies to matrices and
 /// embeddings, not to biases and norms.
 ///
@@ -59,16 +60,17 @@ impl Optimizer for AdamW {
     }
 }
 
-/// The learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Schedule {
-    /// Stays constant.
-    #[default]
-    Constant,
-    /// Decreases linearly to 0 at the last step.
-    Linear,
+choice! {
+    /// The learning rate after the warm-up.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Schedule {
+        /// Stays constant.
+        #[default]
+        Constant = "constant",
+        /// Decreases linearly to 0 at the last step.
+        Linear = "linear",
+    }
 }
 
 /// Linear warm-up from 0, then a constant or linearly decreasing learning rate, as in transformers'
