@@ -24,12 +24,6 @@ pub enum FormatError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is a Git LFS pointer whose content has not been fetched.
-    #[error("{}: a Git LFS pointer, not the file itself", path.display())]
-    GitLfsPointer {
-        /// The file.
-        path: PathBuf,
-    },
     /// The file is a Python pickle. Pickles are not supported, because reading one can run any
     /// program.
     #[error("{}: {kind}, which is not supported", path.display())]
@@ -200,7 +194,6 @@ impl FormatError {
     pub fn remedy(&self) -> String {
         let remedy = match self {
             Self::Unknown { .. } => "save an array with numpy.save, or tensors with numpy.savez or safetensors",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
             Self::Pickle { path, kind } => return kind.remedy(path),
             Self::NpyHeader { .. } => "save the array again with numpy.save",
             Self::Truncated { .. } | Self::Safetensors { .. } | Self::Zip { .. } | Self::Parquet { .. } | Self::Rows { .. } => {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use burn::tensor::TensorReadError;
+use isostar_measure::FileError;
 use thiserror::Error;
 
 use crate::data::DataError;
@@ -15,11 +16,8 @@ use crate::data::DataError;
 #[non_exhaustive]
 pub enum EmbedError {
     /// The file of texts or token ids is empty.
-    #[error("{}: the file is empty", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A line is not a JSON array of integers.
     #[error("{}, line {line}: not a JSON array of token ids (at column {column})", path.display())]
     NotIds {
@@ -105,7 +103,7 @@ impl EmbedError {
     /// Returns one line that says how to fix the error.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
+            Self::File(error) => error.remedy().into(),
             Self::NotIds { .. } => "write one JSON array of token ids per line, such as [101, 2023, 102]".into(),
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),

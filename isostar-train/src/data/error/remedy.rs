@@ -7,8 +7,7 @@ impl DataError {
     /// What the user can do about the error, in one line.
     pub fn remedy(&self) -> String {
         match self {
-            Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file and that you have permission to read it".into(),
+            Self::File(error) => error.remedy().into(),
             Self::UnknownFormat { .. } => {
                 "rename the file to .tsv, .csv, .jsonl or .parquet to match its content; text files may be gzip-compressed (.csv.gz)".into()
             }
@@ -18,7 +17,6 @@ impl DataError {
             Self::MissingShard { .. } => "add the missing file: a split needs all of its shards".into(),
             Self::NotParquet { .. } | Self::Undecodable { .. } => "download or write the file again: it is truncated or corrupt".into(),
             Self::NotGzip { .. } => "download or compress the file again; if it is plain text, remove .gz from its name".into(),
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the repository to download the file".into(),
             Self::ColumnType { column, expected, .. } => format!("store {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => fault.remedy(path),
             Self::EmptyFile { .. } => "add rows; .tsv and .csv files begin with a header that names the columns".into(),
