@@ -11,6 +11,7 @@ use isostar_train::data::{TextEncoder, TextRow};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embed::Sequences;
 
+use crate::allocator;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::layers;
@@ -73,6 +74,8 @@ struct Subject {
 
 /// Runs the command.
 pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
+    // The states of all layers are the most of its memory; what a batch needed besides is not kept.
+    allocator::return_pages();
     let AnalyzeArgs { model, against, rows: chosen, limit, batch_size, sample, seed, device: device_name, out, json } = arguments;
     let settings = AnalysisSettings { batch_size, sample: Sample { points: sample, seed } };
     settings.check()?;

@@ -42,10 +42,11 @@ pub fn embed_in_memory(
     }
     let bytes = layers.len() as u64 * LayerStates::bytes(sequences, width);
     let zeros = |rows: usize| {
-        let mut states = Vec::new();
-        states.try_reserve_exact(rows * width).map_err(|_| EmbedError::Memory { rows: sequences.len(), bytes })?;
-        states.resize(rows * width, 0.0);
-        Ok::<_, EmbedError>(states)
+        let too_large = |_| EmbedError::Memory { rows: sequences.len(), bytes };
+        Vec::<f32>::new().try_reserve_exact(rows * width).map_err(too_large)?;
+        // Zeroed by the system: pages take memory when they are written, which the longest sequences
+        // are first.
+        Ok::<_, EmbedError>(vec![0.0; rows * width])
     };
     let all = layers.iter().map(|_| Ok(LayerStates { tokens: zeros(sequences.tokens())?, sentences: zeros(sequences.len())? }));
     let mut all = all.collect::<Result<Vec<_>, EmbedError>>()?;
