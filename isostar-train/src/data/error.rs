@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use isostar_measure::FileError;
 use thiserror::Error;
 
+use super::Format;
+
 pub use encoding::EncodingFault;
 use words::{at, list, separator};
 

@@ -79,14 +79,6 @@ pub enum EmbedError {
         /// The system's error.
         source: io::Error,
     },
-    /// The hidden states do not fit into memory.
-    #[error("the hidden states of {rows} rows, {bytes} bytes, do not fit into memory")]
-    Memory {
-        /// The number of rows.
-        rows: usize,
-        /// The size of the states of all layers, in bytes.
-        bytes: u64,
-    },
     /// The device failed.
     #[error("the device failed: {source}")]
     Device {
@@ -111,7 +103,6 @@ impl EmbedError {
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
             Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
-            Self::Memory { .. } => "use fewer rows with --limit, or shorter ones with --max-length".into(),
             Self::Device { .. } => "try again with --device flex".into(),
             Self::Data(error) => error.remedy(),
         }
