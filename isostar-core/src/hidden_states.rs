@@ -196,8 +196,6 @@ impl StateSelection {
     /// # Panics
     /// If a selected layer does not exist or the layers differ in width.
     pub fn moments(&self, states: &HiddenStates) -> Moments {
-        let mask = self.mask(states);
-        let layers = self.layers(states).into_iter();
-        Moments::union(layers.map(|layer| Moments::from_sequences(layer.clone(), mask.cloned())).collect())
+        Moments::from_layers(self.layers(states).into_iter().cloned().collect(), self.mask(states).cloned())
     }
 }

@@ -3,6 +3,7 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
+use isostar_kernels::moments;
 
 /// Count, mean and scatter of a set of points.
 ///
@@ -18,12 +19,12 @@ use burn::tensor::DType;
 /// ```
 ///
 /// Burn's autodiff differentiates `mean` and `scatter` with respect to the points. The value and
-/// the gradient each cost one product of size n·d², and no tensor of the size of the points is kept
-/// for the backward pass: see the source of `of_rows`.
+/// the gradient each cost at most one product of size n·d², and no tensor of the size of the points
+/// is kept for the backward pass: see [`isostar_kernels::moments`].
 ///
 /// Half precision is cast to f32 first. In f32, deviations from the mean between 1e-17 and 1e17/√n
-/// cause neither underflow nor overflow. The relative error of the gradient grows as ε·|m|/σ, as if
-/// the points had been rounded once more.
+/// cause neither underflow nor overflow. Except on flex, the relative error of the gradient grows as
+/// ε·|m|/σ, as if the points had been rounded once more.
 ///
 /// # References
 /// Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
@@ -40,7 +41,7 @@ pub struct Moments {
 impl Moments {
     /// The moments of the rows of `points`. Shape of `points`: `[n, d]`.
     pub fn from_points(points: Tensor<2>) -> Self {
-        Self::from_rows(points, None)
+        Self::from_sets(vec![points], None)
     }
 
     /// The moments of the states of one layer under a mask.
@@ -52,68 +53,35 @@ impl Moments {
     /// # Panics
     /// If the shape of the mask does not match the states.
     pub fn from_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
-        let [sequences, tokens, d] = states.dims();
-        let rows = sequences * tokens;
-        let weights = mask.map(|mask| {
-            assert_eq!(
-                mask.dims(),
-                [sequences, tokens],
-                "Moments::from_sequences: the mask must be [sequences, tokens] of states {:?}",
-                [sequences, tokens, d]
-            );
-            mask.float().reshape([1, rows])
-        });
-        Self::from_rows(states.reshape([rows, d]), weights)
+        Self::from_layers(vec![states], mask)
     }
 
-    /// The moments of the rows with weight 1. Shape of `weights`: `[1, n]`, each 0 or 1.
+    /// The moments of the states of all these layers under one mask.
     ///
-    /// The gradient of S with respect to the points depends on the centred points. To avoid storing
-    /// a copy of them for the backward pass, S is computed as Lᵀ·(X − c), where L is X itself as a
-    /// constant, which the model keeps in memory anyway. The product is corrected by −l̄·rᵀ, where
-    /// l̄ is the mean of L and r = Σ(x − c) is the rounding error of the centre c. The same
-    /// correction turns the gradient L·G into (L − l̄)·G. Differentiating the right factor alone
-    /// gives half of the gradient of a symmetric function; the transpose gives the other half.
-    fn from_rows(points: Tensor<2>, weights: Option<Tensor<2>>) -> Self {
-        let points = widen(points);
-        let [n, d] = points.dims();
-        if n == 0 {
-            return Self::none(d, &points);
+    /// # Shapes
+    /// - `layers`: `[sequences, tokens, d]` each
+    /// - `mask`: `[sequences, tokens]`, true at the states that are included; `None` includes all
+    ///
+    /// # Panics
+    /// If there is no layer, if the layers differ in width, or if the shape of the mask does not
+    /// match the states.
+    pub fn from_layers(layers: Vec<Tensor<3>>, mask: Option<Tensor<2, Bool>>) -> Self {
+        let dims = layers.first().expect("Moments::from_layers: there must be at least one layer").dims();
+        if layers.iter().any(|layer| layer.dims() != dims) {
+            return Self::union(layers.into_iter().map(|layer| Self::from_sequences(layer, mask.clone())).collect());
         }
-        let constant = points.clone().without_autodiff();
-        let padded = weights.is_some();
-        let weights = match weights {
-            Some(weights) => weights.without_autodiff().cast(constant.dtype()),
-            None => Tensor::ones([1, n], (&constant.device(), constant.dtype())),
-        };
-        let count = weights.clone().sum_dim(1);
-        let divisor = count.clone().clamp_min(1.0);
-
-        // A second pass reduces the error to half a unit in the last place. The mean of constant
-        // points is then exact.
-        let near = sum_of_rows(weights.clone(), constant.clone()) / divisor.clone();
-        let centre = sum_of_rows(weights.clone(), constant.clone() - near.clone()) / divisor.clone() + near;
-        let tracked = points.is_tracked();
-        let centred = points - centre.clone();
-        // The mask is applied once for both uses, so that the backward pass holds one gradient of
-        // this size per layer instead of two.
-        let centred = if padded { centred * weights.clone().transpose() } else { centred };
-        let residual = weights.matmul(centred.clone());
-        let mean = residual.clone() / divisor + centre.clone();
-
-        let (left, left_mean) =
-            if tracked { (constant, mean.clone().without_autodiff()) } else { (centred.clone(), mean.clone() - centre) };
-        let product = left.transpose().matmul(centred) - left_mean.transpose().matmul(residual);
-        let twice = product.clone() + product.transpose();
-        let scatter = twice.clone() - twice.without_autodiff() * 0.5;
-
-        Self { count: count.squeeze_dim(0), mean: mean.squeeze_dim(0), scatter }
+        let [sequences, tokens, d] = dims;
+        let rows = sequences * tokens;
+        let mask = mask.map(|mask| {
+            assert_eq!(mask.dims(), [sequences, tokens], "Moments::from_layers: the mask must be [sequences, tokens] of states {dims:?}");
+            mask.reshape([rows])
+        });
+        Self::from_sets(layers.into_iter().map(|layer| layer.reshape([rows, d])).collect(), mask)
     }
 
-    /// The moments of an empty set. Not every backend can multiply matrices without rows.
-    fn none(d: usize, like: &Tensor<2>) -> Self {
-        let options = (&like.device().without_autodiff(), like.dtype());
-        Self { count: Tensor::zeros([1], options), mean: Tensor::zeros([d], options), scatter: Tensor::zeros([d, d], options) }
+    fn from_sets(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> Self {
+        let (count, mean, scatter) = moments(sets.into_iter().map(widen).collect(), mask);
+        Self { count, mean, scatter }
     }
 
     /// The moments of the union of two disjoint sets.
@@ -164,27 +132,6 @@ impl Moments {
         let divisor = (self.count.clone() - 1.0).clamp_min(1.0);
         self.scatter.clone() / divisor.unsqueeze_dim(1)
     }
-}
-
-/// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`. Shape `[1, d]`.
-///
-/// The sum is computed in blocks: a single f32 sum over tens of thousands of rows loses three
-/// digits.
-pub(crate) fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
-    const BLOCK: usize = 64;
-    let [n, d] = rows.dims();
-    let blocks = n / BLOCK;
-    if blocks < 2 {
-        return weights.matmul(rows);
-    }
-    let whole = blocks * BLOCK;
-    if whole < n {
-        let rest = sum_of_rows(weights.clone().narrow(1, whole, n - whole), rows.clone().narrow(0, whole, n - whole));
-        return sum_of_rows(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole)) + rest;
-    }
-    let weights: Tensor<3> = weights.reshape([blocks, 1, BLOCK]);
-    let sums: Tensor<3> = weights.matmul(rows.reshape([blocks, BLOCK, d]));
-    sums.sum_dim(0).squeeze_dim(0)
 }
 
 /// Casts half precision to f32: half precision has too little precision and range for a covariance.

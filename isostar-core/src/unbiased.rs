@@ -1,8 +1,9 @@
 //! An estimator of IsoScore that corrects the bias of the plug-in score at small sample sizes.
 
 use burn::prelude::*;
+use isostar_kernels::sum_of_rows;
 
-use crate::moments::{sum_of_rows, widen};
+use crate::moments::widen;
 
 /// The smallest ratio of F̂ to the sum of its absolute terms that is accepted, 2⁻¹⁶. If the terms
 /// cancel, f32 rounding leaves a residue of 6e-6 of them for 500 points. A smaller F̂ would mean a

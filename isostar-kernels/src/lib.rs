@@ -10,6 +10,7 @@ mod gelu_new;
 mod gram;
 mod host;
 mod masked_attention;
+mod moments;
 mod nonzero;
 mod silu;
 #[cfg(feature = "flex")]
@@ -22,5 +23,6 @@ pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
 pub use masked_attention::masked_attention;
+pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
 pub use silu::silu;
