@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = TrainOptions { model: Some(model), task: Some(task), limit, weight: Some(-0.1), epochs: Some(1), ..Default::default() };
     let experiment = Experiment::prepare(TrainSettings::resolve(options), &Silent)?;
     let folder = RunFolder::choose(None, &experiment.task.name)?;
-    let result = experiment.run(&folder, 0, Arc::new(Silent))?;
+    let result = experiment.run(&folder, Arc::new(Silent))?;
     println!("accuracy {:?}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());
 
     let device = Device::flex();

@@ -1,4 +1,4 @@
-//! Atomic file writes: a file appears under its name only when it is complete.
+//! Atomic file writes: a file appears under its name only when it is complete and on the disk.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,6 +24,17 @@ pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = beside(path)?;
     file.write_all(bytes)?;
+    persist(file, path)
+}
+
+/// Gives a temporary file [`beside`] `path` its name, once its contents are on the disk.
+pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
     file.persist(path)?;
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+        std::fs::File::open(folder)?.sync_all()?;
+    }
     Ok(())
 }

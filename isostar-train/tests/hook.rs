@@ -7,6 +7,8 @@ mod common;
 mod guard;
 #[path = "hook/precision.rs"]
 mod precision;
+#[path = "hook/state.rs"]
+mod state;
 #[path = "hook/training.rs"]
 mod training;
 

@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isostar_train::experiment::{EpochReport, Observer, RunResult, SplitReport};
-use isostar_train::progress::{Phase, Progress};
+use isostar_train::progress::{Phase, Progress, Stop};
 
 use crate::measure::print;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
+use crate::signals;
 
 /// Observer that shows one progress bar per phase.
 pub struct Console {
@@ -123,6 +124,10 @@ fn score(value: Option<f64>) -> String {
 }
 
 impl Progress for Console {
+    fn stop(&self) -> Option<Stop> {
+        signals::requested()
+    }
+
     fn begin(&self, phase: Phase, total: usize) {
         let style = match phase {
             Phase::Download { .. } => "{prefix:>22} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta_precise}",
@@ -181,6 +186,10 @@ impl Observer for Console {
 
     fn wants_dashboard(&self) -> bool {
         !self.json
+    }
+
+    fn saves(&self, saves: bool) {
+        signals::saves(saves);
     }
 
     fn before(&self, report: &SplitReport) {

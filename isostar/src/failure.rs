@@ -41,6 +41,11 @@ impl Failure {
         Self { status: DIVERGED, ..self }
     }
 
+    /// Returns the remedy.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
     /// Returns the exit status of the command.
     pub fn status(&self) -> u8 {
         self.status
@@ -80,7 +85,11 @@ with_own_remedy!(
 impl From<ExperimentError> for Failure {
     fn from(error: ExperimentError) -> Self {
         let failure = Self::new(&error, error.remedy());
-        if matches!(error, ExperimentError::Diverged { .. }) { failure.diverged() } else { failure }
+        match error {
+            ExperimentError::Diverged { .. } | ExperimentError::Spike { .. } => failure.diverged(),
+            ExperimentError::Interrupted { stop, .. } => Self { status: stop.status(), ..failure },
+            _ => failure,
+        }
     }
 }
 

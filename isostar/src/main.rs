@@ -13,9 +13,11 @@ mod models;
 mod progress;
 mod report;
 mod schema;
+mod signals;
 mod source;
 mod sweep;
 mod train;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -28,8 +30,7 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const STATUS: &str =
-    "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged";
+const STATUS: &str = "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged; 130, 143 or 138 stopped by SIGINT, SIGTERM or SIGUSR1, with the state of a run saved";
 
 /// Measure and control the isotropy of a model's hidden states
 #[derive(Parser)]
@@ -54,6 +55,7 @@ enum Command {
     Measure(measure::MeasureArgs),
     /// List the models that can be read
     Models(models::ModelsArgs),
+    Verify(verify::VerifyArgs),
     Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
     Schema(schema::SchemaArgs),
@@ -62,6 +64,7 @@ enum Command {
 
 fn main() -> ExitCode {
     allocator::keep_pages();
+    signals::watch();
     let result: Result<(), Failure> = match CommandLine::parse().command {
         Command::Train(arguments) => train::run(*arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
         Command::Models(arguments) => models::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),

@@ -1,15 +1,16 @@
 //! `isostar train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use isostar_train::experiment::{Experiment, RunFolder, TrainOptions, TrainSettings};
+use isostar_train::experiment::{Experiment, ExperimentError, RunFolder, RunResult, RunState, TrainOptions, TrainSettings};
 use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::print;
+use crate::signals;
 
 /// Arguments of `isostar train`.
 #[derive(Args)]
@@ -21,7 +22,8 @@ pub struct TrainArgs {
     /// Run folder (default: runs/TASK-1, -2, …)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Resume the unfinished run in --out with its settings; a run that only lacks its result gets it
+    /// Go on with the run in --out from its newest snapshot, with its settings; begin it if there is none. The same line, given again until it
+    /// ends, ends the run. --epochs may grow
     #[arg(long, requires = "out")]
     resume: bool,
     /// Print only result.json to stdout
@@ -33,31 +35,52 @@ pub struct TrainArgs {
 pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     let TrainArgs { config, options, out, resume, json } = arguments;
     let console = Arc::new(Console::new(json));
-    let (experiment, folder, done) = match (&out, resume) {
-        (Some(path), true) => {
-            let (folder, settings, done) = RunFolder::reopen(path)?;
-            console.line(&match settings.epochs {
-                epochs if done >= epochs => format!("all {epochs} epochs are done; measuring the model and writing the result"),
-                epochs => format!("going on after epoch {done} of {epochs}"),
-            });
-            (Experiment::prepare(settings, console.as_ref())?, folder, done)
+    let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
+    let mut options = options.over(base);
+    let found = match &out {
+        Some(path) if resume => RunFolder::at(path).state(console.as_ref())?,
+        _ => RunState::Empty,
+    };
+    let (settings, folder) = match (found, &out) {
+        (RunState::Finished(settings, result), Some(path)) => {
+            let changed = changed(&settings, &options, path)?;
+            if changed.epochs == settings.epochs {
+                console.line("the run is complete; --epochs N trains it further");
+                return print_result(&result, path, json);
+            }
+            (changed, Some(RunFolder::at(path)))
         }
+        (RunState::Unfinished(settings), Some(path)) => (changed(&settings, &options, path)?, Some(RunFolder::at(path))),
         _ => {
-            let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
-            let mut options = options.over(base);
             for setting in options.preset.map_or(Vec::new(), |preset| preset.fill(&mut options)) {
                 console.line(&format!("{} {}: {}", setting.name, setting.value, setting.source));
             }
-            let experiment = Experiment::prepare(TrainSettings::resolve(options), console.as_ref())?;
-            let folder = RunFolder::choose(out.as_deref(), &experiment.task.name)?;
-            (experiment, folder, 0)
+            (TrainSettings::resolve(options), None)
         }
     };
+    let experiment = Experiment::prepare(settings, console.as_ref())?;
+    let folder = match (folder, &out) {
+        (Some(folder), _) => folder,
+        (None, Some(path)) if resume => RunFolder::at(path),
+        (None, out) => RunFolder::choose(out.as_deref(), &experiment.task.name)?,
+    };
     describe(&experiment, &console);
-    let result = experiment.run(&folder, done, console.clone())?;
+    match experiment.run(&folder, console.clone()) {
+        Ok(result) => print_result(&result, folder.path(), json),
+        Err(error @ ExperimentError::Interrupted { stop, .. }) => signals::requeue(error.into(), stop),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Applies flags to the settings of a run that goes on.
+fn changed(settings: &TrainSettings, options: &TrainOptions, path: &Path) -> Result<TrainSettings, Failure> {
+    settings.changed_by(options).map_err(|keys| ExperimentError::OtherSettings { path: path.into(), keys }.into())
+}
+
+fn print_result(result: &RunResult, folder: &Path, json: bool) -> Result<(), Failure> {
     let text = match json {
-        true => serde_json::to_string(&result).map_err(|error| Failure::new(error, "report this as a bug"))?,
-        false => folder.path().display().to_string(),
+        true => serde_json::to_string(result).map_err(|error| Failure::new(error, "report this as a bug"))?,
+        false => folder.display().to_string(),
     };
     print(&format!("{text}\n"))
 }

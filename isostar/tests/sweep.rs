@@ -106,10 +106,8 @@ fn a_sweep_makes_its_runs_once_and_goes_on_where_it_was() {
     let result = fs::read_to_string(cut.join("result.json")).unwrap();
     for epochs_left in [2, 1, 0] {
         fs::remove_file(cut.join("result.json")).unwrap();
-        for epoch in epochs_left + 1..=2 {
-            for part in ["model", "optim", "scheduler"] {
-                fs::remove_file(cut.join(format!("checkpoint/{part}-{epoch}.bpk"))).unwrap();
-            }
+        for snapshot in names(&cut.join("checkpoint")).split_off(epochs_left) {
+            fs::remove_dir_all(cut.join("checkpoint").join(snapshot)).unwrap();
         }
         let output = isostar(at, &["sweep", "plan.toml", "--json"]);
         let stderr = String::from_utf8(output.stderr).unwrap();

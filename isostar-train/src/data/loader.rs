@@ -67,7 +67,7 @@ pub struct BatchLoader<S = Examples> {
 
 #[derive(Debug)]
 enum Order {
-    Training { batching: Batching, seed: u64, next_epoch: AtomicUsize },
+    Training { batching: Batching, seed: u64, next_epoch: AtomicUsize, skipped: AtomicUsize },
     Sample { what: Sample, seed: u64, next_epoch: AtomicUsize },
     ByLength,
 }
@@ -83,9 +83,12 @@ impl Clone for Order {
     /// The copy continues from the current pass and then counts its passes separately.
     fn clone(&self) -> Self {
         match self {
-            Self::Training { batching, seed, next_epoch } => {
-                Self::Training { batching: *batching, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
-            }
+            Self::Training { batching, seed, next_epoch, skipped } => Self::Training {
+                batching: *batching,
+                seed: *seed,
+                next_epoch: next_epoch.load(Ordering::Relaxed).into(),
+                skipped: skipped.load(Ordering::Relaxed).into(),
+            },
             Self::Sample { what, seed, next_epoch } => {
                 Self::Sample { what: *what, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
             }
@@ -101,7 +104,17 @@ impl<S: BatchSource> BatchLoader<S> {
     /// If the batch size is 0.
     pub fn training(examples: Arc<S>, order: TrainingOrder, device: &Device) -> Self {
         let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
-        Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into() }, batch_size, device)
+        Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into(), skipped: 0.into() }, batch_size, device)
+    }
+
+    /// Returns this loader with the first `batches` batches of its next pass left out: a run that
+    /// was stopped within an epoch goes on there, with the rows and the dropout of an uninterrupted
+    /// one. Only a training loader leaves batches out.
+    pub fn skipping(self, batches: usize) -> Self {
+        if let Order::Training { skipped, .. } = &self.order {
+            skipped.store(batches, Ordering::Relaxed);
+        }
+        self
     }
 
     /// Loader over all rows, from the longest to the shortest in every pass; each batch lists its
@@ -188,9 +201,11 @@ impl<S: BatchSource> BatchLoader<S> {
     /// Starts the next pass.
     fn next_pass(&self) -> Pass<'_, S> {
         let mut dropout = None;
+        let mut left_out = 0;
         let batches = match &self.order {
-            Order::Training { batching, seed, next_epoch } => {
+            Order::Training { batching, seed, next_epoch, skipped } => {
                 let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
+                left_out = skipped.swap(0, Ordering::Relaxed);
                 dropout = self.device.is_autodiff().then_some(DropoutStreams { seed: *seed, epoch });
                 order::batches(&self.lengths, self.batch_size, *batching, *seed, epoch)
             }
@@ -205,7 +220,10 @@ impl<S: BatchSource> BatchLoader<S> {
             }
             Order::ByLength => order::by_length(&self.lengths, self.batch_size),
         };
-        Pass { loader: self, batches: batches.into_iter(), items_processed: 0, dropout }
+        let items_processed = batches.iter().take(left_out).map(Vec::len).sum();
+        let mut batches = batches.into_iter();
+        batches.by_ref().take(left_out).for_each(drop);
+        Pass { loader: self, batches, items_processed, dropout }
     }
 
     /// Batches of a sample, longest rows first; input and output are positions in `self.rows`.
@@ -314,6 +332,20 @@ mod tests {
         assert_eq!(pass(&resumed), epochs[2]);
         assert_eq!(pass(&resumed), epochs[3]);
         assert_ne!(epochs[2], epochs[3]);
+    }
+
+    #[test]
+    fn a_pass_that_begins_within_an_epoch_gives_the_remaining_batches_and_the_next_all() {
+        let whole = training(50, 0);
+        let (first, second) = (pass(&whole), pass(&whole));
+        let resumed = training(50, 0).skipping(3);
+        let iterator = resumed.iter();
+        assert_eq!(iterator.progress().items_processed, first[..3].concat().len());
+        drop(iterator);
+        let resumed = training(50, 0).skipping(3);
+        assert_eq!(pass(&resumed), first[3..]);
+        assert_eq!(pass(&resumed), second);
+        assert!(pass(&training(50, 0).skipping(first.len())).is_empty());
     }
 
     #[test]

@@ -9,7 +9,10 @@ use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::experiment::Diverged;
 use crate::model::FindModelError;
+use crate::progress::Stop;
 use crate::task::TaskError;
+
+use super::disk::size;
 
 /// Why a run failed.
 #[derive(Debug, Error)]
@@ -71,6 +74,84 @@ pub enum ExperimentError {
         /// The system's error.
         source: io::Error,
     },
+    /// The system failed to write a file of a run.
+    #[error("{}: {source}; {} needed{}", path.display(), size(*need), free.map_or(String::new(), |free| format!(", {} free", size(free))))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The bytes to write.
+        need: u64,
+        /// The bytes that are free on its file system; `None` if unknown.
+        free: Option<u64>,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// There is too little space for the files of a run.
+    #[error("{}: the run needs {}, but {} are free", path.display(), size(*need), size(*free))]
+    NoSpace {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The bytes that the run needs.
+        need: u64,
+        /// The bytes that are free.
+        free: u64,
+    },
+    /// A snapshot cannot be used, although its manifest holds.
+    #[error("{}: the snapshot cannot be used: {message}", path.display())]
+    Snapshot {
+        /// The folder of the run or the snapshot.
+        path: PathBuf,
+        /// The reason.
+        message: String,
+    },
+    /// A run was begun with settings other than those requested.
+    #[error("{} was begun with other settings: {}", path.display(), keys.join("; "))]
+    OtherSettings {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The settings that differ, with both values.
+        keys: Vec<String>,
+    },
+    /// The rows of the task have changed since the run began.
+    #[error("{}: the rows have changed since the run began", path.display())]
+    OtherRows {
+        /// The folder of the run.
+        path: PathBuf,
+    },
+    /// A file of a run was altered after it was written, and nothing else says what it held.
+    #[error("{} was altered after it was written", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A run has too few snapshots to replay the steps between two of them.
+    #[error("{} has {found} of the two snapshots between which steps are replayed", path.display())]
+    NothingToVerify {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The number of snapshots.
+        found: usize,
+    },
+    /// A signal has ended the run.
+    #[error("{}stopped by {stop} {}", path.as_ref().map_or(String::new(), |path| format!("{}: ", path.display())), progress(*step, *steps))]
+    Interrupted {
+        /// The folder of the run; `None` if nothing was written.
+        path: Option<PathBuf>,
+        /// The signal.
+        stop: Stop,
+        /// The number of steps in the saved state.
+        step: usize,
+        /// The number of steps of the run.
+        steps: usize,
+    },
+    /// The loss of a batch spiked, and the settings end a run that does.
+    #[error("{}: {spike}", path.display())]
+    Spike {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The loss, the step and the rows.
+        spike: String,
+    },
     /// A batch could not be read.
     #[error("the rows could not be read: {message}")]
     Batch {
@@ -82,15 +163,15 @@ pub enum ExperimentError {
     Stopped {
         /// The folder of the run.
         path: PathBuf,
-        /// The number of epochs whose checkpoint is complete.
+        /// The number of completed epochs.
         done: usize,
         /// The number of epochs requested.
         epochs: usize,
-        /// The reason, as reported by burn-train.
+        /// The reason.
         reason: String,
     },
-    /// The loss, the penalty or the reference is no longer finite. Resuming from the checkpoint
-    /// would diverge again.
+    /// The loss, the penalty or the reference is no longer finite. Resuming from a snapshot would
+    /// diverge again.
     #[error("{}: the run diverged: {}; the likely cause is {}", path.display(), diverged.divergence, diverged.likely_cause())]
     Diverged {
         /// The folder of the run.
@@ -132,12 +213,29 @@ impl ExperimentError {
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
             Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
             Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
-            Self::Batch { .. } => "check that the task's files can still be read".into(),
-            Self::Stopped { path, done: 0, .. } => {
-                format!("fix the cause and start again; {} has no checkpoint yet and can be removed", path.display())
+            Self::Write { .. } => "free space there, or check that the disk is writable and sound; the same command goes on".into(),
+            Self::NoSpace { need, free, .. } => {
+                format!("free {}, choose an --out on another disk, or keep fewer snapshots with --keep 1", size(need - free))
             }
+            Self::Snapshot { .. } => {
+                "check that the model is the one that the run was begun with, or start a new run with another --out".into()
+            }
+            Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
+            Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
+            Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),
+            Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
+            Self::Interrupted { path: Some(path), step, .. } => {
+                let saved = if *step > 0 { "the state is saved; " } else { "" };
+                format!("{saved}go on with `isostar train --resume --out {}`", path.display())
+            }
+            Self::Interrupted { path: None, .. } => "the same command begins again".into(),
+            Self::Spike { path, .. } => format!(
+                "go on without the batch: `isostar train --resume --out {} --on-spike skip`, or from earlier weights: --on-spike rollback",
+                path.display()
+            ),
+            Self::Batch { .. } => "check that the task's files can still be read".into(),
             Self::Stopped { path, .. } => {
-                format!("fix the cause and resume from the last checkpoint with `isostar train --resume --out {}`", path.display())
+                format!("fix the cause and go on from the last snapshot with `isostar train --resume --out {}`", path.display())
             }
             Self::Diverged { diverged, .. } => format!("train again with another --out and {}", diverged.advice(flag)),
             Self::Read(_) => "check that the device responds and has free memory; a smaller --batch-size needs less".into(),
@@ -153,6 +251,14 @@ impl ExperimentError {
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+}
+
+/// Says how far a stopped run has come.
+fn progress(step: usize, steps: usize) -> String {
+    match step {
+        0 => "before its first step".into(),
+        step => format!("after step {step} of {steps}"),
     }
 }
 

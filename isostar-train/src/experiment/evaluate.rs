@@ -35,7 +35,7 @@ pub struct SplitReport {
 /// accumulated over the batches, of which many at a time are read back, then merged over the layers.
 ///
 /// # Errors
-/// If the device cannot be read.
+/// If the device cannot be read, or the observer asks to stop.
 pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
@@ -48,6 +48,9 @@ pub fn evaluate<M: TaskModel>(
     let mut done = loader.iter();
     let mut layers: Vec<DeviceMoments> = Vec::new();
     while let Some(batch) = done.next() {
+        if let Some(stop) = observer.stop() {
+            return Err(ExperimentError::Interrupted { path: None, stop, step: 0, steps: 0 });
+        }
         let batch = batch.map_err(|error| ExperimentError::Batch { message: error.to_string() })?;
         let step = model.forward_step(batch);
         let depth = step.hidden_states.depth();

@@ -1,25 +1,38 @@
 //! The folder of a run.
 //!
-//! The checkpoint of epoch N in `checkpoint/` is `model-N.bpk` (the parameters), `optim-N.bpk` (AdamW's
-//! moments) and `scheduler-N.bpk` (the step of the schedule), written by Burn at the end of the epoch;
-//! `seconds.json` holds the seconds of every epoch. Orders of rows, dropout and references are not
-//! stored: they follow from the seed, the epoch and the parameters.
+//! Every file is written beside its place, synced and renamed, and its first line or a manifest says
+//! whether it is whole: a file that a crash, a full disk or a fault of the disk has damaged is never
+//! believed.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::seconds::Seconds;
-use super::{Diverged, ExperimentError, RunResult, TrainSettings};
-use crate::whole_file::write_whole;
+use super::disk::replace;
+use super::snapshot::{FileDigest, MANIFEST, Manifest, Parts, SnapshotStore};
+use super::{Diverged, ExperimentError, Observer, RunResult, TrainSettings};
 
 /// The parent folder of runs without an explicit folder.
 const RUNS: &str = "runs";
+
+/// The beginning of config.toml, before the SHA-256 of its remaining lines.
+const HASH_LINE: &str = "# SHA-256 of the lines below: ";
 
 /// The folder of a run and its files.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+}
+
+/// What there is of a run in its folder.
+#[derive(Debug)]
+pub enum RunState {
+    /// Nothing: a run begins.
+    Empty,
+    /// A run with these settings that is not over.
+    Unfinished(Box<TrainSettings>),
+    /// A whole run with these settings and this result.
+    Finished(Box<TrainSettings>, Box<RunResult>),
 }
 
 impl RunFolder {
@@ -50,26 +63,71 @@ impl RunFolder {
         self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// Opens the folder of an unfinished run.
-    ///
-    /// Returns the folder, the settings, and the number of epochs whose checkpoint is complete; all
-    /// epochs are complete if only the result is missing.
+    /// Finds out what there is of a run. Damaged files are reported to the observer, and what
+    /// interrupted processes have left is removed.
     ///
     /// # Errors
-    /// If there are no settings or no checkpoint, or the run has a result or diverged.
-    pub fn reopen(path: &Path) -> Result<(Self, TrainSettings, usize), ExperimentError> {
-        let nothing = |reason| ExperimentError::NothingToResume { path: path.into(), reason };
-        let folder = Self::at(path);
-        let settings = folder.settings()?.ok_or_else(|| nothing("there is no config.toml"))?;
-        let result = folder.result()?;
-        if let Some(error) = result.as_ref().and_then(|result| folder.diverged(&settings, result)) {
-            return Err(error);
+    /// If the folder holds something else than a run, the run diverged, or its settings are damaged
+    /// and no snapshot holds them.
+    pub fn state(&self, observer: &dyn Observer) -> Result<RunState, ExperimentError> {
+        let nothing = |reason| ExperimentError::NothingToResume { path: self.path.clone(), reason };
+        self.sweep()?;
+        if !self.is_taken() {
+            return Ok(RunState::Empty);
         }
-        match folder.epochs_done() {
-            0 => Err(nothing("there is no complete checkpoint")),
-            epochs if epochs >= settings.epochs && result.is_some() => Err(nothing("all its epochs are done")),
-            epochs => Ok((folder, settings, epochs)),
+        if self.snapshots().steps().is_empty() && self.has_earlier_checkpoints() {
+            return Err(nothing("its checkpoints are those of an earlier version"));
         }
+        let settings = match self.stored_settings() {
+            Ok(Some(settings)) => settings,
+            found => {
+                let newest = self.snapshots().newest(&|_| {});
+                let (Some(parts), fault) = (newest, found.as_ref().err()) else {
+                    return Err(found.err().unwrap_or_else(|| nothing("there is no config.toml")));
+                };
+                let fault = fault.map_or_else(|| format!("{} is missing", self.config().display()), ToString::to_string);
+                observer.note(&format!("{fault}; the settings are those of the newest snapshot"));
+                parts.state.settings
+            }
+        };
+        let settings = Box::new(settings);
+        match self.whole_result(observer)? {
+            Some(result) => match self.diverged(&settings, &result) {
+                Some(error) => Err(error),
+                None if result.epochs >= settings.epochs => {
+                    self.snapshots().report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
+                    Ok(RunState::Finished(settings, Box::new(result)))
+                }
+                None => Ok(RunState::Unfinished(settings)),
+            },
+            None => Ok(RunState::Unfinished(settings)),
+        }
+    }
+
+    fn has_earlier_checkpoints(&self) -> bool {
+        let entries = fs::read_dir(self.path.join("checkpoint")).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
+    }
+
+    /// Reads the result of a run whose files are all as its manifest says; reports those that are
+    /// not.
+    fn whole_result(&self, observer: &dyn Observer) -> Result<Option<RunResult>, ExperimentError> {
+        if !self.results().exists() && !self.path.join(MANIFEST).exists() {
+            return Ok(None);
+        }
+        let faults = match Manifest::read(&self.path) {
+            Ok(manifest) => manifest.faults(&self.path),
+            // Stopped between the result and the manifest.
+            Err(_) if !self.path.join(MANIFEST).exists() => return Ok(None),
+            Err(fault) => vec![fault],
+        };
+        if faults.is_empty() {
+            return self.result();
+        }
+        for fault in faults {
+            observer.note(&format!("{}: {fault}; it is made anew", self.path.display()));
+        }
+        Ok(None)
     }
 
     /// Returns the error of a run that diverged according to its result.
@@ -88,6 +146,16 @@ impl RunFolder {
         toml::from_str(&text).map(Some).map_err(|error| malformed(error.message().to_string()))
     }
 
+    /// Reads the settings in config.toml, and checks the hash in its first line.
+    fn stored_settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
+        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
+        let is_whole = |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
+        match text.strip_prefix(HASH_LINE).and_then(|text| text.split_once('\n')).is_some_and(is_whole) {
+            true => self.settings(),
+            false => Err(ExperimentError::Altered { path: self.config() }),
+        }
+    }
+
     /// Reads result.json; `None` if the run has not finished.
     ///
     /// # Errors
@@ -99,63 +167,91 @@ impl RunFolder {
             .map_err(|error| ExperimentError::ResultFile { path: self.results(), message: error.to_string() })
     }
 
-    /// Returns the last epoch whose checkpoint is complete; 0 if there is none.
+    /// Returns the number of completed epochs according to the newest snapshot; 0 if there is none.
     pub fn epochs_done(&self) -> usize {
-        self.last_checkpoint().unwrap_or(0)
+        self.snapshots().epochs()
     }
 
-    /// Removes the files of a run without a complete checkpoint, so that it can start over.
-    ///
-    /// # Errors
-    /// If the system fails to remove them.
-    pub fn clear(&self) -> Result<(), ExperimentError> {
-        let removed = |path: PathBuf, result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ExperimentError::io(path)(error)),
-            _ => Ok(()),
-        };
-        removed(self.metrics(), fs::remove_file(self.metrics()))?;
-        removed(self.checkpoints(), fs::remove_dir_all(self.checkpoints()))
-    }
-
-    fn last_checkpoint(&self) -> Option<usize> {
-        let complete = |epoch: &usize| {
-            ["model", "optim", "scheduler"].iter().all(|part| self.checkpoints().join(format!("{part}-{epoch}.bpk")).is_file())
-        };
-        let entries = fs::read_dir(self.checkpoints()).ok()?;
-        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let epochs = names.filter_map(|name| name.strip_prefix("model-")?.strip_suffix(".bpk")?.parse().ok());
-        epochs.filter(complete).max()
-    }
-
-    /// Creates the folder and writes its config.toml.
+    /// Creates the folder and writes its config.toml; removes the result of a run that goes on.
     ///
     /// # Errors
     /// If the system fails to write it.
-    pub fn create(&self, settings: &TrainSettings) -> Result<(), ExperimentError> {
+    pub(super) fn begin(&self, settings: &TrainSettings) -> Result<(), ExperimentError> {
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
+        self.sweep()?;
+        for path in [self.path.join(MANIFEST), self.results()] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ExperimentError::io(&path)(error)),
+                _ => {}
+            }
+        }
         let text = toml::to_string_pretty(settings).expect("settings are plain values");
-        write_whole(&self.config(), text.as_bytes()).map_err(ExperimentError::io(&self.config()))
+        let text = format!("{HASH_LINE}{}\n{text}", FileDigest::from_bytes(text.as_bytes()).sha256);
+        if !fs::read_to_string(self.config()).is_ok_and(|found| found == text) {
+            replace(&self.config(), text.as_bytes())?;
+        }
+        Ok(())
     }
 
-    /// Writes result.json.
+    /// Removes what interrupted processes have left.
+    fn sweep(&self) -> Result<(), ExperimentError> {
+        for folder in [&self.path, &self.model()] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(".writing-") {
+                    let path = entry.path();
+                    let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                    removed.map_err(ExperimentError::io(&path))?;
+                }
+            }
+        }
+        self.snapshots().sweep()
+    }
+
+    /// Reads the newest whole snapshot; damaged ones are reported to the observer.
+    pub(super) fn newest_snapshot(&self, observer: &dyn Observer) -> Option<Parts> {
+        self.snapshots().newest(&|damaged| observer.note(&damaged.to_string()))
+    }
+
+    /// The snapshots of the run.
+    pub(super) fn snapshots(&self) -> SnapshotStore {
+        SnapshotStore::at(self.path.join("checkpoint"))
+    }
+
+    /// Replaces metrics.jsonl by these lines.
     ///
     /// # Errors
     /// If the system fails to write it.
-    pub fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
+    pub(super) fn write_metrics(&self, lines: &[String]) -> Result<(), ExperimentError> {
+        replace(&self.metrics(), text(lines).as_bytes())
+    }
+
+    /// Returns metrics.jsonl to the lines of a snapshot. Lines that followed are dropped, because the
+    /// run writes them again; any other difference is reported.
+    ///
+    /// # Errors
+    /// If the system fails to write it.
+    pub(super) fn restore_metrics(&self, lines: &[String], observer: &dyn Observer) -> Result<(), ExperimentError> {
+        let found = fs::read(self.metrics()).unwrap_or_default();
+        if !found.starts_with(text(lines).as_bytes()) {
+            observer.note(&format!("{} is damaged; its lines are restored from the snapshot", self.metrics().display()));
+        }
+        self.write_metrics(lines)
+    }
+
+    /// Writes result.json, and then the manifest of the whole run.
+    ///
+    /// # Errors
+    /// If the system fails to write them.
+    pub(super) fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
-        let path = self.results();
-        write_whole(&path, text.as_bytes()).map_err(ExperimentError::io(&path))
-    }
-
-    /// Returns the seconds of each epoch, as far as known.
-    pub(super) fn seconds(&self) -> Vec<Option<Seconds>> {
-        // An unreadable file counts as unknown: times are not worth failing a run for.
-        let text = fs::read_to_string(self.seconds_file()).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    pub(super) fn write_seconds(&self, seconds: &[Option<Seconds>]) -> io::Result<()> {
-        write_whole(&self.seconds_file(), &serde_json::to_vec(seconds)?)
+        replace(&self.results(), text.as_bytes())?;
+        let mut manifest = Manifest { epochs: result.epochs, ..Default::default() };
+        let model = fs::read_dir(self.model()).into_iter().flatten().flatten().map(|entry| entry.path());
+        for path in [self.config(), self.metrics(), self.results()].into_iter().chain(model).filter(|path| path.is_file()) {
+            let name = path.strip_prefix(&self.path).expect("the file is in the folder").display().to_string();
+            manifest.files.insert(name, FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?);
+        }
+        replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())
     }
 
     /// The path of the folder.
@@ -182,14 +278,10 @@ impl RunFolder {
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
     }
+}
 
-    fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoint")
-    }
-
-    fn seconds_file(&self) -> PathBuf {
-        self.checkpoints().join("seconds.json")
-    }
+fn text(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Reads a text file; `None` if it does not exist.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use burn::train::Interrupter;
 use isostar_core::Padding;
 
 use super::Observer;
-use super::seconds::Stopwatch;
+use super::training::Stopwatch;
 use crate::hook::HookEvent;
 use crate::progress::Phase;
 
@@ -14,6 +15,8 @@ pub(super) struct HookEvents<F> {
     pub observer: Arc<dyn Observer>,
     /// Receives the duration of each calibration.
     pub stopwatch: Arc<Stopwatch>,
+    /// Ends a calibration if the observer asks to stop.
+    pub interrupter: Interrupter,
     /// The number of epochs before this training.
     pub done: usize,
     /// Whether the hidden states of padding count.
@@ -24,6 +27,9 @@ pub(super) struct HookEvents<F> {
 
 impl<F: Fn(usize) -> f64> HookEvents<F> {
     pub fn tell(&self, event: &HookEvent) {
+        if self.observer.stop().is_some() {
+            self.interrupter.stop(None);
+        }
         let phase = |epoch: &usize| Phase::Calibration { epoch: self.done + epoch };
         match event {
             HookEvent::CalibrationStarted { epoch, limit } => self.observer.begin(phase(epoch), *limit),

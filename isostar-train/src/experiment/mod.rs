@@ -11,11 +11,12 @@
 //! | config.toml | the resolved settings |
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
-//! | checkpoint/ | the state for resuming the run, and the seconds of each epoch |
+//! | checkpoint/ | snapshots, from which the run is resumed |
+//! | manifest.json | size and SHA-256 of the files of a run that is over |
 //! | model/ | config.json, model.safetensors and tokenizer.json, readable by transformers' `from_pretrained`; absent if the run diverged |
 
+mod disk;
 mod diverged;
-mod ending;
 mod error;
 mod evaluate;
 mod folder;
@@ -26,17 +27,17 @@ mod optimizer;
 mod predictions;
 mod prepare;
 mod preset;
-mod renderer;
 mod result;
 mod run;
-mod seconds;
 mod settings;
-mod values;
+mod snapshot;
+mod training;
+mod verify;
 
 pub use diverged::Diverged;
 pub use error::{ExperimentError, config_remedy};
 pub use evaluate::{SplitReport, evaluate};
-pub use folder::RunFolder;
+pub use folder::{RunFolder, RunState};
 pub use isoscores::IsoScores;
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
@@ -46,3 +47,6 @@ pub use result::RunResult;
 #[cfg(feature = "cli")]
 pub(crate) use settings::{DIALECT, object};
 pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};
+pub use snapshot::SnapshotInterval;
+pub use training::OnSpike;
+pub use verify::Verification;

@@ -39,6 +39,10 @@ pub trait Observer: Progress {
         false
     }
 
+    /// From now on, [`stop`](Progress::stop) is asked often enough to end the run by (`true`), or no
+    /// longer (`false`): there is nothing to save then, and the process may end at once.
+    fn saves(&self, _saves: bool) {}
+
     /// The validation rows have been evaluated before training.
     fn before(&self, _report: &SplitReport) {}
 

@@ -56,7 +56,8 @@ impl WarmupLinear {
         Self { peak, warmup, total, schedule, step: 0 }
     }
 
-    fn rate(&self, step: usize) -> f64 {
+    /// The learning rate of the step after `step` steps.
+    pub fn rate(&self, step: usize) -> f64 {
         if step < self.warmup {
             return self.peak * step as f64 / self.warmup as f64;
         }

@@ -3,42 +3,40 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use burn::train::metric::LossMetric;
-use burn::train::renderer::MetricsRenderer;
-use burn::train::{Learner, LearningResult};
+use burn::train::Interrupter;
 use isostar_core::{Padding, Regularizer};
 use isostar_models::Pretrained;
 
-use super::ending::Ending;
+use super::disk::check_space;
 use super::hook_events::HookEvents;
-use super::optimizer::{WarmupLinear, adamw};
 use super::prepare::{Prepared, Work};
-use super::renderer::RunRenderer;
 use super::result::finite;
-use super::seconds::{Seconds, Stopwatch};
-use super::values::EpochValues;
+use super::snapshot::{Before, FileDigest, Parts};
+use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
-use crate::task::{PreparedFor, SplitScoreMetric, TaskMetric, TaskModel};
+use crate::progress::Stop;
+use crate::task::{PreparedFor, TaskMetric, TaskModel};
 
 /// Rows per evaluation batch.
-const EVALUATION_BATCH: usize = 64;
+pub(super) const EVALUATION_BATCH: usize = 64;
 
 impl Experiment {
     /// Trains the model, evaluates it before and after, and writes the run folder.
     ///
-    /// If `done` epochs are complete, the run resumes from the checkpoint of that epoch and sees
-    /// the same batches as an uninterrupted run. If all epochs are complete, it only evaluates the
-    /// model and writes the result.
+    /// If the folder holds a snapshot, the run goes on from the newest whole one, and gives the
+    /// numbers of an uninterrupted run. If all epochs are complete, it only evaluates the model and
+    /// writes the result.
     ///
     /// # Errors
-    /// If the folder cannot be written, or training stops before the end of its last epoch; earlier
-    /// checkpoints are kept. A run that diverges writes a result that says so, and no model.
-    pub fn run(self, folder: &RunFolder, done: usize, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
+    /// If the folder holds a run with other settings or rows or cannot be written, or training stops
+    /// before the end of its last epoch; snapshots are kept. A run that diverges writes a result that
+    /// says so, and no model.
+    pub fn run(self, folder: &RunFolder, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let Self { settings, task, work, regularizer, device } = self;
-        folder.create(&settings)?;
-        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), done, observer };
+        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), observer };
+        let _saving = Saving::begin(run.observer.clone());
         match work {
             Work::Sequences(prepared) => run.finish(*prepared),
             Work::Spans(prepared) => run.finish(*prepared),
@@ -46,32 +44,68 @@ impl Experiment {
     }
 }
 
+/// Tells the observer that requests to stop are obeyed, until it is dropped.
+struct Saving(Arc<dyn Observer>);
+
+impl Saving {
+    fn begin(observer: Arc<dyn Observer>) -> Self {
+        observer.saves(true);
+        Self(observer)
+    }
+}
+
+impl Drop for Saving {
+    fn drop(&mut self) {
+        self.0.saves(false);
+    }
+}
+
 /// Data of a run other than its model and rows.
-struct Run {
-    settings: TrainSettings,
-    name: String,
-    metrics: Vec<TaskMetric>,
-    regularizer: Option<Arc<dyn Regularizer>>,
-    device: Device,
-    folder: RunFolder,
-    done: usize,
-    observer: Arc<dyn Observer>,
+pub(super) struct Run {
+    pub settings: TrainSettings,
+    pub name: String,
+    pub metrics: Vec<TaskMetric>,
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+    pub device: Device,
+    pub folder: RunFolder,
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Run {
     fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
-        let before = self.evaluate(&prepared.model.model, &prepared)?;
-        self.observer.before(&before);
-
-        let stopwatch = Arc::new(Stopwatch::new(self.folder.clone(), self.done));
-        let hook = self.hook(&prepared, &stopwatch);
-        let trained = self.train(&prepared, &hook, &stopwatch);
-        if let Some(divergence) = hook.divergence() {
-            return Err(self.diverge(Divergence { epoch: self.done + divergence.epoch, ..divergence }, &stopwatch)?);
+        check_space(self.folder.path(), self.space(&prepared))?;
+        let parts = self.folder.newest_snapshot(self.observer.as_ref());
+        let rows = fingerprint(&prepared);
+        if let Some(parts) = &parts {
+            self.check_origin(parts, &rows)?;
+        } else if self.folder.settings().is_ok_and(|settings| settings.is_some()) {
+            self.observer.note("there is no whole snapshot; the run starts from the beginning");
         }
-        let trained = trained?;
+        self.folder.begin(&self.settings)?;
 
-        let report = self.evaluate(&trained, &prepared)?;
+        let before = match &parts {
+            Some(parts) => parts.state.before.report(),
+            None => self.evaluate(&prepared.model.model, &prepared, 0)?,
+        };
+        self.observer.before(&before);
+        self.folder.restore_metrics(parts.as_ref().map_or(&[], |parts| &parts.state.lines), self.observer.as_ref())?;
+
+        let stopwatch = Arc::new(Stopwatch::default());
+        let (done, step) = parts.as_ref().map_or((0, 0), |parts| (parts.state.place.epochs, parts.state.place.step));
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch);
+        let recorder = Recorder::new(self.folder.snapshots(), self.settings.snapshot_every, self.settings.keep, step);
+        let beginning = Beginning { before: Before::new(&before), rows, parts };
+        let mut training = Training::new(&self, &prepared, hook.clone(), stopwatch.clone(), Some(recorder), beginning)?;
+        let trained = training.run(None);
+        if let Some(divergence) = hook.divergence() {
+            drop(training);
+            return Err(self.diverge(Divergence { epoch: done + divergence.epoch, ..divergence }, &stopwatch)?);
+        }
+        trained?;
+        let step = training.place.step;
+        let trained = training.into_model();
+
+        let report = self.evaluate(&trained, &prepared, step)?;
         if !report.task_loss.is_finite() {
             let divergence = Divergence::after_epoch(NotFinite::ValidationLoss, self.settings.epochs);
             return Err(self.diverge(divergence, &stopwatch)?);
@@ -80,20 +114,56 @@ impl Run {
         written.write(self.folder.model())?;
         let seconds = stopwatch.total();
         let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum::<usize>() * self.settings.epochs;
-        let tokens_per_second = seconds.and_then(|seconds| finite(tokens as f64 / seconds.training));
+        let tokens_per_second = finite(tokens as f64 / seconds.training);
         let result = RunResult { tokens_per_second, ..self.result(seconds, self.settings.epochs).with_report(&report) };
         self.folder.write_result(&result)?;
         self.observer.after(&report, &result);
         Ok(result)
     }
 
+    /// Checks that a snapshot belongs to a run with these settings and rows.
+    pub fn check_origin(&self, parts: &Parts, rows: &str) -> Result<(), ExperimentError> {
+        let path = self.folder.path().to_path_buf();
+        let keys = parts.state.settings.contradicted_by(&self.settings);
+        match keys.is_empty() {
+            false => Err(ExperimentError::OtherSettings { path, keys }),
+            true if parts.state.rows != rows => Err(ExperimentError::OtherRows { path }),
+            true => Ok(()),
+        }
+    }
+
+    /// Bytes that the run still needs: the snapshots that it keeps, one that is being written, and
+    /// the model, less the snapshots that there are.
+    fn space<M: TaskModel>(&self, prepared: &Prepared<M>) -> u64 {
+        /// Settings, metrics, result and tokenizer.
+        const OTHER: u64 = 2 << 20;
+        let model = 4 * prepared.model.model.num_params() as u64;
+        let snapshot = 3 * model + OTHER / 8;
+        let snapshots = self.settings.keep as u64 + 2;
+        let present = self.folder.snapshots().steps().len() as u64;
+        snapshot * snapshots.saturating_sub(present).max(1) + model + OTHER
+    }
+
+    /// Returns the error of a run that a signal has ended.
+    pub fn interrupted(&self, stop: Stop, step: usize, steps: usize) -> ExperimentError {
+        ExperimentError::Interrupted { path: Some(self.folder.path().into()), stop, step, steps }
+    }
+
+    /// Returns the error of a run that has ended early.
+    pub fn stopped(&self, done: usize, reason: String) -> ExperimentError {
+        ExperimentError::Stopped { path: self.folder.path().into(), done, epochs: self.settings.epochs, reason }
+    }
+
     /// Evaluates a model on the validation rows. Metrics of additional development sets are
-    /// included, such as `accuracy_mismatched` of `dev_mismatched`.
-    fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>) -> Result<SplitReport, ExperimentError> {
+    /// included, such as `accuracy_mismatched` of `dev_mismatched`. `step` is that of the model.
+    fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>, step: usize) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
-            evaluate(model, &loader, split.evaluator(), self.observer.as_ref())
+            evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| match error {
+                ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
+                error => error,
+            })
         };
         let mut report = of(&prepared.dev)?;
         for (name, split) in &prepared.further {
@@ -110,77 +180,45 @@ impl Run {
         Ok(self.folder.diverged(&self.settings, &result).expect("its result says so"))
     }
 
-    fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {
+    pub fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, parts: Option<&Parts>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {
         let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
         let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
+        let done = parts.map_or(0, |parts| parts.state.place.epochs);
+        // A snapshot within an epoch holds its reference; the next one is that of the next epoch.
+        let first = done + usize::from(parts.is_some_and(|parts| parts.reference.is_some()));
         let (limit, padding, order, source) =
-            (self.settings.calibration_states, self.settings.padding, self.order(), &prepared.train.source);
+            (self.settings.calibration_states, self.settings.padding, self.order(first), &prepared.train.source);
         // If padding is included, the batch size matters: the longest row of a batch determines its
         // padding.
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let interrupter = Interrupter::new();
         let lengths = source.lengths();
         let events = HookEvents {
             observer: self.observer.clone(),
             stopwatch: stopwatch.clone(),
-            done: self.done,
+            done,
             padding,
+            interrupter: interrupter.clone(),
             training_padding: move |epoch| order.padding_share(&lengths, epoch),
         };
         HookConfig::new()
+            .with_interrupter(interrupter.clone())
             .with_limit(limit)
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| events.tell(event))
             .init(regularizer)
     }
 
-    fn order(&self) -> TrainingOrder {
+    /// Order of the rows, from an epoch on, counted from 0.
+    pub fn order(&self, first_epoch: usize) -> TrainingOrder {
         let TrainSettings { batch_size, batching, seed, .. } = self.settings;
-        TrainingOrder { batch_size, batching, seed, first_epoch: self.done }
-    }
-
-    fn train<M: TaskModel>(&self, prepared: &Prepared<M>, hook: &Hook<M::Batch>, stopwatch: &Arc<Stopwatch>) -> Result<M, ExperimentError> {
-        let Self { settings, folder, done, observer, .. } = self;
-        let device = self.device.clone().autodiff();
-        let train = BatchLoader::training(prepared.train.source.clone(), self.order(), &device);
-        let steps = train.batches() * settings.epochs;
-        let valid = BatchLoader::evaluation(prepared.dev.source.clone(), EVALUATION_BATCH, &self.device.clone().without_autodiff());
-        let interrupter = hook.interrupter();
-        let ending = Ending::new(interrupter.clone());
-        let dashboard = dashboard(&interrupter, observer.as_ref());
-        let renderer = RunRenderer::new(&folder.metrics(), observer.clone(), dashboard, stopwatch.clone(), ending.clone())?;
-
-        let mut training = hook
-            .training::<M>(folder.path(), Arc::new(train), Arc::new(valid))
-            .metric_train_numeric(LossMetric::new())
-            .metric_valid_numeric(LossMetric::new())
-            .with_metric_logger(EpochValues::default())
-            .with_application_logger(None)
-            .with_default_checkpointers()
-            .renderer(Box::new(renderer))
-            .num_epochs(settings.epochs);
-        for metric in self.metrics.iter().filter(|metric| !metric.is_of_part()) {
-            training = training.metric_valid_numeric(SplitScoreMetric::new(*metric, prepared.dev.evaluator()));
-            if let Some(evaluator) = &prepared.train.evaluator {
-                training = training.metric_train_numeric(SplitScoreMetric::new(*metric, evaluator.clone()));
-            }
-        }
-        if *done > 0 {
-            training = training.checkpoint(*done);
-        }
-
-        let warmup = (settings.warmup * steps as f64).round() as usize;
-        let schedule = WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule);
-        let model = hook.wrap(prepared.model.model.clone().train());
-        let optimizer = adamw(settings.weight_decay, settings.adam_epsilon);
-        let LearningResult { model, .. } = training.launch(Learner::new(model, optimizer, schedule));
-        ending.check(folder, settings.epochs)?;
-        Ok(model.into_inner())
+        TrainingOrder { batch_size, batching, seed, first_epoch }
     }
 
     /// Result after `epochs` epochs, before any evaluation.
-    fn result(&self, seconds: Option<Seconds>, epochs: usize) -> RunResult {
+    fn result(&self, seconds: Seconds, epochs: usize) -> RunResult {
         let settings = &self.settings;
         RunResult {
             task: self.name.clone(),
@@ -195,23 +233,21 @@ impl Run {
             metrics: self.metrics.iter().map(|metric| (metric.name().to_string(), None)).collect(),
             task_loss: None,
             isoscore: IsoScores::default(),
-            seconds: seconds.map(|seconds| seconds.training),
-            calibration_seconds: seconds.map(|seconds| seconds.calibration),
+            seconds: finite(seconds.training),
+            calibration_seconds: finite(seconds.calibration),
             tokens_per_second: None,
             stopped: None,
         }
     }
 }
 
-/// Burn's dashboard, if it is compiled in, the observer allows it and stdout is a terminal.
-fn dashboard(interrupter: &burn::train::Interrupter, observer: &dyn Observer) -> Option<Box<dyn MetricsRenderer>> {
-    #[cfg(feature = "tui")]
-    if observer.wants_dashboard() {
-        use std::io::IsTerminal;
-        if std::io::stdout().is_terminal() {
-            return Some(burn::train::renderer::default_renderer(interrupter.clone(), None));
-        }
-    }
-    let _ = (interrupter, observer);
-    None
+/// Fingerprint of the tokenized training and validation rows.
+pub(super) fn fingerprint<M: TaskModel>(prepared: &Prepared<M>) -> String {
+    let lengths = [&prepared.train, &prepared.dev].map(|split| split.source.lengths());
+    let bytes: Vec<u8> = lengths
+        .iter()
+        .flat_map(|lengths| std::iter::once(lengths.len() as u32).chain(lengths.iter().copied()))
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    FileDigest::from_bytes(&bytes).sha256
 }

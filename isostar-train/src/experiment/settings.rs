@@ -6,6 +6,7 @@ mod range;
 mod schema;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +56,22 @@ impl TrainOptions {
 /// Maximum default stride: that of the published runs, 128 tokens of 384.
 const LONGEST_STRIDE: usize = 128;
 
+/// Settings that may change when a run is resumed.
+const FREE: [&str; 5] = ["epochs", "snapshot_every", "keep", "on_spike", "spike_factor"];
+
+/// Describes the settings that pass the filter and differ.
+fn differing(stored: &TrainSettings, asked: &TrainSettings, filter: impl Fn(&str) -> bool) -> Vec<String> {
+    let [stored, asked] = [stored, asked].map(|settings| toml::Table::try_from(settings).expect("settings are plain values"));
+    let names: BTreeSet<&String> = stored.keys().chain(asked.keys()).collect();
+    let differ = names.into_iter().filter(|name| filter(name) && stored.get(*name) != asked.get(*name));
+    let shown = |table: &toml::Table, name: &str| table.get(name).map_or("unset".into(), toml::Value::to_string);
+    differ.map(|name| contradiction(name, &shown(&stored, name), &shown(&asked, name))).collect()
+}
+
+fn contradiction(name: &str, stored: &dyn std::fmt::Display, asked: &dyn std::fmt::Display) -> String {
+    format!("{name} is {stored} in the run and {asked} now")
+}
+
 impl TrainSettings {
     /// Source of the rows that these settings select.
     pub fn source(&self) -> TaskSource<'_> {
@@ -94,7 +111,41 @@ impl TrainSettings {
         let default = run.max_length.filter(|length| *length <= self.default_max_length());
         let max_length = self.max_length.or(default);
         let stride = self.stride.or(max_length.map(Self::default_stride));
-        *run == Self { max_length, stride, ..self.clone() }
+        let asked = Self { max_length, stride, ..self.clone() };
+        differing(run, &asked, |name| name == "epochs" || !FREE.contains(&name)).is_empty()
+    }
+
+    /// Returns these settings of a stored run as `options` change them on a resumption. Epochs may
+    /// grow, and the settings of snapshots and spikes may change; the others decide the numbers of
+    /// the run.
+    ///
+    /// # Errors
+    /// The settings in which the options contradict the stored ones, with both values.
+    pub fn changed_by(&self, options: &TrainOptions) -> Result<Self, Vec<String>> {
+        let mut changed = self.clone();
+        let mut options = options.clone();
+        if let Some(preset) = options.preset {
+            preset.fill(&mut options);
+        }
+        let asked = Self::resolve(options.clone());
+        let mut contradicted = differing(self, &asked, |name| options.named().contains(&name) && !FREE.contains(&name));
+        for name in options.named() {
+            match name {
+                "epochs" if asked.epochs < self.epochs => contradicted.push(contradiction("epochs", &self.epochs, &asked.epochs)),
+                "epochs" => changed.epochs = asked.epochs,
+                "snapshot_every" => changed.snapshot_every = asked.snapshot_every,
+                "keep" => changed.keep = asked.keep,
+                "on_spike" => changed.on_spike = asked.on_spike,
+                "spike_factor" => changed.spike_factor = asked.spike_factor,
+                _ => {}
+            }
+        }
+        if contradicted.is_empty() { Ok(changed) } else { Err(contradicted) }
+    }
+
+    /// Returns the settings in which another run's numbers may differ from this one's.
+    pub(super) fn contradicted_by(&self, other: &Self) -> Vec<String> {
+        differing(self, other, |name| !FREE.contains(&name))
     }
 
     /// Default stride: a third of the maximum length, as published, and at most 128.

@@ -129,6 +129,23 @@ impl<B: Send + 'static> Calibration<B> {
         self.requested.fetch_max(epoch, Ordering::SeqCst);
     }
 
+    /// Reference of the current epoch, if a step has estimated it.
+    pub(super) fn covariance(&self) -> Option<Tensor<2>> {
+        let reference = lock(&self.reference);
+        reference.covariance.clone().filter(|_| reference.epoch == self.epoch())
+    }
+
+    pub(super) fn is_collapse_reported(&self) -> bool {
+        self.collapse_reported.load(Ordering::SeqCst)
+    }
+
+    /// Continues in the first epoch of this training with this reference.
+    pub(super) fn restore(&self, covariance: Option<Tensor<2>>, is_collapse_reported: bool) {
+        self.collapse_reported.store(is_collapse_reported, Ordering::SeqCst);
+        let epoch = usize::from(covariance.is_some());
+        *lock(&self.reference) = Reference { epoch, covariance };
+    }
+
     pub(super) fn report_collapse(&self, score: f64, threshold: f64) {
         if !self.collapse_reported.swap(true, Ordering::SeqCst) {
             self.tell(HookEvent::Collapsed { score, threshold });

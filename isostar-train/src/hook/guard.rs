@@ -124,6 +124,11 @@ struct Unread {
 }
 
 impl Watch {
+    /// Forgets the last step.
+    pub(super) fn discard(&mut self) {
+        self.unread.pop();
+    }
+
     pub fn divergence(&self, cause: NotFinite, epoch: usize, step: Option<usize>, rows: Vec<u32>) -> Divergence {
         let list = |numbers: &VecDeque<f64>| numbers.iter().copied().collect();
         Divergence { cause, epoch, step, rows, task_losses: list(&self.task_losses), penalties: list(&self.penalties) }
@@ -157,6 +162,20 @@ fn remember(numbers: &mut VecDeque<f64>, number: Option<&f64>) {
 }
 
 impl Guard {
+    /// Number of steps in `epoch`, and the last finite task losses and penalties.
+    pub(super) fn numbers(&self, epoch: usize) -> (usize, Vec<f64>, Vec<f64>) {
+        let watch = lock(&self.watch);
+        let step = if watch.epoch == epoch { watch.step } else { 0 };
+        (step, watch.task_losses.iter().copied().collect(), watch.penalties.iter().copied().collect())
+    }
+
+    /// Continues after `step` steps of the first epoch of this training.
+    pub(super) fn restore(&self, step: usize, task_losses: Vec<f64>, penalties: Vec<f64>) {
+        let mut watch = lock(&self.watch);
+        (watch.epoch, watch.step, watch.trained) = (1, step, step > 0);
+        (watch.task_losses, watch.penalties) = (task_losses.into(), penalties.into());
+    }
+
     /// Keeps the numbers of a training step until the next one begins.
     pub(super) fn keep(&self, epoch: usize, rows: Vec<u32>, task_loss: &Tensor<1>, penalty: Option<&Tensor<1>>) {
         let dtype = task_loss.dtype();

@@ -58,6 +58,7 @@ mod lock;
 mod model;
 mod output;
 mod regularized;
+mod state;
 mod tap;
 mod training;
 
@@ -75,6 +76,7 @@ pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
 pub use regularized::Regularized;
+pub use state::HookState;
 pub use training::HookMetrics;
 
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};

@@ -29,7 +29,7 @@
 //!
 //! The runs are called `rte,seed=1,weight=0.0` and so on, with the varied keys in alphabetical
 //! order. An interrupted sweep continues when it is started again: finished runs are kept, and a
-//! run with a checkpoint is resumed. A diverged run counts as finished, because it would diverge
+//! run with a snapshot is resumed. A diverged run counts as finished, because it would diverge
 //! again. Shards split a sweep across machines with a shared file system.
 
 mod error;
@@ -73,7 +73,7 @@ pub struct SweepRun {
 pub enum RunState {
     /// Not finished.
     Unfinished {
-        /// The number of epochs whose checkpoint is complete.
+        /// The number of completed epochs.
         epochs: usize,
     },
     /// Finished, with this result.
@@ -118,8 +118,7 @@ impl Sweep {
         let count = self.runs.iter().filter(|run| is_left(run)).count();
         for (number, run) in self.runs.iter_mut().filter(|run| is_left(run)).enumerate() {
             begin(run, number + 1, count);
-            let RunState::Unfinished { epochs } = run.state else { continue };
-            run.state = run.finish(epochs, observer).map_or_else(RunState::Failed, RunState::over);
+            run.state = run.finish(observer).map_or_else(RunState::Failed, RunState::over);
         }
     }
 
@@ -130,12 +129,9 @@ impl Sweep {
 }
 
 impl SweepRun {
-    fn finish(&self, epochs: usize, observer: &Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
+    fn finish(&self, observer: &Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let experiment = Experiment::prepare(self.planned.settings.clone(), observer.as_ref())?;
-        if epochs == 0 {
-            self.folder.clear()?;
-        }
-        match experiment.run(&self.folder, epochs, observer.clone()) {
+        match experiment.run(&self.folder, observer.clone()) {
             // The result records the divergence.
             Err(error @ ExperimentError::Diverged { .. }) => self.folder.result()?.ok_or(error),
             ended => ended,

@@ -1,7 +1,8 @@
+use burn::prelude::*;
 use burn::train::metric::{Adaptor, LossInput};
 use isostar_models::{PretrainedModel, SequenceClassifier, SpanExtractor};
 
-use super::{Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SpanEvaluator, TaskRows};
+use super::{Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SequenceOutput, SpanEvaluator, SpanOutput, TaskRows};
 use crate::data::{BatchSource, DataError, Examples, Windows};
 use crate::hook::HiddenStateModel;
 
@@ -18,6 +19,9 @@ pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + Pret
     /// # Errors
     /// If a label is unknown or not a number, a question is too long, or the tokenizer fails.
     fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError>;
+
+    /// Returns the loss of each row of a batch, shape `[rows]`.
+    fn losses(output: &Self::Output) -> Tensor<1>;
 }
 
 /// The tokenized rows of a split for the model `M`.
@@ -30,6 +34,10 @@ impl TaskModel for SequenceClassifier {
     fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_sequences(rows, preparation)
     }
+
+    fn losses(output: &SequenceOutput) -> Tensor<1> {
+        output.losses.clone()
+    }
 }
 
 impl TaskModel for SpanExtractor {
@@ -38,5 +46,9 @@ impl TaskModel for SpanExtractor {
 
     fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_spans(rows, preparation)
+    }
+
+    fn losses(output: &SpanOutput) -> Tensor<1> {
+        output.losses.clone()
     }
 }

@@ -20,13 +20,9 @@ fn satisfies(value: &Value, schema: &Value) -> bool {
     let number = |rule: &Value, holds: fn(f64, f64) -> bool| value.as_f64().is_none_or(|number| holds(number, rule.as_f64().unwrap()));
     schema.as_object().unwrap().iter().all(|(keyword, rule)| match keyword.as_str() {
         "$schema" | "title" | "description" | "default" | "pattern" => true,
-        "type" => match rule.as_str().unwrap() {
-            "object" => value.is_object(),
-            "array" => value.is_array(),
-            "string" => value.is_string(),
-            "number" => value.is_number(),
-            "integer" => value.is_i64() || value.is_u64(),
-            other => panic!("no rule for the type {other}"),
+        "type" => match rule.as_array() {
+            Some(types) => types.iter().any(|name| is_of_type(value, name)),
+            None => is_of_type(value, rule),
         },
         "enum" => rule.as_array().unwrap().contains(value),
         "minimum" => number(rule, |number, bound| number >= bound),
@@ -44,6 +40,17 @@ fn satisfies(value: &Value, schema: &Value) -> bool {
         }
         other => panic!("no rule for {other}"),
     })
+}
+
+fn is_of_type(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        other => panic!("no rule for the type {other}"),
+    }
 }
 
 fn from_toml(text: &str) -> Value {
@@ -80,6 +87,7 @@ fn the_schema_and_the_command_allow_the_same_values() {
             (_, Some("integer")) => [-1, 0, 1, 2, 3].map(Value::from).into_iter().chain([0.5.into(), "1".into()]).collect(),
             (_, Some("number")) => [-1.0, 0.0, 0.5, 1.0, 1.5].map(Value::from).into_iter().chain([1.into(), "1".into()]).collect(),
             (_, Some("string")) => vec!["all".into(), 1.into()],
+            (_, None) if setting["type"].is_array() => vec![1.into(), 0.into(), 0.5.into(), "10min".into()],
             (_, Some("object")) => vec![json!({ "text": "a", "pair": "b", "label": "c", "kind": "regression", "header": ["a"] })],
             other => panic!("{name}: {other:?}"),
         };

@@ -58,6 +58,12 @@ macro_rules! settings {
                 Self { $only: self.$only.or(base.$only), $($name: self.$name.or(base.$name),)* }
             }
 
+            /// Returns the names of the settings that these options set.
+            pub(crate) fn named(&self) -> Vec<&'static str> {
+                let names = [$(self.$name.is_some().then_some(stringify!($name)),)*];
+                names.into_iter().flatten().collect()
+            }
+
             /// Returns these options; unset ones get their defaults.
             fn or_defaults(self, about: &About) -> TrainSettings {
                 TrainSettings { $($name: settings!(@resolved self.$name, about $(, $default)?),)* }

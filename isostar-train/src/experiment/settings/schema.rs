@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use isostar_core::{LayerSelection, Padding};
 use serde_json::{Map, Value, json};
 
-use super::super::{Preset, Schedule};
+use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
 use super::range::{Bound, Range};
 use super::table::{PADDINGS, rows};
 use super::{RegularizerName, TrainOptions, TrainSettings};
@@ -118,6 +118,12 @@ impl Described for PathBuf {
     }
 }
 
+impl Described for SnapshotInterval {
+    fn schema() -> Value {
+        json!({ "type": ["integer", "string"], "minimum": 1, "pattern": "^\\s*[0-9]+\\s*(h|m|min|s)?\\s*$" })
+    }
+}
+
 impl Described for LayerSelection {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^\\s*(all|last|\\d+\\s*(,\\s*\\d+\\s*)*)\\s*$" })
@@ -164,4 +170,4 @@ macro_rules! described_by_names {
     )*};
 }
 
-described_by_names!(Batching, Preset, RegularizerName, Schedule);
+described_by_names!(Batching, OnSpike, Preset, RegularizerName, Schedule);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use isostar_core::{LayerSelection, Padding};
 use serde::{Deserialize, Serialize};
 
-use super::super::{ExperimentError, Preset, Schedule};
+use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval};
 use super::define::settings;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
 #[cfg(feature = "cli")]
@@ -133,6 +133,27 @@ settings! {
     #[arg(long, value_name = "NAME")]
     device: String = |_| default_device_name().into();
 
+    /// Save the state of the run every N steps, or after a duration such as 90s, 10min or 1h; and after every epoch (default: 10min)
+    #[arg(long, value_name = "STEPS|DURATION")]
+    #[stored(default)]
+    snapshot_every: SnapshotInterval = |_| SnapshotInterval::default();
+
+    /// Number of snapshots to keep: the newest ones, and the best by the task's metric besides (default: 2)
+    #[arg(long, value_name = "K")]
+    #[stored(default = "default_keep")]
+    keep: usize = |_| default_keep(), in AT_LEAST_ONE;
+
+    /// What to do when the loss of a batch spikes: warn of it; skip the batch; rollback to the weights of the newest snapshot, without the
+    /// batches since; or stop (default: warn; a loss that is not finite then ends the run)
+    #[arg(long, value_enum)]
+    #[stored(default)]
+    on_spike: OnSpike = |_| OnSpike::default();
+
+    /// A loss is a spike above F times the median of the last 100 losses, or if it is not finite (default: 10)
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    #[stored(default = "default_spike_factor")]
+    spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
+
     /// Columns of a file (default: guessed from their names), and whether labels are classes or numbers (default: classes)
     #[arg(skip)]
     #[stored(default)]
@@ -161,6 +182,14 @@ fn or_default<T>(option: Option<T>, about: &About, default: impl FnOnce(&About) 
 /// The ε of AdamW in PyTorch, and of runs whose settings do not name it.
 fn default_epsilon() -> f64 {
     1e-8
+}
+
+fn default_keep() -> usize {
+    2
+}
+
+fn default_spike_factor() -> f64 {
+    10.0
 }
 
 /// What becomes of padding, by name.

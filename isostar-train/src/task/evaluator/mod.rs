@@ -1,5 +1,6 @@
 //! Judges: they accumulate predictions over a split and compute its metrics at the end.
 
+mod bytes;
 mod sequence;
 mod span;
 
@@ -28,6 +29,13 @@ pub trait Evaluator: Clone + Debug + Send + Sync + 'static {
 
     /// Removes every batch.
     fn clear(&mut self);
+
+    /// Returns the batches so far as bytes, for a snapshot.
+    fn to_bytes(&self) -> Vec<u8>;
+
+    /// Continues with the batches that [`to_bytes`](Self::to_bytes) returned; `None` if the bytes
+    /// are malformed.
+    fn restore(&mut self, bytes: &[u8]) -> Option<()>;
 
     /// The metrics of the task, the main one first.
     fn metrics(&self) -> &[TaskMetric];

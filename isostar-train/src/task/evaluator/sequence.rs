@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
 
+use super::bytes::{Reader, write_floats};
 use super::{Answer, Evaluator, Prediction};
 use crate::data::{Labels, Targets};
 use crate::task::{SequenceOutput, TaskMetric};
@@ -60,6 +61,37 @@ impl Evaluator for SequenceEvaluator {
 
     fn clear(&mut self) {
         self.rows.clear();
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for Row { index, loss, right, logits } in &self.rows {
+            let (kind, right) = match right {
+                Right::Class(class) => (0_u32, *class as u64),
+                Right::Value(value) => (1, value.to_bits()),
+            };
+            bytes.extend(index.to_le_bytes());
+            bytes.extend(loss.to_le_bytes());
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(right.to_le_bytes());
+            write_floats(&mut bytes, logits);
+        }
+        bytes
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut reader = Reader(bytes);
+        self.rows.clear();
+        while !reader.is_empty() {
+            let (index, loss) = (reader.u32()?, reader.f64()?);
+            let right = match (reader.u32()?, reader.u64()?) {
+                (0, class) => Right::Class(class as usize),
+                (1, value) => Right::Value(f64::from_bits(value)),
+                _ => return None,
+            };
+            self.rows.push(Row { index, loss, right, logits: reader.floats()? });
+        }
+        Some(())
     }
 
     fn metrics(&self) -> &[TaskMetric] {
@@ -135,6 +167,12 @@ mod tests {
         evaluator.add(&batch(&[[0.0, 3.0]], &[0], &[1])).unwrap();
         assert_eq!(evaluator.scores().into_iter().collect::<Vec<_>>(), [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]);
         assert_eq!(evaluator.loss(), 0.5);
+        let bytes = evaluator.to_bytes();
+        let mut restored = evaluator.clone();
+        restored.clear();
+        restored.restore(&bytes).unwrap();
+        assert_eq!((restored.predictions(), restored.loss()), (evaluator.predictions(), evaluator.loss()));
+        assert!((1..bytes.len()).filter(|length| restored.restore(&bytes[..*length]).is_some()).count() <= 2, "cut between two rows only");
         let predictions = evaluator.predictions();
         assert_eq!(predictions.iter().map(|prediction| prediction.scores[1]).collect::<Vec<_>>(), [2.0, 3.0, 1.0]);
         let line = serde_json::to_string(&predictions[1]).unwrap();

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorReadError};
 
+use super::bytes::{Reader, write_floats};
 use super::{Answer, Evaluator, Prediction};
 use crate::data::{CharSpan, PaddingSide, Question, TextRow, Unanswerable, Windows};
 use crate::score::{Span, SpanLimits, Squad2Score, Window, n_best_spans, no_answer_score, span_or_none, squad_score, squad2_score};
@@ -126,6 +127,26 @@ impl Evaluator for SpanEvaluator {
     fn clear(&mut self) {
         self.logits.clear();
         self.loss = 0.0;
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.loss.to_le_bytes().to_vec();
+        for (window, logits) in &self.logits {
+            bytes.extend(window.to_le_bytes());
+            logits.iter().for_each(|logits| write_floats(&mut bytes, logits));
+        }
+        bytes
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut reader = Reader(bytes);
+        self.logits.clear();
+        self.loss = reader.f64()?;
+        while !reader.is_empty() {
+            let window = reader.u32()?;
+            self.logits.insert(window, [reader.floats()?, reader.floats()?]);
+        }
+        Some(())
     }
 
     fn metrics(&self) -> &[TaskMetric] {

@@ -1,0 +1,338 @@
+//! The training loop of a run.
+//!
+//! A run drives its own loop: burn-train's Learner keeps its optimizer and the sums of its metrics
+//! to itself, and can be neither saved nor begun within an epoch. The step is that of a hook under
+//! the Learner, see [`Regularized`].
+
+mod display;
+mod losses;
+mod meter;
+mod recorder;
+mod saving;
+mod seconds;
+mod spikes;
+mod sums;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::data::dataloader::DataLoader;
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use serde::Serialize;
+
+use super::optimizer::{WarmupLinear, adamw};
+use super::prepare::Prepared;
+use super::run::{EVALUATION_BATCH, Run};
+use super::snapshot::{Before, Parts, Place, number_parameters};
+use super::{EpochReport, ExperimentError, TrainSettings};
+use crate::data::{BatchLoader, BatchSource};
+use crate::hook::{Hook, Regularized};
+use crate::progress::Phase;
+use crate::task::{Evaluator, TaskModel};
+use display::{Display, ShownMetric};
+pub use losses::OnSpike;
+pub(super) use losses::RecentLosses;
+use meter::{TrainingMeter, ValidationMeter};
+pub(super) use recorder::Recorder;
+use saving::hook_state;
+pub(super) use seconds::{Seconds, Stopwatch};
+pub(super) use sums::Sums;
+
+/// Whether the loop goes on, or has reached the place at which it was to end.
+type Flow = ControlFlow<()>;
+
+/// One line of metrics.jsonl.
+#[derive(Serialize)]
+struct Line<'a> {
+    epoch: usize,
+    split: &'a str,
+    rows: usize,
+    metrics: &'a BTreeMap<String, f64>,
+    seconds: f64,
+}
+
+/// A training between its steps.
+pub(super) struct Training<'a, M: TaskModel> {
+    pub(super) run: &'a Run,
+    prepared: &'a Prepared<M>,
+    pub(super) hook: Hook<M::Batch>,
+    stopwatch: Arc<Stopwatch>,
+    /// The model; absent only while the optimizer updates it.
+    pub(super) model: Option<Regularized<M>>,
+    pub(super) optimizer: ModuleOptimizer,
+    schedule: WarmupLinear,
+    train: Arc<dyn DataLoader<M::Batch>>,
+    /// Batches per epoch.
+    batches: usize,
+    pub(super) place: Place,
+    meter: TrainingMeter<M>,
+    split_seconds: f64,
+    pub(super) losses: RecentLosses,
+    lines: Vec<String>,
+    before: Before,
+    rows: String,
+    /// Writes the run folder; `None` for a replay, which writes nothing.
+    pub(super) recorder: Option<Recorder>,
+    display: Display,
+    began: Instant,
+    epochs_since: u32,
+}
+
+/// Where a training begins.
+pub(super) struct Beginning {
+    /// The evaluation before training.
+    pub before: Before,
+    /// Fingerprint of the tokenized rows.
+    pub rows: String,
+    /// The state to go on from.
+    pub parts: Option<Parts>,
+}
+
+impl<'a, M: TaskModel> Training<'a, M> {
+    /// Sets a training up, without taking a step.
+    ///
+    /// # Errors
+    /// If the state belongs to another model.
+    pub fn new(
+        run: &'a Run,
+        prepared: &'a Prepared<M>,
+        hook: Hook<M::Batch>,
+        stopwatch: Arc<Stopwatch>,
+        recorder: Option<Recorder>,
+        beginning: Beginning,
+    ) -> Result<Self, ExperimentError> {
+        let Beginning { before, rows, parts } = beginning;
+        let settings = &run.settings;
+        let device = run.device.clone().autodiff();
+        let mut model = number_parameters(prepared.model.model.clone());
+        let mut optimizer = adamw(settings.weight_decay, settings.adam_epsilon);
+        let mut meter = TrainingMeter::<M>::new(&run.metrics, prepared.train.evaluator.clone(), &hook);
+        let mut state = None;
+        if let Some(parts) = parts {
+            let unfit = |message: String| ExperimentError::Snapshot { path: run.folder.path().into(), message };
+            model = model.try_load_record(parts.model).map_err(|error| unfit(error.to_string()))?;
+            optimizer = optimizer.load_record(parts.optimizer);
+            if let (Some(answers), Some(bytes)) = (&mut meter.answers, &parts.answers) {
+                answers.restore(bytes).ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
+            }
+            hook.restore(hook_state(&parts.state, parts.reference), &device);
+            stopwatch.restore(parts.state.seconds);
+            state = Some(parts.state);
+        }
+        let place = state.as_ref().map_or(Place::default(), |state| state.place);
+        let train = BatchLoader::training(prepared.train.source.clone(), run.order(place.epochs), &device).skipping(place.batch);
+        let batches = train.batches();
+        let steps = batches * settings.epochs;
+        let warmup = (settings.warmup * steps as f64).round() as usize;
+        let (sums, split_seconds, losses, lines) =
+            state.map_or_else(Default::default, |state| (state.sums, state.split_seconds, state.losses, state.lines));
+        meter.sums = sums;
+        Ok(Self {
+            run,
+            prepared,
+            stopwatch,
+            model: Some(hook.wrap(model.fork(&device).train())),
+            optimizer,
+            schedule: WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule),
+            train: hook.tap(Arc::new(train)),
+            batches,
+            place,
+            meter,
+            split_seconds,
+            losses,
+            lines,
+            before,
+            rows,
+            recorder,
+            display: Display::new(run.observer.clone(), &hook.interrupter()),
+            hook,
+            began: Instant::now(),
+            epochs_since: 0,
+        })
+    }
+
+    fn settings(&self) -> &'a TrainSettings {
+        &self.run.settings
+    }
+
+    pub(super) fn model(&self) -> &Regularized<M> {
+        self.model.as_ref().expect("the optimizer has returned the model")
+    }
+
+    /// Trains until the last epoch is complete, or until a place between two steps is reached.
+    ///
+    /// # Errors
+    /// If the training diverges, is stopped, or the run folder cannot be written. Check
+    /// [`Hook::divergence`] first.
+    pub fn run(&mut self, until: Option<Place>) -> Result<(), ExperimentError> {
+        self.display.start(self.settings().epochs, self.place.epochs + 1, &self.shown());
+        self.began = Instant::now();
+        while self.place.epochs < self.settings().epochs {
+            if until == Some(self.place) || self.epoch(until)?.is_break() {
+                return Ok(());
+            }
+        }
+        self.recorder.as_mut().map_or(Ok(()), Recorder::wait)
+    }
+
+    /// Returns the trained model.
+    pub fn into_model(self) -> M {
+        self.model.expect("the optimizer has returned the model").into_inner().valid()
+    }
+
+    /// Metrics of the dashboard.
+    fn shown(&self) -> Vec<ShownMetric> {
+        let mut shown = vec![ShownMetric::new("Loss", false), ShownMetric::new("IsoScore", true)];
+        shown.extend(self.run.metrics.iter().filter(|metric| !metric.is_of_part()).map(|metric| ShownMetric::new(metric.name(), true)));
+        if let Some(regularizer) = &self.run.regularizer {
+            shown.extend([ShownMetric::new("Penalty", false), ShownMetric::new(regularizer.measure_name(), true)]);
+        }
+        shown
+    }
+
+    /// Trains for the rest of an epoch, and validates.
+    fn epoch(&mut self, until: Option<Place>) -> Result<Flow, ExperimentError> {
+        let (epoch, epochs, began) = (self.place.epochs + 1, self.settings().epochs, Instant::now());
+        let phase = Phase::Training { epoch, epochs };
+        let rows = self.train.num_items();
+        self.display.begin(&phase, rows);
+        let trained = self.batches(&phase, until);
+        let training = self.meter.metrics();
+        if trained.as_ref().is_ok_and(ControlFlow::is_continue) {
+            self.display.finals(&phase, &training);
+        }
+        self.display.end(&phase);
+        if trained?.is_break() {
+            return Ok(Flow::Break(()));
+        }
+        let rows_per_second = rows as f64 / self.split_seconds;
+
+        let phase = Phase::Validation { epoch };
+        let (validation, seconds) = self.validate(&phase)?;
+        let valid_rows = self.prepared.dev.source.lengths().len();
+        let is_finite = |metrics: &BTreeMap<String, f64>| metrics.get("task_loss").is_none_or(|loss| loss.is_finite());
+        self.line(epoch, "train", rows, &training, self.split_seconds)?;
+        if is_finite(&validation) {
+            self.line(epoch, "valid", valid_rows, &validation, seconds)?;
+        }
+
+        self.place = Place { epochs: epoch, batch: 0, step: self.place.step };
+        self.meter.clear();
+        self.split_seconds = 0.0;
+        self.epochs_since += 1;
+        if is_finite(&validation) {
+            let mean = self.began.elapsed() / self.epochs_since;
+            let seconds_left = mean.as_secs_f64() * (epochs - epoch) as f64;
+            let main = self.run.metrics.first().and_then(|metric| validation.get(metric.name()));
+            let score = main.copied().filter(|score| score.is_finite());
+            let seconds = began.elapsed().as_secs_f64();
+            self.display.epoch(&EpochReport { epoch, epochs, training, validation, seconds, rows_per_second, seconds_left });
+            self.save(score)?;
+        } else {
+            self.save(None)?;
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    /// Trains on the remaining batches of an epoch.
+    fn batches(&mut self, phase: &Phase, until: Option<Place>) -> Result<Flow, ExperimentError> {
+        let train = self.train.clone();
+        let mut pass = train.iter();
+        loop {
+            let began = Instant::now();
+            // Also checks the numbers of the last step, and ends a diverged training.
+            let Some(batch) = pass.next() else { break };
+            let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
+            self.step(batch, phase)?;
+            self.place.batch += 1;
+            self.place.step += 1;
+            let seconds = began.elapsed().as_secs_f64();
+            self.stopwatch.trained(seconds);
+            self.split_seconds += seconds;
+            self.display.advance(phase, pass.progress().items_processed);
+            if until == Some(self.place) {
+                return Ok(Flow::Break(()));
+            }
+            self.between_steps()?;
+        }
+        if self.hook.divergence().is_some() {
+            return Err(self.ended(None));
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    /// Visits a batch: one step of the optimizer, unless its loss is a spike to leave out.
+    fn step(&mut self, batch: M::Batch, phase: &Phase) -> Result<(), ExperimentError> {
+        let rows = M::rows(&batch);
+        let TrainOutput { grads, item } = TrainStep::step(self.model(), batch);
+        if self.hook.failure().is_some() || self.hook.divergence().is_some() {
+            // Before a reference there is no step, and the state is that between two steps.
+            self.stop_if_requested()?;
+            return Err(self.ended(None));
+        }
+        if self.leaves_out(&item, &rows)? {
+            return Ok(());
+        }
+        let rate = ModuleLearningRate::from(self.schedule.rate(self.place.step));
+        let model = self.model.take().expect("the optimizer has returned the model");
+        self.model = Some(self.optimizer.step(rate, model, grads));
+        let loss = self.meter.add(item, phase, &mut self.display)?;
+        self.warn_of(loss, &rows);
+        Ok(())
+    }
+
+    /// Returns the metrics of the validation rows, and the seconds it took.
+    fn validate(&mut self, phase: &Phase) -> Result<(BTreeMap<String, f64>, f64), ExperimentError> {
+        let began = Instant::now();
+        let model = self.model().valid();
+        let loader =
+            BatchLoader::evaluation(self.prepared.dev.source.clone(), EVALUATION_BATCH, &self.run.device.clone().without_autodiff());
+        self.display.begin(phase, loader.rows());
+        let mut meter = ValidationMeter::<M>::new(&self.run.metrics, self.prepared.dev.evaluator(), &self.hook);
+        let mut pass = loader.iter();
+        while let Some(batch) = pass.next() {
+            let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
+            let item = InferenceStep::step(&model, batch);
+            if self.hook.divergence().is_some() {
+                return Err(self.ended(None));
+            }
+            meter.add(item, phase, &mut self.display)?;
+            self.display.advance(phase, pass.progress().items_processed);
+            self.stop_if_requested()?;
+        }
+        let metrics = meter.metrics()?;
+        self.display.finals(phase, &metrics);
+        self.display.end(phase);
+        Ok((metrics, began.elapsed().as_secs_f64()))
+    }
+
+    /// Adds a line to metrics.jsonl.
+    fn line(
+        &mut self,
+        epoch: usize,
+        split: &str,
+        rows: usize,
+        metrics: &BTreeMap<String, f64>,
+        seconds: f64,
+    ) -> Result<(), ExperimentError> {
+        let line = Line { epoch, split, rows, metrics, seconds };
+        self.lines.push(serde_json::to_string(&line).expect("a line is plain values"));
+        match &self.recorder {
+            Some(_) => self.run.folder.write_metrics(&self.lines),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the error of a training that ended early.
+    fn ended(&self, reason: Option<String>) -> ExperimentError {
+        let interruption = || self.hook.interrupter().interruption().map(|stop| stop.reason.unwrap_or_else(|| "interrupted".into()));
+        let failure = || self.hook.failure().map(|failure| failure.to_string());
+        let reason = failure().or(reason).or_else(interruption).unwrap_or_else(|| "unknown reason".into());
+        self.run.stopped(self.place.epochs, reason)
+    }
+}

@@ -1,0 +1,58 @@
+//! The state of a hook within an epoch, for loops that save and resume a training between steps.
+
+use burn::prelude::*;
+use burn::tensor::TensorReadError;
+
+use super::Hook;
+use super::lock::lock;
+
+/// State of a [`Hook`] between two steps of an epoch.
+///
+/// burn-train's Learner needs none of it: its checkpoints are written between epochs, and every
+/// epoch begins with a new reference.
+#[derive(Clone, Debug, Default)]
+pub struct HookState {
+    /// Reference covariance of the current epoch, shape `[d, d]`; `None` if no step of the epoch has
+    /// estimated it.
+    pub reference: Option<TensorData>,
+    /// Number of steps that the current epoch has taken.
+    pub step: usize,
+    /// Last finite task losses, oldest first; at most five.
+    pub task_losses: Vec<f64>,
+    /// Last finite penalties, oldest first; at most five.
+    pub penalties: Vec<f64>,
+    /// Whether a collapse of the states has been reported.
+    pub is_collapse_reported: bool,
+}
+
+impl<B: Send + 'static> Hook<B> {
+    /// Reads the numbers of the last step, and returns the state after it. Check
+    /// [`divergence`](Self::divergence) afterwards: a diverged training has no state to go on from.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    pub fn state(&self) -> Result<HookState, TensorReadError> {
+        let calibration = &self.calibration;
+        calibration.check_steps();
+        let (step, task_losses, penalties) = calibration.guard.numbers(calibration.epoch());
+        let reference = calibration.covariance().map(Tensor::try_into_data).transpose()?;
+        Ok(HookState { reference, step, task_losses, penalties, is_collapse_reported: calibration.is_collapse_reported() })
+    }
+
+    /// Continues from the state of another hook. The first pass over the tapped loader then belongs
+    /// to the epoch of that state; with a reference, its first step estimates none.
+    ///
+    /// Call it before the first pass.
+    pub fn restore(&self, state: HookState, device: &Device) {
+        let HookState { reference, step, task_losses, penalties, is_collapse_reported } = state;
+        let plain = device.clone().without_autodiff();
+        let covariance = reference.map(|reference| Tensor::<2>::from_data(reference, &plain));
+        self.calibration.restore(covariance, is_collapse_reported);
+        self.calibration.guard.restore(step, task_losses, penalties);
+    }
+
+    /// Forgets the last step, whose gradients are not used: its numbers do not end the training.
+    pub fn discard_step(&self) {
+        lock(&self.calibration.guard.watch).discard();
+    }
+}

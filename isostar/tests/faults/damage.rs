@@ -1,0 +1,96 @@
+//! Damaged files of a run folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::run::{Random, assert_undisturbed, faults, line, prepared, stderr, survived, undisturbed};
+
+const DAMAGES: [&str; 4] = ["cut", "emptied", "zeroed", "altered"];
+
+fn damage(path: &Path, how: &str, random: &mut Random) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = random.below(bytes.len());
+    match how {
+        "cut" => bytes.truncate(at),
+        "emptied" => bytes.clear(),
+        "zeroed" => {
+            let end = bytes.len().min(at + 4096);
+            bytes[at..end].fill(0);
+        }
+        _ => bytes[at] ^= 1 << random.below(8),
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+/// All files below a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// A run that was stopped within its second epoch.
+fn stopped() -> tempfile::TempDir {
+    let whole = undisturbed();
+    for attempt in 1..20 {
+        let folder = prepared();
+        let at = folder.path();
+        let child = line(at, "run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(whole.duration.mul_f64(0.5 + 0.02 * attempt as f64));
+        Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let lines = fs::read_to_string(at.join("run/metrics.jsonl")).unwrap_or_default();
+        if !output.status.success() && lines.lines().count() == 2 {
+            return folder;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("no run was stopped within its second epoch");
+}
+
+#[test]
+fn a_damaged_file_is_passed_over_aloud_or_refused() {
+    let whole = undisturbed();
+    let stopped = stopped();
+    let count = faults(16, 200);
+    let (mut passed_over, mut refused) = (0, 0);
+    for number in 0..count {
+        let mut random = Random::new(2000 + number as u64);
+        let folder = prepared();
+        let at = folder.path();
+        // Every other run is over.
+        let from = if number % 2 == 0 { stopped.path().join("run") } else { whole.at.join("run") };
+        Command::new("cp").arg("-r").args([&from, &at.join("run")]).status().unwrap();
+        let files = files(&at.join("run"));
+        let file = &files[(number / 2) % files.len()];
+        let before = fs::read(file).unwrap();
+        let how = DAMAGES[(number / 2 + number / 2 / files.len()) % DAMAGES.len()];
+        damage(file, how, &mut random);
+        if fs::read(file).unwrap() == before {
+            continue;
+        }
+        let name = file.strip_prefix(at).unwrap().display().to_string();
+        let what = format!("{name} {how}, number {number}");
+        let output = line(at, "run").output().unwrap();
+        let text = stderr(&output);
+        assert!(!text.contains("panicked"), "{what}: {text}");
+        let file_name = file.file_name().unwrap().to_str().unwrap();
+        assert!(text.contains(file_name), "{what} is not named: {text}");
+        if output.status.success() {
+            assert_undisturbed(at, "run", &what);
+            passed_over += 1;
+        } else {
+            assert_eq!(output.status.code(), Some(1), "{what}: {text}");
+            assert!(text.contains("error: ") && text.contains("  try: "), "{what}: {text}");
+            refused += 1;
+        }
+        survived("damaged", number, count);
+    }
+    println!("{count} damaged files: {passed_over} passed over aloud with the same bits, {refused} refused");
+}
