@@ -147,6 +147,27 @@ fn a_batch_beyond_the_limit_is_left_out() {
 }
 
 #[test]
+fn a_calibration_ends_when_its_covariance_has_settled() {
+    let device = Device::flex();
+    let calibrate = |tolerance: f64| {
+        let (hook, events) = hook_of(0.5, |config| config.with_tolerance(tolerance));
+        let tapped = hook.tap(Arc::new(Batches::random(64, 8, 1, &device.clone().autodiff())));
+        let batch = tapped.iter().next().unwrap().unwrap();
+        TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.clone().autodiff())), batch);
+        let events = events.lock().unwrap();
+        let found = events.iter().find_map(|event| match event {
+            HookEvent::CalibrationFinished { states, settled, .. } => Some((*states, *settled)),
+            _ => None,
+        });
+        found.expect("a calibration has finished")
+    };
+    assert_eq!(calibrate(0.0), (64 * 8 * 2, None), "by default, all states are used");
+    let (states, settled) = calibrate(0.3);
+    assert!(states < 64 * 8 * 2 && states.is_power_of_two(), "{states}");
+    assert!(settled.is_some_and(|change| change < 0.3), "{settled:?}");
+}
+
+#[test]
 fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
     let device = Device::flex();
     let model = Perceptron::new(0.3, &device);

@@ -80,6 +80,11 @@ pub fn sample(lengths: &[u32], max_tokens: usize, seed: u64, epoch: usize) -> Ve
     rows
 }
 
+/// Puts the batches of a calibration in random order.
+pub fn shuffle_batches(batches: &mut [Vec<u32>], seed: u64, epoch: usize) {
+    batches.shuffle(&mut generator(seed, epoch as u64, Purpose::Batches));
+}
+
 /// Random sample of the [`batches`] of a training epoch, with at most `max_positions` positions in
 /// total, padding included.
 ///

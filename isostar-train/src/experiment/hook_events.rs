@@ -34,7 +34,7 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
         match event {
             HookEvent::CalibrationStarted { epoch, limit } => self.observer.begin(phase(epoch), *limit),
             HookEvent::CalibrationProgress { epoch, states } => self.observer.advance(&phase(epoch), *states),
-            HookEvent::CalibrationFinished { epoch, states, padding, isoscore, seconds } => {
+            HookEvent::CalibrationFinished { epoch, states, padding, isoscore, settled, seconds } => {
                 self.observer.end(&phase(epoch));
                 self.stopwatch.calibrated(*seconds);
                 let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
@@ -42,7 +42,10 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
                     let training = 100.0 * (self.training_padding)(self.done + epoch - 1);
                     format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
                 });
-                self.observer.note(&format!("reference from {states} states{share} in {seconds:.1} s, IsoScore {score}"));
+                let settled = settled.map_or(String::new(), |change| {
+                    format!(", settled: the second half of them changed the covariance by {:.1}%", 100.0 * change)
+                });
+                self.observer.note(&format!("reference from {states} states{share}{settled} in {seconds:.1} s, IsoScore {score}"));
             }
             HookEvent::CalibrationFailed { epoch, .. } => self.observer.end(&phase(epoch)),
             HookEvent::Collapsed { score, .. } if score.is_nan() => {

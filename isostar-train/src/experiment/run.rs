@@ -193,6 +193,8 @@ impl Run {
         let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
         let plain = self.device.clone().without_autodiff();
         let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let tolerance = self.settings.calibration_tolerance;
+        let sample = if tolerance > 0.0 { sample.in_random_order() } else { sample };
         let interrupter = Interrupter::new();
         let lengths = source.lengths();
         let events = HookEvents {
@@ -206,6 +208,7 @@ impl Run {
         HookConfig::new()
             .with_interrupter(interrupter.clone())
             .with_limit(limit)
+            .with_tolerance(tolerance)
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| events.tell(event))
             .init(regularizer)

@@ -9,12 +9,17 @@ use burn::data::dataset::DatasetError;
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
-use isostar_core::{HiddenStates, Padding, RunningMoments, StateSelection};
+use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
 
 use super::event::Observer;
 use super::guard::Guard;
 use super::lock::lock;
+use super::settling::Settling;
 use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
+
+/// Bytes of moments that may wait on the device: enough for a dozen batches of width 384 or more, and
+/// little beside a training step.
+const PENDING: usize = 8 << 20;
 
 /// Source of the calibration batches. The training loader does not replace a separate calibration
 /// loader.
@@ -39,6 +44,7 @@ struct Reference {
 pub(super) struct Calibration<B> {
     states: Option<StateSelection>,
     limit: usize,
+    tolerance: f64,
     requested: AtomicUsize,
     /// Whether a tapped loader has been iterated.
     tapped: AtomicBool,
@@ -59,11 +65,12 @@ pub(super) struct Calibration<B> {
 impl<B: Send + 'static> Calibration<B> {
     /// Calibrates on the selected `states`; `None` disables calibration.
     pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
-        let HookConfig { limit, calibration_loader, observer, interrupter } = config;
+        let HookConfig { limit, tolerance, calibration_loader, observer, interrupter } = config;
         let source = calibration_loader.map(|loader| Source { loader, own: true, placed: None });
         Self {
             states,
             limit,
+            tolerance,
             requested: AtomicUsize::new(1),
             tapped: AtomicBool::new(false),
             stepped: AtomicBool::new(false),
@@ -240,8 +247,10 @@ impl<B: Send + 'static> Calibration<B> {
 
         let unreadable = |source| CalibrationError::Device { epoch, source };
         let model = model.valid().fork(&device);
-        let mut running: Option<RunningMoments> = None;
+        let mut stream: Option<DeviceMoments> = None;
+        let mut count = 0;
         let mut positions = Positions::default();
+        let mut settling = Settling::new(self.tolerance);
         for (index, batch) in loader.iter().enumerate() {
             if self.interrupter.should_stop() {
                 return Err(CalibrationError::Interrupted { epoch });
@@ -249,30 +258,32 @@ impl<B: Send + 'static> Calibration<B> {
             let batch = batch.map_err(|source| CalibrationError::Loader { epoch, batch: index + 1, source })?;
             let hidden_states = without_autodiff(model.hidden_states(batch));
             let moments = states.moments(&hidden_states);
-            let running = running.get_or_insert_with(|| RunningMoments::new(moments.width()));
-            let mut merged = running.clone();
-            merged.update(&moments).map_err(unreadable)?;
+            // Only the count is read back; the moments stay on the device.
+            let added = moments.count.clone().try_into_scalar::<f64>().map_err(unreadable)? as usize;
             // The first batch is used even if it alone exceeds the limit: a reference needs some
             // states.
-            if merged.count() as usize > limit && running.count() > 0 {
+            if count + added > limit && count > 0 {
                 break;
             }
-            *running = merged;
+            count += added;
+            let stream = stream.get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
+            stream.add(moments).map_err(unreadable)?;
             if states.padding == Padding::Keep {
                 positions.add(&hidden_states).map_err(unreadable)?;
             }
-            self.tell(HookEvent::CalibrationProgress { epoch, states: running.count() as usize });
-            if running.count() as usize >= limit {
+            self.tell(HookEvent::CalibrationProgress { epoch, states: count });
+            if count >= limit || settling.has_settled(count, stream).map_err(unreadable)? {
                 break;
             }
         }
 
-        let states = running.as_ref().map_or(0, |running| running.count() as usize);
-        let running = running.filter(|_| states >= 2).ok_or(CalibrationError::TooFewStates { epoch, states })?;
+        let stream = stream.filter(|_| count >= 2).ok_or(CalibrationError::TooFewStates { epoch, states: count })?;
+        let running = stream.read().map_err(unreadable)?;
         let covariance = running.covariance(&device).expect("there are at least two states");
         let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
         *lock(&self.seconds) += seconds;
-        self.tell(HookEvent::CalibrationFinished { epoch, states, padding: positions.padding_share(), isoscore, seconds });
+        let (padding, settled) = (positions.padding_share(), settling.change());
+        self.tell(HookEvent::CalibrationFinished { epoch, states: count, padding, isoscore, settled, seconds });
         self.check_reference(&running, epoch);
         Ok(covariance)
     }

@@ -18,6 +18,13 @@ pub struct HookConfig<B> {
     /// Maximum number of hidden states for estimating a reference. [`CALIBRATION_LIMIT`] by
     /// default.
     pub limit: usize,
+    /// Relative change of the covariance, in the Frobenius norm, below which doubling the states ends
+    /// a calibration. 0 by default: a calibration then uses all states up to the limit.
+    ///
+    /// If the calibration batches come in random order, the change estimates the sampling error of
+    /// the reference. If they are sorted, for example by length, do not set a tolerance: the first
+    /// batches do not represent the rest.
+    pub tolerance: f64,
     /// Loader of the calibration batches, iterated anew in every epoch until the limit is reached.
     /// Defaults to the training loader, once it has been tapped.
     ///
@@ -33,12 +40,17 @@ pub struct HookConfig<B> {
 impl<B: Send + 'static> HookConfig<B> {
     /// Returns the default configuration.
     pub fn new() -> Self {
-        Self { limit: CALIBRATION_LIMIT, calibration_loader: None, observer: None, interrupter: Interrupter::new() }
+        Self { limit: CALIBRATION_LIMIT, tolerance: 0.0, calibration_loader: None, observer: None, interrupter: Interrupter::new() }
     }
 
     /// Sets the [`limit`](Self::limit).
     pub fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+
+    /// Sets the [`tolerance`](Self::tolerance).
+    pub fn with_tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
     }
 
     /// Sets the [`calibration_loader`](Self::calibration_loader).

@@ -31,6 +31,9 @@ pub enum HookEvent {
         padding: Option<f64>,
         /// IsoScore of the states; `None` if no direction has variance.
         isoscore: Option<f64>,
+        /// Relative change of the covariance over the last doubling of the states, if it was below
+        /// the tolerance and ended the calibration.
+        settled: Option<f64>,
         /// Duration of the calibration.
         seconds: f64,
     },

@@ -58,6 +58,7 @@ mod lock;
 mod model;
 mod output;
 mod regularized;
+mod settling;
 mod state;
 mod tap;
 mod training;

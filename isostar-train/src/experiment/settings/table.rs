@@ -88,6 +88,12 @@ settings! {
     #[arg(long, value_name = "N")]
     calibration_states: usize = |_| CALIBRATION_LIMIT, in AT_LEAST_TWO;
 
+    /// End a calibration before its limit once doubling the states changed their covariance by less than this share of its norm, which estimates
+    /// its sampling error; 0.05 is 5% (default: 0, which always uses the limit)
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[stored(default)]
+    calibration_tolerance: f64 = |_| 0.0, in SHARE;
+
     /// Passes over the training rows (default: 3; from scratch: 2)
     #[arg(long, value_name = "N")]
     epochs: usize = |about| if about.scratch { 2 } else { 3 }, in AT_LEAST_ONE;
