@@ -10,8 +10,6 @@ use thiserror::Error;
 const GIT_LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Why a file cannot be read, whatever its format.
-///
-/// [`FileError::remedy`] says how to fix the error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -58,15 +56,5 @@ impl FileError {
     /// [`FileError::GitLfsPointer`] if it is.
     pub fn refuse_pointer(path: &Path, bytes: &[u8]) -> Result<(), Self> {
         if bytes.starts_with(GIT_LFS_POINTER) { Err(Self::GitLfsPointer { path: path.into() }) } else { Ok(()) }
-    }
-
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::NotFound { .. } => "check the path",
-            Self::Unreadable { .. } => "check that it is a file that you have permission to read",
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
-        }
     }
 }

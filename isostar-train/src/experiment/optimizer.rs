@@ -5,6 +5,7 @@ use burn::module::ParamGroup;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
 /// AdamW with β = (0.9, 0.999). As in transformers' Trainer, weight decay applies to matrices and
 /// embeddings, not to biases and norms.
 ///
@@ -22,16 +23,17 @@ pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
     config.init().with_group(undecayed, config.clone().with_weight_decay(0.0).build(), None)
 }
 
-/// The learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Schedule {
-    /// Stays constant.
-    #[default]
-    Constant,
-    /// Decreases linearly to 0 at the last step.
-    Linear,
+choice! {
+    /// The learning rate after the warm-up.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Schedule {
+        /// Stays constant.
+        #[default]
+        Constant = "constant",
+        /// Decreases linearly to 0 at the last step.
+        Linear = "linear",
+    }
 }
 
 /// Linear warm-up from 0, then a constant or linearly decreasing learning rate, as in transformers'

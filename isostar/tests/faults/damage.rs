@@ -37,19 +37,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// A run that was stopped within its second epoch.
 fn stopped() -> tempfile::TempDir {
-    let whole = undisturbed();
-    for attempt in 1..20 {
+    for _ in 0..20 {
         let folder = prepared();
         let at = folder.path();
-        let child = line(at, "run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(whole.duration.mul_f64(0.5 + 0.02 * attempt as f64));
-        Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap();
-        let output = child.wait_with_output().unwrap();
-        let lines = fs::read_to_string(at.join("run/metrics.jsonl")).unwrap_or_default();
-        if !output.status.success() && lines.lines().count() == 2 {
+        let mut child = line(at, "run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = || fs::read_to_string(at.join("run/metrics.jsonl")).unwrap_or_default().lines().count();
+        while lines() < 2 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        if !child.wait_with_output().unwrap().status.success() && lines() == 2 {
             return folder;
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
     panic!("no run was stopped within its second epoch");
 }

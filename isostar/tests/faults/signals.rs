@@ -92,3 +92,34 @@ fn a_second_ctrl_c_ends_a_run_at_once() {
     end(at, "run", 1);
     assert_undisturbed(at, "run", "second SIGINT");
 }
+
+#[test]
+fn slurm_s_warning_requeues_the_job() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = prepared();
+    let at = folder.path();
+    let called = at.join("called");
+    for (exit, status) in [(0, 0), (1, 1)] {
+        let scontrol = at.join("scontrol");
+        std::fs::write(&scontrol, format!("#!/bin/sh\necho \"$@\" > {}\nexit {exit}\n", called.display())).unwrap();
+        std::fs::set_permissions(&scontrol, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", at.display(), std::env::var("PATH").unwrap());
+        let run = format!("run{exit}");
+        let mut command = line(at, &run);
+        let child = command.env("PATH", path).env("SLURM_JOB_ID", "42").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        for _ in 0..30_000 {
+            if at.join(&run).join("checkpoint").exists() {
+                break;
+            }
+            sleep(LOOK);
+        }
+        signal(&child, "USR1");
+        let output = ended(child, LIMIT, "SIGUSR1 under SLURM");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{stderr}");
+        assert_eq!(std::fs::read_to_string(&called).unwrap(), "requeue 42\n");
+        assert_eq!(stderr.contains("SLURM requeued job 42"), exit == 0, "{stderr}");
+        end(at, &run, 1);
+        assert_undisturbed(at, &run, "SIGUSR1 under SLURM");
+    }
+}
