@@ -1,20 +1,20 @@
 //! Calibration: estimates the reference covariance and keeps it between epochs.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
 use burn::prelude::*;
-use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
-use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
+use isostar_core::{HiddenStates, Padding, StateSelection};
 
 use super::event::Observer;
+use super::groups::{GroupStreams, reference_of};
 use super::guard::Guard;
 use super::lock::lock;
-use super::settling::Settling;
+use super::positions::Positions;
 use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
 
 /// Bytes of moments that may wait on the device: enough for a dozen batches of width 384 or more, and
@@ -50,6 +50,8 @@ pub(super) struct Calibration<B> {
     tapped: AtomicBool,
     /// Whether a wrapped model has taken a training step.
     stepped: AtomicBool,
+    /// Number of training steps, with those before a resumption.
+    steps: AtomicU64,
     /// Whether a metric uses the moments of validation batches.
     moments_wanted: AtomicBool,
     collapse_reported: AtomicBool,
@@ -84,6 +86,7 @@ impl<B: Send + 'static> Calibration<B> {
             requested: AtomicUsize::new(1),
             tapped: AtomicBool::new(false),
             stepped: AtomicBool::new(false),
+            steps: AtomicU64::new(0),
             moments_wanted: AtomicBool::new(false),
             collapse_reported: AtomicBool::new(false),
             source: Mutex::new(source),
@@ -119,9 +122,10 @@ impl<B: Send + 'static> Calibration<B> {
         self.moments_wanted.load(Ordering::SeqCst)
     }
 
-    /// Records that a wrapped model takes a training step.
-    pub(super) fn note_step(&self) {
+    /// Records that a wrapped model takes a training step; returns the number of steps before it.
+    pub(super) fn note_step(&self) -> u64 {
         self.stepped.store(true, Ordering::SeqCst);
+        self.steps.fetch_add(1, Ordering::SeqCst)
     }
 
     pub(super) fn has_stepped(&self) -> bool {
@@ -166,8 +170,19 @@ impl<B: Send + 'static> Calibration<B> {
         self.collapse_reported.load(Ordering::SeqCst)
     }
 
-    /// Continues in the first epoch of this training with this reference.
-    pub(super) fn restore(&self, covariance: Option<Tensor<2>>, is_collapse_reported: bool) {
+    /// Number of training steps, with those before a resumption.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::SeqCst)
+    }
+
+    /// Continues after `steps` steps, in the first epoch of this training, with this reference.
+    pub(super) fn restore(
+        &self,
+        steps: u64,
+        covariance: Option<Tensor<2>>,
+        is_collapse_reported: bool,
+    ) {
+        self.steps.store(steps, Ordering::SeqCst);
         self.collapse_reported
             .store(is_collapse_reported, Ordering::SeqCst);
         let epoch = usize::from(covariance.is_some());
@@ -299,10 +314,9 @@ impl<B: Send + 'static> Calibration<B> {
 
         let unreadable = |source| CalibrationError::Device { epoch, source };
         let model = model.valid().fork(&device);
-        let mut stream: Option<DeviceMoments> = None;
+        let mut streams = GroupStreams::new(PENDING, self.tolerance);
         let mut count = 0;
         let mut positions = Positions::default();
-        let mut settling = Settling::new(self.tolerance);
         for (index, batch) in loader.iter().enumerate() {
             if self.interrupter.should_stop() {
                 return Err(CalibrationError::Interrupted { epoch });
@@ -313,22 +327,18 @@ impl<B: Send + 'static> Calibration<B> {
                 source,
             })?;
             let hidden_states = without_autodiff(model.hidden_states(batch));
-            let moments = states.moments(&hidden_states);
+            let moments = states.group_moments(&hidden_states);
             // Only the count is read back; the moments stay on the device.
-            let added = moments
-                .count
-                .clone()
-                .try_into_scalar::<f64>()
-                .map_err(unreadable)? as usize;
+            let counts = moments.iter().map(|group| group.count.clone());
+            let added = Tensor::cat(counts.collect(), 0).sum();
+            let added = added.try_into_scalar::<f64>().map_err(unreadable)? as usize;
             // The first batch is used even if it alone exceeds the limit: a reference needs some
             // states.
             if count + added > limit && count > 0 {
                 break;
             }
             count += added;
-            let stream = stream
-                .get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
-            stream.add(moments).map_err(unreadable)?;
+            streams.add(moments).map_err(unreadable)?;
             if states.padding == Padding::Keep {
                 positions.add(&hidden_states).map_err(unreadable)?;
             }
@@ -336,24 +346,22 @@ impl<B: Send + 'static> Calibration<B> {
                 epoch,
                 states: count,
             });
-            if count >= limit || settling.has_settled(count, stream).map_err(unreadable)? {
+            if count >= limit || streams.have_settled(count).map_err(unreadable)? {
                 break;
             }
         }
 
-        let stream = stream
-            .filter(|_| count >= 2)
-            .ok_or(CalibrationError::TooFewStates {
+        let running = streams.read().map_err(unreadable)?;
+        if running.is_empty() || running.iter().any(|group| group.count() < 2) {
+            return Err(CalibrationError::TooFewStates {
                 epoch,
                 states: count,
-            })?;
-        let running = stream.read().map_err(unreadable)?;
-        let covariance = running
-            .covariance(&device)
-            .expect("there are at least two states");
-        let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
+            });
+        }
+        let (covariance, isoscore) = reference_of(&running, &device);
+        let seconds = start.elapsed().as_secs_f64();
         *lock(&self.seconds) += seconds;
-        let (padding, settled) = (positions.padding_share(), settling.change());
+        let (padding, settled) = (positions.padding_share(), streams.change());
         self.tell(HookEvent::CalibrationFinished {
             epoch,
             states: count,
@@ -362,30 +370,10 @@ impl<B: Send + 'static> Calibration<B> {
             settled,
             seconds,
         });
-        self.check_reference(&running, epoch);
-        Ok(covariance)
-    }
-}
-
-/// Number of positions in the batches, and how many of them are tokens.
-#[derive(Default)]
-struct Positions {
-    all: f64,
-    tokens: f64,
-}
-
-impl Positions {
-    /// Adds a batch if its states have a mask.
-    fn add(&mut self, states: &HiddenStates) -> Result<(), TensorReadError> {
-        if let Some(mask) = &states.mask {
-            self.tokens += mask.clone().int().sum().try_into_scalar::<f64>()?;
-            self.all += mask.shape().num_elements() as f64;
+        for group in &running {
+            self.check_reference(group, epoch);
         }
-        Ok(())
-    }
-
-    fn padding_share(&self) -> Option<f64> {
-        (self.all > 0.0).then(|| 1.0 - self.tokens / self.all)
+        Ok(covariance)
     }
 }
 

@@ -76,10 +76,7 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     fn sync(self) -> Result<Self, ExecutionError> {
         Ok(Self {
             task_loss: self.task_loss.without_autodiff(),
-            penalty: self.penalty.map(|penalty| Penalty {
-                value: penalty.value.without_autodiff(),
-                measure: penalty.measure.without_autodiff(),
-            }),
+            penalty: self.penalty.map(Penalty::without_autodiff),
             states: self.states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
