@@ -29,6 +29,7 @@ mod prepare;
 mod preset;
 mod result;
 mod run;
+mod run_hook;
 mod settings;
 mod snapshot;
 mod training;
