@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
-use crate::experiment::Diverged;
+use crate::experiment::{Diverged, Holder};
 use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
@@ -57,6 +57,14 @@ pub enum ExperimentError {
     FolderTaken {
         /// The folder.
         path: PathBuf,
+    },
+    /// Another process works on the run.
+    #[error("{} is being worked on by {holder}", path.display())]
+    Locked {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The process.
+        holder: Box<Holder>,
     },
     /// The folder has no run that can be resumed.
     #[error("{} has no run to resume: {reason}", path.display())]
@@ -211,6 +219,9 @@ impl ExperimentError {
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
+            Self::Locked { .. } => {
+                "wait until it ends, or end it and give the same command again: its lock ends with it; or pass another --out".into()
+            }
             Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
             Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
             Self::Write { .. } => "free space there, or check that the disk is writable and sound; the same command goes on".into(),

@@ -13,7 +13,7 @@ use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
-use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
+use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport, TrainSettings, evaluate};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
 use crate::progress::Stop;
@@ -33,9 +33,10 @@ impl Experiment {
     /// If the folder holds a run with other settings or rows or cannot be written, or training stops
     /// before the end of its last epoch; snapshots are kept. A run that diverges writes a result that
     /// says so, and no model.
-    pub fn run(self, folder: &RunFolder, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
+    pub fn run(self, lock: &RunLock, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let Self { settings, task, work, regularizer, device } = self;
-        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), observer };
+        let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let run = Run { settings, name, metrics, regularizer, device, folder, lock: Some(lock.clone()), observer };
         let _saving = Saving::begin(run.observer.clone());
         match work {
             Work::Sequences(prepared) => run.finish(*prepared),
@@ -68,6 +69,8 @@ pub(super) struct Run {
     pub regularizer: Option<Arc<dyn Regularizer>>,
     pub device: Device,
     pub folder: RunFolder,
+    /// The lock of the folder; `None` for a replay, which writes nothing.
+    pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
 }
 

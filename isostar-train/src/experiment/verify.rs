@@ -46,7 +46,8 @@ impl Experiment {
             return Ok(found);
         }
         let Self { settings, task, work, regularizer, device } = self;
-        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), observer };
+        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
+        let run = Run { settings, name, metrics, regularizer, device, folder, lock: None, observer };
         let differences = match work {
             Work::Sequences(prepared) => run.replay(&prepared, &store, from, to)?,
             Work::Spans(prepared) => run.replay(&prepared, &store, from, to)?,
