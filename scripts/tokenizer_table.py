@@ -2,7 +2,7 @@
 """Creates small tokenizers whose files contradict each other, with the ids of 200 rows by transformers' AutoTokenizer.
 
     python scripts/tokenizer_table.py                  -> isostar-models/tests/fixtures/tokenizer_table/
-    ISOSTAR_OUT=FOLDER cargo test --workspace --test tokenizers -- --ignored
+    ISOSTAR_OUT=FOLDER cargo test --workspace --test command_tests -- --ignored tokenizers::
     python scripts/tokenizer_table.py FOLDER           -> checks the folders that isostar wrote after training
 
 Each folder of the table has a config.json, a tokenizer.json and files that override it. Its expected.json contains the ids of

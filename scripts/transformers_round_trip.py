@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that transformers reads the model folders that isostar writes.
 
-    ISOSTAR_OUT=FOLDER cargo test --workspace --test folders -- --ignored
+    ISOSTAR_OUT=FOLDER cargo test --workspace --test models_tests -- --ignored folders::
     python scripts/transformers_round_trip.py FOLDER
 
 FOLDER contains models at any depth, each with a logits.safetensors that contains the batch and isostar's logits. Fails if for any

@@ -86,7 +86,6 @@ pub fn let_caught_panics_pass() {
 
 /// Checks the invariants of an error.
 pub fn check_error(error: &ModelError) {
-    assert!(!error.remedy().is_empty());
     assert!(!error.to_string().is_empty());
 }
 
@@ -99,8 +98,7 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
     folder.write(name, content);
     let path = folder.path().join(name);
     let refused = |error: EmbeddingsError| {
-        assert!(!error.remedy().is_empty());
-        assert!(!error.to_string().is_empty());
+            assert!(!error.to_string().is_empty());
     };
     let opened = bounded(content.len(), || {
         let file = EmbeddingsFile::open(&path)?;
@@ -124,7 +122,7 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
 }
 
 /// Checks the invariants of rows: there is at least one, and they are in the order of their lines;
-/// or there is an error with a remedy.
+/// or there is an error.
 pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow)) {
     match read {
         Ok(rows) => {
@@ -132,7 +130,7 @@ pub fn check_rows(read: Result<Vec<TextRow>, DataError>, check: impl Fn(&TextRow
             assert!(rows.iter().all(|row| row.line > 0) && rows.is_sorted_by_key(|row| row.line));
             rows.iter().for_each(check);
         }
-        Err(error) => assert!(!error.remedy().is_empty() && !error.to_string().is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 

@@ -50,7 +50,9 @@ const FEWEST_GROUPS: usize = 4;
 /// use burn::tensor::Distribution;
 /// use isostar_core::{IsoscoreJackknife, Moments, RunningMoments};
 ///
-/// let points = Tensor::<2>::random([2000, 8], Distribution::Normal(0.0, 1.0), &Device::flex());
+/// let device = Device::flex();
+/// device.seed(1);
+/// let points = Tensor::<2>::random([2000, 8], Distribution::Normal(0.0, 1.0), &device);
 /// let mut jackknife = IsoscoreJackknife::new(8);
 /// for rows in IsoscoreJackknife::groups(2000) {
 ///     let mut group = RunningMoments::new(8);

@@ -23,11 +23,12 @@ pub fn composed<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Whether the calling thread is in a scope of [`composed`].
+#[cfg(feature = "flex")]
 pub(crate) fn is_composed() -> bool {
     COMPOSED.get()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
 

@@ -6,9 +6,7 @@
 
 use burn::nn::Dropout;
 use burn::prelude::*;
-use burn::tensor::{Distribution, TensorData};
-
-use crate::host::is_flex;
+use burn::tensor::Distribution;
 
 /// Zeroes each element with probability p and divides the others by 1 − p, in training only.
 ///
@@ -17,59 +15,67 @@ use crate::host::is_flex;
 /// ```
 ///
 /// Replaces Burn's `Dropout::forward` and takes its settings. The scale is part of the random mask,
-/// so the tape records one operation instead of two. On flex, the mask avoids the cryptographic
-/// generator, which took 8% of a training step. `Device::seed` determines the masks.
+/// so the tape records one operation instead of two. On flex, in f32, each number of the mask is a
+/// function of its index and of a key: all threads compute it, and the backward pass computes it
+/// again. `Device::seed` determines the masks.
 pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     if settings.prob == 0.0 || !settings.training.is_enabled() || !device.is_autodiff() {
         return input;
     }
+    #[cfg(feature = "flex")]
+    if crate::flex::holds(&input) {
+        let stream = crate::stream::Stream::draw(settings, &device).expect("dropout acts");
+        return Tensor::from_dispatch(flex::masked(input.into_dispatch(), stream));
+    }
     let keep = 1.0 - settings.prob;
     let plain = device.without_autodiff();
-    let mask = match is_flex(&plain) {
-        true => {
-            let values = mask(input.shape().num_elements(), keep, seed(&plain));
-            Tensor::from_data(TensorData::new(values, input.shape()), (&plain, input.dtype()))
-        }
-        false => Tensor::random(input.shape(), Distribution::Bernoulli(keep), (&plain, input.dtype())) * (1.0 / keep),
-    };
+    let mask = Tensor::random(input.shape(), Distribution::Bernoulli(keep), (&plain, input.dtype())) * (1.0 / keep);
     input * mask
 }
 
-/// Returns 64 random bits of the device's generator, so that `Device::seed` determines the masks.
-fn seed(device: &Device) -> u64 {
-    /// An f32 has 24 bits of precision; of three times 24 bits, the first eight are shifted out.
-    const RANGE: f64 = (1 << 24) as f64;
-    let parts = Tensor::<1>::random([3], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
-    parts.iter::<f32>().fold(0, |seed, part| (seed << 24) | part as u64)
-}
+#[cfg(feature = "flex")]
+mod flex {
+    use burn::backend::DispatchTensor;
+    use burn::backend::flex::FlexTensor;
 
-/// Returns `count` numbers, each 1/`keep` with probability `keep`, else 0. Each 64 bits of
-/// SplitMix64 give two numbers.
-///
-/// # References
-/// Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators".
-fn mask(count: usize, keep: f64, seed: u64) -> Vec<f32> {
-    let threshold = (keep * 2f64.powi(32)) as u64;
-    let kept = (1.0 / keep) as f32;
-    let number = |bits: u64| if bits < threshold { kept } else { 0.0 };
-    let mut values = vec![0.0; count];
-    for (index, pair) in values.chunks_mut(2).enumerate() {
-        let bits = splitmix(seed, index as u64);
-        pair[0] = number(bits >> 32);
-        if let Some(second) = pair.get_mut(1) {
-            *second = number(bits & 0xffff_ffff);
+    use crate::flex::CHUNK;
+    use crate::stream::Stream;
+    use crate::tape::{Operation, apply, changed};
+    use crate::wide::wide;
+
+    pub(super) fn masked(input: DispatchTensor, stream: Stream) -> DispatchTensor {
+        apply(Masked(stream), [input])
+    }
+
+    /// The product with the factors of a stream.
+    #[derive(Clone, Debug)]
+    struct Masked(Stream);
+
+    impl Operation<1> for Masked {
+        type Saved = ();
+
+        fn forward(&self, [input]: [FlexTensor; 1], _: [bool; 1]) -> (FlexTensor, ()) {
+            (self.masked(input), ())
+        }
+
+        fn backward(self, (): (), gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+            [Some(self.masked(gradient))]
         }
     }
-    values
-}
 
-/// Number `index` of the sequence that starts at `seed`.
-fn splitmix(seed: u64, index: u64) -> u64 {
-    let z = seed.wrapping_add((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    impl Masked {
+        fn masked(&self, input: FlexTensor) -> FlexTensor {
+            changed(input, CHUNK, |chunk, values| mask(values, &self.0, chunk * CHUNK))
+        }
+    }
+
+    wide! {
+        /// Multiplies numbers by the factors from `start` on.
+        fn mask<'a>(values: &'a mut [f32], stream: &'a Stream, start: usize) {
+            stream.multiply(start, values);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -77,41 +83,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generator_is_splitmix() {
-        // The first two numbers from seed 0 of the reference implementation,
-        // prng.di.unimi.it/splitmix64.c.
-        assert_eq!([splitmix(0, 0), splitmix(0, 1)], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
-    }
-
-    #[test]
-    fn the_right_share_is_kept_and_scaled() {
-        const COUNT: usize = 1_000_001;
-        for keep in [0.9, 0.5] {
-            let values = mask(COUNT, keep, 7);
-            assert!(values.iter().all(|value| *value == 0.0 || *value == (1.0 / keep) as f32));
-            let share = values.iter().filter(|value| **value > 0.0).count() as f64 / COUNT as f64;
-            // Five standard errors.
-            assert!((share - keep).abs() < 5.0 * (keep * (1.0 - keep) / COUNT as f64).sqrt(), "{share}");
-        }
-    }
-
-    #[test]
-    fn masks_of_different_seeds_are_independent() {
-        const COUNT: usize = 1_000_000;
-        let [one, two] = [7, 8].map(|seed| mask(COUNT, 0.5, seed));
-        let both = one.iter().zip(&two).filter(|(one, two)| **one > 0.0 && **two > 0.0).count() as f64 / COUNT as f64;
-        assert!((both - 0.25).abs() < 5.0 * (0.25f64 * 0.75 / COUNT as f64).sqrt(), "{both}");
-    }
-
-    #[test]
     #[cfg(feature = "flex")]
     fn dropped_numbers_take_no_gradient() {
         let device = Device::flex().autodiff();
         let settings = burn::nn::DropoutConfig::new(0.5).init();
-        let input = Tensor::<2>::ones([40, 50], &device).require_grad();
+        let input = Tensor::<2>::ones([400, 51], &device).require_grad();
         let output = dropout(&settings, input.clone());
         let gradients = output.clone().sum().backward();
         // The input is all ones, so output and gradient both equal the mask.
-        assert_eq!(output.into_data(), input.grad(&gradients).unwrap().into_data());
+        assert_eq!(output.clone().into_data(), input.grad(&gradients).unwrap().into_data());
+        let kept = output.into_data().try_into_vec::<f32>().unwrap().into_iter().filter(|value| *value == 2.0).count() as f64;
+        assert!((kept / 20_400.0 - 0.5).abs() < 5.0 * (0.25 / 20_400f64).sqrt(), "{kept}");
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn the_key_determines_the_mask_with_any_count_of_threads() {
+        let mask = |key, threads| {
+            let ones = Tensor::<1>::ones([100_001], &Device::flex()).into_dispatch();
+            let stream = crate::stream::Stream::new(0.9, key);
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            Tensor::<1>::from_dispatch(pool.install(|| flex::masked(ones, stream))).into_data()
+        };
+        let one = mask(5, 1);
+        assert_eq!(one, mask(5, 2));
+        assert_eq!(one, mask(5, 7));
+        assert_ne!(one, mask(6, 2));
     }
 }

@@ -4,8 +4,9 @@
 //! exponential one number at a time. Next to matrix products, which use every core, they took a
 //! third of a forward pass.
 
-use std::fmt::{Debug, Formatter, Result};
+use std::fmt::Debug;
 
+use burn::backend::DispatchTensor;
 use burn::backend::flex::FlexTensor;
 use burn::prelude::*;
 use burn::tensor::DType;
@@ -13,6 +14,7 @@ use burn::tensor::DType;
 use crate::composed::is_composed;
 use crate::host::is_flex;
 use crate::tape::{Operation, apply, changed, in_order, numbers};
+use crate::wide::wide;
 
 /// Numbers that a thread processes at once; they fit its cache.
 pub(crate) const CHUNK: usize = 1 << 14;
@@ -24,40 +26,52 @@ pub(crate) fn holds<const D: usize>(tensor: &Tensor<D>) -> bool {
     !is_composed() && tensor.dtype() == DType::F32 && is_flex(&tensor.device())
 }
 
-/// Applies f to every element, differentiably; `f` returns its value and its slope.
-pub(crate) fn elementwise<const D: usize>(x: Tensor<D>, f: impl Fn(f32) -> [f32; 2] + Copy + Send + Sync + 'static) -> Tensor<D> {
-    apply(Elementwise(f), [x.into_dispatch()])
+/// A function of one number.
+pub(crate) trait Function: Clone + Debug + Send + Sync + 'static {
+    /// Its value and its slope; to be inlined, so that the compiler vectorizes it.
+    fn at(x: f32) -> [f32; 2];
 }
 
-/// An element-wise function. The backward pass computes the slopes again, from the inputs: they
-/// are as many numbers as the slopes, and the product before keeps them as well.
-#[derive(Clone)]
+/// Applies `F` to every element, differentiably.
+pub(crate) fn elementwise<F: Function>(f: F, x: DispatchTensor) -> DispatchTensor {
+    apply(Elementwise(f), [x])
+}
+
+/// An element-wise function. The backward pass computes the slopes from the inputs: keeping the
+/// slopes would take as much memory, and one more pass.
+#[derive(Clone, Debug)]
 struct Elementwise<F>(F);
 
-impl<F> Debug for Elementwise<F> {
-    fn fmt(&self, formatter: &mut Formatter) -> Result {
-        formatter.write_str("Elementwise")
-    }
-}
-
-impl<F: Fn(f32) -> [f32; 2] + Copy + Send + Sync + 'static> Operation<1> for Elementwise<F> {
+impl<F: Function> Operation<1> for Elementwise<F> {
     type Saved = Option<FlexTensor>;
 
     fn forward(&self, [x]: [FlexTensor; 1], [tracked]: [bool; 1]) -> (FlexTensor, Self::Saved) {
         let saved = tracked.then(|| x.clone());
-        let value = changed(x, CHUNK, |_, numbers| numbers.iter_mut().for_each(|number| *number = self.0(*number)[0]));
-        (value, saved)
+        (changed(x, CHUNK, |_, numbers| values::<F>(numbers)), saved)
     }
 
     fn backward(self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
         let x = in_order(saved.expect("a tracked input is saved"));
         let x = numbers(&x);
-        let gradient = changed(gradient, CHUNK, |index, gradients| {
-            for (gradient, x) in gradients.iter_mut().zip(&x[index * CHUNK..]) {
-                *gradient *= self.0(*x)[1];
-            }
-        });
-        [Some(gradient)]
+        [Some(changed(gradient, CHUNK, |index, gradients| slopes::<F>(gradients, &x[index * CHUNK..])))]
+    }
+}
+
+wide! {
+    /// Replaces numbers by the values there.
+    fn values<'a, F: Function>(numbers: &'a mut [f32]) {
+        for number in numbers {
+            *number = F::at(*number)[0];
+        }
+    }
+}
+
+wide! {
+    /// Multiplies gradients by the slopes at `x`.
+    fn slopes<'a, F: Function>(gradients: &'a mut [f32], x: &'a [f32]) {
+        for (gradient, x) in gradients.iter_mut().zip(x) {
+            *gradient *= F::at(*x)[1];
+        }
     }
 }
 
@@ -72,6 +86,30 @@ pub(crate) fn folded(numbers: &[f32], start: f32, join: impl Fn(f32, f32) -> f32
         }
     }
     all.iter().chain(rest).fold(start, |one, other| join(one, *other))
+}
+
+/// Sums what `f` returns over the numbers of `inputs`, in as many lanes as fit a wide register.
+#[inline(always)]
+pub(crate) fn sums_of<const N: usize, const K: usize>(inputs: [&[f32]; N], f: impl Fn([f32; N]) -> [f32; K]) -> [f32; K] {
+    let count = inputs[0].len();
+    let whole = count - count % LANES;
+    let mut all = [[0.0; LANES]; K];
+    for start in (0..whole).step_by(LANES) {
+        let lanes = inputs.map(|input| <[f32; LANES]>::try_from(&input[start..start + LANES]).expect("as many numbers"));
+        for lane in 0..LANES {
+            let terms = f(lanes.map(|input| input[lane]));
+            for (all, term) in all.iter_mut().zip(terms) {
+                all[lane] += term;
+            }
+        }
+    }
+    let mut sums = all.map(|lanes| lanes.iter().sum());
+    for at in whole..count {
+        for (sum, term) in sums.iter_mut().zip(f(inputs.map(|input| input[at]))) {
+            *sum += term;
+        }
+    }
+    sums
 }
 
 /// Returns σ(x) and its slope, without the cancellation of 1 − σ(x).
@@ -91,20 +129,25 @@ pub(crate) fn sigmoid(x: f32) -> [f32; 2] {
 pub(crate) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    /// Adding and subtracting this number rounds to an integer.
+    /// Adding this number rounds to an integer, which is then in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
-    let n = clamped * core::f32::consts::LOG2_E + ROUND - ROUND;
+    let rounded = clamped * core::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
-    let series = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r / 5_040.0))))));
-    let power = f32::from_bits(((n as i32).wrapping_add(127) << 23) as u32);
-    if x < -87.0 { 0.0 } else { series * power }
+    let series =
+        1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5_040.0)))))));
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    let power = f32::from_bits(exponent << 23);
+    // A choice between two numbers would become a branch.
+    let kept = u32::from(x < -87.0).wrapping_sub(1);
+    f32::from_bits((series * power).to_bits() & kept)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::gelu::value_and_slope as gelu;
+    use crate::gelu::Gelu;
 
     fn grid(from: f32, to: f32) -> impl Iterator<Item = f32> {
         (0..=200_000).map(move |at| from + (to - from) * at as f32 / 200_000.0)
@@ -137,13 +180,13 @@ pub(crate) mod tests {
     fn the_gradient_is_the_slope() {
         let device = Device::flex().autodiff();
         let x = Tensor::<1>::from_floats([-3.0, -0.5, 0.0, 0.7, 4.0], &device).require_grad();
-        let y = elementwise(x.clone(), gelu);
+        let y = Tensor::<1>::from_dispatch(elementwise(Gelu, x.clone().into_dispatch()));
         let gradient: Vec<f32> = x.grad(&y.clone().sum().backward()).unwrap().into_data().try_into_vec().unwrap();
         let points: Vec<f32> = x.into_data().try_into_vec().unwrap();
         let values: Vec<f32> = y.into_data().try_into_vec().unwrap();
         for ((x, value), slope) in points.into_iter().zip(values).zip(gradient) {
-            assert_eq!(gelu(x)[1], slope);
-            assert!((gelu(x)[0] - value).abs() <= f32::EPSILON * x.abs(), "{x}");
+            assert_eq!(Gelu::at(x)[1], slope);
+            assert!((Gelu::at(x)[0] - value).abs() <= f32::EPSILON * x.abs(), "{x}");
         }
     }
 }

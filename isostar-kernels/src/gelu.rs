@@ -29,7 +29,7 @@ use burn::tensor::activation;
 pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
-        return crate::flex::elementwise(input, value_and_slope);
+        return Tensor::from_dispatch(fused(input.into_dispatch()));
     }
     if !input.is_tracked() {
         return activation::gelu(input);
@@ -38,26 +38,38 @@ pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     input * twice_phi * 0.5
 }
 
-/// Returns x Φ(x) and its slope Φ(x) + x φ(x).
 #[cfg(feature = "flex")]
-#[inline(always)]
-pub(crate) fn value_and_slope(x: f32) -> [f32; 2] {
-    const INV_SQRT_2PI: f32 = 0.398_942_3;
-    let bell = crate::flex::exp(-0.5 * x * x);
-    let t = 1.0 / (1.0 + 0.327_591_1 * core::f32::consts::FRAC_1_SQRT_2 * x.abs());
-    let series = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
-    let tail = 0.5 * series * bell;
-    let phi = if x < 0.0 { tail } else { 1.0 - tail };
-    [x * phi, phi + x * INV_SQRT_2PI * bell]
+fn fused(input: burn::backend::DispatchTensor) -> burn::backend::DispatchTensor {
+    crate::flex::elementwise(Gelu, input)
+}
+
+/// The function on flex.
+#[cfg(feature = "flex")]
+#[derive(Clone, Debug)]
+pub(crate) struct Gelu;
+
+#[cfg(feature = "flex")]
+impl crate::flex::Function for Gelu {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        const INV_SQRT_2PI: f32 = 0.398_942_3;
+        let bell = crate::flex::exp(-0.5 * x * x);
+        let t = 1.0 / (1.0 + 0.327_591_1 * core::f32::consts::FRAC_1_SQRT_2 * x.abs());
+        let series = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
+        let tail = 0.5 * series * bell;
+        let phi = if x < 0.0 { tail } else { 1.0 - tail };
+        [x * phi, phi + x * INV_SQRT_2PI * bell]
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
+    use crate::flex::Function;
     use crate::flex::tests::assert_values_and_slopes;
 
     #[test]
     fn values_and_slopes_are_those_of_f64() {
-        assert_values_and_slopes(value_and_slope, |x| x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2));
+        assert_values_and_slopes(Gelu::at, |x| x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2));
     }
 }

@@ -24,31 +24,43 @@ use burn::tensor::activation;
 pub fn gelu_new<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
-        return crate::flex::elementwise(input, value_and_slope);
+        return Tensor::from_dispatch(fused(input.into_dispatch()));
     }
     const TWICE_SQRT_2_OVER_PI: f64 = 2.0 * core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2;
     let inner = input.clone() * (input.clone().square() * (0.044715 * TWICE_SQRT_2_OVER_PI) + TWICE_SQRT_2_OVER_PI);
     input * activation::sigmoid(inner)
 }
 
-/// Returns x σ(u) and its slope.
 #[cfg(feature = "flex")]
-#[inline(always)]
-fn value_and_slope(x: f32) -> [f32; 2] {
-    const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
-    let [sigma, slope] = crate::flex::sigmoid(x * TWICE_SQRT_2_OVER_PI * (1.0 + 0.044715 * x * x));
-    let inner_slope = TWICE_SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x * x);
-    [x * sigma, sigma + x * slope * inner_slope]
+fn fused(input: burn::backend::DispatchTensor) -> burn::backend::DispatchTensor {
+    crate::flex::elementwise(GeluNew, input)
+}
+
+/// The function on flex.
+#[cfg(feature = "flex")]
+#[derive(Clone, Debug)]
+struct GeluNew;
+
+#[cfg(feature = "flex")]
+impl crate::flex::Function for GeluNew {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
+        let [sigma, slope] = crate::flex::sigmoid(x * TWICE_SQRT_2_OVER_PI * (1.0 + 0.044715 * x * x));
+        let inner_slope = TWICE_SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x * x);
+        [x * sigma, sigma + x * slope * inner_slope]
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
+    use crate::flex::Function;
     use crate::flex::tests::assert_values_and_slopes;
 
     #[test]
     fn values_and_slopes_are_those_of_f64() {
-        assert_values_and_slopes(value_and_slope, |x| {
+        assert_values_and_slopes(GeluNew::at, |x| {
             x / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp())
         });
     }

@@ -10,11 +10,6 @@ pub(crate) fn is_flex(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
 }
 
-#[cfg(not(feature = "flex"))]
-pub(crate) fn is_flex(_device: &Device) -> bool {
-    false
-}
-
 /// Calls `single` or `double` with the numbers of `data`, depending on their precision.
 ///
 /// # Panics

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod adamw;
+mod attention;
 mod composed;
 mod dropout;
 #[cfg(feature = "flex")]
@@ -9,20 +11,32 @@ mod gelu;
 mod gelu_new;
 mod gram;
 mod host;
-mod masked_attention;
+mod layer_norm;
+mod linear;
 mod moments;
 mod nonzero;
+#[cfg(all(test, feature = "flex"))]
+mod oracle;
+#[cfg(feature = "flex")]
+mod product;
 mod silu;
 #[cfg(feature = "flex")]
+mod stream;
+#[cfg(feature = "flex")]
 mod tape;
+#[cfg(feature = "flex")]
+mod wide;
 
+pub use adamw::{AdamWUpdate, adamw};
+pub use attention::attention;
 pub use composed::composed;
 pub use dropout::dropout;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;
 pub use gram::gram;
 pub use host::on_host;
-pub use masked_attention::masked_attention;
+pub use layer_norm::{Normalization, layer_norm, residual_norm};
+pub use linear::linear;
 pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
 pub use silu::silu;

@@ -23,26 +23,38 @@ use burn::tensor::activation;
 pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
-        return crate::flex::elementwise(input, value_and_slope);
+        return Tensor::from_dispatch(fused(input.into_dispatch()));
     }
     activation::silu(input)
 }
 
-/// Returns x σ(x) and its slope.
 #[cfg(feature = "flex")]
-#[inline(always)]
-fn value_and_slope(x: f32) -> [f32; 2] {
-    let [sigma, slope] = crate::flex::sigmoid(x);
-    [x * sigma, sigma + x * slope]
+fn fused(input: burn::backend::DispatchTensor) -> burn::backend::DispatchTensor {
+    crate::flex::elementwise(Silu, input)
+}
+
+/// The function on flex.
+#[cfg(feature = "flex")]
+#[derive(Clone, Debug)]
+struct Silu;
+
+#[cfg(feature = "flex")]
+impl crate::flex::Function for Silu {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let [sigma, slope] = crate::flex::sigmoid(x);
+        [x * sigma, sigma + x * slope]
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
+    use crate::flex::Function;
     use crate::flex::tests::assert_values_and_slopes;
 
     #[test]
     fn values_and_slopes_are_those_of_f64() {
-        assert_values_and_slopes(value_and_slope, |x| x / (1.0 + (-x).exp()));
+        assert_values_and_slopes(Silu::at, |x| x / (1.0 + (-x).exp()));
     }
 }

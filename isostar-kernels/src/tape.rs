@@ -37,12 +37,13 @@ pub(crate) trait Operation<const N: usize>: Clone + Debug + Send + 'static {
 
 /// Applies `operation`, and records it on the tape if an input is on an autodiff device.
 ///
-/// Inputs without autodiff are constants.
+/// Inputs without autodiff are constants. To be called by functions without type parameters: the
+/// others are compiled as part of the crate that calls them, with its level of optimization.
 ///
 /// # Panics
 /// If an input is not a float tensor on flex, or if two inputs have different strategies of
 /// gradient checkpointing.
-pub(crate) fn apply<const N: usize, const D: usize>(operation: impl Operation<N>, inputs: [DispatchTensor; N]) -> Tensor<D> {
+pub(crate) fn apply<const N: usize>(operation: impl Operation<N>, inputs: [DispatchTensor; N]) -> DispatchTensor {
     let contexts = inputs.each_ref().map(|input| input.autodiff);
     let context = contexts.into_iter().fold(DispatchAutodiffContext::Disabled, DispatchAutodiffContext::merge);
     let inputs = inputs.map(primitive);
@@ -59,20 +60,7 @@ pub(crate) fn apply<const N: usize, const D: usize>(operation: impl Operation<N>
             DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(BackendTensor::Autodiff(value))))
         }
     };
-    Tensor::from_dispatch(DispatchTensor { kind, autodiff: context })
-}
-
-/// The primitives of tensors on flex, without their place on a tape.
-///
-/// # Panics
-/// If one is not a float tensor on flex.
-pub(crate) fn primitives<const N: usize>(tensors: [DispatchTensor; N]) -> [FlexTensor; N] {
-    tensors.map(primitive).map(Place::into_primitive)
-}
-
-/// The tensor of a primitive, without autodiff.
-pub(crate) fn plain<const D: usize>(primitive: FlexTensor) -> Tensor<D> {
-    Tensor::from_primitive::<Flex>(primitive)
+    DispatchTensor { kind, autodiff: context }
 }
 
 fn primitive(tensor: DispatchTensor) -> Place {
@@ -137,19 +125,38 @@ pub(crate) fn tensor(numbers: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 }
 
 /// Returns `count` numbers that `work` writes, on all threads: it takes the index of a chunk and
-/// the chunk, which holds zeros. `work` runs in the widest registers that the machine has.
+/// the chunk, which holds zeros. What the compiler inlines of `work` runs in wide registers; long
+/// loops belong in a function of [`wide`](crate::wide::wide).
 pub(crate) fn written(count: usize, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let chunks = count.div_ceil(chunk.max(1));
+    written_beside(count, chunk, (0..chunks).into_par_iter(), |_, numbers, index| work(index, numbers)).0
+}
+
+/// [`written`] with something else for each chunk that `work` takes, and something that it returns.
+///
+/// # Panics
+/// If `beside` is not as long as there are chunks.
+pub(crate) fn written_beside<B: Send, R: Send>(
+    count: usize,
+    chunk: usize,
+    beside: impl IndexedParallelIterator<Item = B>,
+    work: impl Fn(usize, &mut [f32], B) -> R + Sync,
+) -> (Vec<f32>, Vec<R>) {
+    let chunk = chunk.max(1);
+    assert_eq!(beside.len(), count.div_ceil(chunk), "one item for each chunk");
     let arch = pulp::Arch::new();
     let mut values: Vec<f32> = Vec::with_capacity(count);
-    values.spare_capacity_mut()[..count].par_chunks_mut(chunk.max(1)).enumerate().for_each(|(index, chunk)| {
+    let chunks = values.spare_capacity_mut()[..count].par_chunks_mut(chunk).zip(beside).enumerate();
+    let returned = chunks.map(|(index, (chunk, beside))| {
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: every number of the chunk was written on the line above.
         let chunk = unsafe { chunk.assume_init_mut() };
-        arch.dispatch(|| work(index, chunk));
+        arch.dispatch(|| work(index, chunk, beside))
     });
+    let returned = returned.collect();
     // SAFETY: the chunks cover the first `count` numbers, and each of them was written.
     unsafe { values.set_len(count) };
-    values
+    (values, returned)
 }
 
 /// Applies `work` to each chunk of the tensor, as [`written`] does; the chunk holds the tensor's
@@ -158,8 +165,7 @@ pub(crate) fn changed(tensor: FlexTensor, chunk: usize, work: impl Fn(usize, &mu
     let mut tensor = in_order(tensor);
     let chunk = chunk.max(1);
     if let Some(numbers) = tensor.try_storage_mut::<f32>() {
-        let arch = pulp::Arch::new();
-        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| arch.dispatch(|| work(index, chunk)));
+        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| work(index, chunk));
         return tensor;
     }
     let from = numbers(&tensor);
@@ -199,7 +205,7 @@ mod tests {
     }
 
     fn applied(one: Tensor<2>, other: Tensor<2>) -> Tensor<2> {
-        apply(Product, [one.into_dispatch(), other.into_dispatch()])
+        Tensor::from_dispatch(apply(Product, [one.into_dispatch(), other.into_dispatch()]))
     }
 
     fn random(device: &Device) -> Tensor<2> {
@@ -240,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_tensor_that_is_held_elsewhere_is_copied() {
-        let [one] = primitives([random(&Device::flex()).into_dispatch()]);
+        let one = primitive(random(&Device::flex()).into_dispatch()).into_primitive();
         let doubled = |tensor| changed(tensor, 4, |_, numbers| numbers.iter_mut().for_each(|number| *number *= 2.0));
         let before = numbers(&one).to_vec();
         let place = numbers(&one).as_ptr();

@@ -8,14 +8,13 @@ use burn::tensor::TensorReadError;
 use thiserror::Error;
 
 use crate::file::FormatError;
-use crate::limits::{LARGEST, MAX_WIDTH};
+use crate::limits::MAX_WIDTH;
 use crate::words::{few, list};
 use crate::{Location, Source};
 
 /// Why embeddings cannot be read or measured.
 ///
 /// Rows, columns and tokens are counted from 0, as in NumPy.
-/// [`EmbeddingsError::remedy`] says how to fix the error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbeddingsError {
@@ -96,7 +95,7 @@ pub enum EmbeddingsError {
         names: Vec<String>,
     },
     /// A tensor name was passed for an .npy file, whose array has no name.
-    #[error("{}: --tensor {name:?} does not apply: the array of an .npy file has no name", path.display())]
+    #[error("{}: there is no tensor {name:?}: the array of an .npy file has no name", path.display())]
     Unnamed {
         /// The file.
         path: PathBuf,
@@ -204,44 +203,6 @@ impl EmbeddingsError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
             _ => Self::Unreadable { path: path.into(), source },
-        }
-    }
-
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file that you have permission to read".into(),
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
-            Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
-            Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
-            Self::OneDimension { columns, .. } => format!("omit --tensor to measure all {columns} floating-point columns together"),
-            Self::NoPoints { numeric, .. } if !numeric.is_empty() => format!("choose with --tensor: {}", list(numeric)),
-            Self::NoPoints { .. } => {
-                "save points as floats: an array [points, dimension]; in Parquet, a column of lists or one column per dimension".into()
-            }
-            Self::NoSuchTensor { names, .. } if names.is_empty() => "choose another file".into(),
-            Self::NoSuchTensor { names, .. } => format!("name one of {}", list(names)),
-            Self::Unnamed { .. } => "omit --tensor, or save the tensors with numpy.savez or safetensors".into(),
-            Self::NoMask { .. } => "save the mask with numpy.save, or points and mask together with numpy.savez".into(),
-            Self::MaskShape { .. } => {
-                "pass the mask of these points with --mask, choose other points with --tensor, or save the points without the mask".into()
-            }
-            Self::MaskValue { .. } => "save a mask that is true at tokens; if it is added to attention scores, save mask == 0".into(),
-            Self::EmptyMask { .. } => "check that the mask is true at tokens and false at padding".into(),
-            Self::FewPoints { .. } => "save at least two points, one per row".into(),
-            Self::NotFinite { value, .. } if value.is_finite() => {
-                format!("divide the points by a constant, which changes no score; the limit is {LARGEST:e}")
-            }
-            Self::NotFinite { at, .. } if at.len() == 3 => {
-                "exclude padding with --mask, or find the source of the number, such as a diverged model or an f16 overflow".into()
-            }
-            Self::NotFinite { .. } => "remove the point, or find its source, such as a diverged model or an f16 overflow".into(),
-            Self::NoVariance { .. } => "check the model: a collapsed model returns the same vector for every input".into(),
-            Self::ReferenceWidth { .. } => "choose a reference from the same model".into(),
-            Self::UnclearReference { .. } => "save the reference as the only tensor of a file, or under the name of the points".into(),
-            Self::Device { .. } => "try again with --device flex".into(),
-            Self::Format(error) => error.remedy(),
         }
     }
 }

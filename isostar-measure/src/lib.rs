@@ -56,9 +56,9 @@ mod tensor_points;
 mod words;
 
 pub use error::EmbeddingsError;
-pub use file::{EmbeddingsFile, FormatError, MASK, PickleKind};
+pub use file::{ElementKind, EmbeddingsFile, FormatError, MASK, PickleKind};
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, geometry, measure, steps};
-pub use limits::MAX_WIDTH;
+pub use limits::{LARGEST, MAX_WIDTH};
 pub use location::{Location, Source};
 pub use note::Note;
 pub use points::Points;

@@ -6,7 +6,7 @@ pub const MAX_WIDTH: usize = 16_384;
 
 /// The largest absolute value of a number in points: differences and sums of a block stay within
 /// f64.
-pub(crate) const LARGEST: f64 = 1e300;
+pub const LARGEST: f64 = 1e300;
 
 /// The number of rows in a part. The result of a part may be as large as a row.
 pub(crate) const PART_ROWS: usize = 128;

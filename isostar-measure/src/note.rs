@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::words::{few, list};
 
-/// An assumption about points, and the option that changes it if there is one.
+/// An assumption about points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -34,17 +34,8 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoMask { positions, possible } => match possible.is_empty() {
-                true => write!(f, "no mask: all {positions} positions are measured; pass one with --mask"),
-                false => {
-                    let possible = list(possible);
-                    write!(
-                        f,
-                        "no mask: all {positions} positions are measured; pass one with --mask, {possible} if it is nonzero at tokens"
-                    )
-                }
-            },
-            Self::OneMask { mask, others } => write!(f, "using the mask {mask:?}, not {}; choose another with --mask", list(others)),
+            Self::NoMask { positions, .. } => write!(f, "no mask: all {positions} positions are measured"),
+            Self::OneMask { mask, others } => write!(f, "using the mask {mask:?}, not {}", list(others)),
             Self::Columns { count, left_out } => {
                 write!(f, "the {count} floating-point columns are used as the dimensions of the points")?;
                 match left_out.is_empty() {

@@ -1,7 +1,7 @@
 //! ALBERT: settings, encoder and checkpoint layout. Its layers share weights, and its embeddings
 //! are narrower than the hidden states.
 
-use burn::nn::{DropoutConfig, LayerNormConfig, Linear};
+use burn::nn::{DropoutConfig, Linear};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, each_token, embedding, linear, padding_mask, run_layers};
+use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, each_token, embedding, linear, padding_mask, run_layers};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -180,7 +180,7 @@ impl AlbertConfig {
             word: embedding(self.vocab_size, width, std, self.pad_token_id, device),
             position: embedding(self.max_position_embeddings, width, std, None, device),
             token_type: Some(embedding(self.type_vocab_size, width, std, None, device)),
-            norm: LayerNormConfig::new(width).with_epsilon(self.layer_norm_eps).init(device),
+            norm: LayerNorm::new(width, self.layer_norm_eps, device),
             dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
             padding: self.pad_token_id,
             places: Places::FromZero,

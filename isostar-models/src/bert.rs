@@ -1,6 +1,6 @@
 //! BERT: settings, encoder and checkpoint layout.
 
-use burn::nn::{DropoutConfig, LayerNormConfig};
+use burn::nn::DropoutConfig;
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerSettings, Places, embedding, padding_mask, run_layers};
+use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, embedding, padding_mask, run_layers};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -89,7 +89,7 @@ impl BertConfig {
             word: table(self.vocab_size, self.pad_token_id),
             position: table(self.max_position_embeddings, padded_place),
             token_type: Some(table(self.type_vocab_size, None)),
-            norm: LayerNormConfig::new(self.hidden_size).with_epsilon(self.layer_norm_eps).init(device),
+            norm: LayerNorm::new(self.hidden_size, self.layer_norm_eps, device),
             dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
             padding: self.pad_token_id,
             places,

@@ -1,6 +1,6 @@
 //! DistilBERT: settings and checkpoint layout. The encoder is BERT's without segments and pooler.
 
-use burn::nn::{DropoutConfig, Embedding, LayerNormConfig};
+use burn::nn::{DropoutConfig, Embedding};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, LayerSettings, Places, embedding};
+use crate::layer::{Embeddings, LayerNorm, LayerSettings, Places, embedding};
 use crate::pretrained::{Key, Layout};
 use crate::{Bert, ModelError};
 
@@ -191,7 +191,7 @@ impl DistilBertConfig {
             word: embedding(self.vocab_size, self.dim, self.initializer_range, self.pad_token_id, device),
             position: self.position(device),
             token_type: None,
-            norm: LayerNormConfig::new(self.dim).with_epsilon(EPSILON).init(device),
+            norm: LayerNorm::new(self.dim, EPSILON, device),
             dropout: DropoutConfig::new(self.dropout).init(),
             padding: self.pad_token_id,
             places: Places::FromZero,

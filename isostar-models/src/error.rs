@@ -3,11 +3,9 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
-use crate::commands::pull_git_lfs;
-
 /// An error of building, reading or writing a model.
 ///
-/// The message says what is wrong and where; [`remedy`](ModelError::remedy) says how to correct it.
+/// The message says what is wrong and where.
 /// Wrong tensor shapes in a forward pass are not errors of this type: they panic, as in Burn.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -29,8 +27,8 @@ pub enum ModelError {
     PickleOnly {
         /// The path of the pickle.
         path: PathBuf,
-        /// The command that writes the model, with its head, to a new folder.
-        convert: String,
+        /// The transformers class that wrote the model, from its configuration.
+        class: Option<String>,
     },
     /// A file of the folder is a Git LFS pointer.
     #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
@@ -45,10 +43,13 @@ pub enum ModelError {
         path: PathBuf,
         /// The folder or name of the base model.
         base: Option<String>,
-        /// The command that merges the adapter into the base model and writes the result to a new
-        /// folder; `None` if the base model is not known or the type of adapter cannot be merged
-        /// into weights.
-        merge: Option<String>,
+        /// PEFT's name of the task.
+        task: Option<String>,
+        /// The number of outputs of its classifier.
+        labels: Option<usize>,
+        /// Whether it extends the input or the attention of the base model, and so cannot be merged
+        /// into the weights.
+        is_prompt: bool,
     },
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -193,50 +194,6 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// One line that says how to correct the error.
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::NoFolder { .. } => "pass the path of a folder with config.json, model.safetensors and tokenizer.json",
-            Self::NoFile { path } if path.ends_with("tokenizer.json") => {
-                "download it from the model's page, or create it from the vocabulary files: python -c 'import sys; from transformers import AutoTokenizer; \
-                 AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])' FOLDER"
-            }
-            Self::NoFile { .. } => "download the missing file from the model's page, or save the model again with save_pretrained",
-            Self::PickleOnly { convert, .. } => return format!("convert the model, then use the new folder: {convert}"),
-            Self::GitLfsPointer { path } => return format!("install Git LFS, then download the file: {}", pull_git_lfs(path)),
-            Self::Adapter { merge: Some(merge), .. } => {
-                return format!("merge the adapter into its base model, then use the new folder: {merge}");
-            }
-            Self::Adapter { merge: None, base: Some(_), .. } => {
-                "use the base model without the adapter: a prompt adapter cannot be merged into the weights"
-            }
-            Self::Adapter { merge: None, base: None, .. } => {
-                "merge the adapter into its base model with PEFT's merge_and_unload, and save the result with save_pretrained"
-            }
-            Self::NoModelType { likely: Some(likely), .. } => {
-                return format!("add this line after the opening brace of the file: \"model_type\": \"{likely}\",");
-            }
-            Self::NoModelType { likely: None, .. } => {
-                "add the field as in the config.json on the model's page, for example \"model_type\": \"bert\"; `isostar models` lists the types"
-            }
-            Self::Io { .. } => "check that the path exists, that you have access to it, and that the disk has free space",
-            Self::Json { .. } => "compare the file with the one on the model's page; download it again if it is truncated",
-            Self::ModelType { .. } => "use a model of a supported type: `isostar models` lists them",
-            Self::Shard { .. } => "download the index again from the model's page",
-            Self::FieldType { .. } => "compare the field with the one on the model's page",
-            Self::Setting { .. } => "correct the field, or use a model without this setting",
-            Self::Checkpoint { .. } => "download the file again: the download was probably interrupted",
-            Self::MissingTensors { .. } | Self::UnexpectedTensors { .. } | Self::TensorShape { .. } => {
-                "check that config.json and model.safetensors belong to the same model"
-            }
-            Self::TensorTwice { .. } => "save the model again with save_pretrained",
-            Self::TensorType { .. } => "save the model again as float32",
-            Self::Tokenizer { .. } => "save the tokenizer again with a fast tokenizer's save_pretrained",
-            Self::Vocabulary { .. } => "use the tokenizer files that belong to this model",
-        };
-        remedy.to_string()
-    }
-
     /// The error of a configuration field, without the path of the file.
     pub(crate) fn setting(field: &'static str, value: impl ToString, expected: impl ToString) -> Self {
         Self::Setting { path: None, field, value: value.to_string(), expected: expected.to_string() }

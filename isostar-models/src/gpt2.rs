@@ -1,7 +1,7 @@
 //! GPT-2: settings, encoder and checkpoint layout. Attention is causal, LayerNorm precedes each
 //! block of a layer, and checkpoints store transposed weights.
 
-use burn::nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig};
+use burn::nn::{Dropout, DropoutConfig, Embedding};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
 use isostar_kernels::dropout;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{ClassifiedToken, HeadSettings};
-use crate::layer::{FeedForward, Places, SelfAttention, assert_positions, causal_mask, embedding, linear, run_layers};
+use crate::layer::{FeedForward, LayerNorm, Places, SelfAttention, assert_positions, causal_mask, embedding, linear, run_layers};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -125,7 +125,7 @@ impl Gpt2Config {
     }
 
     fn norm(&self, device: &Device) -> LayerNorm {
-        LayerNormConfig::new(self.n_embd).with_epsilon(self.layer_norm_epsilon).init(device)
+        LayerNorm::new(self.n_embd, self.layer_norm_epsilon, device)
     }
 }
 

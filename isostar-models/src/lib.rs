@@ -30,7 +30,6 @@
 mod albert;
 mod batch;
 mod bert;
-mod commands;
 mod config;
 mod distilbert;
 mod encoder;

@@ -30,28 +30,6 @@ pub enum DeviceError {
     },
 }
 
-impl DeviceError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        // Do not suggest the absent device itself.
-        let usable = |name: &&str| !matches!(self, Self::Absent { name: absent, .. } if absent.starts_with(*name));
-        let compiled = compiled_devices().into_iter().filter(usable).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Unknown { .. } => format!("choose one of: {compiled}"),
-            Self::NotCompiled { name } => {
-                let backend = name.split(':').next().unwrap_or(name);
-                format!("choose one of: {compiled}; or build with --features {backend}")
-            }
-            Self::Absent { name, .. } if name.starts_with("cuda") => {
-                format!("install NVIDIA's driver and check with nvidia-smi, or choose one of: {compiled}")
-            }
-            Self::Absent { .. } => {
-                format!("install a Vulkan, Metal or DirectX 12 driver (on Debian, mesa-vulkan-drivers), or choose one of: {compiled}")
-            }
-        }
-    }
-}
-
 /// The names of the devices compiled into this build.
 pub fn compiled_devices() -> Vec<&'static str> {
     let devices = [
@@ -123,13 +101,6 @@ mod tests {
         let missing = if cfg!(feature = "cuda") { return } else { "cuda:1" };
         let error = parse_device(missing).unwrap_err();
         assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".into() });
-        assert!(error.remedy().contains("flex") && error.remedy().contains("--features cuda"), "{}", error.remedy());
-    }
-
-    #[test]
-    fn an_absent_device_is_not_offered() {
-        let absent = DeviceError::Absent { name: "flex".into(), found: 0 };
-        assert!(compiled_devices().contains(&"flex") && !absent.remedy().contains("flex"), "{}", absent.remedy());
     }
 
     #[test]

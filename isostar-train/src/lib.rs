@@ -22,6 +22,8 @@
 #[cfg(feature = "experiment")]
 pub mod analysis;
 #[cfg(feature = "experiment")]
+mod choice;
+#[cfg(feature = "experiment")]
 pub mod data;
 #[cfg(feature = "experiment")]
 pub mod device;

@@ -25,16 +25,6 @@ pub enum FindModelError {
     },
 }
 
-impl FindModelError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match *self {
-            #[cfg(feature = "hub")]
-            Self::Hub { ref source, .. } => source.remedy(),
-        }
-    }
-}
-
 /// Returns the folder of a model.
 ///
 /// That is `model` itself if it is a folder. With the feature `hub`, a name `organisation/name` or

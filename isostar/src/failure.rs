@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use isostar::remedy::Remedy;
 use isostar_core::ConfigError;
 use isostar_measure::EmbeddingsError;
 use isostar_models::ModelError;
@@ -10,7 +11,7 @@ use isostar_train::analysis::AnalysisError;
 use isostar_train::data::DataError;
 use isostar_train::device::DeviceError;
 use isostar_train::embed::EmbedError;
-use isostar_train::experiment::{ExperimentError, config_remedy};
+use isostar_train::experiment::ExperimentError;
 use isostar_train::model::FindModelError;
 use isostar_train::sweep::SweepError;
 use isostar_train::task::TaskError;
@@ -58,8 +59,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Converts errors that provide a remedy.
-macro_rules! with_own_remedy {
+/// Converts errors that end a command with status 1.
+macro_rules! failed {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
@@ -69,8 +70,9 @@ macro_rules! with_own_remedy {
     )*};
 }
 
-with_own_remedy!(
+failed!(
     AnalysisError,
+    ConfigError,
     DataError,
     DeviceError,
     EmbedError,
@@ -90,11 +92,5 @@ impl From<ExperimentError> for Failure {
             ExperimentError::Interrupted { stop, .. } => Self { status: stop.status(), ..failure },
             _ => failure,
         }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::new(&error, config_remedy(&error))
     }
 }

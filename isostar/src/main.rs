@@ -10,6 +10,7 @@ mod failure;
 mod layers;
 mod measure;
 mod models;
+mod options;
 mod progress;
 mod report;
 mod schema;

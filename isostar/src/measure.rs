@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use isostar::remedy::alternative;
 use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
 use isostar_measure::{EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, Source, measure, steps};
@@ -137,7 +138,7 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
 fn note(lines: &mut Vec<String>, source: &Source, notes: &[Note]) {
     let file = source.path().map_or(source.to_string(), |path| path.display().to_string());
     for note in notes {
-        let line = format!("{file}: {note}");
+        let line = format!("{file}: {note}{}", alternative(note));
         if !lines.contains(&line) {
             lines.push(line);
         }

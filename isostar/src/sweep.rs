@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use isostar::remedy::{Remedy, advice};
 use isostar_train::experiment::{ExperimentError, Observer, RunResult};
 use isostar_train::hook::Divergence;
 use isostar_train::sweep::{Plan, RunState, Shard, Sweep, SweepRun};
@@ -78,7 +79,7 @@ fn failure(sweep: &Sweep) -> Option<Failure> {
     let (first, error) = diverged.first()?;
     let cause = format!("{} of {} runs diverged; {error}", diverged.len(), runs.len());
     let advice = match error {
-        ExperimentError::Diverged { diverged, .. } => diverged.advice(str::to_string),
+        ExperimentError::Diverged { diverged, .. } => advice(diverged, str::to_string),
         other => other.remedy(),
     };
     let folder = first.folder.path().display();

@@ -10,6 +10,7 @@ use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::print;
+use crate::options::Options;
 use crate::signals;
 
 /// Arguments of `isostar train`.
@@ -18,7 +19,7 @@ pub struct TrainArgs {
     /// TOML settings file; command-line flags override it
     config: Option<PathBuf>,
     #[command(flatten)]
-    options: TrainOptions,
+    options: Options,
     /// Run folder (default: runs/TASK-1, -2, …)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -36,7 +37,7 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     let TrainArgs { config, options, out, resume, json } = arguments;
     let console = Arc::new(Console::new(json));
     let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
-    let mut options = options.over(base);
+    let mut options = options.0.over(base);
     let lock = match &out {
         Some(path) if resume && path.is_dir() => Some(RunFolder::at(path).lock(console.as_ref())?),
         _ => None,

@@ -26,12 +26,12 @@ pub(super) fn fused(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Ten
     let empty = Tensor::<2>::zeros([d + 1, d], &plain);
     let add = |sums: Tensor<2>, set: Tensor<2>| {
         let operation = AddProducts { rows: rows.clone(), centre: centre.clone() };
-        apply(operation, [sums.into_dispatch(), set.into_dispatch()])
+        Tensor::from_dispatch(apply(operation, [sums.into_dispatch(), set.into_dispatch()]))
     };
     let sums: Tensor<2> = sets.into_iter().fold(empty, add);
     let mean = apply(Mean { centre, count }, [sums.clone().into_dispatch()]);
     let scatter = apply(Scatter { count }, [sums.into_dispatch()]);
-    (Tensor::from_floats([count], &plain), mean, scatter)
+    (Tensor::from_floats([count], &plain), Tensor::from_dispatch(mean), Tensor::from_dispatch(scatter))
 }
 
 /// Returns the mean of a sample of rows, in f64; zero if no row counts.

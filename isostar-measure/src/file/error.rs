@@ -14,7 +14,7 @@ use crate::words::{list, shortened};
 
 /// Why a file does not conform to its format.
 ///
-/// Rows are counted from 0, as in NumPy. [`FormatError::remedy`] says how to fix the error.
+/// Rows are counted from 0, as in NumPy.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -195,51 +195,23 @@ pub enum FormatError {
     },
 }
 
-impl FormatError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::Unknown { .. } => "save an array with numpy.save, or tensors with numpy.savez or safetensors",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
-            Self::Pickle { path, kind } => return kind.remedy(path),
-            Self::NpyHeader { .. } => "save the array again with numpy.save",
-            Self::Truncated { .. } | Self::Safetensors { .. } | Self::Zip { .. } | Self::Parquet { .. } | Self::Rows { .. } => {
-                "copy or save the file again: it was probably truncated"
-            }
-            Self::DuplicateMembers { .. } | Self::OverlappingMembers { .. } | Self::MemberSize { .. } | Self::MemberContent { .. } => {
-                "save the arrays again with numpy.savez: the archive is damaged or malicious"
-            }
-            Self::MemberName { .. } => "save the arrays again with numpy.savez, under plain names",
-            Self::Encrypted { .. } | Self::Compression { .. } => "save the arrays again with numpy.savez or numpy.savez_compressed",
-            Self::Null { .. } => "drop the rows that are null or empty; PyArrow's table.drop_null() drops the null ones",
-            Self::NullElement { .. } => "drop the row, or replace the null by a number",
-            Self::RowWidth { .. } => "keep only rows of the same length, or pad them: all points must have the same dimension",
-            Self::ElementType { numeric, .. } if !numeric.is_empty() => return format!("name one of {}", list(numeric)),
-            Self::ElementType { found, .. } => match Other::of(found) {
-                Some(Other::Complex) => "save real and imaginary parts, as in numpy.concatenate([array.real, array.imag], axis=-1)",
-                Some(Other::Objects) => "save numbers, as in numpy.array(array.tolist(), dtype='float32')",
-                Some(Other::Records) => "save the fields as columns, as in numpy.lib.recfunctions.structured_to_unstructured(array)",
-                Some(Other::Text) => "choose a column of numbers; to measure texts, embed them first with `isostar embed`",
-                None => "convert to float32 before saving, as in numpy.save(path, array.astype('float32'))",
-            },
-            Self::Temporary { .. } => "free disk space, or set TMPDIR to a folder with more of it",
-        };
-        remedy.into()
-    }
-}
-
 /// Kinds of elements that are not real numbers.
-enum Other {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementKind {
+    /// Complex numbers.
     Complex,
+    /// Text.
     Text,
+    /// Python objects.
     Objects,
+    /// Records of several fields.
     Records,
 }
 
-impl Other {
+impl ElementKind {
     /// Classifies a type by its name in NumPy (`<c8`, `<U5`), safetensors (`C64`) or Parquet
     /// (`String`).
-    fn of(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         match name.trim_start_matches(['<', '>', '|', '=']) {
             "c8" | "c16" | "c32" | "C64" => Some(Self::Complex),
             "O" => Some(Self::Objects),
@@ -252,11 +224,11 @@ impl Other {
 }
 
 fn in_words(name: &str) -> &'static str {
-    match Other::of(name) {
-        Some(Other::Complex) => " (complex numbers)",
-        Some(Other::Text) => " (text)",
-        Some(Other::Objects) => " (Python objects)",
-        Some(Other::Records) => " (records)",
+    match ElementKind::from_name(name) {
+        Some(ElementKind::Complex) => " (complex numbers)",
+        Some(ElementKind::Text) => " (text)",
+        Some(ElementKind::Objects) => " (Python objects)",
+        Some(ElementKind::Records) => " (records)",
         None => "",
     }
 }

@@ -27,7 +27,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use error::FormatError;
+pub use error::{ElementKind, FormatError};
 pub use masks::MASK;
 pub use pickle::PickleKind;
 

@@ -5,11 +5,10 @@ use thiserror::Error;
 
 use super::id::{InvalidId, ModelId};
 use super::repository::RepositoryKind;
-use crate::commands::convert_repository;
 
 /// An error of downloading a model or a dataset from the hub.
 ///
-/// The message says what is wrong and where; [`remedy`](HubError::remedy) says how to correct it.
+/// The message says what is wrong and where.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HubError {
@@ -145,43 +144,6 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// One line that says how to correct the error.
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::NotAnId(_) => "write it as on the model's page: organisation/name, or organisation/name@revision",
-            Self::Endpoint { .. } => "set HF_ENDPOINT to an address such as https://huggingface.co, or unset it",
-            Self::NotFound { .. } => "check the spelling on its page; if it is private, set HF_TOKEN to a token that may read it",
-            Self::NoRevision { .. } => {
-                "use a branch, a tag or a full commit hash from its page, or omit the revision for the newest version"
-            }
-            Self::Gated { .. } => "request access on its page, then set HF_TOKEN to an access token of your account",
-            Self::Unauthorized { .. } => "set HF_TOKEN to a valid access token that may read it, or log in again: hf auth login",
-            Self::NoFile { kind: RepositoryKind::Model, .. } => {
-                "use a model that has config.json, tokenizer.json and model.safetensors on its page"
-            }
-            Self::NoFile { kind: RepositoryKind::Dataset, .. } => "check the names of the files on the dataset's page",
-            Self::PickleOnly { id, .. } => {
-                return format!("convert the model, then use the new folder: {}", convert_repository(&id.name, &id.revision));
-            }
-            Self::Adapter { id } => {
-                return format!(
-                    "download it and pass its folder instead; isostar then prints the command that merges it into its base model: hf download {} --revision {} --local-dir adapter",
-                    id.name, id.revision
-                );
-            }
-            Self::Index { .. } => "use another revision of the model, or another model",
-            Self::Offline { .. } => "unset HF_HUB_OFFLINE to download it, or set HF_HOME to the cache that contains it",
-            Self::Unreachable { .. } => {
-                "check the connection, HTTPS_PROXY, SSL_CERT_FILE and HF_ENDPOINT, or pass the path of a folder that contains it"
-            }
-            Self::Answer { .. } => "check HF_ENDPOINT and HTTPS_PROXY: a proxy may have responded instead of the hub",
-            Self::Interrupted { .. } => "run the same command again: the download resumes where it stopped",
-            Self::Damaged { .. } => "run the same command again: the file is downloaded from the beginning",
-            Self::Io { .. } => "check that you have write access to the cache (HF_HOME) and that the disk has free space",
-        };
-        remedy.to_string()
-    }
-
     /// A function that converts an error of the operating system during `action` on `path`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

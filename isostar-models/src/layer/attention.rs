@@ -1,6 +1,6 @@
 use burn::nn::{Dropout, Linear};
 use burn::prelude::*;
-use isostar_kernels::masked_attention;
+use isostar_kernels::attention;
 
 use super::linear::each_token;
 
@@ -34,16 +34,10 @@ impl SelfAttention {
     ///   negative number elsewhere
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let [sequences, tokens, d] = hidden.dims();
-        let d_head = d / self.heads;
-        let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, self.heads, d_head]).swap_dims(1, 2);
-
-        let query = split(each_token(&self.query, hidden.clone()).mul_scalar(self.scale));
-        let key = split(each_token(&self.key, hidden.clone()));
-        let value = split(each_token(&self.value, hidden));
-
-        let context = masked_attention(query.matmul(key.transpose()), mask, value, &self.dropout);
-        each_token(&self.output, context.swap_dims(1, 2).reshape([sequences, tokens, d]))
+        let query = each_token(&self.query, hidden.clone());
+        let key = each_token(&self.key, hidden.clone());
+        let value = each_token(&self.value, hidden);
+        each_token(&self.output, attention([query, key, value], mask, self.heads, self.scale, &self.dropout))
     }
 }
 

@@ -1,6 +1,8 @@
-use burn::nn::{Dropout, Embedding, LayerNorm};
+use burn::nn::{Dropout, Embedding};
 use burn::prelude::*;
 use isostar_kernels::dropout;
+
+use super::norm::LayerNorm;
 
 /// The sum of word, position and segment embeddings, normalized.
 ///

@@ -1,10 +1,10 @@
-use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::prelude::*;
-use isostar_kernels::dropout;
 
 use super::attention::SelfAttention;
 use super::feed_forward::{Activation, FeedForward};
 use super::linear::linear;
+use super::norm::LayerNorm;
 
 /// A post-norm encoder layer, as in BERT: it normalizes after each of its two parts.
 ///
@@ -37,10 +37,10 @@ impl EncoderLayer {
     /// - `mask`: `[sequences, 1, 1 or tokens, tokens]`, added to the attention scores
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let attended = dropout(&self.attention_dropout, self.attention.forward(hidden.clone(), mask));
-        let hidden = self.attention_norm.forward(hidden + attended);
-        let transformed = dropout(&self.feed_forward_dropout, self.feed_forward.forward(hidden.clone()));
-        self.feed_forward_norm.forward(hidden + transformed)
+        let attended = self.attention.forward(hidden.clone(), mask);
+        let hidden = self.attention_norm.add(hidden, attended, &self.attention_dropout);
+        let transformed = self.feed_forward.forward(hidden.clone());
+        self.feed_forward_norm.add(hidden, transformed, &self.feed_forward_dropout)
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct LayerSettings {
 impl LayerSettings {
     pub(crate) fn init(&self, device: &Device) -> EncoderLayer {
         let linear = |d_input, d_output| linear(d_input, d_output, self.deviation, device);
-        let norm = || LayerNormConfig::new(self.width).with_epsilon(self.epsilon).init(device);
+        let norm = || LayerNorm::new(self.width, self.epsilon, device);
         EncoderLayer {
             attention: SelfAttention {
                 query: linear(self.width, self.width),

@@ -10,7 +10,8 @@ use burn::prelude::*;
 /// matrix per sequence, to be summed: a fifth of a training step on flex.
 pub(crate) fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
     let [sequences, tokens, d] = hidden.dims();
-    let rows = linear.forward(hidden.reshape([sequences * tokens, d]));
+    let bias = linear.bias.as_ref().map(|bias| bias.val());
+    let rows = isostar_kernels::linear(hidden.reshape([sequences * tokens, d]), linear.weight.val(), bias);
     let [_, d_output] = rows.dims();
     rows.reshape([sequences, tokens, d_output])
 }

@@ -5,6 +5,7 @@ mod embeddings;
 mod encoder_layer;
 mod feed_forward;
 mod linear;
+mod norm;
 mod stack;
 
 pub use attention::SelfAttention;
@@ -15,4 +16,5 @@ pub use encoder_layer::EncoderLayer;
 pub(crate) use encoder_layer::LayerSettings;
 pub use feed_forward::{Activation, FeedForward};
 pub(crate) use linear::{each_token, embedding, linear};
+pub use norm::LayerNorm;
 pub(crate) use stack::run_layers;

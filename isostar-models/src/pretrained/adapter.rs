@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::header::header;
 use crate::ModelError;
-use crate::commands::{AdapterFiles, merge_adapter};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -24,12 +23,9 @@ pub(super) fn refusal(folder: &Path) -> Option<ModelError> {
     let path = folder.join(CONFIG);
     let content: Value = serde_json::from_slice(&fs::read(&path).ok()?).unwrap_or_default();
     let text = |field: &str| content[field].as_str().filter(|text| !text.is_empty());
-    let base = text("base_model_name_or_path");
     let is_prompt = text("peft_type").is_some_and(|kind| PROMPTS.contains(&kind));
-    let merge = base
-        .filter(|_| !is_prompt)
-        .map(|base| merge_adapter(&AdapterFiles { folder, base, task: text("task_type"), labels: labels(folder) }));
-    Some(ModelError::Adapter { base: base.map(String::from), merge, path })
+    let [base, task] = ["base_model_name_or_path", "task_type"].map(|field| text(field).map(String::from));
+    Some(ModelError::Adapter { base, task, labels: labels(folder), is_prompt, path })
 }
 
 /// The number of outputs of the classifier that was trained with the adapter.

@@ -14,7 +14,6 @@ use serde::Deserialize;
 use super::adapter;
 use super::folder::{failed, parse_json, read_file};
 use super::header::{header, starts_as_pointer};
-use crate::commands::convert_pickle;
 use crate::{ModelConfig, ModelError};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -59,7 +58,7 @@ impl Weights {
         }
         match PICKLES.into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
             Some(path) if starts_as_pointer(&path) => Err(ModelError::GitLfsPointer { path }),
-            Some(path) => Err(ModelError::PickleOnly { convert: convert_pickle(folder, config.class().as_deref()), path }),
+            Some(path) => Err(ModelError::PickleOnly { class: config.class(), path }),
             None => Err(adapter::refusal(folder).unwrap_or(ModelError::NoFile { path: single })),
         }
     }

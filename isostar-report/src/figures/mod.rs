@@ -38,10 +38,10 @@ impl Figures {
     pub fn of(groups: &[Group<'_>], models: &[Model<'_>]) -> Self {
         let mut figures = Self::default();
         let train = "finished epochs of `isostar train`";
-        let analyze = "`isostar analyze MODEL --task NAME --out DIR`, and DIR named here";
-        figures.add("Accuracy against isotropy", "a sweep: finished runs with several values of `--weight`", tradeoff::figures(groups));
+        let analyze = "`isostar analyze`, with its folder among those of the report";
+        figures.add("Accuracy against isotropy", "a sweep: finished runs with several values of `weight`", tradeoff::figures(groups));
         figures.add("Training curves", train, training::figures(groups));
-        figures.add("The penalty while training", "a run with a penalty, `--weight` other than 0", training::penalty(groups));
+        figures.add("The penalty while training", "a run with a penalty, `weight` other than 0", training::penalty(groups));
         figures.add("IsoScore of each layer after training", "a finished run of `isostar train`", layers::of_runs(groups));
         figures.add("IsoScore of each layer with its interval", analyze, layers::of_models(models));
         figures.add("The spectrum of each layer", analyze, spectrum::figures(models));

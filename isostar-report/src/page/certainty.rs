@@ -53,7 +53,7 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
             @if seeds > 1 {
                 "The standard error is that of the mean over seeds, s/√k, and itself uncertain where seeds are few. "
             } @else {
-                "Every setting was run with one seed: how much a seed changes is not known. More runs with other values of " code { "--seed" } " would tell. "
+                "Every setting was run with one seed: how much a seed changes is not known. More runs with other values of " code { "seed" } " would tell. "
             }
             (of_rows(groups, shares))
         }

@@ -59,16 +59,3 @@ impl From<EmbeddingsError> for AnalysisError {
         Self::Embeddings(Box::new(error))
     }
 }
-
-impl AnalysisError {
-    /// Returns a one-line suggestion for fixing the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Setting { name, expected, .. } => format!("give --{} {expected}", name.replace('_', "-")),
-            Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
-            Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
-            Self::Embed(error) => error.remedy(),
-            Self::Embeddings(error) => error.remedy(),
-        }
-    }
-}

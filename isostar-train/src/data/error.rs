@@ -1,7 +1,6 @@
 //! Errors of reading, encoding and batching data.
 
 mod encoding;
-mod remedy;
 mod words;
 
 use std::io;
@@ -16,7 +15,7 @@ use words::{at, list, separator};
 
 /// Error in reading or encoding labelled text.
 ///
-/// Line numbers are 1-based and count the header. [`DataError::remedy`] tells the user what to do.
+/// Line numbers are 1-based and count the header.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {

@@ -4,6 +4,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::streams::{Purpose, generator};
+use crate::choice::choice;
 
 /// Batches per window whose rows are sorted by length, as in transformers' `group_by_length`.
 const WINDOW_BATCHES: usize = 50;
@@ -11,19 +12,20 @@ const WINDOW_BATCHES: usize = 50;
 /// Number of candidate draws for a sample of batches.
 const DRAWS: usize = 16;
 
-/// How the rows of an epoch are grouped into batches.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Batching {
-    /// Group rows of similar length to reduce padding; batches come in random order.
-    ///
-    /// Rows are shuffled and split into windows of 50 batches. Each window is sorted by length and
-    /// split into batches, and the batches of all windows are shuffled.
-    #[default]
-    Length,
-    /// Shuffle rows and split them into batches.
-    Random,
+choice! {
+    /// How the rows of an epoch are grouped into batches.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Batching {
+        /// Group rows of similar length to reduce padding; batches come in random order.
+        ///
+        /// Rows are shuffled and split into windows of 50 batches. Each window is sorted by length and
+        /// split into batches, and the batches of all windows are shuffled.
+        #[default]
+        Length = "length",
+        /// Shuffle rows and split them into batches.
+        Random = "random",
+    }
 }
 
 /// Batches of one training epoch, each a list of row indices; every row is in exactly one batch.

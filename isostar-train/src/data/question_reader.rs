@@ -228,7 +228,6 @@ mod tests {
         assert_eq!(read.questions[1].majority(), None);
         let error = read_document(text, Unanswerable::Refused).unwrap_err();
         assert_eq!(error.to_string(), "dev.json, line 3: question \"q2\" has no answer, which only SQuAD v2.0 allows");
-        assert!(error.remedy().contains("squad2"), "{}", error.remedy());
     }
 
     #[test]

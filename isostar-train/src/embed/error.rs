@@ -10,7 +10,7 @@ use crate::data::DataError;
 
 /// Why hidden states cannot be computed or written.
 ///
-/// Lines of text are counted from 1. [`EmbedError::remedy`] says how to fix the error.
+/// Lines of text are counted from 1.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbedError {
@@ -99,23 +99,4 @@ pub enum EmbedError {
     /// The texts cannot be tokenized.
     #[error(transparent)]
     Data(#[from] DataError),
-}
-
-impl EmbedError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
-            Self::NotIds { .. } => "write one JSON array of token ids per line, such as [101, 2023, 102]".into(),
-            Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
-            Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),
-            Self::LongSequence { limit, .. } => format!("truncate the sequence to {limit} tokens"),
-            Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
-            Self::BatchSize => "choose --batch-size 1 or more".into(),
-            Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
-            Self::Memory { .. } => "use fewer rows with --limit, or shorter ones with --max-length".into(),
-            Self::Device { .. } => "try again with --device flex".into(),
-            Self::Data(error) => error.remedy(),
-        }
-    }
 }

@@ -211,54 +211,6 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
-            Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
-            Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
-            Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
-            Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
-            Self::Locked { .. } => {
-                "wait until it ends, or end it and give the same command again: its lock ends with it; or pass another --out".into()
-            }
-            Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
-            Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
-            Self::Write { .. } => "free space there, or check that the disk is writable and sound; the same command goes on".into(),
-            Self::NoSpace { need, free, .. } => {
-                format!("free {}, choose an --out on another disk, or keep fewer snapshots with --keep 1", size(need - free))
-            }
-            Self::Snapshot { .. } => {
-                "check that the model is the one that the run was begun with, or start a new run with another --out".into()
-            }
-            Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
-            Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
-            Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),
-            Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
-            Self::Interrupted { path: Some(path), step, .. } => {
-                let saved = if *step > 0 { "the state is saved; " } else { "" };
-                format!("{saved}go on with `isostar train --resume --out {}`", path.display())
-            }
-            Self::Interrupted { path: None, .. } => "the same command begins again".into(),
-            Self::Spike { path, .. } => format!(
-                "go on without the batch: `isostar train --resume --out {} --on-spike skip`, or from earlier weights: --on-spike rollback",
-                path.display()
-            ),
-            Self::Batch { .. } => "check that the task's files can still be read".into(),
-            Self::Stopped { path, .. } => {
-                format!("fix the cause and go on from the last snapshot with `isostar train --resume --out {}`", path.display())
-            }
-            Self::Diverged { diverged, .. } => format!("train again with another --out and {}", diverged.advice(flag)),
-            Self::Read(_) => "check that the device responds and has free memory; a smaller --batch-size needs less".into(),
-            Self::Config(error) => config_remedy(error).into(),
-            Self::Data(error) => error.remedy(),
-            Self::Task(error) => error.remedy(),
-            Self::Model(error) => error.remedy(),
-            Self::FindModel(error) => error.remedy(),
-            Self::Device(error) => error.remedy(),
-        }
-    }
-
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
@@ -271,19 +223,4 @@ fn progress(step: usize, steps: usize) -> String {
         0 => "before its first step".into(),
         step => format!("after step {step} of {steps}"),
     }
-}
-
-/// Returns the remedy for an invalid setting of the measure or the regularizer.
-pub fn config_remedy(error: &ConfigError) -> &'static str {
-    match error {
-        ConfigError::Shrinkage { .. } => {
-            "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone); the paper uses 0.2 to 0.8"
-        }
-        ConfigError::Weight { .. } => "choose a finite --weight, such as -0.1",
-        _ => "choose --layers all, last, or numbers such as 1,3,12",
-    }
-}
-
-fn flag(name: &str) -> String {
-    format!("--{}", name.replace('_', "-"))
 }

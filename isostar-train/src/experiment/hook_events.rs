@@ -53,11 +53,11 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
             }
             HookEvent::Collapsed { score, threshold } => {
                 let published = match self.padding {
-                    Padding::Mask => "; the published weights belong to states that include padding (--padding keep)",
+                    Padding::Mask => "; the published weights belong to states that include padding",
                     Padding::Keep => "",
                 };
                 self.observer.note(&format!(
-                    "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a --weight nearer to 0{published}"
+                    "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a weight nearer to 0{published}"
                 ));
             }
             // The error of the run contains all details.

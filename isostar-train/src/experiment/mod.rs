@@ -36,7 +36,7 @@ mod training;
 mod verify;
 
 pub use diverged::Diverged;
-pub use error::{ExperimentError, config_remedy};
+pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
 pub use lock::{Holder, RunLock};
@@ -45,9 +45,8 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::{IsoScores, RunResult};
-#[cfg(feature = "cli")]
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{RegularizerName, SCRATCH, TrainOptions, TrainSettings};
+pub use settings::{RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
 pub use snapshot::SnapshotInterval;
 pub use training::OnSpike;
 pub use verify::Verification;

@@ -2,9 +2,12 @@
 
 use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use burn::module::ParamGroup;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::optim::{AdamWState, AdaptiveMomentumState, ModuleOptimizer, Optimizer};
+use burn::prelude::*;
+use isostar_kernels::AdamWUpdate;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
 /// AdamW with β = (0.9, 0.999). As in transformers' Trainer, weight decay applies to matrices and
 /// embeddings, not to biases and norms.
 ///
@@ -16,22 +19,58 @@ use serde::{Deserialize, Serialize};
 /// `transformers.AdamW` (by default ε = 1e-6 and no decay; removed in transformers 5), which adds ε
 /// to √v before the correction. At step t its effective ε is larger by 1/√(1 − 0.999ᵗ): 32 times at
 /// the first step, 1.3 times at the thousandth.
+///
+/// Numbers and records are those of [`burn::optim::AdamW`]; on flex, a step is one pass over
+/// memory ([`isostar_kernels::adamw`]).
 pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
-    let config = AdamWConfig::new().with_epsilon(epsilon as f32).with_beta_1(0.9).with_beta_2(0.999).with_weight_decay(weight_decay as f32);
+    let settings =
+        AdamWUpdate { rate: 0.0, weight_decay: weight_decay as f32, beta_1: 0.9, beta_2: 0.999, epsilon: epsilon as f32, step: 0 };
     let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
-    config.init().with_group(undecayed, config.clone().with_weight_decay(0.0).build(), None)
+    let without = AdamWUpdate { weight_decay: 0.0, ..settings };
+    ModuleOptimizer::from(AdamW { settings }).with_group(undecayed, AdamW { settings: without }, None)
 }
 
-/// The learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Schedule {
-    /// Stays constant.
-    #[default]
-    Constant,
-    /// Decreases linearly to 0 at the last step.
-    Linear,
+/// AdamW in one pass; the rate and the number of the step are those of each call.
+#[derive(Clone)]
+struct AdamW {
+    settings: AdamWUpdate,
+}
+
+impl Optimizer for AdamW {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: f64,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<AdamWState<D>>,
+    ) -> (Tensor<D>, Option<AdamWState<D>>) {
+        let (time, moments) = match state {
+            Some(AdamWState { momentum }) => (momentum.time + 1, Some([momentum.moment_1, momentum.moment_2])),
+            None => (1, None),
+        };
+        let update = AdamWUpdate { rate, step: time, ..self.settings };
+        let (parameter, [moment_1, moment_2]) = isostar_kernels::adamw(&update, parameter, gradient, moments);
+        (parameter, Some(AdamWState::new(AdaptiveMomentumState::new(time, moment_1, moment_2))))
+    }
+
+    fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
+        AdamWState::new(state.momentum.to_device(device))
+    }
+}
+
+choice! {
+    /// The learning rate after the warm-up.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Schedule {
+        /// Stays constant.
+        #[default]
+        Constant = "constant",
+        /// Decreases linearly to 0 at the last step.
+        Linear = "linear",
+    }
 }
 
 /// Linear warm-up from 0, then a constant or linearly decreasing learning rate, as in transformers'
@@ -110,6 +149,52 @@ mod tests {
         let number = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
         assert!((number(linear.weight.val().reshape([1])) - 1.93).abs() < 1e-6);
         assert!((number(linear.bias.unwrap().val()) - 1.933_333_3).abs() < 1e-6);
+    }
+
+    /// Three steps of a classifier's first layer and bias.
+    fn trained(mut optimizer: ModuleOptimizer, device: &Device, resume: bool) -> Vec<Vec<f32>> {
+        use burn::module::Param;
+        use burn::nn::Linear;
+        use burn::optim::GradientsParams;
+
+        let numbers = |count: usize| (0..count).map(|at| (at as f32 * 0.7).sin()).collect::<Vec<_>>();
+        let weight = Param::from_data(TensorData::new(numbers(300 * 70), [300, 70]), device);
+        let mut linear = Linear { weight, bias: Some(Param::from_data(TensorData::new(numbers(70), [70]), device)) };
+        for step in 1..=3 {
+            let points = Tensor::<2>::from_data(TensorData::new(numbers(4 * 300), [4, 300]), device) * step as f32;
+            let gradients = GradientsParams::from_grads(linear.forward(points).square().mean().backward(), &linear);
+            linear = optimizer.step(1e-2, linear.clone(), gradients);
+            if resume {
+                optimizer = adamw(0.1, 1e-6).from_bytes(optimizer.into_bytes().unwrap()).unwrap();
+            }
+        }
+        let bias = linear.bias.unwrap().val().unsqueeze_dim(0);
+        [linear.weight.val(), bias].map(|tensor| tensor.into_data().try_into_vec().unwrap()).to_vec()
+    }
+
+    #[test]
+    fn numbers_and_records_are_those_of_burn() {
+        use burn::optim::AdamWConfig;
+
+        let burn = || {
+            let config = AdamWConfig::new().with_epsilon(1e-6).with_weight_decay(0.1);
+            let undecayed = ParamGroup::from_regex(r"(^|\.)bias$").unwrap();
+            config.init().with_group(undecayed, config.with_weight_decay(0.0).build(), None)
+        };
+        #[allow(deprecated, reason = "the only second device that every machine has")]
+        let other = Device::ndarray();
+        for device in [Device::flex(), other].map(Device::autodiff) {
+            assert_eq!(trained(adamw(0.1, 1e-6), &device, false), trained(burn(), &device, false));
+        }
+        // A record of Burn's continues here, to the same bits.
+        let device = Device::flex().autodiff();
+        assert_eq!(trained(burn(), &device, true), trained(burn(), &device, false));
+    }
+
+    #[test]
+    fn a_resumed_optimizer_continues_to_the_same_bits() {
+        let device = Device::flex().autodiff();
+        assert_eq!(trained(adamw(0.1, 1e-6), &device, true), trained(adamw(0.1, 1e-6), &device, false));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde::Deserialize;
 
 use super::{RegularizerName, Schedule, TrainOptions};
+use crate::choice::choice;
 use crate::data::Batching;
 use crate::task::{KnownTask, TaskKind};
 
@@ -16,13 +17,14 @@ const CODE: &str = "the published code";
 /// A default that the published code does not override.
 const OPTIMIZER: &str = "the default of transformers.AdamW, which the published code calls";
 
-/// Published settings, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Preset {
-    /// The settings of the I-STAR paper.
-    Paper,
+choice! {
+    /// Published settings, by name.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Preset {
+        /// The settings of the I-STAR paper.
+        Paper = "paper",
+    }
 }
 
 /// A setting filled in by a preset.

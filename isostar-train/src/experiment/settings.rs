@@ -1,8 +1,8 @@
 //! Settings of a run: the options that a user passes and the settings they resolve to.
 
 mod define;
+mod kind;
 mod range;
-#[cfg(feature = "cli")]
 mod schema;
 mod table;
 
@@ -14,28 +14,30 @@ use std::sync::Arc;
 use isostar_core::{ConfigError, CosRegConfig, IStarConfig, Regularizer, StateSelection, TargetName};
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "cli")]
+pub use define::Setting;
 pub(crate) use schema::{DIALECT, object};
 pub use table::{TrainOptions, TrainSettings};
 
 use super::ExperimentError;
+use crate::choice::choice;
 use crate::task::{KnownTask, TaskKind, TaskSource};
 
 /// Name of the model that is trained from scratch.
 pub const SCRATCH: &str = "scratch";
 
-/// Regularizer of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum RegularizerName {
-    /// I-STAR.
-    #[default]
-    Istar,
-    /// Cosine regularization.
-    Cosreg,
-    /// None: the loss is the task's.
-    None,
+choice! {
+    /// Regularizer of a run.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum RegularizerName {
+        /// I-STAR.
+        #[default]
+        Istar = "istar",
+        /// Cosine regularization.
+        Cosreg = "cosreg",
+        /// None: the loss is the task's.
+        None = "none",
+    }
 }
 
 impl TrainOptions {

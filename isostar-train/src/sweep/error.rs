@@ -61,22 +61,3 @@ pub enum SweepError {
         text: String,
     },
 }
-
-impl SweepError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Unreadable { .. } => {
-                "pass a plan: a TOML file with [settings], [vary] and [[runs]], such as examples/nine_tasks.toml".into()
-            }
-            Self::Malformed { .. } => {
-                "correct the plan: [settings] and [[runs]] take the keys of a settings file, [vary] takes lists of their values".into()
-            }
-            Self::Run { source, .. } => source.remedy(),
-            Self::SameName { .. } => "give each of [[runs]] its own name".into(),
-            Self::OtherSettings { .. } => "pass another folder with --out, or move the run to another folder".into(),
-            Self::Folder(error) => error.remedy(),
-            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N".into(),
-        }
-    }
-}

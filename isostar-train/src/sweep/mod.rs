@@ -34,7 +34,6 @@
 
 mod error;
 mod plan;
-#[cfg(feature = "cli")]
 mod schema;
 mod shard;
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{DEFAULT_TASK, KNOWN_TASKS};
 use crate::data::DataError;
 
 /// Why a task cannot be set up.
@@ -87,30 +86,4 @@ pub enum TaskError {
     /// The rows cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-}
-
-impl TaskError {
-    /// Returns one line that says how to fix the error.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::Unknown { .. } => {
-                let known: Vec<&str> = std::iter::once(DEFAULT_TASK).chain(KNOWN_TASKS.iter().map(|task| task.name)).collect();
-                format!("pass a task ({}), or a .tsv, .csv, .jsonl, .parquet or .csv.gz file", known.join(", "))
-            }
-            Self::NeedsData { .. } => "pass the folder of the official download with --data DIR".into(),
-            #[cfg(feature = "hub")]
-            Self::Hub { source, .. } => format!("pass the folder of the official download with --data DIR, or {}", source.remedy()),
-            Self::NoNumbers { .. } => "remove kind under [columns], or pass a file or folder of your own".into(),
-            Self::Limit { classes, .. } => format!("choose --limit {classes} or more"),
-            Self::NothingToHoldOut { .. } => {
-                "add a second row for at least one label, or pass a folder with a train and a dev file; for numeric labels, set \
-                kind = \"regression\" under [columns]"
-                    .into()
-            }
-            Self::TooFew { .. } => "pass a file of labelled text with at least two rows, or a folder with a train and a dev file".into(),
-            Self::NoSplit { splits, .. } => format!("name one of {}", splits.join(", ")),
-            Self::Outputs { task, .. } => format!("train the model for it first: isostar train --model DIR --task {task} --data DIR"),
-            Self::Data(error) => error.remedy(),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::data::dataloader::DataLoader;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::prelude::*;
 use burn::train::{TrainOutput, TrainStep};
@@ -10,21 +11,25 @@ use isostar_train::hook::{Hook, HookEvent, Regularized};
 use super::common::{self, Batches, Perceptron};
 use super::hook;
 
-/// Trains on one pass over a loader; calls `between` after each step, with the number of steps.
+/// Trains on one pass over a tapped loader; calls `between` after each step, with the number of
+/// steps.
 fn pass(
-    hook: &Hook<common::Batch>,
-    loader: &Batches,
+    tapped: &Arc<dyn DataLoader<common::Batch>>,
     mut model: Regularized<Perceptron>,
     optimizer: &mut ModuleOptimizer,
     mut between: impl FnMut(usize, &Regularized<Perceptron>, &ModuleOptimizer),
-) -> Vec<f32> {
-    let tapped = hook.tap(Arc::new(loader.clone()));
+) -> Regularized<Perceptron> {
     for (step, batch) in tapped.iter().enumerate() {
         let TrainOutput { grads, .. } = TrainStep::step(&model, batch.unwrap());
         model = optimizer.step(1e-2, model, grads);
         between(step + 1, &model, optimizer);
     }
-    model.inner().layers(loader.batches[0].points.clone())[1].clone().try_into_vec_as().unwrap()
+    model
+}
+
+/// The last layer's states of a batch.
+fn states(model: &Regularized<Perceptron>, batch: &common::Batch) -> Vec<f32> {
+    model.inner().layers(batch.points.clone())[1].clone().try_into_vec_as().unwrap()
 }
 
 #[test]
@@ -34,20 +39,22 @@ fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_un
     let (whole, _) = hook(5.0);
     let mut saved = None;
     let optimizer = || AdamWConfig::new().init();
-    let expected = pass(&whole, &loader, whole.wrap(Perceptron::new(0.0, &device)), &mut optimizer(), |step, model, optimizer| {
+    let tapped = whole.tap(Arc::new(loader.clone()));
+    let trained = pass(&tapped, whole.wrap(Perceptron::new(0.0, &device)), &mut optimizer(), |step, model, optimizer| {
         if step == 4 {
             saved = Some((whole.state().unwrap(), model.inner().clone(), optimizer.clone()));
         }
     });
 
+    let expected = states(&trained, &loader.batches[0]);
     let (state, model, mut optimizer) = saved.unwrap();
     assert_eq!((state.step, state.task_losses.len(), state.is_collapse_reported), (4, 4, false));
     assert!(state.reference.is_some());
     let rest = Batches { batches: Arc::new(loader.batches[4..].to_vec()), ..Batches::random(1, 32, 1, &device) };
     let (resumed, events) = hook(5.0);
     resumed.restore(state.clone(), &device);
-    let at_first_batch = Batches { batches: loader.batches.clone(), ..rest.clone() };
-    pass(&resumed, &rest, resumed.wrap(model.clone()), &mut optimizer.clone(), |step, _, _| {
+    let tapped = resumed.tap(Arc::new(rest.clone()));
+    pass(&tapped, resumed.wrap(model.clone()), &mut optimizer.clone(), |step, _, _| {
         assert_eq!(resumed.state().unwrap().step, 4 + step);
     });
     let calibrations = |events: &super::Events| {
@@ -58,11 +65,11 @@ fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_un
     // The same weights at the end; the next pass estimates a new reference.
     let (resumed, events) = hook(5.0);
     resumed.restore(state, &device);
-    let mut last = None;
-    pass(&resumed, &rest, resumed.wrap(model), &mut optimizer, |_, model, _| last = Some(model.clone()));
-    let found: Vec<f32> = last.unwrap().inner().layers(at_first_batch.batches[0].points.clone())[1].clone().try_into_vec_as().unwrap();
-    assert_eq!(found, expected);
-    pass(&resumed, &rest, resumed.wrap(Perceptron::new(0.0, &device)), &mut AdamWConfig::new().init(), |_, _, _| {});
+    let tapped = resumed.tap(Arc::new(rest));
+    let trained = pass(&tapped, resumed.wrap(model), &mut optimizer, |_, _, _| {});
+    assert_eq!(states(&trained, &loader.batches[0]), expected);
+    assert_eq!(calibrations(&events), 0);
+    pass(&tapped, trained, &mut optimizer, |_, _, _| {});
     assert_eq!(calibrations(&events), 1);
 }
 

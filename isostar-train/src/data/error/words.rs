@@ -27,11 +27,6 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
     quoted.join(", ")
 }
 
-/// File name with another ending, for a copy in the current folder.
-pub(super) fn renamed(path: &Path, ending: &str) -> String {
-    format!("{}.{ending}", path.file_stem().unwrap_or_default().to_string_lossy())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::DataError;
@@ -40,7 +35,6 @@ mod tests {
     fn a_row_of_the_wrong_width_names_file_line_and_columns() {
         let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
         assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
-        assert!(error.remedy().contains("quote texts that contain commas"));
     }
 
     #[test]

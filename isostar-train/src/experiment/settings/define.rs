@@ -1,5 +1,61 @@
 //! Macro that generates the settings types, and the code that handles each setting, from one table.
 
+use serde_json::Value;
+
+use super::TrainOptions;
+use super::kind::Kind;
+use super::range::{Bound, Range};
+
+/// A setting as a row of the table: its name, its help and the text that it takes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Name in a settings file.
+    pub name: &'static str,
+    /// One paragraph about it.
+    pub help: String,
+    /// Word for its text, such as `N`; `None` if it is no text, but a table of a settings file.
+    pub takes: Option<String>,
+    /// The texts that it takes, each with one line about it, which may be empty. Without any, it
+    /// takes other texts.
+    pub choices: Vec<(&'static str, &'static str)>,
+    /// Whether its text may begin with a minus.
+    pub is_signed: bool,
+    /// JSON Schema of its value.
+    pub(super) schema: Value,
+    set: Set,
+}
+
+/// Sets a setting from text.
+type Set = fn(&mut TrainOptions, &str) -> Result<(), String>;
+
+impl Setting {
+    /// Creates a row. `lines` are the lines of its documentation; `takes` is empty without a text,
+    /// and holds an empty list if the text is called by the name of the setting.
+    pub(super) fn new<T: Kind>(name: &'static str, lines: &[&str], takes: &[&[&str]], range: Option<Range>, set: Set) -> Self {
+        let help = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let mut schema = T::schema();
+        schema["description"] = help.as_str().into();
+        for bound in range.iter().flat_map(|range| range.bounds) {
+            match *bound {
+                Bound::AtLeast(low) => schema["minimum"] = low.into(),
+                Bound::Above(low) => schema["exclusiveMinimum"] = low.into(),
+                Bound::AtMost(high) => schema["maximum"] = high.into(),
+            }
+        }
+        let takes = takes.first().map(|word| word.first().map_or(name.to_uppercase(), |word| word.to_string()));
+        Self { name, help, takes, choices: T::choices(), is_signed: T::IS_SIGNED, schema, set }
+    }
+
+    /// Sets the setting from text.
+    ///
+    /// # Errors
+    /// If the text is no value of the setting; the message says why.
+    pub fn set(&self, options: &mut TrainOptions, text: &str) -> Result<(), String> {
+        (self.set)(options, text)
+    }
+}
+
 /// Defines [`TrainOptions`](super::TrainOptions) and [`TrainSettings`](super::TrainSettings), with
 /// merging, defaults, checks and schema.
 ///
@@ -8,7 +64,7 @@
 ///
 /// ```text
 /// /// Documentation, help and description in the schema
-/// #[arg(how clap reads its flag)]
+/// #[takes("WORD")]                                    (the word for its text; without one, its name; left out if it is no text)
 /// #[stored(how serde reads it from config.toml)]      (optional)
 /// name: Type = |about| default, in RANGE;             (default and range are optional)
 /// ```
@@ -19,25 +75,22 @@ macro_rules! settings {
     (
         options only:
         $(#[doc = $only_doc:tt])+
-        #[arg($($only_arg:tt)*)]
+        #[takes($($only_takes:literal)?)]
         $only:ident: $only_type:ty;
     $(
         $(#[doc = $doc:tt])+
-        #[arg($($arg:tt)*)]
+        $(#[takes($($takes:literal)?)])?
         $(#[stored($($stored:tt)*)])?
         $name:ident: $type:ty $(= $default:expr)? $(, in $range:expr)?;
     )*) => {
-        /// The settings that a user passes in a settings file or as flags. [`TrainSettings::resolve`] fills in the rest.
+        /// The settings that a user passes. [`TrainSettings::resolve`] fills in the rest.
         #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        #[cfg_attr(feature = "cli", derive(clap::Args))]
         pub struct TrainOptions {
             $(#[doc = $only_doc])+
-            #[cfg_attr(feature = "cli", arg($($only_arg)*))]
             pub $only: Option<$only_type>,
             $(
                 $(#[doc = $doc])+
-                #[cfg_attr(feature = "cli", arg($($arg)*))]
                 pub $name: Option<$type>,
             )*
         }
@@ -81,13 +134,26 @@ macro_rules! settings {
             }
         }
 
-        /// Rows of the table, in order.
-        #[cfg(feature = "cli")]
-        pub(super) fn rows() -> Vec<Row> {
-            vec![
-                Row::new::<$only_type>(stringify!($only), &[$($only_doc),+], None),
-                $(Row::new::<$type>(stringify!($name), &[$($doc),+], settings!(@range $($range)?)),)*
-            ]
+        impl TrainOptions {
+            /// Returns the rows of the table of settings, in order.
+            pub fn settings() -> Vec<Setting> {
+                vec![
+                    Setting::new::<$only_type>(stringify!($only), &[$($only_doc),+], &[&[$($only_takes)?]], None, |options, text| {
+                        options.$only = Some(Kind::parse(text)?);
+                        Ok(())
+                    }),
+                    $(Setting::new::<$type>(
+                        stringify!($name),
+                        &[$($doc),+],
+                        &[$(&[$($takes)?])?],
+                        settings!(@range $($range)?),
+                        |options, text| {
+                            options.$name = Some(Kind::parse(text)?);
+                            Ok(())
+                        },
+                    ),)*
+                ]
+            }
         }
     };
     (@stored $type:ty = $default:expr) => { $type };

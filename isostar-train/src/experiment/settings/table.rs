@@ -6,10 +6,9 @@ use isostar_core::{LayerSelection, Padding};
 use serde::{Deserialize, Serialize};
 
 use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval};
-use super::define::settings;
+use super::define::{Setting, settings};
+use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
-#[cfg(feature = "cli")]
-use super::schema::Row;
 use super::{RegularizerName, SCRATCH};
 use crate::data::{Batching, Columns};
 use crate::device::default_device_name;
@@ -26,34 +25,34 @@ struct About {
 settings! {
     options only:
     /// Preset of published settings: paper is that of Rudman & Eickhoff. Any setting you pass overrides it
-    #[arg(long, value_enum)]
+    #[takes()]
     preset: Preset;
 
     /// Model: folder of a pretrained model, its name on the hub, or "scratch" for a small encoder with random weights (default: scratch)
-    #[arg(long, value_name = "DIR|ID")]
+    #[takes("DIR|ID")]
     model: String = |_| SCRATCH.into();
 
     /// Task (headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2), or a .tsv, .csv, .jsonl or .parquet
     /// file of labelled text, also compressed as .csv.gz and so on. The table "columns" of a settings file names its columns and says whether
     /// labels are numbers (default: headlines)
-    #[arg(long, value_name = "NAME|FILE")]
+    #[takes("NAME|FILE")]
     task: String;
 
     /// Folder with the task's train and dev files (default: those of a task by name come from the hub). Without a dev file, a tenth of your own
     /// training rows is held out
-    #[arg(long, value_name = "DIR")]
+    #[takes("DIR")]
     data: PathBuf;
 
     /// Train on N rows only, drawn by the seed; each class keeps its share (default: all rows)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     limit: usize, in AT_LEAST_ONE;
 
     /// Penalty on the hidden states (default: istar)
-    #[arg(long, value_enum)]
+    #[takes()]
     regularizer: RegularizerName = |_| RegularizerName::default();
 
     /// Penalty weight λ: above 0 raises isotropy, below 0 lowers it (default: -0.1; from scratch: -0.02; cosreg: 1; none: 0)
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    #[takes("W")]
     weight: f64 = |about| match (about.regularizer, about.scratch) {
         (RegularizerName::None, _) => 0.0,
         (RegularizerName::Cosreg, _) => 1.0,
@@ -65,103 +64,102 @@ settings! {
     };
 
     /// Share ζ of the reference in the covariance, 0 to 1 (default: 0.2)
-    #[arg(long, value_name = "Z", allow_negative_numbers = true)]
+    #[takes("Z")]
     shrinkage: f64 = |_| 0.2;
 
     /// Padding among the states, in training and in the reference: mask excludes it; keep includes it, as the published code does, which also
-    /// draws its batches at random (--batching random) (default: mask)
-    #[arg(long, value_name = "mask|keep", value_parser = padding_parser())]
+    /// draws its batches at random (default: mask)
+    #[takes("mask|keep")]
     padding: Padding = |_| Padding::default();
 
     /// Batches of rows of similar length, or of random rows (default: length)
-    #[arg(long, value_enum)]
+    #[takes()]
     batching: Batching = |_| Batching::default();
 
     /// Layers under the penalty: all, last, or numbers such as 1,3,12 (default: all; cosreg: last)
-    #[arg(long, value_name = "all|last|1,3,12")]
+    #[takes("all|last|1,3,12")]
     layers: LayerSelection = |about| match about.regularizer {
         RegularizerName::Cosreg => LayerSelection::Last,
         _ => LayerSelection::All,
     };
 
     /// Maximum number of states that estimate the reference in each epoch, including padding if it is kept (default: 250000)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     calibration_states: usize = |_| CALIBRATION_LIMIT, in AT_LEAST_TWO;
 
     /// End a calibration before its limit once doubling the states changed their covariance by less than this share of its norm, which estimates
     /// its sampling error; 0.05 is 5% (default: 0, which always uses the limit)
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[takes("SHARE")]
     #[stored(default)]
     calibration_tolerance: f64 = |_| 0.0, in SHARE;
 
     /// Passes over the training rows (default: 3; from scratch: 2)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     epochs: usize = |about| if about.scratch { 2 } else { 3 }, in AT_LEAST_ONE;
 
     /// Rows per step (default: 32)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     batch_size: usize = |_| 32, in AT_LEAST_ONE;
 
     /// Peak learning rate of AdamW (default: 5e-5; from scratch: 5e-4)
-    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    #[takes("R")]
     learning_rate: f64 = |about| if about.scratch { 5e-4 } else { 5e-5 }, in ABOVE_ZERO;
 
     /// Share of the steps over which the learning rate rises from 0, 0 to 1 (default: 0; from scratch: 0.1)
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    #[takes("SHARE")]
     warmup: f64 = |about| if about.scratch { 0.1 } else { 0.0 }, in SHARE;
 
     /// Learning rate after the warm-up (default: constant; from scratch: linear)
-    #[arg(long, value_enum)]
+    #[takes()]
     schedule: Schedule = |about| if about.scratch { Schedule::Linear } else { Schedule::Constant };
 
     /// Weight decay of AdamW, applied to matrices and embeddings (default: 0.01, as in PyTorch)
-    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    #[takes("D")]
     weight_decay: f64 = |_| 0.01, in AT_LEAST_ZERO;
 
     /// Number ε that AdamW adds to its denominator (default: 1e-8, as in PyTorch)
-    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    #[takes("E")]
     #[stored(default = "default_epsilon")]
     adam_epsilon: f64 = |_| default_epsilon(), in DIVISOR;
 
     /// Maximum tokens per row; longer rows are cut (default: the task's, at most the model's positions)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     max_length: usize;
 
     /// Tokens shared by consecutive windows of a long paragraph, for squad and squad2 (default: a third of the maximum length, at most 128)
-    #[arg(long, value_name = "N")]
+    #[takes("N")]
     stride: usize;
 
-    /// Seed of the weights, the order of rows, dropout, the rows held out from a file, and the rows kept by --limit (default: 1)
-    #[arg(long, value_name = "N")]
+    /// Seed of the weights, the order of rows, dropout, the rows held out from a file, and the rows that a limit keeps (default: 1)
+    #[takes("N")]
     seed: u64 = |_| 1;
 
     /// Device: flex, ndarray, wgpu, cuda or cuda:1, if compiled in (default: the first of them)
-    #[arg(long, value_name = "NAME")]
+    #[takes("NAME")]
     device: String = |_| default_device_name().into();
 
     /// Save the state of the run every N steps, or after a duration such as 90s, 10min or 1h; and after every epoch (default: 10min)
-    #[arg(long, value_name = "STEPS|DURATION")]
+    #[takes("STEPS|DURATION")]
     #[stored(default)]
     snapshot_every: SnapshotInterval = |_| SnapshotInterval::default();
 
     /// Number of snapshots to keep: the newest ones, and the best by the task's metric besides (default: 2)
-    #[arg(long, value_name = "K")]
+    #[takes("K")]
     #[stored(default = "default_keep")]
     keep: usize = |_| default_keep(), in AT_LEAST_ONE;
 
     /// What to do when the loss of a batch spikes: warn of it; skip the batch; rollback to the weights of the newest snapshot, without the
     /// batches since; or stop (default: warn; a loss that is not finite then ends the run)
-    #[arg(long, value_enum)]
+    #[takes()]
     #[stored(default)]
     on_spike: OnSpike = |_| OnSpike::default();
 
     /// A loss is a spike above F times the median of the last 100 losses, or if it is not finite (default: 10)
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    #[takes("F")]
     #[stored(default = "default_spike_factor")]
     spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
 
     /// Columns of a file (default: guessed from their names), and whether labels are classes or numbers (default: classes)
-    #[arg(skip)]
     #[stored(default)]
     columns: Columns = |_| Columns::default();
 }
@@ -196,14 +194,4 @@ fn default_keep() -> usize {
 
 fn default_spike_factor() -> f64 {
     10.0
-}
-
-/// What becomes of padding, by name.
-#[cfg(feature = "cli")]
-pub(super) const PADDINGS: [&str; 2] = ["mask", "keep"];
-
-#[cfg(feature = "cli")]
-fn padding_parser() -> impl clap::builder::TypedValueParser<Value = Padding> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-    PossibleValuesParser::new(PADDINGS).map(|text| if text == "keep" { Padding::Keep } else { Padding::Mask })
 }

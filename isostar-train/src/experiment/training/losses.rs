@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::choice;
+
 /// Number of recent losses whose median a loss is compared with.
 const RECENT: usize = 100;
 /// Number of losses before which no loss is a spike.
@@ -14,21 +16,21 @@ pub(super) const MOST_IN_A_ROW: usize = 10;
 /// Number of spikes of a run that are reported if they are only warned of.
 pub(super) const MOST_WARNINGS: usize = 20;
 
-/// What a run does when the loss of a batch spikes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum OnSpike {
-    /// Report it. A loss that is not finite ends the run.
-    #[default]
-    Warn,
-    /// Leave the batch out.
-    Skip,
-    /// Return to the weights of the newest snapshot, and leave out the batches from there to the
-    /// spike.
-    Rollback,
-    /// Save the state before the batch, and end the run.
-    Stop,
+choice! {
+    /// What a run does when the loss of a batch spikes.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum OnSpike {
+        /// Report it. A loss that is not finite ends the run.
+        #[default]
+        Warn = "warn",
+        /// Leave the batch out.
+        Skip = "skip",
+        /// Return to the weights of the newest snapshot, and leave out the batches since.
+        Rollback = "rollback",
+        /// Save the state before the batch, and end the run.
+        Stop = "stop",
+    }
 }
 
 /// A spike.

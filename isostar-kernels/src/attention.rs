@@ -1,0 +1,410 @@
+//! Multi-head attention: scores, softmax, dropout and the product with the values.
+//!
+//! # Upstream
+//! No issue is filed for attention with dropout and a gradient. Related issues are
+//! <https://github.com/tracel-ai/burn/issues/5612>, multithreading of flex's attention, and
+//! <https://github.com/tracel-ai/burn/issues/5069>, flex's broadcast operations that process one
+//! number at a time.
+
+use burn::nn::Dropout;
+use burn::prelude::*;
+
+use crate::dropout::dropout;
+
+/// Averages the values for each token and head, weighted by the softmax of the token's scores.
+///
+/// ```text
+///   P = softmax(s · Q Kᵀ + mask)        W = P ∘ D        Y = W V
+///
+///   dV = Wᵀ dY        dP = (dY Vᵀ) ∘ D        dS = P ∘ (dP − rowsum(P ∘ dP))
+///   dQ = s · dS K        dK = s · dSᵀ Q
+/// ```
+///
+/// Q, K and V are the columns of one head, s is `scale`, and D are the factors of dropout: 0 with
+/// its probability p, else 1/(1 − p), in training only.
+///
+/// Replaces the split into heads, two products, the sum with the mask, softmax and dropout. On flex,
+/// in f32, each head of each sequence is one thread's work, block by block of tokens: the scores
+/// stay in the core's cache, no head is copied, and the tape keeps two numbers per token and head.
+/// The backward pass computes P and D again.
+///
+/// # Shapes
+/// - `query`, `key`, `value`, output: `[sequences, tokens, d]`
+/// - `mask`: `[sequences, 1, 1 or tokens, tokens]`: 0 where a token may attend, the most negative
+///   number elsewhere; takes no gradient
+///
+/// # Panics
+/// If `heads` does not divide d, or if a shape differs from those above.
+///
+/// # References
+/// Vaswani et al., "Attention Is All You Need" (2017); Dao et al., "FlashAttention: Fast and
+/// Memory-Efficient Exact Attention with IO-Awareness" (2022).
+pub fn attention([query, key, value]: [Tensor<3>; 3], mask: Tensor<4>, heads: usize, scale: f64, settings: &Dropout) -> Tensor<3> {
+    let [sequences, tokens, d] = query.dims();
+    assert_eq!([key.dims(), value.dims()], [[sequences, tokens, d]; 2], "queries, keys and values have one shape");
+    assert!(heads > 0 && d % heads == 0, "{heads} heads do not divide the width {d}");
+    let [masked, one, rows, columns] = mask.dims();
+    let is_mask = [masked, one, columns] == [sequences, 1, tokens] && (rows == 1 || rows == tokens);
+    assert!(is_mask, "the mask is [{sequences}, 1, 1 or {tokens}, {tokens}], got {:?}", mask.dims());
+
+    #[cfg(feature = "flex")]
+    if [&query, &key, &value].into_iter().all(crate::flex::holds) && crate::flex::holds(&mask) {
+        let stream = crate::stream::Stream::draw(settings, &query.device());
+        let sizes = flex::Sizes { sequences, tokens, heads, d_head: d / heads, mask_rows: rows };
+        let operation = flex::Attention { sizes, scale: scale as f32, stream };
+        let mask = mask.without_autodiff().into_dispatch();
+        return Tensor::from_dispatch(crate::tape::apply(
+            operation,
+            [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask],
+        ));
+    }
+    let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, heads, d / heads]).swap_dims(1, 2);
+    let [query, key, value] = [query.mul_scalar(scale), key, value].map(split);
+    let context = weighted(query.matmul(key.transpose()), mask, value, settings);
+    context.swap_dims(1, 2).reshape([sequences, tokens, d])
+}
+
+/// Computes dropout(softmax(scores + mask)) · value. If a gradient is needed, the division by the
+/// softmax's sum comes after the product, where a row has `d_head` numbers rather than one per
+/// token.
+fn weighted(scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>, settings: &Dropout) -> Tensor<4> {
+    let scores = scores + mask;
+    let largest = scores.clone().detach().max_dim(3);
+    let weights = (scores - largest).exp();
+    let total = weights.clone().sum_dim(3);
+    dropout(settings, weights).matmul(value) / total
+}
+
+#[cfg(feature = "flex")]
+mod flex {
+    use burn::backend::flex::FlexTensor;
+    use gemm::Parallelism;
+    use rayon::prelude::*;
+
+    use crate::flex::{CHUNK, exp, folded, sums_of};
+    use crate::product::{Matrix, MatrixMut, Shared, product};
+    use crate::stream::Stream;
+    use crate::tape::{Operation, in_order, numbers, tensor, written};
+    use crate::wide::wide;
+
+    /// Scores that a thread has at once, of a few rows; they and their gradients fit a core's cache.
+    const SCORES: usize = 1 << 15;
+
+    fn zeros(count: usize) -> Vec<f32> {
+        written(count, CHUNK, |_, _| {})
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Sizes {
+        pub(super) sequences: usize,
+        pub(super) tokens: usize,
+        pub(super) heads: usize,
+        pub(super) d_head: usize,
+        /// 1, or the count of tokens.
+        pub(super) mask_rows: usize,
+    }
+
+    #[derive(Clone, Debug)]
+    pub(super) struct Attention {
+        pub(super) sizes: Sizes,
+        pub(super) scale: f32,
+        pub(super) stream: Option<Stream>,
+    }
+
+    /// Queries, keys, values and mask, and the largest score and the inverse of the sum of each
+    /// softmax. Shape of the last `[sequences, heads, tokens, 2]`.
+    type Saved = ([FlexTensor; 4], Vec<f32>);
+
+    impl Operation<4> for Attention {
+        type Saved = Saved;
+
+        fn forward(&self, inputs: [FlexTensor; 4], _: [bool; 4]) -> (FlexTensor, Saved) {
+            let Sizes { sequences, tokens, heads, d_head, .. } = self.sizes;
+            let inputs = inputs.map(in_order);
+            let [query, key, value, mask] = inputs.each_ref().map(numbers);
+            let d = heads * d_head;
+            let mut sums = vec![0.0; sequences * heads * tokens * 2];
+            let mut output = zeros(sequences * tokens * d);
+            let outputs = Shared::new(&mut output);
+            let block = || [(); 2].map(|()| vec![0.0; self.rows() * tokens]);
+            sums.par_chunks_mut((2 * tokens).max(1)).enumerate().for_each_init(block, |[scores, factors], (head, sums)| {
+                for (first, rows) in self.blocks() {
+                    let (scores, factors) = (&mut scores[..rows * tokens], &mut factors[..rows * tokens]);
+                    self.scores(scores, query, key, head, first);
+                    let masks = self.mask(mask, head, first);
+                    let sums = &mut sums[2 * first..2 * (first + rows)];
+                    weights(scores, factors, sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
+                    // SAFETY: each part has the rows of one sequence and the columns of one head.
+                    let output = unsafe { outputs.part(self.start(head, first), [rows, d_head], d) };
+                    let weights = Matrix::new(scores, [rows, tokens], tokens);
+                    product(output, false, [weights, self.matrix(value, head, 0, tokens)], 1.0, Parallelism::None);
+                }
+            });
+            (tensor(output, [sequences, tokens, d]), (inputs, sums))
+        }
+
+        fn backward(self, (inputs, sums): Saved, gradient: FlexTensor, tracked: [bool; 4]) -> [Option<FlexTensor>; 4] {
+            let Sizes { sequences, tokens, heads, d_head, .. } = self.sizes;
+            let gradient = in_order(gradient);
+            let gradient = numbers(&gradient);
+            let [query, key, value, mask] = inputs.each_ref().map(numbers);
+            let d = heads * d_head;
+            let mut gradients = [(); 3].map(|()| zeros(sequences * tokens * d));
+            let [queries, keys, values] = gradients.each_mut().map(|numbers| Shared::new(numbers));
+            let block = || [(); 3].map(|()| vec![0.0; self.rows() * tokens]);
+            (0..sequences * heads).into_par_iter().for_each_init(block, |[weights, slopes, factors], head| {
+                for (first, rows) in self.blocks() {
+                    let count = rows * tokens;
+                    let (weights, slopes, factors) = (&mut weights[..count], &mut slopes[..count], &mut factors[..count]);
+                    self.scores(weights, query, key, head, first);
+                    let output = self.matrix(gradient, head, first, rows);
+                    let all = |numbers| self.matrix(numbers, head, 0, tokens);
+                    let own = |numbers| Matrix::new(numbers, [rows, tokens], tokens);
+                    let into = MatrixMut::new(slopes, [rows, tokens], tokens);
+                    product(into, false, [output, all(value).transposed()], 1.0, Parallelism::None);
+                    let masks = self.mask(mask, head, first);
+                    let sums = &sums[2 * (head * tokens + first)..][..2 * rows];
+                    gradients_of_scores([weights, slopes, factors], sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
+                    let (weights, slopes) = (own(weights), own(slopes));
+                    let (added, none) = (first > 0, Parallelism::None);
+                    // SAFETY: each part has the rows of one sequence and the columns of one head.
+                    let [into_values, into_queries, into_keys] = unsafe {
+                        [(&values, 0, tokens), (&queries, first, rows), (&keys, 0, tokens)]
+                            .map(|(shared, first, rows)| shared.part(self.start(head, first), [rows, d_head], d))
+                    };
+                    product(into_values, added, [weights.transposed(), output], 1.0, none);
+                    product(into_queries, false, [slopes, all(key)], self.scale, none);
+                    let query = self.matrix(query, head, first, rows);
+                    product(into_keys, added, [slopes.transposed(), query], self.scale, none);
+                }
+            });
+            let [queries, keys, values] = gradients.map(|numbers| tensor(numbers, [sequences, tokens, d]));
+            let found = [Some(queries), Some(keys), Some(values), None];
+            let mut tracked = tracked.into_iter();
+            found.map(|gradient| gradient.filter(|_| tracked.next().unwrap_or(false)))
+        }
+    }
+
+    impl Attention {
+        /// Rows of scores that a thread has at once.
+        fn rows(&self) -> usize {
+            let tokens = self.sizes.tokens;
+            (SCORES / tokens.max(1)).clamp(1, tokens.max(1))
+        }
+
+        /// The first row and the count of rows of each block.
+        fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+            let (rows, tokens) = (self.rows(), self.sizes.tokens);
+            (0..tokens).step_by(rows).map(move |first| (first, rows.min(tokens - first)))
+        }
+
+        /// Where the numbers of a token begin, within the columns of a head. `head` counts through
+        /// all sequences.
+        fn start(&self, head: usize, token: usize) -> usize {
+            let Sizes { tokens, heads, d_head, .. } = self.sizes;
+            (head / heads * tokens + token) * heads * d_head + head % heads * d_head
+        }
+
+        /// The numbers of a head and of `rows` tokens. Shape `[rows, d_head]`.
+        fn matrix<'a>(&self, numbers: &'a [f32], head: usize, first: usize, rows: usize) -> Matrix<'a> {
+            let Sizes { heads, d_head, .. } = self.sizes;
+            Matrix::new(&numbers[self.start(head, first)..], [rows, d_head], heads * d_head)
+        }
+
+        /// Writes the scores of a block of tokens, without the mask.
+        fn scores(&self, scores: &mut [f32], query: &[f32], key: &[f32], head: usize, first: usize) {
+            let tokens = self.sizes.tokens;
+            let rows = scores.len() / tokens;
+            let into = MatrixMut::new(scores, [rows, tokens], tokens);
+            let factors = [self.matrix(query, head, first, rows), self.matrix(key, head, 0, tokens).transposed()];
+            product(into, false, factors, self.scale, Parallelism::None);
+        }
+
+        /// The masks of a block of tokens: one for all of them, or one each from the first on.
+        fn mask<'a>(&self, mask: &'a [f32], head: usize, first: usize) -> &'a [f32] {
+            let Sizes { tokens, heads, mask_rows, .. } = self.sizes;
+            let start = head / heads * mask_rows;
+            match mask_rows {
+                1 => &mask[start * tokens..][..tokens],
+                _ => &mask[(start + first) * tokens..(start + tokens) * tokens],
+            }
+        }
+    }
+
+    wide! {
+        /// Turns the scores of a block of rows into the weights of the values, and writes what the
+        /// backward pass needs of each softmax.
+        fn weights<'a>(
+            scores: &'a mut [f32],
+            factors: &'a mut [f32],
+            sums: &'a mut [f32],
+            masks: &'a [f32],
+            stream: Option<&'a Stream>,
+            start: usize,
+        ) {
+            let tokens = scores.len() / (sums.len() / 2);
+            let masks = masks.chunks_exact(tokens).cycle();
+            for ((scores, sums), mask) in scores.chunks_exact_mut(tokens).zip(sums.chunks_exact_mut(2)).zip(masks) {
+                sums.copy_from_slice(&softmax_row(scores, mask));
+            }
+            if let Some(stream) = stream {
+                stream.fill(start, factors);
+                for (weight, factor) in scores.iter_mut().zip(factors) {
+                    *weight *= *factor;
+                }
+            }
+        }
+    }
+
+    wide! {
+        /// Turns the scores of a block of rows into the weights of the values, and the gradients of
+        /// the weights into those of the scores.
+        fn gradients_of_scores<'a>(
+            block: [&'a mut [f32]; 3],
+            sums: &'a [f32],
+            masks: &'a [f32],
+            stream: Option<&'a Stream>,
+            start: usize,
+        ) {
+            let [scores, slopes, factors] = block;
+            match stream {
+                Some(stream) => stream.fill(start, factors),
+                None => factors.fill(1.0),
+            }
+            let tokens = scores.len() / (sums.len() / 2);
+            let rows = scores.chunks_exact_mut(tokens).zip(slopes.chunks_exact_mut(tokens)).zip(factors.chunks_exact(tokens));
+            for (((rows, factors), sums), mask) in rows.zip(sums.chunks_exact(2)).zip(masks.chunks_exact(tokens).cycle()) {
+                gradient_row(rows.0, rows.1, factors, mask, [sums[0], sums[1]]);
+            }
+        }
+    }
+
+    /// Turns scores into their softmax; returns the largest one and the inverse of the sum.
+    #[inline(always)]
+    fn softmax_row(scores: &mut [f32], mask: &[f32]) -> [f32; 2] {
+        for (score, mask) in scores.iter_mut().zip(mask) {
+            *score += mask;
+        }
+        let largest = folded(scores, f32::NEG_INFINITY, |largest, score| if score > largest { score } else { largest });
+        for score in scores.iter_mut() {
+            *score = exp(*score - largest);
+        }
+        let share = 1.0 / folded(scores, 0.0, |total, score| total + score);
+        for score in scores {
+            *score *= share;
+        }
+        [largest, share]
+    }
+
+    /// Turns scores into the weights of the values, and the gradients of the weights into those of
+    /// the scores.
+    #[inline(always)]
+    fn gradient_row(scores: &mut [f32], slopes: &mut [f32], factors: &[f32], mask: &[f32], [largest, share]: [f32; 2]) {
+        for (score, mask) in scores.iter_mut().zip(mask) {
+            *score = exp(*score + mask - largest) * share;
+        }
+        for (slope, factor) in slopes.iter_mut().zip(factors) {
+            *slope *= factor;
+        }
+        let [mean] = sums_of([scores, slopes], |[weight, slope]| [weight * slope]);
+        for ((weight, slope), factor) in scores.iter_mut().zip(slopes).zip(factors) {
+            *slope = *weight * (*slope - mean);
+            *weight *= factor;
+        }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::nn::DropoutConfig;
+    use burn::tensor::Distribution;
+
+    use super::*;
+    use crate::oracle::{assert_composed, assert_fused};
+    use crate::stream::Stream;
+    use crate::tape::apply;
+
+    /// A mask of the type of `like`, which hides a third of the tokens.
+    fn mask(sizes: [usize; 3], like: &Tensor<1>) -> Tensor<4> {
+        masked(sizes, like, |at| at % sizes[2] % 3 == 2)
+    }
+
+    fn masked([sequences, rows, tokens]: [usize; 3], like: &Tensor<1>, hidden: impl Fn(usize) -> bool) -> Tensor<4> {
+        let lowest = like.dtype().finfo().unwrap().min;
+        let numbers = (0..sequences * rows * tokens).map(|at| if hidden(at) { lowest } else { 0.0 });
+        let data = TensorData::new(numbers.collect::<Vec<f64>>(), [sequences, 1, rows, tokens]);
+        Tensor::from_data(data, (&like.device().without_autodiff(), like.dtype()))
+    }
+
+    #[test]
+    fn values_and_gradients_are_those_of_the_composition() {
+        let none = DropoutConfig::new(0.0).init();
+        let sizes = [(2, 3, 5, 4, 1), (3, 2, 7, 3, 7), (2, 1, 1, 6, 1), (1, 1, 1, 1, 1), (2, 2, 200, 32, 1), (2, 2, 33, 17, 33)];
+        for (sequences, heads, tokens, d_head, rows) in sizes {
+            let shape = [sequences, tokens, heads * d_head];
+            assert_fused(&[&shape, &shape, &shape], |inputs| {
+                let mask = mask([sequences, rows, tokens], &inputs[0]);
+                let [query, key, value] = [0, 1, 2].map(|at| inputs[at].clone().reshape(shape));
+                attention([query, key, value], mask, heads, 0.7, &none).reshape([-1])
+            });
+        }
+    }
+
+    /// The mask swallows the scores, but not their gradients, in both forms: there is no
+    /// difference to compare with.
+    #[test]
+    fn sequences_without_tokens_are_those_of_the_composition() {
+        let (shape, none) = ([2, 5, 6], DropoutConfig::new(0.0).init());
+        let attended = |inputs: Vec<Tensor<1>>| {
+            let mask = masked([2, 1, 5], &inputs[0], |at| at >= 5);
+            let inputs = [0, 1, 2].map(|at| inputs[at].clone().reshape(shape));
+            attention(inputs, mask, 2, 0.7, &none).reshape([-1])
+        };
+        assert_composed(&[&shape, &shape, &shape], &attended);
+    }
+
+    #[test]
+    fn strided_inputs_are_attended_as_ordered_ones() {
+        let random = |shape| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex());
+        let (parts, none) = (random([4, 6, 24]), DropoutConfig::new(0.0).init());
+        let part = |at: usize| parts.clone().slice([1..3, 0..6, 8 * at..8 * at + 8]);
+        let ordered = |at| Tensor::from_data(part(at).into_data(), &Device::flex());
+        let attended = |inputs| attention(inputs, Tensor::zeros([2, 1, 1, 6], &Device::flex()), 2, 1.0, &none).into_data();
+        assert_eq!(attended([0, 1, 2].map(part)), attended([0, 1, 2].map(ordered)));
+    }
+
+    /// With dropout, weights and gradients are those of the composition with the same factors.
+    #[test]
+    fn dropout_acts_on_the_weights_in_both_directions() {
+        let (sequences, heads, tokens, d_head) = (2, 3, 150, 4);
+        let shape = [sequences, tokens, heads * d_head];
+        let stream = Stream::new(0.8, 21);
+        let mut factors = vec![0.0; sequences * heads * tokens * tokens];
+        stream.fill(0, &mut factors);
+        let factors = TensorData::new(factors, [sequences, heads, tokens, tokens]);
+        assert_fused(&[&shape, &shape, &shape], |inputs| {
+            let mask = mask([sequences, 1, tokens], &inputs[0]);
+            let [query, key, value] = [0, 1, 2].map(|at| inputs[at].clone().reshape(shape));
+            if crate::flex::holds(&inputs[0]) {
+                let sizes = flex::Sizes { sequences, tokens, heads, d_head, mask_rows: 1 };
+                let operation = flex::Attention { sizes, scale: 0.5, stream: Some(stream) };
+                let inputs = [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask.into_dispatch()];
+                return Tensor::<3>::from_dispatch(apply(operation, inputs)).reshape([-1]);
+            }
+            let split = |tensor: Tensor<3>| tensor.reshape([sequences, tokens, heads, d_head]).swap_dims(1, 2);
+            let [query, key, value] = [query, key, value].map(split);
+            let factors = Tensor::from_data(factors.clone(), (&query.device().without_autodiff(), query.dtype()));
+            let scores = query.matmul(key.transpose()) * 0.5 + mask;
+            let context = (burn::tensor::activation::softmax(scores, 3) * factors).matmul(value);
+            context.swap_dims(1, 2).reshape([-1])
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "3 heads do not divide the width 8")]
+    fn heads_that_do_not_divide_the_width_are_refused() {
+        let zeros = || Tensor::<3>::zeros([1, 2, 8], &Device::flex());
+        let mask = Tensor::zeros([1, 1, 1, 2], &Device::flex());
+        attention([zeros(), zeros(), zeros()], mask, 3, 1.0, &DropoutConfig::new(0.0).init());
+    }
+}

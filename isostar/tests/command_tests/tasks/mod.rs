@@ -1,0 +1,16 @@
+//! Known tasks and custom data: reading their files, from small fixtures to the official downloads,
+//! and running the commands on them.
+
+mod corpus;
+mod drawn;
+mod fixtures;
+#[cfg(feature = "hub")]
+mod hub;
+mod labels;
+mod layouts;
+mod official;
+mod own;
+mod parquet;
+mod refused;
+mod runs;
+mod windows;
