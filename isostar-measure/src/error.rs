@@ -1,7 +1,6 @@
 //! Errors in reading and measuring embeddings.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
@@ -10,7 +9,7 @@ use thiserror::Error;
 use crate::file::FormatError;
 use crate::limits::MAX_WIDTH;
 use crate::words::{few, list};
-use crate::{Location, Source};
+use crate::{FileError, Location, Source};
 
 /// Why embeddings cannot be read or measured.
 ///
@@ -18,29 +17,12 @@ use crate::{Location, Source};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmbeddingsError {
-    /// The file does not exist.
-    #[error("{}: no such file", path.display())]
-    NotFound {
-        /// The path passed.
-        path: PathBuf,
-    },
-    /// The path is not a file, or the file is not readable.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file does not conform to its format.
     #[error(transparent)]
     Format(Arc<FormatError>),
-    /// The file is empty.
-    #[error("{}: the file is empty", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
     /// The array is neither `[points, d]` nor `[sequences, tokens, d]`.
     #[error("{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]")]
     Rank {
@@ -194,16 +176,6 @@ pub enum EmbeddingsError {
 impl From<FormatError> for EmbeddingsError {
     fn from(error: FormatError) -> Self {
         Self::Format(Arc::new(error))
-    }
-}
-
-impl EmbeddingsError {
-    /// Converts a system error on reading the file `path`.
-    pub(super) fn reading(path: &Path, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
-            _ => Self::Unreadable { path: path.into(), source },
-        }
     }
 }
 

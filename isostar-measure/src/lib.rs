@@ -40,6 +40,7 @@ mod ahead;
 mod element;
 mod error;
 mod file;
+mod file_error;
 mod frame;
 mod geometry;
 mod limits;
@@ -57,6 +58,7 @@ mod words;
 
 pub use error::EmbeddingsError;
 pub use file::{ElementKind, EmbeddingsFile, FormatError, MASK, PickleKind};
+pub use file_error::FileError;
 pub use geometry::{Geometry, Measures, NEIGHBOUR_POINTS, Sample, geometry, measure, steps};
 pub use limits::{LARGEST, MAX_WIDTH};
 pub use location::{Location, Source};

@@ -5,6 +5,6 @@ const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Whether a file that begins with `bytes` is a Git LFS pointer: a short text that takes the place
 /// of a file until `git lfs pull` downloads it.
-pub fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
+pub(crate) fn is_git_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.starts_with(POINTER)
 }

@@ -52,7 +52,7 @@ pub use distilbert::DistilBertConfig;
 pub use encoder::Encoder;
 pub use environment::{expand_path, user_folder};
 pub use error::ModelError;
-pub use git_lfs::is_git_lfs_pointer;
+use git_lfs::is_git_lfs_pointer;
 pub use gpt2::{Gpt2, Gpt2Config, Gpt2Layer};
 pub use head::{ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier, SpanExtractor, SpanHead, loss};
 pub use pretrained::{Checkpoint, Pretrained};

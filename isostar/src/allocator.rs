@@ -11,3 +11,11 @@ pub fn keep_pages() {
     // SAFETY: sets one integer of the allocator's settings; −1 stands for never, and no tensor exists yet.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
 }
+
+/// Tells the allocator to hand pages that are not used back to the system after some milliseconds, for
+/// a command that needs little memory more than speed.
+#[allow(dead_code, reason = "the benches keep their pages")]
+pub fn return_pages() {
+    // SAFETY: sets one integer of the allocator's settings.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 10) }
+}

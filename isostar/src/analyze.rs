@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use clap::Args;
 use isostar_measure::Sample;
-use isostar_models::{Encoder, Pretrained};
+use isostar_models::{Checkpoint, Encoder, Pretrained};
 use isostar_train::analysis::{Analysis, AnalysisError, AnalysisFile, AnalysisSettings, ModelAnalysis, analyze};
 use isostar_train::data::{TextEncoder, TextRow};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embed::Sequences;
 
+use crate::allocator;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::layers;
@@ -24,8 +25,8 @@ use crate::source::{RowsArgs, Source};
 /// special tokens and excluding padding. The scores equal those of `isostar embed` followed by
 /// `isostar measure`.
 ///
-/// The states of all layers are held in memory: (tokens + rows) × width × (layers + 1) × 4 bytes, or
-/// 0.25 GB for 872 rows of SST-2 in a model of 6 layers of width 384.
+/// The states of all layers are held in memory: tokens × width × (layers + 1) × 4 bytes, or 0.24
+/// GB for 872 rows of SST-2 in a model of 6 layers of width 384.
 ///
 /// --against compares layers with the same number, even if their widths differ; a layer that only
 /// one of the models has is not compared.
@@ -67,12 +68,14 @@ pub struct AnalyzeArgs {
 /// A model, and the rows tokenized for it.
 struct Subject {
     name: String,
-    pretrained: Pretrained<Encoder>,
+    checkpoint: Checkpoint<Encoder>,
     sequences: Sequences,
 }
 
 /// Runs the command.
 pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
+    // The states of all layers are the most of its memory; what a batch needed besides is not kept.
+    allocator::return_pages();
     let AnalyzeArgs { model, against, rows: chosen, limit, batch_size, sample, seed, device: device_name, out, json } = arguments;
     let settings = AnalysisSettings { batch_size, sample: Sample { points: sample, seed } };
     settings.check()?;
@@ -93,21 +96,25 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;
         console.lines(pretrained.notes());
         let max_length = chosen.max_length(run, pretrained.config.sizes().positions)?;
-        let encoder = TextEncoder::new(pretrained.tokenizer.clone(), max_length)?.for_model(&pretrained.config);
-        Ok(Subject { name: name.into(), sequences: Sequences::from_rows(&rows, &split.path, &encoder)?, pretrained })
+        let (checkpoint, tokenizer) = pretrained.into_parts();
+        let encoder = TextEncoder::new(tokenizer, max_length)?.for_model(&checkpoint.config);
+        Ok(Subject { name: name.into(), sequences: Sequences::from_rows(&rows, &split.path, &encoder)?, checkpoint })
     };
     let first = subject(&model, &source)?;
     let second = against.as_deref().zip(other.as_ref()).map(|(name, source)| subject(name, source)).transpose()?;
+    // The rows of every split take as much memory as a layer of states.
+    let task_name = task.name.clone();
+    drop((rows, task));
     let folder = out.or(run.map(|_| source.folder.clone()));
     let file = folder.as_deref().map(AnalysisFile::create).transpose()?;
 
     let analyzed = |subject: Subject| -> Result<ModelAnalysis, Failure> {
-        let Subject { name, pretrained, sequences } = subject;
+        let Subject { name, checkpoint, sequences } = subject;
         let begin = Instant::now();
-        let layers = analyze(pretrained, &sequences, &settings, &console)?;
+        let layers = analyze(checkpoint, &sequences, &settings, &console)?;
         Ok(ModelAnalysis {
             model: name,
-            task: task.name.clone(),
+            task: task_name.clone(),
             split: chosen.title(&source).into(),
             rows: sequences.len(),
             tokens: sequences.tokens(),

@@ -1,7 +1,6 @@
 //! Progress on stderr: bars on a terminal, lines elsewhere.
 
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,6 +10,7 @@ use isostar_train::progress::{Phase, Progress, Stop};
 use crate::measure::print;
 use crate::progress::{Milestones, duration, epoch_line, is_geometry, number};
 use crate::signals;
+use crate::stderr::stderr_line;
 
 /// Observer that shows one progress bar per phase.
 pub struct Console {
@@ -28,11 +28,6 @@ struct State {
     /// Name in metrics.jsonl and value of the measure of the hidden states.
     geometry: Option<(String, f64)>,
     before: Option<SplitReport>,
-}
-
-/// Prints a line to stderr. A closed pipe, such as that of `head`, does not end the run.
-pub fn stderr_line(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Phase in progress.

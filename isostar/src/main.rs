@@ -16,6 +16,7 @@ mod report;
 mod schema;
 mod signals;
 mod source;
+mod stderr;
 mod sweep;
 mod train;
 mod verify;
@@ -25,8 +26,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use console::stderr_line;
 use failure::Failure;
+use stderr::stderr_line;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

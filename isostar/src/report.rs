@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use isostar_report::Report;
 
-use crate::console::stderr_line;
 use crate::failure::Failure;
 use crate::measure::print;
+use crate::stderr::stderr_line;
 
 /// Write one self-contained page about runs and analyses
 #[derive(Args)]

@@ -11,7 +11,7 @@ mod unix {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 
-    use crate::console::stderr_line;
+    use crate::stderr::stderr_line;
 
     /// The first signal that arrived while a run saves its state; 0 if there is none.
     static REQUESTED: AtomicI32 = AtomicI32::new(0);
@@ -103,7 +103,7 @@ pub fn requeue(failure: Failure, stop: Stop) -> Result<(), Failure> {
     let Some(job) = std::env::var_os("SLURM_JOB_ID").filter(|_| stop == Stop::Warning) else { return Err(failure) };
     match std::process::Command::new("scontrol").arg("requeue").arg(&job).status() {
         Ok(status) if status.success() => {
-            crate::console::stderr_line(format!("{failure}\nSLURM requeued job {}", job.to_string_lossy()));
+            crate::stderr::stderr_line(format!("{failure}\nSLURM requeued job {}", job.to_string_lossy()));
             Ok(())
         }
         Ok(status) => Err(Failure::new(format!("scontrol requeue ended with {status}"), failure.remedy())),

@@ -24,12 +24,6 @@ pub enum FormatError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is a Git LFS pointer whose content has not been fetched.
-    #[error("{}: a Git LFS pointer, not the file itself", path.display())]
-    GitLfsPointer {
-        /// The file.
-        path: PathBuf,
-    },
     /// The file is a Python pickle. Pickles are not supported, because reading one can run any
     /// program.
     #[error("{}: {kind}, which is not supported", path.display())]

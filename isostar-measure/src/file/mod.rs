@@ -35,11 +35,7 @@ use self::mapped::Mapped;
 use self::npy::NpyArray;
 use self::numbers::Storage;
 use self::tensor::StoredTensor;
-use crate::{EmbeddingsError, Location};
-
-/// The first bytes of every Git LFS pointer: a short text that takes the place of a file until
-/// `git lfs pull` downloads it. <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
-const GIT_LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+use crate::{EmbeddingsError, FileError, Location};
 
 /// An embeddings file.
 #[derive(Debug)]
@@ -63,9 +59,8 @@ impl EmbeddingsFile {
         let is_named = |extension: &str| path.extension().is_some_and(|found| found == extension);
         let is_safetensors = bytes.get(8) == Some(&b'{');
         let mut damaged = Vec::new();
-        let tensors = if bytes.starts_with(GIT_LFS_POINTER) {
-            return Err(FormatError::GitLfsPointer { path: path.into() }.into());
-        } else if bytes.starts_with(npy::MAGIC) {
+        FileError::refuse_pointer(path, bytes)?;
+        let tensors = if bytes.starts_with(npy::MAGIC) {
             vec![npy_tensor(path, &file)?]
         } else if let Some(kind) = PickleKind::from_bytes(bytes).filter(|_| !is_safetensors) {
             // The header length of a safetensors file can look like the first bytes of a pickle.
@@ -86,17 +81,17 @@ impl EmbeddingsFile {
 }
 
 /// Maps a file, which must not be empty.
-fn map(path: &Path) -> Result<Mapped, EmbeddingsError> {
-    let file = File::open(path).map_err(|error| EmbeddingsError::reading(path, error))?;
-    let metadata = file.metadata().map_err(|error| EmbeddingsError::reading(path, error))?;
+fn map(path: &Path) -> Result<Mapped, FileError> {
+    let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
+    let metadata = file.metadata().map_err(|error| FileError::reading(path, error))?;
     if !metadata.is_file() {
         let source = std::io::Error::other("not a file");
-        return Err(EmbeddingsError::Unreadable { path: path.into(), source });
+        return Err(FileError::Unreadable { path: path.into(), source });
     }
     if metadata.len() == 0 {
-        return Err(EmbeddingsError::Empty { path: path.into() });
+        return Err(FileError::Empty { path: path.into() });
     }
-    Mapped::of(file).map_err(|error| EmbeddingsError::reading(path, error))
+    Mapped::of(file).map_err(|error| FileError::reading(path, error))
 }
 
 /// Returns the array of an .npy file.

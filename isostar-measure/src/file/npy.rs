@@ -1,4 +1,8 @@
 //! The header of NumPy's .npy files, versions 1 to 3.
+//!
+//! No crate fits. ndarray-npy 0.10 keeps its header private, and its readers and views need the
+//! element type at compile time. npyz 0.9 exports the header, but first allocates as many bytes, up
+//! to 4 GiB, as an untrusted file declares for it.
 
 use std::ops::Range;
 

@@ -2,11 +2,11 @@
 
 use burn::prelude::*;
 use isostar_measure::{EmbeddingsError, Geometry, Measures, Points, Sample, measure, steps};
-use isostar_models::{Encoder, Pretrained};
+use isostar_models::{Checkpoint, Encoder};
 
 use super::steps::Steps;
 use super::{AnalysisError, AnalysisSettings, LayerAnalysis};
-use crate::embed::{LayerStates, Sequences, embed_in_memory};
+use crate::embed::{Sequences, embed_in_memory, sentence_vectors};
 use crate::progress::{Phase, Progress};
 
 /// States above this size, 4 GB, are announced before they are computed.
@@ -20,32 +20,32 @@ const ANNOUNCED: u64 = 4_000_000_000;
 /// before more than 4 GB of states are computed.
 ///
 /// # Errors
-/// Returns an error if a setting is out of range, the states do not fit into memory, a state is not
-/// finite, or the device fails.
+/// Returns an error if a setting is out of range, a state is not finite, or the device fails.
 ///
 /// # Panics
 /// Panics if there are no sequences, or if a token id or a length exceeds what the model supports.
 pub fn analyze(
-    pretrained: Pretrained<Encoder>,
+    checkpoint: Checkpoint<Encoder>,
     sequences: &Sequences,
     settings: &AnalysisSettings,
     observer: &dyn Progress,
 ) -> Result<Vec<LayerAnalysis>, AnalysisError> {
     settings.check()?;
-    let sizes = pretrained.config.sizes();
+    let sizes = checkpoint.config.sizes();
     let layers: Vec<usize> = (0..=sizes.layers).collect();
-    let device = pretrained.model.devices().remove(0);
-    let bytes = layers.len() as u64 * LayerStates::bytes(sequences, sizes.width);
+    let device = checkpoint.model.devices().remove(0);
+    let bytes = (layers.len() * sequences.tokens() * sizes.width * size_of::<f32>()) as u64;
     if bytes > ANNOUNCED {
         observer.note(&format!("the hidden states take {:.1} GB of memory", bytes as f64 / 1e9));
     }
     let embedding = Steps::begin(observer, Phase::Embedding, sequences.tokens());
-    let states = embed_in_memory(&pretrained, sequences, &layers, settings.batch_size, &|tokens| embedding.advance(tokens))?;
-    drop((pretrained, embedding));
+    let states = embed_in_memory(&checkpoint, sequences, &layers, settings.batch_size, &|tokens| embedding.advance(tokens))?;
+    drop((checkpoint, embedding));
 
     let lengths: Vec<usize> = sequences.lengths().into_iter().map(|length| length as usize).collect();
     let single = vec![1; lengths.len()];
-    let layer = |(layer, LayerStates { tokens, sentences }): (usize, LayerStates)| {
+    let layer = |(layer, tokens): (usize, Vec<f32>)| {
+        let sentences = sentence_vectors(&tokens, sequences);
         let name = format!("layer {layer}");
         let points = |states: Vec<f32>, lengths: &[usize]| {
             let states = TensorData::new(states, [lengths.iter().sum(), sizes.width]);

@@ -12,8 +12,8 @@
 //!
 //! The values equal those of [`embed`](crate::embed::embed) followed by
 //! [`measure`](isostar_measure::measure), which this module calls. The states of
-//! all layers are held in memory, without padding, until they are measured: (tokens + rows) × width
-//! × (layers + 1) × 4 bytes. No file is written.
+//! all layers are held in memory, without padding, until they are measured: tokens × width ×
+//! (layers + 1) × 4 bytes. No file is written.
 //!
 //! ```no_run
 //! use burn::tensor::Device;
@@ -23,9 +23,9 @@
 //! use isostar_train::embed::Sequences;
 //! use isostar_train::progress::Silent;
 //!
-//! let model = Pretrained::<Encoder>::read("minilm", &Device::default())?;
+//! let (model, tokenizer) = Pretrained::<Encoder>::read("minilm", &Device::default())?.into_parts();
 //! let rows = default_rows().dev;
-//! let encoder = TextEncoder::new(model.tokenizer.clone(), 256)?.for_model(&model.config);
+//! let encoder = TextEncoder::new(tokenizer, 256)?.for_model(&model.config);
 //! let sequences = Sequences::from_rows(&rows.rows, &rows.path, &encoder)?;
 //! for layer in analyze(model, &sequences, &AnalysisSettings::default(), &Silent)? {
 //!     println!("{}: {:?}", layer.layer, layer.tokens.and_then(|tokens| tokens.value("isoscore")));

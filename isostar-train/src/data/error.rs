@@ -3,9 +3,9 @@
 mod encoding;
 mod words;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use isostar_measure::FileError;
 use thiserror::Error;
 
 use super::Format;
@@ -19,20 +19,9 @@ use words::{at, list, separator};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The path does not exist.
-    #[error("{}: no such file or folder", path.display())]
-    NotFound {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file exists but cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's error.
-        source: io::Error,
-    },
+    /// A file or folder cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file name has no known extension.
     #[error("{}: unknown file format", path.display())]
     UnknownFormat {
@@ -88,12 +77,6 @@ pub enum DataError {
         expected: &'static str,
         /// The type in the file.
         found: String,
-    },
-    /// The file is a Git LFS pointer: its content has not been downloaded.
-    #[error("{} is a Git LFS pointer: the file itself has not been downloaded", path.display())]
-    GitLfsPointer {
-        /// The pointer file.
-        path: PathBuf,
     },
     /// A gzip file cannot be decompressed completely.
     #[error("{}: not a complete gzip file: {reason}", path.display())]
@@ -360,14 +343,4 @@ pub enum DataError {
         /// The number of special tokens in every sequence.
         special: usize,
     },
-}
-
-impl DataError {
-    /// Converts an I/O error about the file `path`.
-    pub(super) fn io(path: &Path, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
-            _ => Self::Unreadable { path: path.into(), source },
-        }
-    }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use isostar_measure::FileError;
+
 use super::text_file::GZIP;
 use super::{DataError, Format};
 
@@ -39,7 +41,7 @@ impl SplitFolder<'_> {
     /// ones.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// [`FileError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
     /// no such files, [`DataError::MissingShard`] if a shard is missing.
     pub fn find(&self, split: &'static str) -> Result<Vec<PathBuf>, DataError> {
         self.find_if_there(split)?.ok_or_else(|| {
@@ -52,11 +54,11 @@ impl SplitFolder<'_> {
     /// Like [`find`](Self::find), but returns `None` if the folder has no such split.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingShard`] if a shard
+    /// [`FileError::NotFound`] if the folder does not exist, [`DataError::MissingShard`] if a shard
     /// is missing.
     pub fn find_if_there(&self, split: &str) -> Result<Option<Vec<PathBuf>>, DataError> {
         if !self.path.exists() {
-            return Err(DataError::NotFound { path: self.path.into() });
+            return Err(FileError::NotFound { path: self.path.into() }.into());
         }
         let names = match split.strip_prefix(DEV_NAMES[0]) {
             Some(rest) => DEV_NAMES.map(|name| format!("{name}{rest}")).to_vec(),

@@ -50,7 +50,7 @@ impl Split {
     /// names and locations of files.
     ///
     /// # Errors
-    /// [`DataError::NotFound`] if the folder does not exist, [`DataError::MissingSplit`] if it has
+    /// [`DataError::File`] if the folder does not exist, [`DataError::MissingSplit`] if it has
     /// no `train` split, [`DataError::MissingShard`] if a shard is missing, and those of
     /// [`read_rows`](super::read_rows).
     pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {

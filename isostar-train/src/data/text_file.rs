@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use isostar_models::is_git_lfs_pointer;
+use isostar_measure::FileError;
 
 use super::{DataError, EncodingFault};
 
@@ -21,8 +21,7 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The byte-order mark is kept as U+FEFF, so that positions in the returned text match the file.
 ///
 /// # Errors
-/// [`DataError::NotFound`], [`DataError::Unreadable`], [`DataError::GitLfsPointer`],
-/// [`DataError::NotGzip`], and [`DataError::Encoding`] with the line.
+/// [`DataError::File`], [`DataError::NotGzip`], and [`DataError::Encoding`] with the line.
 pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     decode(read_decompressed(path)?, path)
 }
@@ -71,10 +70,8 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
 /// Reads a file and decompresses it if its name or its first bytes indicate gzip; all gzip members
 /// are read.
 fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
-    let bytes = fs::read(path).map_err(|error| DataError::io(path, error))?;
-    if is_git_lfs_pointer(&bytes) {
-        return Err(DataError::GitLfsPointer { path: path.into() });
-    }
+    let bytes = fs::read(path).map_err(|error| FileError::reading(path, error))?;
+    FileError::refuse_pointer(path, &bytes)?;
     if !is_gzip(path) && !bytes.starts_with(GZIP_MAGIC) {
         return Ok(bytes);
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use isostar_measure::FileError;
 use isostar_models::ModelConfig;
 use rayon::prelude::*;
 use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams, TruncationStrategy};
@@ -82,10 +83,10 @@ impl TextEncoder {
     /// Creates an encoder from a `tokenizer.json` file; see [`TextEncoder::new`].
     ///
     /// # Errors
-    /// Those of [`TextEncoder::new`], and [`DataError::NotFound`], [`DataError::Unreadable`] and
+    /// Those of [`TextEncoder::new`], and [`DataError::File`] and
     /// [`DataError::Tokenizer`] about the file.
     pub fn from_file(path: &Path, max_length: usize) -> Result<Self, DataError> {
-        let content = fs::read(path).map_err(|error| DataError::io(path, error))?;
+        let content = fs::read(path).map_err(|error| FileError::reading(path, error))?;
         Self::from_json(&content, max_length)
     }
 
@@ -311,6 +312,6 @@ mod tests {
     #[test]
     fn a_file_that_is_not_a_tokenizer_is_an_error() {
         assert!(matches!(TextEncoder::from_json("{}", 16), Err(DataError::Tokenizer { .. })));
-        assert!(matches!(TextEncoder::from_file(Path::new("no/tokenizer.json"), 16), Err(DataError::NotFound { .. })));
+        assert!(matches!(TextEncoder::from_file(Path::new("no/tokenizer.json"), 16), Err(DataError::File(FileError::NotFound { .. }))));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use burn::tensor::TensorReadError;
+use isostar_measure::FileError;
 use thiserror::Error;
 
 use crate::data::DataError;
@@ -15,11 +16,8 @@ use crate::data::DataError;
 #[non_exhaustive]
 pub enum EmbedError {
     /// The file of texts or token ids is empty.
-    #[error("{}: the file is empty", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A line is not a JSON array of integers.
     #[error("{}, line {line}: not a JSON array of token ids (at column {column})", path.display())]
     NotIds {
@@ -80,14 +78,6 @@ pub enum EmbedError {
         path: PathBuf,
         /// The system's error.
         source: io::Error,
-    },
-    /// The hidden states do not fit into memory.
-    #[error("the hidden states of {rows} rows, {bytes} bytes, do not fit into memory")]
-    Memory {
-        /// The number of rows.
-        rows: usize,
-        /// The size of the states of all layers, in bytes.
-        bytes: u64,
     },
     /// The device failed.
     #[error("the device failed: {source}")]

@@ -3,28 +3,15 @@
 use super::forward::{EmbeddingModel, for_each_sequence};
 use super::{EmbedError, Sequences};
 
-/// The hidden states of sequences in one layer.
-#[derive(Clone, Debug)]
-pub struct LayerStates {
-    /// The states of all tokens, one sequence after another, without padding. Shape `[tokens, d]`.
-    pub tokens: Vec<f32>,
-    /// The mean state of each sequence, over all of its tokens; summed in f64. Shape
-    /// `[sequences, d]`.
-    pub sentences: Vec<f32>,
-}
-
-impl LayerStates {
-    /// The size of the states of one layer, in bytes.
-    pub fn bytes(sequences: &Sequences, width: usize) -> u64 {
-        ((sequences.tokens() + sequences.len()) * width * size_of::<f32>()) as u64
-    }
-}
-
-/// Computes the hidden states of all sequences in the given layers, 0 being the embedding output.
-/// `progress` receives the number of tokens done.
+/// Computes the hidden states of all sequences in the given layers, 0 being the embedding output:
+/// for each layer the states of all tokens, one sequence after another, without padding. Shape
+/// `[tokens, d]`. `progress` receives the number of tokens done.
+///
+/// The pages of the result take memory as they are written, and the longest sequences, which need the
+/// most memory besides, are the first.
 ///
 /// # Errors
-/// If the batch size is 0, the states do not fit into memory, or the device fails.
+/// If the batch size is 0, or the device fails.
 ///
 /// # Panics
 /// If there are no sequences, a layer does not exist, or an id or a length exceeds the model's
@@ -35,27 +22,28 @@ pub fn embed_in_memory(
     layers: &[usize],
     batch_size: usize,
     progress: &dyn Fn(usize),
-) -> Result<Vec<LayerStates>, EmbedError> {
+) -> Result<Vec<Vec<f32>>, EmbedError> {
     let width = model.config().sizes().width;
     if batch_size == 0 {
         return Err(EmbedError::BatchSize);
     }
-    let bytes = layers.len() as u64 * LayerStates::bytes(sequences, width);
-    let zeros = |rows: usize| {
-        let mut states = Vec::new();
-        states.try_reserve_exact(rows * width).map_err(|_| EmbedError::Memory { rows: sequences.len(), bytes })?;
-        states.resize(rows * width, 0.0);
-        Ok::<_, EmbedError>(states)
-    };
-    let all = layers.iter().map(|_| Ok(LayerStates { tokens: zeros(sequences.tokens())?, sentences: zeros(sequences.len())? }));
-    let mut all = all.collect::<Result<Vec<_>, EmbedError>>()?;
+    let mut all: Vec<Vec<f32>> = layers.iter().map(|_| vec![0.0; sequences.tokens() * width]).collect();
     for_each_sequence(model, sequences, layers, batch_size, progress, |at, sequence, states| {
-        let layer = &mut all[at];
-        layer.tokens[sequences.span(sequence).start * width..][..states.len()].copy_from_slice(states);
-        layer.sentences[sequence * width..][..width].copy_from_slice(&mean(states, width));
+        all[at][sequences.span(sequence).start * width..][..states.len()].copy_from_slice(states);
         Ok(())
     })?;
     Ok(all)
+}
+
+/// The mean state of each sequence over all of its tokens, summed in f64. Shape `[sequences, d]`.
+/// `states` are those of all tokens, `[tokens, d]`, one sequence after another.
+pub fn sentence_vectors(states: &[f32], sequences: &Sequences) -> Vec<f32> {
+    let width = states.len() / sequences.tokens().max(1);
+    let states = |sequence| {
+        let span = sequences.span(sequence);
+        &states[span.start * width..span.end * width]
+    };
+    (0..sequences.len()).flat_map(|sequence| mean(states(sequence), width)).collect()
 }
 
 /// The mean of the rows of `states`, `[tokens, width]`, with at least one row.

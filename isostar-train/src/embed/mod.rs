@@ -9,6 +9,6 @@ mod to_file;
 
 pub use error::EmbedError;
 pub use forward::EmbeddingModel;
-pub use in_memory::{LayerStates, embed_in_memory};
+pub use in_memory::{embed_in_memory, sentence_vectors};
 pub use sequences::Sequences;
 pub use to_file::embed;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use isostar_measure::FileError;
 use tokenizers::Tokenizer;
 
 use super::EmbedError;
@@ -82,7 +83,7 @@ impl Sequences {
             sequences.push(&ids);
         }
         match sequences.is_empty() {
-            true => Err(EmbedError::Empty { path: path.into() }),
+            true => Err(FileError::Empty { path: path.into() }.into()),
             false => Ok(sequences),
         }
     }
@@ -144,5 +145,5 @@ impl Sequences {
 /// Reads the text of a file without its byte-order mark. The rest must not be empty.
 fn read(path: &Path) -> Result<String, EmbedError> {
     let text = without_mark(&read_text(path)?).to_string();
-    if text.is_empty() { Err(EmbedError::Empty { path: path.into() }) } else { Ok(text) }
+    if text.is_empty() { Err(FileError::Empty { path: path.into() }.into()) } else { Ok(text) }
 }

@@ -2,35 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use isostar_core::{LayerSelection, RunningMoments};
+use isostar_core::LayerSelection;
 use serde::{Deserialize, Serialize};
 
-use super::{RegularizerName, SplitReport};
+use super::{IsoScores, RegularizerName, SplitReport};
 use crate::hook::{Divergence, NotFinite};
-
-/// IsoScore of the token states of a split, without padding. `None` if no direction has variance.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct IsoScores {
-    /// Over all layers together, without the embedding output.
-    pub all: Option<f64>,
-    /// Per layer, first to last.
-    pub layers: Vec<Option<f64>>,
-}
-
-impl IsoScores {
-    /// Computes the scores from the moments of each layer.
-    pub(super) fn from_layers(layers: &[RunningMoments]) -> Self {
-        let mut union = layers.iter().cloned();
-        let all = union.next().and_then(|first| {
-            let merged = union.fold(first, |mut sum, layer| {
-                sum.merge(&layer);
-                sum
-            });
-            merged.isoscore()
-        });
-        Self { all, layers: layers.iter().map(RunningMoments::isoscore).collect() }
-    }
-}
 
 /// The contents of result.json. A number that is undefined or not finite is null there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

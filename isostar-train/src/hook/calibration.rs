@@ -1,7 +1,7 @@
 //! Calibration: estimates the reference covariance and keeps it between epochs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
@@ -11,70 +11,15 @@ use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
 use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
 
-use super::guard::{Divergence, Guard};
+use super::event::Observer;
+use super::guard::Guard;
+use super::lock::lock;
 use super::settling::Settling;
-use super::{CalibrationError, HiddenStateModel, HookConfig};
+use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
 
 /// Bytes of moments that may wait on the device: enough for a dozen batches of width 384 or more, and
 /// little beside a training step.
 const PENDING: usize = 8 << 20;
-
-/// Event that a hook reports to its observer.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum HookEvent {
-    /// Calibration begins; it uses at most `limit` states.
-    CalibrationStarted {
-        /// Number of epochs that this training has begun, including this one.
-        epoch: usize,
-        /// Maximum number of states.
-        limit: usize,
-    },
-    /// A calibration batch has been merged.
-    CalibrationProgress {
-        /// Number of epochs that this training has begun, including this one.
-        epoch: usize,
-        /// Number of states merged so far.
-        states: usize,
-    },
-    /// The reference has been estimated.
-    CalibrationFinished {
-        /// Number of epochs that this training has begun, including this one.
-        epoch: usize,
-        /// Total number of states merged.
-        states: usize,
-        /// Share of padding among the states, in `[0, 1)`; `None` if padding is excluded or the
-        /// states have no mask.
-        padding: Option<f64>,
-        /// IsoScore of the states; `None` if no direction has variance.
-        isoscore: Option<f64>,
-        /// Relative change of the covariance over the last doubling of the states, if it was below
-        /// the tolerance and ended the calibration.
-        settled: Option<f64>,
-        /// Duration of the calibration.
-        seconds: f64,
-    },
-    /// Calibration failed. The training ends without a further step.
-    CalibrationFailed {
-        /// Number of epochs that this training has begun, including this one.
-        epoch: usize,
-        /// Reason, in one line.
-        reason: String,
-    },
-    /// The regularizer's measure of a batch fell below its threshold: the states lie nearly on a
-    /// line. Reported once per training, for a batch with enough states for its measure to be
-    /// reliable.
-    Collapsed {
-        /// Measure of the batch; it may be NaN.
-        score: f64,
-        /// Threshold of the regularizer.
-        threshold: f64,
-    },
-    /// A number of the training is not finite, so the training stops.
-    Diverged(Divergence),
-}
-
-pub(super) type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
 
 /// Source of the calibration batches. The training loader does not replace a separate calibration
 /// loader.
@@ -115,12 +60,6 @@ pub(super) struct Calibration<B> {
     observer: Option<Observer>,
     interrupter: Interrupter,
     pub(super) guard: Guard,
-}
-
-/// Locks `mutex`, even if it is poisoned: then another thread has panicked, which ends the training
-/// anyway.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<B: Send + 'static> Calibration<B> {

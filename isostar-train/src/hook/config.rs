@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::train::Interrupter;
-use isostar_core::Regularizer;
 
-use super::calibration::{Calibration, Observer};
-use super::{CALIBRATION_LIMIT, Hook, HookEvent};
+use super::event::{HookEvent, Observer};
 
-/// Configuration of a [`Hook`]. `B` is the model's batch.
+/// Default maximum number of states for estimating a reference, as in the paper.
+pub const CALIBRATION_LIMIT: usize = 250_000;
+
+/// Configuration of a [`Hook`](super::Hook). `B` is the model's batch.
 ///
 /// ```ignore
 /// let hook = HookConfig::new().with_limit(50_000).init(IStarConfig::new(-0.1).init()?);
@@ -32,7 +33,7 @@ pub struct HookConfig<B> {
     /// Callback for the events of the hook: calibration, a collapse of the states, a diverged
     /// training. By default, events are logged with `tracing`.
     pub observer: Option<Observer>,
-    /// Interrupter of the training, as returned by [`Hook::interrupter`]. A new one by default.
+    /// Interrupter of the training, as returned by [`Hook::interrupter`](super::Hook::interrupter). A new one by default.
     pub interrupter: Interrupter,
 }
 
@@ -65,17 +66,6 @@ impl<B: Send + 'static> HookConfig<B> {
     /// Sets the [`interrupter`](Self::interrupter).
     pub fn with_interrupter(self, interrupter: Interrupter) -> Self {
         Self { interrupter, ..self }
-    }
-
-    /// Creates a hook that adds `regularizer`'s penalty to the loss.
-    pub fn init(self, regularizer: impl Regularizer + 'static) -> Hook<B> {
-        let states = regularizer.reference_states().cloned();
-        Hook { regularizer: Some(Arc::new(regularizer)), calibration: Arc::new(Calibration::new(states, self)) }
-    }
-
-    /// Creates a hook that adds nothing to the loss.
-    pub fn init_without_regularizer(self) -> Hook<B> {
-        Hook { regularizer: None, calibration: Arc::new(Calibration::new(None, self)) }
     }
 }
 

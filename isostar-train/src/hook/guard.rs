@@ -1,27 +1,14 @@
-//! Guard that stops a training whose numbers are no longer finite.
-//!
-//! | not finite | checked | effect |
-//! |---|---|---|
-//! | task loss or penalty of a step | when the next step begins, or the epoch ends | no further step, no validation, no checkpoint |
-//! | parameters of the model | in the first validation step of an epoch | no checkpoint |
-//! | reference | when it is estimated | the step that would use it updates nothing |
-//!
-//! Reading a number waits for the device. The numbers of a step are therefore read one step later,
-//! when they are already available.
+//! The numbers of the last steps, and the first of them that is not finite.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
-use burn::data::dataset::DatasetError;
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
-use isostar_core::RunningMoments;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::HookEvent;
-use super::calibration::{Calibration, lock};
+use super::lock::lock;
 
 /// Number of recent finite values that a [`Divergence`] holds.
 const REMEMBERED: usize = 5;
@@ -113,18 +100,18 @@ fn short(number: f64) -> String {
 #[derive(Default)]
 pub(super) struct Guard {
     pub(super) watch: Mutex<Watch>,
-    divergence: OnceLock<Divergence>,
+    pub(super) divergence: OnceLock<Divergence>,
 }
 
 #[derive(Default)]
 pub(super) struct Watch {
-    epoch: usize,
-    step: usize,
+    pub epoch: usize,
+    pub step: usize,
     unread: Vec<Unread>,
     task_losses: VecDeque<f64>,
     penalties: VecDeque<f64>,
     /// Whether parameters may have changed since they were last checked.
-    trained: bool,
+    pub trained: bool,
 }
 
 /// Numbers of a step that are still on the device.
@@ -142,13 +129,13 @@ impl Watch {
         self.unread.pop();
     }
 
-    fn divergence(&self, cause: NotFinite, epoch: usize, step: Option<usize>, rows: Vec<u32>) -> Divergence {
+    pub fn divergence(&self, cause: NotFinite, epoch: usize, step: Option<usize>, rows: Vec<u32>) -> Divergence {
         let list = |numbers: &VecDeque<f64>| numbers.iter().copied().collect();
         Divergence { cause, epoch, step, rows, task_losses: list(&self.task_losses), penalties: list(&self.penalties) }
     }
 
     /// Reads all unread numbers, up to the first that is not finite.
-    fn read(&mut self) -> Option<Divergence> {
+    pub fn read(&mut self) -> Option<Divergence> {
         for Unread { epoch, step, rows, numbers } in std::mem::take(&mut self.unread) {
             // If the device cannot be read, the metrics report it.
             let Ok(numbers) = numbers.try_into_vec_as::<f64>() else { continue };
@@ -203,65 +190,4 @@ impl Guard {
         let step = watch.step;
         watch.unread.push(Unread { epoch, step, rows, numbers });
     }
-}
-
-impl<B: Send + 'static> Calibration<B> {
-    /// Divergence of the training, if any.
-    pub(super) fn divergence(&self) -> Option<&Divergence> {
-        self.guard.divergence.get()
-    }
-
-    /// Stops the training if the numbers of an earlier step are not finite.
-    pub(super) fn check_steps(&self) {
-        let found = lock(&self.guard.watch).read();
-        self.stop_at(found);
-    }
-
-    /// Stops the training if its last steps left numbers or parameters that are not finite.
-    /// Parameters are read only once after training steps.
-    pub(super) fn check_model<M: Module>(&self, model: &M) {
-        self.check_steps();
-        let is_due = std::mem::take(&mut lock(&self.guard.watch).trained) && self.divergence().is_none();
-        if is_due && !all_finite(model) {
-            let found = {
-                let watch = lock(&self.guard.watch);
-                watch.divergence(NotFinite::Parameters, watch.epoch, Some(watch.step), Vec::new())
-            };
-            self.stop_at(Some(found));
-        }
-    }
-
-    /// Stops the training if the covariance of these states is not finite in single precision.
-    pub(super) fn check_reference(&self, states: &RunningMoments, epoch: usize) {
-        let divisor = states.count().saturating_sub(1).max(1) as f64;
-        if !states.scatter().iter().all(|sum| ((sum / divisor) as f32).is_finite()) {
-            let found = lock(&self.guard.watch).divergence(NotFinite::Reference, epoch, None, Vec::new());
-            self.stop_at(Some(found));
-        }
-    }
-
-    fn stop_at(&self, found: Option<Divergence>) {
-        let Some(divergence) = found else { return };
-        if self.guard.divergence.set(divergence.clone()).is_ok() {
-            self.interrupter().fail(DatasetError::new(divergence.clone()));
-            self.tell(HookEvent::Diverged(divergence));
-        }
-    }
-}
-
-/// Whether every parameter of a model is finite.
-fn all_finite<M: Module>(model: &M) -> bool {
-    struct AllFinite(bool);
-
-    impl ModuleVisitor for AllFinite {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            // Parameters may be on several devices, so each is read separately. If one cannot be
-            // read, writing the checkpoint reports it.
-            self.0 = self.0 && param.val().without_autodiff().is_finite().all().try_into_scalar::<bool>().unwrap_or(true);
-        }
-    }
-
-    let mut finite = AllFinite(true);
-    model.visit(&mut finite);
-    finite.0
 }

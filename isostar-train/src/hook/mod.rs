@@ -49,9 +49,12 @@
 //! The wrapper is transparent: checkpoints and records are those of the bare model.
 
 mod calibration;
+mod checks;
 mod config;
 mod error;
+mod event;
 mod guard;
+mod lock;
 mod model;
 mod output;
 mod regularized;
@@ -67,9 +70,9 @@ use burn::data::dataloader::DataLoader;
 use burn::train::Interrupter;
 use isostar_core::Regularizer;
 
-pub use calibration::HookEvent;
-pub use config::HookConfig;
+pub use config::{CALIBRATION_LIMIT, HookConfig};
 pub use error::CalibrationError;
+pub use event::HookEvent;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
@@ -80,9 +83,6 @@ pub use training::HookMetrics;
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 use calibration::Calibration;
 use tap::EpochTap;
-
-/// Default maximum number of states for estimating a reference, as in the paper.
-pub const CALIBRATION_LIMIT: usize = 250_000;
 
 /// Connects a regularizer with a model and its training loader, for one training. `B` is the
 /// model's batch.
@@ -114,15 +114,6 @@ impl<B: Send + 'static> Hook<B> {
     pub fn tap(&self, loader: Arc<dyn DataLoader<B>>) -> Arc<dyn DataLoader<B>> {
         self.calibration.set_training_loader(loader.clone());
         EpochTap::wrap(loader, self.calibration.clone())
-    }
-
-    /// Wraps the model for the Learner.
-    ///
-    /// # Panics
-    /// A training step panics if the regularizer needs a reference and no loader that this hook
-    /// tapped has begun an epoch.
-    pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
-        Regularized::new(model, self.clone())
     }
 
     /// Interrupter that the hook triggers when the training diverges or the calibration fails. If it
@@ -178,6 +169,19 @@ impl<B: Send + 'static> Hook<B> {
     /// Total calibration time so far, in seconds.
     pub fn calibration_seconds(&self) -> f64 {
         self.calibration.seconds()
+    }
+}
+
+impl<B: Send + 'static> HookConfig<B> {
+    /// Creates a hook that adds `regularizer`'s penalty to the loss.
+    pub fn init(self, regularizer: impl Regularizer + 'static) -> Hook<B> {
+        let states = regularizer.reference_states().cloned();
+        Hook { regularizer: Some(Arc::new(regularizer)), calibration: Arc::new(Calibration::new(states, self)) }
+    }
+
+    /// Creates a hook that adds nothing to the loss.
+    pub fn init_without_regularizer(self) -> Hook<B> {
+        Hook { regularizer: None, calibration: Arc::new(Calibration::new(None, self)) }
     }
 }
 

@@ -18,11 +18,18 @@ pub struct Regularized<M: HiddenStateModel> {
     hook: Hook<M::Batch>,
 }
 
-impl<M: HiddenStateModel> Regularized<M> {
-    pub(super) fn new(inner: M, hook: Hook<M::Batch>) -> Self {
-        Self { inner, hook }
+impl<B: Send + 'static> Hook<B> {
+    /// Wraps the model for the Learner.
+    ///
+    /// # Panics
+    /// A training step panics if the regularizer needs a reference and no loader that this hook
+    /// tapped has begun an epoch.
+    pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
+        Regularized { inner: model, hook: self.clone() }
     }
+}
 
+impl<M: HiddenStateModel> Regularized<M> {
     /// Returns the bare model.
     pub fn inner(&self) -> &M {
         &self.inner

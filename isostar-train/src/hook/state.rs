@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
 use super::Hook;
-use super::calibration::lock;
+use super::lock::lock;
 
 /// State of a [`Hook`] between two steps of an epoch.
 ///

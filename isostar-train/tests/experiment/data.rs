@@ -11,6 +11,7 @@ use burn::nn::DropoutConfig;
 use burn::tensor::{Device, Tensor};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use isostar_measure::FileError;
 use isostar_train::data::{
     BatchLoader, Batching, Columns, DEFAULT_TOKENIZER, DataError, EncodingFault, Labels, SequenceBatch, Split, Splits, TextEncoder,
     TextRow, TrainingOrder, Unanswerable, default_rows, order, read_questions, read_rows, read_trees,
@@ -134,11 +135,11 @@ fn undecodable_files_report_their_encoding() {
 fn an_unreadable_path_is_reported_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let error = read_rows(&folder.path().join("none.csv"), &Columns::default()).unwrap_err();
-    assert!(matches!(error, DataError::NotFound { .. }), "{error}");
+    assert!(matches!(error, DataError::File(FileError::NotFound { .. })), "{error}");
     let named_like_a_file = folder.path().join("folder.csv");
     fs::create_dir(&named_like_a_file).unwrap();
     let error = read_rows(&named_like_a_file, &Columns::default()).unwrap_err();
-    assert!(matches!(error, DataError::Unreadable { .. }), "{error}");
+    assert!(matches!(error, DataError::File(FileError::Unreadable { .. })), "{error}");
     let error = read_rows(&folder.path().join("rows.arrow"), &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::UnknownFormat { .. }), "{error}");
 }
@@ -158,7 +159,7 @@ fn a_folder_requires_a_train_file_and_may_have_a_dev_file() {
     let error = Split::read_folder(folder.path(), &Columns::default()).unwrap_err();
     assert!(matches!(error, DataError::MissingSplit { split: "train", .. }), "{error}");
     let error = Split::read_folder(Path::new("no/such/folder"), &Columns::default()).unwrap_err();
-    assert!(matches!(error, DataError::NotFound { .. }), "{error}");
+    assert!(matches!(error, DataError::File(FileError::NotFound { .. })), "{error}");
 }
 
 /// Compresses content with gzip.

@@ -9,8 +9,7 @@ use super::{Remedy, UNKNOWN, few};
 impl Remedy for DataError {
     fn remedy(&self) -> String {
         match self {
-            Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file and that you have permission to read it".into(),
+            Self::File(error) => error.remedy(),
             Self::UnknownFormat { .. } => {
                 "rename the file to .tsv, .csv, .jsonl or .parquet to match its content; text files may be gzip-compressed (.csv.gz)".into()
             }
@@ -20,7 +19,6 @@ impl Remedy for DataError {
             Self::MissingShard { .. } => "add the missing file: a split needs all of its shards".into(),
             Self::NotParquet { .. } | Self::Undecodable { .. } => "download or write the file again: it is truncated or corrupt".into(),
             Self::NotGzip { .. } => "download or compress the file again; if it is plain text, remove .gz from its name".into(),
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the repository to download the file".into(),
             Self::ColumnType { column, expected, .. } => format!("store {column:?} as {expected}, or name another column under [columns]"),
             Self::Encoding { path, fault, .. } => encoding(*fault, path),
             Self::EmptyFile { .. } => "add rows; .tsv and .csv files begin with a header that names the columns".into(),

@@ -141,7 +141,7 @@ impl Remedy for SweepError {
 impl Remedy for EmbedError {
     fn remedy(&self) -> String {
         match self {
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
+            Self::File(error) => error.remedy(),
             Self::NotIds { .. } => "write one JSON array of token ids per line, such as [101, 2023, 102]".into(),
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),
@@ -149,7 +149,6 @@ impl Remedy for EmbedError {
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
             Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
-            Self::Memory { .. } => "use fewer rows with --limit, or shorter ones with --max-length".into(),
             Self::Device { .. } => "try again with --device flex".into(),
             Self::Data(error) => error.remedy(),
             _ => UNKNOWN.into(),

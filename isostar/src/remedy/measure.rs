@@ -1,16 +1,27 @@
 //! Remedies for files of embeddings.
 
-use isostar_measure::{ElementKind, EmbeddingsError, FormatError, LARGEST, Note, PickleKind};
+use isostar_measure::{ElementKind, EmbeddingsError, FileError, FormatError, LARGEST, Note, PickleKind};
 
 use super::commands::save_plain;
 use super::{Remedy, UNKNOWN, few};
 
+impl Remedy for FileError {
+    fn remedy(&self) -> String {
+        let remedy = match self {
+            Self::NotFound { .. } => "check the path",
+            Self::Unreadable { .. } => "check that it is a file that you have permission to read",
+            Self::Empty { .. } => "write the file again: its writer was probably interrupted",
+            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
+            _ => UNKNOWN,
+        };
+        remedy.into()
+    }
+}
+
 impl Remedy for EmbeddingsError {
     fn remedy(&self) -> String {
         match self {
-            Self::NotFound { .. } => "check the path".into(),
-            Self::Unreadable { .. } => "check that it is a file that you have permission to read".into(),
-            Self::Empty { .. } => "write the file again: its writer was probably interrupted".into(),
+            Self::File(error) => error.remedy(),
             Self::Rank { .. } => "reshape the array before saving, as in array.reshape(-1, dimension)".into(),
             Self::Narrow { .. } | Self::Wide { .. } => "check that points are rows and dimensions columns, not the other way round".into(),
             Self::OneDimension { columns, .. } => format!("omit --tensor to measure all {columns} floating-point columns together"),
@@ -49,7 +60,6 @@ impl Remedy for FormatError {
     fn remedy(&self) -> String {
         let remedy = match self {
             Self::Unknown { .. } => "save an array with numpy.save, or tensors with numpy.savez or safetensors",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
             Self::Pickle { path, kind } => {
                 let Some(command) = save_plain(path, *kind) else { return UNKNOWN.into() };
                 return match kind {

@@ -26,7 +26,7 @@ fn a_second_process_is_told_who_works_on_a_run_and_takes_over_when_that_one_is_g
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let holder = format!("error: run is being worked on by process {} on {}", first.id(), host.trim());
     let written = std::fs::read(at.join("run/config.toml")).unwrap();
-    for arguments in [vec![], vec!["--epochs", "3"]] {
+    for arguments in [vec![], vec!["--seed", "2"]] {
         let second = line(at, "run").args(arguments).output().unwrap();
         let stderr = stderr(&second);
         assert_eq!(second.status.code(), Some(1), "{stderr}");

@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use isostar_models::is_git_lfs_pointer;
 use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
 use parquet::file::reader::FileReader;
@@ -20,6 +19,7 @@ use parquet::schema::types::{Type, TypePtr};
 
 use super::DataError;
 use column::{Cells, Column, Expected};
+use isostar_measure::FileError;
 use isostar_measure::parquet_file::{self, ParquetReader, decoded, open};
 pub(super) use questions::add_questions;
 pub(super) use rows::read_rows;
@@ -35,12 +35,10 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| DataError::io(path, error))?;
+        let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
         let mut start = Vec::new();
-        (&file).take(64).read_to_end(&mut start).map_err(|error| DataError::io(path, error))?;
-        if is_git_lfs_pointer(&start) {
-            return Err(DataError::GitLfsPointer { path: path.into() });
-        }
+        (&file).take(64).read_to_end(&mut start).map_err(|error| FileError::reading(path, error))?;
+        FileError::refuse_pointer(path, &start)?;
         let reader = open(file).map_err(|error| DataError::NotParquet { path: path.into(), reason: error.to_string() })?;
         Ok(Self { path, reader })
     }

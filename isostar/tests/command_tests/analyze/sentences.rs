@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::prelude::*;
 use isostar_models::{Encoder, Pretrained, TokenBatch};
 use isostar_train::data::{TextEncoder, TextRow};
-use isostar_train::embed::{Sequences, embed, embed_in_memory};
+use isostar_train::embed::{Sequences, embed, embed_in_memory, sentence_vectors};
 use safetensors::SafeTensors;
 
 use super::rows::{ROWS, analyze, folder, model};
@@ -69,7 +69,7 @@ fn a_sentence_vector_is_the_mean_of_its_tokens_without_padding() {
     assert_eq!(lengths, [3, 9, 5]);
     for layer in layers {
         let name = format!("layer.{layer}");
-        let [tokens, found] = [&in_memory[layer].tokens, &in_memory[layer].sentences].map(|states| wide(states));
+        let [tokens, found] = [in_memory[layer].clone(), sentence_vectors(&in_memory[layer], &sequences)].map(|states| wide(&states));
         let padded = floats(&file, &name);
         let of_file = (0..3).flat_map(|row| &padded[row * 9 * 16..][..lengths[row] * 16]);
         assert!(of_file.eq(&tokens), "the states are those of embed");

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use isostar_measure::FileError;
 use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read_rows};
 use isostar_train::task::{KNOWN_TASKS, KnownTask, Task, TaskKind};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
@@ -170,7 +171,10 @@ fn truncated_or_missing_files_are_rejected() {
         assert!(matches!(error, DataError::NotParquet { .. }), "{error}");
         assert!(error.to_string().starts_with(&format!("{}: not a complete Parquet file: ", path.display())), "{error}");
     }
-    assert!(matches!(read_rows(folder.path().join("none.parquet").as_path(), &Columns::default()), Err(DataError::NotFound { .. })));
+    assert!(matches!(
+        read_rows(folder.path().join("none.parquet").as_path(), &Columns::default()),
+        Err(DataError::File(FileError::NotFound { .. }))
+    ));
 }
 
 /// Number of altered copies of each file.

@@ -3,6 +3,7 @@
 use isostar::remedy::Remedy;
 use std::fs;
 
+use isostar_measure::FileError;
 use isostar_train::data::{Columns, DataError, read_rows};
 use tempfile::TempDir;
 
@@ -73,7 +74,7 @@ fn a_git_lfs_pointer_is_reported_as_such() {
         let path = folder.path().join(name);
         fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 90868376\n").unwrap();
         let error = read_rows(&path, &Columns::default()).unwrap_err();
-        assert!(matches!(&error, DataError::GitLfsPointer { path: found } if *found == path), "{error}");
+        assert!(matches!(&error, DataError::File(FileError::GitLfsPointer { path: found }) if *found == path), "{error}");
         assert!(error.remedy().contains("git lfs pull"));
     }
 }
