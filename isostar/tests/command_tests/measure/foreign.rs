@@ -33,7 +33,7 @@ fn a_git_lfs_pointer_is_named_whatever_its_file_is_called() {
         let out = folder.path("out.safetensors");
         let (model, pointer) = (model.to_str().unwrap(), pointer.to_str().unwrap());
         let (cause, _) = cause_and_remedy(&["embed", model, option, pointer, "--out", out.to_str().unwrap()]);
-        assert!(cause.contains("pointer.npy is a Git LFS pointer"), "{cause}");
+        assert!(cause.contains("pointer.npy: a Git LFS pointer"), "{cause}");
     }
 }
 

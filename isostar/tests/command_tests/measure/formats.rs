@@ -117,7 +117,7 @@ fn masks_are_members_or_files_of_their_own() {
 
     let path = fixture("states.npy");
     let refused = |mask: &Path| cause_of(&["measure", path.to_str().unwrap(), "--mask", mask.to_str().unwrap()]);
-    assert!(refused(&fixture("no.npy")).ends_with("no.npy: no such file"));
+    assert!(refused(&fixture("no.npy")).ends_with("no.npy: no such file or folder"));
     assert!(refused(&fixture("masked.npz")).ends_with("masked.npz: not an .npy file; the mask of an .npy file must be one"));
     assert!(refused(&path).contains("states.npy\" has shape [9, 8, 12], but these points need [9, 8]"));
 }

@@ -35,7 +35,7 @@ fn floats(shape: &[usize]) -> Vec<u8> {
 #[test]
 fn files_that_are_no_arrays() {
     let folder = Folder::new();
-    refuses(&folder.path("missing.npy"), &[], ": no such file");
+    refuses(&folder.path("missing.npy"), &[], ": no such file or folder");
     refuses(&folder.write("empty.npy", ""), &[], ": the file is empty");
     refuses(&folder.write("text.npy", "1.0 2.0\n3.0 4.0\n"), &[], ": neither an .npy, .npz, .safetensors nor Parquet file");
     refuses(&folder.write("short.safetensors", "abc"), &[], ": not a complete safetensors file: header too small");
