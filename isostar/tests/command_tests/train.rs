@@ -225,7 +225,7 @@ fn a_run_that_diverges_stops_within_a_step_with_status_3() {
     assert_eq!(["rows", "task_losses", "penalties"].map(|key| stopped[key].as_array().unwrap().len()), [16, 2, 2]);
     assert_eq!((&result["task_loss"], &result["metrics"]["accuracy"], &result["epochs"]), (&Value::Null, &Value::Null, &0.into()));
     assert!(result["seconds"].as_f64().unwrap() > 0.0);
-    assert_eq!(names(&run), ["config.toml", "manifest.json", "metrics.jsonl", "result.json"]);
+    assert_eq!(names(&run), ["config.toml", "lock", "manifest.json", "metrics.jsonl", "result.json"]);
     assert_eq!(fs::read_to_string(run.join("metrics.jsonl")).unwrap(), "");
 
     let again = isostar(at, &["train", "--resume", "--out", "run"]);
