@@ -78,13 +78,9 @@ impl Stream {
 
     #[inline(always)]
     fn group(&self, group: u64, factors: &mut [f32; GROUP]) {
-        let counter = |lane: usize| group * LANES as u64 + lane as u64;
-        let mut words = [[0; LANES]; 4];
-        for lane in 0..LANES {
-            words[0][lane] = counter(lane) as u32;
-            words[1][lane] = (counter(lane) >> 32) as u32;
-        }
-        let words = philox(words, self.key);
+        let counters: [u64; LANES] = core::array::from_fn(|lane| group * LANES as u64 + lane as u64);
+        let [low, high] = [0, 32].map(|shift| counters.map(|counter| (counter >> shift) as u32));
+        let words = philox([low, high, [0; LANES], [0; LANES]], self.key);
         for (half, factors) in factors.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             for (factor, word) in factors.iter_mut().zip(&words[half / 2]) {
                 let number = if half % 2 == 0 { word & 0xffff } else { word >> 16 };

@@ -56,6 +56,7 @@ pub struct Divergence {
 
 impl Divergence {
     /// Returns a divergence found outside of a step, without earlier losses and penalties.
+    #[cfg(feature = "experiment")]
     pub(crate) fn after_epoch(cause: NotFinite, epoch: usize) -> Self {
         Self { cause, epoch, step: None, rows: Vec::new(), task_losses: Vec::new(), penalties: Vec::new() }
     }
