@@ -38,7 +38,10 @@ pub fn compiled_devices() -> Vec<&'static str> {
         ("wgpu", cfg!(feature = "wgpu")),
         ("cuda", cfg!(feature = "cuda")),
     ];
-    devices.into_iter().filter_map(|(name, compiled)| compiled.then_some(name)).collect()
+    devices
+        .into_iter()
+        .filter_map(|(name, compiled)| compiled.then_some(name))
+        .collect()
 }
 
 /// The name of the default device: the first one compiled in.
@@ -56,11 +59,18 @@ pub fn default_device_name() -> &'static str {
 /// If the name is unknown, the backend is not compiled in, or the machine has no such device.
 pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
     let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| DeviceError::Unknown { name: name.to_string() })?),
+        Some((kind, index)) => (
+            kind,
+            index.parse::<usize>().map_err(|_| DeviceError::Unknown {
+                name: name.to_string(),
+            })?,
+        ),
         None => (name, 0),
     };
     if !["flex", "ndarray", "wgpu", "cuda"].contains(&kind) || (index > 0 && kind != "cuda") {
-        return Err(DeviceError::Unknown { name: name.to_string() });
+        return Err(DeviceError::Unknown {
+            name: name.to_string(),
+        });
     }
     match kind {
         #[cfg(feature = "flex")]
@@ -74,22 +84,39 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         #[cfg(feature = "wgpu")]
         "wgpu" => {
             use burn::tensor::{DeviceKind, DeviceType};
-            present(name, 0, Device::enumerate(DeviceType::Wgpu).into_iter().count())?;
+            present(
+                name,
+                0,
+                Device::enumerate(DeviceType::Wgpu).into_iter().count(),
+            )?;
             Ok(Device::wgpu(DeviceKind::DefaultDevice))
         }
         #[cfg(feature = "cuda")]
         "cuda" => {
             use burn::tensor::DeviceType;
-            present(name, index, Device::enumerate(DeviceType::Cuda).into_iter().count())?;
+            present(
+                name,
+                index,
+                Device::enumerate(DeviceType::Cuda).into_iter().count(),
+            )?;
             Ok(Device::cuda(index))
         }
-        _ => Err(DeviceError::NotCompiled { name: name.to_string() }),
+        _ => Err(DeviceError::NotCompiled {
+            name: name.to_string(),
+        }),
     }
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn present(name: &str, index: usize, found: usize) -> Result<(), DeviceError> {
-    if index < found { Ok(()) } else { Err(DeviceError::Absent { name: name.to_string(), found }) }
+    if index < found {
+        Ok(())
+    } else {
+        Err(DeviceError::Absent {
+            name: name.to_string(),
+            found,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,15 +125,27 @@ mod tests {
 
     #[test]
     fn a_device_left_out_of_the_build_is_named_with_those_that_are_in_it() {
-        let missing = if cfg!(feature = "cuda") { return } else { "cuda:1" };
+        let missing = if cfg!(feature = "cuda") {
+            return;
+        } else {
+            "cuda:1"
+        };
         let error = parse_device(missing).unwrap_err();
-        assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".into() });
+        assert_eq!(
+            error,
+            DeviceError::NotCompiled {
+                name: "cuda:1".into()
+            }
+        );
     }
 
     #[test]
     fn a_name_of_no_device_is_refused() {
         for name in ["tpu", "flex:1", "cuda:x", ""] {
-            assert_eq!(parse_device(name).unwrap_err(), DeviceError::Unknown { name: name.into() });
+            assert_eq!(
+                parse_device(name).unwrap_err(),
+                DeviceError::Unknown { name: name.into() }
+            );
         }
     }
 }

@@ -42,14 +42,30 @@ use burn::prelude::*;
 ///
 /// # Panics
 /// If there is no set, or the shapes differ.
-pub fn moments(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
-    let [rows, d] = sets.first().expect("moments: there must be at least one set").dims();
-    assert!(sets.iter().all(|set| set.dims() == [rows, d]), "moments: the sets must have one shape");
-    assert!(mask.as_ref().is_none_or(|mask| mask.dims() == [rows]), "moments: the mask must have {rows} rows");
+pub fn moments(
+    sets: Vec<Tensor<2>>,
+    mask: Option<Tensor<1, Bool>>,
+) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
+    let [rows, d] = sets
+        .first()
+        .expect("moments: there must be at least one set")
+        .dims();
+    assert!(
+        sets.iter().all(|set| set.dims() == [rows, d]),
+        "moments: the sets must have one shape"
+    );
+    assert!(
+        mask.as_ref().is_none_or(|mask| mask.dims() == [rows]),
+        "moments: the mask must have {rows} rows"
+    );
     if rows == 0 {
         // Not every backend can multiply matrices without rows.
         let options = (&sets[0].device().without_autodiff(), sets[0].dtype());
-        return (Tensor::zeros([1], options), Tensor::zeros([d], options), Tensor::zeros([d, d], options));
+        return (
+            Tensor::zeros([1], options),
+            Tensor::zeros([d], options),
+            Tensor::zeros([d, d], options),
+        );
     }
     #[cfg(feature = "flex")]
     if sets.iter().all(crate::flex::holds) {
@@ -66,11 +82,25 @@ pub fn moments(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
 /// r = Σ(x − c) is the rounding error of the centre c. The same correction turns the gradient L·G
 /// into (L − m)·G. Differentiating the right factor alone gives half of the gradient of a symmetric
 /// function; the transpose gives the other half.
-fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
-    let constants: Vec<Tensor<2>> = sets.iter().map(|set| set.clone().without_autodiff()).collect();
-    let (rows, options) = (constants[0].dims()[0], (&constants[0].device(), constants[0].dtype()));
+fn composition(
+    sets: Vec<Tensor<2>>,
+    mask: Option<Tensor<1, Bool>>,
+) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
+    let constants: Vec<Tensor<2>> = sets
+        .iter()
+        .map(|set| set.clone().without_autodiff())
+        .collect();
+    let (rows, options) = (
+        constants[0].dims()[0],
+        (&constants[0].device(), constants[0].dtype()),
+    );
     let weights = match &mask {
-        Some(mask) => mask.clone().without_autodiff().float().cast(options.1).reshape([1, rows]),
+        Some(mask) => mask
+            .clone()
+            .without_autodiff()
+            .float()
+            .cast(options.1)
+            .reshape([1, rows]),
         None => Tensor::<2>::ones([1, rows], options),
     };
     let count = weights.clone().sum_dim(1) * sets.len() as f64;
@@ -90,14 +120,22 @@ fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
         let centred = points - centre.clone();
         // The mask is applied once for both uses, so that the backward pass holds one gradient of
         // this size per set instead of two.
-        let centred = if mask.is_some() { centred * weights.clone().transpose() } else { centred };
+        let centred = if mask.is_some() {
+            centred * weights.clone().transpose()
+        } else {
+            centred
+        };
         residuals.push(weights.clone().matmul(centred.clone()));
         let left = if tracked { constant } else { centred.clone() };
         products.push(left.transpose().matmul(centred));
     }
     let residual = sum(residuals.into_iter());
     let mean = residual.clone() / divisor + centre.clone();
-    let left_mean = if tracked { mean.clone().without_autodiff() } else { mean.clone() - centre };
+    let left_mean = if tracked {
+        mean.clone().without_autodiff()
+    } else {
+        mean.clone() - centre
+    };
     let product = sum(products.into_iter()) - left_mean.transpose().matmul(residual);
     let twice = product.clone() + product.transpose();
     let scatter = twice.clone() - twice.without_autodiff() * 0.5;
@@ -105,7 +143,9 @@ fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
 }
 
 fn sum<const D: usize>(tensors: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
-    tensors.reduce(|sum, tensor| sum + tensor).expect("there is at least one set")
+    tensors
+        .reduce(|sum, tensor| sum + tensor)
+        .expect("there is at least one set")
 }
 
 /// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`. Shape `[1, d]`.
@@ -121,7 +161,10 @@ pub fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
     }
     let whole = blocks * BLOCK;
     if whole < n {
-        let rest = sum_of_rows(weights.clone().narrow(1, whole, n - whole), rows.clone().narrow(0, whole, n - whole));
+        let rest = sum_of_rows(
+            weights.clone().narrow(1, whole, n - whole),
+            rows.clone().narrow(0, whole, n - whole),
+        );
         return sum_of_rows(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole)) + rest;
     }
     let weights: Tensor<3> = weights.reshape([blocks, 1, BLOCK]);

@@ -65,7 +65,9 @@ impl Embeddings {
 
         let position = match self.places {
             Places::FromZero => self.position.weight.val().slice(0..tokens).unsqueeze::<3>(),
-            Places::AfterPadding(padding) => look_up(&self.position, places_after(padding, &ids), Some(padding)),
+            Places::AfterPadding(padding) => {
+                look_up(&self.position, places_after(padding, &ids), Some(padding))
+            }
         };
         let mut sum = look_up(&self.word, ids, self.padding);
         if let Some(table) = &self.token_type {
@@ -79,14 +81,20 @@ impl Embeddings {
 pub(crate) fn assert_positions(table: &Embedding, places: Places, tokens: usize) {
     let [rows, _] = table.weight.lazy_shape().dims();
     let longest = places.longest(rows);
-    assert!(tokens <= longest, "the model has {longest} positions, got {tokens} tokens");
+    assert!(
+        tokens <= longest,
+        "the model has {longest} positions, got {tokens} tokens"
+    );
 }
 
 fn look_up(table: &Embedding, ids: Tensor<2, Int>, padding: Option<usize>) -> Tensor<3> {
     let rows = table.forward(ids.clone());
     match padding {
         Some(padding) if rows.is_tracked() => {
-            let is_padding = ids.equal_elem(padding as i64).unsqueeze_dim::<3>(2).expand(rows.shape());
+            let is_padding = ids
+                .equal_elem(padding as i64)
+                .unsqueeze_dim::<3>(2)
+                .expand(rows.shape());
             rows.clone().mask_where(is_padding, rows.detach())
         }
         _ => rows,

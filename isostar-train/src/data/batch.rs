@@ -27,8 +27,17 @@ pub trait BatchSource: Debug + Send + Sync + 'static {
 ///
 /// # Panics
 /// If `sequences` is empty.
-pub(crate) fn pad(sequences: &[(&[u32], Option<&[u32]>)], padding_id: u32, side: PaddingSide, device: &Device) -> TokenBatch {
-    let tokens = sequences.iter().map(|(ids, _)| ids.len()).max().expect("a batch holds at least one row");
+pub(crate) fn pad(
+    sequences: &[(&[u32], Option<&[u32]>)],
+    padding_id: u32,
+    side: PaddingSide,
+    device: &Device,
+) -> TokenBatch {
+    let tokens = sequences
+        .iter()
+        .map(|(ids, _)| ids.len())
+        .max()
+        .expect("a batch holds at least one row");
     // GPT-2's tokenizer produces no tokens for an empty text, and models need at least one token.
     let tokens = tokens.max(1);
     let shape = [sequences.len(), tokens];

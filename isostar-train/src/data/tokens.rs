@@ -26,7 +26,14 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Creates an empty storage.
     pub fn new(has_segments: bool, padding_id: u32, padding_side: PaddingSide) -> Self {
-        Self { ids: Vec::new(), segments: has_segments.then(Segments::default), offsets: vec![0], cut: 0, padding_id, padding_side }
+        Self {
+            ids: Vec::new(),
+            segments: has_segments.then(Segments::default),
+            offsets: vec![0],
+            cut: 0,
+            padding_id,
+            padding_side,
+        }
     }
 
     /// Adds one sequence.
@@ -71,7 +78,9 @@ impl Tokens {
     /// Segment of each token of a sequence; `None` if all tokens of all sequences belong to segment
     /// 0.
     pub fn type_ids(&self, sequence: u32) -> Option<Vec<u32>> {
-        self.segments.as_ref().map(|segments| segments.of(sequence, self.span(sequence).len()))
+        self.segments
+            .as_ref()
+            .map(|segments| segments.of(sequence, self.span(sequence).len()))
     }
 
     /// Range of a sequence among all tokens.
@@ -82,7 +91,10 @@ impl Tokens {
 
     /// Length of each sequence.
     pub fn lengths(&self) -> Vec<u32> {
-        self.offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
+        self.offsets
+            .windows(2)
+            .map(|ends| (ends[1] - ends[0]) as u32)
+            .collect()
     }
 
     /// Id of the padding token.
@@ -100,9 +112,15 @@ impl Tokens {
     /// # Panics
     /// If `sequences` is empty.
     pub fn batch(&self, sequences: &[u32], device: &Device) -> TokenBatch {
-        let type_ids: Vec<_> = sequences.iter().map(|sequence| self.type_ids(*sequence)).collect();
-        let sequences: Vec<_> =
-            sequences.iter().zip(&type_ids).map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref())).collect();
+        let type_ids: Vec<_> = sequences
+            .iter()
+            .map(|sequence| self.type_ids(*sequence))
+            .collect();
+        let sequences: Vec<_> = sequences
+            .iter()
+            .zip(&type_ids)
+            .map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref()))
+            .collect();
         pad(&sequences, self.padding_id, self.padding_side, device)
     }
 }

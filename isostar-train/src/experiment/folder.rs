@@ -55,11 +55,16 @@ impl RunFolder {
     /// If `named` is not empty.
     pub fn choose(named: Option<&Path>, name: &str) -> Result<Self, ExperimentError> {
         match named.map(Self::at) {
-            Some(folder) if folder.is_taken() => Err(ExperimentError::FolderTaken { path: folder.path }),
+            Some(folder) if folder.is_taken() => {
+                Err(ExperimentError::FolderTaken { path: folder.path })
+            }
             Some(folder) => Ok(folder),
             None => {
                 let numbered = (1..).map(|number| Path::new(RUNS).join(format!("{name}-{number}")));
-                let path = numbered.into_iter().find(|path| !path.exists()).expect("the range is unbounded");
+                let path = numbered
+                    .into_iter()
+                    .find(|path| !path.exists())
+                    .expect("the range is unbounded");
                 Ok(Self { path })
             }
         }
@@ -69,7 +74,10 @@ impl RunFolder {
     /// do files that are or were being written.
     pub fn is_taken(&self) -> bool {
         let is_run = |entry: io::Result<fs::DirEntry>| {
-            entry.is_ok_and(|entry| entry.file_name() != LOCK && !entry.file_name().to_string_lossy().starts_with(WRITING))
+            entry.is_ok_and(|entry| {
+                entry.file_name() != LOCK
+                    && !entry.file_name().to_string_lossy().starts_with(WRITING)
+            })
         };
         self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.any(is_run))
     }
@@ -85,7 +93,10 @@ impl RunFolder {
     /// If the folder holds something else than a run, the run diverged, or its settings are damaged
     /// and no snapshot holds them.
     pub fn state(&self, observer: &dyn Observer) -> Result<RunState, ExperimentError> {
-        let nothing = |reason| ExperimentError::NothingToResume { path: self.path.clone(), reason };
+        let nothing = |reason| ExperimentError::NothingToResume {
+            path: self.path.clone(),
+            reason,
+        };
         if !self.is_taken() {
             return Ok(RunState::Empty);
         }
@@ -97,10 +108,17 @@ impl RunFolder {
             found => {
                 let newest = self.snapshots().newest(&|_| {});
                 let (Some(parts), fault) = (newest, found.as_ref().err()) else {
-                    return Err(found.err().unwrap_or_else(|| nothing("there is no config.toml")));
+                    return Err(found
+                        .err()
+                        .unwrap_or_else(|| nothing("there is no config.toml")));
                 };
-                let fault = fault.map_or_else(|| format!("{} is missing", self.config().display()), ToString::to_string);
-                observer.note(&format!("{fault}; the settings are those of the newest snapshot"));
+                let fault = fault.map_or_else(
+                    || format!("{} is missing", self.config().display()),
+                    ToString::to_string,
+                );
+                observer.note(&format!(
+                    "{fault}; the settings are those of the newest snapshot"
+                ));
                 parts.state.settings
             }
         };
@@ -109,7 +127,8 @@ impl RunFolder {
             Some(result) => match self.diverged(&settings, &result) {
                 Some(error) => Err(error),
                 None if result.epochs >= settings.epochs => {
-                    self.snapshots().report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
+                    self.snapshots()
+                        .report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
                     Ok(RunState::Finished(settings, Box::new(result)))
                 }
                 None => Ok(RunState::Unfinished(settings)),
@@ -119,8 +138,13 @@ impl RunFolder {
     }
 
     fn has_earlier_checkpoints(&self) -> bool {
-        let entries = fs::read_dir(self.path.join("checkpoint")).into_iter().flatten().flatten();
-        entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
+        let entries = fs::read_dir(self.path.join("checkpoint"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .into_iter()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
     }
 
     /// Reads the result of a run whose files are all as its manifest says; reports those that are
@@ -141,15 +165,25 @@ impl RunFolder {
             return self.result();
         }
         for fault in faults {
-            observer.note(&format!("{}: {fault}; it is made anew", self.path.display()));
+            observer.note(&format!(
+                "{}: {fault}; it is made anew",
+                self.path.display()
+            ));
         }
         Ok(None)
     }
 
     /// Returns the error of a run that diverged according to its result.
-    pub fn diverged(&self, settings: &TrainSettings, result: &RunResult) -> Option<ExperimentError> {
+    pub fn diverged(
+        &self,
+        settings: &TrainSettings,
+        result: &RunResult,
+    ) -> Option<ExperimentError> {
         let diverged = Box::new(Diverged::new(result.divergence()?, settings));
-        Some(ExperimentError::Diverged { path: self.path.clone(), diverged })
+        Some(ExperimentError::Diverged {
+            path: self.path.clone(),
+            diverged,
+        })
     }
 
     /// Reads the settings in config.toml; `None` if there is no run.
@@ -157,18 +191,34 @@ impl RunFolder {
     /// # Errors
     /// If the file cannot be read or parsed.
     pub fn settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
-        let malformed = |message: String| ExperimentError::SettingsFile { path: self.config(), message };
-        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
-        toml::from_str(&text).map(Some).map_err(|error| malformed(error.message().to_string()))
+        let malformed = |message: String| ExperimentError::SettingsFile {
+            path: self.config(),
+            message,
+        };
+        let Some(text) = read_if_there(&self.config())? else {
+            return Ok(None);
+        };
+        toml::from_str(&text)
+            .map(Some)
+            .map_err(|error| malformed(error.message().to_string()))
     }
 
     /// Reads the settings in config.toml, and checks the hash in its first line.
     fn stored_settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
-        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
-        let is_whole = |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
-        match text.strip_prefix(HASH_LINE).and_then(|text| text.split_once('\n')).is_some_and(is_whole) {
+        let Some(text) = read_if_there(&self.config())? else {
+            return Ok(None);
+        };
+        let is_whole =
+            |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
+        match text
+            .strip_prefix(HASH_LINE)
+            .and_then(|text| text.split_once('\n'))
+            .is_some_and(is_whole)
+        {
             true => self.settings(),
-            false => Err(ExperimentError::Altered { path: self.config() }),
+            false => Err(ExperimentError::Altered {
+                path: self.config(),
+            }),
         }
     }
 
@@ -177,10 +227,15 @@ impl RunFolder {
     /// # Errors
     /// If the file cannot be read or parsed.
     pub fn result(&self) -> Result<Option<RunResult>, ExperimentError> {
-        let Some(text) = read_if_there(&self.results())? else { return Ok(None) };
+        let Some(text) = read_if_there(&self.results())? else {
+            return Ok(None);
+        };
         serde_json::from_str(&text)
             .map(Some)
-            .map_err(|error| ExperimentError::ResultFile { path: self.results(), message: error.to_string() })
+            .map_err(|error| ExperimentError::ResultFile {
+                path: self.results(),
+                message: error.to_string(),
+            })
     }
 
     /// Returns the number of completed epochs according to the newest snapshot; 0 if there is none.
@@ -197,12 +252,17 @@ impl RunFolder {
         // A result says that the run is over, so it goes first, and comes last.
         for path in [self.results(), self.path.join(MANIFEST)] {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ExperimentError::io(&path)(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(ExperimentError::io(&path)(error));
+                }
                 _ => {}
             }
         }
         let text = toml::to_string_pretty(settings).expect("settings are plain values");
-        let text = format!("{HASH_LINE}{}\n{text}", FileDigest::from_bytes(text.as_bytes()).sha256);
+        let text = format!(
+            "{HASH_LINE}{}\n{text}",
+            FileDigest::from_bytes(text.as_bytes()).sha256
+        );
         if !fs::read_to_string(self.config()).is_ok_and(|found| found == text) {
             replace(&self.config(), text.as_bytes())?;
         }
@@ -215,7 +275,11 @@ impl RunFolder {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(WRITING) {
                     let path = entry.path();
-                    let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                    let removed = if path.is_dir() {
+                        fs::remove_dir_all(&path)
+                    } else {
+                        fs::remove_file(&path)
+                    };
                     removed.map_err(ExperimentError::io(&path))?;
                 }
             }
@@ -225,7 +289,8 @@ impl RunFolder {
 
     /// Reads the newest whole snapshot; damaged ones are reported to the observer.
     pub(super) fn newest_snapshot(&self, observer: &dyn Observer) -> Option<Parts> {
-        self.snapshots().newest(&|damaged| observer.note(&damaged.to_string()))
+        self.snapshots()
+            .newest(&|damaged| observer.note(&damaged.to_string()))
     }
 
     /// The snapshots of the run.
@@ -246,10 +311,17 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the system fails to write it.
-    pub(super) fn restore_metrics(&self, lines: &[String], observer: &dyn Observer) -> Result<(), ExperimentError> {
+    pub(super) fn restore_metrics(
+        &self,
+        lines: &[String],
+        observer: &dyn Observer,
+    ) -> Result<(), ExperimentError> {
         let found = fs::read(self.metrics()).unwrap_or_default();
         if !found.starts_with(text(lines).as_bytes()) {
-            observer.note(&format!("{} is damaged; its lines are restored from the snapshot", self.metrics().display()));
+            observer.note(&format!(
+                "{} is damaged; its lines are restored from the snapshot",
+                self.metrics().display()
+            ));
         }
         self.write_metrics(lines)
     }
@@ -260,13 +332,33 @@ impl RunFolder {
     /// If the system fails to write them.
     pub(super) fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
-        let mut manifest = Manifest { epochs: result.epochs, ..Default::default() };
-        let model = fs::read_dir(self.model()).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in [self.config(), self.metrics()].into_iter().chain(model).filter(|path| path.is_file()) {
-            let name = path.strip_prefix(&self.path).expect("the file is in the folder").display().to_string();
-            manifest.files.insert(name, FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?);
+        let mut manifest = Manifest {
+            epochs: result.epochs,
+            ..Default::default()
+        };
+        let model = fs::read_dir(self.model())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        for path in [self.config(), self.metrics()]
+            .into_iter()
+            .chain(model)
+            .filter(|path| path.is_file())
+        {
+            let name = path
+                .strip_prefix(&self.path)
+                .expect("the file is in the folder")
+                .display()
+                .to_string();
+            manifest.files.insert(
+                name,
+                FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?,
+            );
         }
-        manifest.files.insert(RESULT.into(), FileDigest::from_bytes(text.as_bytes()));
+        manifest
+            .files
+            .insert(RESULT.into(), FileDigest::from_bytes(text.as_bytes()));
         replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())?;
         replace(&self.results(), text.as_bytes())
     }

@@ -45,8 +45,15 @@ pub struct Holder {
 
 impl Holder {
     fn this_process() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        Self { host: host(), process: std::process::id(), since, ..Self::default() }
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_secs());
+        Self {
+            host: host(),
+            process: std::process::id(),
+            since,
+            ..Self::default()
+        }
     }
 }
 
@@ -55,7 +62,13 @@ impl std::fmt::Display for Holder {
         if self.process == 0 {
             return f.write_str("another process");
         }
-        write!(f, "process {} on {}, since {}", self.process, self.host, utc(self.since))
+        write!(
+            f,
+            "process {} on {}, since {}",
+            self.process,
+            self.host,
+            utc(self.since)
+        )
     }
 }
 
@@ -85,35 +98,63 @@ impl RunFolder {
     /// system fails to create the folder or its lock.
     pub fn lock(&self, observer: &dyn Observer) -> Result<RunLock, ExperimentError> {
         if self.is_taken() && !self.is_run() {
-            return Err(ExperimentError::NothingToResume { path: self.path().into(), reason: "there is no config.toml" });
+            return Err(ExperimentError::NothingToResume {
+                path: self.path().into(),
+                reason: "there is no config.toml",
+            });
         }
         fs::create_dir_all(self.path()).map_err(ExperimentError::io(self.path()))?;
         let path = self.path().join(LOCK);
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = open.map_err(write_error(&path, 0))?;
         match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(ExperimentError::Locked { path: self.path().into(), holder: Box::new(read(&mut file).unwrap_or_default()) });
+                return Err(ExperimentError::Locked {
+                    path: self.path().into(),
+                    holder: Box::new(read(&mut file).unwrap_or_default()),
+                });
             }
             Err(TryLockError::Error(error)) => {
-                observer.note(&format!("{}: {error}; nothing keeps a second process from working on this run", path.display()));
+                observer.note(&format!(
+                    "{}: {error}; nothing keeps a second process from working on this run",
+                    path.display()
+                ));
             }
         }
-        let mut held = Held { file, holder: Holder::this_process(), beats: None };
+        let mut held = Held {
+            file,
+            holder: Holder::this_process(),
+            beats: None,
+        };
         held.write();
         self.sweep()?;
-        Ok(RunLock { folder: self.clone(), held: Arc::new(Mutex::new(held)) })
+        Ok(RunLock {
+            folder: self.clone(),
+            held: Arc::new(Mutex::new(held)),
+        })
     }
 
     /// Chooses the folder of a new run, see [`choose`](Self::choose), and takes its lock.
     ///
     /// # Errors
     /// If `named` is not empty, or another process works on it.
-    pub fn lock_new(named: Option<&Path>, name: &str, observer: &dyn Observer) -> Result<RunLock, ExperimentError> {
+    pub fn lock_new(
+        named: Option<&Path>,
+        name: &str,
+        observer: &dyn Observer,
+    ) -> Result<RunLock, ExperimentError> {
         loop {
             if let Some(holder) = named.and_then(|path| Self::at(path).holder()) {
-                return Err(ExperimentError::Locked { path: named.unwrap_or(Path::new("")).into(), holder: Box::new(holder) });
+                return Err(ExperimentError::Locked {
+                    path: named.unwrap_or(Path::new("")).into(),
+                    holder: Box::new(holder),
+                });
             }
             let folder = Self::choose(named, name)?;
             let lock = folder.lock(observer);
@@ -128,7 +169,10 @@ impl RunFolder {
 
     /// Returns the process that works on the run, on whatever machine; `None` if there is none.
     pub fn holder(&self) -> Option<Holder> {
-        let mut file = OpenOptions::new().read(true).open(self.path().join(LOCK)).ok()?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .open(self.path().join(LOCK))
+            .ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(read(&mut file).unwrap_or_default()),
             _ => None,
@@ -151,8 +195,13 @@ impl RunLock {
             return;
         }
         held.beats = Some((first, began, now));
-        let left = (now - began).as_secs_f64() / step.saturating_sub(first) as f64 * steps.saturating_sub(step) as f64;
-        (held.holder.step, held.holder.steps, held.holder.seconds_left) = (step, steps, Some(left).filter(|left| left.is_finite()));
+        let left = (now - began).as_secs_f64() / step.saturating_sub(first) as f64
+            * steps.saturating_sub(step) as f64;
+        (
+            held.holder.step,
+            held.holder.steps,
+            held.holder.seconds_left,
+        ) = (step, steps, Some(left).filter(|left| left.is_finite()));
         held.write();
     }
 }
@@ -187,7 +236,11 @@ fn read(file: &mut File) -> Option<Holder> {
         file.seek(SeekFrom::Start(0)).ok()?;
         file.read_to_string(&mut text).ok()?;
         // What follows the first line is left of a longer one.
-        if let Some(holder) = text.lines().next().and_then(|line| serde_json::from_str(line).ok()) {
+        if let Some(holder) = text
+            .lines()
+            .next()
+            .and_then(|line| serde_json::from_str(line).ok())
+        {
             return Some(holder);
         }
         std::thread::sleep(PAUSE / 10);
@@ -198,9 +251,18 @@ fn read(file: &mut File) -> Option<Holder> {
 /// The name of this machine.
 fn host() -> String {
     let of_kernel = || fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let of_command = || Some(String::from_utf8_lossy(&std::process::Command::new("hostname").output().ok()?.stdout).into_owned());
+    let of_command = || {
+        Some(
+            String::from_utf8_lossy(&std::process::Command::new("hostname").output().ok()?.stdout)
+                .into_owned(),
+        )
+    };
     let name = of_kernel().or_else(of_command).unwrap_or_default();
-    if name.trim().is_empty() { "an unnamed machine".into() } else { name.trim().into() }
+    if name.trim().is_empty() {
+        "an unnamed machine".into()
+    } else {
+        name.trim().into()
+    }
 }
 
 /// Formats seconds since 1970, such as `2026-11-27 17:50:01 UTC`.
@@ -210,13 +272,23 @@ fn utc(seconds: u64) -> String {
     // Algorithms", civil_from_days.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
+    format!(
+        "{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 #[cfg(test)]
@@ -231,9 +303,17 @@ mod tests {
         assert_eq!(folder.holder(), None);
         let lock = folder.lock(&Silent).unwrap();
         lock.beat(3, 24);
-        let Err(ExperimentError::Locked { path, holder }) = folder.lock(&Silent) else { panic!("two locks") };
-        assert_eq!((path.as_path(), holder.process, holder.step, holder.steps), (folder.path(), std::process::id(), 3, 24));
-        assert!(!holder.host.is_empty() && holder.since > 1_700_000_000, "{holder:?}");
+        let Err(ExperimentError::Locked { path, holder }) = folder.lock(&Silent) else {
+            panic!("two locks")
+        };
+        assert_eq!(
+            (path.as_path(), holder.process, holder.step, holder.steps),
+            (folder.path(), std::process::id(), 3, 24)
+        );
+        assert!(
+            !holder.host.is_empty() && holder.since > 1_700_000_000,
+            "{holder:?}"
+        );
         assert_eq!(folder.holder().as_ref(), Some(&*holder));
         let copy = lock.clone();
         drop(lock);
@@ -263,10 +343,16 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let named = parent.path().join("run");
         let lock = RunFolder::lock_new(Some(&named), "t", &Silent).unwrap();
-        assert!(matches!(RunFolder::lock_new(Some(&named), "t", &Silent), Err(ExperimentError::Locked { .. })));
+        assert!(matches!(
+            RunFolder::lock_new(Some(&named), "t", &Silent),
+            Err(ExperimentError::Locked { .. })
+        ));
         fs::write(lock.folder().config(), "").unwrap();
         drop(lock);
-        assert!(matches!(RunFolder::lock_new(Some(&named), "t", &Silent), Err(ExperimentError::FolderTaken { .. })));
+        assert!(matches!(
+            RunFolder::lock_new(Some(&named), "t", &Silent),
+            Err(ExperimentError::FolderTaken { .. })
+        ));
     }
 
     #[test]

@@ -2,8 +2,8 @@ use burn::prelude::*;
 use burn::tensor::{ExecutionError, TensorReadError};
 use burn::train::ItemLazy;
 use burn::train::metric::{
-    AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput, PerplexityInput, RougeLInput,
-    TopKAccuracyInput, WerInput,
+    AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
+    PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
 
@@ -48,8 +48,15 @@ impl StateCount {
     pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
         let layers = selection.layers(states);
         let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection.mask(states).map(|mask| mask.clone().without_autodiff());
-        Self { width, layers: layers.len(), positions: sequences * tokens, mask }
+        let mask = selection
+            .mask(states)
+            .map(|mask| mask.clone().without_autodiff());
+        Self {
+            width,
+            layers: layers.len(),
+            positions: sequences * tokens,
+            mask,
+        }
     }
 
     /// Number of states: selected tokens times layers.
@@ -69,9 +76,10 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     fn sync(self) -> Result<Self, ExecutionError> {
         Ok(Self {
             task_loss: self.task_loss.without_autodiff(),
-            penalty: self
-                .penalty
-                .map(|penalty| Penalty { value: penalty.value.without_autodiff(), measure: penalty.measure.without_autodiff() }),
+            penalty: self.penalty.map(|penalty| Penalty {
+                value: penalty.value.without_autodiff(),
+                measure: penalty.measure.without_autodiff(),
+            }),
             states: self.states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
@@ -116,7 +124,10 @@ impl<O> Adaptor<PenaltyInput> for RegularizedOutput<O> {
 
 impl<O> Adaptor<MeasureInput> for RegularizedOutput<O> {
     fn adapt(&self) -> MeasureInput {
-        MeasureInput { measure: self.penalty.as_ref().map(|penalty| penalty.measure.clone()), states: self.states.clone() }
+        MeasureInput {
+            measure: self.penalty.as_ref().map(|penalty| penalty.measure.clone()),
+            states: self.states.clone(),
+        }
     }
 }
 

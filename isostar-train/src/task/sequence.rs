@@ -38,12 +38,24 @@ impl HiddenStateModel for SequenceClassifier {
             Targets::Classes(classes) => loss::cross_entropy(logits.clone(), classes.clone()),
             Targets::Values(values) => {
                 let [rows, outputs] = logits.dims();
-                assert_eq!(outputs, 1, "a regression needs a model with one output: logits have shape [{rows}, {outputs}]");
+                assert_eq!(
+                    outputs, 1,
+                    "a regression needs a model with one output: logits have shape [{rows}, {outputs}]"
+                );
                 loss::squared_error(logits.clone(), values.clone().unsqueeze_dim(1))
             }
         };
-        let output = SequenceOutput { losses: losses.clone(), logits, targets: batch.targets, rows: batch.rows };
-        ForwardStep { task_loss: losses.mean(), hidden_states, output }
+        let output = SequenceOutput {
+            losses: losses.clone(),
+            logits,
+            targets: batch.targets,
+            rows: batch.rows,
+        };
+        ForwardStep {
+            task_loss: losses.mean(),
+            hidden_states,
+            output,
+        }
     }
 
     fn rows(batch: &SequenceBatch) -> Vec<u32> {
@@ -62,7 +74,12 @@ impl ItemLazy for SequenceOutput {
             Targets::Classes(classes) => Targets::Classes(classes.without_autodiff()),
             Targets::Values(values) => Targets::Values(values.without_autodiff()),
         };
-        Ok(Self { losses: self.losses.without_autodiff(), logits: self.logits.without_autodiff(), targets, rows: self.rows })
+        Ok(Self {
+            losses: self.losses.without_autodiff(),
+            logits: self.logits.without_autodiff(),
+            targets,
+            rows: self.rows,
+        })
     }
 }
 

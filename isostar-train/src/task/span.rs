@@ -26,11 +26,25 @@ impl HiddenStateModel for SpanExtractor {
     type Output = SpanOutput;
 
     fn forward_step(&self, batch: SpanBatch) -> ForwardStep<SpanOutput> {
-        let SpanBatch { input, answers: [first, last], windows } = batch;
+        let SpanBatch {
+            input,
+            answers: [first, last],
+            windows,
+        } = batch;
         let ([starts, ends], hidden_states) = self.forward(input);
-        let losses = (loss::cross_entropy(starts.clone(), first) + loss::cross_entropy(ends.clone(), last)) / 2.0;
-        let output = SpanOutput { losses: losses.clone(), logits: [starts, ends], windows };
-        ForwardStep { task_loss: losses.mean(), hidden_states, output }
+        let losses = (loss::cross_entropy(starts.clone(), first)
+            + loss::cross_entropy(ends.clone(), last))
+            / 2.0;
+        let output = SpanOutput {
+            losses: losses.clone(),
+            logits: [starts, ends],
+            windows,
+        };
+        ForwardStep {
+            task_loss: losses.mean(),
+            hidden_states,
+            output,
+        }
     }
 
     /// Returns the window indices; a question may have several windows.
@@ -46,7 +60,11 @@ impl HiddenStateModel for SpanExtractor {
 impl ItemLazy for SpanOutput {
     fn sync(self) -> Result<Self, ExecutionError> {
         self.losses.device().flush()?;
-        Ok(Self { losses: self.losses.without_autodiff(), logits: self.logits.map(Tensor::without_autodiff), windows: self.windows })
+        Ok(Self {
+            losses: self.losses.without_autodiff(),
+            logits: self.logits.map(Tensor::without_autodiff),
+            windows: self.windows,
+        })
     }
 }
 

@@ -173,8 +173,14 @@ impl TrainSettings {
         if let Some(known) = options.task.as_deref().and_then(KnownTask::named) {
             options.task = Some(known.name.into());
         }
-        let scratch = options.model.as_deref().is_none_or(|model| model == SCRATCH);
-        let about = About { scratch, regularizer: options.regularizer.unwrap_or_default() };
+        let scratch = options
+            .model
+            .as_deref()
+            .is_none_or(|model| model == SCRATCH);
+        let about = About {
+            scratch,
+            regularizer: options.regularizer.unwrap_or_default(),
+        };
         options.or_defaults(&about)
     }
 }
