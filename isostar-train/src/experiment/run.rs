@@ -12,7 +12,7 @@ use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
-    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport,
+    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
     TrainSettings, evaluate,
 };
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
@@ -36,7 +36,7 @@ impl Experiment {
     /// says so, and no model.
     pub fn run(
         self,
-        folder: &RunFolder,
+        lock: &RunLock,
         observer: Arc<dyn Observer>,
     ) -> Result<RunResult, ExperimentError> {
         let Self {
@@ -46,13 +46,15 @@ impl Experiment {
             regularizer,
             device,
         } = self;
+        let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
         let run = Run {
             settings,
-            name: task.name,
-            metrics: task.metrics,
+            name,
+            metrics,
             regularizer,
             device,
-            folder: folder.clone(),
+            folder,
+            lock: Some(lock.clone()),
             observer,
         };
         let _saving = Saving::begin(run.observer.clone());
@@ -87,6 +89,8 @@ pub(super) struct Run {
     pub regularizer: Option<Arc<dyn Regularizer>>,
     pub device: Device,
     pub folder: RunFolder,
+    /// The lock of the folder; `None` for a replay, which writes nothing.
+    pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
 }
 
