@@ -58,7 +58,6 @@ mod guard;
 mod lock;
 mod model;
 mod output;
-mod positions;
 mod regularized;
 mod settling;
 mod state;
