@@ -1,4 +1,5 @@
 use burn::config::Config;
+use burn::prelude::*;
 
 use super::{Penalty, Regularizer, Scores, StepContext};
 use crate::measure::CosineSums;
