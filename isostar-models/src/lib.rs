@@ -55,5 +55,6 @@ pub use error::ModelError;
 use git_lfs::is_git_lfs_pointer;
 pub use gpt2::{Gpt2, Gpt2Config, Gpt2Layer};
 pub use head::{ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier, SpanExtractor, SpanHead, loss};
+pub use isostar_kernels::Precision;
 pub use pretrained::{Checkpoint, Pretrained};
 pub use roberta::RobertaConfig;
