@@ -181,7 +181,8 @@ impl Run {
     }
 
     pub fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, parts: Option<&Parts>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {
-        let Some(regularizer) = self.regularizer.clone() else { return Hook::without_regularizer() };
+        let config = HookConfig::new().with_precision(self.settings.precision.into());
+        let Some(regularizer) = self.regularizer.clone() else { return config.init_without_regularizer() };
         let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
         let done = parts.map_or(0, |parts| parts.state.place.epochs);
         // A snapshot within an epoch holds its reference; the next one is that of the next epoch.
@@ -205,7 +206,7 @@ impl Run {
             interrupter: interrupter.clone(),
             training_padding: move |epoch| order.padding_share(&lengths, epoch),
         };
-        HookConfig::new()
+        config
             .with_interrupter(interrupter.clone())
             .with_limit(limit)
             .with_tolerance(tolerance)

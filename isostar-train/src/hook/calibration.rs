@@ -10,6 +10,7 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 use burn::train::Interrupter;
 use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
+use isostar_kernels::Precision;
 
 use super::event::Observer;
 use super::guard::Guard;
@@ -59,13 +60,15 @@ pub(super) struct Calibration<B> {
     seconds: Mutex<f64>,
     observer: Option<Observer>,
     interrupter: Interrupter,
+    /// Precision of the model's products.
+    pub(super) precision: Precision,
     pub(super) guard: Guard,
 }
 
 impl<B: Send + 'static> Calibration<B> {
     /// Calibrates on the selected `states`; `None` disables calibration.
     pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
-        let HookConfig { limit, tolerance, calibration_loader, observer, interrupter } = config;
+        let HookConfig { limit, tolerance, calibration_loader, observer, interrupter, precision } = config;
         let source = calibration_loader.map(|loader| Source { loader, own: true, placed: None });
         Self {
             states,
@@ -82,6 +85,7 @@ impl<B: Send + 'static> Calibration<B> {
             seconds: Mutex::new(0.0),
             observer,
             interrupter,
+            precision,
             guard: Guard::default(),
         }
     }
@@ -256,7 +260,7 @@ impl<B: Send + 'static> Calibration<B> {
                 return Err(CalibrationError::Interrupted { epoch });
             }
             let batch = batch.map_err(|source| CalibrationError::Loader { epoch, batch: index + 1, source })?;
-            let hidden_states = without_autodiff(model.hidden_states(batch));
+            let hidden_states = without_autodiff(self.precision.scope(|| model.hidden_states(batch)));
             let moments = states.moments(&hidden_states);
             // Only the count is read back; the moments stay on the device.
             let added = moments.count.clone().try_into_scalar::<f64>().map_err(unreadable)? as usize;

@@ -43,7 +43,8 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// Step without a reference: the optimizer gets no gradients, and the tapped loader ends the
     /// training before the next batch.
     fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
-        let ForwardStep { task_loss, output, .. } = self.inner.valid().forward_step(batch);
+        let model = self.inner.valid();
+        let ForwardStep { task_loss, output, .. } = self.hook.calibration.precision.scope(|| model.forward_step(batch));
         TrainOutput {
             grads: GradientsParams::new(),
             item: RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output },
@@ -78,7 +79,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
             return self.step_without_gradients(batch);
         }
         let rows = M::rows(&batch);
-        let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
+        let ForwardStep { task_loss, hidden_states, output } = calibration.precision.scope(|| self.inner.forward_step(batch));
         let penalty = regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
         let states = regularizer.as_ref().and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
@@ -100,7 +101,7 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
     fn step(&self, batch: M::Batch) -> Self::Output {
         let calibration = &self.hook.calibration;
         calibration.check_model(&self.inner);
-        let ForwardStep { task_loss, hidden_states, output } = self.inner.forward_step(batch);
+        let ForwardStep { task_loss, hidden_states, output } = calibration.precision.scope(|| self.inner.forward_step(batch));
         // All layers without padding, independent of the regularizer, so that runs can be compared.
         let moments = calibration.wants_moments().then(|| StateSelection::default().moments(&hidden_states));
         RegularizedOutput { task_loss, penalty: None, states: None, moments, output }

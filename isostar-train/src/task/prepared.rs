@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskRows};
-use crate::data::{BatchSource, DataError, Examples, Labels, Split, TextEncoder, WindowSettings, Windows};
+use crate::data::{BatchSource, BatchWidth, DataError, Examples, Labels, Split, TextEncoder, WindowSettings, Windows};
 
 /// How to tokenize rows.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,14 @@ pub struct Preparation<'a> {
     pub stride: usize,
     /// Whether predictions for these rows are scored. Paragraphs are kept only then.
     pub is_evaluated: bool,
+    /// The number of which the width of a batch is a multiple.
+    pub pad_to: usize,
+}
+
+impl Preparation<'_> {
+    fn width(&self) -> BatchWidth {
+        BatchWidth { multiple: self.pad_to, longest: self.encoder.max_length() }
+    }
 }
 
 /// The tokenized rows of a split.
@@ -53,7 +61,7 @@ impl PreparedSplit<Examples, SequenceEvaluator> {
         check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
         let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::from_examples(&examples, preparation.labels.len()) };
         let evaluator = Some(SequenceEvaluator::new(preparation.labels.clone(), rows.metrics));
-        Ok(Self { source: Arc::new(examples), evaluator, summary })
+        Ok(Self { source: Arc::new(examples.with_width(preparation.width())), evaluator, summary })
     }
 }
 
@@ -62,7 +70,8 @@ impl PreparedSplit<Windows, SpanEvaluator> {
     pub(super) fn from_spans(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
         let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
         let settings = WindowSettings { stride: preparation.stride, keep_places: preparation.is_evaluated };
-        let windows = Arc::new(preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?);
+        let windows = preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?;
+        let windows = Arc::new(windows.with_width(preparation.width()));
         let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::from_windows(&windows, questions.len());

@@ -41,9 +41,9 @@ impl Range {
         let Some((number, value)) = setting.number() else { return Ok(()) };
         let number = if self.in_single { f64::from(number as f32) } else { number };
         let holds = self.bounds.iter().all(|bound| match *bound {
-            Bound::AtLeast(low) => number >= low.into(),
-            Bound::Above(low) => number > low.into(),
-            Bound::AtMost(high) => number <= high.into(),
+            Bound::AtLeast(low) => number >= f64::from(low),
+            Bound::Above(low) => number > f64::from(low),
+            Bound::AtMost(high) => number <= f64::from(high),
         });
         if holds && number.is_finite() { Ok(()) } else { Err(ExperimentError::Setting { name, value, expected: self.expected }) }
     }

@@ -39,7 +39,7 @@ pub(crate) fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
-/// Returns the defaults that are the same for all models and regularizers.
+/// Returns the defaults that are the same for all models, regularizers and devices.
 fn constant_defaults() -> Map<String, Value> {
     let variants = RegularizerName::CHOICES.iter().flat_map(|(regularizer, ..)| {
         [None, Some("pretrained")].map(|model| {
@@ -51,5 +51,6 @@ fn constant_defaults() -> Map<String, Value> {
         })
     });
     let common = variants.reduce(|one, other| one.into_iter().filter(|(name, value)| other.get(name) == Some(value)).collect());
-    common.unwrap_or_default().into_iter().filter(|(_, value)| !value.is_null() && !value.is_object()).collect()
+    let is_constant = |name: &str, value: &Value| !value.is_null() && !value.is_object() && name != "pad_to";
+    common.unwrap_or_default().into_iter().filter(|(name, value)| is_constant(name, value)).collect()
 }
