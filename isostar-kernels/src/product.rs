@@ -115,3 +115,32 @@ pub(crate) fn product(into: MatrixMut, added: bool, [one, other]: [Matrix; 2], s
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_of_parts_is_added() {
+        // C is the middle two columns of three rows; A is transposed, B starts in the second row.
+        let a: Vec<f32> = (0..8).map(|at| at as f32).collect();
+        let b: Vec<f32> = (0..12).map(|at| (at * at) as f32).collect();
+        let mut c = [1.0; 12];
+        let left = Matrix::new(&a, [2, 3], 4).transposed();
+        let right = Matrix::new(&b[4..], [2, 2], 4);
+        product(MatrixMut::new(&mut c[1..], [3, 2], 4), true, [left, right], 1.0, Parallelism::None);
+        for row in 0..3 {
+            for column in 0..2 {
+                let expected: f32 = (0..2).map(|k| a[k * 4 + row] * b[4 + k * 4 + column]).sum();
+                assert_eq!(c[row * 4 + 1 + column], 1.0 + expected);
+            }
+            assert_eq!([c[row * 4], c[row * 4 + 3]], [1.0, 1.0]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the matrix is larger than its numbers")]
+    fn a_factor_that_is_too_short_panics() {
+        Matrix::new(&[0.0; 5], [2, 3], 3);
+    }
+}

@@ -7,8 +7,6 @@
 #[cfg(feature = "flex")]
 mod operation;
 #[cfg(feature = "flex")]
-mod product;
-#[cfg(feature = "flex")]
 mod sums;
 
 use burn::prelude::*;

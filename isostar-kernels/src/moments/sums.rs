@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use gemm::Parallelism;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::product::{Matrix, multiply};
+use crate::product::{Matrix, MatrixMut, product};
 use crate::tape::written;
 
 /// Rows that are centred at once; at d = 384 they take 400 KB, which fit the L2 cache of a core.
@@ -105,9 +106,10 @@ fn products(points: &[f32], rows: &Rows, range: Range<usize>, c: &[f32]) -> Vec<
         });
         for top in (0..d).step_by(PANEL) {
             let bottom = d.min(top + PANEL);
-            let left = Matrix { numbers: &centred[top..], shape: [bottom - top, n], strides: [1, d] };
-            let right = Matrix { numbers: centred, shape: [n, bottom], strides: [d, 1] };
-            multiply(&mut products[top * d..], d, left, right);
+            let left = Matrix::new(&centred[top..], [n, bottom - top], d).transposed();
+            let right = Matrix::new(centred, [n, bottom], d);
+            let into = MatrixMut::new(&mut products[top * d..], [bottom - top, bottom], d);
+            product(into, true, [left, right], 1.0, Parallelism::None);
         }
     }
     last.iter_mut().zip(sums).for_each(|(last, sum)| *last = sum as f32);
@@ -119,7 +121,7 @@ fn products(points: &[f32], rows: &Rows, range: Range<usize>, c: &[f32]) -> Vec<
 pub(super) fn gradient_of_points(points: &[f32], rows: &Rows, c: &[f32], gradient: &[f32]) -> Vec<f32> {
     let d = c.len();
     let (matrix, row) = gradient.split_at(d * d);
-    let matrix = Matrix { numbers: matrix, shape: [d, d], strides: [d, 1] };
+    let matrix = Matrix::new(matrix, [d, d], d);
     let at_once = (rows.all / 8).clamp(LEAST_ROWS, BLOCK);
     written(points.len(), at_once * d, |index, gradients| {
         let first = index * at_once;
@@ -128,16 +130,16 @@ pub(super) fn gradient_of_points(points: &[f32], rows: &Rows, c: &[f32], gradien
         let count = range.len();
         let mut centred = vec![0.0; count * d];
         centre(points, rows, range.clone(), c, &mut centred);
-        let centred = Matrix { numbers: &centred, shape: [count, d], strides: [d, 1] };
-        let product = |products: &mut [f32]| {
+        let centred = Matrix::new(&centred, [count, d], d);
+        let fill = |products: &mut [f32]| {
             products.chunks_exact_mut(d).for_each(|product| product.copy_from_slice(row));
-            multiply(products, d, centred, matrix);
+            product(MatrixMut::new(products, [count, d], d), true, [centred, matrix], 1.0, Parallelism::None);
         };
         if count == all {
-            return product(gradients);
+            return fill(gradients);
         }
         let mut products = vec![0.0; count * d];
-        product(&mut products);
+        fill(&mut products);
         for (at, product) in range.zip(products.chunks_exact(d)) {
             gradients[(rows.row(at) - first) * d..][..d].copy_from_slice(product);
         }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::prelude::*;
-use common::{Tensors, change_json, copy, fixture, read_tensors, set, write_tensors};
+use common::{Tensors, adapter, change_json, copy, fixture, read_tensors, set, write_tensors};
 use isostar_models::{ModelError, Pretrained, SequenceClassifier};
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -68,15 +68,6 @@ fn write_header(folder: &Path, header: &str, bytes: usize) {
 
 fn name_shard(folder: &Path, key: &str, shard: Value) {
     change_json(&folder.join("model.safetensors.index.json"), |index| index["weight_map"][key] = shard);
-}
-
-/// Replaces the model of a folder by an adapter with this configuration.
-fn adapter(folder: &Path, config: &Value) {
-    fs::remove_file(folder.join("config.json")).unwrap();
-    fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
-    let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
-    fs::remove_file(folder.join("model.safetensors")).unwrap();
-    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
 }
 
 const POINTER: &str =

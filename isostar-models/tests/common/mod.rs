@@ -69,6 +69,15 @@ pub fn write_tensors(path: &Path, tensors: &Tensors) {
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
+/// Replaces the model of a folder by an adapter with this configuration.
+pub fn adapter(folder: &Path, config: &Value) {
+    fs::remove_file(folder.join("config.json")).unwrap();
+    fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
+    let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
+    fs::remove_file(folder.join("model.safetensors")).unwrap();
+    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
+}
+
 /// Converts stored floats of 16 or 32 bits.
 pub fn floats(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {

@@ -10,7 +10,7 @@ use isostar_models::{Pretrained, SequenceClassifier};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::models::{read_tensors, set, write_tensors};
+use crate::models::{adapter, set};
 
 const POINTER: &str =
     "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
@@ -24,15 +24,6 @@ fn copy(name: &str) -> TempDir {
         fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
     }
     folder
-}
-
-/// Makes a folder that of an adapter with this configuration.
-fn adapter(folder: &Path, config: &Value) {
-    fs::remove_file(folder.join("config.json")).unwrap();
-    fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
-    let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
-    fs::remove_file(folder.join("model.safetensors")).unwrap();
-    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
 }
 
 /// The remedy for a broken folder named `my model`, and the path of its parent folder.
