@@ -21,29 +21,44 @@ impl Regularizer for UnitVariance {
     fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
         let last = states.layer(states.depth());
         let measure = last.clone().square().mean();
-        Penalty { value: (measure.clone() - 1.0).square() * self.weight, measure: measure.without_autodiff() }
+        Penalty {
+            value: (measure.clone() - 1.0).square() * self.weight,
+            measure: measure.without_autodiff(),
+        }
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex().autodiff();
     device.seed(1);
-    let both = Sum(vec![Box::new(IStarConfig::new(1.0).init()?), Box::new(UnitVariance { weight: 0.1 })]);
+    let both = Sum(vec![
+        Box::new(IStarConfig::new(1.0).init()?),
+        Box::new(UnitVariance { weight: 0.1 }),
+    ]);
 
     // Gradient descent on the states themselves: 8 sequences of 16 tokens, width 32, one dimension
     // ten times as large as the others.
     let stretch = Tensor::<3>::ones([1, 1, 32], &device).slice_fill([0..1, 0..1, 0..1], 10.0);
-    let mut states = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device) * stretch;
+    let mut states =
+        Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device) * stretch;
     let reference = Tensor::<2>::eye(32, &device);
     for step in 0..=200 {
         states = states.detach().require_grad();
-        let penalty = both.penalty(&HiddenStates::from_layers(vec![states.clone()]), Some(&reference));
+        let penalty = both.penalty(
+            &HiddenStates::from_layers(vec![states.clone()]),
+            Some(&reference),
+        );
         if step % 50 == 0 {
-            let (score, norm): (f64, f64) = (penalty.measure.into_scalar(), states.clone().square().mean().into_scalar());
+            let (score, norm): (f64, f64) = (
+                penalty.measure.into_scalar(),
+                states.clone().square().mean().into_scalar(),
+            );
             println!("step {step:>3}: IsoScore* {score:.4}, mean square {norm:.3}");
         }
         let gradients = penalty.value.backward();
-        let gradient = states.grad(&gradients).ok_or("the states are a leaf of the graph")?;
+        let gradient = states
+            .grad(&gradients)
+            .ok_or("the states are a leaf of the graph")?;
         states = states.without_autodiff() - gradient * 100.0;
         states = states.autodiff();
     }

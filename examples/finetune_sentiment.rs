@@ -20,17 +20,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let limit = arguments.next().map(|rows| rows.parse()).transpose()?;
 
-    let options = TrainOptions { model: Some(model), task: Some(task), limit, weight: Some(-0.1), epochs: Some(1), ..Default::default() };
+    let options = TrainOptions {
+        model: Some(model),
+        task: Some(task),
+        limit,
+        weight: Some(-0.1),
+        epochs: Some(1),
+        ..Default::default()
+    };
     let experiment = Experiment::prepare(TrainSettings::resolve(options), &Silent)?;
     let folder = RunFolder::choose(None, &experiment.task.name)?;
     let result = experiment.run(&folder, Arc::new(Silent))?;
-    println!("accuracy {:?}, IsoScore {:?}, in {}", result.metrics["accuracy"], result.isoscore.all, folder.path().display());
+    println!(
+        "accuracy {:?}, IsoScore {:?}, in {}",
+        result.metrics["accuracy"],
+        result.isoscore.all,
+        folder.path().display()
+    );
 
     let device = Device::flex();
     let trained = Pretrained::<SequenceClassifier>::read(folder.model(), &device)?;
     let text = "a quietly moving film, and often a very funny one";
-    let ids: Vec<i32> =
-        trained.tokenizer.encode(text, true).map_err(|error| error.to_string())?.get_ids().iter().map(|&id| id as i32).collect();
+    let ids: Vec<i32> = trained
+        .tokenizer
+        .encode(text, true)
+        .map_err(|error| error.to_string())?
+        .get_ids()
+        .iter()
+        .map(|&id| id as i32)
+        .collect();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [1, ids.len()]), &device);
     let (logits, _) = trained.model.valid().forward(TokenBatch::unpadded(ids));
     let probabilities: Vec<f32> = softmax(logits, 1).try_into_vec_as()?;

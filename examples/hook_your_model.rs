@@ -31,12 +31,25 @@ impl Headline {
     /// Reads headlines from a file with the columns sentence and label. Word ids are hashes modulo
     /// the vocabulary size.
     fn of_file(text: &str) -> InMemDataset<Headline> {
-        let hash = |word: &str| word.bytes().fold(5381_usize, |hash, byte| hash.wrapping_mul(33) ^ usize::from(byte));
-        let rows = text.lines().skip(1).filter_map(|line| line.rsplit_once('\t'));
+        let hash = |word: &str| {
+            word.bytes().fold(5381_usize, |hash, byte| {
+                hash.wrapping_mul(33) ^ usize::from(byte)
+            })
+        };
+        let rows = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.rsplit_once('\t'));
         let headlines = rows.map(|(sentence, label)| {
-            let mut words: Vec<i32> = sentence.split_whitespace().map(|word| 1 + (hash(word) % (Self::VOCABULARY - 1)) as i32).collect();
+            let mut words: Vec<i32> = sentence
+                .split_whitespace()
+                .map(|word| 1 + (hash(word) % (Self::VOCABULARY - 1)) as i32)
+                .collect();
             words.resize(Self::LENGTH, 0);
-            Headline { words, class: i32::from(label == "1") }
+            Headline {
+                words,
+                class: i32::from(label == "1"),
+            }
         });
         InMemDataset::new(headlines.collect())
     }
@@ -84,7 +97,11 @@ impl BagOfWords {
 
     /// Returns the output of each layer, `[rows, 64]`, and the logits, `[rows, 2]`.
     fn forward(&self, words: Tensor<2, Int>) -> (Vec<Tensor<2>>, Tensor<2>) {
-        let counts = words.clone().not_equal_elem(0).float().unsqueeze_dim::<3>(2);
+        let counts = words
+            .clone()
+            .not_equal_elem(0)
+            .float()
+            .unsqueeze_dim::<3>(2);
         let vectors = self.words.forward(words) * counts.clone();
         let mean: Tensor<2> = vectors.sum_dim(1).squeeze_dim(1) / counts.sum_dim(1).squeeze_dim(1);
         let first = gelu(self.first.forward(mean));
@@ -95,8 +112,13 @@ impl BagOfWords {
 
     fn classify(&self, batch: HeadlineBatch) -> (Vec<Tensor<2>>, ClassificationOutput) {
         let (layers, logits) = self.forward(batch.words);
-        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), batch.classes.clone());
-        (layers, ClassificationOutput::new(loss, logits, batch.classes))
+        let loss = CrossEntropyLossConfig::new()
+            .init(&logits.device())
+            .forward(logits.clone(), batch.classes.clone());
+        (
+            layers,
+            ClassificationOutput::new(loss, logits, batch.classes),
+        )
     }
 }
 
@@ -107,22 +129,37 @@ impl HiddenStateModel for BagOfWords {
     fn forward_step(&self, batch: HeadlineBatch) -> ForwardStep<ClassificationOutput> {
         // +
         let (layers, output) = self.classify(batch); // +
-        ForwardStep { task_loss: output.loss.clone(), hidden_states: HiddenStates::from_vectors(layers), output } // +
+        ForwardStep {
+            task_loss: output.loss.clone(),
+            hidden_states: HiddenStates::from_vectors(layers),
+            output,
+        } // +
     } // +
 } // +
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(1);
-    let loader = |text| DataLoaderBuilder::new(HeadlineBatcher).batch_size(64).shuffle(1).build(Headline::of_file(text));
-    let (train, valid) = (loader(include_str!("../data/train.tsv")), loader(include_str!("../data/dev.tsv")));
+    let loader = |text| {
+        DataLoaderBuilder::new(HeadlineBatcher)
+            .batch_size(64)
+            .shuffle(1)
+            .build(Headline::of_file(text))
+    };
+    let (train, valid) = (
+        loader(include_str!("../data/train.tsv")),
+        loader(include_str!("../data/dev.tsv")),
+    );
     let model = BagOfWords::new(&device.autodiff());
 
     let folder = tempfile::tempdir()?;
     let hook = Hook::new(IStarConfig::new(0.3).init()?); // +
     // Without the hook: SupervisedTraining::new(folder.path(), train, valid).
     let training = hook.training(folder.path(), train, valid); // +
-    let training = training.metrics((AccuracyMetric::new(), LossMetric::new())).num_epochs(3).summary();
+    let training = training
+        .metrics((AccuracyMetric::new(), LossMetric::new()))
+        .num_epochs(3)
+        .summary();
     let model = hook.wrap(model); // +
     let result = training.launch(Learner::new(model, AdamWConfig::new().init(), 2e-3));
     let model = result.model.into_inner(); // +

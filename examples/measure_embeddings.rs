@@ -10,16 +10,24 @@ use isostar_core::{Shrinkage, TargetName, isoscore, isoscore_star, isoscore_unbi
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(1);
-    let normal = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+    let normal =
+        |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
 
     // 256 points in 128 dimensions: a ball, the ball stretched tenfold in one dimension, and the
     // ball shifted far from the origin.
     let ball = normal([256, 128]);
     let stretch = Tensor::<2>::ones([1, 128], &device).slice_fill([0..1, 0..1], 10.0);
-    let clouds = [("ball", ball.clone()), ("stretched", ball.clone() * stretch), ("far away", ball + 10.0)];
+    let clouds = [
+        ("ball", ball.clone()),
+        ("stretched", ball.clone() * stretch),
+        ("far away", ball + 10.0),
+    ];
 
     let shrinkage = Shrinkage::new(0.2, TargetName::ScaledIdentity)?;
-    println!("{:<10} {:>9} {:>9} {:>9} {:>12}", "", "IsoScore", "unbiased", "IsoScore*", "mean cosine");
+    println!(
+        "{:<10} {:>9} {:>9} {:>9} {:>12}",
+        "", "IsoScore", "unbiased", "IsoScore*", "mean cosine"
+    );
     for (name, points) in clouds {
         let score: f64 = isoscore(points.clone()).into_scalar();
         let unbiased = isoscore_unbiased(points.clone()).unwrap_or(f64::NAN);

@@ -11,7 +11,12 @@ use isostar_models::{MODELS, ModelConfig, ModelError, Pretrained};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-static FOLDERS: LazyLock<Vec<Folder>> = LazyLock::new(|| MODELS.iter().map(|model| folder(model.model_type)).collect());
+static FOLDERS: LazyLock<Vec<Folder>> = LazyLock::new(|| {
+    MODELS
+        .iter()
+        .map(|model| folder(model.model_type))
+        .collect()
+});
 static COPY: LazyLock<Folder> = LazyLock::new(|| Folder::new("copy"));
 
 fn folder(model_type: &str) -> Folder {
@@ -35,16 +40,23 @@ fn check_config(config: ModelConfig, content: &[u8]) {
     config.validate().expect("what was read is valid");
     let sizes = config.sizes();
     assert!(sizes.width > 0 && sizes.layers > 0 && sizes.positions > 0);
-    assert!(config.padding().is_none_or(|padding| padding < sizes.vocabulary));
+    assert!(
+        config
+            .padding()
+            .is_none_or(|padding| padding < sizes.vocabulary)
+    );
     if config.labels().validate().is_ok() {
         assert_eq!(config.labels().names().len(), config.labels().len());
     }
     config.labels().problem();
     let written = to_json(&config);
-    let again = ModelConfig::from_json(written.to_string().as_bytes()).expect("what was written can be read");
+    let again = ModelConfig::from_json(written.to_string().as_bytes())
+        .expect("what was written can be read");
     assert!(is_same(&to_json(&again), &written), "{written}");
 
-    let at = MODELS.iter().position(|model| model.model_type == config.model().model_type);
+    let at = MODELS
+        .iter()
+        .position(|model| model.model_type == config.model().model_type);
     let folder = &FOLDERS[at.expect("every type has a name")];
     folder.write("config.json", content);
     let device = Device::flex();
@@ -53,7 +65,8 @@ fn check_config(config: ModelConfig, content: &[u8]) {
         Ok(pretrained) => {
             assert!(is_same(&to_json(&pretrained.config), &written));
             pretrained.write(COPY.path()).expect("there is room");
-            let copy: Pretrained = Pretrained::read(COPY.path(), &device).expect("what was written can be read");
+            let copy: Pretrained =
+                Pretrained::read(COPY.path(), &device).expect("what was written can be read");
             assert_eq!(copy.config.sizes(), sizes);
             assert_eq!(copy.config.labels().names(), config.labels().names());
             assert_eq!(copy.config.labels().problem(), config.labels().problem());
@@ -67,10 +80,16 @@ fn check_config(config: ModelConfig, content: &[u8]) {
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_same(one, other))
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|(one, other)| is_same(one, other))
         }
         (Value::Object(one), Value::Object(other)) => {
-            let in_other = |(name, one): (&String, &Value)| other.get(name).is_some_and(|other| is_same(one, other));
+            let in_other = |(name, one): (&String, &Value)| {
+                other.get(name).is_some_and(|other| is_same(one, other))
+            };
             one.len() == other.len() && one.iter().all(in_other)
         }
         _ => match (one.as_f64(), other.as_f64()) {
@@ -84,7 +103,9 @@ fn is_same(one: &Value, other: &Value) -> bool {
 fn to_json(config: &ModelConfig) -> Value {
     let fields = match config {
         ModelConfig::Bert(config) => serde_json::to_value(config),
-        ModelConfig::Roberta(config) | ModelConfig::XlmRoberta(config) => serde_json::to_value(config),
+        ModelConfig::Roberta(config) | ModelConfig::XlmRoberta(config) => {
+            serde_json::to_value(config)
+        }
         ModelConfig::DistilBert(config) => serde_json::to_value(config),
         ModelConfig::Albert(config) => serde_json::to_value(config),
         ModelConfig::Gpt2(config) => serde_json::to_value(config),

@@ -26,7 +26,9 @@ static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
 fuzz_target!(|content: &[u8]| {
     let folder = &*FOLDER;
     folder.write("model.safetensors", content);
-    let read: Result<Pretrained<Encoder>, ModelError> = bounded(content.len(), || Pretrained::read(folder.path(), &Device::flex()));
+    let read: Result<Pretrained<Encoder>, ModelError> = bounded(content.len(), || {
+        Pretrained::read(folder.path(), &Device::flex())
+    });
     let whole = SafeTensors::deserialize(content);
     match read {
         Ok(pretrained) => {
@@ -34,7 +36,10 @@ fuzz_target!(|content: &[u8]| {
             assert!(pretrained.fresh.is_empty(), "an encoder has no head");
         }
         Err(error) => {
-            assert!(!matches!(error, ModelError::Checkpoint { .. }) || whole.is_err(), "{error}");
+            assert!(
+                !matches!(error, ModelError::Checkpoint { .. }) || whole.is_err(),
+                "{error}"
+            );
             check_error(&error);
         }
     }
@@ -43,8 +48,12 @@ fuzz_target!(|content: &[u8]| {
 // Mutations of bytes invalidate the length of the header and its offsets, which are therefore
 // repaired.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    let parts = data[..size].split_first_chunk().and_then(|(length, rest)| rest.split_at_checked(u64::from_le_bytes(*length) as usize));
-    let (Some((header, numbers)), false) = (parts, seed.is_multiple_of(4)) else { return fuzzer_mutate(data, size, max_size) };
+    let parts = data[..size]
+        .split_first_chunk()
+        .and_then(|(length, rest)| rest.split_at_checked(u64::from_le_bytes(*length) as usize));
+    let (Some((header, numbers)), false) = (parts, seed.is_multiple_of(4)) else {
+        return fuzzer_mutate(data, size, max_size);
+    };
 
     let mut numbers = numbers.to_vec();
     let mut header = header.to_vec();
@@ -70,7 +79,11 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
 fn mended(header: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut header: Value = serde_json::from_slice(header).ok()?;
     let mut offset: usize = 0;
-    for (_, tensor) in header.as_object_mut()?.iter_mut().filter(|(name, _)| *name != "__metadata__") {
+    for (_, tensor) in header
+        .as_object_mut()?
+        .iter_mut()
+        .filter(|(name, _)| *name != "__metadata__")
+    {
         let dtype: Dtype = serde_json::from_value(tensor.get("dtype")?.clone()).ok()?;
         let shape: Vec<usize> = serde_json::from_value(tensor.get("shape")?.clone()).ok()?;
         let count = shape.into_iter().try_fold(1usize, usize::checked_mul)?;

@@ -15,7 +15,10 @@ static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
         folder.copy("bert_sharded", file);
     }
     for number in 1..=3 {
-        folder.copy("bert_sharded", &format!("model-0000{number}-of-00003.safetensors"));
+        folder.copy(
+            "bert_sharded",
+            &format!("model-0000{number}-of-00003.safetensors"),
+        );
     }
     folder
 });
@@ -23,7 +26,9 @@ static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
 fuzz_target!(|content: &[u8]| {
     let folder = &*FOLDER;
     folder.write("model.safetensors.index.json", content);
-    let read: Result<Pretrained<Encoder>, ModelError> = bounded(content.len(), || Pretrained::read(folder.path(), &Device::flex()));
+    let read: Result<Pretrained<Encoder>, ModelError> = bounded(content.len(), || {
+        Pretrained::read(folder.path(), &Device::flex())
+    });
     match read {
         Ok(pretrained) => assert!(pretrained.fresh.is_empty(), "an encoder has no head"),
         Err(error) => check_error(&error),

@@ -13,5 +13,8 @@ static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new("json_lines"));
 fuzz_target!(|content: &[u8]| {
     FOLDER.write("train.jsonl", content);
     let path = FOLDER.path().join("train.jsonl");
-    check_rows(bounded(content.len(), || read_rows(&path, &Columns::default())), |row| assert!(!row.label.is_empty()));
+    check_rows(
+        bounded(content.len(), || read_rows(&path, &Columns::default())),
+        |row| assert!(!row.label.is_empty()),
+    );
 });

@@ -15,5 +15,7 @@ fuzz_target!(|content: &[u8]| {
     FOLDER.write("train.tsv", content);
     let path = FOLDER.path().join("train.tsv");
     let layout = &KnownTask::named("mrpc").expect("it is known").columns;
-    check_rows(bounded(content.len(), || read_rows(&path, layout)), |row| assert!(row.pair.is_some() && !row.label.is_empty()));
+    check_rows(bounded(content.len(), || read_rows(&path, layout)), |row| {
+        assert!(row.pair.is_some() && !row.label.is_empty())
+    });
 });

@@ -11,12 +11,15 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::Device;
+use isostar_measure::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 use isostar_models::ModelError;
 use isostar_train::data::{DataError, Questions, TextRow};
-use isostar_measure::{EmbeddingsError, EmbeddingsFile, Measures, measure};
 
 /// The folder of the tiny checkpoints in the repository.
-pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../isostar-models/tests/fixtures");
+pub const FIXTURES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../isostar-models/tests/fixtures"
+);
 
 #[global_allocator]
 static ALLOCATOR: Bounded = Bounded;
@@ -31,7 +34,10 @@ impl Bounded {
         if size > LARGEST.load(Ordering::Relaxed) {
             // The limit is removed because the report may allocate.
             LARGEST.store(usize::MAX, Ordering::Relaxed);
-            eprintln!("an allocation of {size} bytes\n{}", Backtrace::force_capture());
+            eprintln!(
+                "an allocation of {size} bytes\n{}",
+                Backtrace::force_capture()
+            );
             process::abort();
         }
     }
@@ -98,7 +104,7 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
     folder.write(name, content);
     let path = folder.path().join(name);
     let refused = |error: EmbeddingsError| {
-            assert!(!error.to_string().is_empty());
+        assert!(!error.to_string().is_empty());
     };
     let opened = bounded(content.len(), || {
         let file = EmbeddingsFile::open(&path)?;
@@ -113,7 +119,9 @@ pub fn check_embeddings(folder: &Folder, name: &str, content: &[u8]) {
                     // The measures of moments read the file in a single pass, with different code.
                     for measures in [Measures::default(), Measures::OfMoments] {
                         let measured = measure(&points, None, measures, &Device::flex(), &|_| ());
-                        measured.map_or_else(refused, |geometry| assert_eq!(geometry.points, points.count()));
+                        measured.map_or_else(refused, |geometry| {
+                            assert_eq!(geometry.points, points.count())
+                        });
                     }
                 }
             }
@@ -142,13 +150,19 @@ pub fn check_questions(read: Result<Questions, DataError>) {
         for (row, question) in read.rows.iter().zip(&read.questions) {
             let paragraph = row.pair.as_deref().expect("a question has a paragraph");
             for answer in &question.answers {
-                let found: String = paragraph.chars().skip(answer.start).take(answer.text.chars().count()).collect();
+                let found: String = paragraph
+                    .chars()
+                    .skip(answer.start)
+                    .take(answer.text.chars().count())
+                    .collect();
                 assert_eq!(found, answer.text);
             }
             question.majority();
         }
     }
-    check_rows(read.map(|read| read.rows), |row| assert!(row.label.is_empty()));
+    check_rows(read.map(|read| read.rows), |row| {
+        assert!(row.label.is_empty())
+    });
 }
 
 /// A temporary folder of this process.
@@ -156,7 +170,9 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("isostar-fuzz-{}", process::id())).join(name);
+        let path = std::env::temp_dir()
+            .join(format!("isostar-fuzz-{}", process::id()))
+            .join(name);
         fs::create_dir_all(&path).expect("temporary files can be written");
         Self(path)
     }
@@ -171,6 +187,10 @@ impl Folder {
 
     /// Copies a file of a fixture.
     pub fn copy(&self, fixture: &str, name: &str) {
-        fs::copy(Path::new(FIXTURES).join(fixture).join(name), self.0.join(name)).expect("the fixture is in the repository");
+        fs::copy(
+            Path::new(FIXTURES).join(fixture).join(name),
+            self.0.join(name),
+        )
+        .expect("the fixture is in the repository");
     }
 }

@@ -24,12 +24,21 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 fn main() {
     // SAFETY: the option exists, and no other thread runs yet.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     match arguments.as_slice() {
         [] => time(made(10_000, 768), 1),
         [file, n, d, rest @ ..] => {
-            let number = |text: &String| text.parse::<usize>().unwrap_or_else(|error| panic!("{text}: {error}"));
-            time(read(file, number(n), number(d)), rest.first().map_or(1, number));
+            let number = |text: &String| {
+                text.parse::<usize>()
+                    .unwrap_or_else(|error| panic!("{text}: {error}"))
+            };
+            time(
+                read(file, number(n), number(d)),
+                rest.first().map_or(1, number),
+            );
         }
         _ => panic!("the file, its number of points and their width, please"),
     }
@@ -63,8 +72,15 @@ fn read(file: &str, n: usize, d: usize) -> Tensor<2> {
     let mut values = Vec::with_capacity(n * d);
     let mut row = vec![0u8; 4 * d];
     for _ in 0..n {
-        reader.read_exact(&mut row).unwrap_or_else(|error| panic!("{file} doesn't hold {n}×{d} numbers: {error}"));
-        values.extend(row.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+        reader
+            .read_exact(&mut row)
+            .unwrap_or_else(|error| panic!("{file} doesn't hold {n}×{d} numbers: {error}"));
+        values.extend(
+            row.as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes)),
+        );
     }
     Tensor::from_data(TensorData::new(values, [n, d]), &Device::flex())
 }
@@ -73,7 +89,9 @@ fn made(n: usize, d: usize) -> Tensor<2> {
     const LATENT: usize = 10;
     let device = Device::flex();
     device.seed(7);
-    let normal = |rows, columns| Tensor::<2>::random([rows, columns], Distribution::Normal(0.0, 1.0), &device);
+    let normal = |rows, columns| {
+        Tensor::<2>::random([rows, columns], Distribution::Normal(0.0, 1.0), &device)
+    };
     (normal(n, LATENT).matmul(normal(LATENT, d)) / (LATENT as f64).sqrt()).tanh()
 }
 
@@ -81,6 +99,8 @@ fn made(n: usize, d: usize) -> Tensor<2> {
 fn peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")).and_then(|number| number.trim().parse::<f64>().ok());
+    let kilobytes = line
+        .and_then(|line| line.trim().strip_suffix("kB"))
+        .and_then(|number| number.trim().parse::<f64>().ok());
     kilobytes.map_or(0.0, |kilobytes| kilobytes / 1024.0)
 }

@@ -22,28 +22,50 @@ impl ScaledCovariance {
     pub fn from_moments(moments: &RunningMoments, scale: f64) -> Option<Self> {
         let divisor = moments.divisor()?;
         let values = moments.scatter().iter().map(|sum| sum / divisor).collect();
-        Some(Self { width: moments.width(), scale, values })
+        Some(Self {
+            width: moments.width(),
+            scale,
+            values,
+        })
     }
 
     /// The covariance with these entries, scaled by the largest; `None` if all are 0.
     pub fn from_entries(width: usize, mut entries: Vec<f64>) -> Option<Self> {
-        let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+        let largest = entries
+            .iter()
+            .fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
         if largest == 0.0 {
             return None;
         }
         for entry in &mut entries {
             *entry /= largest;
         }
-        Some(Self { width, scale: largest.sqrt(), values: entries })
+        Some(Self {
+            width,
+            scale: largest.sqrt(),
+            values: entries,
+        })
     }
 
     /// Returns (1 − ζ)·Σ + ζ·T, where ζ = `weight` and T = `target` has the same width.
     pub fn shrunk_towards(&self, target: &Self, weight: f64) -> Self {
-        let (own, other) = ((1.0 - weight).sqrt() * self.scale, weight.sqrt() * target.scale);
+        let (own, other) = (
+            (1.0 - weight).sqrt() * self.scale,
+            weight.sqrt() * target.scale,
+        );
         let scale = own.max(other);
         let (own, other) = ((own / scale).powi(2), (other / scale).powi(2));
-        let values = self.values.iter().zip(&target.values).map(|(value, target)| own * value + other * target).collect();
-        Self { width: self.width, scale, values }
+        let values = self
+            .values
+            .iter()
+            .zip(&target.values)
+            .map(|(value, target)| own * value + other * target)
+            .collect();
+        Self {
+            width: self.width,
+            scale,
+            values,
+        }
     }
 
     /// IsoScore in f64, (t²/F − 1)/(d − 1); `None` if the points have no variance or d < 2.
@@ -56,7 +78,12 @@ impl ScaledCovariance {
         if self.width < 2 || trace <= 0.0 || trace.is_nan() {
             return None;
         }
-        let shares: Vec<f64> = self.values.iter().step_by(self.width + 1).map(|variance| variance / trace).collect();
+        let shares: Vec<f64> = self
+            .values
+            .iter()
+            .step_by(self.width + 1)
+            .map(|variance| variance / trace)
+            .collect();
         let (mut excess, mut frobenius) = (0.0, 0.0);
         for (row, share) in self.values.chunks_exact(self.width).zip(&shares) {
             for (value, other_share) in row.iter().zip(&shares) {
@@ -96,9 +123,16 @@ mod tests {
     #[test]
     fn k_equal_variances_score_k_minus_1_over_d_minus_1() {
         for size in [1e-300, 1.0, 1e300] {
-            for (variances, expected) in [([size, 0.0, 0.0], 0.0), ([size, size, 0.0], 0.5), ([size, size, size], 1.0)] {
+            for (variances, expected) in [
+                ([size, 0.0, 0.0], 0.0),
+                ([size, size, 0.0], 0.5),
+                ([size, size, size], 1.0),
+            ] {
                 let score = diagonal(&variances).isoscore().unwrap();
-                assert!((score - expected).abs() <= ROUNDING, "{variances:?}: {score}");
+                assert!(
+                    (score - expected).abs() <= ROUNDING,
+                    "{variances:?}: {score}"
+                );
             }
         }
     }
@@ -107,18 +141,38 @@ mod tests {
     fn shrinkage_weighs_variances_of_any_size() {
         let line = diagonal(&[3.0, 0.0, 0.0]);
         let shrunk = line.shrunk_towards(&diagonal(&[0.0, 1.0, 0.0]), 0.75);
-        assert!((shrunk.isoscore().unwrap() - 0.5).abs() <= ROUNDING, "0.25·3 and 0.75·1 are equal");
+        assert!(
+            (shrunk.isoscore().unwrap() - 0.5).abs() <= ROUNDING,
+            "0.25·3 and 0.75·1 are equal"
+        );
 
         let mut tiny = diagonal(&[1.0, 1.0, 1.0]);
         tiny.scale = 1e-200;
-        assert!((line.shrunk_towards(&tiny, 1.0).isoscore().unwrap() - 1.0).abs() <= ROUNDING, "the target alone");
-        assert!(line.shrunk_towards(&tiny, 0.5).isoscore().unwrap() <= ROUNDING, "nothing beside the points");
-        assert!((tiny.shrunk_towards(&line, 0.0).isoscore().unwrap() - 1.0).abs() <= ROUNDING, "the points alone");
+        assert!(
+            (line.shrunk_towards(&tiny, 1.0).isoscore().unwrap() - 1.0).abs() <= ROUNDING,
+            "the target alone"
+        );
+        assert!(
+            line.shrunk_towards(&tiny, 0.5).isoscore().unwrap() <= ROUNDING,
+            "nothing beside the points"
+        );
+        assert!(
+            (tiny.shrunk_towards(&line, 0.0).isoscore().unwrap() - 1.0).abs() <= ROUNDING,
+            "the points alone"
+        );
     }
 
     #[test]
     fn nothing_has_no_score() {
         assert!(ScaledCovariance::from_entries(2, vec![0.0; 4]).is_none());
-        assert_eq!(ScaledCovariance { width: 2, scale: 1.0, values: vec![0.0; 4] }.isoscore(), None);
+        assert_eq!(
+            ScaledCovariance {
+                width: 2,
+                scale: 1.0,
+                values: vec![0.0; 4]
+            }
+            .isoscore(),
+            None
+        );
     }
 }

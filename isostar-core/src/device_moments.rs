@@ -42,7 +42,11 @@ impl DeviceMoments {
 
     /// The moments of an empty stream of points of width `d`.
     pub fn new(d: usize) -> Self {
-        Self { read: RunningMoments::new(d), pending: Vec::new(), limit: Self::PENDING }
+        Self {
+            read: RunningMoments::new(d),
+            pending: Vec::new(),
+            limit: Self::PENDING,
+        }
     }
 
     /// The same stream with another limit of pending moments, in bytes. With 0, every batch is read
@@ -60,14 +64,27 @@ impl DeviceMoments {
     /// If the batch has a different width.
     pub fn add(&mut self, batch: Moments) -> Result<(), TensorReadError> {
         let width = self.width();
-        assert_eq!(batch.width(), width, "DeviceMoments::add: a batch of width {} for moments of width {width}", batch.width());
-        let device = self.pending.first().map_or_else(|| batch.scatter.device(), |first| first.scatter.device()).without_autodiff();
+        assert_eq!(
+            batch.width(),
+            width,
+            "DeviceMoments::add: a batch of width {} for moments of width {width}",
+            batch.width()
+        );
+        let device = self
+            .pending
+            .first()
+            .map_or_else(|| batch.scatter.device(), |first| first.scatter.device())
+            .without_autodiff();
         self.pending.push(Moments {
             count: batch.count.without_autodiff().to_device(&device),
             mean: batch.mean.without_autodiff().to_device(&device),
             scatter: batch.scatter.without_autodiff().to_device(&device),
         });
-        let bytes: usize = self.pending.iter().map(|batch| batch.scatter.shape().num_elements() * batch.scatter.dtype().size()).sum();
+        let bytes: usize = self
+            .pending
+            .iter()
+            .map(|batch| batch.scatter.shape().num_elements() * batch.scatter.dtype().size())
+            .sum();
         if bytes > self.limit {
             self.read.update_all(&self.pending)?;
             self.pending.clear();

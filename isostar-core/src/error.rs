@@ -26,7 +26,9 @@ pub enum ConfigError {
         value: f64,
     },
     /// The requested layer does not exist in the model.
-    #[error("there is no layer {layer}: the model has layers 1 to {depth}, and 0 is its embedding output")]
+    #[error(
+        "there is no layer {layer}: the model has layers 1 to {depth}, and 0 is its embedding output"
+    )]
     NoSuchLayer {
         /// The requested layer.
         layer: usize,
@@ -34,7 +36,9 @@ pub enum ConfigError {
         depth: usize,
     },
     /// Layer 0 was requested, but the model gives no embedding output.
-    #[error("layer 0 is the embedding output, and this model gives none: its layers are 1 to {depth}")]
+    #[error(
+        "layer 0 is the embedding output, and this model gives none: its layers are 1 to {depth}"
+    )]
     NoEmbeddingOutput {
         /// How many layers there are.
         depth: usize,

@@ -28,12 +28,21 @@ pub struct HiddenStates {
 impl HiddenStates {
     /// The states of these layers, without an embedding output or padding.
     pub fn from_layers(layers: Vec<Tensor<3>>) -> Self {
-        Self { embedding_output: None, layers, mask: None }
+        Self {
+            embedding_output: None,
+            layers,
+            mask: None,
+        }
     }
 
     /// The states of a model that computes one vector per row and layer. Shape `[rows, d]` each.
     pub fn from_vectors(layers: Vec<Tensor<2>>) -> Self {
-        Self::from_layers(layers.into_iter().map(|layer| layer.unsqueeze_dim(1)).collect())
+        Self::from_layers(
+            layers
+                .into_iter()
+                .map(|layer| layer.unsqueeze_dim(1))
+                .collect(),
+        )
     }
 
     /// The same states with this mask. Shape of `mask`: `[sequences, tokens]`.
@@ -61,8 +70,13 @@ impl HiddenStates {
 
     fn missing(&self, index: usize) -> ConfigError {
         match index {
-            0 => ConfigError::NoEmbeddingOutput { depth: self.depth() },
-            _ => ConfigError::NoSuchLayer { layer: index, depth: self.depth() },
+            0 => ConfigError::NoEmbeddingOutput {
+                depth: self.depth(),
+            },
+            _ => ConfigError::NoSuchLayer {
+                layer: index,
+                depth: self.depth(),
+            },
         }
     }
 }
@@ -112,8 +126,13 @@ impl FromStr for LayerSelection {
             "all" => Ok(Self::All),
             "last" => Ok(Self::Last),
             numbers => {
-                let parsed: Result<Vec<usize>, _> = numbers.split(',').map(|number| number.trim().parse()).collect();
-                let mut indices = parsed.map_err(|_| ConfigError::LayerSyntax { text: text.to_string() })?;
+                let parsed: Result<Vec<usize>, _> = numbers
+                    .split(',')
+                    .map(|number| number.trim().parse())
+                    .collect();
+                let mut indices = parsed.map_err(|_| ConfigError::LayerSyntax {
+                    text: text.to_string(),
+                })?;
                 indices.sort_unstable();
                 indices.dedup();
                 Ok(Self::Only(indices))
@@ -177,8 +196,14 @@ impl StateSelection {
     /// # Panics
     /// If a selected layer does not exist.
     pub fn layers<'a>(&self, states: &'a HiddenStates) -> Vec<&'a Tensor<3>> {
-        let indices = self.layers.indices(states.depth()).unwrap_or_else(|error| panic!("{error}"));
-        indices.into_iter().map(|index| states.layer(index)).collect()
+        let indices = self
+            .layers
+            .indices(states.depth())
+            .unwrap_or_else(|error| panic!("{error}"));
+        indices
+            .into_iter()
+            .map(|index| states.layer(index))
+            .collect()
     }
 
     /// The mask to apply to the states: `None` if padding is kept or the states have no mask. Shape
@@ -196,6 +221,9 @@ impl StateSelection {
     /// # Panics
     /// If a selected layer does not exist or the layers differ in width.
     pub fn moments(&self, states: &HiddenStates) -> Moments {
-        Moments::from_layers(self.layers(states).into_iter().cloned().collect(), self.mask(states).cloned())
+        Moments::from_layers(
+            self.layers(states).into_iter().cloned().collect(),
+            self.mask(states).cloned(),
+        )
     }
 }

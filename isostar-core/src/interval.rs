@@ -82,7 +82,12 @@ pub struct IsoscoreJackknife {
 impl IsoscoreJackknife {
     /// Creates a jackknife without groups, for points of width `d`.
     pub fn new(d: usize) -> Self {
-        Self { width: d, traces: vec![], covariances: vec![], products: vec![] }
+        Self {
+            width: d,
+            traces: vec![],
+            covariances: vec![],
+            products: vec![],
+        }
     }
 
     /// Splits `n` rows into contiguous groups of nearly equal size: at most 20 groups, each of at
@@ -99,7 +104,12 @@ impl IsoscoreJackknife {
     /// If the group has another width.
     pub fn push(&mut self, group: &RunningMoments) {
         let d = self.width;
-        assert_eq!(group.width(), d, "IsoscoreJackknife::push: a group of width {} for a jackknife of width {d}", group.width());
+        assert_eq!(
+            group.width(),
+            d,
+            "IsoscoreJackknife::push: a group of width {} for a jackknife of width {d}",
+            group.width()
+        );
         if group.count() < 2 {
             return;
         }
@@ -108,10 +118,19 @@ impl IsoscoreJackknife {
         let unit = if trace > 0.0 { trace } else { 1.0 };
         let mut covariance = Vec::with_capacity(d * (d + 1) / 2);
         for (row, sums) in scatter.chunks_exact(d).enumerate() {
-            covariance.extend(sums[..row].iter().map(|sum| (std::f64::consts::SQRT_2 * sum / unit) as f32));
+            covariance.extend(
+                sums[..row]
+                    .iter()
+                    .map(|sum| (std::f64::consts::SQRT_2 * sum / unit) as f32),
+            );
             covariance.push((sums[row] / unit) as f32);
         }
-        self.products.push(self.covariances.iter().map(|other| inner_product(&covariance, other)).collect());
+        self.products.push(
+            self.covariances
+                .iter()
+                .map(|other| inner_product(&covariance, other))
+                .collect(),
+        );
         self.covariances.push(covariance);
         self.traces.push(trace / (group.count() - 1) as f64);
     }
@@ -124,7 +143,10 @@ impl IsoscoreJackknife {
     /// than two groups have any variance, or if `confidence` or the estimate is not a number.
     pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
         let groups = self.traces.len();
-        let largest = self.traces.iter().fold(0.0, |largest: f64, trace| largest.max(*trace));
+        let largest = self
+            .traces
+            .iter()
+            .fold(0.0, |largest: f64, trace| largest.max(*trace));
         let varied = largest > 0.0;
         if groups < FEWEST_GROUPS || self.width < 2 || !varied || confidence.is_nan() {
             return None;
@@ -142,10 +164,17 @@ impl IsoscoreJackknife {
         if phi.is_nan() {
             return None;
         }
-        let variance = variance_of_mean(groups, |g, h| traces[g] * traces[h] * (cosine(g, h) - phi) * pairs / squared_trace);
-        let student = StudentsT::new(0.0, 1.0, (groups - 1) as f64).expect("there are degrees of freedom");
+        let variance = variance_of_mean(groups, |g, h| {
+            traces[g] * traces[h] * (cosine(g, h) - phi) * pairs / squared_trace
+        });
+        let student =
+            StudentsT::new(0.0, 1.0, (groups - 1) as f64).expect("there are degrees of freedom");
         let quantile = student.inverse_cdf(0.5 + 0.5 * confidence.clamp(0.0, 1.0));
-        let reach = if quantile.is_infinite() { quantile } else { quantile * variance.sqrt() };
+        let reach = if quantile.is_infinite() {
+            quantile
+        } else {
+            quantile * variance.sqrt()
+        };
         let d = self.width as f64;
         let score = |phi: f64| (1.0 / phi.clamp(1.0 / d, 1.0) - 1.0) / (d - 1.0);
         Some([score(phi + reach), score(phi - reach)])
@@ -176,7 +205,9 @@ pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]>
     let mut jackknife = IsoscoreJackknife::new(d);
     for rows in IsoscoreJackknife::groups(n) {
         let mut group = RunningMoments::new(d);
-        group.update(&Moments::from_points(centred.clone().slice([rows]))).expect("the device can be read");
+        group
+            .update(&Moments::from_points(centred.clone().slice([rows])))
+            .expect("the device can be read");
         jackknife.push(&group);
     }
     jackknife.interval(confidence)
@@ -187,12 +218,20 @@ pub fn isoscore_interval(points: Tensor<2>, confidence: f64) -> Option<[f64; 2]>
 fn variance_of_mean(groups: usize, d: impl Fn(usize, usize) -> f64) -> f64 {
     let g = groups as f64;
     let others = |row: usize| (0..groups).filter(move |&column| column != row);
-    let rows: Vec<f64> = (0..groups).map(|row| others(row).map(|column| d(row, column)).sum::<f64>() / (g - 1.0)).collect();
+    let rows: Vec<f64> = (0..groups)
+        .map(|row| others(row).map(|column| d(row, column)).sum::<f64>() / (g - 1.0))
+        .collect();
     let mean = rows.iter().sum::<f64>() / g;
-    let effects: Vec<f64> = rows.iter().map(|row| (g - 1.0) / (g - 2.0) * (row - mean)).collect();
-    let residual = |row: usize, column: usize| d(row, column) - mean - effects[row] - effects[column];
-    let squares: f64 =
-        (0..groups).flat_map(|row| (0..row).map(move |column| (row, column))).map(|(row, column)| residual(row, column).powi(2)).sum();
+    let effects: Vec<f64> = rows
+        .iter()
+        .map(|row| (g - 1.0) / (g - 2.0) * (row - mean))
+        .collect();
+    let residual =
+        |row: usize, column: usize| d(row, column) - mean - effects[row] - effects[column];
+    let squares: f64 = (0..groups)
+        .flat_map(|row| (0..row).map(move |column| (row, column)))
+        .map(|(row, column)| residual(row, column).powi(2))
+        .sum();
     let quadratic = squares / (g * (g - 3.0) / 2.0);
 
     let spread = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>() / (g - 1.0);
@@ -212,6 +251,10 @@ fn inner_product(a: &[f32], b: &[f32]) -> f64 {
             *sum += f64::from(*a) * f64::from(*b);
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    let rest: f64 = a_rest
+        .iter()
+        .zip(b_rest)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum();
     sums.iter().sum::<f64>() + rest
 }

@@ -32,8 +32,16 @@ use crate::shrinkage::{Shrinkage, identity_like};
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (ICLR 2024), Algorithm 1; Rudman et al., "IsoScore" (Findings of ACL 2022).
 pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
     let [d, columns] = covariance.dims();
-    assert_eq!(d, columns, "isoscore_of_covariance: a covariance must be square, got {:?}", [d, columns]);
-    assert!(d >= 2, "isoscore_of_covariance: a score needs at least two dimensions, got {d}");
+    assert_eq!(
+        d,
+        columns,
+        "isoscore_of_covariance: a covariance must be square, got {:?}",
+        [d, columns]
+    );
+    assert!(
+        d >= 2,
+        "isoscore_of_covariance: a score needs at least two dimensions, got {d}"
+    );
 
     let covariance = widen(covariance);
     let diagonal = (covariance.clone() * identity_like(&covariance)).sum_dim(1);
@@ -84,6 +92,10 @@ pub fn isoscore(points: Tensor<2>) -> Tensor<1> {
 ///
 /// # References
 /// Rudman & Eickhoff, "Stable Anisotropic Regularization" (ICLR 2024), Algorithm 1.
-pub fn isoscore_star(points: Tensor<2>, shrinkage: &Shrinkage, reference: Option<&Tensor<2>>) -> Tensor<1> {
+pub fn isoscore_star(
+    points: Tensor<2>,
+    shrinkage: &Shrinkage,
+    reference: Option<&Tensor<2>>,
+) -> Tensor<1> {
     isoscore_of_covariance(shrinkage.apply(Moments::from_points(points).covariance(), reference))
 }

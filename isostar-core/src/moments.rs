@@ -66,22 +66,44 @@ impl Moments {
     /// If there is no layer, if the layers differ in width, or if the shape of the mask does not
     /// match the states.
     pub fn from_layers(layers: Vec<Tensor<3>>, mask: Option<Tensor<2, Bool>>) -> Self {
-        let dims = layers.first().expect("Moments::from_layers: there must be at least one layer").dims();
+        let dims = layers
+            .first()
+            .expect("Moments::from_layers: there must be at least one layer")
+            .dims();
         if layers.iter().any(|layer| layer.dims() != dims) {
-            return Self::union(layers.into_iter().map(|layer| Self::from_sequences(layer, mask.clone())).collect());
+            return Self::union(
+                layers
+                    .into_iter()
+                    .map(|layer| Self::from_sequences(layer, mask.clone()))
+                    .collect(),
+            );
         }
         let [sequences, tokens, d] = dims;
         let rows = sequences * tokens;
         let mask = mask.map(|mask| {
-            assert_eq!(mask.dims(), [sequences, tokens], "Moments::from_layers: the mask must be [sequences, tokens] of states {dims:?}");
+            assert_eq!(
+                mask.dims(),
+                [sequences, tokens],
+                "Moments::from_layers: the mask must be [sequences, tokens] of states {dims:?}"
+            );
             mask.reshape([rows])
         });
-        Self::from_sets(layers.into_iter().map(|layer| layer.reshape([rows, d])).collect(), mask)
+        Self::from_sets(
+            layers
+                .into_iter()
+                .map(|layer| layer.reshape([rows, d]))
+                .collect(),
+            mask,
+        )
     }
 
     fn from_sets(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> Self {
         let (count, mean, scatter) = moments(sets.into_iter().map(widen).collect(), mask);
-        Self { count, mean, scatter }
+        Self {
+            count,
+            mean,
+            scatter,
+        }
     }
 
     /// The moments of the union of two disjoint sets.
@@ -97,28 +119,46 @@ impl Moments {
     /// # Panics
     /// If `parts` is empty, or the parts differ in width.
     pub fn union(parts: Vec<Self>) -> Self {
-        assert!(!parts.is_empty(), "Moments::union: there must be at least one part");
+        assert!(
+            !parts.is_empty(),
+            "Moments::union: there must be at least one part"
+        );
         if parts.len() == 1 {
             return parts.into_iter().next().expect("one part");
         }
         let width = parts[0].width();
         for part in &parts {
-            assert_eq!(part.width(), width, "Moments::union: parts of width {width} and {} cannot be merged", part.width());
+            assert_eq!(
+                part.width(),
+                width,
+                "Moments::union: parts of width {width} and {} cannot be merged",
+                part.width()
+            );
         }
         let counts = Tensor::cat(parts.iter().map(|part| part.count.clone()).collect(), 0);
-        let means: Tensor<2> = Tensor::stack(parts.iter().map(|part| part.mean.clone()).collect(), 0);
-        let within = parts.into_iter().map(|part| part.scatter).reduce(|sum, scatter| sum + scatter).expect("parts");
+        let means: Tensor<2> =
+            Tensor::stack(parts.iter().map(|part| part.mean.clone()).collect(), 0);
+        let within = parts
+            .into_iter()
+            .map(|part| part.scatter)
+            .reduce(|sum, scatter| sum + scatter)
+            .expect("parts");
 
         let count = counts.clone().sum();
         let counts: Tensor<2> = counts.unsqueeze_dim(1);
         let divisor = count.clone().clamp_min(1.0).unsqueeze_dim(1);
         // Two passes again, so that equal means contribute no scatter from rounding.
-        let centre = (means.clone().without_autodiff() * counts.clone()).sum_dim(0) / divisor.clone();
+        let centre =
+            (means.clone().without_autodiff() * counts.clone()).sum_dim(0) / divisor.clone();
         let offsets = means - centre.clone();
         let residual = (offsets.clone() * counts.clone()).sum_dim(0) / divisor;
         let spread = (offsets - residual.clone()) * counts.sqrt();
         let scatter = within + exact_product(spread.clone().transpose(), spread);
-        Self { count, mean: (centre + residual).squeeze_dim(0), scatter }
+        Self {
+            count,
+            mean: (centre + residual).squeeze_dim(0),
+            scatter,
+        }
     }
 
     /// The width d of the points.

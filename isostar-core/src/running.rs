@@ -34,7 +34,11 @@ pub struct RunningMoments {
 impl RunningMoments {
     /// Creates the moments of an empty stream of points of width `d`.
     pub fn new(d: usize) -> Self {
-        Self { count: 0.0, mean: vec![0.0; d], scatter: vec![0.0; d * d] }
+        Self {
+            count: 0.0,
+            mean: vec![0.0; d],
+            scatter: vec![0.0; d * d],
+        }
     }
 
     /// Adds the points of a batch.
@@ -58,19 +62,30 @@ impl RunningMoments {
     /// Adds batches of one device in their order, in one read.
     pub(crate) fn update_all(&mut self, batches: &[Moments]) -> Result<(), TensorReadError> {
         let read = batches.iter().fold(Transaction::default(), |read, batch| {
-            let Moments { count, mean, scatter } = batch.clone();
-            read.register(count.without_autodiff()).register(mean.without_autodiff()).register(scatter.without_autodiff())
+            let Moments {
+                count,
+                mean,
+                scatter,
+            } = batch.clone();
+            read.register(count.without_autodiff())
+                .register(mean.without_autodiff())
+                .register(scatter.without_autodiff())
         });
         let mut read = read.try_execute()?.into_iter();
-        while let (Some(count), Some(mean), Some(scatter)) = (read.next(), read.next(), read.next()) {
+        while let (Some(count), Some(mean), Some(scatter)) = (read.next(), read.next(), read.next())
+        {
             let (count, mean): (Vec<f64>, Vec<f64>) = (wide(count)?, wide(mean)?);
             let d = self.width();
             if scatter.dtype() == DType::F64 {
                 let scatter: Vec<f64> = scatter.try_into_vec()?;
-                self.absorb(count[0], &mean, |row| scatter[row * d..][..d].iter().copied());
+                self.absorb(count[0], &mean, |row| {
+                    scatter[row * d..][..d].iter().copied()
+                });
             } else {
                 let scatter: Vec<f32> = scatter.try_cast(DType::F32)?.try_into_vec()?;
-                self.absorb(count[0], &mean, |row| scatter[row * d..][..d].iter().map(|sum| f64::from(*sum)));
+                self.absorb(count[0], &mean, |row| {
+                    scatter[row * d..][..d].iter().map(|sum| f64::from(*sum))
+                });
             }
         }
         Ok(())
@@ -100,7 +115,11 @@ impl RunningMoments {
     /// # References
     /// Chan, Golub & LeVeque, "Algorithms for computing the sample variance: analysis and recommendations" (1983): the textbook algorithm
     /// with shifted data.
-    pub fn update_near_origin(&mut self, points: Tensor<2>, mean: &[f64]) -> Result<(), TensorReadError> {
+    pub fn update_near_origin(
+        &mut self,
+        points: Tensor<2>,
+        mean: &[f64],
+    ) -> Result<(), TensorReadError> {
         let ([n, d], width) = (points.dims(), self.width());
         assert!(
             d == width && mean.len() == width,
@@ -114,7 +133,10 @@ impl RunningMoments {
         let count = n as f64;
         self.absorb(count, mean, |row| {
             let own = mean[row];
-            products[row * d..][..d].iter().zip(mean).map(move |(product, other)| product - count * (own * other))
+            products[row * d..][..d]
+                .iter()
+                .zip(mean)
+                .map(move |(product, other)| product - count * (own * other))
         });
         Ok(())
     }
@@ -124,20 +146,37 @@ impl RunningMoments {
     /// # Panics
     /// If the width of the other stream is different.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(other.width(), self.width(), "RunningMoments::merge: moments of width {} and {}", other.width(), self.width());
+        assert_eq!(
+            other.width(),
+            self.width(),
+            "RunningMoments::merge: moments of width {} and {}",
+            other.width(),
+            self.width()
+        );
         let d = self.width();
-        self.absorb(other.count, &other.mean, |row| other.scatter[row * d..][..d].iter().copied());
+        self.absorb(other.count, &other.mean, |row| {
+            other.scatter[row * d..][..d].iter().copied()
+        });
     }
 
     /// Chan's rule: S += S' + (n·n'/(n + n'))·δδᵀ, m += (n'/(n + n'))·δ, with δ = m' − m. `rows`
     /// returns a row of S'.
-    fn absorb<R: Iterator<Item = f64>>(&mut self, count: f64, mean: &[f64], rows: impl Fn(usize) -> R) {
+    fn absorb<R: Iterator<Item = f64>>(
+        &mut self,
+        count: f64,
+        mean: &[f64],
+        rows: impl Fn(usize) -> R,
+    ) {
         let total = self.count + count;
         if count == 0.0 {
             return;
         }
         let d = self.width();
-        let offset: Vec<f64> = mean.iter().zip(&self.mean).map(|(theirs, ours)| theirs - ours).collect();
+        let offset: Vec<f64> = mean
+            .iter()
+            .zip(&self.mean)
+            .map(|(theirs, ours)| theirs - ours)
+            .collect();
         let between = self.count * count / total;
         for (row, sums) in self.scatter.chunks_exact_mut(d).enumerate() {
             for ((sum, theirs), other) in sums.iter_mut().zip(rows(row)).zip(&offset) {
@@ -175,7 +214,12 @@ impl RunningMoments {
     /// points. Length d.
     pub fn standard_deviations(&self) -> Vec<f64> {
         let variances = self.scatter.iter().step_by(self.width() + 1);
-        variances.map(|sum| self.divisor().map_or(0.0, |divisor| (sum / divisor).max(0.0).sqrt())).collect()
+        variances
+            .map(|sum| {
+                self.divisor()
+                    .map_or(0.0, |divisor| (sum / divisor).max(0.0).sqrt())
+            })
+            .collect()
     }
 
     /// The sample covariance, S/(n − 1), as f32 on `device`; `None` if there are fewer than two
@@ -183,7 +227,11 @@ impl RunningMoments {
     pub fn covariance(&self, device: &Device) -> Option<Tensor<2>> {
         let d = self.width();
         let divisor = self.divisor()?;
-        let values: Vec<f32> = self.scatter.iter().map(|sum| (sum / divisor) as f32).collect();
+        let values: Vec<f32> = self
+            .scatter
+            .iter()
+            .map(|sum| (sum / divisor) as f32)
+            .collect();
         Some(Tensor::from_data(TensorData::new(values, [d, d]), device))
     }
 

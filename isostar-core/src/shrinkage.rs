@@ -24,7 +24,10 @@ pub struct Shrinkage {
 
 /// The target of the shrinkage.
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::large_enum_variant, reason = "a run has a single target, and a box would only make it harder to construct")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run has a single target, and a box would only make it harder to construct"
+)]
 pub enum ShrinkageTarget {
     /// The reference covariance Σ_S, estimated again from training rows at the start of every
     /// epoch.
@@ -70,7 +73,10 @@ impl Shrinkage {
         if !(0.0..=1.0).contains(&weight) {
             return Err(ConfigError::Shrinkage { value: weight });
         }
-        Ok(Self { weight, target: target.into() })
+        Ok(Self {
+            weight,
+            target: target.into(),
+        })
     }
 
     /// The weight ζ on the target, in [0, 1].
@@ -96,15 +102,19 @@ impl Shrinkage {
             return covariance;
         }
         let target = match &self.target {
-            ShrinkageTarget::Reference => {
-                constant(reference.expect("Shrinkage::apply: the target is the reference, and none was given"), &covariance)
-            }
+            ShrinkageTarget::Reference => constant(
+                reference
+                    .expect("Shrinkage::apply: the target is the reference, and none was given"),
+                &covariance,
+            ),
             ShrinkageTarget::Matrix(matrix) => constant(matrix, &covariance),
             ShrinkageTarget::Identity => identity_like(&covariance),
             ShrinkageTarget::ScaledIdentity => {
                 let d = covariance.dims()[0];
                 let identity = identity_like(&covariance);
-                let trace = (covariance.clone() * identity.clone()).sum_dim(1).sum_dim(0);
+                let trace = (covariance.clone() * identity.clone())
+                    .sum_dim(1)
+                    .sum_dim(0);
                 identity * (trace / d as f64)
             }
         };
@@ -122,7 +132,11 @@ impl Shrinkage {
 /// The target as a constant, on the device and in the precision of the covariance.
 fn constant(target: &Tensor<2>, covariance: &Tensor<2>) -> Tensor<2> {
     let device = covariance.device().without_autodiff();
-    target.clone().without_autodiff().to_device(&device).cast(covariance.dtype())
+    target
+        .clone()
+        .without_autodiff()
+        .to_device(&device)
+        .cast(covariance.dtype())
 }
 
 /// The identity as a constant, with the size, device and precision of `matrix`.

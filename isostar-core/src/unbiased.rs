@@ -32,7 +32,12 @@ impl UnbiasedSums {
     /// - `points`: `[n, d]`; the smaller of the `[n, n]` and `[d, d]` products is formed
     pub fn from_points(points: Tensor<2>) -> Self {
         let [n, d] = points.dims();
-        let nothing = Self { count: n as f64, squared_norms: 0.0, fourth_powers: 0.0, scatter_squared: 0.0 };
+        let nothing = Self {
+            count: n as f64,
+            squared_norms: 0.0,
+            fourth_powers: 0.0,
+            scatter_squared: 0.0,
+        };
         if n * d == 0 {
             return nothing;
         }
@@ -46,7 +51,11 @@ impl UnbiasedSums {
         let centred = centred / largest;
         let norms: Tensor<2> = centred.clone().square().sum_dim(1);
         let transposed = centred.clone().transpose();
-        let products = if n < d { exact_product(centred, transposed) } else { exact_product(transposed, centred) };
+        let products = if n < d {
+            exact_product(centred, transposed)
+        } else {
+            exact_product(transposed, centred)
+        };
         let total = |column: Tensor<2>| -> f64 { column.sum_dim(0).into_scalar() };
         Self {
             squared_norms: total(norms.clone()),
@@ -85,10 +94,14 @@ impl UnbiasedSums {
         let pairs = n * (n - 1.0);
         let triples = pairs * (n - 2.0);
         let quadruples = triples * (n - 3.0);
-        let frobenius = (p - q) / pairs - 2.0 * (2.0 * q - p) / triples + (1.0 + 2.0 * p - 6.0 * q) / quadruples;
-        let terms = (p + q) / pairs + 2.0 * (2.0 * q + p) / triples + (1.0 + 2.0 * p + 6.0 * q) / quadruples;
+        let frobenius = (p - q) / pairs - 2.0 * (2.0 * q - p) / triples
+            + (1.0 + 2.0 * p - 6.0 * q) / quadruples;
+        let terms = (p + q) / pairs
+            + 2.0 * (2.0 * q + p) / triples
+            + (1.0 + 2.0 * p + 6.0 * q) / quadruples;
         let trace = 1.0 / (n - 1.0);
-        (frobenius > LEAST_SHARE * terms).then(|| (trace * trace / frobenius - 1.0) / (d as f64 - 1.0))
+        (frobenius > LEAST_SHARE * terms)
+            .then(|| (trace * trace / frobenius - 1.0) / (d as f64 - 1.0))
     }
 }
 

@@ -6,7 +6,9 @@ mod common;
 use burn::prelude::*;
 use common::Points;
 use isostar_core::measure::{MEASURES, Spectrum, Summary};
-use isostar_core::{DeviceMoments, Moments, RunningMoments, isoscore, isoscore_unbiased, nearest_neighbours};
+use isostar_core::{
+    DeviceMoments, Moments, RunningMoments, isoscore, isoscore_unbiased, nearest_neighbours,
+};
 use isostar_kernels::simulate::{BF16, TF32, with_rounded_factors};
 
 /// Largest relative difference of a measure. Products in f64 give the exact sum of what f32 sums
@@ -16,8 +18,17 @@ const AGREEMENT: f64 = 1e-5;
 /// Points like hidden states: means away from zero, one large dimension, and more than one block.
 fn points(n: usize, d: usize) -> Tensor<2> {
     let normal = Points::gaussian(n, d, 7);
-    let size = |column: usize| if column == 1 { 30.0 } else { 1.0 + 3.0 * column as f64 / d as f64 };
-    Points::from_fn(n, d, |row, column| size(column) * (normal.row(row)[column] + 0.5)).tensor(&Device::flex())
+    let size = |column: usize| {
+        if column == 1 {
+            30.0
+        } else {
+            1.0 + 3.0 * column as f64 / d as f64
+        }
+    };
+    Points::from_fn(n, d, |row, column| {
+        size(column) * (normal.row(row)[column] + 0.5)
+    })
+    .tensor(&Device::flex())
 }
 
 /// Compares `measures` on this device and on those that round.
@@ -27,7 +38,10 @@ fn assert_unaffected(measures: impl Fn() -> Vec<(String, f64)>) {
         let found = with_rounded_factors(bits, &measures);
         for ((name, exact), (_, found)) in exact.iter().zip(found) {
             let difference = ((found - exact) / exact).abs();
-            assert!(difference < AGREEMENT, "{name} with {bits} bits: {found} for {exact}, a difference of {difference:.1e}");
+            assert!(
+                difference < AGREEMENT,
+                "{name} with {bits} bits: {found} for {exact}, a difference of {difference:.1e}"
+            );
         }
     }
 }
@@ -40,7 +54,11 @@ fn scores_of_points_do_not_depend_on_the_bits_of_products() {
             let isoscore = isoscore(points.clone()).into_scalar::<f64>();
             let spectrum = Spectrum::from_points(points.clone());
             let unbiased = isoscore_unbiased(points.clone()).expect("the points vary");
-            vec![("isoscore".into(), isoscore), ("unbiased".into(), unbiased), ("largest eigenvalue".into(), spectrum.eigenvalues()[0])]
+            vec![
+                ("isoscore".into(), isoscore),
+                ("unbiased".into(), unbiased),
+                ("largest eigenvalue".into(), spectrum.eigenvalues()[0]),
+            ]
         });
     }
 }
@@ -50,7 +68,10 @@ fn the_table_of_measures_does_not_depend_on_the_bits_of_products() {
     let points = points(2_500, 12);
     assert_unaffected(|| {
         let summary = Summary::from_points(points.clone()).expect("the device can be read");
-        MEASURES.iter().filter_map(|measure| Some((measure.name.to_string(), (measure.value)(&summary)?))).collect()
+        MEASURES
+            .iter()
+            .filter_map(|measure| Some((measure.name.to_string(), (measure.value)(&summary)?)))
+            .collect()
     });
 }
 
@@ -60,22 +81,41 @@ fn the_reference_of_a_calibration_does_not_depend_on_the_bits_of_products() {
     assert_unaffected(|| {
         let mut stream = DeviceMoments::new(20);
         for batch in points.clone().split(700, 0) {
-            stream.add(Moments::from_points(batch)).expect("the device can be read");
+            stream
+                .add(Moments::from_points(batch))
+                .expect("the device can be read");
         }
         let moments = stream.read().expect("the device can be read");
-        let variances = moments.standard_deviations().into_iter().enumerate().map(|(at, value)| (format!("deviation {at}"), value));
-        variances.chain([("isoscore".into(), moments.isoscore().expect("the points vary"))]).collect()
+        let variances = moments
+            .standard_deviations()
+            .into_iter()
+            .enumerate()
+            .map(|(at, value)| (format!("deviation {at}"), value));
+        variances
+            .chain([(
+                "isoscore".into(),
+                moments.isoscore().expect("the points vary"),
+            )])
+            .collect()
     });
 }
 
 #[test]
 fn the_moments_about_a_known_mean_do_not_depend_on_the_bits_of_products() {
     let points = points(5_000, 20);
-    let mean: Vec<f64> = Moments::from_points(points.clone()).mean.try_to_vec_as().unwrap();
+    let mean: Vec<f64> = Moments::from_points(points.clone())
+        .mean
+        .try_to_vec_as()
+        .unwrap();
     assert_unaffected(|| {
         let mut running = RunningMoments::new(20);
-        running.update_near_origin(points.clone(), &mean).expect("the device can be read");
-        vec![("isoscore".into(), running.isoscore().expect("the points vary"))]
+        running
+            .update_near_origin(points.clone(), &mean)
+            .expect("the device can be read");
+        vec![(
+            "isoscore".into(),
+            running.isoscore().expect("the points vary"),
+        )]
     });
 }
 
@@ -86,6 +126,10 @@ fn neighbours_are_found_without_the_host_on_a_device_that_rounds_factors() {
     for bits in [TF32, BF16] {
         let found = with_rounded_factors(bits, || nearest_neighbours(points.clone(), 2, &|_| ()));
         assert_eq!(found.distances, exact.distances);
-        assert!(found.recomputed <= exact.recomputed, "{} of 3000 points were recomputed in f64", found.recomputed);
+        assert!(
+            found.recomputed <= exact.recomputed,
+            "{} of 3000 points were recomputed in f64",
+            found.recomputed
+        );
     }
 }

@@ -53,10 +53,18 @@ pub fn adamw<const D: usize>(
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
     let [first, second] = moments.unwrap_or_else(|| [gradient.zeros_like(), gradient.zeros_like()]);
     for tensor in [&gradient, &first, &second] {
-        assert_eq!(tensor.dims(), parameter.dims(), "adamw: a parameter, its gradient and its moments have one shape");
+        assert_eq!(
+            tensor.dims(),
+            parameter.dims(),
+            "adamw: a parameter, its gradient and its moments have one shape"
+        );
     }
     #[cfg(feature = "flex")]
-    if !crate::composed::is_composed() && [&parameter, &gradient, &first, &second].into_iter().all(crate::flex::holds) {
+    if !crate::composed::is_composed()
+        && [&parameter, &gradient, &first, &second]
+            .into_iter()
+            .all(crate::flex::holds)
+    {
         return flex::adamw(update, parameter, gradient, [first, second]);
     }
     composition(update, parameter, gradient, [first, second])
@@ -71,8 +79,12 @@ fn composition<const D: usize>(
     let numbers = Constants::new(update);
     let first = first * update.beta_1 + gradient.clone() * numbers.new_first;
     let second = second * update.beta_2 + gradient.square() * numbers.new_second;
-    let change = (first.clone() / numbers.correction_1) / ((second.clone() / numbers.correction_2).sqrt() + update.epsilon);
-    (parameter * numbers.kept - change * numbers.rate, [first, second])
+    let change = (first.clone() / numbers.correction_1)
+        / ((second.clone() / numbers.correction_2).sqrt() + update.epsilon);
+    (
+        parameter * numbers.kept - change * numbers.rate,
+        [first, second],
+    )
 }
 
 /// The numbers of an update, in f32 as Burn rounds them.
@@ -94,7 +106,14 @@ struct Constants {
 
 impl Constants {
     fn new(update: &AdamWUpdate) -> Self {
-        let AdamWUpdate { rate, weight_decay, beta_1, beta_2, step, .. } = *update;
+        let AdamWUpdate {
+            rate,
+            weight_decay,
+            beta_1,
+            beta_2,
+            step,
+            ..
+        } = *update;
         let step = i32::try_from(step).unwrap_or(i32::MAX);
         Self {
             kept: (1.0 - rate * f64::from(weight_decay)) as f32,
@@ -110,7 +129,9 @@ impl Constants {
 #[cfg(feature = "flex")]
 mod flex {
     use burn::backend::flex::FlexTensor;
-    use burn::backend::{BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind};
+    use burn::backend::{
+        BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind,
+    };
     use burn::prelude::*;
     use pulp::{Simd, WithSimd};
     use rayon::prelude::*;
@@ -128,14 +149,19 @@ mod flex {
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
         let [mut parameter, gradient] = [parameter, gradient].map(primitive);
         let [mut first, mut second] = moments.map(primitive);
-        let work = Work { update: *update, constants: Constants::new(update), arch: pulp::Arch::new() };
+        let work = Work {
+            update: *update,
+            constants: Constants::new(update),
+            arch: pulp::Arch::new(),
+        };
         let [m, v] = [&mut first, &mut second].map(|tensor| tensor.storage_mut::<f32>());
         let g = gradient.storage::<f32>();
         if let Some(p) = parameter.try_storage_mut::<f32>() {
             work.in_place(p, g, m, v);
         } else {
             let updated = work.in_copy(parameter.storage(), g, m, v);
-            parameter = FlexTensor::from_data(TensorData::new(updated, parameter.layout().shape().clone()));
+            parameter =
+                FlexTensor::from_data(TensorData::new(updated, parameter.layout().shape().clone()));
         }
         (tensor(parameter), [tensor(first), tensor(second)])
     }
@@ -144,8 +170,14 @@ mod flex {
     fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
         match tensor.without_autodiff().into_dispatch().kind {
             DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => {
-                let whole = tensor.as_slice::<f32>().is_some_and(|numbers| size_of_val(numbers) == tensor.bytes().len());
-                if whole { tensor } else { tensor.to_contiguous() }
+                let whole = tensor
+                    .as_slice::<f32>()
+                    .is_some_and(|numbers| size_of_val(numbers) == tensor.bytes().len());
+                if whole {
+                    tensor
+                } else {
+                    tensor.to_contiguous()
+                }
             }
             _ => unreachable!("the tensor is a float tensor on flex"),
         }
@@ -153,7 +185,10 @@ mod flex {
 
     fn tensor<const D: usize>(primitive: FlexTensor) -> Tensor<D> {
         let kind = DispatchTensorKind::Flex(BackendTensor::Float(primitive));
-        Tensor::from_dispatch(DispatchTensor { kind, autodiff: DispatchAutodiffContext::Disabled })
+        Tensor::from_dispatch(DispatchTensor {
+            kind,
+            autodiff: DispatchAutodiffContext::Disabled,
+        })
     }
 
     #[derive(Clone, Copy)]
@@ -169,7 +204,10 @@ mod flex {
                 return self.chunk(p, g, m, v);
             }
             let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-            p.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(moments).for_each(|((p, g), (m, v))| self.chunk(p, g, m, v));
+            p.par_chunks_mut(CHUNK)
+                .zip(g.par_chunks(CHUNK))
+                .zip(moments)
+                .for_each(|((p, g), (m, v))| self.chunk(p, g, m, v));
         }
 
         /// Returns the updated parameter, whose numbers before the update are `from`.
@@ -181,17 +219,27 @@ mod flex {
             }
             let mut updated = Vec::with_capacity(from.len());
             let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-            let parameters = updated.spare_capacity_mut()[..from.len()].par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK));
-            parameters.zip(g.par_chunks(CHUNK)).zip(moments).for_each(|(((p, from), g), (m, v))| {
-                self.chunk(p.write_copy_of_slice(from), g, m, v);
-            });
+            let parameters = updated.spare_capacity_mut()[..from.len()]
+                .par_chunks_mut(CHUNK)
+                .zip(from.par_chunks(CHUNK));
+            parameters.zip(g.par_chunks(CHUNK)).zip(moments).for_each(
+                |(((p, from), g), (m, v))| {
+                    self.chunk(p.write_copy_of_slice(from), g, m, v);
+                },
+            );
             // SAFETY: the chunks cover these numbers, and each of them was written.
             unsafe { updated.set_len(from.len()) };
             updated
         }
 
         fn chunk(self, p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
-            self.arch.dispatch(Chunk { work: self, p, g, m, v });
+            self.arch.dispatch(Chunk {
+                work: self,
+                p,
+                g,
+                m,
+                v,
+            });
         }
     }
 
@@ -208,7 +256,15 @@ mod flex {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
-            let Self { work: Work { update, constants, .. }, p, g, m, v } = self;
+            let Self {
+                work: Work {
+                    update, constants, ..
+                },
+                p,
+                g,
+                m,
+                v,
+            } = self;
             let [(p, p_rest), (m, m_rest), (v, v_rest)] = [p, m, v].map(S::as_mut_simd_f32s);
             let (g, g_rest) = S::as_simd_f32s(g);
             let numbers = [
@@ -236,13 +292,33 @@ mod flex {
     /// The update of one register's numbers. Multiplications and additions are not fused, so that
     /// every machine rounds as the composition does.
     #[inline(always)]
-    fn updated<S: Simd>(simd: S, numbers: [S::f32s; 9], p: &mut S::f32s, g: S::f32s, m: &mut S::f32s, v: &mut S::f32s) {
-        let [beta_1, new_first, beta_2, new_second, correction_1, correction_2, epsilon, rate, kept] = numbers;
+    fn updated<S: Simd>(
+        simd: S,
+        numbers: [S::f32s; 9],
+        p: &mut S::f32s,
+        g: S::f32s,
+        m: &mut S::f32s,
+        v: &mut S::f32s,
+    ) {
+        let [
+            beta_1,
+            new_first,
+            beta_2,
+            new_second,
+            correction_1,
+            correction_2,
+            epsilon,
+            rate,
+            kept,
+        ] = numbers;
         let times = |one, other| simd.mul_f32s(one, other);
         *m = simd.add_f32s(times(*m, beta_1), times(g, new_first));
         *v = simd.add_f32s(times(*v, beta_2), times(times(g, g), new_second));
         let root = simd.sqrt_f32s(simd.div_f32s(*v, correction_2));
-        let change = simd.div_f32s(simd.div_f32s(*m, correction_1), simd.add_f32s(root, epsilon));
+        let change = simd.div_f32s(
+            simd.div_f32s(*m, correction_1),
+            simd.add_f32s(root, epsilon),
+        );
         *p = simd.sub_f32s(times(*p, kept), times(change, rate));
     }
 }
@@ -253,7 +329,14 @@ mod tests {
 
     use super::*;
 
-    const UPDATE: AdamWUpdate = AdamWUpdate { rate: 1e-2, weight_decay: 0.1, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, step: 1 };
+    const UPDATE: AdamWUpdate = AdamWUpdate {
+        rate: 1e-2,
+        weight_decay: 0.1,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-8,
+        step: 1,
+    };
 
     /// Below, at and above the numbers that a thread updates at once, and no multiples of a register.
     const SHAPES: [[usize; 2]; 6] = [[1, 1], [1, 15], [3, 7], [128, 128], [5, 3_277], [129, 513]];
@@ -264,13 +347,21 @@ mod tests {
 
     /// Five updates by `adamw`, each with the gradient of its number.
     fn steps(
-        adamw: impl Fn(&AdamWUpdate, Tensor<2>, Tensor<2>, Option<[Tensor<2>; 2]>) -> (Tensor<2>, [Tensor<2>; 2]),
+        adamw: impl Fn(
+            &AdamWUpdate,
+            Tensor<2>,
+            Tensor<2>,
+            Option<[Tensor<2>; 2]>,
+        ) -> (Tensor<2>, [Tensor<2>; 2]),
         parameter: &Tensor<2>,
         gradients: &[Tensor<2>],
     ) -> [TensorData; 3] {
         let (mut parameter, mut moments) = (parameter.clone(), None);
         for (at, gradient) in gradients.iter().enumerate() {
-            let update = AdamWUpdate { step: at + 1, ..UPDATE };
+            let update = AdamWUpdate {
+                step: at + 1,
+                ..UPDATE
+            };
             let (updated, new) = adamw(&update, parameter, gradient.clone(), moments);
             (parameter, moments) = (updated, Some(new));
         }
@@ -293,30 +384,56 @@ mod tests {
         for shape in SHAPES {
             let gradients: Vec<_> = (0..5).map(|_| random(shape)).collect();
             let parameter = random(shape);
-            assert_eq!(steps(adamw, &parameter, &gradients), steps(composed, &parameter, &gradients), "{shape:?}");
+            assert_eq!(
+                steps(adamw, &parameter, &gradients),
+                steps(composed, &parameter, &gradients),
+                "{shape:?}"
+            );
         }
     }
 
     #[test]
     fn numbers_are_those_of_the_formula() {
         // In f64, with the settings as f32 rounds them.
-        let [beta_1, beta_2, decay, epsilon] = [UPDATE.beta_1, UPDATE.beta_2, UPDATE.weight_decay, UPDATE.epsilon].map(f64::from);
+        let [beta_1, beta_2, decay, epsilon] = [
+            UPDATE.beta_1,
+            UPDATE.beta_2,
+            UPDATE.weight_decay,
+            UPDATE.epsilon,
+        ]
+        .map(f64::from);
         let shape = [3, 7];
         let gradients: Vec<_> = (0..5).map(|_| random(shape)).collect();
         let parameter = random(shape);
-        let [found, ..] = steps(adamw, &parameter, &gradients).map(|data| data.try_into_vec::<f32>().unwrap());
-        let gradients: Vec<Vec<f32>> = gradients.into_iter().map(|gradient| gradient.into_data().try_into_vec().unwrap()).collect();
-        for (at, start) in parameter.into_data().try_into_vec::<f32>().unwrap().into_iter().enumerate() {
+        let [found, ..] =
+            steps(adamw, &parameter, &gradients).map(|data| data.try_into_vec::<f32>().unwrap());
+        let gradients: Vec<Vec<f32>> = gradients
+            .into_iter()
+            .map(|gradient| gradient.into_data().try_into_vec().unwrap())
+            .collect();
+        for (at, start) in parameter
+            .into_data()
+            .try_into_vec::<f32>()
+            .unwrap()
+            .into_iter()
+            .enumerate()
+        {
             let [mut p, mut m, mut v] = [f64::from(start), 0.0, 0.0];
             for (step, gradient) in (1..).zip(&gradients) {
                 let g = f64::from(gradient[at]);
                 m = beta_1 * m + (1.0 - beta_1) * g;
                 v = beta_2 * v + (1.0 - beta_2) * g * g;
-                let change = m / (1.0 - beta_1.powi(step)) / ((v / (1.0 - beta_2.powi(step))).sqrt() + epsilon);
+                let change = m
+                    / (1.0 - beta_1.powi(step))
+                    / ((v / (1.0 - beta_2.powi(step))).sqrt() + epsilon);
                 p = (1.0 - UPDATE.rate * decay) * p - UPDATE.rate * change;
             }
             // The composition rounds 1 − β₂ᵗ in f32, which loses 5 of its 24 bits.
-            assert!((f64::from(found[at]) - p).abs() <= 2e-6 * p.abs().max(1.0), "{} and {p}", found[at]);
+            assert!(
+                (f64::from(found[at]) - p).abs() <= 2e-6 * p.abs().max(1.0),
+                "{} and {p}",
+                found[at]
+            );
         }
     }
 
@@ -326,7 +443,10 @@ mod tests {
         let gradients: Vec<_> = (0..3).map(|_| random(shape)).collect();
         let parameter = random(shape);
         let [one, two, seven] = [1, 2, 7].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             pool.install(|| steps(adamw, &parameter, &gradients))
         });
         assert_eq!(one, two);
@@ -336,13 +456,28 @@ mod tests {
     #[test]
     fn strided_tensors_are_updated_in_the_order_of_their_shape() {
         let [parameter, gradient] = [random([7, 5]), random([7, 5])];
-        let plain = |tensor: &Tensor<2>| Tensor::from_data(tensor.clone().into_data(), &Device::flex());
-        let strided = |tensor: &Tensor<2>| Tensor::<2>::from_data(tensor.clone().transpose().into_data(), &Device::flex()).transpose();
-        let part = |tensor: &Tensor<2>| Tensor::<2>::cat(vec![tensor.clone(), tensor.clone()], 0).slice([7..14, 0..5]);
+        let plain =
+            |tensor: &Tensor<2>| Tensor::from_data(tensor.clone().into_data(), &Device::flex());
+        let strided = |tensor: &Tensor<2>| {
+            Tensor::<2>::from_data(tensor.clone().transpose().into_data(), &Device::flex())
+                .transpose()
+        };
+        let part = |tensor: &Tensor<2>| {
+            Tensor::<2>::cat(vec![tensor.clone(), tensor.clone()], 0).slice([7..14, 0..5])
+        };
         let expected = steps(adamw, &plain(&parameter), &[plain(&gradient)]);
-        assert_eq!(steps(adamw, &strided(&parameter), &[plain(&gradient)]), expected);
-        assert_eq!(steps(adamw, &plain(&parameter), &[strided(&gradient)]), expected);
-        assert_eq!(steps(adamw, &part(&parameter), &[part(&gradient)]), expected);
+        assert_eq!(
+            steps(adamw, &strided(&parameter), &[plain(&gradient)]),
+            expected
+        );
+        assert_eq!(
+            steps(adamw, &plain(&parameter), &[strided(&gradient)]),
+            expected
+        );
+        assert_eq!(
+            steps(adamw, &part(&parameter), &[part(&gradient)]),
+            expected
+        );
     }
 
     #[test]
@@ -365,7 +500,9 @@ mod tests {
         let parameter = random([129, 513]);
         let gradient = random([129, 513]);
         let address = |tensor: Tensor<2>| match tensor.into_dispatch().kind {
-            burn::backend::DispatchTensorKind::Flex(burn::backend::BackendTensor::Float(tensor)) => tensor.bytes().as_ptr(),
+            burn::backend::DispatchTensorKind::Flex(burn::backend::BackendTensor::Float(
+                tensor,
+            )) => tensor.bytes().as_ptr(),
             _ => panic!("the tensor is on flex"),
         };
         let before = address(parameter.clone());
@@ -385,9 +522,16 @@ mod tests {
         let gradients: Vec<_> = (0..3).map(|_| random(shape)).collect();
         let parameter = random(shape);
         let double = |tensor: &Tensor<2>| tensor.clone().cast(burn::tensor::DType::F64);
-        let wide = steps(adamw, &double(&parameter), &gradients.iter().map(double).collect::<Vec<_>>());
+        let wide = steps(
+            adamw,
+            &double(&parameter),
+            &gradients.iter().map(double).collect::<Vec<_>>(),
+        );
         for (wide, found) in wide.into_iter().zip(steps(adamw, &parameter, &gradients)) {
-            found.assert_approx_eq::<f32>(&wide.convert::<f32>(), burn::tensor::Tolerance::rel_abs(2e-6, 2e-6));
+            found.assert_approx_eq::<f32>(
+                &wide.convert::<f32>(),
+                burn::tensor::Tolerance::rel_abs(2e-6, 2e-6),
+            );
         }
     }
 }

@@ -40,26 +40,65 @@ use crate::precision::product;
 /// # References
 /// Vaswani et al., "Attention Is All You Need" (2017); Dao et al., "FlashAttention: Fast and
 /// Memory-Efficient Exact Attention with IO-Awareness" (2022).
-pub fn attention([query, key, value]: [Tensor<3>; 3], mask: Tensor<4>, heads: usize, scale: f64, settings: &Dropout) -> Tensor<3> {
+pub fn attention(
+    [query, key, value]: [Tensor<3>; 3],
+    mask: Tensor<4>,
+    heads: usize,
+    scale: f64,
+    settings: &Dropout,
+) -> Tensor<3> {
     let [sequences, tokens, d] = query.dims();
-    assert_eq!([key.dims(), value.dims()], [[sequences, tokens, d]; 2], "queries, keys and values have one shape");
-    assert!(heads > 0 && d % heads == 0, "{heads} heads do not divide the width {d}");
+    assert_eq!(
+        [key.dims(), value.dims()],
+        [[sequences, tokens, d]; 2],
+        "queries, keys and values have one shape"
+    );
+    assert!(
+        heads > 0 && d % heads == 0,
+        "{heads} heads do not divide the width {d}"
+    );
     let [masked, one, rows, columns] = mask.dims();
     let is_mask = [masked, one, columns] == [sequences, 1, tokens] && (rows == 1 || rows == tokens);
-    assert!(is_mask, "the mask is [{sequences}, 1, 1 or {tokens}, {tokens}], got {:?}", mask.dims());
+    assert!(
+        is_mask,
+        "the mask is [{sequences}, 1, 1 or {tokens}, {tokens}], got {:?}",
+        mask.dims()
+    );
 
     #[cfg(feature = "flex")]
-    if crate::precision::is_single() && [&query, &key, &value].into_iter().all(crate::flex::holds) && crate::flex::holds(&mask) {
+    if crate::precision::is_single()
+        && [&query, &key, &value].into_iter().all(crate::flex::holds)
+        && crate::flex::holds(&mask)
+    {
         let stream = crate::stream::Stream::draw(settings, &query.device());
-        let sizes = flex::Sizes { sequences, tokens, heads, d_head: d / heads, mask_rows: rows };
-        let operation = flex::Attention { sizes, scale: scale as f32, stream };
+        let sizes = flex::Sizes {
+            sequences,
+            tokens,
+            heads,
+            d_head: d / heads,
+            mask_rows: rows,
+        };
+        let operation = flex::Attention {
+            sizes,
+            scale: scale as f32,
+            stream,
+        };
         let mask = mask.without_autodiff().into_dispatch();
         return Tensor::from_dispatch(crate::tape::apply(
             operation,
-            [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask],
+            [
+                query.into_dispatch(),
+                key.into_dispatch(),
+                value.into_dispatch(),
+                mask,
+            ],
         ));
     }
-    let split = |projected: Tensor<3>| projected.reshape([sequences, tokens, heads, d / heads]).swap_dims(1, 2);
+    let split = |projected: Tensor<3>| {
+        projected
+            .reshape([sequences, tokens, heads, d / heads])
+            .swap_dims(1, 2)
+    };
     let [query, key, value] = [query.mul_scalar(scale), key, value].map(split);
     let context = weighted(product(query, key.transpose()), mask, value, settings);
     context.swap_dims(1, 2).reshape([sequences, tokens, d])
@@ -120,7 +159,13 @@ mod flex {
         type Saved = Saved;
 
         fn forward(&self, inputs: [FlexTensor; 4], _: [bool; 4]) -> (FlexTensor, Saved) {
-            let Sizes { sequences, tokens, heads, d_head, .. } = self.sizes;
+            let Sizes {
+                sequences,
+                tokens,
+                heads,
+                d_head,
+                ..
+            } = self.sizes;
             let inputs = inputs.map(in_order);
             let [query, key, value, mask] = inputs.each_ref().map(numbers);
             let d = heads * d_head;
@@ -128,24 +173,52 @@ mod flex {
             let mut output = zeros(sequences * tokens * d);
             let outputs = Shared::new(&mut output);
             let block = || [(); 2].map(|()| vec![0.0; self.rows() * tokens]);
-            sums.par_chunks_mut((2 * tokens).max(1)).enumerate().for_each_init(block, |[scores, factors], (head, sums)| {
-                for (first, rows) in self.blocks() {
-                    let (scores, factors) = (&mut scores[..rows * tokens], &mut factors[..rows * tokens]);
-                    self.scores(scores, query, key, head, first);
-                    let masks = self.mask(mask, head, first);
-                    let sums = &mut sums[2 * first..2 * (first + rows)];
-                    weights(scores, factors, sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
-                    // SAFETY: each part has the rows of one sequence and the columns of one head.
-                    let output = unsafe { outputs.part(self.start(head, first), [rows, d_head], d) };
-                    let weights = Matrix::new(scores, [rows, tokens], tokens);
-                    product(output, false, [weights, self.matrix(value, head, 0, tokens)], 1.0, Parallelism::None);
-                }
-            });
+            sums.par_chunks_mut((2 * tokens).max(1))
+                .enumerate()
+                .for_each_init(block, |[scores, factors], (head, sums)| {
+                    for (first, rows) in self.blocks() {
+                        let (scores, factors) =
+                            (&mut scores[..rows * tokens], &mut factors[..rows * tokens]);
+                        self.scores(scores, query, key, head, first);
+                        let masks = self.mask(mask, head, first);
+                        let sums = &mut sums[2 * first..2 * (first + rows)];
+                        weights(
+                            scores,
+                            factors,
+                            sums,
+                            masks,
+                            self.stream.as_ref(),
+                            (head * tokens + first) * tokens,
+                        );
+                        // SAFETY: each part has the rows of one sequence and the columns of one head.
+                        let output =
+                            unsafe { outputs.part(self.start(head, first), [rows, d_head], d) };
+                        let weights = Matrix::new(scores, [rows, tokens], tokens);
+                        product(
+                            output,
+                            false,
+                            [weights, self.matrix(value, head, 0, tokens)],
+                            1.0,
+                            Parallelism::None,
+                        );
+                    }
+                });
             (tensor(output, [sequences, tokens, d]), (inputs, sums))
         }
 
-        fn backward(self, (inputs, sums): Saved, gradient: FlexTensor, tracked: [bool; 4]) -> [Option<FlexTensor>; 4] {
-            let Sizes { sequences, tokens, heads, d_head, .. } = self.sizes;
+        fn backward(
+            self,
+            (inputs, sums): Saved,
+            gradient: FlexTensor,
+            tracked: [bool; 4],
+        ) -> [Option<FlexTensor>; 4] {
+            let Sizes {
+                sequences,
+                tokens,
+                heads,
+                d_head,
+                ..
+            } = self.sizes;
             let gradient = in_order(gradient);
             let gradient = numbers(&gradient);
             let [query, key, value, mask] = inputs.each_ref().map(numbers);
@@ -153,33 +226,71 @@ mod flex {
             let mut gradients = [(); 3].map(|()| zeros(sequences * tokens * d));
             let [queries, keys, values] = gradients.each_mut().map(|numbers| Shared::new(numbers));
             let block = || [(); 3].map(|()| vec![0.0; self.rows() * tokens]);
-            (0..sequences * heads).into_par_iter().for_each_init(block, |[weights, slopes, factors], head| {
-                for (first, rows) in self.blocks() {
-                    let count = rows * tokens;
-                    let (weights, slopes, factors) = (&mut weights[..count], &mut slopes[..count], &mut factors[..count]);
-                    self.scores(weights, query, key, head, first);
-                    let output = self.matrix(gradient, head, first, rows);
-                    let all = |numbers| self.matrix(numbers, head, 0, tokens);
-                    let own = |numbers| Matrix::new(numbers, [rows, tokens], tokens);
-                    let into = MatrixMut::new(slopes, [rows, tokens], tokens);
-                    product(into, false, [output, all(value).transposed()], 1.0, Parallelism::None);
-                    let masks = self.mask(mask, head, first);
-                    let sums = &sums[2 * (head * tokens + first)..][..2 * rows];
-                    gradients_of_scores([weights, slopes, factors], sums, masks, self.stream.as_ref(), (head * tokens + first) * tokens);
-                    let (weights, slopes) = (own(weights), own(slopes));
-                    let (added, none) = (first > 0, Parallelism::None);
-                    // SAFETY: each part has the rows of one sequence and the columns of one head.
-                    let [into_values, into_queries, into_keys] = unsafe {
-                        [(&values, 0, tokens), (&queries, first, rows), (&keys, 0, tokens)]
-                            .map(|(shared, first, rows)| shared.part(self.start(head, first), [rows, d_head], d))
-                    };
-                    product(into_values, added, [weights.transposed(), output], 1.0, none);
-                    product(into_queries, false, [slopes, all(key)], self.scale, none);
-                    let query = self.matrix(query, head, first, rows);
-                    product(into_keys, added, [slopes.transposed(), query], self.scale, none);
-                }
-            });
-            let [queries, keys, values] = gradients.map(|numbers| tensor(numbers, [sequences, tokens, d]));
+            (0..sequences * heads).into_par_iter().for_each_init(
+                block,
+                |[weights, slopes, factors], head| {
+                    for (first, rows) in self.blocks() {
+                        let count = rows * tokens;
+                        let (weights, slopes, factors) = (
+                            &mut weights[..count],
+                            &mut slopes[..count],
+                            &mut factors[..count],
+                        );
+                        self.scores(weights, query, key, head, first);
+                        let output = self.matrix(gradient, head, first, rows);
+                        let all = |numbers| self.matrix(numbers, head, 0, tokens);
+                        let own = |numbers| Matrix::new(numbers, [rows, tokens], tokens);
+                        let into = MatrixMut::new(slopes, [rows, tokens], tokens);
+                        product(
+                            into,
+                            false,
+                            [output, all(value).transposed()],
+                            1.0,
+                            Parallelism::None,
+                        );
+                        let masks = self.mask(mask, head, first);
+                        let sums = &sums[2 * (head * tokens + first)..][..2 * rows];
+                        gradients_of_scores(
+                            [weights, slopes, factors],
+                            sums,
+                            masks,
+                            self.stream.as_ref(),
+                            (head * tokens + first) * tokens,
+                        );
+                        let (weights, slopes) = (own(weights), own(slopes));
+                        let (added, none) = (first > 0, Parallelism::None);
+                        // SAFETY: each part has the rows of one sequence and the columns of one head.
+                        let [into_values, into_queries, into_keys] = unsafe {
+                            [
+                                (&values, 0, tokens),
+                                (&queries, first, rows),
+                                (&keys, 0, tokens),
+                            ]
+                            .map(|(shared, first, rows)| {
+                                shared.part(self.start(head, first), [rows, d_head], d)
+                            })
+                        };
+                        product(
+                            into_values,
+                            added,
+                            [weights.transposed(), output],
+                            1.0,
+                            none,
+                        );
+                        product(into_queries, false, [slopes, all(key)], self.scale, none);
+                        let query = self.matrix(query, head, first, rows);
+                        product(
+                            into_keys,
+                            added,
+                            [slopes.transposed(), query],
+                            self.scale,
+                            none,
+                        );
+                    }
+                },
+            );
+            let [queries, keys, values] =
+                gradients.map(|numbers| tensor(numbers, [sequences, tokens, d]));
             let found = [Some(queries), Some(keys), Some(values), None];
             let mut tracked = tracked.into_iter();
             found.map(|gradient| gradient.filter(|_| tracked.next().unwrap_or(false)))
@@ -196,34 +307,66 @@ mod flex {
         /// The first row and the count of rows of each block.
         fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
             let (rows, tokens) = (self.rows(), self.sizes.tokens);
-            (0..tokens).step_by(rows).map(move |first| (first, rows.min(tokens - first)))
+            (0..tokens)
+                .step_by(rows)
+                .map(move |first| (first, rows.min(tokens - first)))
         }
 
         /// Where the numbers of a token begin, within the columns of a head. `head` counts through
         /// all sequences.
         fn start(&self, head: usize, token: usize) -> usize {
-            let Sizes { tokens, heads, d_head, .. } = self.sizes;
+            let Sizes {
+                tokens,
+                heads,
+                d_head,
+                ..
+            } = self.sizes;
             (head / heads * tokens + token) * heads * d_head + head % heads * d_head
         }
 
         /// The numbers of a head and of `rows` tokens. Shape `[rows, d_head]`.
-        fn matrix<'a>(&self, numbers: &'a [f32], head: usize, first: usize, rows: usize) -> Matrix<'a> {
+        fn matrix<'a>(
+            &self,
+            numbers: &'a [f32],
+            head: usize,
+            first: usize,
+            rows: usize,
+        ) -> Matrix<'a> {
             let Sizes { heads, d_head, .. } = self.sizes;
-            Matrix::new(&numbers[self.start(head, first)..], [rows, d_head], heads * d_head)
+            Matrix::new(
+                &numbers[self.start(head, first)..],
+                [rows, d_head],
+                heads * d_head,
+            )
         }
 
         /// Writes the scores of a block of tokens, without the mask.
-        fn scores(&self, scores: &mut [f32], query: &[f32], key: &[f32], head: usize, first: usize) {
+        fn scores(
+            &self,
+            scores: &mut [f32],
+            query: &[f32],
+            key: &[f32],
+            head: usize,
+            first: usize,
+        ) {
             let tokens = self.sizes.tokens;
             let rows = scores.len() / tokens;
             let into = MatrixMut::new(scores, [rows, tokens], tokens);
-            let factors = [self.matrix(query, head, first, rows), self.matrix(key, head, 0, tokens).transposed()];
+            let factors = [
+                self.matrix(query, head, first, rows),
+                self.matrix(key, head, 0, tokens).transposed(),
+            ];
             product(into, false, factors, self.scale, Parallelism::None);
         }
 
         /// The masks of a block of tokens: one for all of them, or one each from the first on.
         fn mask<'a>(&self, mask: &'a [f32], head: usize, first: usize) -> &'a [f32] {
-            let Sizes { tokens, heads, mask_rows, .. } = self.sizes;
+            let Sizes {
+                tokens,
+                heads,
+                mask_rows,
+                ..
+            } = self.sizes;
             let start = head / heads * mask_rows;
             match mask_rows {
                 1 => &mask[start * tokens..][..tokens],
@@ -286,7 +429,9 @@ mod flex {
         for (score, mask) in scores.iter_mut().zip(mask) {
             *score += mask;
         }
-        let largest = folded(scores, f32::NEG_INFINITY, |largest, score| if score > largest { score } else { largest });
+        let largest = folded(scores, f32::NEG_INFINITY, |largest, score| {
+            if score > largest { score } else { largest }
+        });
         for score in scores.iter_mut() {
             *score = exp(*score - largest);
         }
@@ -300,7 +445,13 @@ mod flex {
     /// Turns scores into the weights of the values, and the gradients of the weights into those of
     /// the scores.
     #[inline(always)]
-    fn gradient_row(scores: &mut [f32], slopes: &mut [f32], factors: &[f32], mask: &[f32], [largest, share]: [f32; 2]) {
+    fn gradient_row(
+        scores: &mut [f32],
+        slopes: &mut [f32],
+        factors: &[f32],
+        mask: &[f32],
+        [largest, share]: [f32; 2],
+    ) {
         for (score, mask) in scores.iter_mut().zip(mask) {
             *score = exp(*score + mask - largest) * share;
         }

@@ -30,7 +30,11 @@ pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D
     }
     let keep = 1.0 - settings.prob;
     let plain = device.without_autodiff();
-    let mask = Tensor::random(input.shape(), Distribution::Bernoulli(keep), (&plain, input.dtype())) * (1.0 / keep);
+    let mask = Tensor::random(
+        input.shape(),
+        Distribution::Bernoulli(keep),
+        (&plain, input.dtype()),
+    ) * (1.0 / keep);
     input * mask
 }
 
@@ -66,7 +70,9 @@ mod flex {
 
     impl Masked {
         fn masked(&self, input: FlexTensor) -> FlexTensor {
-            changed(input, CHUNK, |chunk, values| mask(values, &self.0, chunk * CHUNK))
+            changed(input, CHUNK, |chunk, values| {
+                mask(values, &self.0, chunk * CHUNK)
+            })
         }
     }
 
@@ -91,9 +97,21 @@ mod tests {
         let output = dropout(&settings, input.clone());
         let gradients = output.clone().sum().backward();
         // The input is all ones, so output and gradient both equal the mask.
-        assert_eq!(output.clone().into_data(), input.grad(&gradients).unwrap().into_data());
-        let kept = output.into_data().try_into_vec::<f32>().unwrap().into_iter().filter(|value| *value == 2.0).count() as f64;
-        assert!((kept / 20_400.0 - 0.5).abs() < 5.0 * (0.25 / 20_400f64).sqrt(), "{kept}");
+        assert_eq!(
+            output.clone().into_data(),
+            input.grad(&gradients).unwrap().into_data()
+        );
+        let kept = output
+            .into_data()
+            .try_into_vec::<f32>()
+            .unwrap()
+            .into_iter()
+            .filter(|value| *value == 2.0)
+            .count() as f64;
+        assert!(
+            (kept / 20_400.0 - 0.5).abs() < 5.0 * (0.25 / 20_400f64).sqrt(),
+            "{kept}"
+        );
     }
 
     #[test]
@@ -102,7 +120,10 @@ mod tests {
         let mask = |key, threads| {
             let ones = Tensor::<1>::ones([100_001], &Device::flex()).into_dispatch();
             let stream = crate::stream::Stream::new(0.9, key);
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             Tensor::<1>::from_dispatch(pool.install(|| flex::masked(ones, stream))).into_data()
         };
         let one = mask(5, 1);

@@ -24,7 +24,11 @@ use crate::host::is_flex;
 /// If the shapes or the types do not match.
 pub fn exact_product<const D: usize>(left: Tensor<D>, right: Tensor<D>) -> Tensor<D> {
     let dtype = left.dtype();
-    if dtype != DType::F32 || left.is_tracked() || right.is_tracked() || !rounds_factors(&left.device()) {
+    if dtype != DType::F32
+        || left.is_tracked()
+        || right.is_tracked()
+        || !rounds_factors(&left.device())
+    {
         return multiply(left, right);
     }
     multiply(left.cast(DType::F64), right.cast(DType::F64)).cast(dtype)
@@ -105,7 +109,10 @@ mod tests {
         let exact = |bits: u32| 1.0 + 2f32.powi(1 - bits as i32);
         let half = |bits: u32| 1.0 + 2f32.powi(-1 - bits as i32);
         for bits in [TF32, BF16] {
-            let found = rounded(Tensor::<1>::from_floats([exact(bits), half(bits)], &Device::flex()), bits);
+            let found = rounded(
+                Tensor::<1>::from_floats([exact(bits), half(bits)], &Device::flex()),
+                bits,
+            );
             assert_eq!(numbers(found), [exact(bits), 1.0]);
         }
     }
@@ -113,14 +120,35 @@ mod tests {
     #[test]
     fn a_device_that_rounds_factors_gives_the_product_of_one_that_does_not() {
         let device = Device::flex();
-        let left = Tensor::<2>::random([5, 300], burn::tensor::Distribution::Normal(1.0, 0.1), &device);
-        let right = Tensor::<2>::random([300, 4], burn::tensor::Distribution::Normal(1.0, 0.1), &device);
-        let exact = numbers(left.clone().cast(DType::F64).matmul(right.clone().cast(DType::F64)).cast(DType::F32));
+        let left = Tensor::<2>::random(
+            [5, 300],
+            burn::tensor::Distribution::Normal(1.0, 0.1),
+            &device,
+        );
+        let right = Tensor::<2>::random(
+            [300, 4],
+            burn::tensor::Distribution::Normal(1.0, 0.1),
+            &device,
+        );
+        let exact = numbers(
+            left.clone()
+                .cast(DType::F64)
+                .matmul(right.clone().cast(DType::F64))
+                .cast(DType::F32),
+        );
         for bits in [TF32, BF16] {
             let found = with_rounded_factors(bits, || exact_product(left.clone(), right.clone()));
             assert_eq!(numbers(found), exact);
-            let plain = numbers(with_rounded_factors(bits, || multiply(left.clone(), right.clone())));
-            assert!(plain.iter().zip(&exact).any(|(plain, exact)| (plain / exact - 1.0).abs() > 1e-6), "the simulation rounds");
+            let plain = numbers(with_rounded_factors(bits, || {
+                multiply(left.clone(), right.clone())
+            }));
+            assert!(
+                plain
+                    .iter()
+                    .zip(&exact)
+                    .any(|(plain, exact)| (plain / exact - 1.0).abs() > 1e-6),
+                "the simulation rounds"
+            );
         }
     }
 }

@@ -50,10 +50,17 @@ impl<F: Function> Operation<1> for Elementwise<F> {
         (changed(x, CHUNK, |_, numbers| values::<F>(numbers)), saved)
     }
 
-    fn backward(self, saved: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(
+        self,
+        saved: Self::Saved,
+        gradient: FlexTensor,
+        _: [bool; 1],
+    ) -> [Option<FlexTensor>; 1] {
         let x = in_order(saved.expect("a tracked input is saved"));
         let x = numbers(&x);
-        [Some(changed(gradient, CHUNK, |index, gradients| slopes::<F>(gradients, &x[index * CHUNK..])))]
+        [Some(changed(gradient, CHUNK, |index, gradients| {
+            slopes::<F>(gradients, &x[index * CHUNK..])
+        }))]
     }
 }
 
@@ -85,17 +92,24 @@ pub(crate) fn folded(numbers: &[f32], start: f32, join: impl Fn(f32, f32) -> f32
             *all = join(*all, *number);
         }
     }
-    all.iter().chain(rest).fold(start, |one, other| join(one, *other))
+    all.iter()
+        .chain(rest)
+        .fold(start, |one, other| join(one, *other))
 }
 
 /// Sums what `f` returns over the numbers of `inputs`, in as many lanes as fit a wide register.
 #[inline(always)]
-pub(crate) fn sums_of<const N: usize, const K: usize>(inputs: [&[f32]; N], f: impl Fn([f32; N]) -> [f32; K]) -> [f32; K] {
+pub(crate) fn sums_of<const N: usize, const K: usize>(
+    inputs: [&[f32]; N],
+    f: impl Fn([f32; N]) -> [f32; K],
+) -> [f32; K] {
     let count = inputs[0].len();
     let whole = count - count % LANES;
     let mut all = [[0.0; LANES]; K];
     for start in (0..whole).step_by(LANES) {
-        let lanes = inputs.map(|input| <[f32; LANES]>::try_from(&input[start..start + LANES]).expect("as many numbers"));
+        let lanes = inputs.map(|input| {
+            <[f32; LANES]>::try_from(&input[start..start + LANES]).expect("as many numbers")
+        });
         for lane in 0..LANES {
             let terms = f(lanes.map(|input| input[lane]));
             for (all, term) in all.iter_mut().zip(terms) {
@@ -135,9 +149,16 @@ pub(crate) fn exp(x: f32) -> f32 {
     let rounded = clamped * core::f32::consts::LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
-    let series =
-        1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5_040.0)))))));
-    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    let series = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (1.0 / 6.0
+                    + r * (1.0 / 24.0
+                        + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5_040.0)))))));
+    let exponent = rounded
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127);
     let power = f32::from_bits(exponent << 23);
     // A choice between two numbers would become a branch.
     let kept = u32::from(x < -87.0).wrapping_sub(1);
@@ -160,8 +181,14 @@ pub(crate) mod tests {
             let (wide, step) = (f64::from(x), 1e-6);
             let [value, slope] = found(x).map(f64::from);
             let exact_slope = (exact(wide + step) - exact(wide - step)) / (2.0 * step);
-            assert!((value - exact(wide)).abs() < 3e-7 * wide.abs().max(1.0), "the value at {x}: {value}");
-            assert!((slope - exact_slope).abs() < 1e-6, "the slope at {x}: {slope}");
+            assert!(
+                (value - exact(wide)).abs() < 3e-7 * wide.abs().max(1.0),
+                "the value at {x}: {value}"
+            );
+            assert!(
+                (slope - exact_slope).abs() < 1e-6,
+                "the slope at {x}: {slope}"
+            );
         }
     }
 
@@ -169,7 +196,10 @@ pub(crate) mod tests {
     fn the_exponential_is_within_two_ulp() {
         for x in grid(-87.0, 88.0) {
             let exact = f64::from(x).exp();
-            assert!((f64::from(exp(x)) / exact - 1.0).abs() < 2.0 * f64::from(f32::EPSILON), "{x}");
+            assert!(
+                (f64::from(exp(x)) / exact - 1.0).abs() < 2.0 * f64::from(f32::EPSILON),
+                "{x}"
+            );
         }
         assert_eq!(exp(f32::MIN), 0.0);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
@@ -181,12 +211,20 @@ pub(crate) mod tests {
         let device = Device::flex().autodiff();
         let x = Tensor::<1>::from_floats([-3.0, -0.5, 0.0, 0.7, 4.0], &device).require_grad();
         let y = Tensor::<1>::from_dispatch(elementwise(Gelu, x.clone().into_dispatch()));
-        let gradient: Vec<f32> = x.grad(&y.clone().sum().backward()).unwrap().into_data().try_into_vec().unwrap();
+        let gradient: Vec<f32> = x
+            .grad(&y.clone().sum().backward())
+            .unwrap()
+            .into_data()
+            .try_into_vec()
+            .unwrap();
         let points: Vec<f32> = x.into_data().try_into_vec().unwrap();
         let values: Vec<f32> = y.into_data().try_into_vec().unwrap();
         for ((x, value), slope) in points.into_iter().zip(values).zip(gradient) {
             assert_eq!(Gelu::at(x)[1], slope);
-            assert!((Gelu::at(x)[0] - value).abs() <= f32::EPSILON * x.abs(), "{x}");
+            assert!(
+                (Gelu::at(x)[0] - value).abs() <= f32::EPSILON * x.abs(),
+                "{x}"
+            );
         }
     }
 }

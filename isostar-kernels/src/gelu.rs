@@ -55,7 +55,9 @@ impl crate::flex::Function for Gelu {
         const INV_SQRT_2PI: f32 = 0.398_942_3;
         let bell = crate::flex::exp(-0.5 * x * x);
         let t = 1.0 / (1.0 + 0.327_591_1 * core::f32::consts::FRAC_1_SQRT_2 * x.abs());
-        let series = t * (0.254_829_6 + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
+        let series = t
+            * (0.254_829_6
+                + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
         let tail = 0.5 * series * bell;
         let phi = if x < 0.0 { tail } else { 1.0 - tail };
         [x * phi, phi + x * INV_SQRT_2PI * bell]
@@ -70,6 +72,8 @@ mod tests {
 
     #[test]
     fn values_and_slopes_are_those_of_f64() {
-        assert_values_and_slopes(Gelu::at, |x| x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2));
+        assert_values_and_slopes(Gelu::at, |x| {
+            x * 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
+        });
     }
 }

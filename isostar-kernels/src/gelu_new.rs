@@ -26,8 +26,10 @@ pub fn gelu_new<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     if crate::flex::holds(&input) {
         return Tensor::from_dispatch(fused(input.into_dispatch()));
     }
-    const TWICE_SQRT_2_OVER_PI: f64 = 2.0 * core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2;
-    let inner = input.clone() * (input.clone().square() * (0.044715 * TWICE_SQRT_2_OVER_PI) + TWICE_SQRT_2_OVER_PI);
+    const TWICE_SQRT_2_OVER_PI: f64 =
+        2.0 * core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2;
+    let inner = input.clone()
+        * (input.clone().square() * (0.044715 * TWICE_SQRT_2_OVER_PI) + TWICE_SQRT_2_OVER_PI);
     input * activation::sigmoid(inner)
 }
 
@@ -46,7 +48,8 @@ impl crate::flex::Function for GeluNew {
     #[inline(always)]
     fn at(x: f32) -> [f32; 2] {
         const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
-        let [sigma, slope] = crate::flex::sigmoid(x * TWICE_SQRT_2_OVER_PI * (1.0 + 0.044715 * x * x));
+        let [sigma, slope] =
+            crate::flex::sigmoid(x * TWICE_SQRT_2_OVER_PI * (1.0 + 0.044715 * x * x));
         let inner_slope = TWICE_SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044715 * x * x);
         [x * sigma, sigma + x * slope * inner_slope]
     }
@@ -61,7 +64,8 @@ mod tests {
     #[test]
     fn values_and_slopes_are_those_of_f64() {
         assert_values_and_slopes(GeluNew::at, |x| {
-            x / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp())
+            x / (1.0
+                + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp())
         });
     }
 }

@@ -42,17 +42,31 @@ pub fn gram(rows: Tensor<2>) -> Result<Vec<f64>, TensorReadError> {
     if crate::host::is_flex(&rows.device()) && !crate::exact::rounds_factors(&rows.device()) {
         use triangular::products;
         let rows = rows.try_into_data()?;
-        return Ok(on_host(&rows, |rows| sum(&products(rows, d), d), |rows| sum(&products(rows, d), d)));
+        return Ok(on_host(
+            &rows,
+            |rows| sum(&products(rows, d), d),
+            |rows| sum(&products(rows, d), d),
+        ));
     }
     let products = products_on_device(rows).try_into_data()?;
-    Ok(on_host(&products, |products| sum(&matrices(products, d), d), |products| sum(&matrices(products, d), d)))
+    Ok(on_host(
+        &products,
+        |products| sum(&matrices(products, d), d),
+        |products| sum(&matrices(products, d), d),
+    ))
 }
 
 /// The product of each part. Shape `[parts, d, d]`.
 fn products_on_device(rows: Tensor<2>) -> Tensor<3> {
     let n = rows.dims()[0];
     let parts = rows.split(n.div_ceil(n.div_ceil(PART_ROWS)), 0);
-    Tensor::stack(parts.into_iter().map(|part| exact_product(part.clone().transpose(), part)).collect(), 0)
+    Tensor::stack(
+        parts
+            .into_iter()
+            .map(|part| exact_product(part.clone().transpose(), part))
+            .collect(),
+        0,
+    )
 }
 
 fn matrices<T>(numbers: &[T], d: usize) -> Vec<&[T]> {
@@ -82,37 +96,57 @@ mod triangular {
         let n = rows.len() / d;
         let threads = rayon::current_num_threads();
         let fewest = n.div_ceil(PART_ROWS);
-        let count = fewest.next_multiple_of(threads).min(n / LEAST_ROWS.max(d)).max(fewest);
+        let count = fewest
+            .next_multiple_of(threads)
+            .min(n / LEAST_ROWS.max(d))
+            .max(fewest);
         let par = Par::rayon((threads / count).max(1));
         let product = |part: &[T]| {
             let mut products = vec![T::zero_impl(); d * d];
             let below = MatMut::from_row_major_slice_mut(&mut products, d, d);
             let part = MatRef::from_row_major_slice(part, part.len() / d, d);
             let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-            matmul(below, lower, Accum::Replace, part.transpose(), all, part, all, T::one_impl(), par);
+            matmul(
+                below,
+                lower,
+                Accum::Replace,
+                part.transpose(),
+                all,
+                part,
+                all,
+                T::one_impl(),
+                par,
+            );
             products
         };
-        rows.par_chunks(n.div_ceil(count) * d).map(product).collect()
+        rows.par_chunks(n.div_ceil(count) * d)
+            .map(product)
+            .collect()
     }
 }
 
 /// The sum of symmetric matrices, reading their lower triangles. All matrices are row by row.
 fn sum<T: Copy + Into<f64> + Sync>(matrices: &[impl AsRef<[T]> + Sync], d: usize) -> Vec<f64> {
     let mut sum = vec![0.0; d * d];
-    sum.par_chunks_exact_mut(d).enumerate().for_each(|(row, sums)| {
-        for matrix in matrices {
-            for (sum, entry) in sums[..=row].iter_mut().zip(&matrix.as_ref()[row * d..]) {
-                *sum += (*entry).into();
+    sum.par_chunks_exact_mut(d)
+        .enumerate()
+        .for_each(|(row, sums)| {
+            for matrix in matrices {
+                for (sum, entry) in sums[..=row].iter_mut().zip(&matrix.as_ref()[row * d..]) {
+                    *sum += (*entry).into();
+                }
             }
-        }
-    });
+        });
     mirror(&mut sum, d);
     sum
 }
 
 /// Copies the lower triangle to the upper one.
 fn mirror(matrix: &mut [f64], d: usize) {
-    for (top, left) in (0..d).step_by(TILE).flat_map(|top| (0..=top).step_by(TILE).map(move |left| (top, left))) {
+    for (top, left) in (0..d)
+        .step_by(TILE)
+        .flat_map(|top| (0..=top).step_by(TILE).map(move |left| (top, left)))
+    {
         for row in top..d.min(top + TILE) {
             for column in left..row.min(left + TILE) {
                 matrix[column * d + row] = matrix[row * d + column];
@@ -131,9 +165,16 @@ mod tests {
         let (n, d) = (2 * PART_ROWS + 77, 40);
         let entry = |row: usize, column: usize| ((row * 7 + column * 5) % 11) as f32 - 5.0;
         let values: Vec<f32> = (0..n * d).map(|at| entry(at / d, at % d)).collect();
-        let product = |at: usize| (0..n).map(|row| f64::from(entry(row, at / d) * entry(row, at % d))).sum();
+        let product = |at: usize| {
+            (0..n)
+                .map(|row| f64::from(entry(row, at / d) * entry(row, at % d)))
+                .sum()
+        };
         let expected: Vec<f64> = (0..d * d).map(product).collect();
-        #[allow(deprecated, reason = "flex computes one half of the product, ndarray both")]
+        #[allow(
+            deprecated,
+            reason = "flex computes one half of the product, ndarray both"
+        )]
         let devices = [Device::flex(), Device::ndarray()];
         for device in devices {
             let rows = Tensor::<2>::from_data(TensorData::new(values.clone(), [n, d]), &device);

@@ -20,7 +20,11 @@ pub fn is_flex(_device: &Device) -> bool {
 ///
 /// # Panics
 /// If `data` is neither f32 nor f64.
-pub fn on_host<R>(data: &TensorData, single: impl FnOnce(&[f32]) -> R, double: impl FnOnce(&[f64]) -> R) -> R {
+pub fn on_host<R>(
+    data: &TensorData,
+    single: impl FnOnce(&[f32]) -> R,
+    double: impl FnOnce(&[f64]) -> R,
+) -> R {
     fn slice<E: Element>(data: &TensorData) -> &[E] {
         data.as_slice().expect("the type was looked up")
     }

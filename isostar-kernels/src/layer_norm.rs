@@ -39,10 +39,18 @@ pub struct Normalization {
 /// # References
 /// Ba, Kiros & Hinton, "Layer Normalization" (2016).
 pub fn layer_norm<const D: usize>(input: Tensor<D>, norm: Normalization) -> Tensor<D> {
-    let Normalization { gamma, beta, epsilon } = norm;
+    let Normalization {
+        gamma,
+        beta,
+        epsilon,
+    } = norm;
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) && crate::flex::holds(&gamma) && crate::flex::holds(&beta) {
-        let inputs = [input.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch()];
+        let inputs = [
+            input.into_dispatch(),
+            gamma.into_dispatch(),
+            beta.into_dispatch(),
+        ];
         return Tensor::from_dispatch(flex::layer_norm(inputs, epsilon as f32));
     }
     burn::tensor::module::layer_norm(input, gamma, Some(beta), epsilon)
@@ -60,13 +68,35 @@ pub fn layer_norm<const D: usize>(input: Tensor<D>, norm: Normalization) -> Tens
 ///
 /// # Shapes
 /// - `residual`, `branch`, output: `[…, d]`
-pub fn residual_norm<const D: usize>(residual: Tensor<D>, branch: Tensor<D>, settings: &Dropout, norm: Normalization) -> Tensor<D> {
+pub fn residual_norm<const D: usize>(
+    residual: Tensor<D>,
+    branch: Tensor<D>,
+    settings: &Dropout,
+    norm: Normalization,
+) -> Tensor<D> {
     #[cfg(feature = "flex")]
-    if [&residual, &branch].into_iter().all(crate::flex::holds) && [&norm.gamma, &norm.beta].into_iter().all(crate::flex::holds) {
-        assert_eq!(residual.dims(), branch.dims(), "a branch has the shape of its residual");
-        let Normalization { gamma, beta, epsilon } = norm;
+    if [&residual, &branch].into_iter().all(crate::flex::holds)
+        && [&norm.gamma, &norm.beta]
+            .into_iter()
+            .all(crate::flex::holds)
+    {
+        assert_eq!(
+            residual.dims(),
+            branch.dims(),
+            "a branch has the shape of its residual"
+        );
+        let Normalization {
+            gamma,
+            beta,
+            epsilon,
+        } = norm;
         let stream = crate::stream::Stream::draw(settings, &branch.device());
-        let inputs = [residual.into_dispatch(), branch.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch()];
+        let inputs = [
+            residual.into_dispatch(),
+            branch.into_dispatch(),
+            gamma.into_dispatch(),
+            beta.into_dispatch(),
+        ];
         return Tensor::from_dispatch(flex::residual_norm(inputs, epsilon as f32, stream));
     }
     layer_norm(residual + dropout(settings, branch), norm)
@@ -89,8 +119,18 @@ mod flex {
     }
 
     /// Takes residual, branch, scale and shift.
-    pub(super) fn residual_norm(inputs: [DispatchTensor; 4], epsilon: f32, stream: Option<Stream>) -> DispatchTensor {
-        apply(ResidualNorm { norm: Norm { epsilon }, stream }, inputs)
+    pub(super) fn residual_norm(
+        inputs: [DispatchTensor; 4],
+        epsilon: f32,
+        stream: Option<Stream>,
+    ) -> DispatchTensor {
+        apply(
+            ResidualNorm {
+                norm: Norm { epsilon },
+                stream,
+            },
+            inputs,
+        )
     }
 
     #[derive(Clone, Debug)]
@@ -117,50 +157,115 @@ mod flex {
     impl Operation<3> for Norm {
         type Saved = Saved;
 
-        fn forward(&self, [rows, gamma, beta]: [FlexTensor; 3], _: [bool; 3]) -> (FlexTensor, Saved) {
+        fn forward(
+            &self,
+            [rows, gamma, beta]: [FlexTensor; 3],
+            _: [bool; 3],
+        ) -> (FlexTensor, Saved) {
             self.normalized(in_order(rows), gamma, beta)
         }
 
-        fn backward(self, saved: Saved, gradient: FlexTensor, tracked: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        fn backward(
+            self,
+            saved: Saved,
+            gradient: FlexTensor,
+            tracked: [bool; 3],
+        ) -> [Option<FlexTensor>; 3] {
             let [rows, gamma, beta] = saved.gradients(gradient);
-            [tracked[0].then_some(rows), tracked[1].then_some(gamma), tracked[2].then_some(beta)]
+            [
+                tracked[0].then_some(rows),
+                tracked[1].then_some(gamma),
+                tracked[2].then_some(beta),
+            ]
         }
     }
 
     impl Operation<4> for ResidualNorm {
         type Saved = Saved;
 
-        fn forward(&self, [residual, branch, gamma, beta]: [FlexTensor; 4], _: [bool; 4]) -> (FlexTensor, Saved) {
+        fn forward(
+            &self,
+            [residual, branch, gamma, beta]: [FlexTensor; 4],
+            _: [bool; 4],
+        ) -> (FlexTensor, Saved) {
             let residual = in_order(residual);
             let addends = numbers(&residual);
             let sums = changed(branch, CHUNK, |chunk, sums| {
-                add(sums, &addends[chunk * CHUNK..], self.stream.as_ref(), chunk * CHUNK);
+                add(
+                    sums,
+                    &addends[chunk * CHUNK..],
+                    self.stream.as_ref(),
+                    chunk * CHUNK,
+                );
             });
             self.norm.normalized(sums, gamma, beta)
         }
 
-        fn backward(self, saved: Saved, gradient: FlexTensor, tracked: [bool; 4]) -> [Option<FlexTensor>; 4] {
+        fn backward(
+            self,
+            saved: Saved,
+            gradient: FlexTensor,
+            tracked: [bool; 4],
+        ) -> [Option<FlexTensor>; 4] {
             let [rows, gamma, beta] = saved.gradients(gradient);
             let branch = tracked[1].then(|| match self.stream {
-                Some(stream) => changed(rows.clone(), CHUNK, |chunk, numbers| mask(numbers, &stream, chunk * CHUNK)),
+                Some(stream) => changed(rows.clone(), CHUNK, |chunk, numbers| {
+                    mask(numbers, &stream, chunk * CHUNK)
+                }),
                 None => rows.clone(),
             });
-            [tracked[0].then_some(rows), branch, tracked[2].then_some(gamma), tracked[3].then_some(beta)]
+            [
+                tracked[0].then_some(rows),
+                branch,
+                tracked[2].then_some(gamma),
+                tracked[3].then_some(beta),
+            ]
         }
     }
 
     impl Norm {
-        fn normalized(&self, rows: FlexTensor, gamma: FlexTensor, beta: FlexTensor) -> (FlexTensor, Saved) {
+        fn normalized(
+            &self,
+            rows: FlexTensor,
+            gamma: FlexTensor,
+            beta: FlexTensor,
+        ) -> (FlexTensor, Saved) {
             let (gamma, beta) = (in_order(gamma), in_order(beta));
-            let (from, d, shape) = (numbers(&rows), numbers(&gamma).len(), rows.layout().shape().clone());
-            assert_eq!((shape[shape.num_dims() - 1], d), (d, numbers(&beta).len()), "scale and shift have the width of a row");
+            let (from, d, shape) = (
+                numbers(&rows),
+                numbers(&gamma).len(),
+                rows.layout().shape().clone(),
+            );
+            assert_eq!(
+                (shape[shape.num_dims() - 1], d),
+                (d, numbers(&beta).len()),
+                "scale and shift have the width of a row"
+            );
             let chunk = rows_at_once(d) * d;
-            let (values, statistics) = written_beside(from.len(), chunk, from.par_chunks(chunk), |_, values, rows| {
-                let mut statistics = vec![0.0; 2 * rows.len() / d];
-                normalize(values, rows, [numbers(&gamma), numbers(&beta)], self.epsilon, &mut statistics);
-                statistics
-            });
-            (tensor(values, shape), Saved { rows, gamma, statistics })
+            let (values, statistics) = written_beside(
+                from.len(),
+                chunk,
+                from.par_chunks(chunk),
+                |_, values, rows| {
+                    let mut statistics = vec![0.0; 2 * rows.len() / d];
+                    normalize(
+                        values,
+                        rows,
+                        [numbers(&gamma), numbers(&beta)],
+                        self.epsilon,
+                        &mut statistics,
+                    );
+                    statistics
+                },
+            );
+            (
+                tensor(values, shape),
+                Saved {
+                    rows,
+                    gamma,
+                    statistics,
+                },
+            )
         }
     }
 
@@ -170,12 +275,20 @@ mod flex {
             let (gradient, gamma) = (in_order(gradient), numbers(&self.gamma));
             let (from, d) = (numbers(&self.rows), gamma.len());
             let chunk = rows_at_once(d) * d;
-            let beside = from.par_chunks(chunk).zip(numbers(&gradient).par_chunks(chunk)).zip(&self.statistics);
-            let (values, parts) = written_beside(from.len(), chunk, beside, |_, values, ((rows, gradients), statistics)| {
-                let mut sums = vec![0.0; 2 * d];
-                differentiate(values, gradients, rows, gamma, statistics, &mut sums);
-                sums
-            });
+            let beside = from
+                .par_chunks(chunk)
+                .zip(numbers(&gradient).par_chunks(chunk))
+                .zip(&self.statistics);
+            let (values, parts) = written_beside(
+                from.len(),
+                chunk,
+                beside,
+                |_, values, ((rows, gradients), statistics)| {
+                    let mut sums = vec![0.0; 2 * d];
+                    differentiate(values, gradients, rows, gamma, statistics, &mut sums);
+                    sums
+                },
+            );
             let mut sums = vec![0.0; 2 * d];
             for part in parts {
                 for (sum, part) in sums.iter_mut().zip(part) {
@@ -183,7 +296,11 @@ mod flex {
                 }
             }
             let beta = sums.split_off(d);
-            [tensor(values, self.rows.layout().shape().clone()), tensor(sums, [d]), tensor(beta, [d])]
+            [
+                tensor(values, self.rows.layout().shape().clone()),
+                tensor(sums, [d]),
+                tensor(beta, [d]),
+            ]
         }
     }
 
@@ -282,14 +399,22 @@ mod tests {
     const SIZES: [[usize; 3]; 5] = [[2, 3, 8], [1, 1, 5], [3, 7, 33], [1, 200, 384], [2, 1, 1]];
 
     fn normalization(inputs: &[Tensor<1>]) -> Normalization {
-        Normalization { gamma: inputs[0].clone(), beta: inputs[1].clone(), epsilon: 1e-3 }
+        Normalization {
+            gamma: inputs[0].clone(),
+            beta: inputs[1].clone(),
+            epsilon: 1e-3,
+        }
     }
 
     #[test]
     fn values_and_gradients_are_those_of_the_composition() {
         for shape in SIZES {
             assert_fused(&[&shape, &shape[2..], &shape[2..]], |inputs| {
-                layer_norm(inputs[0].clone().reshape(shape), normalization(&inputs[1..])).reshape([-1])
+                layer_norm(
+                    inputs[0].clone().reshape(shape),
+                    normalization(&inputs[1..]),
+                )
+                .reshape([-1])
             });
         }
     }
@@ -318,11 +443,19 @@ mod tests {
             let norm = normalization(&inputs[2..]);
             if crate::flex::holds(&inputs[0]) {
                 let [gamma, beta] = [norm.gamma, norm.beta].map(Tensor::into_dispatch);
-                let inputs = [residual.into_dispatch(), branch.into_dispatch(), gamma, beta];
+                let inputs = [
+                    residual.into_dispatch(),
+                    branch.into_dispatch(),
+                    gamma,
+                    beta,
+                ];
                 let normalized = flex::residual_norm(inputs, norm.epsilon as f32, Some(stream));
                 return Tensor::<3>::from_dispatch(normalized).reshape([-1]);
             }
-            let factors = Tensor::from_data(factors.clone(), (&branch.device().without_autodiff(), branch.dtype()));
+            let factors = Tensor::from_data(
+                factors.clone(),
+                (&branch.device().without_autodiff(), branch.dtype()),
+            );
             layer_norm(residual + branch * factors, norm).reshape([-1])
         });
     }
@@ -330,10 +463,20 @@ mod tests {
     #[test]
     fn a_branch_that_is_held_elsewhere_keeps_its_numbers() {
         let device = Device::flex();
-        let [residual, branch] = [(); 2].map(|()| Tensor::<2>::random([3, 4], Distribution::Default, &device));
+        let [residual, branch] =
+            [(); 2].map(|()| Tensor::<2>::random([3, 4], Distribution::Default, &device));
         let before = branch.clone().into_data();
-        let norm = Normalization { gamma: Tensor::ones([4], &device), beta: Tensor::zeros([4], &device), epsilon: 1e-5 };
-        residual_norm(residual, branch.clone(), &DropoutConfig::new(0.0).init(), norm);
+        let norm = Normalization {
+            gamma: Tensor::ones([4], &device),
+            beta: Tensor::zeros([4], &device),
+            epsilon: 1e-5,
+        };
+        residual_norm(
+            residual,
+            branch.clone(),
+            &DropoutConfig::new(0.0).init(),
+            norm,
+        );
         assert_eq!(branch.into_data(), before);
     }
 
@@ -350,6 +493,9 @@ mod tests {
         assert!((constant - expected).abs().max().into_scalar::<f32>() < 0.3);
         let strided = Tensor::<2>::random([4, 6], Distribution::Default, &device).transpose();
         let ordered = Tensor::<2>::from_data(strided.clone().into_data(), &device);
-        assert_eq!(layer_norm(strided, norm()).into_data(), layer_norm(ordered, norm()).into_data());
+        assert_eq!(
+            layer_norm(strided, norm()).into_data(),
+            layer_norm(ordered, norm()).into_data()
+        );
     }
 }

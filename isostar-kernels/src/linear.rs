@@ -27,7 +27,10 @@ use crate::precision::product;
 /// If a shape differs from those above.
 pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     let ([_, k], [inner, m]) = (rows.dims(), weight.dims());
-    assert_eq!(k, inner, "linear: rows of width {k} and a weight of {inner} rows");
+    assert_eq!(
+        k, inner,
+        "linear: rows of width {k} and a weight of {inner} rows"
+    );
     if let Some(bias) = &bias {
         assert_eq!(bias.dims(), [m], "linear: a bias as wide as the output");
     }
@@ -83,19 +86,34 @@ mod flex {
         /// Rows and weight, where the backward pass needs them.
         type Saved = [Option<FlexTensor>; 2];
 
-        fn forward(&self, inputs: [FlexTensor; N], tracked: [bool; N]) -> (FlexTensor, Self::Saved) {
+        fn forward(
+            &self,
+            inputs: [FlexTensor; N],
+            tracked: [bool; N],
+        ) -> (FlexTensor, Self::Saved) {
             let inputs = inputs.map(in_order);
             let ([n, k], [_, m]) = (size(&inputs[0]), size(&inputs[1]));
-            let factors = [Matrix::new(numbers(&inputs[0]), [n, k], k), Matrix::new(numbers(&inputs[1]), [k, m], m)];
+            let factors = [
+                Matrix::new(numbers(&inputs[0]), [n, k], k),
+                Matrix::new(numbers(&inputs[1]), [k, m], m),
+            ];
             let output = match inputs.get(2).map(numbers) {
                 Some(bias) => added(repeated(bias, n), factors, [n, m], k),
                 None => written(factors, [n, m], k),
             };
-            let saved = [tracked[1].then(|| inputs[0].clone()), tracked[0].then(|| inputs[1].clone())];
+            let saved = [
+                tracked[1].then(|| inputs[0].clone()),
+                tracked[0].then(|| inputs[1].clone()),
+            ];
             (tensor(output, [n, m]), saved)
         }
 
-        fn backward(self, [rows, weight]: Self::Saved, gradient: FlexTensor, tracked: [bool; N]) -> [Option<FlexTensor>; N] {
+        fn backward(
+            self,
+            [rows, weight]: Self::Saved,
+            gradient: FlexTensor,
+            tracked: [bool; N],
+        ) -> [Option<FlexTensor>; N] {
             let gradient = in_order(gradient);
             let [n, m] = size(&gradient);
             let dy = Matrix::new(numbers(&gradient), [n, m], m);
@@ -125,7 +143,11 @@ mod flex {
     fn written(factors: [Matrix; 2], [rows, columns]: [usize; 2], inner: usize) -> Vec<f32> {
         let count = rows * columns;
         let mut values = Vec::with_capacity(count);
-        let output = MatrixMut::unwritten(&mut values.spare_capacity_mut()[..count], [rows, columns], columns);
+        let output = MatrixMut::unwritten(
+            &mut values.spare_capacity_mut()[..count],
+            [rows, columns],
+            columns,
+        );
         product(output, false, factors, 1.0, threads(count * inner));
         // SAFETY: the product wrote every number.
         unsafe { values.set_len(count) };
@@ -133,22 +155,41 @@ mod flex {
     }
 
     /// The sum of `values` and the product of two factors.
-    fn added(mut values: Vec<f32>, factors: [Matrix; 2], [rows, columns]: [usize; 2], inner: usize) -> Vec<f32> {
+    fn added(
+        mut values: Vec<f32>,
+        factors: [Matrix; 2],
+        [rows, columns]: [usize; 2],
+        inner: usize,
+    ) -> Vec<f32> {
         let multiplications = values.len() * inner;
-        product(MatrixMut::new(&mut values, [rows, columns], columns), true, factors, 1.0, threads(multiplications));
+        product(
+            MatrixMut::new(&mut values, [rows, columns], columns),
+            true,
+            factors,
+            1.0,
+            threads(multiplications),
+        );
         values
     }
 
     /// Products of these sizes sum in the same order with any number of parts.
     fn threads(multiplications: usize) -> Parallelism {
-        if multiplications <= ONE_THREAD { Parallelism::None } else { Parallelism::Rayon(PARTS * rayon::current_num_threads()) }
+        if multiplications <= ONE_THREAD {
+            Parallelism::None
+        } else {
+            Parallelism::Rayon(PARTS * rayon::current_num_threads())
+        }
     }
 
     /// `row`, `count` times.
     fn repeated(row: &[f32], count: usize) -> Vec<f32> {
         let mut values = Vec::with_capacity(count * row.len());
-        let rows = values.spare_capacity_mut()[..count * row.len()].par_chunks_mut((ROWS * row.len()).max(1));
-        rows.for_each(|rows| rows.chunks_exact_mut(row.len()).for_each(|numbers| _ = numbers.write_copy_of_slice(row)));
+        let rows = values.spare_capacity_mut()[..count * row.len()]
+            .par_chunks_mut((ROWS * row.len()).max(1));
+        rows.for_each(|rows| {
+            rows.chunks_exact_mut(row.len())
+                .for_each(|numbers| _ = numbers.write_copy_of_slice(row))
+        });
         // SAFETY: every row was written.
         unsafe { values.set_len(count * row.len()) };
         values
@@ -158,13 +199,21 @@ mod flex {
     /// sums.
     fn column_sums(matrix: &[f32], columns: usize) -> Vec<f32> {
         let mut sum = vec![0.0; columns];
-        let add = |sum: &mut [f32], row: &[f32]| sum.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+        let add = |sum: &mut [f32], row: &[f32]| {
+            sum.iter_mut()
+                .zip(row)
+                .for_each(|(sum, number)| *sum += number)
+        };
         let parts = matrix.par_chunks((ROWS * columns).max(1)).map(|part| {
             let mut sum = vec![0.0; columns];
-            part.chunks_exact(columns).for_each(|row| add(&mut sum, row));
+            part.chunks_exact(columns)
+                .for_each(|row| add(&mut sum, row));
             sum
         });
-        parts.collect::<Vec<_>>().iter().for_each(|part| add(&mut sum, part));
+        parts
+            .collect::<Vec<_>>()
+            .iter()
+            .for_each(|part| add(&mut sum, part));
         sum
     }
 }
@@ -184,7 +233,13 @@ mod tests {
     #[test]
     fn values_and_gradients_are_those_of_the_product_and_the_sum() {
         // Products of one thread and of several; sums of one block of the factors and of several.
-        for [n, k, m] in [[1, 1, 1], [3, 5, 7], [100, 300, 300], [70, 1_030, 150], [611, 130, 99]] {
+        for [n, k, m] in [
+            [1, 1, 1],
+            [3, 5, 7],
+            [100, 300, 300],
+            [70, 1_030, 150],
+            [611, 130, 99],
+        ] {
             assert_fused(&[&[n, k], &[k, m], &[m]], layer(n, k, m));
         }
     }
@@ -203,14 +258,23 @@ mod tests {
     fn strided_factors_are_put_in_order() {
         assert_fused(&[&[4, 3], &[5, 4], &[5]], |inputs| {
             let [rows, weight, bias]: [Tensor<1>; 3] = inputs.try_into().unwrap();
-            linear(rows.reshape([4, 3]).transpose(), weight.reshape([5, 4]).transpose(), Some(bias)).reshape([15])
+            linear(
+                rows.reshape([4, 3]).transpose(),
+                weight.reshape([5, 4]).transpose(),
+                Some(bias),
+            )
+            .reshape([15])
         });
     }
 
     #[test]
     fn no_rows_give_no_rows() {
         let device = Device::flex();
-        let found = linear(Tensor::zeros([0, 3], &device), Tensor::zeros([3, 2], &device), Some(Tensor::zeros([2], &device)));
+        let found = linear(
+            Tensor::zeros([0, 3], &device),
+            Tensor::zeros([3, 2], &device),
+            Some(Tensor::zeros([2], &device)),
+        );
         assert_eq!(found.dims(), [0, 2]);
     }
 
@@ -218,6 +282,10 @@ mod tests {
     #[should_panic(expected = "a bias as wide as the output")]
     fn a_bias_of_another_width_panics() {
         let device = Device::flex();
-        linear(Tensor::zeros([1, 3], &device), Tensor::zeros([3, 2], &device), Some(Tensor::zeros([3], &device)));
+        linear(
+            Tensor::zeros([1, 3], &device),
+            Tensor::zeros([3, 2], &device),
+            Some(Tensor::zeros([3], &device)),
+        );
     }
 }

@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn rows_of_any_length_count_once_and_zero_rows_not_at_all() {
-        let squares = Tensor::<2>::from_floats([[0.0], [1e-30], [2.5], [0.0], [1e30]], &Device::flex());
+        let squares =
+            Tensor::<2>::from_floats([[0.0], [1e-30], [2.5], [0.0], [1e30]], &Device::flex());
         let found: Vec<f32> = nonzero_rows(squares).into_data().try_into_vec().unwrap();
         assert_eq!(found, [0.0, 1.0, 1.0, 0.0, 1.0]);
     }

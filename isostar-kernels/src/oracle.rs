@@ -24,19 +24,38 @@ pub(crate) fn assert_fused(inputs: &[&[usize]], f: impl Fn(Vec<Tensor<1>>) -> Te
     let (points, weights, gradients) = assert_composed(inputs, &f);
     let device = Device::flex();
     for (at, gradient) in gradients.iter().enumerate() {
-        let direction = numbers(Tensor::<1>::random([gradient.len()], Distribution::Normal(0.0, 1.0), &device));
+        let direction = numbers(Tensor::<1>::random(
+            [gradient.len()],
+            Distribution::Normal(0.0, 1.0),
+            &device,
+        ));
         let moved = |step: f64| {
             let mut points = tensors(&points, &device, DType::F64);
-            let offset = Tensor::<1>::from_data(TensorData::from(&direction[..]), (&device, DType::F64)) * step;
+            let offset =
+                Tensor::<1>::from_data(TensorData::from(&direction[..]), (&device, DType::F64))
+                    * step;
             points[at] = points[at].clone() + offset;
             let weights = Tensor::from_data(weights.clone(), (&device, DType::F64));
             composed(|| (f(points) * weights).sum()).into_scalar::<f64>()
         };
         let numeric = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
-        let found: f64 = gradient.iter().zip(&direction).map(|(gradient, direction)| gradient * direction).sum();
-        let norm = |numbers: &[f64]| numbers.iter().map(|number| number * number).sum::<f64>().sqrt();
+        let found: f64 = gradient
+            .iter()
+            .zip(&direction)
+            .map(|(gradient, direction)| gradient * direction)
+            .sum();
+        let norm = |numbers: &[f64]| {
+            numbers
+                .iter()
+                .map(|number| number * number)
+                .sum::<f64>()
+                .sqrt()
+        };
         let scale = norm(gradient).max(LEAST) * norm(&direction);
-        assert!((found - numeric).abs() <= GRADIENTS * scale, "slope {at}: {found} where differences give {numeric}");
+        assert!(
+            (found - numeric).abs() <= GRADIENTS * scale,
+            "slope {at}: {found} where differences give {numeric}"
+        );
     }
 }
 
@@ -47,8 +66,12 @@ pub(crate) fn assert_composed(
     f: &(impl Fn(Vec<Tensor<1>>) -> Tensor<1> + Sync),
 ) -> (Vec<TensorData>, TensorData, Vec<Vec<f64>>) {
     let device = Device::flex();
-    let random = |count| Tensor::<1>::random([count], Distribution::Normal(0.0, 1.0), &device).into_data();
-    let points: Vec<TensorData> = inputs.iter().map(|shape| random(shape.iter().product())).collect();
+    let random =
+        |count| Tensor::<1>::random([count], Distribution::Normal(0.0, 1.0), &device).into_data();
+    let points: Vec<TensorData> = inputs
+        .iter()
+        .map(|shape| random(shape.iter().product()))
+        .collect();
     let untracked = numbers(f(tensors(&points, &device, DType::F32)));
     let weights = random(untracked.len());
 
@@ -56,11 +79,18 @@ pub(crate) fn assert_composed(
     let expected = composed(|| evaluate(f, &points, &weights));
     assert_close("value without a gradient", &untracked, &expected[0], VALUES);
     for (at, (found, expected)) in fused.iter().zip(&expected).enumerate() {
-        let (name, tolerance) = if at == 0 { ("value".into(), VALUES) } else { (format!("gradient {at}"), GRADIENTS) };
+        let (name, tolerance) = if at == 0 {
+            ("value".into(), VALUES)
+        } else {
+            (format!("gradient {at}"), GRADIENTS)
+        };
         assert_close(&name, found, expected, tolerance);
     }
     for threads in [1, 2, 7] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         let found = pool.install(|| evaluate(f, &points, &weights));
         assert!(found == fused, "other numbers with {threads} threads");
     }
@@ -68,17 +98,31 @@ pub(crate) fn assert_composed(
 }
 
 /// The value of `f`, and the gradients of the sum of its value times `weights`.
-fn evaluate(f: &impl Fn(Vec<Tensor<1>>) -> Tensor<1>, points: &[TensorData], weights: &TensorData) -> Vec<Vec<f64>> {
+fn evaluate(
+    f: &impl Fn(Vec<Tensor<1>>) -> Tensor<1>,
+    points: &[TensorData],
+    weights: &TensorData,
+) -> Vec<Vec<f64>> {
     let device = Device::flex().autodiff();
-    let points: Vec<_> = tensors(points, &device, DType::F32).into_iter().map(Tensor::require_grad).collect();
+    let points: Vec<_> = tensors(points, &device, DType::F32)
+        .into_iter()
+        .map(Tensor::require_grad)
+        .collect();
     let value = f(points.clone());
-    let gradients = (value.clone() * Tensor::from_data(weights.clone(), &device)).sum().backward();
-    let found = points.iter().map(|point| numbers(point.grad(&gradients).expect("every input has a gradient")));
+    let gradients = (value.clone() * Tensor::from_data(weights.clone(), &device))
+        .sum()
+        .backward();
+    let found = points
+        .iter()
+        .map(|point| numbers(point.grad(&gradients).expect("every input has a gradient")));
     std::iter::once(numbers(value)).chain(found).collect()
 }
 
 fn tensors(points: &[TensorData], device: &Device, dtype: DType) -> Vec<Tensor<1>> {
-    points.iter().map(|data| Tensor::from_data(data.clone(), (device, dtype))).collect()
+    points
+        .iter()
+        .map(|data| Tensor::from_data(data.clone(), (device, dtype)))
+        .collect()
 }
 
 fn numbers(tensor: Tensor<1>) -> Vec<f64> {
@@ -87,8 +131,13 @@ fn numbers(tensor: Tensor<1>) -> Vec<f64> {
 
 fn assert_close(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
-    let largest = expected.iter().fold(LEAST, |largest, number| largest.max(number.abs()));
+    let largest = expected
+        .iter()
+        .fold(LEAST, |largest, number| largest.max(number.abs()));
     for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() <= tolerance * largest, "{name}: {found} instead of {expected}, of at most {largest}");
+        assert!(
+            (found - expected).abs() <= tolerance * largest,
+            "{name}: {found} instead of {expected}, of at most {largest}"
+        );
     }
 }

@@ -77,6 +77,9 @@ pub(crate) fn product<const D: usize>(left: Tensor<D>, right: Tensor<D>) -> Tens
     let (precision, dtype) = (Precision::current(), left.dtype());
     match precision {
         Precision::F32 => left.matmul(right),
-        Precision::Bf16 => precision.factor(left).matmul(precision.factor(right)).cast(dtype),
+        Precision::Bf16 => precision
+            .factor(left)
+            .matmul(precision.factor(right))
+            .cast(dtype),
     }
 }

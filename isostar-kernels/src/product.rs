@@ -16,13 +16,24 @@ pub(crate) struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// The matrix whose rows begin at every `stride`-th number.
     pub(crate) fn new(numbers: &'a [f32], size: [usize; 2], stride: usize) -> Self {
-        assert!(extent(size, stride) <= numbers.len(), "the matrix is larger than its numbers");
-        Self { numbers, size, strides: [stride, 1] }
+        assert!(
+            extent(size, stride) <= numbers.len(),
+            "the matrix is larger than its numbers"
+        );
+        Self {
+            numbers,
+            size,
+            strides: [stride, 1],
+        }
     }
 
     pub(crate) fn transposed(self) -> Self {
         let ([rows, columns], [down, right]) = (self.size, self.strides);
-        Self { size: [columns, rows], strides: [right, down], ..self }
+        Self {
+            size: [columns, rows],
+            strides: [right, down],
+            ..self
+        }
     }
 }
 
@@ -37,14 +48,34 @@ pub(crate) struct MatrixMut<'a> {
 impl<'a> MatrixMut<'a> {
     /// As [`Matrix::new`].
     pub(crate) fn new(numbers: &'a mut [f32], size: [usize; 2], stride: usize) -> Self {
-        assert!(extent(size, stride) <= numbers.len(), "the matrix is larger than its numbers");
-        Self { start: numbers.as_mut_ptr(), size, stride, numbers: PhantomData }
+        assert!(
+            extent(size, stride) <= numbers.len(),
+            "the matrix is larger than its numbers"
+        );
+        Self {
+            start: numbers.as_mut_ptr(),
+            size,
+            stride,
+            numbers: PhantomData,
+        }
     }
 
     /// As [`Matrix::new`], of numbers that are yet to be written; adding to them needs them written.
-    pub(crate) fn unwritten(numbers: &'a mut [MaybeUninit<f32>], size: [usize; 2], stride: usize) -> Self {
-        assert!(extent(size, stride) <= numbers.len(), "the matrix is larger than its numbers");
-        Self { start: numbers.as_mut_ptr().cast(), size, stride, numbers: PhantomData }
+    pub(crate) fn unwritten(
+        numbers: &'a mut [MaybeUninit<f32>],
+        size: [usize; 2],
+        stride: usize,
+    ) -> Self {
+        assert!(
+            extent(size, stride) <= numbers.len(),
+            "the matrix is larger than its numbers"
+        );
+        Self {
+            start: numbers.as_mut_ptr().cast(),
+            size,
+            stride,
+            numbers: PhantomData,
+        }
     }
 }
 
@@ -60,7 +91,11 @@ unsafe impl Sync for Shared<'_> {}
 
 impl<'a> Shared<'a> {
     pub(crate) fn new(numbers: &'a mut [f32]) -> Self {
-        Self { start: numbers.as_mut_ptr(), count: numbers.len(), numbers: PhantomData }
+        Self {
+            start: numbers.as_mut_ptr(),
+            count: numbers.len(),
+            numbers: PhantomData,
+        }
     }
 
     /// The matrix whose rows begin at every `stride`-th number from `at` on.
@@ -68,26 +103,48 @@ impl<'a> Shared<'a> {
     /// # Safety
     /// No number of the matrix may be in another part that is alive.
     pub(crate) unsafe fn part(&self, at: usize, size: [usize; 2], stride: usize) -> MatrixMut<'_> {
-        assert!(at + extent(size, stride) <= self.count, "the matrix is larger than its numbers");
+        assert!(
+            at + extent(size, stride) <= self.count,
+            "the matrix is larger than its numbers"
+        );
         // SAFETY: the matrix begins within the numbers.
-        MatrixMut { start: unsafe { self.start.add(at) }, size, stride, numbers: PhantomData }
+        MatrixMut {
+            start: unsafe { self.start.add(at) },
+            size,
+            stride,
+            numbers: PhantomData,
+        }
     }
 }
 
 /// The count of numbers from the first to the last of a matrix.
 fn extent([rows, columns]: [usize; 2], stride: usize) -> usize {
     assert!(columns <= stride || rows <= 1, "rows overlap");
-    if rows == 0 || columns == 0 { 0 } else { (rows - 1) * stride + columns }
+    if rows == 0 || columns == 0 {
+        0
+    } else {
+        (rows - 1) * stride + columns
+    }
 }
 
 /// Writes `scale` times the product of two matrices, or adds it to what is there.
 ///
 /// `threads` is `Parallelism::None` for a product within one thread's work. Every number is a sum in
 /// an order that depends only on the sizes, not on the count of threads.
-pub(crate) fn product(into: MatrixMut, added: bool, [one, other]: [Matrix; 2], scale: f32, threads: Parallelism) {
+pub(crate) fn product(
+    into: MatrixMut,
+    added: bool,
+    [one, other]: [Matrix; 2],
+    scale: f32,
+    threads: Parallelism,
+) {
     let [rows, columns] = into.size;
     let inner = one.size[1];
-    assert_eq!(([rows, inner], [inner, columns]), (one.size, other.size), "the sizes of a product");
+    assert_eq!(
+        ([rows, inner], [inner, columns]),
+        (one.size, other.size),
+        "the sizes of a product"
+    );
     let strides = |matrix: Matrix| matrix.strides.map(|stride| stride as isize);
     let ([one_down, one_right], [other_down, other_right]) = (strides(one), strides(other));
     // SAFETY: the constructors checked that the three matrices lie within their numbers.
@@ -128,7 +185,13 @@ mod tests {
         let mut c = [1.0; 12];
         let left = Matrix::new(&a, [2, 3], 4).transposed();
         let right = Matrix::new(&b[4..], [2, 2], 4);
-        product(MatrixMut::new(&mut c[1..], [3, 2], 4), true, [left, right], 1.0, Parallelism::None);
+        product(
+            MatrixMut::new(&mut c[1..], [3, 2], 4),
+            true,
+            [left, right],
+            1.0,
+            Parallelism::None,
+        );
         for row in 0..3 {
             for column in 0..2 {
                 let expected: f32 = (0..2).map(|k| a[k * 4 + row] * b[4 + k * 4 + column]).sum();

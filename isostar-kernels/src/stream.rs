@@ -43,7 +43,11 @@ impl Stream {
 
     pub(crate) fn new(keep: f64, key: u64) -> Self {
         let threshold = (keep * 65_536.0).round() as u32;
-        Self { key: [key as u32, (key >> 32) as u32], threshold, factor: (65_536.0 / f64::from(threshold)) as f32 }
+        Self {
+            key: [key as u32, (key >> 32) as u32],
+            threshold,
+            factor: (65_536.0 / f64::from(threshold)) as f32,
+        }
     }
 
     /// Writes the factors from `start` on.
@@ -78,13 +82,22 @@ impl Stream {
 
     #[inline(always)]
     fn group(&self, group: u64, factors: &mut [f32; GROUP]) {
-        let counters: [u64; LANES] = core::array::from_fn(|lane| group * LANES as u64 + lane as u64);
+        let counters: [u64; LANES] =
+            core::array::from_fn(|lane| group * LANES as u64 + lane as u64);
         let [low, high] = [0, 32].map(|shift| counters.map(|counter| (counter >> shift) as u32));
         let words = philox([low, high, [0; LANES], [0; LANES]], self.key);
         for (half, factors) in factors.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             for (factor, word) in factors.iter_mut().zip(&words[half / 2]) {
-                let number = if half % 2 == 0 { word & 0xffff } else { word >> 16 };
-                *factor = if number < self.threshold { self.factor } else { 0.0 };
+                let number = if half % 2 == 0 {
+                    word & 0xffff
+                } else {
+                    word >> 16
+                };
+                *factor = if number < self.threshold {
+                    self.factor
+                } else {
+                    0.0
+                };
             }
         }
     }
@@ -94,8 +107,11 @@ impl Stream {
 fn key(device: &Device) -> u64 {
     /// An f32 has 24 bits of precision; of three times 24 bits, the first eight are shifted out.
     const RANGE: f64 = (1 << 24) as f64;
-    let parts = Tensor::<1>::random([3], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
-    parts.iter::<f32>().fold(0, |key, part| (key << 24) | part as u64)
+    let parts =
+        Tensor::<1>::random([3], Distribution::Uniform(0.0, RANGE), device).into_data_as::<f32>();
+    parts
+        .iter::<f32>()
+        .fold(0, |key, part| (key << 24) | part as u64)
 }
 
 /// Philox4x32-10 of many counters, the words of each at one index of the four arrays.
@@ -111,7 +127,10 @@ fn philox<const N: usize>(mut words: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32;
             words[2][lane] = (first >> 32) as u32 ^ four[lane] ^ key[1];
             words[3][lane] = first as u32;
         }
-        key = [key[0].wrapping_add(0x9e37_79b9), key[1].wrapping_add(0xbb67_ae85)];
+        key = [
+            key[0].wrapping_add(0x9e37_79b9),
+            key[1].wrapping_add(0xbb67_ae85),
+        ];
     }
     words
 }
@@ -130,8 +149,16 @@ mod tests {
     fn the_generator_is_philox() {
         // The known answers of the authors' Random123, kat_vectors.
         let answers = [
-            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
-            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                [0; 4],
+                [0; 2],
+                [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
+            ),
+            (
+                [u32::MAX; 4],
+                [u32::MAX; 2],
+                [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
+            ),
             (
                 [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
                 [0xa409_3822, 0x299f_31d0],
@@ -139,14 +166,25 @@ mod tests {
             ),
         ];
         for (counter, key, expected) in answers {
-            assert_eq!(philox(counter.map(|word: u32| [word]), key), expected.map(|word: u32| [word]));
+            assert_eq!(
+                philox(counter.map(|word: u32| [word]), key),
+                expected.map(|word: u32| [word])
+            );
         }
     }
 
     #[test]
     fn a_part_of_a_stream_does_not_depend_on_where_it_starts() {
         let whole = factors(0.5, 3, 0, 1_000);
-        for (start, count) in [(0, 1), (5, 300), (127, 2), (128, 128), (256, 744), (999, 1), (17, 0)] {
+        for (start, count) in [
+            (0, 1),
+            (5, 300),
+            (127, 2),
+            (128, 128),
+            (256, 744),
+            (999, 1),
+            (17, 0),
+        ] {
             assert_eq!(factors(0.5, 3, start, count), whole[start..start + count]);
         }
     }
@@ -156,10 +194,17 @@ mod tests {
         const COUNT: usize = 1_000_001;
         for keep in [0.9, 0.5] {
             let values = factors(keep, 7, 0, COUNT);
-            assert!(values.iter().all(|value| *value == 0.0 || (f64::from(*value) * keep - 1.0).abs() < 1e-5));
+            assert!(
+                values
+                    .iter()
+                    .all(|value| *value == 0.0 || (f64::from(*value) * keep - 1.0).abs() < 1e-5)
+            );
             let share = values.iter().filter(|value| **value > 0.0).count() as f64 / COUNT as f64;
             // Five standard errors.
-            assert!((share - keep).abs() < 5.0 * (keep * (1.0 - keep) / COUNT as f64).sqrt(), "{share}");
+            assert!(
+                (share - keep).abs() < 5.0 * (keep * (1.0 - keep) / COUNT as f64).sqrt(),
+                "{share}"
+            );
         }
         assert!(factors(0.0, 7, 0, 1_000).iter().all(|value| *value == 0.0));
     }
@@ -167,14 +212,26 @@ mod tests {
     #[test]
     fn streams_of_different_keys_and_neighbours_of_one_are_independent() {
         const COUNT: usize = 1_000_000;
-        let both = |one: &[f32], two: &[f32]| one.iter().zip(two).filter(|(one, two)| **one > 0.0 && **two > 0.0).count() as f64;
+        let both = |one: &[f32], two: &[f32]| {
+            one.iter()
+                .zip(two)
+                .filter(|(one, two)| **one > 0.0 && **two > 0.0)
+                .count() as f64
+        };
         let [one, two] = [7, 8].map(|key| factors(0.5, key, 0, COUNT));
-        let pairs =
-            [(&one[..], &two[..]), (&one[1..], &one[..COUNT - 1]), (&one[16..], &one[..COUNT - 16]), (&one[128..], &one[..COUNT - 128])];
+        let pairs = [
+            (&one[..], &two[..]),
+            (&one[1..], &one[..COUNT - 1]),
+            (&one[16..], &one[..COUNT - 16]),
+            (&one[128..], &one[..COUNT - 128]),
+        ];
         for (one, two) in pairs {
             let count = one.len() as f64;
             let share = both(one, two) / count;
-            assert!((share - 0.25).abs() < 5.0 * (0.25f64 * 0.75 / count).sqrt(), "{share}");
+            assert!(
+                (share - 0.25).abs() < 5.0 * (0.25f64 * 0.75 / count).sqrt(),
+                "{share}"
+            );
         }
     }
 }

@@ -8,13 +8,16 @@ use std::fmt::Debug;
 use std::mem::MaybeUninit;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, CheckpointStrategy, NoCheckpointing};
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{
-    Autodiff, BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, Flex, GradientCheckpointingStrategy,
+    Autodiff, BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, Flex,
+    GradientCheckpointingStrategy,
 };
 use burn::prelude::*;
 use rayon::prelude::*;
@@ -32,7 +35,12 @@ pub(crate) trait Operation<const N: usize>: Clone + Debug + Send + 'static {
     fn forward(&self, inputs: [FlexTensor; N], tracked: [bool; N]) -> (FlexTensor, Self::Saved);
 
     /// Returns the gradients of the tracked inputs, given the gradient of the value.
-    fn backward(self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; N]) -> [Option<FlexTensor>; N];
+    fn backward(
+        self,
+        saved: Self::Saved,
+        gradient: FlexTensor,
+        tracked: [bool; N],
+    ) -> [Option<FlexTensor>; N];
 }
 
 /// Applies `operation`, and records it on the tape if an input is on an autodiff device.
@@ -43,9 +51,15 @@ pub(crate) trait Operation<const N: usize>: Clone + Debug + Send + 'static {
 /// # Panics
 /// If an input is not a float tensor on flex, or if two inputs have different strategies of
 /// gradient checkpointing.
-pub(crate) fn apply<const N: usize>(operation: impl Operation<N>, inputs: [DispatchTensor; N]) -> DispatchTensor {
+pub(crate) fn apply<const N: usize>(
+    operation: impl Operation<N>,
+    inputs: [DispatchTensor; N],
+) -> DispatchTensor {
     let contexts = inputs.each_ref().map(|input| input.autodiff);
-    let context = contexts.into_iter().fold(DispatchAutodiffContext::Disabled, DispatchAutodiffContext::merge);
+    let context = contexts.into_iter().fold(
+        DispatchAutodiffContext::Disabled,
+        DispatchAutodiffContext::merge,
+    );
     let inputs = inputs.map(primitive);
     let kind = match context {
         DispatchAutodiffContext::Disabled => {
@@ -54,13 +68,22 @@ pub(crate) fn apply<const N: usize>(operation: impl Operation<N>, inputs: [Dispa
         }
         DispatchAutodiffContext::Enabled(strategy) => {
             let value = match strategy {
-                GradientCheckpointingStrategy::Disabled => record::<_, NoCheckpointing, N>(operation, inputs),
-                GradientCheckpointingStrategy::Balanced => record::<_, BalancedCheckpointing, N>(operation, inputs),
+                GradientCheckpointingStrategy::Disabled => {
+                    record::<_, NoCheckpointing, N>(operation, inputs)
+                }
+                GradientCheckpointingStrategy::Balanced => {
+                    record::<_, BalancedCheckpointing, N>(operation, inputs)
+                }
             };
-            DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(BackendTensor::Autodiff(value))))
+            DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(
+                BackendTensor::Autodiff(value),
+            )))
         }
     };
-    DispatchTensor { kind, autodiff: context }
+    DispatchTensor {
+        kind,
+        autodiff: context,
+    }
 }
 
 fn primitive(tensor: DispatchTensor) -> Place {
@@ -76,11 +99,18 @@ fn primitive(tensor: DispatchTensor) -> Place {
     panic!("the tensor is not a float tensor on flex")
 }
 
-fn record<O: Operation<N>, C: CheckpointStrategy, const N: usize>(operation: O, inputs: [Place; N]) -> Place {
+fn record<O: Operation<N>, C: CheckpointStrategy, const N: usize>(
+    operation: O,
+    inputs: [Place; N],
+) -> Place {
     let tracked = inputs.each_ref().map(Place::is_tracked);
     let nodes = inputs.each_ref().map(Place::node);
     let inputs = inputs.map(Place::into_primitive);
-    match Recorded(operation.clone()).prepare::<C>(nodes).compute_bound().stateful() {
+    match Recorded(operation.clone())
+        .prepare::<C>(nodes)
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(step) => {
             let (value, saved) = operation.forward(inputs, tracked);
             step.finish(saved, value)
@@ -110,8 +140,14 @@ impl<O: Operation<N>, const N: usize> Backward<Flex, N> for Recorded<O> {
 
 /// The tensor with its numbers in the order of its shape: itself, or a copy if it is strided.
 pub(crate) fn in_order(tensor: FlexTensor) -> FlexTensor {
-    let whole = tensor.as_slice::<f32>().is_some_and(|numbers| size_of_val(numbers) == tensor.bytes().len());
-    if whole { tensor } else { tensor.to_contiguous() }
+    let whole = tensor
+        .as_slice::<f32>()
+        .is_some_and(|numbers| size_of_val(numbers) == tensor.bytes().len());
+    if whole {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
 }
 
 /// The numbers of a tensor that [`in_order`] returned.
@@ -127,9 +163,19 @@ pub(crate) fn tensor(numbers: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 /// Returns `count` numbers that `work` writes, on all threads: it takes the index of a chunk and
 /// the chunk, which holds zeros. What the compiler inlines of `work` runs in wide registers; long
 /// loops belong in a function of [`wide`](crate::wide::wide).
-pub(crate) fn written(count: usize, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+pub(crate) fn written(
+    count: usize,
+    chunk: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
     let chunks = count.div_ceil(chunk.max(1));
-    written_beside(count, chunk, (0..chunks).into_par_iter(), |_, numbers, index| work(index, numbers)).0
+    written_beside(
+        count,
+        chunk,
+        (0..chunks).into_par_iter(),
+        |_, numbers, index| work(index, numbers),
+    )
+    .0
 }
 
 /// [`written`] with something else for each chunk that `work` takes, and something that it returns.
@@ -143,10 +189,17 @@ pub(crate) fn written_beside<B: Send, R: Send>(
     work: impl Fn(usize, &mut [f32], B) -> R + Sync,
 ) -> (Vec<f32>, Vec<R>) {
     let chunk = chunk.max(1);
-    assert_eq!(beside.len(), count.div_ceil(chunk), "one item for each chunk");
+    assert_eq!(
+        beside.len(),
+        count.div_ceil(chunk),
+        "one item for each chunk"
+    );
     let arch = pulp::Arch::new();
     let mut values: Vec<f32> = Vec::with_capacity(count);
-    let chunks = values.spare_capacity_mut()[..count].par_chunks_mut(chunk).zip(beside).enumerate();
+    let chunks = values.spare_capacity_mut()[..count]
+        .par_chunks_mut(chunk)
+        .zip(beside)
+        .enumerate();
     let returned = chunks.map(|(index, (chunk, beside))| {
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: every number of the chunk was written on the line above.
@@ -161,11 +214,18 @@ pub(crate) fn written_beside<B: Send, R: Send>(
 
 /// Applies `work` to each chunk of the tensor, as [`written`] does; the chunk holds the tensor's
 /// numbers. Works in place if nothing else holds the tensor.
-pub(crate) fn changed(tensor: FlexTensor, chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
+pub(crate) fn changed(
+    tensor: FlexTensor,
+    chunk: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) -> FlexTensor {
     let mut tensor = in_order(tensor);
     let chunk = chunk.max(1);
     if let Some(numbers) = tensor.try_storage_mut::<f32>() {
-        numbers.par_chunks_mut(chunk).enumerate().for_each(|(index, chunk)| work(index, chunk));
+        numbers
+            .par_chunks_mut(chunk)
+            .enumerate()
+            .for_each(|(index, chunk)| work(index, chunk));
         return tensor;
     }
     let from = numbers(&tensor);
@@ -193,14 +253,23 @@ mod tests {
             (product(&inputs[0], &inputs[1]), inputs)
         }
 
-        fn backward(self, saved: Self::Saved, gradient: FlexTensor, tracked: [bool; 2]) -> [Option<FlexTensor>; 2] {
+        fn backward(
+            self,
+            saved: Self::Saved,
+            gradient: FlexTensor,
+            tracked: [bool; 2],
+        ) -> [Option<FlexTensor>; 2] {
             [0, 1].map(|input| tracked[input].then(|| product(&saved[1 - input], &gradient)))
         }
     }
 
     fn product(one: &FlexTensor, other: &FlexTensor) -> FlexTensor {
         let [one, other] = [one, other].map(|tensor| in_order(tensor.clone()));
-        let found = numbers(&one).iter().zip(numbers(&other)).map(|(one, other)| one * other).collect();
+        let found = numbers(&one)
+            .iter()
+            .zip(numbers(&other))
+            .map(|(one, other)| one * other)
+            .collect();
         tensor(found, one.layout().shape().clone())
     }
 
@@ -214,10 +283,18 @@ mod tests {
 
     #[test]
     fn the_gradients_of_an_operation_join_those_of_burn() {
-        for device in [Device::flex().autodiff(), Device::flex().autodiff().gradient_checkpointing()] {
-            let [one, other] = [random(&device).require_grad(), random(&device).require_grad()];
+        for device in [
+            Device::flex().autodiff(),
+            Device::flex().autodiff().gradient_checkpointing(),
+        ] {
+            let [one, other] = [
+                random(&device).require_grad(),
+                random(&device).require_grad(),
+            ];
             let gradients = |f: fn(Tensor<2>, Tensor<2>) -> Tensor<2>| {
-                let loss = (f(one.clone().exp(), other.clone()) + one.clone()).square().sum();
+                let loss = (f(one.clone().exp(), other.clone()) + one.clone())
+                    .square()
+                    .sum();
                 let gradients = loss.backward();
                 [&one, &other].map(|tensor| tensor.grad(&gradients).unwrap().into_data())
             };
@@ -231,23 +308,37 @@ mod tests {
         let one = random(&plain.clone().autodiff()).require_grad();
         let other = random(&plain);
         let gradients = applied(one.clone(), other.clone()).sum().backward();
-        assert_eq!(one.grad(&gradients).unwrap().into_data(), other.clone().into_data());
+        assert_eq!(
+            one.grad(&gradients).unwrap().into_data(),
+            other.clone().into_data()
+        );
         assert!(!applied(other.clone(), other).device().is_autodiff());
     }
 
     #[test]
     fn strided_tensors_are_put_in_order() {
         let one = random(&Device::flex());
-        let strided = Tensor::<2>::from_data(one.clone().transpose().into_data(), &Device::flex()).transpose();
-        assert_eq!(applied(strided.clone(), one.clone()).into_data(), (one.clone() * one.clone()).into_data());
+        let strided = Tensor::<2>::from_data(one.clone().transpose().into_data(), &Device::flex())
+            .transpose();
+        assert_eq!(
+            applied(strided.clone(), one.clone()).into_data(),
+            (one.clone() * one.clone()).into_data()
+        );
         let part = |tensor: Tensor<2>| tensor.slice([1..3, 0..5]);
-        assert_eq!(applied(part(one.clone()), part(strided)).into_data(), part(one.square()).into_data());
+        assert_eq!(
+            applied(part(one.clone()), part(strided)).into_data(),
+            part(one.square()).into_data()
+        );
     }
 
     #[test]
     fn a_tensor_that_is_held_elsewhere_is_copied() {
         let one = primitive(random(&Device::flex()).into_dispatch()).into_primitive();
-        let doubled = |tensor| changed(tensor, 4, |_, numbers| numbers.iter_mut().for_each(|number| *number *= 2.0));
+        let doubled = |tensor| {
+            changed(tensor, 4, |_, numbers| {
+                numbers.iter_mut().for_each(|number| *number *= 2.0)
+            })
+        };
         let before = numbers(&one).to_vec();
         let place = numbers(&one).as_ptr();
         let copy = doubled(one.clone());
@@ -255,7 +346,10 @@ mod tests {
         let changed = doubled(one);
         assert_eq!(numbers(&changed).as_ptr(), place);
         assert_eq!(numbers(&copy), numbers(&changed));
-        assert_eq!(numbers(&copy), before.iter().map(|number| 2.0 * number).collect::<Vec<_>>());
+        assert_eq!(
+            numbers(&copy),
+            before.iter().map(|number| 2.0 * number).collect::<Vec<_>>()
+        );
     }
 
     #[test]

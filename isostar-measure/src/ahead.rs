@@ -11,7 +11,12 @@ pub(super) fn ahead<'scope, T: Send + 'scope>(
     items: impl Iterator<Item = T> + Send + 'scope,
 ) -> impl Iterator<Item = T> + Send + 'scope {
     let (ready, taken) = mpsc::sync_channel(0);
-    scope.spawn(move || items.map(|item| ready.send(item)).take_while(Result::is_ok).for_each(drop));
+    scope.spawn(move || {
+        items
+            .map(|item| ready.send(item))
+            .take_while(Result::is_ok)
+            .for_each(drop)
+    });
     taken.into_iter()
 }
 

@@ -29,10 +29,16 @@ enum Number {
 
 impl Element {
     /// f64, which represents every other floating-point type.
-    pub const F64: Self = Self { number: Number::F64, big_endian: false };
+    pub const F64: Self = Self {
+        number: Number::F64,
+        big_endian: false,
+    };
 
     /// f32 as a tensor holds it.
-    pub const F32: Self = Self { number: Number::F32, big_endian: cfg!(target_endian = "big") };
+    pub const F32: Self = Self {
+        number: Number::F32,
+        big_endian: cfg!(target_endian = "big"),
+    };
 
     /// Returns the type for a NumPy description such as `<f4`, `>f8` or `|b1`; `None` if it is not
     /// a real number.
@@ -80,7 +86,10 @@ impl Element {
             Dtype::F64 => Number::F64,
             _ => return None,
         };
-        Some(Self { number, big_endian: false })
+        Some(Self {
+            number,
+            big_endian: false,
+        })
     }
 
     /// Returns the type of the numbers of a tensor when they are read from its device; `None` if they
@@ -93,7 +102,10 @@ impl Element {
             DType::F64 => Number::F64,
             _ => return None,
         };
-        Some(Self { number, big_endian: cfg!(target_endian = "big") })
+        Some(Self {
+            number,
+            big_endian: cfg!(target_endian = "big"),
+        })
     }
 
     /// Bytes per number.
@@ -108,7 +120,10 @@ impl Element {
 
     /// Whether the type is a floating-point type.
     pub fn is_float(self) -> bool {
-        matches!(self.number, Number::F16 | Number::BF16 | Number::F32 | Number::F64)
+        matches!(
+            self.number,
+            Number::F16 | Number::BF16 | Number::F32 | Number::F64
+        )
     }
 
     /// Decodes numbers until either slice ends. Integers beyond 2⁵³ are rounded.
@@ -130,7 +145,12 @@ impl Element {
         }
     }
 
-    fn each<const SIZE: usize>(self, bytes: &[u8], values: &mut [f64], decode: impl Fn([u8; SIZE]) -> f64) {
+    fn each<const SIZE: usize>(
+        self,
+        bytes: &[u8],
+        values: &mut [f64],
+        decode: impl Fn([u8; SIZE]) -> f64,
+    ) {
         let (elements, _) = bytes.as_chunks::<SIZE>();
         pulp::Arch::new().dispatch(|| {
             // Branch on the byte order once, outside the loops, so that they compile to vector
@@ -175,13 +195,18 @@ mod tests {
         assert_eq!(decoded(">u8", &u64::MAX.to_be_bytes()), 2f64.powi(64));
         assert_eq!(decoded("<f2", &f16::from_f32(0.25).to_le_bytes()), 0.25);
         assert_eq!(decoded(">f2", &f16::from_f32(-1.5).to_be_bytes()), -1.5);
-        assert_eq!(decoded(">f4", &1.5e30_f32.to_be_bytes()), f64::from(1.5e30_f32));
+        assert_eq!(
+            decoded(">f4", &1.5e30_f32.to_be_bytes()),
+            f64::from(1.5e30_f32)
+        );
         assert_eq!(decoded("<f8", &1e-300_f64.to_le_bytes()), 1e-300);
     }
 
     #[test]
     fn types_that_are_not_real_numbers_are_refused() {
-        for description in ["<c8", "|O", "<U5", "|S3", "<M8[ns]", "<f16", "|V2", "f4", "", "é4"] {
+        for description in [
+            "<c8", "|O", "<U5", "|S3", "<M8[ns]", "<f16", "|V2", "f4", "", "é4",
+        ] {
             assert_eq!(Element::of_npy(description), None, "{description:?}");
         }
         assert_eq!(Element::of_safetensors(Dtype::C64), None);

@@ -24,7 +24,9 @@ pub enum EmbeddingsError {
     #[error(transparent)]
     Format(Arc<FormatError>),
     /// The array is neither `[points, d]` nor `[sequences, tokens, d]`.
-    #[error("{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]")]
+    #[error(
+        "{place}: shape {shape:?} is neither [points, dimension] nor [sequences, tokens, dimension]"
+    )]
     Rank {
         /// The tensor.
         place: Location,
@@ -41,7 +43,9 @@ pub enum EmbeddingsError {
         columns: usize,
     },
     /// Points of one dimension have no isotropy.
-    #[error("{place}: points of width {width} have no isotropy: there must be at least two dimensions")]
+    #[error(
+        "{place}: points of width {width} have no isotropy: there must be at least two dimensions"
+    )]
     Narrow {
         /// The tensor.
         place: Source,
@@ -49,7 +53,9 @@ pub enum EmbeddingsError {
         width: usize,
     },
     /// The covariance of points of this width would not fit into memory.
-    #[error("{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions")]
+    #[error(
+        "{place}: points of width {width} are too wide: a covariance may have at most {MAX_WIDTH} dimensions"
+    )]
     Wide {
         /// The tensor.
         place: Source,
@@ -103,7 +109,9 @@ pub enum EmbeddingsError {
         found: Vec<usize>,
     },
     /// The mask holds a negative number or NaN.
-    #[error("{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere")]
+    #[error(
+        "{place}: the mask {mask:?} holds {value:e}: a mask is 0 or false at padding, and positive or true elsewhere"
+    )]
     MaskValue {
         /// The tensor.
         place: Location,
@@ -145,7 +153,9 @@ pub enum EmbeddingsError {
         place: Source,
     },
     /// The reference and the points differ in width.
-    #[error("{reference}: the reference has width {found}, but the points in {place} have width {expected}")]
+    #[error(
+        "{reference}: the reference has width {found}, but the points in {place} have width {expected}"
+    )]
     ReferenceWidth {
         /// The points.
         place: Source,
@@ -189,5 +199,9 @@ fn position(at: &[usize]) -> String {
 }
 
 fn holding(tensors: String) -> String {
-    if tensors.is_empty() { String::new() } else { format!("; it holds {tensors}") }
+    if tensors.is_empty() {
+        String::new()
+    } else {
+        format!("; it holds {tensors}")
+    }
 }

@@ -46,7 +46,10 @@ impl FileError {
     pub fn reading(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path: path.into() },
-            _ => Self::Unreadable { path: path.into(), source },
+            _ => Self::Unreadable {
+                path: path.into(),
+                source,
+            },
         }
     }
 
@@ -55,6 +58,10 @@ impl FileError {
     /// # Errors
     /// [`FileError::GitLfsPointer`] if it is.
     pub fn refuse_pointer(path: &Path, bytes: &[u8]) -> Result<(), Self> {
-        if bytes.starts_with(GIT_LFS_POINTER) { Err(Self::GitLfsPointer { path: path.into() }) } else { Ok(()) }
+        if bytes.starts_with(GIT_LFS_POINTER) {
+            Err(Self::GitLfsPointer { path: path.into() })
+        } else {
+            Ok(())
+        }
     }
 }

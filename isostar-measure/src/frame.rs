@@ -59,7 +59,10 @@ impl Frame {
     pub fn new(origin: Vec<f64>, reach: f64) -> Self {
         // The unit and its inverse must be normal numbers. The logarithm of 0 is clamped to the
         // smallest.
-        Self { origin, unit: reach.log2().floor().clamp(-1022.0, 1022.0).exp2() }
+        Self {
+            origin,
+            unit: reach.log2().floor().clamp(-1022.0, 1022.0).exp2(),
+        }
     }
 
     /// Writes the deviations (x − o)/s of `points`. Shapes `[n, d]`.
@@ -68,7 +71,10 @@ impl Frame {
     pub fn deviate(&self, points: &[f64], deviations: &mut [f32]) {
         let width = self.origin.len();
         let inverse = 1.0 / self.unit;
-        for (point, deviations) in points.chunks_exact(width).zip(deviations.chunks_exact_mut(width)) {
+        for (point, deviations) in points
+            .chunks_exact(width)
+            .zip(deviations.chunks_exact_mut(width))
+        {
             for ((deviation, value), origin) in deviations.iter_mut().zip(point).zip(&self.origin) {
                 // The difference is taken in f64: in f32 a mean far from zero would cancel all
                 // digits.

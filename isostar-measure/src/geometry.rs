@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::measure::{
-    EXPLAINED_SHARE, ExplainedVariance, MEASURES, Measure, NEIGHBOURS, Needs, OutlierDimension, Partition, explained_variance,
+    EXPLAINED_SHARE, ExplainedVariance, MEASURES, Measure, NEIGHBOURS, Needs, OutlierDimension,
+    Partition, explained_variance,
 };
 use isostar_core::{NearestNeighbours, Shrinkage, nearest_neighbours};
 use serde::ser::SerializeMap;
@@ -78,7 +79,8 @@ impl Geometry {
     /// Panics if no measure has that name.
     pub fn value(&self, name: &str) -> Option<f64> {
         let at = MEASURES.iter().position(|measure| measure.name == name);
-        self.values[at.unwrap_or_else(|| panic!("Geometry::value: there is no measure named {name:?}"))]
+        self.values
+            [at.unwrap_or_else(|| panic!("Geometry::value: there is no measure named {name:?}"))]
     }
 }
 
@@ -94,8 +96,12 @@ impl Serialize for Geometry {
                 sampled = true;
             }
             match measure.name {
-                "explained_variance" => map.serialize_entry(measure.name, &self.explained_variance)?,
-                "outlier_dimensions" => map.serialize_entry(measure.name, &self.outlier_dimensions)?,
+                "explained_variance" => {
+                    map.serialize_entry(measure.name, &self.explained_variance)?
+                }
+                "outlier_dimensions" => {
+                    map.serialize_entry(measure.name, &self.outlier_dimensions)?
+                }
                 name => map.serialize_entry(name, &value)?,
             }
             if measure.name == "isoscore_unbiased" {
@@ -120,7 +126,10 @@ pub struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { points: NEIGHBOUR_POINTS, seed: 0 }
+        Self {
+            points: NEIGHBOUR_POINTS,
+            seed: 0,
+        }
     }
 }
 
@@ -165,7 +174,13 @@ impl Default for Measures {
 /// is not finite, all points are equal, or the device fails.
 pub fn geometry(points: Tensor<2>) -> Result<Geometry, EmbeddingsError> {
     let device = points.device().without_autodiff();
-    measure(&Points::from_tensor(points)?, None, Measures::default(), &device, &|_steps| ())
+    measure(
+        &Points::from_tensor(points)?,
+        None,
+        Measures::default(),
+        &device,
+        &|_steps| (),
+    )
 }
 
 /// Measures points in one or two passes over them; the neighbour measures also compare points with
@@ -194,17 +209,29 @@ pub fn measure(
     };
 
     points.unpack(progress)?;
-    let reading = if sampled.is_some() { Reading::Again } else { Reading::Once };
+    let reading = if sampled.is_some() {
+        Reading::Again
+    } else {
+        Reading::Once
+    };
     let mut spread = Statistics::of(points, reading, width <= WIDEST_INTERVAL, device, progress)?;
-    let isoscore_interval = spread.jackknife.take().and_then(|jackknife| jackknife.interval(CONFIDENCE));
+    let isoscore_interval = spread
+        .jackknife
+        .take()
+        .and_then(|jackknife| jackknife.interval(CONFIDENCE));
     let mut further = None;
     if let Some(sampled) = &sampled {
         let partition = partition_of(points, &spread, device, progress)?;
-        further = Some((partition, neighbours_of(sampled, &spread.frame, device, progress)?));
+        further = Some((
+            partition,
+            neighbours_of(sampled, &spread.frame, device, progress)?,
+        ));
     }
     let mut summary = spread.into_summary();
     if let Some((partition, neighbours)) = further {
-        summary = summary.with_partition(&partition).with_neighbours(neighbours);
+        summary = summary
+            .with_partition(&partition)
+            .with_neighbours(neighbours);
     }
     if let Some((reference, shrinkage)) = reference {
         summary = summary.with_reference(&reference.covariance, shrinkage.weight());
@@ -215,21 +242,37 @@ pub fn measure(
         dimension: width,
         isoscore_interval,
         explained_variance: explained_variance(summary.spectrum(), EXPLAINED_SHARE),
-        sample: sampled.map(|sampled| sampled.count()).filter(|count| *count < points.count()),
+        sample: sampled
+            .map(|sampled| sampled.count())
+            .filter(|count| *count < points.count()),
         outlier_dimensions: summary.outlier_dimensions(),
         spectrum: summary.spectrum().eigenvalues(),
         mean: summary.mean().to_vec(),
         std: summary.standard_deviations(),
-        values: MEASURES.iter().map(|measure| (measure.value)(&summary)).collect(),
+        values: MEASURES
+            .iter()
+            .map(|measure| (measure.value)(&summary))
+            .collect(),
     };
-    let scored = geometry.value("isoscore").is_some() && (reference.is_none() || geometry.value("isoscore_star").is_some());
-    if scored { Ok(geometry) } else { Err(EmbeddingsError::NoVariance { place: points.source().clone() }) }
+    let scored = geometry.value("isoscore").is_some()
+        && (reference.is_none() || geometry.value("isoscore_star").is_some());
+    if scored {
+        Ok(geometry)
+    } else {
+        Err(EmbeddingsError::NoVariance {
+            place: points.source().clone(),
+        })
+    }
 }
 
 /// Returns the number of steps of [`measure`]: one per row and pass, and two per point whose
 /// neighbours are searched.
 pub fn steps(points: &Points, measures: Measures) -> usize {
-    let unpacking = if points.are_packed() { points.count() } else { 0 };
+    let unpacking = if points.are_packed() {
+        points.count()
+    } else {
+        0
+    };
     let further = match measures {
         Measures::OfMoments => 0,
         Measures::All(sample) => points.count() + 2 * points.count().min(sample.points),
@@ -238,9 +281,15 @@ pub fn steps(points: &Points, measures: Measures) -> usize {
 }
 
 /// Computes the partition function in a second pass over the points.
-fn partition_of(points: &Points, spread: &Statistics, device: &Device, progress: &dyn Fn(usize)) -> Result<Partition, EmbeddingsError> {
+fn partition_of(
+    points: &Points,
+    spread: &Statistics,
+    device: &Device,
+    progress: &dyn Fn(usize),
+) -> Result<Partition, EmbeddingsError> {
     let frame = &spread.frame;
-    let mut partition = Partition::from_deviations(&spread.moments, &frame.origin, frame.unit, device);
+    let mut partition =
+        Partition::from_deviations(&spread.moments, &frame.origin, frame.unit, device);
     each_block(points, frame, |deviations| {
         let rows = deviations.len() / points.width();
         let block = TensorData::new(deviations, [rows, points.width()]);
@@ -253,7 +302,12 @@ fn partition_of(points: &Points, spread: &Statistics, device: &Device, progress:
 
 /// Finds the nearest neighbours of all points, which are held in memory in f32 as deviations in
 /// `frame`.
-fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn Fn(usize)) -> Result<NearestNeighbours, EmbeddingsError> {
+fn neighbours_of(
+    points: &Points,
+    frame: &Frame,
+    device: &Device,
+    progress: &dyn Fn(usize),
+) -> Result<NearestNeighbours, EmbeddingsError> {
     let width = points.width();
     let mut all = Vec::with_capacity(points.count() * width);
     each_block(points, frame, |deviations| {
@@ -262,7 +316,11 @@ fn neighbours_of(points: &Points, frame: &Frame, device: &Device, progress: &dyn
         Ok(())
     })?;
     let all = TensorData::new(all, [points.count(), width]);
-    Ok(nearest_neighbours(Tensor::from_data(all, (device, DType::F32)), NEIGHBOURS, progress))
+    Ok(nearest_neighbours(
+        Tensor::from_data(all, (device, DType::F32)),
+        NEIGHBOURS,
+        progress,
+    ))
 }
 
 /// Passes the deviations of all points in `frame` to `take`, block by block. Each block has shape
@@ -273,6 +331,15 @@ fn each_block(
     mut take: impl FnMut(Vec<f32>) -> Result<(), EmbeddingsError>,
 ) -> Result<(), EmbeddingsError> {
     let nothing = || ();
-    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| pulp::Arch::new().dispatch(|| frame.deviate(points, deviations));
-    pass(points, points.blocks(), Reading::Again, nothing, add, |block| take(block.deviations))
+    let add = |_: &mut (), points: &[f64], deviations: &mut [f32]| {
+        pulp::Arch::new().dispatch(|| frame.deviate(points, deviations))
+    };
+    pass(
+        points,
+        points.blocks(),
+        Reading::Again,
+        nothing,
+        add,
+        |block| take(block.deviations),
+    )
 }

@@ -18,5 +18,7 @@ const BLOCK_NUMBERS: usize = 1 << 23;
 /// The number of rows per block: a multiple of the rows per part, and at least d, because merging
 /// the result of a block costs as much as processing d rows.
 pub(crate) fn block_rows(width: usize) -> usize {
-    (BLOCK_NUMBERS / width).max(width).next_multiple_of(PART_ROWS)
+    (BLOCK_NUMBERS / width)
+        .max(width)
+        .next_multiple_of(PART_ROWS)
 }

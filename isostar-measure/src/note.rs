@@ -34,10 +34,17 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoMask { positions, .. } => write!(f, "no mask: all {positions} positions are measured"),
-            Self::OneMask { mask, others } => write!(f, "using the mask {mask:?}, not {}", list(others)),
+            Self::NoMask { positions, .. } => {
+                write!(f, "no mask: all {positions} positions are measured")
+            }
+            Self::OneMask { mask, others } => {
+                write!(f, "using the mask {mask:?}, not {}", list(others))
+            }
             Self::Columns { count, left_out } => {
-                write!(f, "the {count} floating-point columns are used as the dimensions of the points")?;
+                write!(
+                    f,
+                    "the {count} floating-point columns are used as the dimensions of the points"
+                )?;
                 match left_out.is_empty() {
                     true => f.write_str("; all columns are used"),
                     false => write!(f, "; unused: {}", few(left_out)),

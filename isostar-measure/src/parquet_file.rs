@@ -21,15 +21,28 @@ pub type ParquetReader<R> = SerializedFileReader<Ending<R>>;
 pub fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>, ParquetError> {
     let length = file.len();
     let reader = decoded(|| SerializedFileReader::new(Ending(file)))?;
-    let columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    let columns = reader
+        .metadata()
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
     // The reader assumes this and panics otherwise.
     let within = |column: &ColumnChunkMetaData| {
-        let start = u64::try_from(column.dictionary_page_offset().unwrap_or(column.data_page_offset())).ok()?;
-        start.checked_add(u64::try_from(column.compressed_size()).ok()?).filter(|end| *end <= length)
+        let start = u64::try_from(
+            column
+                .dictionary_page_offset()
+                .unwrap_or(column.data_page_offset()),
+        )
+        .ok()?;
+        start
+            .checked_add(u64::try_from(column.compressed_size()).ok()?)
+            .filter(|end| *end <= length)
     };
     match columns.map(within).all(|end| end.is_some()) {
         true => Ok(reader),
-        false => Err(ParquetError::General("a column lies outside the file".into())),
+        false => Err(ParquetError::General(
+            "a column lies outside the file".into(),
+        )),
     }
 }
 
@@ -76,10 +89,18 @@ const MOST_LEVELS: usize = 1 << 26;
 ///
 /// # Errors
 /// If the pages cannot be found.
-pub fn column<R: ChunkReader + 'static>(reader: &ParquetReader<R>, group: usize, leaf: usize) -> Result<ColumnReader, ParquetError> {
+pub fn column<R: ChunkReader + 'static>(
+    reader: &ParquetReader<R>,
+    group: usize,
+    leaf: usize,
+) -> Result<ColumnReader, ParquetError> {
     decoded(|| {
         let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
-        let descriptor = reader.metadata().file_metadata().schema_descr().column(leaf);
+        let descriptor = reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .column(leaf);
         Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
     })
 }
@@ -96,7 +117,10 @@ impl Checked {
         };
         match page.num_values() as usize <= most {
             true => Ok(page),
-            false => Err(ParquetError::General(format!("a page declares {} values, more than it can hold", page.num_values()))),
+            false => Err(ParquetError::General(format!(
+                "a page declares {} values, more than it can hold",
+                page.num_values()
+            ))),
         }
     }
 }
@@ -147,11 +171,19 @@ mod tests {
     fn a_page_that_declares_more_values_than_it_can_hold_is_rejected() {
         let dictionary = |num_values| {
             let buf = Bytes::from_static(&[1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b']);
-            Checked::check(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false })
+            Checked::check(Page::DictionaryPage {
+                buf,
+                num_values,
+                encoding: Encoding::PLAIN,
+                is_sorted: false,
+            })
         };
         assert!(dictionary(2).is_ok());
         let error = dictionary(u32::MAX).unwrap_err().to_string();
-        assert!(error.contains("a page declares 4294967295 values"), "{error}");
+        assert!(
+            error.contains("a page declares 4294967295 values"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -161,6 +193,9 @@ mod tests {
         let mut buffer = [0; 8];
         assert_eq!(reader.read(&mut buffer).unwrap(), 2);
         assert_eq!(reader.read(&mut []).unwrap(), 0);
-        assert_eq!(reader.read(&mut buffer).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(
+            reader.read(&mut buffer).unwrap_err().kind(),
+            ErrorKind::UnexpectedEof
+        );
     }
 }

@@ -50,7 +50,9 @@ pub(super) fn pass<R: Send>(
         let decoded = fetched.map(move |fetched| {
             let (rows, fetched) = fetched?;
             let mut deviations = vec![0.0; rows.len() * width];
-            let parts = rows.par_chunks(PART_ROWS).zip(deviations.par_chunks_mut(PART_ROWS * width));
+            let parts = rows
+                .par_chunks(PART_ROWS)
+                .zip(deviations.par_chunks_mut(PART_ROWS * width));
             let parts = parts.map_init(Vec::new, |values, (rows, deviations)| {
                 let mut part = new();
                 let few = points.rows_at_once();
@@ -60,7 +62,10 @@ pub(super) fn pass<R: Send>(
                 }
                 Ok::<_, EmbeddingsError>(part)
             });
-            let block = Block { parts: parts.collect::<Result<_, _>>()?, deviations };
+            let block = Block {
+                parts: parts.collect::<Result<_, _>>()?,
+                deviations,
+            };
             // After the last block the receiver is gone.
             let _ = used.send(fetched.into_memory());
             Ok::<_, EmbeddingsError>(block)

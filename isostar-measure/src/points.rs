@@ -25,11 +25,24 @@ impl Points {
     ///
     /// # Errors
     /// If there are fewer than two points, or the width is out of range.
-    pub(crate) fn new(source: Source, rows: Arc<dyn Rows>, count: usize) -> Result<Self, EmbeddingsError> {
+    pub(crate) fn new(
+        source: Source,
+        rows: Arc<dyn Rows>,
+        count: usize,
+    ) -> Result<Self, EmbeddingsError> {
         check_width(&source, rows.width())?;
         match count {
-            points @ (0 | 1) => Err(EmbeddingsError::FewPoints { place: source, points }),
-            _ => Ok(Self { source, rows, sample: None, count, notes: Vec::new() }),
+            points @ (0 | 1) => Err(EmbeddingsError::FewPoints {
+                place: source,
+                points,
+            }),
+            _ => Ok(Self {
+                source,
+                rows,
+                sample: None,
+                count,
+                notes: Vec::new(),
+            }),
         }
     }
 
@@ -51,12 +64,17 @@ impl Points {
     /// If `count` is below 2.
     pub fn sample(mut self, count: usize, seed: u64) -> Result<Self, EmbeddingsError> {
         if count < 2 {
-            return Err(EmbeddingsError::FewPoints { place: self.source, points: count });
+            return Err(EmbeddingsError::FewPoints {
+                place: self.source,
+                points: count,
+            });
         }
         if count >= self.count {
             return Ok(self);
         }
-        let mut drawn = rand::seq::index::sample(&mut ChaCha8Rng::seed_from_u64(seed), self.count, count).into_vec();
+        let mut drawn =
+            rand::seq::index::sample(&mut ChaCha8Rng::seed_from_u64(seed), self.count, count)
+                .into_vec();
         drawn.sort_unstable();
         self.sample = Some(self.rows_of(drawn.into_iter()));
         self.count = count;
@@ -110,7 +128,10 @@ impl Points {
             Some(sample) => Box::new(sample.chunks(block_rows).map(<[usize]>::to_vec)),
             None => {
                 let starts = (0..self.rows.len()).step_by(block_rows);
-                let blocks = starts.map(move |start| self.rows.measured(start, (start + block_rows).min(self.rows.len())));
+                let blocks = starts.map(move |start| {
+                    self.rows
+                        .measured(start, (start + block_rows).min(self.rows.len()))
+                });
                 Box::new(blocks.filter(|rows| !rows.is_empty()))
             }
         }
@@ -132,13 +153,19 @@ impl Points {
             None => {
                 let mut ordinals = ordinals.peekable();
                 let rows = self.blocks().flatten().enumerate();
-                rows.filter_map(|(ordinal, row)| ordinals.next_if_eq(&ordinal).map(|_| row)).collect()
+                rows.filter_map(|(ordinal, row)| ordinals.next_if_eq(&ordinal).map(|_| row))
+                    .collect()
             }
         }
     }
 
     /// See [`Rows::fetch`].
-    pub(crate) fn fetch(&self, rows: &[usize], reading: Reading, memory: Vec<u8>) -> Result<Box<dyn Fetched + '_>, EmbeddingsError> {
+    pub(crate) fn fetch(
+        &self,
+        rows: &[usize],
+        reading: Reading,
+        memory: Vec<u8>,
+    ) -> Result<Box<dyn Fetched + '_>, EmbeddingsError> {
         self.rows.fetch(rows, reading, memory)
     }
 
@@ -147,31 +174,55 @@ impl Points {
     /// # Errors
     /// If a number is not finite or beyond ±1e300, where no scaling can avoid an overflow of its
     /// square.
-    pub(crate) fn read(&self, rows: &[usize], values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
-        self.decode(rows, self.fetch(rows, Reading::Again, Vec::new())?.as_ref(), values)
+    pub(crate) fn read(
+        &self,
+        rows: &[usize],
+        values: &mut Vec<f64>,
+    ) -> Result<(), EmbeddingsError> {
+        self.decode(
+            rows,
+            self.fetch(rows, Reading::Again, Vec::new())?.as_ref(),
+            values,
+        )
     }
 
     /// Like [`read`](Self::read), for some or all of the rows that were [fetched](Self::fetch).
-    pub(crate) fn decode(&self, rows: &[usize], fetched: &dyn Fetched, values: &mut Vec<f64>) -> Result<(), EmbeddingsError> {
+    pub(crate) fn decode(
+        &self,
+        rows: &[usize],
+        fetched: &dyn Fetched,
+        values: &mut Vec<f64>,
+    ) -> Result<(), EmbeddingsError> {
         let width = self.width();
         values.resize(rows.len() * width, 0.0);
         fetched.decode(rows, values);
         let sound = |value: f64| value.abs() <= LARGEST;
         // Checking every number is faster than stopping at the first invalid one.
-        if pulp::Arch::new().dispatch(|| values.iter().fold(true, |all, value| all & sound(*value))) {
+        if pulp::Arch::new().dispatch(|| values.iter().fold(true, |all, value| all & sound(*value)))
+        {
             return Ok(());
         }
         let at = values.iter().position(|value| !sound(*value)).unwrap_or(0);
         let index = self.rows.index(rows[at / width], at % width);
-        Err(EmbeddingsError::NotFinite { place: self.source.clone(), at: index, value: values[at] })
+        Err(EmbeddingsError::NotFinite {
+            place: self.source.clone(),
+            at: index,
+            value: values[at],
+        })
     }
 }
 
 /// Checks that points of this width have an isotropy, and a covariance that fits into memory.
 pub(crate) fn check_width(source: &Source, width: usize) -> Result<(), EmbeddingsError> {
     match width {
-        0 | 1 => Err(EmbeddingsError::Narrow { place: source.clone(), width }),
+        0 | 1 => Err(EmbeddingsError::Narrow {
+            place: source.clone(),
+            width,
+        }),
         2..=MAX_WIDTH => Ok(()),
-        _ => Err(EmbeddingsError::Wide { place: source.clone(), width }),
+        _ => Err(EmbeddingsError::Wide {
+            place: source.clone(),
+            width,
+        }),
     }
 }

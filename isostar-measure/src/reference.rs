@@ -38,7 +38,11 @@ impl Reference {
     ///
     /// # Errors
     /// If a number is not finite, there is no variance, or the device fails.
-    pub fn of(points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
+    pub fn of(
+        points: &Points,
+        device: &Device,
+        progress: &dyn Fn(usize),
+    ) -> Result<Self, EmbeddingsError> {
         let (source, notes) = (points.source().clone(), points.notes().to_vec());
         if points.are_square() {
             let width = points.width();
@@ -47,14 +51,27 @@ impl Reference {
             points.read(&rows, &mut entries)?;
             if is_covariance(width, &entries) {
                 let covariance = ScaledCovariance::from_entries(width, entries);
-                let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance { place: source.clone() })?;
+                let covariance = covariance.ok_or_else(|| EmbeddingsError::NoVariance {
+                    place: source.clone(),
+                })?;
                 progress(width);
-                return Ok(Self { source, kind: ReferenceKind::Covariance, notes, covariance });
+                return Ok(Self {
+                    source,
+                    kind: ReferenceKind::Covariance,
+                    notes,
+                    covariance,
+                });
             }
         }
         points.unpack(progress)?;
-        let covariance = Statistics::of(points, Reading::Once, false, device, progress)?.covariance();
-        Ok(Self { source, kind: ReferenceKind::Points, notes, covariance })
+        let covariance =
+            Statistics::of(points, Reading::Once, false, device, progress)?.covariance();
+        Ok(Self {
+            source,
+            kind: ReferenceKind::Points,
+            notes,
+            covariance,
+        })
     }
 
     /// Where the covariance or its points come from.
@@ -83,7 +100,10 @@ impl fmt::Display for Reference {
         let (source, width) = (&self.source, self.width());
         match self.kind {
             ReferenceKind::Covariance => {
-                write!(f, "{source}: taken as a covariance [{width}, {width}]: symmetric, without negative variances")
+                write!(
+                    f,
+                    "{source}: taken as a covariance [{width}, {width}]: symmetric, without negative variances"
+                )
             }
             ReferenceKind::Points => write!(f, "{source}: taken as points of width {width}"),
         }
@@ -91,9 +111,17 @@ impl fmt::Display for Reference {
 }
 
 fn is_covariance(width: usize, entries: &[f64]) -> bool {
-    let tolerance = ASYMMETRY * entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
-    let symmetric = |row: usize, column: usize| (entries[row * width + column] - entries[column * width + row]).abs() <= tolerance;
-    entries.iter().step_by(width + 1).all(|variance| *variance >= 0.0)
+    let tolerance = ASYMMETRY
+        * entries
+            .iter()
+            .fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+    let symmetric = |row: usize, column: usize| {
+        (entries[row * width + column] - entries[column * width + row]).abs() <= tolerance
+    };
+    entries
+        .iter()
+        .step_by(width + 1)
+        .all(|variance| *variance >= 0.0)
         && (0..width).all(|row| (0..row).all(|column| symmetric(row, column)))
 }
 
@@ -110,7 +138,10 @@ impl References {
     /// # Errors
     /// As [`EmbeddingsFile::open`].
     pub fn open(path: &Path) -> Result<Self, EmbeddingsError> {
-        Ok(Self { file: EmbeddingsFile::open(path)?, computed: Vec::new() })
+        Ok(Self {
+            file: EmbeddingsFile::open(path)?,
+            computed: Vec::new(),
+        })
     }
 
     /// Returns the reference for `points`: the tensor of the same name, or the only one of the
@@ -119,7 +150,12 @@ impl References {
     /// # Errors
     /// If there are several tensors and none of that name, or the widths differ; otherwise as
     /// [`Reference::of`].
-    pub fn of(&mut self, points: &Points, device: &Device, progress: &dyn Fn(usize)) -> Result<&Reference, EmbeddingsError> {
+    pub fn of(
+        &mut self,
+        points: &Points,
+        device: &Device,
+        progress: &dyn Fn(usize),
+    ) -> Result<&Reference, EmbeddingsError> {
         let counterpart = self.file.counterpart(points.source().tensor())?;
         if counterpart.width() != points.width() {
             return Err(EmbeddingsError::ReferenceWidth {
@@ -129,10 +165,15 @@ impl References {
                 found: counterpart.width(),
             });
         }
-        let at = match self.computed.iter().position(|reference| reference.source() == counterpart.source()) {
+        let at = match self
+            .computed
+            .iter()
+            .position(|reference| reference.source() == counterpart.source())
+        {
             Some(at) => at,
             None => {
-                self.computed.push(Reference::of(&counterpart, device, progress)?);
+                self.computed
+                    .push(Reference::of(&counterpart, device, progress)?);
                 self.computed.len() - 1
             }
         };

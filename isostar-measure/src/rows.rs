@@ -41,7 +41,12 @@ pub(crate) trait Rows: Debug + Send + Sync {
     ///
     /// # Errors
     /// If the rows are compressed and cannot be decompressed, or the device fails.
-    fn fetch<'a>(&'a self, rows: &[usize], reading: Reading, memory: Vec<u8>) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError>;
+    fn fetch<'a>(
+        &'a self,
+        rows: &[usize],
+        reading: Reading,
+        memory: Vec<u8>,
+    ) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError>;
 
     /// The index in the tensor of a number in a row.
     fn index(&self, row: usize, column: usize) -> Vec<usize>;
@@ -79,5 +84,7 @@ const LEAST_ROWS: usize = 8;
 
 /// The number of contiguous rows to decode at once.
 pub(crate) fn contiguous_rows_at_once(width: usize) -> usize {
-    (AT_ONCE / width).max(LEAST_ROWS).next_multiple_of(LEAST_ROWS)
+    (AT_ONCE / width)
+        .max(LEAST_ROWS)
+        .next_multiple_of(LEAST_ROWS)
 }

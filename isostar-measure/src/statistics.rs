@@ -37,16 +37,38 @@ impl Statistics {
     /// # Errors
     /// Returns an error if a point contains a value that is not finite, all points are equal, or
     /// the device fails.
-    pub fn of(points: &Points, reading: Reading, groups: bool, device: &Device, progress: &dyn Fn(usize)) -> Result<Self, EmbeddingsError> {
-        let spread = Self::in_frame(points, Frame::from_sample(points, reading)?, reading, groups, device, progress)?;
+    pub fn of(
+        points: &Points,
+        reading: Reading,
+        groups: bool,
+        device: &Device,
+        progress: &dyn Fn(usize),
+    ) -> Result<Self, EmbeddingsError> {
+        let spread = Self::in_frame(
+            points,
+            Frame::from_sample(points, reading)?,
+            reading,
+            groups,
+            device,
+            progress,
+        )?;
         let reach = spread.sums.reach();
         if reach == 0.0 {
-            return Err(EmbeddingsError::NoVariance { place: points.source().clone() });
+            return Err(EmbeddingsError::NoVariance {
+                place: points.source().clone(),
+            });
         }
         if spread.fits() {
             return Ok(spread);
         }
-        Self::in_frame(points, Frame::new(spread.mean(), reach), reading, groups, device, &|_| ())
+        Self::in_frame(
+            points,
+            Frame::new(spread.mean(), reach),
+            reading,
+            groups,
+            device,
+            &|_| (),
+        )
     }
 
     fn in_frame(
@@ -63,36 +85,61 @@ impl Statistics {
         let mut jackknife = groups.then(|| IsoscoreJackknife::new(width));
         // Without a jackknife, one d × d matrix is enough.
         let mut group = groups.then(|| RunningMoments::new(width));
-        let mut ends: Vec<usize> = IsoscoreJackknife::groups(points.count()).map(|group| group.end).collect();
+        let mut ends: Vec<usize> = IsoscoreJackknife::groups(points.count())
+            .map(|group| group.end)
+            .collect();
         if !groups || ends.is_empty() {
             ends = vec![points.count()];
         }
         let mut done = 0;
         let new = || RowSums::new(width);
-        let add = |sums: &mut RowSums, points: &[f64], deviations: &mut [f32]| sums.add(points, &frame, deviations);
-        pass(points, cut(points.blocks().flatten(), points.block_rows(), &ends), reading, new, add, |Block { deviations, parts }| {
-            let mut sums = RowSums::new(width);
-            // Parts are added in file order, so that equal files have equal scores.
-            for mut part in parts {
-                part.finish();
-                sums.absorb(&part);
-            }
-            all.absorb(&sums);
-            let mean: Vec<f64> = sums.offset.iter().map(|offset| offset / frame.unit).collect();
-            let rows = deviations.len() / width;
-            let block = TensorData::new(deviations, [rows, width]);
-            let block = Tensor::from_data(block, (device, DType::F32));
-            group.as_mut().unwrap_or(&mut moments).update_near_origin(block, &mean)?;
-            done += rows;
-            if let (true, Some(jackknife), Some(group)) = (ends.contains(&done), &mut jackknife, &mut group) {
-                moments.merge(group);
-                jackknife.push(group);
-                *group = RunningMoments::new(width);
-            }
-            progress(rows);
-            Ok(())
-        })?;
-        Ok(Self { frame, moments, jackknife, sums: all })
+        let add = |sums: &mut RowSums, points: &[f64], deviations: &mut [f32]| {
+            sums.add(points, &frame, deviations)
+        };
+        pass(
+            points,
+            cut(points.blocks().flatten(), points.block_rows(), &ends),
+            reading,
+            new,
+            add,
+            |Block { deviations, parts }| {
+                let mut sums = RowSums::new(width);
+                // Parts are added in file order, so that equal files have equal scores.
+                for mut part in parts {
+                    part.finish();
+                    sums.absorb(&part);
+                }
+                all.absorb(&sums);
+                let mean: Vec<f64> = sums
+                    .offset
+                    .iter()
+                    .map(|offset| offset / frame.unit)
+                    .collect();
+                let rows = deviations.len() / width;
+                let block = TensorData::new(deviations, [rows, width]);
+                let block = Tensor::from_data(block, (device, DType::F32));
+                group
+                    .as_mut()
+                    .unwrap_or(&mut moments)
+                    .update_near_origin(block, &mean)?;
+                done += rows;
+                if let (true, Some(jackknife), Some(group)) =
+                    (ends.contains(&done), &mut jackknife, &mut group)
+                {
+                    moments.merge(group);
+                    jackknife.push(group);
+                    *group = RunningMoments::new(width);
+                }
+                progress(rows);
+                Ok(())
+            },
+        )?;
+        Ok(Self {
+            frame,
+            moments,
+            jackknife,
+            sums: all,
+        })
     }
 
     /// Whether the frame preserves the precision of all deviations.
@@ -101,19 +148,33 @@ impl Statistics {
     /// dominate.
     fn fits(&self) -> bool {
         let count = self.moments.count() as f64;
-        let variances = self.moments.scatter().iter().step_by(self.moments.width() + 1).map(|sum| sum / count);
-        let near = |(mean, variance): (&f64, f64)| mean * mean <= variance || mean * mean < f64::from(f32::MIN_POSITIVE);
-        self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit && self.moments.mean().iter().zip(variances).all(near)
+        let variances = self
+            .moments
+            .scatter()
+            .iter()
+            .step_by(self.moments.width() + 1)
+            .map(|sum| sum / count);
+        let near = |(mean, variance): (&f64, f64)| {
+            mean * mean <= variance || mean * mean < f64::from(f32::MIN_POSITIVE)
+        };
+        self.sums.reach() <= LARGEST_DEVIATION * self.frame.unit
+            && self.moments.mean().iter().zip(variances).all(near)
     }
 
     /// Returns the mean of the points. Length d.
     pub fn mean(&self) -> Vec<f64> {
-        self.frame.origin.iter().zip(&self.sums.offset).map(|(origin, offset)| origin + offset).collect()
+        self.frame
+            .origin
+            .iter()
+            .zip(&self.sums.offset)
+            .map(|(origin, offset)| origin + offset)
+            .collect()
     }
 
     /// Returns the sample covariance S/(n − 1).
     pub fn covariance(&self) -> ScaledCovariance {
-        ScaledCovariance::from_moments(&self.moments, self.frame.unit).expect("points that differ are two at least")
+        ScaledCovariance::from_moments(&self.moments, self.frame.unit)
+            .expect("points that differ are two at least")
     }
 
     /// Converts the statistics into the summary from which measures are computed.
@@ -143,12 +204,18 @@ impl Statistics {
 ///
 /// Between two ends, blocks have nearly equal lengths and, except for the last, consist of whole
 /// parts. Blocks of equal length reuse memory, and there is no short block to wait for.
-fn cut(mut rows: impl Iterator<Item = usize> + Send, most: usize, ends: &[usize]) -> impl Iterator<Item = Vec<usize>> + Send {
+fn cut(
+    mut rows: impl Iterator<Item = usize> + Send,
+    most: usize,
+    ends: &[usize],
+) -> impl Iterator<Item = Vec<usize>> + Send {
     let starts = [0].into_iter().chain(ends.iter().copied());
     let blocks = starts.zip(ends).flat_map(move |(start, end)| {
         let count = (end - start).div_ceil(most);
         let length = (end - start).div_ceil(count).next_multiple_of(PART_ROWS);
-        (start..*end).step_by(length).map(move |start| length.min(end - start))
+        (start..*end)
+            .step_by(length)
+            .map(move |start| length.min(end - start))
     });
     blocks.map(move |length| rows.by_ref().take(length).collect())
 }
@@ -164,7 +231,13 @@ mod tests {
         let blocks: Vec<Vec<usize>> = cut(rows(), 86 * PART_ROWS, &ends).collect();
         let lengths: Vec<usize> = blocks.iter().map(Vec::len).collect();
         let group = |last| [79 * PART_ROWS; 6].into_iter().chain([last]);
-        assert!(group(9_328).chain([7]).chain(group(9_321)).eq(lengths.iter().copied()), "{lengths:?}");
+        assert!(
+            group(9_328)
+                .chain([7])
+                .chain(group(9_321))
+                .eq(lengths.iter().copied()),
+            "{lengths:?}"
+        );
         assert!(blocks.into_iter().flatten().eq(rows()));
     }
 }

@@ -18,7 +18,11 @@ impl Points {
     /// [`MAX_WIDTH`](crate::MAX_WIDTH).
     pub fn from_tensor(points: Tensor<2>) -> Result<Self, EmbeddingsError> {
         let [count, _] = points.dims();
-        Self::new(Source::Tensor("the tensor".into()), Arc::new(TensorRows::new(points, None)), count)
+        Self::new(
+            Source::Tensor("the tensor".into()),
+            Arc::new(TensorRows::new(points, None)),
+            count,
+        )
     }
 
     /// The hidden states of sequences, one sequence after another without padding. Every measure
@@ -35,12 +39,23 @@ impl Points {
     ///
     /// # Panics
     /// If the lengths do not add up to the number of states.
-    pub fn from_sequences(states: Tensor<2>, lengths: &[usize], name: impl Into<String>) -> Result<Self, EmbeddingsError> {
+    pub fn from_sequences(
+        states: Tensor<2>,
+        lengths: &[usize],
+        name: impl Into<String>,
+    ) -> Result<Self, EmbeddingsError> {
         let [count, _] = states.dims();
         let sequences = Sequences::new(lengths);
         let total = sequences.starts[lengths.len()];
-        assert_eq!(total, count, "Points::from_sequences: {count} states for sequences of {total} tokens in total");
-        Self::new(Source::Tensor(name.into()), Arc::new(TensorRows::new(states, Some(sequences))), count)
+        assert_eq!(
+            total, count,
+            "Points::from_sequences: {count} states for sequences of {total} tokens in total"
+        );
+        Self::new(
+            Source::Tensor(name.into()),
+            Arc::new(TensorRows::new(states, Some(sequences))),
+            count,
+        )
     }
 }
 
@@ -61,7 +76,10 @@ impl Sequences {
             end
         });
         let starts = std::iter::once(0).chain(ends).collect();
-        Self { starts, longest: lengths.iter().copied().max().unwrap_or(0) }
+        Self {
+            starts,
+            longest: lengths.iter().copied().max().unwrap_or(0),
+        }
     }
 
     fn length(&self, sequence: usize) -> usize {
@@ -86,13 +104,23 @@ impl TensorRows {
     fn new(tensor: Tensor<2>, sequences: Option<Sequences>) -> Self {
         let tensor = tensor.without_autodiff();
         match Element::of_tensor(tensor.dtype()) {
-            Some(element) => Self { tensor, element, sequences },
-            None => Self { tensor: tensor.cast(DType::F32), element: Element::F32, sequences },
+            Some(element) => Self {
+                tensor,
+                element,
+                sequences,
+            },
+            None => Self {
+                tensor: tensor.cast(DType::F32),
+                element: Element::F32,
+                sequences,
+            },
         }
     }
 
     fn place(&self, row: usize) -> usize {
-        self.sequences.as_ref().map_or(row, |sequences| sequences.place(row))
+        self.sequences
+            .as_ref()
+            .map_or(row, |sequences| sequences.place(row))
     }
 }
 
@@ -113,8 +141,12 @@ impl Rows for TensorRows {
     }
 
     fn measured(&self, start: usize, end: usize) -> Vec<usize> {
-        let Some(sequences) = &self.sequences else { return (start..end).collect() };
-        (start..end).filter(|row| row % sequences.longest < sequences.length(row / sequences.longest)).collect()
+        let Some(sequences) = &self.sequences else {
+            return (start..end).collect();
+        };
+        (start..end)
+            .filter(|row| row % sequences.longest < sequences.length(row / sequences.longest))
+            .collect()
     }
 
     fn are_all_measured(&self) -> bool {
@@ -125,11 +157,25 @@ impl Rows for TensorRows {
         contiguous_rows_at_once(self.width())
     }
 
-    fn fetch<'a>(&'a self, rows: &[usize], _reading: Reading, _memory: Vec<u8>) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError> {
+    fn fetch<'a>(
+        &'a self,
+        rows: &[usize],
+        _reading: Reading,
+        _memory: Vec<u8>,
+    ) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError> {
         let first = rows.first().map_or(0, |row| self.place(*row));
         let end = rows.last().map_or(0, |row| self.place(*row) + 1);
-        let numbers = self.tensor.clone().slice_dim(0, first..end).try_into_data().map_err(TensorReadError::from)?;
-        Ok(Box::new(Block { rows: self, numbers, first }))
+        let numbers = self
+            .tensor
+            .clone()
+            .slice_dim(0, first..end)
+            .try_into_data()
+            .map_err(TensorReadError::from)?;
+        Ok(Box::new(Block {
+            rows: self,
+            numbers,
+            first,
+        }))
     }
 
     fn index(&self, row: usize, column: usize) -> Vec<usize> {

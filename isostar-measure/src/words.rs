@@ -2,7 +2,10 @@
 
 /// Formats the first few names, quoted, and the number of further ones.
 pub(crate) fn list(names: &[String]) -> String {
-    few(&names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>())
+    few(&names
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>())
 }
 
 /// Formats the first few items and the number of further ones: a checkpoint can have hundreds of

@@ -35,7 +35,12 @@ fn npy(version: u8, header: &[u8], numbers: &[u8]) -> Vec<u8> {
 }
 
 fn declaring(description: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
-    npy(1, format!("{{'descr': '{description}', 'fortran_order': False, 'shape': {shape}, }}\n").as_bytes(), numbers)
+    npy(
+        1,
+        format!("{{'descr': '{description}', 'fortran_order': False, 'shape': {shape}, }}\n")
+            .as_bytes(),
+        numbers,
+    )
 }
 
 /// Eight points of width 2.
@@ -44,7 +49,14 @@ fn array() -> Vec<u8> {
 }
 
 fn holding(values: &[f32]) -> Vec<u8> {
-    declaring("<f4", "(8, 2)", &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
+    declaring(
+        "<f4",
+        "(8, 2)",
+        &values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn with(at: usize, value: f32) -> Vec<u8> {
@@ -56,7 +68,12 @@ fn with(at: usize, value: f32) -> Vec<u8> {
 fn archive(method: CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
-        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        writer
+            .start_file(
+                *name,
+                SimpleFileOptions::default().compression_method(method),
+            )
+            .unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -73,7 +90,9 @@ fn deflated(content: &[u8]) -> Vec<u8> {
 /// Every occurrence of some bytes replaced by as many others.
 fn replaced(mut file: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..file.len() - from.len()).filter(|at| file[*at..].starts_with(from)).collect();
+    let places: Vec<usize> = (0..file.len() - from.len())
+        .filter(|at| file[*at..].starts_with(from))
+        .collect();
     assert!(!places.is_empty());
     for at in places {
         file[at..at + to.len()].copy_from_slice(to);
@@ -83,7 +102,9 @@ fn replaced(mut file: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 
 /// Bytes at an offset of the entry in the central directory replaced.
 fn patched(mut file: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
-    let entry = (0..file.len()).rposition(|at| file[at..].starts_with(b"PK\x01\x02")).unwrap();
+    let entry = (0..file.len())
+        .rposition(|at| file[at..].starts_with(b"PK\x01\x02"))
+        .unwrap();
     file[entry + offset..][..bytes.len()].copy_from_slice(bytes);
     file
 }
@@ -97,11 +118,20 @@ fn patched_twice(file: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
 
 /// A member of a million numbers, all 0, that says it holds one more than deflate could put there.
 fn bomb() -> Vec<u8> {
-    patched(deflated(&declaring("<f4", "(500000, 2)", &vec![0; 4_000_000])), 24, &0xf000_0000_u32.to_le_bytes())
+    patched(
+        deflated(&declaring("<f4", "(500000, 2)", &vec![0; 4_000_000])),
+        24,
+        &0xf000_0000_u32.to_le_bytes(),
+    )
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats").join(name)).unwrap()
+    std::fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/formats")
+            .join(name),
+    )
+    .unwrap()
 }
 
 fn cut(mut file: Vec<u8>, bytes: usize) -> Vec<u8> {
@@ -126,92 +156,313 @@ fn parquet_of_footer(length: u32) -> Vec<u8> {
 type Case = (&'static str, Vec<u8>, &'static str);
 
 fn arrays() -> Vec<Case> {
-    let long = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': (8, 2), }}{}\n", " ".repeat(70_000));
+    let long = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': (8, 2), }}{}\n",
+        " ".repeat(70_000)
+    );
     vec![
-        ("magic.npy", b"\x93NUMPY".to_vec(), "the file ends within its header"),
-        ("version.npy", npy(9, b"{}", &[]), "unknown version of the .npy format"),
-        ("length.npy", array()[..9].to_vec(), "the file ends within its header"),
-        ("middle.npy", array()[..40].to_vec(), "the file ends within its header"),
-        ("beyond.npy", [b"\x93NUMPY\x02\0\xff\xff\xff\xff", &[b' '; 90][..]].concat(), "the file ends within its header"),
-        ("long.npy", npy(2, long.as_bytes(), &[0; 64]), "the header is longer than 64 KiB"),
-        ("latin.npy", npy(1, b"{'descr': '\xe9'}", &[]), "the header cannot be parsed"),
-        ("no_shape.npy", npy(1, b"{'descr': '<f4', 'fortran_order': False}", &[0; 64]), "the header cannot be parsed"),
-        ("nested.npy", npy(1, &[b'['; 60_000], &[]), "the header cannot be parsed"),
-        ("negative.npy", declaring("<f4", "(-8, 2)", &[0; 64]), "the header cannot be parsed"),
-        ("float_shape.npy", declaring("<f4", "(8.0, 2)", &[0; 64]), "the header cannot be parsed"),
-        ("overflow.npy", declaring("<f4", "(4611686018427387904, 4)", &[0; 64]), "but only 64 bytes follow"),
-        ("beyond_u64.npy", declaring("<f4", "(99999999999999999999, 2)", &[0; 64]), "the header cannot be parsed"),
-        ("huge.npy", declaring("<f8", "(1000000000000, 768)", &[0; 64]), "numbers of 8 bytes, but only 64 bytes follow"),
-        ("cut.npy", cut(array(), 1), "the header declares [8, 2] numbers of 4 bytes, but only 63 bytes follow"),
-        ("objects.npy", declaring("|O", "(8, 2)", &[0; 128]), "elements of type |O (Python objects) are not supported"),
-        ("complex.npy", declaring("<c8", "(8, 2)", &[0; 128]), "elements of type <c8 (complex numbers) are not supported"),
-        ("line.npy", declaring("<f4", "(16,)", &[0; 64]), "shape [16] is neither [points, dimension]"),
-        ("scalar.npy", declaring("<f4", "()", &[0; 4]), "shape [] is neither [points, dimension]"),
-        ("no_points.npy", declaring("<f4", "(0, 1000)", &[]), "0 points have no covariance"),
-        ("no_width.npy", declaring("<f4", "(99999999999999, 0)", &[]), "points of width 0 have no isotropy"),
-        ("wide.npy", declaring("|i1", "(2, 20000)", &[0; 40_000]), "points of width 20000 are too wide"),
+        (
+            "magic.npy",
+            b"\x93NUMPY".to_vec(),
+            "the file ends within its header",
+        ),
+        (
+            "version.npy",
+            npy(9, b"{}", &[]),
+            "unknown version of the .npy format",
+        ),
+        (
+            "length.npy",
+            array()[..9].to_vec(),
+            "the file ends within its header",
+        ),
+        (
+            "middle.npy",
+            array()[..40].to_vec(),
+            "the file ends within its header",
+        ),
+        (
+            "beyond.npy",
+            [b"\x93NUMPY\x02\0\xff\xff\xff\xff", &[b' '; 90][..]].concat(),
+            "the file ends within its header",
+        ),
+        (
+            "long.npy",
+            npy(2, long.as_bytes(), &[0; 64]),
+            "the header is longer than 64 KiB",
+        ),
+        (
+            "latin.npy",
+            npy(1, b"{'descr': '\xe9'}", &[]),
+            "the header cannot be parsed",
+        ),
+        (
+            "no_shape.npy",
+            npy(1, b"{'descr': '<f4', 'fortran_order': False}", &[0; 64]),
+            "the header cannot be parsed",
+        ),
+        (
+            "nested.npy",
+            npy(1, &[b'['; 60_000], &[]),
+            "the header cannot be parsed",
+        ),
+        (
+            "negative.npy",
+            declaring("<f4", "(-8, 2)", &[0; 64]),
+            "the header cannot be parsed",
+        ),
+        (
+            "float_shape.npy",
+            declaring("<f4", "(8.0, 2)", &[0; 64]),
+            "the header cannot be parsed",
+        ),
+        (
+            "overflow.npy",
+            declaring("<f4", "(4611686018427387904, 4)", &[0; 64]),
+            "but only 64 bytes follow",
+        ),
+        (
+            "beyond_u64.npy",
+            declaring("<f4", "(99999999999999999999, 2)", &[0; 64]),
+            "the header cannot be parsed",
+        ),
+        (
+            "huge.npy",
+            declaring("<f8", "(1000000000000, 768)", &[0; 64]),
+            "numbers of 8 bytes, but only 64 bytes follow",
+        ),
+        (
+            "cut.npy",
+            cut(array(), 1),
+            "the header declares [8, 2] numbers of 4 bytes, but only 63 bytes follow",
+        ),
+        (
+            "objects.npy",
+            declaring("|O", "(8, 2)", &[0; 128]),
+            "elements of type |O (Python objects) are not supported",
+        ),
+        (
+            "complex.npy",
+            declaring("<c8", "(8, 2)", &[0; 128]),
+            "elements of type <c8 (complex numbers) are not supported",
+        ),
+        (
+            "line.npy",
+            declaring("<f4", "(16,)", &[0; 64]),
+            "shape [16] is neither [points, dimension]",
+        ),
+        (
+            "scalar.npy",
+            declaring("<f4", "()", &[0; 4]),
+            "shape [] is neither [points, dimension]",
+        ),
+        (
+            "no_points.npy",
+            declaring("<f4", "(0, 1000)", &[]),
+            "0 points have no covariance",
+        ),
+        (
+            "no_width.npy",
+            declaring("<f4", "(99999999999999, 0)", &[]),
+            "points of width 0 have no isotropy",
+        ),
+        (
+            "wide.npy",
+            declaring("|i1", "(2, 20000)", &[0; 40_000]),
+            "points of width 20000 are too wide",
+        ),
         ("nan.npy", with(5, f32::NAN), "NaN at row 2, column 1"),
-        ("infinite.npy", with(14, f32::NEG_INFINITY), "-inf at row 7, column 0"),
+        (
+            "infinite.npy",
+            with(14, f32::NEG_INFINITY),
+            "-inf at row 7, column 0",
+        ),
         ("equal.npy", with(0, 1.5), "all points are equal"),
     ]
 }
 
 fn archives() -> Vec<Case> {
-    let two = || archive(CompressionMethod::Stored, &[("x.npy", &array()), ("y.npy", &array())]);
+    let two = || {
+        archive(
+            CompressionMethod::Stored,
+            &[("x.npy", &array()), ("y.npy", &array())],
+        )
+    };
     // The second entry of the central directory leads to the first member.
     let overlapping = patched(two(), 42, &[0; 4]);
     vec![
-        ("text.npz", b"1.0 2.0\n".to_vec(), "not a complete .npz archive"),
-        ("cut.npz", cut(stored("x.npy"), 30), "not a complete .npz archive"),
-        ("up.npz", stored("../../etc/x.npy"), "the member \"../../etc/x.npy\" is a path outside the archive"),
-        ("inside_up.npz", stored("a/../../x.npy"), "is a path outside the archive"),
+        (
+            "text.npz",
+            b"1.0 2.0\n".to_vec(),
+            "not a complete .npz archive",
+        ),
+        (
+            "cut.npz",
+            cut(stored("x.npy"), 30),
+            "not a complete .npz archive",
+        ),
+        (
+            "up.npz",
+            stored("../../etc/x.npy"),
+            "the member \"../../etc/x.npy\" is a path outside the archive",
+        ),
+        (
+            "inside_up.npz",
+            stored("a/../../x.npy"),
+            "is a path outside the archive",
+        ),
         (
             "absolute.npz",
             replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"),
             "the member \"/tmp/x.npy\" is a path outside the archive",
         ),
-        ("backslash.npz", replaced(stored("aa/../x.npy"), b"aa/../x.npy", b"aa\\..\\x.npy"), "is a path outside the archive"),
-        ("drive.npz", replaced(stored("C_x.npy"), b"C_x.npy", b"C:x.npy"), "is a path outside the archive"),
-        ("nul.npz", replaced(stored("a_x.npy"), b"a_x.npy", b"a\0x.npy"), "is a path outside the archive"),
-        ("twins.npz", replaced(two(), b"y.npy", b"x.npy"), "two members of the archive have the same name"),
-        ("overlapping.npz", overlapping, "members of the archive overlap"),
-        ("bomb.npz", bomb(), "declares 4026531840 bytes, more than its"),
-        ("stored_size.npz", patched(stored("x.npy"), 24, &9999_u32.to_le_bytes()), "declares 9999 bytes"),
-        ("encrypted.npz", patched_twice(stored("x.npy"), 8, &[1, 0]), "tensor \"x\": encrypted"),
-        ("method.npz", patched_twice(stored("x.npy"), 10, &[12, 0]), "tensor \"x\": the compression method"),
+        (
+            "backslash.npz",
+            replaced(stored("aa/../x.npy"), b"aa/../x.npy", b"aa\\..\\x.npy"),
+            "is a path outside the archive",
+        ),
+        (
+            "drive.npz",
+            replaced(stored("C_x.npy"), b"C_x.npy", b"C:x.npy"),
+            "is a path outside the archive",
+        ),
+        (
+            "nul.npz",
+            replaced(stored("a_x.npy"), b"a_x.npy", b"a\0x.npy"),
+            "is a path outside the archive",
+        ),
+        (
+            "twins.npz",
+            replaced(two(), b"y.npy", b"x.npy"),
+            "two members of the archive have the same name",
+        ),
+        (
+            "overlapping.npz",
+            overlapping,
+            "members of the archive overlap",
+        ),
+        (
+            "bomb.npz",
+            bomb(),
+            "declares 4026531840 bytes, more than its",
+        ),
+        (
+            "stored_size.npz",
+            patched(stored("x.npy"), 24, &9999_u32.to_le_bytes()),
+            "declares 9999 bytes",
+        ),
+        (
+            "encrypted.npz",
+            patched_twice(stored("x.npy"), 8, &[1, 0]),
+            "tensor \"x\": encrypted",
+        ),
+        (
+            "method.npz",
+            patched_twice(stored("x.npy"), 10, &[12, 0]),
+            "tensor \"x\": the compression method",
+        ),
         (
             "no_array.npz",
             archive(CompressionMethod::Stored, &[("x.npy", b"hello")]),
             "tensor \"x\": it does not start with the .npy magic number",
         ),
-        ("no_arrays.npz", archive(CompressionMethod::Stored, &[("x.txt", b"hello")]), "holds no floating-point tensor"),
-        ("inner_huge.npz", deflated(&declaring("<f4", "(1000000000000, 768)", &[0; 64])), "but only 64 bytes follow"),
-        ("checksum.npz", patched_twice(deflated(&array()), 16, &[0; 4]), "tensor \"x\": cannot be decompressed"),
+        (
+            "no_arrays.npz",
+            archive(CompressionMethod::Stored, &[("x.txt", b"hello")]),
+            "holds no floating-point tensor",
+        ),
+        (
+            "inner_huge.npz",
+            deflated(&declaring("<f4", "(1000000000000, 768)", &[0; 64])),
+            "but only 64 bytes follow",
+        ),
+        (
+            "checksum.npz",
+            patched_twice(deflated(&array()), 16, &[0; 4]),
+            "tensor \"x\": cannot be decompressed",
+        ),
         (
             "garbage.npz",
             replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]),
             "tensor \"x\": it does not start with the .npy magic number",
         ),
-        ("inner_nan.npz", deflated(&with(5, f32::NAN)), "tensor \"x\": NaN at row 2, column 1"),
+        (
+            "inner_nan.npz",
+            deflated(&with(5, f32::NAN)),
+            "tensor \"x\": NaN at row 2, column 1",
+        ),
     ]
 }
 
 fn others() -> Vec<Case> {
-    let huge = r#"{"x":{"dtype":"F32","shape":[1000000000000,768],"data_offsets":[0,3072000000000000]}}"#;
+    let huge =
+        r#"{"x":{"dtype":"F32","shape":[1000000000000,768],"data_offsets":[0,3072000000000000]}}"#;
     vec![
-        ("pickle.npz", b"\x80\x04]\x94.".to_vec(), "a Python pickle, which is not supported"),
-        ("pointer.npz", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "a Git LFS pointer"),
-        ("text.txt", b"1.0 2.0\n3.0 4.0\n".to_vec(), "neither an .npy, .npz, .safetensors nor Parquet file"),
-        ("header.safetensors", safetensors(u64::MAX, "{}"), "not a complete safetensors file"),
-        ("huge.safetensors", safetensors(huge.len() as u64, huge), "not a complete safetensors file"),
-        ("magic.parquet", b"PAR1".to_vec(), "not a complete Parquet file"),
-        ("cut.parquet", cut(fixture("single.parquet"), 1), "not a complete Parquet file"),
-        ("footer.parquet", parquet_of_footer(u32::MAX), "not a complete Parquet file"),
-        ("no_footer.parquet", parquet_of_footer(0), "not a complete Parquet file"),
-        ("ragged.parquet", fixture("ragged.parquet"), "tensor \"embedding\": row 47 holds 11 numbers, but the first row holds 12"),
-        ("null.parquet", fixture("null.parquet"), "tensor \"embedding\": row 33 is null or empty"),
-        ("hole.parquet", fixture("hole.parquet"), "tensor \"embedding\": element 5 of row 61 is null"),
-        ("first.parquet", fixture("first.parquet"), "tensor \"embedding\": row 0 is null or empty"),
+        (
+            "pickle.npz",
+            b"\x80\x04]\x94.".to_vec(),
+            "a Python pickle, which is not supported",
+        ),
+        (
+            "pointer.npz",
+            b"version https://git-lfs.github.com/spec/v1\n".to_vec(),
+            "a Git LFS pointer",
+        ),
+        (
+            "text.txt",
+            b"1.0 2.0\n3.0 4.0\n".to_vec(),
+            "neither an .npy, .npz, .safetensors nor Parquet file",
+        ),
+        (
+            "header.safetensors",
+            safetensors(u64::MAX, "{}"),
+            "not a complete safetensors file",
+        ),
+        (
+            "huge.safetensors",
+            safetensors(huge.len() as u64, huge),
+            "not a complete safetensors file",
+        ),
+        (
+            "magic.parquet",
+            b"PAR1".to_vec(),
+            "not a complete Parquet file",
+        ),
+        (
+            "cut.parquet",
+            cut(fixture("single.parquet"), 1),
+            "not a complete Parquet file",
+        ),
+        (
+            "footer.parquet",
+            parquet_of_footer(u32::MAX),
+            "not a complete Parquet file",
+        ),
+        (
+            "no_footer.parquet",
+            parquet_of_footer(0),
+            "not a complete Parquet file",
+        ),
+        (
+            "ragged.parquet",
+            fixture("ragged.parquet"),
+            "tensor \"embedding\": row 47 holds 11 numbers, but the first row holds 12",
+        ),
+        (
+            "null.parquet",
+            fixture("null.parquet"),
+            "tensor \"embedding\": row 33 is null or empty",
+        ),
+        (
+            "hole.parquet",
+            fixture("hole.parquet"),
+            "tensor \"embedding\": element 5 of row 61 is null",
+        ),
+        (
+            "first.parquet",
+            fixture("first.parquet"),
+            "tensor \"embedding\": row 0 is null or empty",
+        ),
     ]
 }
 
@@ -224,7 +475,9 @@ fn measured(path: &Path) -> Result<(), EmbeddingsError> {
 
 #[test]
 fn every_malformed_file_is_refused_by_name_and_within_its_size() {
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _alone = ALONE
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("whole.npy");
     std::fs::write(&path, array()).unwrap();
@@ -241,9 +494,19 @@ fn every_malformed_file_is_refused_by_name_and_within_its_size() {
         let error = measured(&path).expect_err(name);
         let peak = PEAK.load(Ordering::Relaxed) - before;
         let message = error.to_string();
-        println!("{name}: {} bytes, {peak} allocated: {message}", content.len());
-        assert!(message.contains(cause) && message.contains(name), "{name}: {message:?} does not say {cause:?}");
-        assert!(peak <= content.len() + CONSTANT, "{name}: {peak} bytes were allocated for a file of {}", content.len());
+        println!(
+            "{name}: {} bytes, {peak} allocated: {message}",
+            content.len()
+        );
+        assert!(
+            message.contains(cause) && message.contains(name),
+            "{name}: {message:?} does not say {cause:?}"
+        );
+        assert!(
+            peak <= content.len() + CONSTANT,
+            "{name}: {peak} bytes were allocated for a file of {}",
+            content.len()
+        );
     }
 }
 
@@ -252,7 +515,9 @@ const ALTERED: usize = 1000;
 
 #[test]
 fn altered_bytes_are_refused_or_read_and_end_in_no_panic() {
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _alone = ALONE
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = tempfile::tempdir().unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let whole = [

@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, each_token, embedding, linear, padding_mask, run_layers};
+use crate::layer::{
+    Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, each_token, embedding, linear,
+    padding_mask, run_layers,
+};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -107,7 +110,9 @@ impl AlbertConfig {
     /// groups.
     fn schedule(&self) -> Vec<usize> {
         let layers_of_a_group = self.num_hidden_layers as f64 / self.num_hidden_groups as f64;
-        (0..self.num_hidden_layers).map(|layer| (layer as f64 / layers_of_a_group) as usize).collect()
+        (0..self.num_hidden_layers)
+            .map(|layer| (layer as f64 / layers_of_a_group) as usize)
+            .collect()
     }
 }
 
@@ -143,7 +148,11 @@ impl Architecture for AlbertConfig {
     }
 
     fn head(&self) -> HeadSettings {
-        HeadSettings { dense: Some(Dense::Tanh), dropout: self.classifier_dropout_prob, ..HeadSettings::default() }
+        HeadSettings {
+            dense: Some(Dense::Tanh),
+            dropout: self.classifier_dropout_prob,
+            ..HeadSettings::default()
+        }
     }
 
     fn validate(&self) -> Result<(), ModelError> {
@@ -160,15 +169,27 @@ impl Architecture for AlbertConfig {
         ])?;
         check::layers("num_hidden_layers", self.num_hidden_layers)?;
         check::layers("num_hidden_groups", self.num_hidden_groups)?;
-        check::layers("inner_group_num", self.inner_group_num.saturating_mul(self.num_hidden_groups))?;
-        check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
+        check::layers(
+            "inner_group_num",
+            self.inner_group_num.saturating_mul(self.num_hidden_groups),
+        )?;
+        check::divisible(
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.num_attention_heads),
+        )?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[
             ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            (
+                "attention_probs_dropout_prob",
+                self.attention_probs_dropout_prob,
+            ),
             ("classifier_dropout_prob", self.classifier_dropout_prob),
         ])?;
-        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
+        check::scales(&[
+            ("initializer_range", self.initializer_range),
+            ("layer_norm_eps", self.layer_norm_eps),
+        ])
     }
 }
 
@@ -186,7 +207,11 @@ impl AlbertConfig {
             places: Places::FromZero,
         };
         let layer = self.layer()?;
-        let group = || AlbertGroup { layers: (0..self.inner_group_num).map(|_| layer.init(device)).collect() };
+        let group = || AlbertGroup {
+            layers: (0..self.inner_group_num)
+                .map(|_| layer.init(device))
+                .collect(),
+        };
         Ok(Albert {
             embeddings,
             widening: linear(width, self.hidden_size, std, device),
@@ -223,10 +248,21 @@ impl Albert {
     /// Computes the hidden states: see [`Encoder::forward`](crate::Encoder::forward). The embedding output is the projected
     /// one, and every layer of a group contributes its states.
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
-        let embedding_output = each_token(&self.widening, self.embeddings.forward(input.ids, input.type_ids));
+        let embedding_output = each_token(
+            &self.widening,
+            self.embeddings.forward(input.ids, input.type_ids),
+        );
         let mask = padding_mask(input.mask.clone(), &embedding_output);
-        let layers = self.schedule.iter().flat_map(|group| &self.groups[*group].layers);
-        run_layers(embedding_output, layers, |layer, hidden| layer.forward(hidden, mask.clone()), input.mask)
+        let layers = self
+            .schedule
+            .iter()
+            .flat_map(|group| &self.groups[*group].layers);
+        run_layers(
+            embedding_output,
+            layers,
+            |layer, hidden| layer.forward(hidden, mask.clone()),
+            input.mask,
+        )
     }
 }
 
@@ -238,18 +274,50 @@ const LAYOUT: Layout = Layout {
         Key::new("embeddings.token_type", "embeddings.token_type_embeddings"),
         Key::new("embeddings.norm", "embeddings.LayerNorm"),
         Key::new("widening", "encoder.embedding_hidden_mapping_in"),
-        Key::new("groups.*.layers.*.attention.query", "encoder.albert_layer_groups.*.albert_layers.*.attention.query"),
-        Key::new("groups.*.layers.*.attention.key", "encoder.albert_layer_groups.*.albert_layers.*.attention.key"),
-        Key::new("groups.*.layers.*.attention.value", "encoder.albert_layer_groups.*.albert_layers.*.attention.value"),
-        Key::new("groups.*.layers.*.attention.output", "encoder.albert_layer_groups.*.albert_layers.*.attention.dense"),
-        Key::new("groups.*.layers.*.attention_norm", "encoder.albert_layer_groups.*.albert_layers.*.attention.LayerNorm"),
-        Key::new("groups.*.layers.*.feed_forward.inner", "encoder.albert_layer_groups.*.albert_layers.*.ffn"),
-        Key::new("groups.*.layers.*.feed_forward.outer", "encoder.albert_layer_groups.*.albert_layers.*.ffn_output"),
-        Key::new("groups.*.layers.*.feed_forward_norm", "encoder.albert_layer_groups.*.albert_layers.*.full_layer_layer_norm"),
+        Key::new(
+            "groups.*.layers.*.attention.query",
+            "encoder.albert_layer_groups.*.albert_layers.*.attention.query",
+        ),
+        Key::new(
+            "groups.*.layers.*.attention.key",
+            "encoder.albert_layer_groups.*.albert_layers.*.attention.key",
+        ),
+        Key::new(
+            "groups.*.layers.*.attention.value",
+            "encoder.albert_layer_groups.*.albert_layers.*.attention.value",
+        ),
+        Key::new(
+            "groups.*.layers.*.attention.output",
+            "encoder.albert_layer_groups.*.albert_layers.*.attention.dense",
+        ),
+        Key::new(
+            "groups.*.layers.*.attention_norm",
+            "encoder.albert_layer_groups.*.albert_layers.*.attention.LayerNorm",
+        ),
+        Key::new(
+            "groups.*.layers.*.feed_forward.inner",
+            "encoder.albert_layer_groups.*.albert_layers.*.ffn",
+        ),
+        Key::new(
+            "groups.*.layers.*.feed_forward.outer",
+            "encoder.albert_layer_groups.*.albert_layers.*.ffn_output",
+        ),
+        Key::new(
+            "groups.*.layers.*.feed_forward_norm",
+            "encoder.albert_layer_groups.*.albert_layers.*.full_layer_layer_norm",
+        ),
     ],
     linear_is_transposed: true,
-    classifier: &[Key::new("dense", "albert.pooler"), Key::new("output", "classifier")],
+    classifier: &[
+        Key::new("dense", "albert.pooler"),
+        Key::new("output", "classifier"),
+    ],
     span: &[Key::new("output", "qa_outputs")],
     passed_over: &["embeddings.position_ids", "pooler."],
-    heads: &["classifier.", "qa_outputs.", "predictions.", "sop_classifier."],
+    heads: &[
+        "classifier.",
+        "qa_outputs.",
+        "predictions.",
+        "sop_classifier.",
+    ],
 };

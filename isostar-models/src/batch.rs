@@ -15,6 +15,10 @@ impl TokenBatch {
     /// Sequences of equal length without padding, all in segment 0. Shape of `ids`:
     /// `[sequences, tokens]`.
     pub fn unpadded(ids: Tensor<2, Int>) -> Self {
-        Self { type_ids: ids.zeros_like(), mask: ids.clone().greater_equal_elem(0), ids }
+        Self {
+            type_ids: ids.zeros_like(),
+            mask: ids.clone().greater_equal_elem(0),
+            ids,
+        }
     }
 }

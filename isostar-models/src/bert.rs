@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{Dense, HeadSettings};
-use crate::layer::{Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, embedding, padding_mask, run_layers};
+use crate::layer::{
+    Embeddings, EncoderLayer, LayerNorm, LayerSettings, Places, embedding, padding_mask, run_layers,
+};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -80,7 +82,15 @@ impl Default for BertConfig {
 impl BertConfig {
     /// Creates an encoder with newly initialized weights and this numbering of positions.
     pub(crate) fn bert(&self, places: Places, device: &Device) -> Result<Bert, ModelError> {
-        let table = |rows, padding| embedding(rows, self.hidden_size, self.initializer_range, padding, device);
+        let table = |rows, padding| {
+            embedding(
+                rows,
+                self.hidden_size,
+                self.initializer_range,
+                padding,
+                device,
+            )
+        };
         let padded_place = match places {
             Places::FromZero => None,
             Places::AfterPadding(padding) => Some(padding),
@@ -95,7 +105,12 @@ impl BertConfig {
             places,
         };
         let layer = self.layer()?;
-        Ok(Bert { embeddings, layers: (0..self.num_hidden_layers).map(|_| layer.init(device)).collect() })
+        Ok(Bert {
+            embeddings,
+            layers: (0..self.num_hidden_layers)
+                .map(|_| layer.init(device))
+                .collect(),
+        })
     }
 
     fn layer(&self) -> Result<LayerSettings, ModelError> {
@@ -150,7 +165,11 @@ impl Architecture for BertConfig {
     }
 
     fn head(&self) -> HeadSettings {
-        HeadSettings { dense: Some(Dense::Tanh), dropout: self.classifier_dropout(), ..HeadSettings::default() }
+        HeadSettings {
+            dense: Some(Dense::Tanh),
+            dropout: self.classifier_dropout(),
+            ..HeadSettings::default()
+        }
     }
 
     fn validate(&self) -> Result<(), ModelError> {
@@ -165,14 +184,23 @@ impl Architecture for BertConfig {
             ("type_vocab_size", self.type_vocab_size),
         ])?;
         check::layers("num_hidden_layers", self.num_hidden_layers)?;
-        check::divisible(("hidden_size", self.hidden_size), ("num_attention_heads", self.num_attention_heads))?;
+        check::divisible(
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.num_attention_heads),
+        )?;
         check::padding(self.pad_token_id, self.vocab_size)?;
         check::rates(&[
             ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            (
+                "attention_probs_dropout_prob",
+                self.attention_probs_dropout_prob,
+            ),
             ("classifier_dropout", self.classifier_dropout()),
         ])?;
-        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)])
+        check::scales(&[
+            ("initializer_range", self.initializer_range),
+            ("layer_norm_eps", self.layer_norm_eps),
+        ])
     }
 }
 
@@ -200,7 +228,12 @@ impl Bert {
     pub fn forward(&self, input: TokenBatch) -> HiddenStates {
         let embedding_output = self.embeddings.forward(input.ids, input.type_ids);
         let mask = padding_mask(input.mask.clone(), &embedding_output);
-        run_layers(embedding_output, self.layers.iter(), |layer, hidden| layer.forward(hidden, mask.clone()), input.mask)
+        run_layers(
+            embedding_output,
+            self.layers.iter(),
+            |layer, hidden| layer.forward(hidden, mask.clone()),
+            input.mask,
+        )
     }
 }
 
@@ -208,7 +241,10 @@ const LAYOUT: Layout = Layout {
     prefix: "bert.",
     encoder: ENCODER,
     linear_is_transposed: true,
-    classifier: &[Key::new("dense", "bert.pooler.dense"), Key::new("output", "classifier")],
+    classifier: &[
+        Key::new("dense", "bert.pooler.dense"),
+        Key::new("output", "classifier"),
+    ],
     span: &[Key::new("output", "qa_outputs")],
     passed_over: &["embeddings.position_ids", "pooler.", "cls."],
     heads: &["classifier.", "qa_outputs.", "cls."],
@@ -220,12 +256,36 @@ pub(crate) const ENCODER: &[Key] = &[
     Key::new("embeddings.position", "embeddings.position_embeddings"),
     Key::new("embeddings.token_type", "embeddings.token_type_embeddings"),
     Key::new("embeddings.norm", "embeddings.LayerNorm"),
-    Key::new("layers.*.attention.query", "encoder.layer.*.attention.self.query"),
-    Key::new("layers.*.attention.key", "encoder.layer.*.attention.self.key"),
-    Key::new("layers.*.attention.value", "encoder.layer.*.attention.self.value"),
-    Key::new("layers.*.attention.output", "encoder.layer.*.attention.output.dense"),
-    Key::new("layers.*.attention_norm", "encoder.layer.*.attention.output.LayerNorm"),
-    Key::new("layers.*.feed_forward.inner", "encoder.layer.*.intermediate.dense"),
-    Key::new("layers.*.feed_forward.outer", "encoder.layer.*.output.dense"),
-    Key::new("layers.*.feed_forward_norm", "encoder.layer.*.output.LayerNorm"),
+    Key::new(
+        "layers.*.attention.query",
+        "encoder.layer.*.attention.self.query",
+    ),
+    Key::new(
+        "layers.*.attention.key",
+        "encoder.layer.*.attention.self.key",
+    ),
+    Key::new(
+        "layers.*.attention.value",
+        "encoder.layer.*.attention.self.value",
+    ),
+    Key::new(
+        "layers.*.attention.output",
+        "encoder.layer.*.attention.output.dense",
+    ),
+    Key::new(
+        "layers.*.attention_norm",
+        "encoder.layer.*.attention.output.LayerNorm",
+    ),
+    Key::new(
+        "layers.*.feed_forward.inner",
+        "encoder.layer.*.intermediate.dense",
+    ),
+    Key::new(
+        "layers.*.feed_forward.outer",
+        "encoder.layer.*.output.dense",
+    ),
+    Key::new(
+        "layers.*.feed_forward_norm",
+        "encoder.layer.*.output.LayerNorm",
+    ),
 ];

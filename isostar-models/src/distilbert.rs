@@ -117,12 +117,16 @@ impl DistilBertConfig {
 /// The sinusoidal position table: row p has sin(p / 10000^(j/d)) in even columns j, and in odd
 /// columns the cosine of the same angle as the column before.
 fn sinusoids(positions: usize, width: usize) -> Vec<f32> {
-    let angle = |position: usize, column: usize| position as f64 / 10_000f64.powf((column / 2 * 2) as f64 / width as f64);
+    let angle = |position: usize, column: usize| {
+        position as f64 / 10_000f64.powf((column / 2 * 2) as f64 / width as f64)
+    };
     let number = |position, column: usize| match column % 2 {
         0 => angle(position, column).sin() as f32,
         _ => angle(position, column).cos() as f32,
     };
-    (0..positions).flat_map(|position| (0..width).map(move |column| number(position, column))).collect()
+    (0..positions)
+        .flat_map(|position| (0..width).map(move |column| number(position, column)))
+        .collect()
 }
 
 impl Architecture for DistilBertConfig {
@@ -157,8 +161,15 @@ impl Architecture for DistilBertConfig {
     }
 
     fn head(&self) -> HeadSettings {
-        let settings = HeadSettings { dense: Some(Dense::Relu), ..HeadSettings::default() };
-        HeadSettings { dropout: self.seq_classif_dropout, span_dropout: self.qa_dropout, ..settings }
+        let settings = HeadSettings {
+            dense: Some(Dense::Relu),
+            ..HeadSettings::default()
+        };
+        HeadSettings {
+            dropout: self.seq_classif_dropout,
+            span_dropout: self.qa_dropout,
+            ..settings
+        }
     }
 
     fn validate(&self) -> Result<(), ModelError> {
@@ -188,7 +199,13 @@ impl DistilBertConfig {
     /// Creates an encoder with newly initialized weights. The settings must be valid.
     pub(crate) fn encoder(&self, device: &Device) -> Result<Bert, ModelError> {
         let embeddings = Embeddings {
-            word: embedding(self.vocab_size, self.dim, self.initializer_range, self.pad_token_id, device),
+            word: embedding(
+                self.vocab_size,
+                self.dim,
+                self.initializer_range,
+                self.pad_token_id,
+                device,
+            ),
             position: self.position(device),
             token_type: None,
             norm: LayerNorm::new(self.dim, EPSILON, device),
@@ -197,7 +214,10 @@ impl DistilBertConfig {
             places: Places::FromZero,
         };
         let layer = self.layer()?;
-        Ok(Bert { embeddings, layers: (0..self.n_layers).map(|_| layer.init(device)).collect() })
+        Ok(Bert {
+            embeddings,
+            layers: (0..self.n_layers).map(|_| layer.init(device)).collect(),
+        })
     }
 }
 
@@ -207,18 +227,52 @@ const LAYOUT: Layout = Layout {
         Key::new("embeddings.word", "embeddings.word_embeddings"),
         Key::new("embeddings.position", "embeddings.position_embeddings"),
         Key::new("embeddings.norm", "embeddings.LayerNorm"),
-        Key::new("layers.*.attention.query", "transformer.layer.*.attention.q_lin"),
-        Key::new("layers.*.attention.key", "transformer.layer.*.attention.k_lin"),
-        Key::new("layers.*.attention.value", "transformer.layer.*.attention.v_lin"),
-        Key::new("layers.*.attention.output", "transformer.layer.*.attention.out_lin"),
-        Key::new("layers.*.attention_norm", "transformer.layer.*.sa_layer_norm"),
-        Key::new("layers.*.feed_forward.inner", "transformer.layer.*.ffn.lin1"),
-        Key::new("layers.*.feed_forward.outer", "transformer.layer.*.ffn.lin2"),
-        Key::new("layers.*.feed_forward_norm", "transformer.layer.*.output_layer_norm"),
+        Key::new(
+            "layers.*.attention.query",
+            "transformer.layer.*.attention.q_lin",
+        ),
+        Key::new(
+            "layers.*.attention.key",
+            "transformer.layer.*.attention.k_lin",
+        ),
+        Key::new(
+            "layers.*.attention.value",
+            "transformer.layer.*.attention.v_lin",
+        ),
+        Key::new(
+            "layers.*.attention.output",
+            "transformer.layer.*.attention.out_lin",
+        ),
+        Key::new(
+            "layers.*.attention_norm",
+            "transformer.layer.*.sa_layer_norm",
+        ),
+        Key::new(
+            "layers.*.feed_forward.inner",
+            "transformer.layer.*.ffn.lin1",
+        ),
+        Key::new(
+            "layers.*.feed_forward.outer",
+            "transformer.layer.*.ffn.lin2",
+        ),
+        Key::new(
+            "layers.*.feed_forward_norm",
+            "transformer.layer.*.output_layer_norm",
+        ),
     ],
     linear_is_transposed: true,
-    classifier: &[Key::new("dense", "pre_classifier"), Key::new("output", "classifier")],
+    classifier: &[
+        Key::new("dense", "pre_classifier"),
+        Key::new("output", "classifier"),
+    ],
     span: &[Key::new("output", "qa_outputs")],
     passed_over: &["embeddings.position_ids"],
-    heads: &["pre_classifier.", "classifier.", "qa_outputs.", "vocab_transform.", "vocab_layer_norm.", "vocab_projector."],
+    heads: &[
+        "pre_classifier.",
+        "classifier.",
+        "qa_outputs.",
+        "vocab_transform.",
+        "vocab_layer_norm.",
+        "vocab_projector.",
+    ],
 };

@@ -30,7 +30,11 @@ pub fn expand_path(value: OsString, var: impl Fn(&str) -> Option<OsString>) -> P
 /// The user's home folder; empty if the environment does not name one.
 pub fn user_folder(var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name: &str| var(name).filter(|value| !value.is_empty());
-    ["HOME", "USERPROFILE"].into_iter().find_map(set).unwrap_or_default().into()
+    ["HOME", "USERPROFILE"]
+        .into_iter()
+        .find_map(set)
+        .unwrap_or_default()
+        .into()
 }
 
 /// `text` with references to variables replaced by their values.
@@ -53,7 +57,10 @@ fn with_values(text: &str, var: impl Fn(&str) -> Option<OsString>) -> OsString {
 /// Without a valid reference, the name is empty and the length is that of the `$`.
 fn named(text: &str) -> (&str, usize) {
     let after = &text[1..];
-    if let Some((name, _)) = after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+    if let Some((name, _)) = after
+        .strip_prefix('{')
+        .and_then(|braced| braced.split_once('}'))
+    {
         return (name, name.len() + 3);
     }
     let is_other = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '_');

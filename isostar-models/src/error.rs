@@ -195,17 +195,27 @@ pub enum ModelError {
 
 impl ModelError {
     /// The error of a configuration field, without the path of the file.
-    pub(crate) fn setting(field: &'static str, value: impl ToString, expected: impl ToString) -> Self {
-        Self::Setting { path: None, field, value: value.to_string(), expected: expected.to_string() }
+    pub(crate) fn setting(
+        field: &'static str,
+        value: impl ToString,
+        expected: impl ToString,
+    ) -> Self {
+        Self::Setting {
+            path: None,
+            field,
+            value: value.to_string(),
+            expected: expected.to_string(),
+        }
     }
 
     /// The same error with the path of the configuration file.
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
         match &mut self {
             Self::Setting { path, .. } => *path = Some(file.to_path_buf()),
-            Self::NoModelType { path, .. } | Self::ModelType { path, .. } | Self::Json { path, .. } | Self::FieldType { path, .. } => {
-                *path = file.to_path_buf()
-            }
+            Self::NoModelType { path, .. }
+            | Self::ModelType { path, .. }
+            | Self::Json { path, .. }
+            | Self::FieldType { path, .. } => *path = file.to_path_buf(),
             _ => {}
         }
         self
@@ -213,11 +223,15 @@ impl ModelError {
 }
 
 fn place(path: &Option<PathBuf>) -> String {
-    path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default()
+    path.as_ref()
+        .map(|path| format!("{}: ", path.display()))
+        .unwrap_or_default()
 }
 
 fn trained_on(base: &Option<String>) -> String {
-    base.as_ref().map(|base| format!(" trained on {base}")).unwrap_or_default()
+    base.as_ref()
+        .map(|base| format!(" trained on {base}"))
+        .unwrap_or_default()
 }
 
 /// The first few names and the number of the others. A wrong checkpoint can lack hundreds of

@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::config::{Architecture, Labels, ModelSizes, check};
 use crate::head::{ClassifiedToken, HeadSettings};
-use crate::layer::{FeedForward, LayerNorm, Places, SelfAttention, assert_positions, causal_mask, embedding, linear, run_layers};
+use crate::layer::{
+    FeedForward, LayerNorm, Places, SelfAttention, assert_positions, causal_mask, embedding,
+    linear, run_layers,
+};
 use crate::pretrained::{Key, Layout};
 use crate::{ModelError, TokenBatch};
 
@@ -95,8 +98,16 @@ impl Gpt2Config {
     }
 
     fn scale(&self, layer: usize) -> f64 {
-        let head = if self.scale_attn_weights { ((self.n_embd / self.n_head) as f64).powf(-0.5) } else { 1.0 };
-        if self.scale_attn_by_inverse_layer_idx { head / (layer + 1) as f64 } else { head }
+        let head = if self.scale_attn_weights {
+            ((self.n_embd / self.n_head) as f64).powf(-0.5)
+        } else {
+            1.0
+        };
+        if self.scale_attn_by_inverse_layer_idx {
+            head / (layer + 1) as f64
+        } else {
+            head
+        }
     }
 
     fn layer(&self, layer: usize, device: &Device) -> Result<Gpt2Layer, ModelError> {
@@ -135,7 +146,13 @@ impl Architecture for Gpt2Config {
     }
 
     fn sizes(&self) -> ModelSizes {
-        ModelSizes { vocabulary: self.vocab_size, width: self.n_embd, layers: self.n_layer, positions: self.n_positions, segments: 0 }
+        ModelSizes {
+            vocabulary: self.vocab_size,
+            width: self.n_embd,
+            layers: self.n_layer,
+            positions: self.n_positions,
+            segments: 0,
+        }
     }
 
     fn padding(&self) -> Option<usize> {
@@ -155,7 +172,11 @@ impl Architecture for Gpt2Config {
     }
 
     fn head(&self) -> HeadSettings {
-        HeadSettings { bias: false, token: ClassifiedToken::Last, ..HeadSettings::default() }
+        HeadSettings {
+            bias: false,
+            token: ClassifiedToken::Last,
+            ..HeadSettings::default()
+        }
     }
 
     fn validate(&self) -> Result<(), ModelError> {
@@ -171,8 +192,15 @@ impl Architecture for Gpt2Config {
         check::layers("n_layer", self.n_layer)?;
         check::divisible(("n_embd", self.n_embd), ("n_head", self.n_head))?;
         check::padding(self.pad_token_id, self.vocab_size)?;
-        check::rates(&[("resid_pdrop", self.resid_pdrop), ("embd_pdrop", self.embd_pdrop), ("attn_pdrop", self.attn_pdrop)])?;
-        check::scales(&[("initializer_range", self.initializer_range), ("layer_norm_epsilon", self.layer_norm_epsilon)])
+        check::rates(&[
+            ("resid_pdrop", self.resid_pdrop),
+            ("embd_pdrop", self.embd_pdrop),
+            ("attn_pdrop", self.attn_pdrop),
+        ])?;
+        check::scales(&[
+            ("initializer_range", self.initializer_range),
+            ("layer_norm_epsilon", self.layer_norm_epsilon),
+        ])
     }
 }
 
@@ -180,10 +208,24 @@ impl Gpt2Config {
     /// Creates an encoder with newly initialized weights. The settings must be valid.
     pub(crate) fn encoder(&self, device: &Device) -> Result<Gpt2, ModelError> {
         Ok(Gpt2 {
-            word: embedding(self.vocab_size, self.n_embd, self.initializer_range, None, device),
-            position: embedding(self.n_positions, self.n_embd, self.initializer_range, None, device),
+            word: embedding(
+                self.vocab_size,
+                self.n_embd,
+                self.initializer_range,
+                None,
+                device,
+            ),
+            position: embedding(
+                self.n_positions,
+                self.n_embd,
+                self.initializer_range,
+                None,
+                device,
+            ),
             dropout: DropoutConfig::new(self.embd_pdrop).init(),
-            layers: (0..self.n_layer).map(|layer| self.layer(layer, device)).collect::<Result<_, _>>()?,
+            layers: (0..self.n_layer)
+                .map(|layer| self.layer(layer, device))
+                .collect::<Result<_, _>>()?,
             norm: self.norm(device),
         })
     }
@@ -220,7 +262,12 @@ impl Gpt2 {
         let embedding_output = dropout(&self.dropout, self.word.forward(input.ids) + position);
 
         let mask = causal_mask(input.mask.clone(), &embedding_output);
-        let mut states = run_layers(embedding_output, self.layers.iter(), |layer, hidden| layer.forward(hidden, mask.clone()), input.mask);
+        let mut states = run_layers(
+            embedding_output,
+            self.layers.iter(),
+            |layer, hidden| layer.forward(hidden, mask.clone()),
+            input.mask,
+        );
         let last = states.layers.pop().expect("there is at least one layer");
         states.layers.push(self.norm.forward(last));
         states
@@ -255,9 +302,13 @@ impl Gpt2Layer {
     /// - `mask`: `[sequences, 1, tokens, tokens]`, added to the attention scores
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
-        let attended = self.attention.forward(self.attention_norm.forward(hidden.clone()), mask);
+        let attended = self
+            .attention
+            .forward(self.attention_norm.forward(hidden.clone()), mask);
         let hidden = hidden + dropout(&self.dropout, attended);
-        let transformed = self.feed_forward.forward(self.feed_forward_norm.forward(hidden.clone()));
+        let transformed = self
+            .feed_forward
+            .forward(self.feed_forward_norm.forward(hidden.clone()));
         hidden + dropout(&self.dropout, transformed)
     }
 }
@@ -282,5 +333,11 @@ const LAYOUT: Layout = Layout {
     classifier: &[Key::new("output", "score")],
     span: &[Key::new("output", "qa_outputs")],
     passed_over: &["h.*.attn.bias", "h.*.attn.masked_bias"],
-    heads: &["score.", "qa_outputs.", "lm_head.", "multiple_choice_head.", "classifier."],
+    heads: &[
+        "score.",
+        "qa_outputs.",
+        "lm_head.",
+        "multiple_choice_head.",
+        "classifier.",
+    ],
 };

@@ -54,7 +54,10 @@ pub use environment::{expand_path, user_folder};
 pub use error::ModelError;
 use git_lfs::is_git_lfs_pointer;
 pub use gpt2::{Gpt2, Gpt2Config, Gpt2Layer};
-pub use head::{ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier, SpanExtractor, SpanHead, loss};
+pub use head::{
+    ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier,
+    SpanExtractor, SpanHead, loss,
+};
 pub use isostar_kernels::Precision;
 pub use pretrained::{Checkpoint, Pretrained};
 pub use roberta::RobertaConfig;

@@ -22,7 +22,11 @@ pub struct RobertaConfig(pub BertConfig);
 
 impl Default for RobertaConfig {
     fn default() -> Self {
-        Self(BertConfig { vocab_size: 50_265, pad_token_id: Some(1), ..BertConfig::default() })
+        Self(BertConfig {
+            vocab_size: 50_265,
+            pad_token_id: Some(1),
+            ..BertConfig::default()
+        })
     }
 }
 
@@ -30,10 +34,15 @@ impl<'de> Deserialize<'de> for RobertaConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Map::deserialize(deserializer)?;
         let Self(defaults) = Self::default();
-        for (name, default) in [("vocab_size", defaults.vocab_size.into()), ("pad_token_id", defaults.pad_token_id.into())] {
+        for (name, default) in [
+            ("vocab_size", defaults.vocab_size.into()),
+            ("pad_token_id", defaults.pad_token_id.into()),
+        ] {
             fields.entry(name).or_insert(default);
         }
-        serde_json::from_value(Value::Object(fields)).map(Self).map_err(D::Error::custom)
+        serde_json::from_value(Value::Object(fields))
+            .map(Self)
+            .map_err(D::Error::custom)
     }
 }
 
@@ -41,13 +50,21 @@ impl RobertaConfig {
     fn places(&self) -> Result<Places, ModelError> {
         let Self(config) = self;
         let Some(padding) = config.pad_token_id else {
-            return Err(ModelError::setting("pad_token_id", "null", "the id of a token, because positions are numbered from it"));
+            return Err(ModelError::setting(
+                "pad_token_id",
+                "null",
+                "the id of a token, because positions are numbered from it",
+            ));
         };
         let places = Places::AfterPadding(padding);
         match places.longest(config.max_position_embeddings) {
             0 => {
                 let expected = format!("more than pad_token_id + 1, {}", padding + 1);
-                Err(ModelError::setting("max_position_embeddings", config.max_position_embeddings, expected))
+                Err(ModelError::setting(
+                    "max_position_embeddings",
+                    config.max_position_embeddings,
+                    expected,
+                ))
             }
             _ => Ok(places),
         }
@@ -61,7 +78,12 @@ impl Architecture for RobertaConfig {
 
     fn sizes(&self) -> ModelSizes {
         let sizes = self.0.sizes();
-        ModelSizes { positions: self.places().map_or(0, |places| places.longest(sizes.positions)), ..sizes }
+        ModelSizes {
+            positions: self
+                .places()
+                .map_or(0, |places| places.longest(sizes.positions)),
+            ..sizes
+        }
     }
 
     fn padding(&self) -> Option<usize> {
@@ -82,7 +104,12 @@ impl Architecture for RobertaConfig {
 
     fn head(&self) -> HeadSettings {
         let dropout = self.0.classifier_dropout();
-        HeadSettings { dense: Some(Dense::Tanh), input_dropout: dropout, dropout, ..HeadSettings::default() }
+        HeadSettings {
+            dense: Some(Dense::Tanh),
+            input_dropout: dropout,
+            dropout,
+            ..HeadSettings::default()
+        }
     }
 
     fn validate(&self) -> Result<(), ModelError> {
@@ -102,7 +129,10 @@ const LAYOUT: Layout = Layout {
     prefix: "roberta.",
     encoder: ENCODER,
     linear_is_transposed: true,
-    classifier: &[Key::new("dense", "classifier.dense"), Key::new("output", "classifier.out_proj")],
+    classifier: &[
+        Key::new("dense", "classifier.dense"),
+        Key::new("output", "classifier.out_proj"),
+    ],
     span: &[Key::new("output", "qa_outputs")],
     passed_over: &["embeddings.position_ids", "pooler."],
     heads: &["classifier.", "qa_outputs.", "lm_head."],

@@ -23,8 +23,12 @@ const ONCE: &str = "ISOSTAR_READ_ONCE";
 
 /// The folder of MiniLM.
 fn minilm() -> PathBuf {
-    let models = std::env::var_os("ISOSTAR_MODELS").expect("ISOSTAR_MODELS names a folder of models");
-    Path::new(&models).join("minilm").canonicalize().expect("the folder contains minilm")
+    let models =
+        std::env::var_os("ISOSTAR_MODELS").expect("ISOSTAR_MODELS names a folder of models");
+    Path::new(&models)
+        .join("minilm")
+        .canonicalize()
+        .expect("the folder contains minilm")
 }
 
 /// MiniLM, whose matrices are transposed, and a third of GPT-2, whose matrices are split. Both have
@@ -32,13 +36,23 @@ fn minilm() -> PathBuf {
 fn folders() -> [(&'static str, TempDir); 2] {
     let tokenizer = fixture("bert_classes/tokenizer.json");
     let linked = tempfile::tempdir().unwrap();
-    for file in [minilm().join("config.json"), minilm().join("model.safetensors"), tokenizer.clone()] {
+    for file in [
+        minilm().join("config.json"),
+        minilm().join("model.safetensors"),
+        tokenizer.clone(),
+    ] {
         std::os::unix::fs::symlink(&file, linked.path().join(file.file_name().unwrap())).unwrap();
     }
     let written = tempfile::tempdir().unwrap();
-    let config = ModelConfig::Gpt2(Gpt2Config { n_layer: 4, ..Gpt2Config::default() });
+    let config = ModelConfig::Gpt2(Gpt2Config {
+        n_layer: 4,
+        ..Gpt2Config::default()
+    });
     let tokenizer = Tokenizer::from_file(tokenizer).unwrap();
-    Pretrained::<Encoder>::from_scratch(config, tokenizer, &Device::flex()).unwrap().write(written.path()).unwrap();
+    Pretrained::<Encoder>::from_scratch(config, tokenizer, &Device::flex())
+        .unwrap()
+        .write(written.path())
+        .unwrap();
     [("minilm", linked), ("gpt2", written)]
 }
 
@@ -70,21 +84,40 @@ fn medians(works: [&dyn Fn(); 2]) -> [f64; 2] {
 fn reading_the_weights_takes_little_longer_than_reading_their_bytes() {
     for (name, folder) in folders() {
         let file = folder.path().join("model.safetensors");
-        let [bytes, weights] = medians([&|| drop(std::fs::read(&file).unwrap()), &|| drop(read(folder.path()))]);
+        let [bytes, weights] = medians([&|| drop(std::fs::read(&file).unwrap()), &|| {
+            drop(read(folder.path()))
+        }]);
         let ratio = weights / bytes;
-        println!("{name}: bytes {:.1} ms, weights {:.1} ms: {ratio:.2} times", bytes * 1e3, weights * 1e3);
+        println!(
+            "{name}: bytes {:.1} ms, weights {:.1} ms: {ratio:.2} times",
+            bytes * 1e3,
+            weights * 1e3
+        );
         assert!(ratio < LONGEST, "{name}");
     }
     let tokenizer = || drop(Tokenizer::from_file(minilm().join("tokenizer.json")).unwrap());
     let [tokenizer, all] = medians([&tokenizer, &|| drop(read(&minilm()))]);
-    println!("minilm: tokenizer {:.1} ms, the whole folder {:.1} ms", tokenizer * 1e3, all * 1e3);
+    println!(
+        "minilm: tokenizer {:.1} ms, the whole folder {:.1} ms",
+        tokenizer * 1e3,
+        all * 1e3
+    );
 }
 
 /// Resident memory in bytes: `VmRSS` is the current value, `VmHWM` the maximum.
 fn resident(field: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).expect("Linux reports the field");
-    1024.0 * line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap()
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
+        .expect("Linux reports the field");
+    1024.0
+        * line
+            .trim()
+            .strip_suffix(" kB")
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
 }
 
 /// Run with the same command as above. Memory is measured in a process that does nothing else.
@@ -94,19 +127,44 @@ fn reading_a_model_needs_little_more_memory_than_the_model() {
     if let Some(folder) = std::env::var_os(ONCE) {
         let before = resident("VmRSS");
         let pretrained = read(Path::new(&folder));
-        println!("peak {} end {}", resident("VmHWM") - before, resident("VmRSS") - before);
+        println!(
+            "peak {} end {}",
+            resident("VmHWM") - before,
+            resident("VmRSS") - before
+        );
         drop(pretrained);
         return;
     }
     for (name, folder) in folders() {
-        let size = std::fs::metadata(folder.path().join("model.safetensors")).unwrap().len() as f64;
+        let size = std::fs::metadata(folder.path().join("model.safetensors"))
+            .unwrap()
+            .len() as f64;
         let mut once = Command::new(std::env::current_exe().unwrap());
-        let arguments = ["--ignored", "--exact", "--nocapture", "reading_a_model_needs_little_more_memory_than_the_model"];
-        let output = once.args(arguments).env(ONCE, folder.path()).output().unwrap();
+        let arguments = [
+            "--ignored",
+            "--exact",
+            "--nocapture",
+            "reading_a_model_needs_little_more_memory_than_the_model",
+        ];
+        let output = once
+            .args(arguments)
+            .env(ONCE, folder.path())
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let number = |name: &str| -> f64 { text.split_whitespace().skip_while(|word| *word != name).nth(1).unwrap().parse().unwrap() };
+        let number = |name: &str| -> f64 {
+            text.split_whitespace()
+                .skip_while(|word| *word != name)
+                .nth(1)
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
         let (peak, end) = (number("peak") / size, number("end") / size);
-        println!("{name}: of {:.1} MB of weights {peak:.2} times at most, {end:.2} times in the end", size / 1e6);
+        println!(
+            "{name}: of {:.1} MB of weights {peak:.2} times at most, {end:.2} times in the end",
+            size / 1e6
+        );
         assert!(peak < LARGEST, "{name}");
     }
 }

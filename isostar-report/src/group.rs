@@ -40,7 +40,13 @@ impl Spread {
         let error = (count > 1).then(|| (squares / (count - 1) as f64 / count as f64).sqrt());
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        (count > 0).then_some(Self { count, mean, error, least, greatest })
+        (count > 0).then_some(Self {
+            count,
+            mean,
+            error,
+            least,
+            greatest,
+        })
     }
 }
 
@@ -80,7 +86,13 @@ pub fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let colours = colours(&firsts);
     let labels: Vec<String> = firsts.iter().map(|run| label(run, &firsts)).collect();
     let named = labels.into_iter().zip(colours).zip(found);
-    named.map(|((label, colour), runs)| Group { label, colour, runs }).collect()
+    named
+        .map(|((label, colour), runs)| Group {
+            label,
+            colour,
+            runs,
+        })
+        .collect()
 }
 
 /// Settings that are ignored when runs are grouped.
@@ -91,8 +103,16 @@ fn same_but_seed(one: &Run, other: &Run) -> bool {
 }
 
 fn differing<'a>(one: &'a Run, other: &'a Run) -> impl Iterator<Item = &'a str> {
-    let here = one.settings.iter().filter(|(key, value)| other.settings.get(*key) != Some(*value)).map(|(key, _)| key.as_str());
-    let there = other.settings.keys().filter(|key| !one.settings.contains_key(*key)).map(String::as_str);
+    let here = one
+        .settings
+        .iter()
+        .filter(|(key, value)| other.settings.get(*key) != Some(*value))
+        .map(|(key, _)| key.as_str());
+    let there = other
+        .settings
+        .keys()
+        .filter(|key| !one.settings.contains_key(*key))
+        .map(String::as_str);
     here.chain(there).filter(|key| !NOT_COMPARED.contains(key))
 }
 
@@ -103,7 +123,9 @@ fn label(run: &Run, all: &[&Run]) -> String {
     keys.dedup();
     let regularizers = keys.contains(&"regularizer");
     // I-STAR is named only if another penalty is present.
-    let penalties = all.iter().any(|run| run.text("regularizer") == Some("cosreg"));
+    let penalties = all
+        .iter()
+        .any(|run| run.text("regularizer") == Some("cosreg"));
     let weight = match run.text("regularizer") {
         Some("none") => "no penalty".into(),
         Some("cosreg") => format!("CosReg λ = {}", setting(run.weight())),
@@ -111,12 +133,21 @@ fn label(run: &Run, all: &[&Run]) -> String {
         _ => format!("λ = {}", setting(run.weight())),
     };
     // Settings of the regularizer mean nothing without one.
-    let silent = |key: &&str| matches!(*key, "weight" | "regularizer") || (regularizers && matches!(*key, "layers" | "shrinkage"));
-    let others = keys.into_iter().filter(|key| !silent(key)).map(|key| match run.settings.get(key) {
-        Some(value) => format!("{} {}", key.replace('_', " "), plain(value)),
-        None => format!("no {}", key.replace('_', " ")),
-    });
-    std::iter::once(weight).chain(others).collect::<Vec<_>>().join(", ")
+    let silent = |key: &&str| {
+        matches!(*key, "weight" | "regularizer")
+            || (regularizers && matches!(*key, "layers" | "shrinkage"))
+    };
+    let others =
+        keys.into_iter()
+            .filter(|key| !silent(key))
+            .map(|key| match run.settings.get(key) {
+                Some(value) => format!("{} {}", key.replace('_', " "), plain(value)),
+                None => format!("no {}", key.replace('_', " ")),
+            });
+    std::iter::once(weight)
+        .chain(others)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Formats a setting, without the quotes around TOML strings.
@@ -130,8 +161,11 @@ pub fn plain(value: &toml::Value) -> String {
 
 /// Diverging colours if the groups differ only in λ, categorical colours otherwise.
 fn colours(firsts: &[&Run]) -> Vec<Colour> {
-    let only_weight = |run: &&&Run| differing(firsts[0], run).all(|key| matches!(key, "weight" | "regularizer"));
-    let cosreg = firsts.iter().any(|run| run.text("regularizer") == Some("cosreg"));
+    let only_weight =
+        |run: &&&Run| differing(firsts[0], run).all(|key| matches!(key, "weight" | "regularizer"));
+    let cosreg = firsts
+        .iter()
+        .any(|run| run.text("regularizer") == Some("cosreg"));
     if firsts.len() < 3 || cosreg || !firsts.iter().all(|run| only_weight(&run)) {
         return (0..firsts.len()).map(Colour::Category).collect();
     }
@@ -158,14 +192,23 @@ mod tests {
     use super::*;
 
     fn run(name: &str, settings: &str) -> Run {
-        Run { folder: name.into(), name: name.into(), settings: toml::from_str(settings).unwrap(), epochs: Vec::new(), outcome: None }
+        Run {
+            folder: name.into(),
+            name: name.into(),
+            settings: toml::from_str(settings).unwrap(),
+            epochs: Vec::new(),
+            outcome: None,
+        }
     }
 
     #[test]
     fn spread_is_that_of_the_textbook() {
         // mean 2, s² = 1, standard error 1/√3
         let spread = Spread::of([1.0, 2.0, 3.0].into_iter()).unwrap();
-        assert!((spread.mean - 2.0).abs() < 1e-12 && (spread.error.unwrap() - 0.577_350_269_19).abs() < 1e-10);
+        assert!(
+            (spread.mean - 2.0).abs() < 1e-12
+                && (spread.error.unwrap() - 0.577_350_269_19).abs() < 1e-10
+        );
         assert_eq!((spread.least, spread.greatest, spread.count), (1.0, 3.0, 3));
         assert_eq!(Spread::of([4.0].into_iter()).unwrap().error, None);
         assert_eq!(Spread::of(std::iter::empty()), None);
@@ -175,21 +218,46 @@ mod tests {
     #[test]
     fn runs_that_differ_in_seed_alone_are_together_and_groups_are_named_by_what_differs() {
         let runs = [
-            run("a", "regularizer = 'istar'\nweight = 0.5\nshrinkage = 0.2\nseed = 2"),
-            run("b", "regularizer = 'none'\nweight = 0.0\nshrinkage = 0.2\nseed = 1"),
-            run("c", "regularizer = 'istar'\nweight = 0.5\nshrinkage = 0.2\nseed = 1"),
-            run("d", "regularizer = 'istar'\nweight = -0.5\nshrinkage = 0.2\nseed = 1"),
+            run(
+                "a",
+                "regularizer = 'istar'\nweight = 0.5\nshrinkage = 0.2\nseed = 2",
+            ),
+            run(
+                "b",
+                "regularizer = 'none'\nweight = 0.0\nshrinkage = 0.2\nseed = 1",
+            ),
+            run(
+                "c",
+                "regularizer = 'istar'\nweight = 0.5\nshrinkage = 0.2\nseed = 1",
+            ),
+            run(
+                "d",
+                "regularizer = 'istar'\nweight = -0.5\nshrinkage = 0.2\nseed = 1",
+            ),
         ];
         let groups = groups(&runs);
         let labels: Vec<&str> = groups.iter().map(|group| group.label.as_str()).collect();
         assert_eq!(labels, ["λ = −0.5", "no penalty", "λ = 0.5"]);
-        assert_eq!(groups[2].runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["c", "a"]);
-        assert_eq!(groups.iter().map(|group| group.colour).collect::<Vec<_>>(), [-3, 0, 3].map(Colour::Diverging));
+        assert_eq!(
+            groups[2]
+                .runs
+                .iter()
+                .map(|run| run.name.as_str())
+                .collect::<Vec<_>>(),
+            ["c", "a"]
+        );
+        assert_eq!(
+            groups.iter().map(|group| group.colour).collect::<Vec<_>>(),
+            [-3, 0, 3].map(Colour::Diverging)
+        );
     }
 
     #[test]
     fn other_settings_join_the_name() {
-        let runs = [run("a", "weight = 0.5\nshrinkage = 0.2"), run("b", "weight = 0.5\nshrinkage = 0.4")];
+        let runs = [
+            run("a", "weight = 0.5\nshrinkage = 0.2"),
+            run("b", "weight = 0.5\nshrinkage = 0.4"),
+        ];
         let labels: Vec<String> = groups(&runs).into_iter().map(|group| group.label).collect();
         assert_eq!(labels, ["λ = 0.5, shrinkage 0.2", "λ = 0.5, shrinkage 0.4"]);
     }

@@ -42,7 +42,9 @@ use std::path::{Path, PathBuf};
 pub use error::ReportError;
 pub use figures::{Figures, Missing};
 pub use group::{Spread, binomial_error};
-pub use source::{Analysis, EpochLine, Geometry, Layer, Outcome, OutlierDimension, Run, Share, Sources};
+pub use source::{
+    Analysis, EpochLine, Geometry, Layer, Outcome, OutlierDimension, Run, Share, Sources,
+};
 
 use whole_file::write_whole;
 
@@ -59,7 +61,9 @@ impl Report {
     /// Returns an error if a folder does not exist or holds no run and no analysis, or if a file in
     /// it is missing, unreadable or malformed.
     pub fn read(folders: &[PathBuf]) -> Result<Self, ReportError> {
-        Ok(Self { sources: Sources::read(folders)? })
+        Ok(Self {
+            sources: Sources::read(folders)?,
+        })
     }
 
     /// The runs and analyses that were read.
@@ -69,7 +73,10 @@ impl Report {
 
     /// Returns the figures that have data, and a list of those that do not.
     pub fn figures(&self) -> Figures {
-        Figures::of(&group::groups(&self.sources.runs), &figures::models(&self.sources))
+        Figures::of(
+            &group::groups(&self.sources.runs),
+            &figures::models(&self.sources),
+        )
     }
 
     /// Returns the page as HTML.

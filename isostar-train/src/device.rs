@@ -43,7 +43,10 @@ pub fn compiled_devices() -> Vec<&'static str> {
         ("wgpu", cfg!(feature = "wgpu")),
         ("cuda", cfg!(feature = "cuda")),
     ];
-    devices.into_iter().filter_map(|(name, compiled)| compiled.then_some(name)).collect()
+    devices
+        .into_iter()
+        .filter_map(|(name, compiled)| compiled.then_some(name))
+        .collect()
 }
 
 /// The name of the default device: the first one compiled in.
@@ -72,11 +75,18 @@ pub fn default_pad_to(device: &str) -> usize {
 /// If the name is unknown, the backend is not compiled in, or the machine has no such device.
 pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
     let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| DeviceError::Unknown { name: name.to_string() })?),
+        Some((kind, index)) => (
+            kind,
+            index.parse::<usize>().map_err(|_| DeviceError::Unknown {
+                name: name.to_string(),
+            })?,
+        ),
         None => (name, 0),
     };
     if !BACKENDS.contains(&kind) || (index > 0 && kind != "cuda") {
-        return Err(DeviceError::Unknown { name: name.to_string() });
+        return Err(DeviceError::Unknown {
+            name: name.to_string(),
+        });
     }
     match kind {
         #[cfg(feature = "flex")]
@@ -91,17 +101,27 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         "wgpu" => {
             use burn::tensor::{DeviceKind, DeviceType};
             keep_kernels();
-            present(name, 0, Device::enumerate(DeviceType::Wgpu).into_iter().count())?;
+            present(
+                name,
+                0,
+                Device::enumerate(DeviceType::Wgpu).into_iter().count(),
+            )?;
             Ok(Device::wgpu(DeviceKind::DefaultDevice))
         }
         #[cfg(feature = "cuda")]
         "cuda" => {
             use burn::tensor::DeviceType;
             keep_kernels();
-            present(name, index, Device::enumerate(DeviceType::Cuda).into_iter().count())?;
+            present(
+                name,
+                index,
+                Device::enumerate(DeviceType::Cuda).into_iter().count(),
+            )?;
             Ok(Device::cuda(index))
         }
-        _ => Err(DeviceError::NotCompiled { name: name.to_string() }),
+        _ => Err(DeviceError::NotCompiled {
+            name: name.to_string(),
+        }),
     }
 }
 
@@ -114,7 +134,14 @@ fn keep_kernels() {
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn present(name: &str, index: usize, found: usize) -> Result<(), DeviceError> {
-    if index < found { Ok(()) } else { Err(DeviceError::Absent { name: name.to_string(), found }) }
+    if index < found {
+        Ok(())
+    } else {
+        Err(DeviceError::Absent {
+            name: name.to_string(),
+            found,
+        })
+    }
 }
 
 /// What is known of a device.
@@ -151,7 +178,11 @@ pub fn list_devices() -> Vec<(String, Result<DeviceInfo, DeviceError>)> {
 }
 
 fn describe(backend: &str, index: usize, device: &Device) -> DeviceInfo {
-    let (memory_mib, driver) = if backend == "cuda" { nvidia_smi(index).unwrap_or_default() } else { (None, None) };
+    let (memory_mib, driver) = if backend == "cuda" {
+        nvidia_smi(index).unwrap_or_default()
+    } else {
+        (None, None)
+    };
     DeviceInfo {
         name: hardware(device).unwrap_or_else(|| "the CPU".into()),
         memory_mib,
@@ -173,8 +204,16 @@ fn hardware(_device: &Device) -> Option<String> {
 
 /// Memory in MiB and driver version of a GPU, from the program that comes with NVIDIA's driver.
 fn nvidia_smi(index: usize) -> Option<(Option<u64>, Option<String>)> {
-    let fields = ["--query-gpu=memory.total,driver_version", "--format=csv,noheader,nounits", &format!("--id={index}")];
-    let output = std::process::Command::new("nvidia-smi").args(fields).output().ok().filter(|output| output.status.success())?;
+    let fields = [
+        "--query-gpu=memory.total,driver_version",
+        "--format=csv,noheader,nounits",
+        &format!("--id={index}"),
+    ];
+    let output = std::process::Command::new("nvidia-smi")
+        .args(fields)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;
     let (memory, driver) = text.trim().split_once(", ")?;
     Some((memory.parse().ok(), Some(driver.to_string())))
@@ -186,15 +225,27 @@ mod tests {
 
     #[test]
     fn a_device_left_out_of_the_build_is_named_with_those_that_are_in_it() {
-        let missing = if cfg!(feature = "cuda") { return } else { "cuda:1" };
+        let missing = if cfg!(feature = "cuda") {
+            return;
+        } else {
+            "cuda:1"
+        };
         let error = parse_device(missing).unwrap_err();
-        assert_eq!(error, DeviceError::NotCompiled { name: "cuda:1".into() });
+        assert_eq!(
+            error,
+            DeviceError::NotCompiled {
+                name: "cuda:1".into()
+            }
+        );
     }
 
     #[test]
     fn a_name_of_no_device_is_refused() {
         for name in ["tpu", "flex:1", "cuda:x", ""] {
-            assert_eq!(parse_device(name).unwrap_err(), DeviceError::Unknown { name: name.into() });
+            assert_eq!(
+                parse_device(name).unwrap_err(),
+                DeviceError::Unknown { name: name.into() }
+            );
         }
     }
 }

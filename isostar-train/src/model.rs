@@ -57,12 +57,17 @@ type Fetch = fn(&ModelId, &HubSettings, &mut dyn FnMut(HubEvent<'_>)) -> Result<
 #[cfg(feature = "hub")]
 fn find(model: &str, observer: &dyn Progress, fetch: Fetch) -> Result<PathBuf, FindModelError> {
     let folder = PathBuf::from(model);
-    let Ok(id) = model.parse::<ModelId>() else { return Ok(folder) };
+    let Ok(id) = model.parse::<ModelId>() else {
+        return Ok(folder);
+    };
     if folder.exists() {
         return Ok(folder);
     }
     let fetched = fetch(&id, &HubSettings::from_env(), &mut tell(observer, &id));
-    fetched.map_err(|source| FindModelError::Hub { model: model.to_string(), source: Box::new(source) })
+    fetched.map_err(|source| FindModelError::Hub {
+        model: model.to_string(),
+        source: Box::new(source),
+    })
 }
 
 /// Returns `model` as a folder. Models on the hub need the feature `hub`.

@@ -24,7 +24,11 @@ pub(crate) fn host_for(device: &Device) -> Option<Device> {
 ///
 /// # Errors
 /// If an operation on the device failed.
-pub(crate) fn read_all<const N: usize>(transaction: Transaction) -> Result<[TensorData; N], ExecutionError> {
+pub(crate) fn read_all<const N: usize>(
+    transaction: Transaction,
+) -> Result<[TensorData; N], ExecutionError> {
     let read = transaction.try_execute()?;
-    Ok(read.try_into().unwrap_or_else(|read: Vec<TensorData>| panic!("{} tensors were read for {N}", read.len())))
+    Ok(read
+        .try_into()
+        .unwrap_or_else(|read: Vec<TensorData>| panic!("{} tensors were read for {N}", read.len())))
 }

@@ -19,7 +19,10 @@ mod summary;
 
 use std::path::Path;
 
-use crate::data::{Columns, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows, plain_name};
+use crate::data::{
+    Columns, Format, LabelKind, Labels, Question, Split, Splits, Unanswerable, default_rows,
+    plain_name,
+};
 use crate::progress::Progress;
 
 pub use error::TaskError;
@@ -105,21 +108,44 @@ impl Task {
     /// If the name is unknown, the data is missing or malformed, or the limit is below the number of
     /// classes.
     pub fn read(source: TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
-        let TaskSource { name, folder, ref columns, limit, seed, .. } = source;
+        let TaskSource {
+            name,
+            folder,
+            ref columns,
+            limit,
+            seed,
+            ..
+        } = source;
         let known = name.and_then(KnownTask::named);
-        if let Some(known) = known.filter(|known| columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression) {
-            return Err(TaskError::NoNumbers { task: known.name.into() });
+        if let Some(known) = known.filter(|known| {
+            columns.kind == LabelKind::Regression && known.kind != TaskKind::Regression
+        }) {
+            return Err(TaskError::NoNumbers {
+                task: known.name.into(),
+            });
         }
         let mut task = match (known, folder) {
             (Some(known), Some(folder)) => Self::read_known(known, folder, columns)?,
-            (Some(known), None) => Self::read_known(known, &source::fetch(known, observer)?, columns)?,
+            (Some(known), None) => {
+                Self::read_known(known, &source::fetch(known, observer)?, columns)?
+            }
             (None, _) => Self::read_own(&source, observer)?,
         };
         let further = task.further.iter().map(|(_, split)| split);
-        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev].into_iter().chain(further) {
+        for Split { path, left_out, .. } in [&task.splits.train, &task.splits.dev]
+            .into_iter()
+            .chain(further)
+        {
             if *left_out > 0 {
-                let (rows, are) = if *left_out == 1 { ("row", "is") } else { ("rows", "are") };
-                observer.note(&format!("{left_out} {rows} of {} {are} broken across lines and skipped", path.display()));
+                let (rows, are) = if *left_out == 1 {
+                    ("row", "is")
+                } else {
+                    ("rows", "are")
+                };
+                observer.note(&format!(
+                    "{left_out} {rows} of {} {are} broken across lines and skipped",
+                    path.display()
+                ));
             }
         }
         let limit = limit.filter(|_| !source.is_whole);
@@ -128,19 +154,40 @@ impl Task {
         }
         if task.labels.names().is_empty() && task.kind == TaskKind::Classification {
             let Splits { train, dev } = &task.splits;
-            task.labels = Labels::occurring_in(if source.is_whole { &dev.rows } else { &train.rows });
+            task.labels = Labels::occurring_in(if source.is_whole {
+                &dev.rows
+            } else {
+                &train.rows
+            });
         }
         Ok(task)
     }
 
-    fn read_known(known: &'static KnownTask, folder: &Path, columns: &Columns) -> Result<Self, TaskError> {
-        let KnownRows { splits, questions, further } = known.read(folder, if columns.name_any() { columns } else { &known.columns })?;
+    fn read_known(
+        known: &'static KnownTask,
+        folder: &Path,
+        columns: &Columns,
+    ) -> Result<Self, TaskError> {
+        let KnownRows {
+            splits,
+            questions,
+            further,
+        } = known.read(
+            folder,
+            if columns.name_any() {
+                columns
+            } else {
+                &known.columns
+            },
+        )?;
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,
             splits,
             further,
-            labels: Labels::from_names(known.labels.iter().map(|label| label.to_string()).collect()),
+            labels: Labels::from_names(
+                known.labels.iter().map(|label| label.to_string()).collect(),
+            ),
             questions,
             metrics: known.metrics.to_vec(),
             known: Some(known),
@@ -149,25 +196,50 @@ impl Task {
 
     /// Reads the embedded default, a folder or a file; the classes are filled in later.
     fn read_own(source: &TaskSource<'_>, observer: &dyn Progress) -> Result<Self, TaskError> {
-        let TaskSource { name, folder, ref columns, is_whole, seed, .. } = *source;
+        let TaskSource {
+            name,
+            folder,
+            ref columns,
+            is_whole,
+            seed,
+            ..
+        } = *source;
         let (name, splits) = match (name, folder) {
-            (name, Some(folder)) => (name.map_or_else(|| stem(folder), String::from), read_folder(folder, columns, seed, observer)?),
+            (name, Some(folder)) => (
+                name.map_or_else(|| stem(folder), String::from),
+                read_folder(folder, columns, seed, observer)?,
+            ),
             (Some(file), None) if plain(file) != DEFAULT_TASK => {
                 let rows = read_file(file, columns)?;
-                let splits = if is_whole { all_in_dev(rows) } else { hold_out(rows, columns.kind, seed)? };
+                let splits = if is_whole {
+                    all_in_dev(rows)
+                } else {
+                    hold_out(rows, columns.kind, seed)?
+                };
                 (stem(Path::new(file)), splits)
             }
             _ => (DEFAULT_TASK.to_string(), default_rows()),
         };
         let (kind, labels, metrics) = match columns.kind {
-            LabelKind::Classification => (TaskKind::Classification, Vec::new(), CLASS_METRICS.to_vec()),
+            LabelKind::Classification => {
+                (TaskKind::Classification, Vec::new(), CLASS_METRICS.to_vec())
+            }
             LabelKind::Regression => {
                 let number = columns.label.clone().unwrap_or_else(|| NUMBER.into());
                 (TaskKind::Regression, vec![number], NUMBER_METRICS.to_vec())
             }
         };
         let labels = Labels::from_names(labels);
-        Ok(Self { name, kind, splits, further: Vec::new(), labels, questions: Default::default(), metrics, known: None })
+        Ok(Self {
+            name,
+            kind,
+            splits,
+            further: Vec::new(),
+            labels,
+            questions: Default::default(),
+            metrics,
+            known: None,
+        })
     }
 
     /// Returns a split by name: `train`, `dev` or a further development set.
@@ -178,13 +250,24 @@ impl Task {
         match name {
             TRAIN => Ok(&self.splits.train),
             DEV => Ok(&self.splits.dev),
-            _ => self.further.iter().find_map(|(further, split)| (*further == name).then_some(split)).ok_or_else(|| self.no_split(name)),
+            _ => self
+                .further
+                .iter()
+                .find_map(|(further, split)| (*further == name).then_some(split))
+                .ok_or_else(|| self.no_split(name)),
         }
     }
 
     fn no_split(&self, name: &str) -> TaskError {
-        let splits = [TRAIN, DEV].into_iter().chain(self.further.iter().map(|(name, _)| *name)).collect();
-        TaskError::NoSplit { task: self.name.clone(), split: name.into(), splits }
+        let splits = [TRAIN, DEV]
+            .into_iter()
+            .chain(self.further.iter().map(|(name, _)| *name))
+            .collect();
+        TaskError::NoSplit {
+            task: self.name.clone(),
+            split: name.into(),
+            splits,
+        }
     }
 
     /// Takes the rows of a split out of the task.
@@ -196,7 +279,11 @@ impl Task {
             TRAIN => Ok(self.take_train()),
             DEV => Ok(self.take_dev()),
             _ => {
-                let place = self.further.iter().position(|(further, _)| *further == name).ok_or_else(|| self.no_split(name))?;
+                let place = self
+                    .further
+                    .iter()
+                    .position(|(further, _)| *further == name)
+                    .ok_or_else(|| self.no_split(name))?;
                 let split = taken(&mut self.further[place].1);
                 Ok(self.rows(split, Vec::new()))
             }
@@ -205,25 +292,42 @@ impl Task {
 
     /// Takes the training rows out of the task.
     pub fn take_train(&mut self) -> TaskRows {
-        let (split, questions) = (taken(&mut self.splits.train), std::mem::take(&mut self.questions[0]));
+        let (split, questions) = (
+            taken(&mut self.splits.train),
+            std::mem::take(&mut self.questions[0]),
+        );
         self.rows(split, questions)
     }
 
     /// Takes the validation rows out of the task.
     pub fn take_dev(&mut self) -> TaskRows {
-        let (split, questions) = (taken(&mut self.splits.dev), std::mem::take(&mut self.questions[1]));
+        let (split, questions) = (
+            taken(&mut self.splits.dev),
+            std::mem::take(&mut self.questions[1]),
+        );
         self.rows(split, questions)
     }
 
     /// Takes the rows of the further development sets, by name, out of the task.
     pub fn take_further(&mut self) -> Vec<(&'static str, TaskRows)> {
         let further = std::mem::take(&mut self.further);
-        further.into_iter().map(|(name, split)| (name, self.rows(split, Vec::new()))).collect()
+        further
+            .into_iter()
+            .map(|(name, split)| (name, self.rows(split, Vec::new())))
+            .collect()
     }
 
     fn rows(&self, split: Split, questions: Vec<Question>) -> TaskRows {
-        let unanswerable = self.known.map_or_else(Unanswerable::default, |known| known.unanswerable);
-        TaskRows { kind: self.kind, split, questions, unanswerable, metrics: self.metrics.clone() }
+        let unanswerable = self
+            .known
+            .map_or_else(Unanswerable::default, |known| known.unanswerable);
+        TaskRows {
+            kind: self.kind,
+            split,
+            questions,
+            unanswerable,
+            metrics: self.metrics.clone(),
+        }
     }
 }
 
@@ -239,7 +343,12 @@ fn read_file(file: &str, columns: &Columns) -> Result<Split, TaskError> {
 
 /// Reads the rows of your own folder. Without a dev file, some training rows are held out and the
 /// observer is notified.
-fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Progress) -> Result<Splits, TaskError> {
+fn read_folder(
+    folder: &Path,
+    columns: &Columns,
+    seed: u64,
+    observer: &dyn Progress,
+) -> Result<Splits, TaskError> {
     let (train, dev) = Split::read_folder(folder, columns)?;
     if let Some(dev) = dev {
         return Ok(Splits { train, dev });
@@ -255,7 +364,14 @@ fn read_folder(folder: &Path, columns: &Columns, seed: u64, observer: &dyn Progr
 
 /// Puts every row into `dev` and none into `train`.
 fn all_in_dev(split: Split) -> Splits {
-    Splits { train: Split { path: split.path.clone(), rows: Vec::new(), left_out: 0 }, dev: split }
+    Splits {
+        train: Split {
+            path: split.path.clone(),
+            rows: Vec::new(),
+            left_out: 0,
+        },
+        dev: split,
+    }
 }
 
 /// Holds out validation rows from rows without a development split.
@@ -265,13 +381,20 @@ fn hold_out(split: Split, kind: LabelKind, seed: u64) -> Result<Splits, TaskErro
         return Err(TaskError::TooFew { path, rows });
     }
     let splits = Splits::hold_out(split, rows.div_ceil(10).min(HELD_OUT_AT_MOST), kind, seed);
-    if splits.dev.rows.is_empty() { Err(TaskError::NothingToHoldOut { path, rows }) } else { Ok(splits) }
+    if splits.dev.rows.is_empty() {
+        Err(TaskError::NothingToHoldOut { path, rows })
+    } else {
+        Ok(splits)
+    }
 }
 
 /// Moves the rows of a split into a copy of it.
 fn taken(split: &mut Split) -> Split {
     let rows = std::mem::take(&mut split.rows);
-    Split { rows, ..split.clone() }
+    Split {
+        rows,
+        ..split.clone()
+    }
 }
 
 /// Whether this name is that of a task, the embedded default or one of [`KNOWN_TASKS`], rather than
@@ -287,5 +410,9 @@ pub fn task_name(asked: &str) -> String {
 
 /// Returns the name of a file without its extensions, or of a folder.
 fn stem(path: &Path) -> String {
-    plain_name(path).file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    plain_name(path)
+        .file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }

@@ -16,7 +16,8 @@ pub(crate) fn beside(target: &Path) -> io::Result<NamedTempFile> {
     // Temporary files are private by default; this one gets the usual permissions, subject to the
     // umask.
     #[cfg(unix)]
-    builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    builder
+        .permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
@@ -33,7 +34,11 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path)?;
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+        let folder = if folder == Path::new("") {
+            Path::new(".")
+        } else {
+            folder
+        };
         std::fs::File::open(folder)?.sync_all()?;
     }
     Ok(())

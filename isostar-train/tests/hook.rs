@@ -20,10 +20,15 @@ use burn::optim::AdamWConfig;
 use burn::prelude::*;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::metric::{Adaptor, LossInput, LossMetric, Metric, MetricMetadata, Numeric};
-use burn::train::{InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainStep};
+use burn::train::{
+    InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
+    TrainStep,
+};
 use common::{Batches, Perceptron};
 use isostar_core::{HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection};
-use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount};
+use isostar_train::hook::{
+    HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount,
+};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
 
@@ -32,15 +37,26 @@ fn hook(weight: f64) -> (Hook<common::Batch>, Events) {
 }
 
 /// Creates a hook with custom settings.
-fn hook_of(weight: f64, settings: impl FnOnce(HookConfig<common::Batch>) -> HookConfig<common::Batch>) -> (Hook<common::Batch>, Events) {
+fn hook_of(
+    weight: f64,
+    settings: impl FnOnce(HookConfig<common::Batch>) -> HookConfig<common::Batch>,
+) -> (Hook<common::Batch>, Events) {
     let events = Events::default();
     let heard = events.clone();
-    let config = HookConfig::new().with_observer(move |event| heard.lock().unwrap().push(event.clone()));
-    (settings(config).init(IStarConfig::new(weight).init().unwrap()), events)
+    let config =
+        HookConfig::new().with_observer(move |event| heard.lock().unwrap().push(event.clone()));
+    (
+        settings(config).init(IStarConfig::new(weight).init().unwrap()),
+        events,
+    )
 }
 
 fn metadata() -> MetricMetadata {
-    MetricMetadata { progress: Progress::new(1, 1, None), iteration: None, lr: None }
+    MetricMetadata {
+        progress: Progress::new(1, 1, None),
+        iteration: None,
+        lr: None,
+    }
 }
 
 fn values(tensor: Tensor<2>) -> Vec<f32> {
@@ -51,7 +67,10 @@ fn values(tensor: Tensor<2>) -> Vec<f32> {
 fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
     let model = Perceptron::new(0.1, &Device::flex().autodiff());
     let bytes = |record: burn::store::ModuleRecord| record.into_bytes().unwrap().to_vec();
-    assert_eq!(bytes(hook(1.0).0.wrap(model.clone()).into_record()), bytes(model.into_record()));
+    assert_eq!(
+        bytes(hook(1.0).0.wrap(model.clone()).into_record()),
+        bytes(model.into_record())
+    );
 }
 
 #[test]
@@ -65,20 +84,39 @@ fn the_gradient_of_a_step_is_that_of_task_loss_plus_penalty() {
 
     let reference = {
         let plain = model.valid();
-        let moments = loader.batches.iter().map(|batch| StateSelection::default().moments(&plain.hidden_states(batch.clone())));
+        let moments = loader
+            .batches
+            .iter()
+            .map(|batch| StateSelection::default().moments(&plain.hidden_states(batch.clone())));
         Moments::union(moments.collect()).covariance()
     };
     let step = model.forward_step(batch.clone());
-    let penalty = IStarConfig::new(2.5).init().unwrap().penalty(&step.hidden_states, Some(&reference));
-    let by_hand = burn::optim::GradientsParams::from_grads((step.task_loss + penalty.value).backward(), &model);
+    let penalty = IStarConfig::new(2.5)
+        .init()
+        .unwrap()
+        .penalty(&step.hidden_states, Some(&reference));
+    let by_hand = burn::optim::GradientsParams::from_grads(
+        (step.task_loss + penalty.value).backward(),
+        &model,
+    );
 
     let by_hook = TrainStep::step(&hook.wrap(model.clone()), batch).grads;
     assert_eq!(by_hand.len(), by_hook.len());
-    let (by_hand, by_hook) = (Collected::of(&model, by_hand), Collected::of(&model, by_hook));
+    let (by_hand, by_hook) = (
+        Collected::of(&model, by_hand),
+        Collected::of(&model, by_hook),
+    );
     for (hand, hook) in by_hand.iter().zip(&by_hook) {
-        let largest = hand.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let largest = hand
+            .iter()
+            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
         // The references differ by rounding: one is summed in f32, the other in f64.
-        assert!(hand.iter().zip(hook).all(|(hand, hook)| (hand - hook).abs() <= 1e-5 * largest), "{hand:?} {hook:?}");
+        assert!(
+            hand.iter()
+                .zip(hook)
+                .all(|(hand, hook)| (hand - hook).abs() <= 1e-5 * largest),
+            "{hand:?} {hook:?}"
+        );
     }
 }
 
@@ -90,7 +128,10 @@ struct Collected {
 
 impl Collected {
     fn of(model: &Perceptron, gradients: burn::optim::GradientsParams) -> Vec<Vec<f32>> {
-        let mut collected = Self { gradients, found: Vec::new() };
+        let mut collected = Self {
+            gradients,
+            found: Vec::new(),
+        };
         model.visit(&mut collected);
         assert!(!collected.found.is_empty());
         collected.found
@@ -99,7 +140,10 @@ impl Collected {
 
 impl burn::module::ModuleVisitor for Collected {
     fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
-        let gradient = self.gradients.get::<D>(param.id).expect("every parameter has a gradient");
+        let gradient = self
+            .gradients
+            .get::<D>(param.id)
+            .expect("every parameter has a gradient");
         self.found.push(gradient.try_into_vec_as().unwrap());
     }
 }
@@ -110,40 +154,86 @@ fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
     let folder = tempfile::tempdir().unwrap();
     let train = Batches::random(5, 8, 1, &device);
     let calibration = Batches::random(4, 8, 2, &device);
-    let (hook, events) = hook_of(0.5, |config| config.with_limit(3 * 8 * 2).with_calibration_loader(Arc::new(calibration.clone())));
+    let (hook, events) = hook_of(0.5, |config| {
+        config
+            .with_limit(3 * 8 * 2)
+            .with_calibration_loader(Arc::new(calibration.clone()))
+    });
     // Dropout makes training and evaluation mode differ.
     let model = Perceptron::new(0.5, &device.clone().autodiff());
     let score = {
-        let moments =
-            calibration.batches[..3].iter().map(|batch| StateSelection::default().moments(&model.valid().hidden_states(batch.clone())));
-        isostar_core::isoscore_of_covariance(Moments::union(moments.collect()).covariance()).into_scalar::<f64>()
+        let moments = calibration.batches[..3].iter().map(|batch| {
+            StateSelection::default().moments(&model.valid().hidden_states(batch.clone()))
+        });
+        isostar_core::isoscore_of_covariance(Moments::union(moments.collect()).covariance())
+            .into_scalar::<f64>()
     };
 
-    let training = SupervisedTraining::new(folder.path(), hook.tap(Arc::new(train.clone())), Arc::new(Batches::random(2, 8, 3, &device)))
-        .with_application_logger(None)
-        .num_epochs(3);
-    training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 1e-3));
+    let training = SupervisedTraining::new(
+        folder.path(),
+        hook.tap(Arc::new(train.clone())),
+        Arc::new(Batches::random(2, 8, 3, &device)),
+    )
+    .with_application_logger(None)
+    .num_epochs(3);
+    training.launch(Learner::new(
+        hook.wrap(model),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
 
     let events = events.lock().unwrap();
-    let finished: Vec<_> = events.iter().filter(|event| matches!(event, HookEvent::CalibrationFinished { .. })).collect();
+    let finished: Vec<_> = events
+        .iter()
+        .filter(|event| matches!(event, HookEvent::CalibrationFinished { .. }))
+        .collect();
     assert_eq!(finished.len(), 3, "{events:?}");
-    let HookEvent::CalibrationFinished { epoch, states, isoscore, .. } = finished[0] else { unreachable!() };
-    assert_eq!((*epoch, *states), (1, 3 * 8 * 2), "two layers of three batches are at the limit");
-    assert!((isoscore.unwrap() - score).abs() < 1e-5, "{isoscore:?} {score}");
+    let HookEvent::CalibrationFinished {
+        epoch,
+        states,
+        isoscore,
+        ..
+    } = finished[0]
+    else {
+        unreachable!()
+    };
+    assert_eq!(
+        (*epoch, *states),
+        (1, 3 * 8 * 2),
+        "two layers of three batches are at the limit"
+    );
+    assert!(
+        (isoscore.unwrap() - score).abs() < 1e-5,
+        "{isoscore:?} {score}"
+    );
     assert_eq!(calibration.iterated.load(Ordering::SeqCst), 3);
     assert_eq!(calibration.given.load(Ordering::SeqCst), 9);
-    assert_eq!(train.iterated.load(Ordering::SeqCst), 3, "a loader of the hook's own spares the training loader");
+    assert_eq!(
+        train.iterated.load(Ordering::SeqCst),
+        3,
+        "a loader of the hook's own spares the training loader"
+    );
 }
 
 #[test]
 fn a_batch_beyond_the_limit_is_left_out() {
     let device = Device::flex();
     let (hook, events) = hook_of(0.5, |config| config.with_limit(2 * 8 * 2 + 5));
-    let tapped = hook.tap(Arc::new(Batches::random(5, 8, 1, &device.clone().autodiff())));
+    let tapped = hook.tap(Arc::new(Batches::random(
+        5,
+        8,
+        1,
+        &device.clone().autodiff(),
+    )));
     let batch = tapped.iter().next().unwrap().unwrap();
     TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.autodiff())), batch);
     let events = events.lock().unwrap();
-    assert!(events.iter().any(|event| matches!(event, HookEvent::CalibrationFinished { states: 32, .. })), "{events:?}");
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, HookEvent::CalibrationFinished { states: 32, .. })),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -151,17 +241,31 @@ fn a_calibration_ends_when_its_covariance_has_settled() {
     let device = Device::flex();
     let calibrate = |tolerance: f64| {
         let (hook, events) = hook_of(0.5, |config| config.with_tolerance(tolerance));
-        let tapped = hook.tap(Arc::new(Batches::random(64, 8, 1, &device.clone().autodiff())));
+        let tapped = hook.tap(Arc::new(Batches::random(
+            64,
+            8,
+            1,
+            &device.clone().autodiff(),
+        )));
         let batch = tapped.iter().next().unwrap().unwrap();
-        TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.clone().autodiff())), batch);
+        TrainStep::step(
+            &hook.wrap(Perceptron::new(0.0, &device.clone().autodiff())),
+            batch,
+        );
         let events = events.lock().unwrap();
         let found = events.iter().find_map(|event| match event {
-            HookEvent::CalibrationFinished { states, settled, .. } => Some((*states, *settled)),
+            HookEvent::CalibrationFinished {
+                states, settled, ..
+            } => Some((*states, *settled)),
             _ => None,
         });
         found.expect("a calibration has finished")
     };
-    assert_eq!(calibrate(0.0), (64 * 8 * 2, None), "by default, all states are used");
+    assert_eq!(
+        calibrate(0.0),
+        (64 * 8 * 2, None),
+        "by default, all states are used"
+    );
     let (states, settled) = calibrate(0.3);
     assert!(states < 64 * 8 * 2 && states.is_power_of_two(), "{states}");
     assert!(settled.is_some_and(|change| change < 0.3), "{settled:?}");
@@ -185,14 +289,21 @@ fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
         let mut metrics = (LossMetric::new(), LossMetric::new());
         metrics.0.update(&reported, &metadata()).unwrap();
         metrics.1.update(&expected, &metadata()).unwrap();
-        assert_eq!(metrics.0.value().unwrap().current(), metrics.1.value().unwrap().current());
+        assert_eq!(
+            metrics.0.value().unwrap().current(),
+            metrics.1.value().unwrap().current()
+        );
         parts.push(output);
     }
     for part in &parts {
         metric.update(&part.adapt(), &metadata()).unwrap();
     }
-    let states = valid.batches.iter().map(|batch| StateSelection::default().moments(&model.valid().hidden_states(batch.clone())));
-    let score: f64 = isostar_core::isoscore_of_covariance(Moments::union(states.collect()).covariance()).into_scalar();
+    let states = valid.batches.iter().map(|batch| {
+        StateSelection::default().moments(&model.valid().hidden_states(batch.clone()))
+    });
+    let score: f64 =
+        isostar_core::isoscore_of_covariance(Moments::union(states.collect()).covariance())
+            .into_scalar();
     assert!((metric.final_value().current() - score).abs() < 1e-5);
 }
 
@@ -209,12 +320,27 @@ fn the_weight_has_its_sign() {
         );
         let training = training.with_application_logger(None).num_epochs(6);
         let model = Perceptron::new(0.0, &device.clone().autodiff());
-        let model = training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 1e-2)).model.into_inner();
-        let states = model.valid().hidden_states(Batches::random(1, 256, 3, &device).batches[0].clone());
-        isostar_core::isoscore_of_covariance(StateSelection::default().moments(&states).covariance()).into_scalar::<f64>()
+        let model = training
+            .launch(Learner::new(
+                hook.wrap(model),
+                AdamWConfig::new().init(),
+                1e-2,
+            ))
+            .model
+            .into_inner();
+        let states = model
+            .valid()
+            .hidden_states(Batches::random(1, 256, 3, &device).batches[0].clone());
+        isostar_core::isoscore_of_covariance(
+            StateSelection::default().moments(&states).covariance(),
+        )
+        .into_scalar::<f64>()
     };
     let (lower, without, higher) = (after(Some(-3.0)), after(None), after(Some(3.0)));
-    assert!(lower < without - 0.05 && without < higher - 0.05, "{lower} {without} {higher}");
+    assert!(
+        lower < without - 0.05 && without < higher - 0.05,
+        "{lower} {without} {higher}"
+    );
 }
 
 #[test]
@@ -245,9 +371,18 @@ fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
             training = training.checkpoint(epoch);
         }
         let model = Perceptron::new(0.0, &device.clone().autodiff());
-        let result = training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 1e-2));
+        let result = training.launch(Learner::new(
+            hook.wrap(model),
+            AdamWConfig::new().init(),
+            1e-2,
+        ));
         assert!(result.error.is_none());
-        let calibrations = events.lock().unwrap().iter().filter(|event| matches!(event, HookEvent::CalibrationFinished { .. })).count();
+        let calibrations = events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| matches!(event, HookEvent::CalibrationFinished { .. }))
+            .count();
         (result.model.into_inner(), calibrations)
     };
     let (uninterrupted, _) = run(3, None, 10);
@@ -261,27 +396,52 @@ fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
 
     let (resumed, calibrations) = run(3, Some(2), 10);
     assert_eq!(calibrations, 1);
-    assert_eq!(output(&resumed), output(&uninterrupted), "a resumed run ends where an uninterrupted one does");
+    assert_eq!(
+        output(&resumed),
+        output(&uninterrupted),
+        "a resumed run ends where an uninterrupted one does"
+    );
 
     let (_, calibrations) = run(200, None, 1);
-    assert!(calibrations < 200, "training stops early once the loss no longer falls");
+    assert!(
+        calibrations < 200,
+        "training stops early once the loss no longer falls"
+    );
 }
 
 #[test]
 fn a_reader_that_fails_during_calibration_stops_the_training() {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
-    let broken = Batches { fails_at: Some(2), ..Batches::random(4, 8, 1, &device) };
-    let (hook, _) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(broken)));
+    let broken = Batches {
+        fails_at: Some(2),
+        ..Batches::random(4, 8, 1, &device)
+    };
+    let (hook, _) = hook_of(0.1, |config| {
+        config.with_calibration_loader(Arc::new(broken))
+    });
     let training = SupervisedTraining::new(
         folder.path(),
         hook.tap(Arc::new(Batches::random(4, 8, 1, &device))),
         Arc::new(Batches::random(1, 8, 2, &device)),
     );
-    let training = training.with_application_logger(None).with_interrupter(hook.interrupter()).num_epochs(5);
+    let training = training
+        .with_application_logger(None)
+        .with_interrupter(hook.interrupter())
+        .num_epochs(5);
     let model = Perceptron::new(0.0, &device.clone().autodiff());
-    let result = training.launch(Learner::new(hook.wrap(model), AdamWConfig::new().init(), 1e-2));
-    assert!(result.error.expect("the training failed").to_string().contains("on fire"));
+    let result = training.launch(Learner::new(
+        hook.wrap(model),
+        AdamWConfig::new().init(),
+        1e-2,
+    ));
+    assert!(
+        result
+            .error
+            .expect("the training failed")
+            .to_string()
+            .contains("on fire")
+    );
 }
 
 /// Events for batches with these scores and numbers of states, of width 4, in two layers.
@@ -292,18 +452,32 @@ fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
 /// Same as `collapses`, for a given treatment of padding.
 fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
     let device = Device::flex();
-    let states = StateSelection { padding, ..StateSelection::default() };
+    let states = StateSelection {
+        padding,
+        ..StateSelection::default()
+    };
     let events = Events::default();
     let heard = events.clone();
     let observer = move |event: &HookEvent| heard.lock().unwrap().push(event.clone());
-    let hook = HookConfig::<common::Batch>::new().with_observer(observer).init(IStarConfig::new(0.1).with_states(states).init().unwrap());
+    let hook = HookConfig::<common::Batch>::new()
+        .with_observer(observer)
+        .init(IStarConfig::new(0.1).with_states(states).init().unwrap());
     let mut metric = hook.measure_metric();
     for (score, states) in batches {
         // Twice as many positions; every second one is padding.
         let layer = Tensor::zeros([1, *states, 4], &device);
-        let mask = Tensor::from_data(TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]), &device);
-        let states = StateCount::of(&StateSelection::default(), &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask));
-        let input = MeasureInput { measure: Some(Tensor::from_floats([*score], &device)), states: Some(states) };
+        let mask = Tensor::from_data(
+            TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]),
+            &device,
+        );
+        let states = StateCount::of(
+            &StateSelection::default(),
+            &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask),
+        );
+        let input = MeasureInput {
+            measure: Some(Tensor::from_floats([*score], &device)),
+            states: Some(states),
+        };
         metric.update(&input, &metadata()).unwrap();
     }
     let events = events.lock().unwrap();
@@ -313,7 +487,10 @@ fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> 
 #[test]
 fn a_collapse_is_told_once() {
     let events = collapses(&[(0.5, 8), (0.019, 8), (0.001, 8)]);
-    assert!(matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6), "{events:?}");
+    assert!(
+        matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -331,5 +508,8 @@ fn a_batch_of_fewer_states_than_twice_their_width_tells_no_collapse() {
 #[test]
 fn a_score_that_is_no_number_is_a_collapse() {
     let events = collapses(&[(f32::NAN, 2)]);
-    assert!(matches!(events[..], [HookEvent::Collapsed { score, .. }] if score.is_nan()), "{events:?}");
+    assert!(
+        matches!(events[..], [HookEvent::Collapsed { score, .. }] if score.is_nan()),
+        "{events:?}"
+    );
 }

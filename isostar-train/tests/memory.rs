@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Device;
 use counting::{IN_USE, PEAK};
-use isostar_train::data::{BatchLoader, Batching, DEFAULT_TOKENIZER, TextEncoder, TextRow, TrainingOrder};
+use isostar_train::data::{
+    BatchLoader, Batching, DEFAULT_TOKENIZER, TextEncoder, TextRow, TrainingOrder,
+};
 
 /// A tenth of QQP's.
 const ROWS: usize = 36_385;
@@ -27,35 +29,67 @@ const CONSTANT: usize = 1 << 18;
 /// Two questions of 34 tokens in all, as QQP's pairs have on average.
 fn row(at: usize) -> TextRow {
     let words = ["area", "man", "the", "of", "new", "world", "year", "house"];
-    let question = |seed: usize| (0..15).map(|word| words[(seed >> ((word % 5) * 3)) % 8]).collect::<Vec<_>>().join(" ");
-    TextRow { text: question(at), pair: Some(question(at * 31 + 7)), label: (at % 2).to_string(), line: at + 2 }
+    let question = |seed: usize| {
+        (0..15)
+            .map(|word| words[(seed >> ((word % 5) * 3)) % 8])
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    TextRow {
+        text: question(at),
+        pair: Some(question(at * 31 + 7)),
+        label: (at % 2).to_string(),
+        line: at + 2,
+    }
 }
 
 #[test]
 fn an_epoch_over_pairs_holds_their_token_ids_and_little_else() {
     let device = Device::default();
     let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 128).unwrap();
-    let order = TrainingOrder { batch_size: 32, batching: Batching::Length, seed: 1, first_epoch: 0 };
-    let epoch = |loader: &BatchLoader| loader.iter().map(|batch| batch.unwrap().len()).sum::<usize>();
+    let order = TrainingOrder {
+        batch_size: 32,
+        batching: Batching::Length,
+        seed: 1,
+        first_epoch: 0,
+    };
+    let epoch = |loader: &BatchLoader| {
+        loader
+            .iter()
+            .map(|batch| batch.unwrap().len())
+            .sum::<usize>()
+    };
     // Threads, their pools and a first batch stay.
     let few: Vec<TextRow> = (0..100).map(row).collect();
-    epoch(&BatchLoader::training(Arc::new(encoder.encode(&few, vec![0; 100]).unwrap()), order, &device));
+    epoch(&BatchLoader::training(
+        Arc::new(encoder.encode(&few, vec![0; 100]).unwrap()),
+        order,
+        &device,
+    ));
 
     let before = IN_USE.load(Ordering::Relaxed);
     let rows: Vec<TextRow> = (0..ROWS).map(row).collect();
-    let examples = encoder.encode(&rows, (0..ROWS as u32).map(|row| row % 2).collect()).unwrap();
+    let examples = encoder
+        .encode(&rows, (0..ROWS as u32).map(|row| row % 2).collect())
+        .unwrap();
     drop(rows);
     let held = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
     let ids = 4 * examples.tokens();
     assert!(examples.tokens() > 30 * ROWS && examples.type_ids(0).is_some());
     println!("{ROWS} pairs: {ids} bytes of ids, {held} held");
     assert!(held >= ids, "the count misses the ids");
-    assert!(held <= ids + ROW * ROWS + CONSTANT, "{held} bytes are held for {ids} bytes of ids");
+    assert!(
+        held <= ids + ROW * ROWS + CONSTANT,
+        "{held} bytes are held for {ids} bytes of ids"
+    );
 
     let loader = BatchLoader::training(Arc::new(examples), order, &device);
     PEAK.store(IN_USE.load(Ordering::Relaxed), Ordering::Relaxed);
     assert_eq!(epoch(&loader), ROWS);
     let peak = PEAK.load(Ordering::Relaxed).saturating_sub(before);
     println!("an epoch over them: {peak} at the peak");
-    assert!(peak <= ids + (ROW + ROW_OF_EPOCH) * ROWS + CONSTANT, "{peak} bytes at the peak of an epoch over {ids} bytes of ids");
+    assert!(
+        peak <= ids + (ROW + ROW_OF_EPOCH) * ROWS + CONSTANT,
+        "{peak} bytes at the peak of an epoch over {ids} bytes of ids"
+    );
 }

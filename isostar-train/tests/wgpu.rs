@@ -17,15 +17,31 @@ const WIDTH: usize = 24;
 fn batch(step: usize, device: &Device) -> SequenceBatch {
     let (rows, tokens) = (3 + step, 7 + 2 * step);
     let is_token = |row: usize, token: usize| token <= (5 * row + step) % tokens;
-    let id = |row: usize, token: usize| 1 + ((7 * row + 3 * token + step) % (VOCABULARY - 1)) as i32;
+    let id =
+        |row: usize, token: usize| 1 + ((7 * row + 3 * token + step) % (VOCABULARY - 1)) as i32;
     let places = || (0..rows * tokens).map(|at| (at / tokens, at % tokens));
-    let ids: Vec<i32> = places().map(|(row, token)| if is_token(row, token) { id(row, token) } else { 0 }).collect();
-    let types: Vec<i32> = places().map(|(row, token)| i32::from(is_token(row, token) && token > tokens / 2)).collect();
+    let ids: Vec<i32> = places()
+        .map(|(row, token)| {
+            if is_token(row, token) {
+                id(row, token)
+            } else {
+                0
+            }
+        })
+        .collect();
+    let types: Vec<i32> = places()
+        .map(|(row, token)| i32::from(is_token(row, token) && token > tokens / 2))
+        .collect();
     let mask: Vec<bool> = places().map(|(row, token)| is_token(row, token)).collect();
     let classes: Vec<i32> = (0..rows).map(|row| (row * row % 2) as i32).collect();
-    let ints = |numbers| Tensor::<2, Int>::from_data(TensorData::new(numbers, [rows, tokens]), device);
+    let ints =
+        |numbers| Tensor::<2, Int>::from_data(TensorData::new(numbers, [rows, tokens]), device);
     SequenceBatch {
-        input: TokenBatch { ids: ints(ids), type_ids: ints(types), mask: Tensor::from_data(TensorData::new(mask, [rows, tokens]), device) },
+        input: TokenBatch {
+            ids: ints(ids),
+            type_ids: ints(types),
+            mask: Tensor::from_data(TensorData::new(mask, [rows, tokens]), device),
+        },
         targets: Targets::Classes(Tensor::from_data(TensorData::new(classes, [rows]), device)),
         rows: (0..rows as u32).collect(),
     }
@@ -56,7 +72,10 @@ fn curve(device: Device) -> Vec<[f64; 2]> {
         let gradients = (forward.task_loss.clone() + penalty.value).backward();
         let gradients = GradientsParams::from_grads(gradients, &model);
         model = optimizer.step(1e-2, model.clone(), gradients);
-        [forward.task_loss.into_scalar(), penalty.measure.into_scalar()]
+        [
+            forward.task_loss.into_scalar(),
+            penalty.measure.into_scalar(),
+        ]
     });
     steps.collect()
 }
@@ -66,10 +85,23 @@ fn training_on_wgpu_follows_flex() {
     let expected = curve(Device::flex());
     let found = curve(parse_device("wgpu").unwrap());
     for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
-        assert!((found[0] - expected[0]).abs() < 1e-4, "step {step}: a loss of {} on wgpu and {} on flex", found[0], expected[0]);
-        assert!((found[1] - expected[1]).abs() < 1e-3, "step {step}: a score of {} on wgpu and {} on flex", found[1], expected[1]);
+        assert!(
+            (found[0] - expected[0]).abs() < 1e-4,
+            "step {step}: a loss of {} on wgpu and {} on flex",
+            found[0],
+            expected[0]
+        );
+        assert!(
+            (found[1] - expected[1]).abs() < 1e-3,
+            "step {step}: a score of {} on wgpu and {} on flex",
+            found[1],
+            expected[1]
+        );
     }
-    assert!(expected[4][0] < expected[0][0] || (expected[4][1] - expected[0][1]).abs() > 1e-2, "the steps change the model: {expected:?}");
+    assert!(
+        expected[4][0] < expected[0][0] || (expected[4][1] - expected[0][1]).abs() > 1e-2,
+        "the steps change the model: {expected:?}"
+    );
 }
 
 #[test]
@@ -78,7 +110,10 @@ fn the_share_of_dropped_numbers_on_wgpu_is_the_probability() {
     let device = Device::wgpu(DeviceKind::DefaultDevice).autodiff();
     device.seed(3);
     let settings = burn::nn::DropoutConfig::new(0.1).init();
-    let kept = isostar_kernels::dropout(&settings, Tensor::<1>::ones([COUNT], &device).require_grad());
+    let kept = isostar_kernels::dropout(
+        &settings,
+        Tensor::<1>::ones([COUNT], &device).require_grad(),
+    );
     let zeros: f64 = kept.equal_elem(0.0).int().sum().into_scalar();
     let (share, error) = (zeros / COUNT as f64, (0.1f64 * 0.9 / COUNT as f64).sqrt());
     assert!((share - 0.1).abs() < 5.0 * error, "{share}");

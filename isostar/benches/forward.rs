@@ -22,12 +22,16 @@ const PASSES: usize = 7;
 fn main() {
     allocator::keep_pages();
     // Cargo adds flags of its own.
-    let Some(folder) = std::env::args().skip(1).find(|argument| !argument.starts_with("--")) else {
+    let Some(folder) = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"))
+    else {
         println!("name the folder of a BERT to time its forward pass");
         return;
     };
     let device = Device::flex();
-    let pretrained = Pretrained::<Encoder>::read(folder, &device).expect("the folder holds a model");
+    let pretrained =
+        Pretrained::<Encoder>::read(folder, &device).expect("the folder holds a model");
     let rows = pretrained.config.sizes().vocabulary as f64;
     let ids = Tensor::<2>::random(SHAPE, Distribution::Uniform(1.0, rows), &device).int();
     let batch = TokenBatch::unpadded(ids);

@@ -42,16 +42,31 @@ struct Shape {
 
 /// A batch of random tokens; if it is padded, lengths are uniform from a third of the positions to all.
 fn batch(shape: &Shape, device: &Device) -> SequenceBatch {
-    let Shape { sequences, tokens, padded, .. } = *shape;
-    let numbers = |least: f64, most: f64, count| Tensor::<1>::random([count], Distribution::Uniform(least, most), device).int();
+    let Shape {
+        sequences,
+        tokens,
+        padded,
+        ..
+    } = *shape;
+    let numbers = |least: f64, most: f64, count| {
+        Tensor::<1>::random([count], Distribution::Uniform(least, most), device).int()
+    };
     let ids = numbers(1.0, VOCABULARY as f64, sequences * tokens).reshape([sequences, tokens]);
     let mut input = TokenBatch::unpadded(ids);
     if padded {
-        let lengths: Tensor<2, Int> = numbers(tokens as f64 / 3.0, tokens as f64, sequences).unsqueeze_dim(1);
-        let positions: Tensor<2, Int> = Tensor::<1, Int>::arange(0..tokens as i64, device).unsqueeze_dim(0);
-        input.mask = positions.expand([sequences, tokens]).lower(lengths.expand([sequences, tokens]));
+        let lengths: Tensor<2, Int> =
+            numbers(tokens as f64 / 3.0, tokens as f64, sequences).unsqueeze_dim(1);
+        let positions: Tensor<2, Int> =
+            Tensor::<1, Int>::arange(0..tokens as i64, device).unsqueeze_dim(0);
+        input.mask = positions
+            .expand([sequences, tokens])
+            .lower(lengths.expand([sequences, tokens]));
     }
-    SequenceBatch { input, targets: Targets::Classes(numbers(0.0, 1.99, sequences)), rows: (0..sequences as u32).collect() }
+    SequenceBatch {
+        input,
+        targets: Targets::Classes(numbers(0.0, 1.99, sequences)),
+        rows: (0..sequences as u32).collect(),
+    }
 }
 
 struct Training {
@@ -75,10 +90,20 @@ impl Training {
             intermediate_size: 4 * shape.width,
             ..BertConfig::default()
         };
-        let model = SequenceClassifier::new(&ModelConfig::Bert(config), &device).expect("the configuration is valid");
-        let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
+        let model = SequenceClassifier::new(&ModelConfig::Bert(config), &device)
+            .expect("the configuration is valid");
+        let istar = IStarConfig::new(-0.1)
+            .init()
+            .expect("the settings are valid");
         let reference = Tensor::eye(shape.width, &device.clone().without_autodiff());
-        Self { shape, device, model, optimizer: adamw(0.01, 1e-8), istar, reference }
+        Self {
+            shape,
+            device,
+            model,
+            optimizer: adamw(0.01, 1e-8),
+            istar,
+            reference,
+        }
     }
 
     /// Returns the seconds of one step on a new batch: forward, backward and optimizer.
@@ -88,7 +113,11 @@ impl Training {
         let step = self.model.forward_step(batch);
         let mut loss = step.task_loss;
         if penalty {
-            loss = loss + self.istar.penalty(&step.hidden_states, Some(&self.reference)).value;
+            loss = loss
+                + self
+                    .istar
+                    .penalty(&step.hidden_states, Some(&self.reference))
+                    .value;
         }
         drop(step.hidden_states);
         let forward = start.elapsed();
@@ -109,7 +138,9 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 fn peak_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0) / 1024
+    peak.and_then(|peak| peak.split_whitespace().next()?.parse::<usize>().ok())
+        .unwrap_or(0)
+        / 1024
 }
 
 fn serve(shape: Shape) {
@@ -118,7 +149,13 @@ fn serve(shape: Shape) {
         match word.expect("the input is text").as_str() {
             "plain" => println!("{:.5}", training.step(false).iter().sum::<f64>()),
             "penalty" => println!("{:.5}", training.step(true).iter().sum::<f64>()),
-            "parts" => println!("{}", training.step(false).map(|seconds| format!("{seconds:.5}")).join(" ")),
+            "parts" => println!(
+                "{}",
+                training
+                    .step(false)
+                    .map(|seconds| format!("{seconds:.5}"))
+                    .join(" ")
+            ),
             "memory" => println!("{}", peak_memory()),
             word => panic!("expected plain, penalty, parts or memory, got {word:?}"),
         }
@@ -126,21 +163,50 @@ fn serve(shape: Shape) {
 }
 
 fn print_penalty(padded: bool) {
-    println!("{:>8} {:>10} {:>11} {:>13} {:>7}", "model", "batch", "plain (ms)", "penalty (ms)", "adds");
-    for (layers, width, sequences, tokens) in [(6, 384, 32, 64), (6, 384, 32, 128), (6, 384, 8, 64), (12, 768, 8, 128)] {
-        let mut training = Training::new(Shape { layers, width, sequences, tokens, padded });
+    println!(
+        "{:>8} {:>10} {:>11} {:>13} {:>7}",
+        "model", "batch", "plain (ms)", "penalty (ms)", "adds"
+    );
+    for (layers, width, sequences, tokens) in [
+        (6, 384, 32, 64),
+        (6, 384, 32, 128),
+        (6, 384, 8, 64),
+        (12, 768, 8, 128),
+    ] {
+        let mut training = Training::new(Shape {
+            layers,
+            width,
+            sequences,
+            tokens,
+            padded,
+        });
         // One pair warms the caches and the allocator.
-        let pairs: Vec<[f64; 2]> = (0..=ROUNDS).map(|_| [false, true].map(|penalty| training.step(penalty).iter().sum())).skip(1).collect();
-        let [plain, penalty] = [0, 1].map(|with| 1e3 * median(pairs.iter().map(|pair| pair[with]).collect()));
-        let adds = 100.0 * (median(pairs.iter().map(|[plain, penalty]| penalty / plain).collect()) - 1.0);
+        let pairs: Vec<[f64; 2]> = (0..=ROUNDS)
+            .map(|_| [false, true].map(|penalty| training.step(penalty).iter().sum()))
+            .skip(1)
+            .collect();
+        let [plain, penalty] =
+            [0, 1].map(|with| 1e3 * median(pairs.iter().map(|pair| pair[with]).collect()));
+        let adds = 100.0
+            * (median(
+                pairs
+                    .iter()
+                    .map(|[plain, penalty]| penalty / plain)
+                    .collect(),
+            ) - 1.0);
         let [model, batch] = [format!("{layers}x{width}"), format!("{sequences}x{tokens}")];
         println!("{model:>8} {batch:>10} {plain:>11.0} {penalty:>13.0} {adds:>6.1}%");
     }
 }
 
 fn pair(text: &str) -> (usize, usize) {
-    let (first, second) = text.split_once('x').unwrap_or_else(|| panic!("expected a pair such as 6x384, got {text:?}"));
-    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("expected a whole number, got {text:?}"));
+    let (first, second) = text
+        .split_once('x')
+        .unwrap_or_else(|| panic!("expected a pair such as 6x384, got {text:?}"));
+    let number = |text: &str| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("expected a whole number, got {text:?}"))
+    };
     (number(first), number(second))
 }
 
@@ -149,12 +215,22 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let padded = arguments.iter().any(|argument| argument == "--padded");
     // Cargo adds a flag of its own.
-    let rest: Vec<&str> = arguments.iter().map(String::as_str).filter(|argument| !["--padded", "--bench"].contains(argument)).collect();
+    let rest: Vec<&str> = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|argument| !["--padded", "--bench"].contains(argument))
+        .collect();
     match rest[..] {
         [] => print_penalty(padded),
         ["--serve", model, batch] => {
             let ((layers, width), (sequences, tokens)) = (pair(model), pair(batch));
-            serve(Shape { layers, width, sequences, tokens, padded });
+            serve(Shape {
+                layers,
+                width,
+                sequences,
+                tokens,
+                padded,
+            });
         }
         _ => panic!("usage: step [--padded] [--serve LAYERSxWIDTH SEQUENCESxTOKENS]"),
     }

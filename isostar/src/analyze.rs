@@ -6,7 +6,9 @@ use std::time::Instant;
 use clap::Args;
 use isostar_measure::Sample;
 use isostar_models::{Checkpoint, Encoder, Pretrained};
-use isostar_train::analysis::{Analysis, AnalysisError, AnalysisFile, AnalysisSettings, ModelAnalysis, analyze};
+use isostar_train::analysis::{
+    Analysis, AnalysisError, AnalysisFile, AnalysisSettings, ModelAnalysis, analyze,
+};
 use isostar_train::data::{TextEncoder, TextRow};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embed::Sequences;
@@ -76,32 +78,69 @@ struct Subject {
 pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     // The states of all layers are the most of its memory; what a batch needed besides is not kept.
     allocator::return_pages();
-    let AnalyzeArgs { model, against, rows: chosen, limit, batch_size, sample, seed, device: device_name, out, json } = arguments;
-    let settings = AnalysisSettings { batch_size, sample: Sample { points: sample, seed } };
+    let AnalyzeArgs {
+        model,
+        against,
+        rows: chosen,
+        limit,
+        batch_size,
+        sample,
+        seed,
+        device: device_name,
+        out,
+        json,
+    } = arguments;
+    let settings = AnalysisSettings {
+        batch_size,
+        sample: Sample {
+            points: sample,
+            seed,
+        },
+    };
     settings.check()?;
     if limit == 0 {
-        return Err(AnalysisError::Setting { name: "limit", value: limit, expected: "a whole number of at least 1" }.into());
+        return Err(AnalysisError::Setting {
+            name: "limit",
+            value: limit,
+            expected: "a whole number of at least 1",
+        }
+        .into());
     }
     let console = Console::new(json);
     let source = Source::find(&model, &console)?;
-    let other = against.as_deref().map(|name| Source::find(name, &console)).transpose()?;
+    let other = against
+        .as_deref()
+        .map(|name| Source::find(name, &console))
+        .transpose()?;
 
     // All inputs are checked before the work begins. Both models use the rows of the first.
     let device = parse_device(&device_name)?;
     let run = source.run.as_ref();
     let task = chosen.read(&source, &console)?;
     let split = task.split(chosen.split())?;
-    let rows: Vec<TextRow> = task.draw(split, limit, seed).into_iter().map(|row| split.rows[row].clone()).collect();
+    let rows: Vec<TextRow> = task
+        .draw(split, limit, seed)
+        .into_iter()
+        .map(|row| split.rows[row].clone())
+        .collect();
     let subject = |name: &str, source: &Source| -> Result<Subject, Failure> {
         let pretrained = Pretrained::<Encoder>::read(source.model(), &device)?;
         console.lines(pretrained.notes());
         let max_length = chosen.max_length(run, pretrained.config.sizes().positions)?;
         let (checkpoint, tokenizer) = pretrained.into_parts();
         let encoder = TextEncoder::new(tokenizer, max_length)?.for_model(&checkpoint.config);
-        Ok(Subject { name: name.into(), sequences: Sequences::from_rows(&rows, &split.path, &encoder)?, checkpoint })
+        Ok(Subject {
+            name: name.into(),
+            sequences: Sequences::from_rows(&rows, &split.path, &encoder)?,
+            checkpoint,
+        })
     };
     let first = subject(&model, &source)?;
-    let second = against.as_deref().zip(other.as_ref()).map(|(name, source)| subject(name, source)).transpose()?;
+    let second = against
+        .as_deref()
+        .zip(other.as_ref())
+        .map(|(name, source)| subject(name, source))
+        .transpose()?;
     // The rows of every split take as much memory as a layer of states.
     let task_name = task.name.clone();
     drop((rows, task));
@@ -109,7 +148,11 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let file = folder.as_deref().map(AnalysisFile::create).transpose()?;
 
     let analyzed = |subject: Subject| -> Result<ModelAnalysis, Failure> {
-        let Subject { name, checkpoint, sequences } = subject;
+        let Subject {
+            name,
+            checkpoint,
+            sequences,
+        } = subject;
         let begin = Instant::now();
         let layers = analyze(checkpoint, &sequences, &settings, &console)?;
         Ok(ModelAnalysis {
@@ -128,7 +171,8 @@ pub fn run(arguments: AnalyzeArgs) -> Result<(), Failure> {
     let analysis = Analysis::new(analyzed(first)?, second.map(analyzed).transpose()?);
     let written = file.map(|file| file.write(&analysis)).transpose()?;
     if json {
-        let line = serde_json::to_string(&analysis).map_err(|error| Failure::new(error, "leave out --json"))?;
+        let line = serde_json::to_string(&analysis)
+            .map_err(|error| Failure::new(error, "leave out --json"))?;
         return print(&format!("{line}\n"));
     }
     let mut text = layers::tables(&analysis);

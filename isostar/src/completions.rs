@@ -53,7 +53,9 @@ fn manual(isostar: Command) -> String {
     let commands: Vec<Command> = isostar.get_subcommands().cloned().collect();
     let mut text = Vec::new();
     for command in [isostar].into_iter().chain(commands) {
-        Man::new(command).render(&mut text).expect("memory can be written to");
+        Man::new(command)
+            .render(&mut text)
+            .expect("memory can be written to");
     }
     String::from_utf8_lossy(&text).into_owned()
 }

@@ -41,8 +41,17 @@ impl Console {
     /// Creates a console. Bars are drawn only on a terminal.
     pub fn new(json: bool) -> Self {
         let has_bars = io::stderr().is_terminal();
-        let target = if has_bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), has_bars, state: Mutex::default(), json }
+        let target = if has_bars {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            has_bars,
+            state: Mutex::default(),
+            json,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -62,13 +71,21 @@ impl Console {
 
 impl State {
     fn running(&mut self, phase: &Phase) -> Option<&mut Running> {
-        self.phases.iter_mut().find(|running| running.phase == *phase)
+        self.phases
+            .iter_mut()
+            .find(|running| running.phase == *phase)
     }
 
     /// Current metrics of the phase.
     fn numbers(&self) -> Vec<String> {
         let loss = self.loss.map(|loss| number("task_loss", loss));
-        loss.into_iter().chain(self.geometry.as_ref().map(|(name, value)| number(name, *value))).collect()
+        loss.into_iter()
+            .chain(
+                self.geometry
+                    .as_ref()
+                    .map(|(name, value)| number(name, *value)),
+            )
+            .collect()
     }
 }
 
@@ -76,11 +93,21 @@ impl State {
 /// 0.1034, 97 rows/s, 1 min 29 s left in this epoch`.
 fn progress_line(running: &Running, done: usize, numbers: Vec<String>) -> String {
     let (unit, total) = (unit(&running.phase), running.bar.length().unwrap_or(0));
-    let mut parts = vec![format!("{}: {done} of {total} {unit}", title(&running.phase))];
+    let mut parts = vec![format!(
+        "{}: {done} of {total} {unit}",
+        title(&running.phase)
+    )];
     parts.extend(numbers);
     if let Some((rate, seconds)) = running.milestones.pace(done) {
-        let whole = if matches!(running.phase, Phase::Training { .. }) { " in this epoch" } else { "" };
-        parts.extend([format!("{rate:.0} {unit}/s"), format!("{} left{whole}", duration(seconds))]);
+        let whole = if matches!(running.phase, Phase::Training { .. }) {
+            " in this epoch"
+        } else {
+            ""
+        };
+        parts.extend([
+            format!("{rate:.0} {unit}/s"),
+            format!("{} left{whole}", duration(seconds)),
+        ]);
     }
     parts.join(", ")
 }
@@ -115,7 +142,9 @@ pub fn names_width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
 }
 
 fn score(value: Option<f64>) -> String {
-    value.filter(|score| !score.is_nan()).map_or("none".into(), |score| format!("{score:.4}"))
+    value
+        .filter(|score| !score.is_nan())
+        .map_or("none".into(), |score| format!("{score:.4}"))
 }
 
 impl Progress for Console {
@@ -125,24 +154,36 @@ impl Progress for Console {
 
     fn begin(&self, phase: Phase, total: usize) {
         let style = match phase {
-            Phase::Download { .. } => "{prefix:>22} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta_precise}",
+            Phase::Download { .. } => {
+                "{prefix:>22} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta_precise}"
+            }
             _ => "{prefix:>22} [{bar:30}] {pos}/{len} {elapsed_precise}<{eta_precise} {msg}",
         };
         let bar = self.bars.add(ProgressBar::new(total as u64));
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid").progress_chars("=> "));
+        bar.set_style(
+            ProgressStyle::with_template(style)
+                .expect("the template is valid")
+                .progress_chars("=> "),
+        );
         bar.set_prefix(title(&phase));
         let mut state = self.state();
         if !matches!(phase, Phase::Calibration { .. }) {
             (state.loss, state.geometry) = (None, None);
         }
         let milestones = Milestones::new(&phase, total);
-        state.phases.push(Running { phase, bar, milestones });
+        state.phases.push(Running {
+            phase,
+            bar,
+            milestones,
+        });
     }
 
     fn advance(&self, phase: &Phase, done: usize) {
         let mut state = self.state();
         let numbers = state.numbers();
-        let Some(running) = state.running(phase) else { return };
+        let Some(running) = state.running(phase) else {
+            return;
+        };
         running.bar.set_position(done as u64);
         if !self.has_bars && running.milestones.step(done) {
             self.line(&progress_line(running, done, numbers));
@@ -151,7 +192,11 @@ impl Progress for Console {
 
     fn end(&self, phase: &Phase) {
         let mut state = self.state();
-        if let Some(at) = state.phases.iter().position(|running| running.phase == *phase) {
+        if let Some(at) = state
+            .phases
+            .iter()
+            .position(|running| running.phase == *phase)
+        {
             state.phases.remove(at).bar.finish_and_clear();
         }
     }
@@ -188,9 +233,19 @@ impl Observer for Console {
     }
 
     fn before(&self, report: &SplitReport) {
-        let metrics: String = report.metrics.iter().map(|(name, value)| number(name, *value) + ", ").collect();
-        self.line(&format!("before training: {metrics}IsoScore {}", score(report.isoscore.all)));
-        self.state().before = Some(SplitReport { predictions: Vec::new(), ..report.clone() });
+        let metrics: String = report
+            .metrics
+            .iter()
+            .map(|(name, value)| number(name, *value) + ", ")
+            .collect();
+        self.line(&format!(
+            "before training: {metrics}IsoScore {}",
+            score(report.isoscore.all)
+        ));
+        self.state().before = Some(SplitReport {
+            predictions: Vec::new(),
+            ..report.clone()
+        });
     }
 
     fn after(&self, report: &SplitReport, result: &RunResult) {
@@ -200,13 +255,27 @@ impl Observer for Console {
         let before = self.state().before.take();
         let width = names_width(report.metrics.keys());
         let mut text = format!("{:<width$} {:>10} {:>10}\n", "", "before", "after");
-        let mut row = |name: &str, before, after| text += &format!("{name:<width$} {:>10} {:>10}\n", score(before), score(after));
+        let mut row = |name: &str, before, after| {
+            text += &format!(
+                "{name:<width$} {:>10} {:>10}\n",
+                score(before),
+                score(after)
+            )
+        };
         for (name, after) in &report.metrics {
-            let before = before.as_ref().map_or(f64::NAN, |report| report.metrics[name]);
+            let before = before
+                .as_ref()
+                .map_or(f64::NAN, |report| report.metrics[name]);
             row(name, Some(before), Some(*after));
         }
-        row("IsoScore", before.and_then(|report| report.isoscore.all), report.isoscore.all);
-        let number = |value: Option<f64>, decimals: usize| value.map_or("?".into(), |value| format!("{value:.decimals$}"));
+        row(
+            "IsoScore",
+            before.and_then(|report| report.isoscore.all),
+            report.isoscore.all,
+        );
+        let number = |value: Option<f64>, decimals: usize| {
+            value.map_or("?".into(), |value| format!("{value:.decimals$}"))
+        };
         text += &format!(
             "{} validation rows; {} s of training, {} s of calibration, {} tokens/s\n",
             report.rows,

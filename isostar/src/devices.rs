@@ -30,20 +30,54 @@ pub fn run(arguments: DevicesArgs) -> Result<(), Failure> {
     let mut text = String::new();
     for (device, found) in list_devices() {
         let line = match found {
-            Ok(info) => Line { device, info: Some(info), missing: None },
-            Err(error) => Line { device, info: None, missing: Some(format!("{error}; {}", error.remedy())) },
+            Ok(info) => Line {
+                device,
+                info: Some(info),
+                missing: None,
+            },
+            Err(error) => Line {
+                device,
+                info: None,
+                missing: Some(format!("{error}; {}", error.remedy())),
+            },
         };
-        text += &if arguments.json { serde_json::to_string(&line).expect("a line is text") } else { described(&line) };
+        text += &if arguments.json {
+            serde_json::to_string(&line).expect("a line is text")
+        } else {
+            described(&line)
+        };
         text.push('\n');
     }
     print(&text)
 }
 
-fn described(Line { device, info, missing }: &Line) -> String {
-    let Some(info) = info else { return format!("{device:<8} {}", missing.as_deref().unwrap_or_default()) };
+fn described(
+    Line {
+        device,
+        info,
+        missing,
+    }: &Line,
+) -> String {
+    let Some(info) = info else {
+        return format!("{device:<8} {}", missing.as_deref().unwrap_or_default());
+    };
     let has = |name, has| format!("{name} {}", if has { "yes" } else { "no" });
-    let memory = info.memory_mib.map(|mib| format!("{:.0} GiB", mib as f64 / 1024.0));
-    let driver = info.driver.as_ref().map(|driver| format!("driver {driver}"));
-    let parts = [Some(info.name.clone()), memory, driver, Some(has("f64", info.f64)), Some(has("bf16", info.bf16))];
-    format!("{device:<8} {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let memory = info
+        .memory_mib
+        .map(|mib| format!("{:.0} GiB", mib as f64 / 1024.0));
+    let driver = info
+        .driver
+        .as_ref()
+        .map(|driver| format!("driver {driver}"));
+    let parts = [
+        Some(info.name.clone()),
+        memory,
+        driver,
+        Some(has("f64", info.f64)),
+        Some(has("bf16", info.bf16)),
+    ];
+    format!(
+        "{device:<8} {}",
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    )
 }

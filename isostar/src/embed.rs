@@ -69,7 +69,13 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
     };
     let positions = sizes.positions;
     let max_length = match arguments.max_length {
-        Some(max_length) if max_length > positions => return Err(EmbedError::MaxLength { max_length, positions }.into()),
+        Some(max_length) if max_length > positions => {
+            return Err(EmbedError::MaxLength {
+                max_length,
+                positions,
+            }
+            .into());
+        }
         Some(max_length) => max_length,
         None => positions,
     };
@@ -80,12 +86,23 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
     };
 
     let bar = progress_bar("tokens", sequences.tokens());
-    embed(&checkpoint, &sequences, &layers, arguments.batch_size, &arguments.out, &|tokens| bar.inc(tokens as u64))?;
+    embed(
+        &checkpoint,
+        &sequences,
+        &layers,
+        arguments.batch_size,
+        &arguments.out,
+        &|tokens| bar.inc(tokens as u64),
+    )?;
     bar.finish_and_clear();
     print(&format!(
         "{}: {} of {} sequences, {} tokens, padded to {}; width {}\n",
         arguments.out.display(),
-        if layers.len() == 1 { "one layer".into() } else { format!("{} layers", layers.len()) },
+        if layers.len() == 1 {
+            "one layer".into()
+        } else {
+            format!("{} layers", layers.len())
+        },
         sequences.len(),
         sequences.tokens(),
         sequences.longest(),
@@ -94,12 +111,19 @@ pub fn run(arguments: EmbedArgs) -> Result<(), Failure> {
 }
 
 /// The model, with its tokenizer where there are texts.
-fn read_model(arguments: &EmbedArgs, device: &Device) -> Result<(Checkpoint<Encoder>, Option<Tokenizer>), Failure> {
+fn read_model(
+    arguments: &EmbedArgs,
+    device: &Device,
+) -> Result<(Checkpoint<Encoder>, Option<Tokenizer>), Failure> {
     let console = Console::new(false);
     let (checkpoint, tokenizer) = match arguments.input.ids {
-        Some(_) => (Checkpoint::read(find_weights(&arguments.model, &console)?, device)?, None),
+        Some(_) => (
+            Checkpoint::read(find_weights(&arguments.model, &console)?, device)?,
+            None,
+        ),
         None => {
-            let (checkpoint, tokenizer) = Pretrained::read(find_model(&arguments.model, &console)?, device)?.into_parts();
+            let (checkpoint, tokenizer) =
+                Pretrained::read(find_model(&arguments.model, &console)?, device)?.into_parts();
             (checkpoint, Some(tokenizer))
         }
     };

@@ -52,28 +52,54 @@ pub fn run(arguments: EvaluateArgs) -> Result<(), Failure> {
     let source = Source::find(&arguments.model, &console)?;
     let device = parse_device(&arguments.device)?;
     let task = arguments.rows.read(&source, &console)?;
-    let (name, file) = (task.name.clone(), task.split(arguments.rows.split())?.path.clone());
+    let (name, file) = (
+        task.name.clone(),
+        task.split(arguments.rows.split())?.path.clone(),
+    );
     let split = arguments.rows.title(&source);
     let report = match task.kind {
-        TaskKind::Classification | TaskKind::Regression => report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?,
+        TaskKind::Classification | TaskKind::Regression => {
+            report::<SequenceClassifier>(&arguments, &source, task, &device, &console)?
+        }
         TaskKind::Span => report::<SpanExtractor>(&arguments, &source, task, &device, &console)?,
     };
 
     if let Some(path) = &arguments.predictions {
-        report
-            .write_predictions(path)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display()), "name a file that can be written"))?;
+        report.write_predictions(path).map_err(|error| {
+            Failure::new(
+                format!("{}: {error}", path.display()),
+                "name a file that can be written",
+            )
+        })?;
     }
     let mut metrics = report.metrics.clone();
     metrics.insert("task_loss".into(), report.task_loss);
     let text = if arguments.json {
-        let evaluation = Evaluation { task: &name, split, rows: report.rows, metrics };
-        serde_json::to_string(&evaluation).map_err(|error| Failure::new(error, "report this as a bug"))? + "\n"
+        let evaluation = Evaluation {
+            task: &name,
+            split,
+            rows: report.rows,
+            metrics,
+        };
+        serde_json::to_string(&evaluation)
+            .map_err(|error| Failure::new(error, "report this as a bug"))?
+            + "\n"
     } else {
         let width = names_width(metrics.keys());
-        let rows: String = metrics.iter().map(|(name, value)| format!("{name:<width$} {value:>10.4}\n")).collect();
-        let isoscore = report.isoscore.all.map_or("none".into(), |score| format!("{score:.4}"));
-        format!("{name} {split}: {} rows of {}\n{rows}{:<width$} {isoscore:>10}\n", report.rows, file.display(), "IsoScore")
+        let rows: String = metrics
+            .iter()
+            .map(|(name, value)| format!("{name:<width$} {value:>10.4}\n"))
+            .collect();
+        let isoscore = report
+            .isoscore
+            .all
+            .map_or("none".into(), |score| format!("{score:.4}"));
+        format!(
+            "{name} {split}: {} rows of {}\n{rows}{:<width$} {isoscore:>10}\n",
+            report.rows,
+            file.display(),
+            "IsoScore"
+        )
     };
     print(&text)
 }
@@ -90,15 +116,31 @@ fn report<M: TaskModel>(
     let model = Pretrained::<M>::read(source.model(), device)?;
     console.lines(model.notes());
     if !model.fresh.is_empty() {
-        console.line(&format!("not trained for this task: fresh weights in {}", model.fresh.join(", ")));
+        console.line(&format!(
+            "not trained for this task: fresh weights in {}",
+            model.fresh.join(", ")
+        ));
     }
     let labels = task.labels_of(model.config.labels().names(), console)?;
-    let max_length = arguments.rows.max_length(run, model.config.sizes().positions)?;
+    let max_length = arguments
+        .rows
+        .max_length(run, model.config.sizes().positions)?;
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
     let pad_to = default_pad_to(&arguments.device);
-    let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: true, pad_to };
+    let preparation = Preparation {
+        encoder: &encoder,
+        labels: &labels,
+        stride,
+        is_evaluated: true,
+        pad_to,
+    };
     let prepared: PreparedFor<M> = M::prepare(task.take(arguments.rows.split())?, preparation)?;
     let loader = BatchLoader::evaluation(prepared.source.clone(), BATCH, device);
-    Ok(evaluate(&model.model, &loader, prepared.evaluator(), console)?)
+    Ok(evaluate(
+        &model.model,
+        &loader,
+        prepared.evaluator(),
+        console,
+    )?)
 }

@@ -34,12 +34,19 @@ impl Failure {
     pub fn new(cause: impl fmt::Display, remedy: impl Into<String>) -> Self {
         // Texts from files or libraries may contain line breaks; each part must be one line.
         let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { cause: line(cause.to_string()), remedy: line(remedy.into()), status: FAILED }
+        Self {
+            cause: line(cause.to_string()),
+            remedy: line(remedy.into()),
+            status: FAILED,
+        }
     }
 
     /// Changes the exit status to that of diverged runs.
     pub fn diverged(self) -> Self {
-        Self { status: DIVERGED, ..self }
+        Self {
+            status: DIVERGED,
+            ..self
+        }
     }
 
     /// Returns the remedy.
@@ -89,7 +96,10 @@ impl From<ExperimentError> for Failure {
         let failure = Self::new(&error, error.remedy());
         match error {
             ExperimentError::Diverged { .. } | ExperimentError::Spike { .. } => failure.diverged(),
-            ExperimentError::Interrupted { stop, .. } => Self { status: stop.status(), ..failure },
+            ExperimentError::Interrupted { stop, .. } => Self {
+                status: stop.status(),
+                ..failure
+            },
             _ => failure,
         }
     }

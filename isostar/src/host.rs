@@ -7,7 +7,11 @@
 /// CPU could not be resumed on a machine without one.
 pub fn make_default() {
     const NAME: &str = "BURN_DEVICE";
-    let host = if cfg!(feature = "flex") { "flex" } else { "ndarray" };
+    let host = if cfg!(feature = "flex") {
+        "flex"
+    } else {
+        "ndarray"
+    };
     if cfg!(any(feature = "flex", feature = "ndarray")) && std::env::var_os(NAME).is_none() {
         // SAFETY: called at the start of main, when no other thread exists.
         unsafe { std::env::set_var(NAME, host) }

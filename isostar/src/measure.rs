@@ -10,7 +10,10 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use isostar::remedy::alternative;
 use isostar_core::measure::{MEASURES, Measure, Needs};
 use isostar_core::{Shrinkage, ShrinkageTarget};
-use isostar_measure::{EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, Source, measure, steps};
+use isostar_measure::{
+    EmbeddingsFile, Geometry, Measures, NEIGHBOUR_POINTS, Note, Points, References, Sample, Source,
+    measure, steps,
+};
 use isostar_train::device::{default_device_name, parse_device};
 use serde::Serialize;
 
@@ -50,7 +53,12 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "FILE", requires = "shrinkage")]
     reference: Option<PathBuf>,
     /// The weight of the reference, from 0 (the file alone) to 1 (the reference alone)
-    #[arg(long, value_name = "Z", requires = "reference", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "Z",
+        requires = "reference",
+        allow_negative_numbers = true
+    )]
     shrinkage: Option<f64>,
     /// Compute only the measures that follow from the moments of the points; this leaves out the
     /// partition score, TwoNN and MLE, which take most of the time
@@ -83,14 +91,32 @@ struct Measurement {
 /// Runs the command.
 pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     let device = parse_device(&arguments.device)?;
-    let shrinkage = arguments.shrinkage.map(|weight| Shrinkage::new(weight, ShrinkageTarget::Reference)).transpose()?;
-    let mut references = arguments.reference.as_deref().map(References::open).transpose()?;
+    let shrinkage = arguments
+        .shrinkage
+        .map(|weight| Shrinkage::new(weight, ShrinkageTarget::Reference))
+        .transpose()?;
+    let mut references = arguments
+        .reference
+        .as_deref()
+        .map(References::open)
+        .transpose()?;
 
-    let sample = Sample { points: arguments.sample, seed: arguments.seed };
-    let measures = if arguments.moments { Measures::OfMoments } else { Measures::All(sample) };
+    let sample = Sample {
+        points: arguments.sample,
+        seed: arguments.seed,
+    };
+    let measures = if arguments.moments {
+        Measures::OfMoments
+    } else {
+        Measures::All(sample)
+    };
 
     // All headers are checked before the first point is read.
-    let files = arguments.files.iter().map(|path| EmbeddingsFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = arguments
+        .files
+        .iter()
+        .map(|path| EmbeddingsFile::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut measured: Vec<(&Path, Points)> = Vec::new();
     for (path, file) in arguments.files.iter().zip(&files) {
         let points = file.points(arguments.tensor.as_deref(), arguments.mask.as_deref())?;
@@ -102,19 +128,31 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
         note(&mut notes, points.source(), points.notes());
     }
 
-    let bar = progress_bar("steps", measured.iter().map(|(_, points)| steps(points, measures)).sum());
+    let bar = progress_bar(
+        "steps",
+        measured
+            .iter()
+            .map(|(_, points)| steps(points, measures))
+            .sum(),
+    );
     let progress = |done: usize| bar.inc(done as u64);
     let mut measurements = Vec::new();
     // Files are measured one by one, so that temporary files are removed as early as possible.
     for (path, points) in measured {
         bar.set_message(points.source().to_string());
         let reference = match (&mut references, &shrinkage) {
-            (Some(references), Some(shrinkage)) => Some((references.of(&points, &device, &|_| ())?, shrinkage)),
+            (Some(references), Some(shrinkage)) => {
+                Some((references.of(&points, &device, &|_| ())?, shrinkage))
+            }
             _ => None,
         };
         let geometry = measure(&points, reference, measures, &device, &progress)?;
         let tensor = points.source().tensor().map(String::from);
-        measurements.push(Measurement { file: path.display().to_string(), tensor, geometry });
+        measurements.push(Measurement {
+            file: path.display().to_string(),
+            tensor,
+            geometry,
+        });
     }
     bar.finish_and_clear();
 
@@ -127,16 +165,27 @@ pub fn run(arguments: MeasureArgs) -> Result<(), Failure> {
     for reference in references.iter().flat_map(References::computed) {
         eprintln!("reference: {reference}");
     }
-    if let Some(drawn) = measurements.iter().find_map(|measurement| measurement.geometry.sample) {
-        eprintln!("TwoNN and MLE are of {drawn} points where there are more, drawn at random; --sample N draws N");
+    if let Some(drawn) = measurements
+        .iter()
+        .find_map(|measurement| measurement.geometry.sample)
+    {
+        eprintln!(
+            "TwoNN and MLE are of {drawn} points where there are more, drawn at random; --sample N draws N"
+        );
     }
-    print(&if arguments.json { json_lines(&measurements)? } else { table(&measurements) })
+    print(&if arguments.json {
+        json_lines(&measurements)?
+    } else {
+        table(&measurements)
+    })
 }
 
 /// Adds the assumptions about points to `lines`, once per file even if they apply to several
 /// tensors.
 fn note(lines: &mut Vec<String>, source: &Source, notes: &[Note]) {
-    let file = source.path().map_or(source.to_string(), |path| path.display().to_string());
+    let file = source
+        .path()
+        .map_or(source.to_string(), |path| path.display().to_string());
     for note in notes {
         let line = format!("{file}: {note}{}", alternative(note));
         if !lines.contains(&line) {
@@ -148,7 +197,9 @@ fn note(lines: &mut Vec<String>, source: &Source, notes: &[Note]) {
 /// Creates a progress bar on stderr, hidden if stderr is not a terminal and cleared when dropped.
 pub fn progress_bar(unit: &str, length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64).with_finish(ProgressFinish::AndClear);
-    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:32}} {{percent}}% {{per_sec}} {unit} {{msg}}")) {
+    if let Ok(style) = ProgressStyle::with_template(&format!(
+        "{{bar:32}} {{percent}}% {{per_sec}} {unit} {{msg}}"
+    )) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -158,7 +209,10 @@ pub fn progress_bar(unit: &str, length: usize) -> ProgressBar {
 /// Prints the results. A reader that closes the pipe early, such as `head`, is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
             format_args!("the results cannot be printed: {error}"),
             "check where the output goes, and that the disk has room",
@@ -170,7 +224,8 @@ pub fn print(text: &str) -> Result<(), Failure> {
 fn json_lines(measurements: &[Measurement]) -> Result<String, Failure> {
     let mut lines = String::new();
     for measurement in measurements {
-        let line = serde_json::to_string(measurement).map_err(|error| Failure::new(error, "leave out --json"))?;
+        let line = serde_json::to_string(measurement)
+            .map_err(|error| Failure::new(error, "leave out --json"))?;
         lines.push_str(&line);
         lines.push('\n');
     }
@@ -183,9 +238,15 @@ type Row = (&'static str, Vec<Option<String>>);
 /// Formats the table: rows are measures, columns are files or tensors.
 fn table(measurements: &[Measurement]) -> String {
     let cells = rows(measurements);
-    let name_width = cells.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let name_width = cells
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let column_width = |column: usize| {
-        let lengths = cells.iter().filter_map(|(_, row)| row[column].as_ref().map(|cell| cell.chars().count()));
+        let lengths = cells
+            .iter()
+            .filter_map(|(_, row)| row[column].as_ref().map(|cell| cell.chars().count()));
         lengths.max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..measurements.len()).map(column_width).collect();
@@ -206,8 +267,11 @@ fn table(measurements: &[Measurement]) -> String {
 
 /// Returns the rows that describe the points, then one row per measure.
 fn rows(measurements: &[Measurement]) -> Vec<Row> {
-    let row = |name, cell: &dyn Fn(&Measurement) -> Option<String>| (name, measurements.iter().map(cell).collect());
-    let of_geometry = |name, cell: fn(&Geometry) -> Option<String>| row(name, &|column| cell(&column.geometry));
+    let row = |name, cell: &dyn Fn(&Measurement) -> Option<String>| {
+        (name, measurements.iter().map(cell).collect())
+    };
+    let of_geometry =
+        |name, cell: fn(&Geometry) -> Option<String>| row(name, &|column| cell(&column.geometry));
     let mut rows: Vec<Row> = vec![
         row("file", &|column| Some(column.file.clone())),
         row("tensor", &|column| column.tensor.clone()),
@@ -217,12 +281,18 @@ fn rows(measurements: &[Measurement]) -> Vec<Row> {
     let mut sampled = false;
     for measure in MEASURES {
         if measure.needs == Needs::Neighbours && !sampled {
-            rows.push(of_geometry("points compared", |geometry| geometry.sample.map(|sample| sample.to_string())));
+            rows.push(of_geometry("points compared", |geometry| {
+                geometry.sample.map(|sample| sample.to_string())
+            }));
             sampled = true;
         }
-        rows.push(row(measure.title, &|column| cell(measure, &column.geometry)));
+        rows.push(row(measure.title, &|column| {
+            cell(measure, &column.geometry)
+        }));
         if measure.name == "isoscore_unbiased" {
-            rows.push(of_geometry("  95% interval", |geometry| Some(geometry.isoscore_interval.map_or("-".into(), interval))));
+            rows.push(of_geometry("  95% interval", |geometry| {
+                Some(geometry.isoscore_interval.map_or("-".into(), interval))
+            }));
         }
     }
     rows
@@ -230,7 +300,9 @@ fn rows(measurements: &[Measurement]) -> Vec<Row> {
 
 /// Formats the value of a measure, if the geometry lists it.
 fn cell(measure: &Measure, geometry: &Geometry) -> Option<String> {
-    let (_, value) = geometry.measures().find(|(listed, _)| listed.name == measure.name)?;
+    let (_, value) = geometry
+        .measures()
+        .find(|(listed, _)| listed.name == measure.name)?;
     Some(match (measure.name, value) {
         ("outlier_dimensions", _) => outliers(geometry),
         (_, None) => "-".into(),
@@ -241,7 +313,11 @@ fn cell(measure: &Measure, geometry: &Geometry) -> Option<String> {
 
 /// Formats a number with four decimals, or with four significant digits below 0.001.
 pub fn number(value: f64) -> String {
-    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.3e}") } else { format!("{value:.4}") }
+    if value != 0.0 && value.abs() < 1e-3 {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
+    }
 }
 
 fn interval([low, high]: [f64; 2]) -> String {
@@ -251,7 +327,11 @@ fn interval([low, high]: [f64; 2]) -> String {
 /// Lists the first outlier dimensions, and the number of further ones.
 fn outliers(geometry: &Geometry) -> String {
     const SHOWN: usize = 4;
-    let dimensions: Vec<String> = geometry.outlier_dimensions.iter().map(|outlier| outlier.dimension.to_string()).collect();
+    let dimensions: Vec<String> = geometry
+        .outlier_dimensions
+        .iter()
+        .map(|outlier| outlier.dimension.to_string())
+        .collect();
     match dimensions.len() {
         0 => "none".into(),
         all if all > SHOWN => format!("{} +{}", dimensions[..SHOWN].join(" "), all - SHOWN),

@@ -33,7 +33,12 @@ pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
         let (model_type, name, example) = (model.model_type, model.name, model.example);
         text += &match arguments.json {
             true => {
-                let line = Line { model_type, name, classes: model.classes().collect(), example };
+                let line = Line {
+                    model_type,
+                    name,
+                    classes: model.classes().collect(),
+                    example,
+                };
                 serde_json::to_string(&line).expect("a line is text")
             }
             false => format!("{model_type:<12} {name:<12} {example}"),
@@ -43,7 +48,11 @@ pub fn run(arguments: ModelsArgs) -> Result<(), Failure> {
     if !arguments.json {
         text += "\nA model is a folder with config.json, model.safetensors (or shards with an index) and tokenizer.json, which\n";
         text += "embed --ids does not need";
-        text += if cfg!(feature = "hub") { "; or the name of one on the hub" } else { "" };
+        text += if cfg!(feature = "hub") {
+            "; or the name of one on the hub"
+        } else {
+            ""
+        };
         text += ". Each is read and written with the heads of\n";
         text += "transformers' …Model, …ForSequenceClassification and …ForQuestionAnswering.\n";
     }

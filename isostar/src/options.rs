@@ -11,7 +11,10 @@ pub struct Options(pub TrainOptions);
 
 impl Args for Options {
     fn augment_args(command: Command) -> Command {
-        TrainOptions::settings().into_iter().filter_map(flag).fold(command, Command::arg)
+        TrainOptions::settings()
+            .into_iter()
+            .filter_map(flag)
+            .fold(command, Command::arg)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -27,9 +30,14 @@ impl FromArgMatches for Options {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        for setting in TrainOptions::settings().iter().filter(|setting| setting.takes.is_some()) {
+        for setting in TrainOptions::settings()
+            .iter()
+            .filter(|setting| setting.takes.is_some())
+        {
             if let Some(text) = matches.get_one::<String>(setting.name) {
-                setting.set(&mut self.0, text).map_err(|error| Error::raw(ErrorKind::ValueValidation, error))?;
+                setting
+                    .set(&mut self.0, text)
+                    .map_err(|error| Error::raw(ErrorKind::ValueValidation, error))?;
             }
         }
         Ok(())
@@ -40,15 +48,30 @@ impl FromArgMatches for Options {
 fn flag(setting: Setting) -> Option<Arg> {
     let word: &'static str = setting.takes.clone()?.leak();
     let long: &'static str = setting.name.replace('_', "-").leak();
-    let hint = if word == "DIR" { ValueHint::AnyPath } else { ValueHint::Unknown };
-    let arg = Arg::new(setting.name).long(long).value_name(word).help(setting.help.clone()).value_hint(hint);
-    Some(arg.allow_negative_numbers(setting.is_signed).value_parser(parser(setting)))
+    let hint = if word == "DIR" {
+        ValueHint::AnyPath
+    } else {
+        ValueHint::Unknown
+    };
+    let arg = Arg::new(setting.name)
+        .long(long)
+        .value_name(word)
+        .help(setting.help.clone())
+        .value_hint(hint);
+    Some(
+        arg.allow_negative_numbers(setting.is_signed)
+            .value_parser(parser(setting)),
+    )
 }
 
 /// Accepts the texts that a setting takes.
 fn parser(setting: Setting) -> ValueParser {
     if setting.choices.is_empty() {
-        let check = move |text: &str| setting.set(&mut TrainOptions::default(), text).map(|()| text.to_string());
+        let check = move |text: &str| {
+            setting
+                .set(&mut TrainOptions::default(), text)
+                .map(|()| text.to_string())
+        };
         return check.into();
     }
     let choice = |(name, help): &(&'static str, &'static str)| match help.is_empty() {

@@ -30,7 +30,13 @@ impl Milestones {
     /// Starts a phase of `total` units.
     pub fn new(phase: &Phase, total: usize) -> Self {
         let in_parts = matches!(phase, Phase::Training { .. });
-        Self { total, in_parts, first: None, last: (0, Instant::now()), steps: 0 }
+        Self {
+            total,
+            in_parts,
+            first: None,
+            last: (0, Instant::now()),
+            steps: 0,
+        }
     }
 
     /// Records a step that ended at `done` units. Returns whether a line is due.
@@ -51,7 +57,8 @@ impl Milestones {
     /// Returns the units per second since the first step, and the seconds left at this rate.
     pub fn pace(&self, done: usize) -> Option<(f64, f64)> {
         let (before, since) = self.first?;
-        let rate = done.checked_sub(before).filter(|units| *units > 0)? as f64 / since.elapsed().as_secs_f64();
+        let rate = done.checked_sub(before).filter(|units| *units > 0)? as f64
+            / since.elapsed().as_secs_f64();
         Some((rate, self.total.saturating_sub(done) as f64 / rate))
     }
 }
@@ -62,10 +69,24 @@ impl Milestones {
 /// epoch 1 of 3: loss 0.4120, accuracy 0.8120, IsoScore* 0.1040 | validation: loss 0.4550, accuracy 0.7980, IsoScore 0.1210 | 41.2 s, 97 rows/s, 1 min 22 s left
 /// ```
 pub fn epoch_line(report: &EpochReport) -> String {
-    let EpochReport { epoch, epochs, training, validation, seconds, rows_per_second, seconds_left } = report;
-    let left = if epoch < epochs { format!(", {} left", duration(*seconds_left)) } else { String::new() };
+    let EpochReport {
+        epoch,
+        epochs,
+        training,
+        validation,
+        seconds,
+        rows_per_second,
+        seconds_left,
+    } = report;
+    let left = if epoch < epochs {
+        format!(", {} left", duration(*seconds_left))
+    } else {
+        String::new()
+    };
     let (training, validation) = (numbers(training), numbers(validation));
-    format!("epoch {epoch} of {epochs}: {training} | validation: {validation} | {seconds:.1} s, {rows_per_second:.0} rows/s{left}")
+    format!(
+        "epoch {epoch} of {epochs}: {training} | validation: {validation} | {seconds:.1} s, {rows_per_second:.0} rows/s{left}"
+    )
 }
 
 /// Formats metrics: the loss first, then scores, then measures of geometry.
@@ -77,7 +98,11 @@ fn numbers(of: &BTreeMap<String, f64>) -> String {
         name if is_geometry(name) => 3,
         _ => 1,
     });
-    sorted.into_iter().map(|(name, value)| number(name, *value)).collect::<Vec<_>>().join(", ")
+    sorted
+        .into_iter()
+        .map(|(name, value)| number(name, *value))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Whether a metric of metrics.jsonl measures hidden states.
@@ -94,7 +119,11 @@ pub fn number(name: &str, value: f64) -> String {
         "cosreg" => "CosReg",
         other => other,
     };
-    if value.is_nan() { format!("{title} none") } else { format!("{title} {value:.4}") }
+    if value.is_nan() {
+        format!("{title} none")
+    } else {
+        format!("{title} {value:.4}")
+    }
 }
 
 /// Formats a duration in its two largest units: `14 s`, `1 min 22 s`, `2 h 5 min`.
@@ -113,17 +142,35 @@ mod tests {
     #[test]
     fn a_time_is_written_in_its_two_largest_units() {
         let written = [0.4, 59.4, 59.6, 82.0, 3599.7, 7530.0].map(duration);
-        assert_eq!(written, ["0 s", "59 s", "1 min 0 s", "1 min 22 s", "1 h 0 min", "2 h 5 min"]);
+        assert_eq!(
+            written,
+            [
+                "0 s",
+                "59 s",
+                "1 min 0 s",
+                "1 min 22 s",
+                "1 h 0 min",
+                "2 h 5 min"
+            ]
+        );
     }
 
     #[test]
     fn a_training_writes_a_line_every_tenth_and_other_phases_by_time_alone() {
         let lines = |phase: Phase, total: usize| {
             let mut milestones = Milestones::new(&phase, total);
-            (1..=total).filter(|done| milestones.step(*done)).collect::<Vec<_>>()
+            (1..=total)
+                .filter(|done| milestones.step(*done))
+                .collect::<Vec<_>>()
         };
-        let training = Phase::Training { epoch: 1, epochs: 1 };
-        assert_eq!(lines(training.clone(), 1000), (1..10).map(|tenth| 100 * tenth).collect::<Vec<_>>());
+        let training = Phase::Training {
+            epoch: 1,
+            epochs: 1,
+        };
+        assert_eq!(
+            lines(training.clone(), 1000),
+            (1..10).map(|tenth| 100 * tenth).collect::<Vec<_>>()
+        );
         // No line for a part of fewer than ten steps, and none at the end.
         assert_eq!(lines(training.clone(), 35), [10, 20, 30]);
         assert_eq!(lines(training, 10), Vec::<usize>::new());

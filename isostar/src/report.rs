@@ -25,7 +25,11 @@ pub struct ReportArgs {
 
 /// Reads the folders and writes the page.
 pub fn run(arguments: ReportArgs) -> Result<(), Failure> {
-    let ReportArgs { folders, out, figures } = arguments;
+    let ReportArgs {
+        folders,
+        out,
+        figures,
+    } = arguments;
     let out = out.unwrap_or_else(|| match folders.as_slice() {
         [folder] => folder.join("report.html"),
         _ => Path::new("report.html").into(),
@@ -34,7 +38,11 @@ pub fn run(arguments: ReportArgs) -> Result<(), Failure> {
     report.write_html(&out)?;
     if let Some(folder) = figures {
         let written = report.write_figures(&folder)?;
-        stderr_line(format_args!("{} figures in {}", written.len(), folder.display()));
+        stderr_line(format_args!(
+            "{} figures in {}",
+            written.len(),
+            folder.display()
+        ));
     }
     print(&format!("{}\n", out.display()))
 }

@@ -29,7 +29,9 @@ mod unix {
 
     pub fn watch() {
         // Without this thread, signals end the process as they always do.
-        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGUSR1]) else { return };
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGUSR1]) else {
+            return;
+        };
         std::thread::spawn(move || signals.forever().for_each(receive));
     }
 
@@ -40,7 +42,9 @@ mod unix {
             end(asked);
         }
         if is_first {
-            stderr_line(format!("{asked}: saving the state after this step; Ctrl-C stops at once"));
+            stderr_line(format!(
+                "{asked}: saving the state after this step; Ctrl-C stops at once"
+            ));
         }
     }
 
@@ -54,9 +58,18 @@ mod unix {
 
     /// Removes the temporary files that this process has open; elsewhere than on Linux they stay.
     fn remove_unfinished_files() {
-        for entry in std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten() {
-            let Ok(path) = std::fs::read_link(entry.path()) else { continue };
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".writing-")) {
+        for entry in std::fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let Ok(path) = std::fs::read_link(entry.path()) else {
+                continue;
+            };
+            if path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(".writing-"))
+            {
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -100,13 +113,28 @@ pub fn saves(saves: bool) {
 /// Puts the job back into SLURM's queue after its warning, if it runs under SLURM. The process then
 /// ends with status 0.
 pub fn requeue(failure: Failure, stop: Stop) -> Result<(), Failure> {
-    let Some(job) = std::env::var_os("SLURM_JOB_ID").filter(|_| stop == Stop::Warning) else { return Err(failure) };
-    match std::process::Command::new("scontrol").arg("requeue").arg(&job).status() {
+    let Some(job) = std::env::var_os("SLURM_JOB_ID").filter(|_| stop == Stop::Warning) else {
+        return Err(failure);
+    };
+    match std::process::Command::new("scontrol")
+        .arg("requeue")
+        .arg(&job)
+        .status()
+    {
         Ok(status) if status.success() => {
-            crate::stderr::stderr_line(format!("{failure}\nSLURM requeued job {}", job.to_string_lossy()));
+            crate::stderr::stderr_line(format!(
+                "{failure}\nSLURM requeued job {}",
+                job.to_string_lossy()
+            ));
             Ok(())
         }
-        Ok(status) => Err(Failure::new(format!("scontrol requeue ended with {status}"), failure.remedy())),
-        Err(error) => Err(Failure::new(format!("scontrol requeue: {error}"), failure.remedy())),
+        Ok(status) => Err(Failure::new(
+            format!("scontrol requeue ended with {status}"),
+            failure.remedy(),
+        )),
+        Err(error) => Err(Failure::new(
+            format!("scontrol requeue: {error}"),
+            failure.remedy(),
+        )),
     }
 }

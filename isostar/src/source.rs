@@ -27,19 +27,29 @@ impl Source {
     /// Finds a model from a run folder, a model folder, or a name on the hub.
     pub fn find(name: &str, console: &Console) -> Result<Self, Failure> {
         let folder = find_model(name, console)?;
-        Ok(Self { run: RunFolder::at(&folder).settings()?, folder })
+        Ok(Self {
+            run: RunFolder::at(&folder).settings()?,
+            folder,
+        })
     }
 
     /// Returns the folder of the model.
     pub fn model(&self) -> PathBuf {
-        if self.run.is_some() { self.folder.join(MODEL) } else { self.folder.clone() }
+        if self.run.is_some() {
+            self.folder.join(MODEL)
+        } else {
+            self.folder.clone()
+        }
     }
 
     /// Whether the model was trained on this file; `folder` may be the run folder or its model
     /// folder.
     fn was_trained_on(&self, file: &str) -> bool {
         let of_run = || {
-            let run = self.folder.parent().filter(|_| self.folder.ends_with(MODEL))?;
+            let run = self
+                .folder
+                .parent()
+                .filter(|_| self.folder.ends_with(MODEL))?;
             RunFolder::at(run).settings().ok()?
         };
         let trained_on = self.run.clone().or_else(of_run).and_then(|run| run.task);
@@ -70,15 +80,41 @@ impl RowsArgs {
     /// Reads the task; omitted arguments default to the run's settings. For a file that the model
     /// was not trained on, dev holds all rows.
     pub fn read(&self, source: &Source, console: &Console) -> Result<Task, Failure> {
-        let own = source.run.as_ref().map_or(TaskSource { seed: 1, ..TaskSource::default() }, TrainSettings::source);
+        let own = source.run.as_ref().map_or(
+            TaskSource {
+                seed: 1,
+                ..TaskSource::default()
+            },
+            TrainSettings::source,
+        );
         // The run's data folder does not apply to a task given here.
-        let folder = if self.task.is_some() { None } else { own.folder };
+        let folder = if self.task.is_some() {
+            None
+        } else {
+            own.folder
+        };
         // A named task defines its own columns.
         let known = self.task.as_deref().and_then(KnownTask::named);
         let is_other = known.is_some() && known != own.name.and_then(KnownTask::named);
-        let columns = if is_other { Columns::default() } else { own.columns.clone() };
-        let (name, folder) = (self.task.as_deref().or(own.name), self.data.as_deref().or(folder));
-        Ok(Task::read(TaskSource { name, folder, columns, is_whole: self.is_whole_file(source), ..own }, console)?)
+        let columns = if is_other {
+            Columns::default()
+        } else {
+            own.columns.clone()
+        };
+        let (name, folder) = (
+            self.task.as_deref().or(own.name),
+            self.data.as_deref().or(folder),
+        );
+        Ok(Task::read(
+            TaskSource {
+                name,
+                folder,
+                columns,
+                is_whole: self.is_whole_file(source),
+                ..own
+            },
+            console,
+        )?)
     }
 
     /// Name of the requested split.
@@ -88,23 +124,47 @@ impl RowsArgs {
 
     /// Name of the requested rows in the output.
     pub fn title(&self, source: &Source) -> &str {
-        if self.is_whole_file(source) { "all" } else { self.split() }
+        if self.is_whole_file(source) {
+            "all"
+        } else {
+            self.split()
+        }
     }
 
     /// Whether the model was not trained on the requested file, so that all its rows are used.
     fn is_whole_file(&self, source: &Source) -> bool {
         let is_file = |task: &&str| !is_named(task);
-        let file = self.task.as_deref().filter(is_file).filter(|_| self.data.is_none() && self.split.is_none());
+        let file = self
+            .task
+            .as_deref()
+            .filter(is_file)
+            .filter(|_| self.data.is_none() && self.split.is_none());
         file.is_some_and(|file| !source.was_trained_on(file))
     }
 
     /// Maximum length in tokens, for a model with `positions` positions.
-    pub fn max_length(&self, run: Option<&TrainSettings>, positions: usize) -> Result<usize, Failure> {
-        let default = || self.task.as_deref().and_then(KnownTask::named).map_or(256, |known| known.max_length);
+    pub fn max_length(
+        &self,
+        run: Option<&TrainSettings>,
+        positions: usize,
+    ) -> Result<usize, Failure> {
+        let default = || {
+            self.task
+                .as_deref()
+                .and_then(KnownTask::named)
+                .map_or(256, |known| known.max_length)
+        };
         match self.max_length {
-            Some(max_length) if max_length > positions => Err(ExperimentError::MaxLength { max_length, positions }.into()),
+            Some(max_length) if max_length > positions => Err(ExperimentError::MaxLength {
+                max_length,
+                positions,
+            }
+            .into()),
             Some(max_length) => Ok(max_length),
-            None => Ok(run.and_then(|run| run.max_length).unwrap_or_else(default).min(positions)),
+            None => Ok(run
+                .and_then(|run| run.max_length)
+                .unwrap_or_else(default)
+                .min(positions)),
         }
     }
 
@@ -112,6 +172,8 @@ impl RowsArgs {
     /// run's, otherwise the default.
     pub fn stride(&self, run: Option<&TrainSettings>, max_length: usize) -> usize {
         let default = TrainSettings::default_stride(max_length);
-        run.filter(|run| run.max_length == Some(max_length)).and_then(|run| run.stride).unwrap_or(default)
+        run.filter(|run| run.max_length == Some(max_length))
+            .and_then(|run| run.stride)
+            .unwrap_or(default)
     }
 }

@@ -46,7 +46,12 @@ struct Line<'a> {
 
 /// Makes the runs, and prints what came out of all of them.
 pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
-    let SweepArgs { plan: path, shard, out, json } = arguments;
+    let SweepArgs {
+        plan: path,
+        shard,
+        out,
+        json,
+    } = arguments;
     let plan = Plan::read(&path)?.shard(shard.parse::<Shard>()?);
     let out = out.unwrap_or_else(|| Path::new("runs").join(path.file_stem().unwrap_or_default()));
     let mut sweep = Sweep::open(plan, &out)?;
@@ -56,42 +61,85 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     let observer: Arc<dyn Observer> = console.clone();
     sweep.run(&observer, &|run, number, count| {
         let begun = match run.state {
-            RunState::Unfinished { epochs } if epochs >= run.planned.settings.epochs => ", whose epochs are all done".into(),
-            RunState::Unfinished { epochs } if epochs > 0 => format!(", from epoch {} on", epochs + 1),
+            RunState::Unfinished { epochs } if epochs >= run.planned.settings.epochs => {
+                ", whose epochs are all done".into()
+            }
+            RunState::Unfinished { epochs } if epochs > 0 => {
+                format!(", from epoch {} on", epochs + 1)
+            }
             _ => String::new(),
         };
-        console.line(&format!("run {number} of {count}: {}{begun}", run.planned.name));
+        console.line(&format!(
+            "run {number} of {count}: {}{begun}",
+            run.planned.name
+        ));
     });
 
-    print(&if json { json_lines(&sweep)? } else { table(&sweep) })?;
+    print(&if json {
+        json_lines(&sweep)?
+    } else {
+        table(&sweep)
+    })?;
     failure(&sweep).map_or(Ok(()), Err)
 }
 
 /// What the runs that did not end make of the sweep: one that failed may be made by the next start, one that diverged is over.
 fn failure(sweep: &Sweep) -> Option<Failure> {
     let runs = sweep.runs();
-    let failed: Vec<(&SweepRun, &ExperimentError)> = runs.iter().filter_map(|run| Some((run, run.failure()?))).collect();
-    let diverged: Vec<(&SweepRun, ExperimentError)> = runs.iter().filter_map(|run| Some((run, run.divergence()?))).collect();
+    let failed: Vec<(&SweepRun, &ExperimentError)> = runs
+        .iter()
+        .filter_map(|run| Some((run, run.failure()?)))
+        .collect();
+    let diverged: Vec<(&SweepRun, ExperimentError)> = runs
+        .iter()
+        .filter_map(|run| Some((run, run.divergence()?)))
+        .collect();
     if let Some((first, error)) = failed.first() {
-        let cause = format!("{} of {} runs failed; {:?}: {error}", failed.len(), runs.len(), first.planned.name);
-        return Some(Failure::new(cause, format!("{}; the same command then makes what is missing", error.remedy())));
+        let cause = format!(
+            "{} of {} runs failed; {:?}: {error}",
+            failed.len(),
+            runs.len(),
+            first.planned.name
+        );
+        return Some(Failure::new(
+            cause,
+            format!(
+                "{}; the same command then makes what is missing",
+                error.remedy()
+            ),
+        ));
     }
     let (first, error) = diverged.first()?;
-    let cause = format!("{} of {} runs diverged; {error}", diverged.len(), runs.len());
+    let cause = format!(
+        "{} of {} runs diverged; {error}",
+        diverged.len(),
+        runs.len()
+    );
     let advice = match error {
         ExperimentError::Diverged { diverged, .. } => advice(diverged, str::to_string),
         other => other.remedy(),
     };
     let folder = first.folder.path().display();
-    let remedy = format!("in the plan, give the run {advice}; then remove {folder} and give the same command again");
+    let remedy = format!(
+        "in the plan, give the run {advice}; then remove {folder} and give the same command again"
+    );
     Some(Failure::new(cause, remedy).diverged())
 }
 
 fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
     let mut lines = String::new();
-    for (run, result) in sweep.runs().iter().filter_map(|run| Some((run, run.result()?))) {
-        let line = Line { run: &run.planned.name, folder: run.folder.path().display().to_string(), result };
-        lines += &serde_json::to_string(&line).map_err(|error| Failure::new(error, "leave out --json"))?;
+    for (run, result) in sweep
+        .runs()
+        .iter()
+        .filter_map(|run| Some((run, run.result()?)))
+    {
+        let line = Line {
+            run: &run.planned.name,
+            folder: run.folder.path().display().to_string(),
+            result,
+        };
+        lines += &serde_json::to_string(&line)
+            .map_err(|error| Failure::new(error, "leave out --json"))?;
         lines.push('\n');
     }
     Ok(lines)
@@ -103,12 +151,25 @@ fn table(sweep: &Sweep) -> String {
     for run in sweep.runs() {
         let outcome = match &run.state {
             RunState::Finished(result) => {
-                let score =
-                    |(name, value): (&String, &Option<f64>)| format!("{name} {}", value.map_or("-".into(), |value| format!("{value:.4}")));
-                result.metrics.iter().map(score).collect::<Vec<_>>().join("  ")
+                let score = |(name, value): (&String, &Option<f64>)| {
+                    format!(
+                        "{name} {}",
+                        value.map_or("-".into(), |value| format!("{value:.4}"))
+                    )
+                };
+                result
+                    .metrics
+                    .iter()
+                    .map(score)
+                    .collect::<Vec<_>>()
+                    .join("  ")
             }
             RunState::Diverged(result) => match result.divergence() {
-                Some(Divergence { epoch, step: Some(step), .. }) => format!("diverged in step {step} of epoch {epoch}"),
+                Some(Divergence {
+                    epoch,
+                    step: Some(step),
+                    ..
+                }) => format!("diverged in step {step} of epoch {epoch}"),
                 Some(Divergence { epoch, .. }) => format!("diverged in epoch {epoch}"),
                 None => "diverged".into(),
             },
@@ -116,13 +177,26 @@ fn table(sweep: &Sweep) -> String {
             _ => "not made".into(),
         };
         let result = run.result();
-        let isoscore = result.and_then(|result| result.isoscore.all).map_or("-".into(), number);
+        let isoscore = result
+            .and_then(|result| result.isoscore.all)
+            .map_or("-".into(), number);
         let seconds = result.and_then(|result| Some(result.seconds? + result.calibration_seconds?));
-        rows.push([run.planned.name.clone(), outcome, isoscore, seconds.map_or("-".into(), |seconds| format!("{seconds:.0}"))]);
+        rows.push([
+            run.planned.name.clone(),
+            outcome,
+            isoscore,
+            seconds.map_or("-".into(), |seconds| format!("{seconds:.0}")),
+        ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let [names, scores, isoscores, seconds] = [0, 1, 2, 3].map(width);
-    let line =
-        |[name, score, isoscore, time]: &[String; 4]| format!("{name:names$}  {score:scores$}  {isoscore:>isoscores$}  {time:>seconds$}\n");
+    let line = |[name, score, isoscore, time]: &[String; 4]| {
+        format!("{name:names$}  {score:scores$}  {isoscore:>isoscores$}  {time:>seconds$}\n")
+    };
     rows.iter().map(line).collect()
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use isostar_train::experiment::{Experiment, ExperimentError, RunFolder, RunResult, RunState, TrainOptions, TrainSettings};
+use isostar_train::experiment::{
+    Experiment, ExperimentError, RunFolder, RunResult, RunState, TrainOptions, TrainSettings,
+};
 use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 
 use crate::console::Console;
@@ -34,9 +36,17 @@ pub struct TrainArgs {
 
 /// Trains a classifier with a penalty on its hidden states.
 pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
-    let TrainArgs { config, options, out, resume, json } = arguments;
+    let TrainArgs {
+        config,
+        options,
+        out,
+        resume,
+        json,
+    } = arguments;
     let console = Arc::new(Console::new(json));
-    let base = config.map_or(Ok(TrainOptions::default()), |path| TrainOptions::read(&path))?;
+    let base = config.map_or(Ok(TrainOptions::default()), |path| {
+        TrainOptions::read(&path)
+    })?;
     let mut options = options.0.over(base);
     let found = match &out {
         Some(path) if resume => RunFolder::at(path).state(console.as_ref())?,
@@ -51,10 +61,19 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
             }
             (changed, Some(RunFolder::at(path)))
         }
-        (RunState::Unfinished(settings), Some(path)) => (changed(&settings, &options, path)?, Some(RunFolder::at(path))),
+        (RunState::Unfinished(settings), Some(path)) => (
+            changed(&settings, &options, path)?,
+            Some(RunFolder::at(path)),
+        ),
         _ => {
-            for setting in options.preset.map_or(Vec::new(), |preset| preset.fill(&mut options)) {
-                console.line(&format!("{} {}: {}", setting.name, setting.value, setting.source));
+            for setting in options
+                .preset
+                .map_or(Vec::new(), |preset| preset.fill(&mut options))
+            {
+                console.line(&format!(
+                    "{} {}: {}",
+                    setting.name, setting.value, setting.source
+                ));
             }
             (TrainSettings::resolve(options), None)
         }
@@ -68,19 +87,32 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
     describe(&experiment, &console);
     match experiment.run(&folder, console.clone()) {
         Ok(result) => print_result(&result, folder.path(), json),
-        Err(error @ ExperimentError::Interrupted { stop, .. }) => signals::requeue(error.into(), stop),
+        Err(error @ ExperimentError::Interrupted { stop, .. }) => {
+            signals::requeue(error.into(), stop)
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Applies flags to the settings of a run that goes on.
-fn changed(settings: &TrainSettings, options: &TrainOptions, path: &Path) -> Result<TrainSettings, Failure> {
-    settings.changed_by(options).map_err(|keys| ExperimentError::OtherSettings { path: path.into(), keys }.into())
+fn changed(
+    settings: &TrainSettings,
+    options: &TrainOptions,
+    path: &Path,
+) -> Result<TrainSettings, Failure> {
+    settings.changed_by(options).map_err(|keys| {
+        ExperimentError::OtherSettings {
+            path: path.into(),
+            keys,
+        }
+        .into()
+    })
 }
 
 fn print_result(result: &RunResult, folder: &Path, json: bool) -> Result<(), Failure> {
     let text = match json {
-        true => serde_json::to_string(result).map_err(|error| Failure::new(error, "report this as a bug"))?,
+        true => serde_json::to_string(result)
+            .map_err(|error| Failure::new(error, "report this as a bug"))?,
         false => folder.display().to_string(),
     };
     print(&format!("{text}\n"))
@@ -89,13 +121,24 @@ fn print_result(result: &RunResult, folder: &Path, json: bool) -> Result<(), Fai
 /// Prints the task, its splits and the model before the run starts.
 fn describe(experiment: &Experiment, console: &Console) {
     let Experiment { settings, task, .. } = experiment;
-    let majority = task.majority().map_or(String::new(), |majority| format!(", {} classes, majority {majority:.3}", task.labels.len()));
-    console.line(&format!("{}: {} training rows, {} validation rows{majority}", task.name, task.train.rows, task.dev.rows));
+    let majority = task.majority().map_or(String::new(), |majority| {
+        format!(", {} classes, majority {majority:.3}", task.labels.len())
+    });
+    console.line(&format!(
+        "{}: {} training rows, {} validation rows{majority}",
+        task.name, task.train.rows, task.dev.rows
+    ));
     for (name, split) in [("train", &task.train), ("dev", &task.dev)] {
-        console.line(&format!("  {name}: {}", contents(split, task.labels.names())));
+        console.line(&format!(
+            "  {name}: {}",
+            contents(split, task.labels.names())
+        ));
     }
     let sizes = experiment.config().sizes();
-    console.line(&format!("{}: {} layers of width {} on {}", settings.model, sizes.layers, sizes.width, settings.device));
+    console.line(&format!(
+        "{}: {} layers of width {} on {}",
+        settings.model, sizes.layers, sizes.width, settings.device
+    ));
     console.lines(experiment.notes());
     if !experiment.fresh().is_empty() {
         console.line(&format!("fresh weights: {}", experiment.fresh().join(", ")));
@@ -104,10 +147,34 @@ fn describe(experiment: &Experiment, console: &Console) {
 
 /// Describes the labels and the lengths of a split.
 fn contents(split: &SplitSummary, labels: &[String]) -> String {
-    let SplitSummary { rows, classes, values, lengths, .. } = split;
-    let classes: String = labels.iter().zip(classes).map(|(label, count)| format!("{label:?} {count} times, ")).collect();
-    let values = values.map_or(String::new(), |MeanAndDeviation { mean, deviation }| format!("numbers {mean:.3} ± {deviation:.3}, "));
-    let windows = if lengths.sequences == *rows { String::new() } else { format!("{} windows, ", lengths.sequences) };
-    let Lengths { mean, median, longest, cut, .. } = lengths;
-    format!("{classes}{values}{windows}{mean:.1} tokens on average, half at most {median}, longest {longest}, {cut} cut")
+    let SplitSummary {
+        rows,
+        classes,
+        values,
+        lengths,
+        ..
+    } = split;
+    let classes: String = labels
+        .iter()
+        .zip(classes)
+        .map(|(label, count)| format!("{label:?} {count} times, "))
+        .collect();
+    let values = values.map_or(String::new(), |MeanAndDeviation { mean, deviation }| {
+        format!("numbers {mean:.3} ± {deviation:.3}, ")
+    });
+    let windows = if lengths.sequences == *rows {
+        String::new()
+    } else {
+        format!("{} windows, ", lengths.sequences)
+    };
+    let Lengths {
+        mean,
+        median,
+        longest,
+        cut,
+        ..
+    } = lengths;
+    format!(
+        "{classes}{values}{windows}{mean:.1} tokens on average, half at most {median}, longest {longest}, {cut} cut"
+    )
 }

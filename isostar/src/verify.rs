@@ -39,21 +39,41 @@ pub fn run(arguments: VerifyArgs) -> Result<(), Failure> {
     let VerifyArgs { run, json } = arguments;
     let console = Arc::new(Console::new(json));
     let folder = RunFolder::at(&run);
-    let missing = || ExperimentError::NothingToResume { path: run.clone(), reason: "there is no config.toml" };
+    let missing = || ExperimentError::NothingToResume {
+        path: run.clone(),
+        reason: "there is no config.toml",
+    };
     let settings = folder.settings()?.ok_or_else(missing)?;
     let experiment = Experiment::prepare(settings, console.as_ref())?;
-    let Verification { from, to, mut differences } = experiment.verify(&folder, console.clone())?;
+    let Verification {
+        from,
+        to,
+        mut differences,
+    } = experiment.verify(&folder, console.clone())?;
     if folder.results().exists() {
         differences.extend(folder.faults());
     }
     if json {
-        let report = Report { run: run.display().to_string(), from_step: from, to_step: to, differences: &differences };
-        let text = serde_json::to_string(&report).map_err(|error| Failure::new(error, "report this as a bug"))?;
+        let report = Report {
+            run: run.display().to_string(),
+            from_step: from,
+            to_step: to,
+            differences: &differences,
+        };
+        let text = serde_json::to_string(&report)
+            .map_err(|error| Failure::new(error, "report this as a bug"))?;
         print(&format!("{text}\n"))?;
     }
     if !differences.is_empty() {
-        let cause = format!("{}, steps {from} to {to}: {}", run.display(), differences.join("; "));
-        return Err(Failure::new(cause, "do not trust this run; train it anew with another --out"));
+        let cause = format!(
+            "{}, steps {from} to {to}: {}",
+            run.display(),
+            differences.join("; ")
+        );
+        return Err(Failure::new(
+            cause,
+            "do not trust this run; train it anew with another --out",
+        ));
     }
     if !json {
         print(&format!("steps {from} to {to} replayed: the same bits\n"))?;

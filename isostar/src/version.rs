@@ -27,7 +27,12 @@ pub fn long() -> &'static str {
     let text = format!(
         "{}\nBurn {BURN}\nfeatures: {}\ndevices: {}",
         env!("CARGO_PKG_VERSION"),
-        names(FEATURES.iter().filter(|(_, compiled)| *compiled).map(|(name, _)| (*name).into())),
+        names(
+            FEATURES
+                .iter()
+                .filter(|(_, compiled)| *compiled)
+                .map(|(name, _)| (*name).into())
+        ),
         names(compiled_devices().into_iter().flat_map(devices))
     );
     text.leak()
@@ -37,14 +42,24 @@ pub fn long() -> &'static str {
 fn devices(backend: &str) -> Vec<String> {
     let is_there = |name: &String| parse_device(name).is_ok();
     match backend {
-        "cuda" => (0..).map(|index| format!("cuda:{index}")).take_while(is_there).collect(),
-        _ => Some(backend.to_string()).into_iter().filter(is_there).collect(),
+        "cuda" => (0..)
+            .map(|index| format!("cuda:{index}"))
+            .take_while(is_there)
+            .collect(),
+        _ => Some(backend.to_string())
+            .into_iter()
+            .filter(is_there)
+            .collect(),
     }
 }
 
 fn names(all: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = all.collect();
-    if all.is_empty() { "none".into() } else { all.join(", ") }
+    if all.is_empty() {
+        "none".into()
+    } else {
+        all.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -60,7 +75,14 @@ mod tests {
     #[test]
     fn every_feature_of_the_manifest_is_named() {
         let manifest: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
-        let features = manifest["features"].as_table().unwrap().keys().filter(|name| *name != "default");
-        assert_eq!(features.collect::<Vec<_>>(), FEATURES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let features = manifest["features"]
+            .as_table()
+            .unwrap()
+            .keys()
+            .filter(|name| *name != "default");
+        assert_eq!(
+            features.collect::<Vec<_>>(),
+            FEATURES.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+        );
     }
 }

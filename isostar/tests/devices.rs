@@ -13,16 +13,31 @@ use tempfile::TempDir;
 fn every_backend_is_listed_with_its_devices_or_with_what_it_needs() {
     let folder = TempDir::new().unwrap();
     let lines = succeed(folder.path(), &["devices", "--json"]);
-    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     for backend in ["flex", "ndarray", "wgpu", "cuda"] {
-        let line = lines.iter().find(|line| line["device"] == backend).unwrap_or_else(|| panic!("{backend} is missing: {lines:?}"));
+        let line = lines
+            .iter()
+            .find(|line| line["device"] == backend)
+            .unwrap_or_else(|| panic!("{backend} is missing: {lines:?}"));
         match &line["missing"] {
-            Value::Null => assert!(line["name"].is_string() && line["f64"].is_boolean() && line["bf16"].is_boolean(), "{line}"),
-            missing => assert!(missing.as_str().unwrap().contains("; "), "cause and remedy: {line}"),
+            Value::Null => assert!(
+                line["name"].is_string() && line["f64"].is_boolean() && line["bf16"].is_boolean(),
+                "{line}"
+            ),
+            missing => assert!(
+                missing.as_str().unwrap().contains("; "),
+                "cause and remedy: {line}"
+            ),
         }
     }
     let flex = lines.iter().find(|line| line["device"] == "flex").unwrap();
-    assert_eq!((&flex["name"], &flex["f64"]), (&"the CPU".into(), &true.into()));
+    assert_eq!(
+        (&flex["name"], &flex["f64"]),
+        (&"the CPU".into(), &true.into())
+    );
     let text = succeed(folder.path(), &["devices"]);
     assert_eq!(text.lines().count(), lines.len());
     assert!(text.contains("the CPU, f64 yes"), "{text}");
@@ -37,7 +52,15 @@ fn a_device_that_is_not_there_ends_the_command_within_a_second() {
             continue;
         }
         let start = Instant::now();
-        fails(folder.path(), &["train", "--device", device, "--out", "run"], &[device]);
-        assert!(start.elapsed() < Duration::from_secs(1), "{device}: {:?}", start.elapsed());
+        fails(
+            folder.path(),
+            &["train", "--device", device, "--out", "run"],
+            &[device],
+        );
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "{device}: {:?}",
+            start.elapsed()
+        );
     }
 }

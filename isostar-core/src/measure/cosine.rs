@@ -43,7 +43,11 @@ impl CosineSums {
         // gradient zero.
         let norms = squared.clone().mask_fill(zero, 1.0).sqrt();
         let directed = weights.clone() * nonzero_rows(squared);
-        Self { directions: exact_product(directed.clone(), points / norms), directed: directed.sum_dim(1), count: weights.sum_dim(1) }
+        Self {
+            directions: exact_product(directed.clone(), points / norms),
+            directed: directed.sum_dim(1),
+            count: weights.sum_dim(1),
+        }
     }
 
     /// The sums over the unmasked states of one layer. Shapes: `[sequences, tokens, d]` and
@@ -54,12 +58,19 @@ impl CosineSums {
     pub fn from_sequences(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Self {
         let [sequences, tokens, d] = states.dims();
         let rows = sequences * tokens;
-        Self::from_rows(states.reshape([rows, d]), mask.map(|mask| mask.float().reshape([1, rows])))
+        Self::from_rows(
+            states.reshape([rows, d]),
+            mask.map(|mask| mask.float().reshape([1, rows])),
+        )
     }
 
     /// The sums of the union of two disjoint sets.
     pub fn merge(self, other: Self) -> Self {
-        Self { directions: self.directions + other.directions, directed: self.directed + other.directed, count: self.count + other.count }
+        Self {
+            directions: self.directions + other.directions,
+            directed: self.directed + other.directed,
+            count: self.count + other.count,
+        }
     }
 
     /// Σ over i ≠ j of cos(xᵢ, xⱼ). Shape `[1, 1]`.

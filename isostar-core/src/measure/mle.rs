@@ -26,7 +26,11 @@ pub fn mle(neighbours: &NearestNeighbours) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0.0);
     for distances in neighbours.apart() {
         let (farthest, nearer) = distances.split_last().expect("at least two neighbours");
-        sum += nearer.iter().map(|distance| (farthest / distance).ln()).sum::<f64>() / nearer.len() as f64;
+        sum += nearer
+            .iter()
+            .map(|distance| (farthest / distance).ln())
+            .sum::<f64>()
+            / nearer.len() as f64;
         count += 1.0;
     }
     let dimension = count / sum;

@@ -25,7 +25,10 @@ pub struct OutlierThreshold {
 
 impl Default for OutlierThreshold {
     fn default() -> Self {
-        Self { mean: 5.0, variance: 5.0 }
+        Self {
+            mean: 5.0,
+            variance: 5.0,
+        }
     }
 }
 
@@ -58,22 +61,40 @@ pub struct OutlierDimension {
 /// Rudman, Chen & Eickhoff, "Outlier Dimensions Encode Task-Specific Knowledge" (EMNLP 2023);
 /// Kovaleva et al., "BERT Busters" (Findings of ACL 2021); Puccetti et al., "Outlier Dimensions
 /// that Disrupt Transformers are Driven by Frequency" (Findings of EMNLP 2022).
-pub fn outlier_dimensions(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<OutlierDimension> {
-    assert_eq!(mean.len(), std.len(), "outlier_dimensions: {} means and {} standard deviations", mean.len(), std.len());
+pub fn outlier_dimensions(
+    mean: &[f64],
+    std: &[f64],
+    threshold: OutlierThreshold,
+) -> Vec<OutlierDimension> {
+    assert_eq!(
+        mean.len(),
+        std.len(),
+        "outlier_dimensions: {} means and {} standard deviations",
+        mean.len(),
+        std.len()
+    );
     let magnitudes = over_average(mean, f64::abs);
     let variances = over_average(std, |std| std * std);
     magnitudes
         .zip(variances)
         .enumerate()
-        .filter(|(_, (magnitude, variance))| *magnitude > threshold.mean || *variance > threshold.variance)
-        .map(|(dimension, _)| OutlierDimension { dimension, mean: mean[dimension], std: std[dimension] })
+        .filter(|(_, (magnitude, variance))| {
+            *magnitude > threshold.mean || *variance > threshold.variance
+        })
+        .map(|(dimension, _)| OutlierDimension {
+            dimension,
+            mean: mean[dimension],
+            std: std[dimension],
+        })
         .collect()
 }
 
 /// The `size` of each value divided by the average size. Values are first divided by the largest,
 /// because the square of 1e-200 would underflow.
 fn over_average(values: &[f64], size: impl Fn(f64) -> f64) -> impl Iterator<Item = f64> {
-    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let largest = values
+        .iter()
+        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
     let sizes: Vec<f64> = values.iter().map(|value| size(value / largest)).collect();
     let average = sizes.iter().sum::<f64>() / values.len() as f64;
     sizes.into_iter().map(move |size| size / average)
@@ -86,14 +107,20 @@ mod tests {
     const NONE: [usize; 0] = [];
 
     fn found(mean: &[f64], std: &[f64], threshold: OutlierThreshold) -> Vec<usize> {
-        outlier_dimensions(mean, std, threshold).iter().map(|outlier| outlier.dimension).collect()
+        outlier_dimensions(mean, std, threshold)
+            .iter()
+            .map(|outlier| outlier.dimension)
+            .collect()
     }
 
     /// 768 dimensions with means in [−1, 1) and deviations in [0.5, 1.5), without outliers or short
     /// repeating patterns.
     fn ordinary() -> (Vec<f64>, Vec<f64>) {
         let fraction = |at: usize, step: f64| (at as f64 * step).fract();
-        ((0..768).map(|at| 2.0 * fraction(at, 0.618) - 1.0).collect(), (0..768).map(|at| 0.5 + fraction(at, 0.414)).collect())
+        (
+            (0..768).map(|at| 2.0 * fraction(at, 0.618) - 1.0).collect(),
+            (0..768).map(|at| 0.5 + fraction(at, 0.414)).collect(),
+        )
     }
 
     #[test]
@@ -104,7 +131,11 @@ mod tests {
         (mean[381], std[381]) = (50.0, 100.0);
         std[5] = 100.0;
         let outliers = outlier_dimensions(&mean, &std, OutlierThreshold::default());
-        let expected = [5, 308, 381].map(|at| OutlierDimension { dimension: at, mean: mean[at], std: std[at] });
+        let expected = [5, 308, 381].map(|at| OutlierDimension {
+            dimension: at,
+            mean: mean[at],
+            std: std[at],
+        });
         assert_eq!(outliers, expected);
     }
 
@@ -114,10 +145,28 @@ mod tests {
         for (value, expected) in [(8.999, vec![]), (9.001, vec![3])] {
             let mut sizes = [1.0; 10];
             sizes[3] = value;
-            let (same, none) = ([1.0; 10], OutlierThreshold { mean: f64::INFINITY, variance: f64::INFINITY });
-            assert_eq!(found(&sizes, &same, OutlierThreshold::default()), expected, "mean {value}");
-            assert_eq!(found(&sizes.map(|size| -size), &same, OutlierThreshold::default()), expected, "mean -{value}");
-            assert_eq!(found(&same, &sizes.map(f64::sqrt), OutlierThreshold::default()), expected, "variance {value}");
+            let (same, none) = (
+                [1.0; 10],
+                OutlierThreshold {
+                    mean: f64::INFINITY,
+                    variance: f64::INFINITY,
+                },
+            );
+            assert_eq!(
+                found(&sizes, &same, OutlierThreshold::default()),
+                expected,
+                "mean {value}"
+            );
+            assert_eq!(
+                found(&sizes.map(|size| -size), &same, OutlierThreshold::default()),
+                expected,
+                "mean -{value}"
+            );
+            assert_eq!(
+                found(&same, &sizes.map(f64::sqrt), OutlierThreshold::default()),
+                expected,
+                "variance {value}"
+            );
             assert_eq!(found(&sizes, &sizes, none), NONE, "without criteria");
         }
     }
@@ -127,8 +176,13 @@ mod tests {
         let (mut mean, mut std) = ordinary();
         (mean[7], std[9]) = (50.0, 50.0);
         for size in [1e-300, 1e-200, 1.0, 1e200, 1e300] {
-            let scaled = |values: &[f64]| values.iter().map(|value| value * size).collect::<Vec<_>>();
-            assert_eq!(found(&scaled(&mean), &scaled(&std), OutlierThreshold::default()), [7, 9], "size {size:e}");
+            let scaled =
+                |values: &[f64]| values.iter().map(|value| value * size).collect::<Vec<_>>();
+            assert_eq!(
+                found(&scaled(&mean), &scaled(&std), OutlierThreshold::default()),
+                [7, 9],
+                "size {size:e}"
+            );
         }
     }
 
@@ -138,8 +192,22 @@ mod tests {
         assert_eq!(found(&[], &[], threshold), NONE);
         assert_eq!(found(&[0.0; 9], &[0.0; 9], threshold), NONE);
         assert_eq!(found(&[f64::NAN; 9], &[f64::INFINITY; 9], threshold), NONE);
-        assert_eq!(found(&[0.0, 0.0, 0.0, 9.0, 0.0], &[1.0; 5], threshold), NONE, "of five dimensions none exceeds five times the average");
-        assert_eq!(found(&[0.0, 0.0, 0.0, 9.0, 0.0], &[1.0; 5], OutlierThreshold { mean: 4.9, ..threshold }), [3]);
+        assert_eq!(
+            found(&[0.0, 0.0, 0.0, 9.0, 0.0], &[1.0; 5], threshold),
+            NONE,
+            "of five dimensions none exceeds five times the average"
+        );
+        assert_eq!(
+            found(
+                &[0.0, 0.0, 0.0, 9.0, 0.0],
+                &[1.0; 5],
+                OutlierThreshold {
+                    mean: 4.9,
+                    ..threshold
+                }
+            ),
+            [3]
+        );
     }
 
     #[test]

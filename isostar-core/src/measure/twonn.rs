@@ -50,7 +50,10 @@ pub fn twonn(neighbours: &NearestNeighbours) -> Option<TwoNn> {
 ///
 /// # Errors
 /// If `discarded` is not in [0, 1).
-pub fn twonn_discarding(neighbours: &NearestNeighbours, discarded: f64) -> Result<Option<TwoNn>, ConfigError> {
+pub fn twonn_discarding(
+    neighbours: &NearestNeighbours,
+    discarded: f64,
+) -> Result<Option<TwoNn>, ConfigError> {
     if !(0.0..1.0).contains(&discarded) {
         return Err(ConfigError::Discarded { value: discarded });
     }
@@ -61,15 +64,27 @@ fn of_ratios(neighbours: &NearestNeighbours, discarded: f64) -> Option<TwoNn> {
     if neighbours.k < 2 {
         return None;
     }
-    let mut logarithms: Vec<f64> = neighbours.apart().map(|distances| (distances[1] / distances[0]).ln()).collect();
+    let mut logarithms: Vec<f64> = neighbours
+        .apart()
+        .map(|distances| (distances[1] / distances[0]).ln())
+        .collect();
     logarithms.sort_by(f64::total_cmp);
     let n = logarithms.len();
     let kept = &logarithms[..(n as f64 * (1.0 - discarded)) as usize];
     let (largest, k) = (*kept.last()?, kept.len() as f64);
 
-    let line = (1..n).zip(kept).map(|(rank, &x)| [x * -(1.0 - rank as f64 / n as f64).ln(), x * x]);
-    let [along, squares] = line.fold([0.0, 0.0], |sums, terms| [sums[0] + terms[0], sums[1] + terms[1]]);
+    let line = (1..n)
+        .zip(kept)
+        .map(|(rank, &x)| [x * -(1.0 - rank as f64 / n as f64).ln(), x * x]);
+    let [along, squares] = line.fold([0.0, 0.0], |sums, terms| {
+        [sums[0] + terms[0], sums[1] + terms[1]]
+    });
     let censored = kept.iter().sum::<f64>() + (n as f64 - k) * largest;
-    let estimate = TwoNn { linear: along / squares, maximum_likelihood: (k - 1.0) / censored, points: n };
-    (kept.len() >= 2 && estimate.linear.is_finite() && estimate.maximum_likelihood.is_finite()).then_some(estimate)
+    let estimate = TwoNn {
+        linear: along / squares,
+        maximum_likelihood: (k - 1.0) / censored,
+        points: n,
+    };
+    (kept.len() >= 2 && estimate.linear.is_finite() && estimate.maximum_likelihood.is_finite())
+        .then_some(estimate)
 }

@@ -38,7 +38,12 @@ pub(super) struct Candidates {
 
 impl Candidates {
     pub fn new(n: usize, width: usize) -> Self {
-        Self { width, values: vec![f32::NEG_INFINITY; n * width], points: vec![0; n * width], least: vec![f32::NEG_INFINITY; n] }
+        Self {
+            width,
+            values: vec![f32::NEG_INFINITY; n * width],
+            points: vec![0; n * width],
+            least: vec![f32::NEG_INFINITY; n],
+        }
     }
 
     /// The values of a point's candidates, in descending order.
@@ -67,13 +72,24 @@ impl Candidates {
             .enumerate()
             .with_min_len(ROWS)
             .for_each(|(row, (((values, points), least), products))| {
-                let counted = (tile.rows.start + row).saturating_sub(tile.columns.start).min(products.len());
-                for (chunk, (products, halves)) in products[..counted].chunks(LANES).zip(halves.chunks(LANES)).enumerate() {
+                let counted = (tile.rows.start + row)
+                    .saturating_sub(tile.columns.start)
+                    .min(products.len());
+                for (chunk, (products, halves)) in products[..counted]
+                    .chunks(LANES)
+                    .zip(halves.chunks(LANES))
+                    .enumerate()
+                {
                     let largest = over(products, halves, |product, half| product - half);
                     if largest > *least {
                         for (lane, (product, half)) in products.iter().zip(halves).enumerate() {
                             if product - half > *least {
-                                *least = insert(values, points, product - half, tile.columns.start + chunk * LANES + lane);
+                                *least = insert(
+                                    values,
+                                    points,
+                                    product - half,
+                                    tile.columns.start + chunk * LANES + lane,
+                                );
                             }
                         }
                     }
@@ -90,19 +106,34 @@ impl Candidates {
             .enumerate()
             .for_each(|(stripe, ((values, points), least))| {
                 let start = stripe * STRIPE;
-                for (row, (products, half)) in tile.products.chunks_exact(tile.columns.len()).zip(halves).enumerate() {
+                for (row, (products, half)) in tile
+                    .products
+                    .chunks_exact(tile.columns.len())
+                    .zip(halves)
+                    .enumerate()
+                {
                     let row = tile.rows.start + row;
-                    let counted = row.saturating_sub(tile.columns.start + start).min(least.len());
-                    for (chunk, products) in products[start..][..counted].chunks(LANES).enumerate() {
+                    let counted = row
+                        .saturating_sub(tile.columns.start + start)
+                        .min(least.len());
+                    for (chunk, products) in products[start..][..counted].chunks(LANES).enumerate()
+                    {
                         let first = chunk * LANES;
                         // Positive exactly if the difference exceeds `least`: subtracting unequal
                         // numbers never gives 0.
-                        let excess = over(products, &least[first..], |product, least| product - half - least);
+                        let excess = over(products, &least[first..], |product, least| {
+                            product - half - least
+                        });
                         if excess > 0.0 {
                             for (product, column) in products.iter().zip(first..) {
                                 if product - half > least[column] {
                                     let list = column * width..(column + 1) * width;
-                                    least[column] = insert(&mut values[list.clone()], &mut points[list], product - half, row);
+                                    least[column] = insert(
+                                        &mut values[list.clone()],
+                                        &mut points[list],
+                                        product - half,
+                                        row,
+                                    );
                                 }
                             }
                         }
@@ -127,7 +158,10 @@ fn over(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
         }
         return values[0];
     }
-    a.iter().zip(b).map(|(&a, &b)| f(a, b)).fold(f32::NEG_INFINITY, larger)
+    a.iter()
+        .zip(b)
+        .map(|(&a, &b)| f(a, b))
+        .fold(f32::NEG_INFINITY, larger)
 }
 
 /// Inserts a value that exceeds the last one into a sorted list, and returns the new last value.

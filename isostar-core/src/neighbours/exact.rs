@@ -22,7 +22,13 @@ const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
 
 /// The k shortest distances of each point, ascending, shape `[n, k]`, and the number of points that
 /// needed their distances to all others.
-pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candidates: &Candidates, k: usize) -> (Vec<f64>, usize) {
+pub(super) fn settle(
+    points: &Tensor<2>,
+    centred: &Centred,
+    norms: &[f64],
+    candidates: &Candidates,
+    k: usize,
+) -> (Vec<f64>, usize) {
     let [n, d] = points.dims();
     let mut distances = Vec::with_capacity(n * k);
     let mut unsettled = vec![];
@@ -31,22 +37,40 @@ pub(super) fn settle(points: &Tensor<2>, centred: &Centred, norms: &[f64], candi
         let rows = start..n.min(start + batch);
         let found = of_candidates(points, centred.scale, candidates, rows.clone());
         for (row, mut found) in rows.zip(found) {
-            let unsure = Doubt { d, norm: norms[row] };
-            let consistent = found.iter().zip(candidates.values(row)).all(|(&distance, &value)| unsure.agrees(distance, value));
+            let unsure = Doubt {
+                d,
+                norm: norms[row],
+            };
+            let consistent = found
+                .iter()
+                .zip(candidates.values(row))
+                .all(|(&distance, &value)| unsure.agrees(distance, value));
             found.sort_by(f64::total_cmp);
-            if !(consistent && (found.len() + 1 == n || unsure.excludes(candidates.values(row)[found.len() - 1], found[k - 1]))) {
+            if !(consistent
+                && (found.len() + 1 == n
+                    || unsure.excludes(candidates.values(row)[found.len() - 1], found[k - 1])))
+            {
                 unsettled.push(row);
             }
             distances.extend(&found[..k]);
         }
     }
     for rows in unsettled.chunks(POINTS) {
-        let found = of_all(points, centred.scale, rows, rows.iter().map(|&row| distances[row * k..][..k].to_vec()).collect());
+        let found = of_all(
+            points,
+            centred.scale,
+            rows,
+            rows.iter()
+                .map(|&row| distances[row * k..][..k].to_vec())
+                .collect(),
+        );
         for (row, found) in rows.iter().zip(found) {
             distances[row * k..][..k].copy_from_slice(&found);
         }
     }
-    distances.iter_mut().for_each(|distance| *distance /= centred.scale);
+    distances
+        .iter_mut()
+        .for_each(|distance| *distance /= centred.scale);
     (distances, unsettled.len())
 }
 
@@ -78,9 +102,16 @@ impl Doubt {
     fn bounds(&self, distance: f64) -> (f64, f64) {
         let [d, radius] = [self.d as f64, self.norm.sqrt() + distance];
         let relative = (d + 2.0) * ROUNDOFF;
-        let gamma = if relative < 1.0 { relative / (1.0 - relative) } else { f64::INFINITY };
+        let gamma = if relative < 1.0 {
+            relative / (1.0 - relative)
+        } else {
+            f64::INFINITY
+        };
         let squared = Self::SLACK * 2.0 * gamma * radius * radius + 4.0 * d * Self::UNDERFLOW;
-        (squared, Self::SLACK * 2.0 * ROUNDOFF * radius + 2.0 * d.sqrt() * Self::UNDERFLOW)
+        (
+            squared,
+            Self::SLACK * 2.0 * ROUNDOFF * radius + 2.0 * d.sqrt() * Self::UNDERFLOW,
+        )
     }
 
     /// Whether a candidate's value is as exact as f32 allows.
@@ -101,18 +132,54 @@ impl Doubt {
 
 /// The distances s·‖xᵢ − xⱼ‖ of the points i in `rows` to their candidates j, in the order of the
 /// candidates.
-fn of_candidates(points: &Tensor<2>, scale: f64, candidates: &Candidates, rows: Range<usize>) -> Vec<Vec<f64>> {
+fn of_candidates(
+    points: &Tensor<2>,
+    scale: f64,
+    candidates: &Candidates,
+    rows: Range<usize>,
+) -> Vec<Vec<f64>> {
     let own = widen(points.clone().narrow(0, rows.start, rows.len())).into_data();
-    let others = select(points, candidates.points(rows).iter().map(|&point| point as i64));
+    let others = select(
+        points,
+        candidates.points(rows).iter().map(|&point| point as i64),
+    );
     let (d, width) = (points.dims()[1], candidates.width);
-    fn each<T: Copy + Into<f64> + Sync>(own: &[T], others: &[T], d: usize, width: usize, scale: f64) -> Vec<Vec<f64>> {
+    fn each<T: Copy + Into<f64> + Sync>(
+        own: &[T],
+        others: &[T],
+        d: usize,
+        width: usize,
+        scale: f64,
+    ) -> Vec<Vec<f64>> {
         let rows = own.par_chunks(d).zip(others.par_chunks(d * width));
-        rows.map(|(own, others)| others.chunks_exact(d).map(|other| squared(own, other, scale, f64::INFINITY).sqrt()).collect()).collect()
+        rows.map(|(own, others)| {
+            others
+                .chunks_exact(d)
+                .map(|other| squared(own, other, scale, f64::INFINITY).sqrt())
+                .collect()
+        })
+        .collect()
     }
     on_host(
         &own,
-        |own| each(own, others.as_slice().expect("of one type"), d, width, scale),
-        |own| each(own, others.as_slice().expect("of one type"), d, width, scale),
+        |own| {
+            each(
+                own,
+                others.as_slice().expect("of one type"),
+                d,
+                width,
+                scale,
+            )
+        },
+        |own| {
+            each(
+                own,
+                others.as_slice().expect("of one type"),
+                d,
+                width,
+                scale,
+            )
+        },
     )
 }
 
@@ -121,20 +188,37 @@ fn of_candidates(points: &Tensor<2>, scale: f64, candidates: &Candidates, rows: 
 fn of_all(points: &Tensor<2>, scale: f64, rows: &[usize], upper: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let [n, d] = points.dims();
     let own = select(points, rows.iter().map(|&row| row as i64));
-    let mut lists: Vec<Vec<f64>> = upper.iter().map(|upper| vec![f64::INFINITY; upper.len()]).collect();
+    let mut lists: Vec<Vec<f64>> = upper
+        .iter()
+        .map(|upper| vec![f64::INFINITY; upper.len()])
+        .collect();
     // Slightly above the square, because the root may have been rounded down.
-    let limits: Vec<f64> = upper.iter().map(|upper| upper[upper.len() - 1]).map(|limit| limit * limit * (1.0 + 1e-12)).collect();
+    let limits: Vec<f64> = upper
+        .iter()
+        .map(|upper| upper[upper.len() - 1])
+        .map(|limit| limit * limit * (1.0 + 1e-12))
+        .collect();
     let block = (BATCH / d).max(1);
     for start in (0..n).step_by(block) {
         let others = widen(points.clone().narrow(0, start, block.min(n - start))).into_data();
-        let search = Search { d, scale, rows, start, limits: &limits, lists: &lists };
+        let search = Search {
+            d,
+            scale,
+            rows,
+            start,
+            limits: &limits,
+            lists: &lists,
+        };
         lists = on_host(
             &own,
             |own| search.block(own, others.as_slice().expect("of one type")),
             |own| search.block(own, others.as_slice().expect("of one type")),
         );
     }
-    lists.iter_mut().for_each(|list| list.iter_mut().for_each(|squared| *squared = squared.sqrt()));
+    lists.iter_mut().for_each(|list| {
+        list.iter_mut()
+            .for_each(|squared| *squared = squared.sqrt())
+    });
     lists
 }
 
@@ -154,11 +238,19 @@ struct Search<'a> {
 impl Search<'_> {
     /// The lists after a search of the points `others`.
     fn block<T: Copy + Into<f64> + Sync>(&self, own: &[T], others: &[T]) -> Vec<Vec<f64>> {
-        let rows = self.rows.par_iter().zip(own.par_chunks(self.d)).zip(self.limits).zip(self.lists);
+        let rows = self
+            .rows
+            .par_iter()
+            .zip(own.par_chunks(self.d))
+            .zip(self.limits)
+            .zip(self.lists);
         let found = rows.map(|(((&row, own), &limit), list)| {
             let mut list = list.clone();
             let last = list.len() - 1;
-            for (_, other) in (self.start..).zip(others.chunks_exact(self.d)).filter(|&(point, _)| point != row) {
+            for (_, other) in (self.start..)
+                .zip(others.chunks_exact(self.d))
+                .filter(|&(point, _)| point != row)
+            {
                 let longest = list[last].min(limit);
                 let squared = squared(own, other, self.scale, longest);
                 if squared <= longest && squared < list[last] {
@@ -191,7 +283,11 @@ fn squared<T: Copy + Into<f64>>(x: &[T], y: &[T], scale: f64, longest: f64) -> f
                 sums[lane] += difference(x[lane], y[lane]);
             }
         }
-        let rest: f64 = x_rest.iter().zip(y_rest).map(|(&x, &y)| difference(x, y)).sum();
+        let rest: f64 = x_rest
+            .iter()
+            .zip(y_rest)
+            .map(|(&x, &y)| difference(x, y))
+            .sum();
         total += sums.iter().sum::<f64>() + rest;
         if total > longest {
             return total;
@@ -232,7 +328,14 @@ mod tests {
         assert!(!doubt.excludes(1.0, 1.0));
         assert!(!doubt.excludes(1.05, 1.0));
         assert!(doubt.excludes(1.5, 0.0), "nothing is closer than 0");
-        assert!(!Doubt { d: 1 << 24, norm: 3.0 }.excludes(0.0, 1.0), "no bound in so many dimensions");
+        assert!(
+            !Doubt {
+                d: 1 << 24,
+                norm: 3.0
+            }
+            .excludes(0.0, 1.0),
+            "no bound in so many dimensions"
+        );
     }
 
     #[test]

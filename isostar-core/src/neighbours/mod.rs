@@ -40,7 +40,9 @@ impl NearestNeighbours {
     /// duplicate, as scikit-dimension does. These points still count as neighbours of others.
     /// Points whose coordinates are not finite are left out too.
     pub fn apart(&self) -> impl Iterator<Item = &[f64]> {
-        self.distances.chunks_exact(self.k.max(1)).filter(|distances| distances[0] > 0.0 && distances[0].is_finite())
+        self.distances
+            .chunks_exact(self.k.max(1))
+            .filter(|distances| distances[0] > 0.0 && distances[0].is_finite())
     }
 }
 
@@ -74,12 +76,24 @@ impl NearestNeighbours {
 ///
 /// # Panics
 /// If `k` is 0, there are 2³² points or more, or the device cannot be read.
-pub fn nearest_neighbours(points: Tensor<2>, k: usize, progress: &dyn Fn(usize)) -> NearestNeighbours {
-    assert!(k > 0, "nearest_neighbours: there must be at least one neighbour to look for");
+pub fn nearest_neighbours(
+    points: Tensor<2>,
+    k: usize,
+    progress: &dyn Fn(usize),
+) -> NearestNeighbours {
+    assert!(
+        k > 0,
+        "nearest_neighbours: there must be at least one neighbour to look for"
+    );
     let points = points.without_autodiff();
     let [count, d] = points.dims();
     let k = k.min(count.saturating_sub(1));
-    let alike = |distance| NearestNeighbours { count, k, distances: vec![distance; count * k], recomputed: 0 };
+    let alike = |distance| NearestNeighbours {
+        count,
+        k,
+        distances: vec![distance; count * k],
+        recomputed: 0,
+    };
     if k == 0 || d == 0 {
         progress(count);
         return alike(0.0);
@@ -92,8 +106,14 @@ pub fn nearest_neighbours(points: Tensor<2>, k: usize, progress: &dyn Fn(usize))
     for start in (0..count).step_by(ROWS) {
         search.block(&centred, start, progress);
     }
-    let (distances, recomputed) = exact::settle(&points, &centred, &search.norms, &search.candidates, k);
-    NearestNeighbours { count, k, distances, recomputed }
+    let (distances, recomputed) =
+        exact::settle(&points, &centred, &search.norms, &search.candidates, k);
+    NearestNeighbours {
+        count,
+        k,
+        distances,
+        recomputed,
+    }
 }
 
 /// State of the pass over all pairs.
@@ -112,7 +132,14 @@ struct Search {
 impl Search {
     fn new(count: usize, k: usize) -> Self {
         let width = (k + SPARE).min(count - 1);
-        Self { count, candidates: Candidates::new(count, width), norms: vec![], halves: vec![], pairs: 0, told: 0 }
+        Self {
+            count,
+            candidates: Candidates::new(count, width),
+            norms: vec![],
+            halves: vec![],
+            pairs: 0,
+            told: 0,
+        }
     }
 
     /// Adds the pairs of a block of points with each other and with all earlier points.
@@ -127,9 +154,17 @@ impl Search {
             let columns = first..end.min(first + COLUMNS);
             let from = start.max(first);
             let left = rows.clone().narrow(0, from - start, end - from);
-            let right = if first < start { centred.rows(columns.clone()) } else { rows.clone().narrow(0, first - start, columns.len()) };
+            let right = if first < start {
+                centred.rows(columns.clone())
+            } else {
+                rows.clone().narrow(0, first - start, columns.len())
+            };
             let products = exact_product(left, right.transpose()).into_data();
-            let tile = Tile { products: products.as_slice().expect("products in f32"), rows: from..end, columns: columns.clone() };
+            let tile = Tile {
+                products: products.as_slice().expect("products in f32"),
+                rows: from..end,
+                columns: columns.clone(),
+            };
             self.candidates.scan(&tile, &self.halves);
             self.tell(from..end, columns, progress);
         }
@@ -139,14 +174,26 @@ impl Search {
         let d = rows.dims()[1];
         let data = rows.into_data();
         let values: &[f32] = data.as_slice().expect("rows in f32");
-        let norms = values.chunks_exact(d).map(|row| row.iter().map(|&value| (value as f64) * (value as f64)).sum::<f64>());
+        let norms = values.chunks_exact(d).map(|row| {
+            row.iter()
+                .map(|&value| (value as f64) * (value as f64))
+                .sum::<f64>()
+        });
         self.norms.extend(norms);
         let known = self.halves.len();
-        self.halves.extend(self.norms[known..].iter().map(|norm| (norm / 2.0) as f32));
+        self.halves
+            .extend(self.norms[known..].iter().map(|norm| (norm / 2.0) as f32));
     }
 
-    fn tell(&mut self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>, progress: &dyn Fn(usize)) {
-        self.pairs += rows.map(|row| row.min(columns.end).saturating_sub(columns.start)).sum::<usize>();
+    fn tell(
+        &mut self,
+        rows: std::ops::Range<usize>,
+        columns: std::ops::Range<usize>,
+        progress: &dyn Fn(usize),
+    ) {
+        self.pairs += rows
+            .map(|row| row.min(columns.end).saturating_sub(columns.start))
+            .sum::<usize>();
         let all = self.count * (self.count - 1) / 2;
         let done = (self.count as u128 * self.pairs as u128 / all as u128) as usize;
         progress(done - self.told);

@@ -25,7 +25,10 @@ impl CosRegConfig {
         if !self.weight.is_finite() {
             return Err(ConfigError::Weight { value: self.weight });
         }
-        Ok(CosReg { weight: self.weight, states: self.states.clone() })
+        Ok(CosReg {
+            weight: self.weight,
+            states: self.states.clone(),
+        })
     }
 }
 
@@ -52,6 +55,9 @@ impl Regularizer for CosReg {
             .reduce(CosineSums::merge)
             .expect("a selection names at least one layer");
         let measure = sums.cosreg();
-        Penalty { value: measure.clone() * self.weight, measure: measure.without_autodiff() }
+        Penalty {
+            value: measure.clone() * self.weight,
+            measure: measure.without_autodiff(),
+        }
     }
 }

@@ -2,7 +2,10 @@ use burn::config::Config;
 use burn::prelude::*;
 
 use super::{Penalty, Regularizer};
-use crate::{ConfigError, HiddenStates, Padding, Shrinkage, StateSelection, TargetName, isoscore_of_covariance};
+use crate::{
+    ConfigError, HiddenStates, Padding, Shrinkage, StateSelection, TargetName,
+    isoscore_of_covariance,
+};
 
 /// With padding masked, runs whose score fell below this value no longer solved their task. The
 /// states of an unregularized BERT score 0.22; λ = −1 lowered the score to 0.01.
@@ -36,7 +39,11 @@ impl IStarConfig {
     /// # Errors
     /// If λ is not finite or ζ is outside [0, 1].
     pub fn init(&self) -> Result<IStar, ConfigError> {
-        IStar::new(self.weight, Shrinkage::new(self.shrinkage, self.target)?, self.states.clone())
+        IStar::new(
+            self.weight,
+            Shrinkage::new(self.shrinkage, self.target)?,
+            self.states.clone(),
+        )
     }
 }
 
@@ -81,11 +88,19 @@ impl IStar {
     ///
     /// # Errors
     /// If λ is not finite.
-    pub fn new(weight: f64, shrinkage: Shrinkage, states: StateSelection) -> Result<Self, ConfigError> {
+    pub fn new(
+        weight: f64,
+        shrinkage: Shrinkage,
+        states: StateSelection,
+    ) -> Result<Self, ConfigError> {
         if !weight.is_finite() {
             return Err(ConfigError::Weight { value: weight });
         }
-        Ok(Self { weight, shrinkage, states })
+        Ok(Self {
+            weight,
+            shrinkage,
+            states,
+        })
     }
 
     /// IsoScore* of the selected states. Shape `[1]`.
@@ -121,6 +136,9 @@ impl Regularizer for IStar {
     fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
         let score = self.score(states, reference);
         let value = (score.clone().neg() + 1.0) * self.weight;
-        Penalty { value, measure: score.without_autodiff() }
+        Penalty {
+            value,
+            measure: score.without_autodiff(),
+        }
     }
 }

@@ -27,7 +27,10 @@ pub struct Sum(pub Vec<Box<dyn Regularizer>>);
 
 impl Sum {
     fn first(&self) -> &dyn Regularizer {
-        self.0.first().expect("Sum: there must be at least one regularizer").as_ref()
+        self.0
+            .first()
+            .expect("Sum: there must be at least one regularizer")
+            .as_ref()
     }
 }
 
@@ -37,7 +40,10 @@ impl Regularizer for Sum {
     }
 
     fn reference_states(&self) -> Option<&StateSelection> {
-        assert!(!self.0.is_empty(), "Sum: there must be at least one regularizer");
+        assert!(
+            !self.0.is_empty(),
+            "Sum: there must be at least one regularizer"
+        );
         let mut wanted = self.0.iter().filter_map(|part| part.reference_states());
         let states = wanted.next()?;
         if let Some(other) = wanted.find(|other| *other != states) {
@@ -60,7 +66,12 @@ impl Regularizer for Sum {
         let first = self.first().penalty(states, reference);
         // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in f32.
         let dtype = first.value.dtype();
-        let others = self.0[1..].iter().map(|part| part.penalty(states, reference).value.cast(dtype));
-        Penalty { value: others.fold(first.value, |sum, value| sum + value), measure: first.measure }
+        let others = self.0[1..]
+            .iter()
+            .map(|part| part.penalty(states, reference).value.cast(dtype));
+        Penalty {
+            value: others.fold(first.value, |sum, value| sum + value),
+            measure: first.measure,
+        }
     }
 }

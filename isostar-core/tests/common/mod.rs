@@ -10,19 +10,27 @@ use serde_json::Value;
 
 /// The devices available to this build of the tests.
 pub fn devices() -> Vec<(&'static str, Device)> {
-    #[allow(deprecated, reason = "the second implementation of every operation, for as long as Burn ships it")]
+    #[allow(
+        deprecated,
+        reason = "the second implementation of every operation, for as long as Burn ships it"
+    )]
     let ndarray = Device::ndarray();
     vec![
         ("flex", Device::flex()),
         ("ndarray", ndarray),
         #[cfg(feature = "wgpu")]
-        ("wgpu", Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        (
+            "wgpu",
+            Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        ),
     ]
 }
 
 /// The devices with the half-precision types that each supports.
 pub fn half_precisions() -> Vec<(&'static str, Device, DType)> {
-    let pairs = devices().into_iter().flat_map(|(backend, device)| [DType::F16, DType::BF16].map(|dtype| (backend, device.clone(), dtype)));
+    let pairs = devices().into_iter().flat_map(|(backend, device)| {
+        [DType::F16, DType::BF16].map(|dtype| (backend, device.clone(), dtype))
+    });
     let supported = pairs.filter(|(backend, device, dtype)| {
         let supports = device.supports_dtype(*dtype);
         if !supports {
@@ -46,7 +54,12 @@ pub fn numbers(value: &Value) -> Option<Vec<f64>> {
     match value {
         Value::Null => None,
         Value::Number(number) => Some(vec![number.as_f64().expect("a JSON number is an f64")]),
-        Value::Array(items) => Some(items.iter().flat_map(|item| numbers(item).expect("no null inside an array")).collect()),
+        Value::Array(items) => Some(
+            items
+                .iter()
+                .flat_map(|item| numbers(item).expect("no null inside an array"))
+                .collect(),
+        ),
         other => panic!("neither a number nor an array: {other}"),
     }
 }
@@ -69,12 +82,18 @@ impl Points {
     pub fn from_json(value: &Value) -> Self {
         let rows = value.as_array().expect("an array of rows");
         let values = numbers(value).expect("an array of rows");
-        Self::new(rows.len(), values.len().checked_div(rows.len()).unwrap_or(0), values)
+        Self::new(
+            rows.len(),
+            values.len().checked_div(rows.len()).unwrap_or(0),
+            values,
+        )
     }
 
     /// Points with the values `f(row, column)`, rounded to f32.
     pub fn from_fn(n: usize, d: usize, mut f: impl FnMut(usize, usize) -> f64) -> Self {
-        let values = (0..n * d).map(|at| f(at / d, at % d) as f32 as f64).collect();
+        let values = (0..n * d)
+            .map(|at| f(at / d, at % d) as f32 as f64)
+            .collect();
         Self { n, d, values }
     }
 
@@ -86,7 +105,9 @@ impl Points {
 
     /// Maps each value by `f(column, value)`, rounded to f32.
     pub fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
-        Self::from_fn(self.n, self.d, |row, column| f(column, self.values[row * self.d + column]))
+        Self::from_fn(self.n, self.d, |row, column| {
+            f(column, self.values[row * self.d + column])
+        })
     }
 
     pub fn row(&self, row: usize) -> &[f64] {
@@ -96,7 +117,13 @@ impl Points {
     /// The rows for which `keep` is true.
     pub fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
         let rows: Vec<usize> = (0..self.n).filter(|&row| keep(row)).collect();
-        Self::new(rows.len(), self.d, rows.iter().flat_map(|&row| self.row(row).to_vec()).collect())
+        Self::new(
+            rows.len(),
+            self.d,
+            rows.iter()
+                .flat_map(|&row| self.row(row).to_vec())
+                .collect(),
+        )
     }
 
     /// The rows of all `parts`, concatenated.
@@ -111,7 +138,10 @@ impl Points {
     }
 
     pub fn tensor_of(&self, device: &Device, dtype: DType) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.values.clone(), [self.n, self.d]).convert_dtype(dtype), (device, dtype))
+        Tensor::from_data(
+            TensorData::new(self.values.clone(), [self.n, self.d]).convert_dtype(dtype),
+            (device, dtype),
+        )
     }
 }
 
@@ -124,7 +154,11 @@ fn rotation(d: usize, seed: u64) -> Mat<f64> {
 /// The points, rotated by a random rotation.
 pub fn rotated(points: &Points, seed: u64) -> Points {
     let rotation = rotation(points.d, seed);
-    Points::from_fn(points.n, points.d, |row, column| (0..points.d).map(|at| points.row(row)[at] * rotation[(at, column)]).sum())
+    Points::from_fn(points.n, points.d, |row, column| {
+        (0..points.d)
+            .map(|at| points.row(row)[at] * rotation[(at, column)])
+            .sum()
+    })
 }
 
 /// The numbers of a tensor, in f64.
@@ -139,29 +173,50 @@ pub fn scalar(tensor: Tensor<1>) -> f64 {
 }
 
 /// Value and gradient of `measure` at `points`.
-pub fn differentiate(points: &Points, device: &Device, measure: impl Fn(Tensor<2>) -> Tensor<1>) -> (f64, Vec<f64>) {
+pub fn differentiate(
+    points: &Points,
+    device: &Device,
+    measure: impl Fn(Tensor<2>) -> Tensor<1>,
+) -> (f64, Vec<f64>) {
     differentiate_tensor(points.tensor(&device.clone().autodiff()), measure)
 }
 
 /// Value and gradient of `measure` at a tensor on an autodiff device.
-pub fn differentiate_tensor<const D: usize>(input: Tensor<D>, measure: impl Fn(Tensor<D>) -> Tensor<1>) -> (f64, Vec<f64>) {
+pub fn differentiate_tensor<const D: usize>(
+    input: Tensor<D>,
+    measure: impl Fn(Tensor<D>) -> Tensor<1>,
+) -> (f64, Vec<f64>) {
     let input = input.require_grad();
     let value = measure(input.clone());
     let gradients = value.backward();
-    let gradient = input.grad(&gradients).expect("the measure depends on its input");
+    let gradient = input
+        .grad(&gradients)
+        .expect("the measure depends on its input");
     assert_eq!(gradient.dims(), input.dims());
     (scalar(value), values(&gradient))
 }
 
 /// The largest magnitude; NaN if a value is NaN.
 pub fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest: f64, value| if value.is_nan() || largest.is_nan() { f64::NAN } else { largest.max(value.abs()) })
+    values.iter().fold(0.0, |largest: f64, value| {
+        if value.is_nan() || largest.is_nan() {
+            f64::NAN
+        } else {
+            largest.max(value.abs())
+        }
+    })
 }
 
 /// The largest difference; NaN if a value is NaN.
 pub fn distance(ours: &[f64], theirs: &[f64]) -> f64 {
     assert_eq!(ours.len(), theirs.len());
-    largest(&ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs).collect::<Vec<_>>())
+    largest(
+        &ours
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours - theirs)
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// Panics unless `difference` ≤ `tolerance`; NaN panics. Prints the difference if ISOSTAR_MEASURE
@@ -171,7 +226,10 @@ pub fn assert_within(difference: f64, tolerance: f64, what: impl std::fmt::Displ
     if std::env::var_os("ISOSTAR_MEASURE").is_some() {
         println!("measured {difference:9.2e} of {tolerance:9.2e}  {what}");
     }
-    assert!(difference <= tolerance, "{what}: off by {difference:e}, allowed {tolerance:e}");
+    assert!(
+        difference <= tolerance,
+        "{what}: off by {difference:e}, allowed {tolerance:e}"
+    );
 }
 
 /// Generates standard normal numbers, the same on every machine, by SplitMix64 and Box–Muller.
@@ -181,7 +239,9 @@ pub struct Normal {
 
 impl Normal {
     pub fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(0xD134_2543_DE82_EF95) }
+        Self {
+            state: seed.wrapping_mul(0xD134_2543_DE82_EF95),
+        }
     }
 
     /// A uniform number in (0, 1).

@@ -17,7 +17,9 @@ pub struct Scored {
 pub fn centred(points: &Points) -> Mat<f64> {
     let Points { n, d, values } = points;
     let values = MatRef::from_row_major_slice(values, *n, *d);
-    let mean: Vec<f64> = (0..*d).map(|column| values.col(column).iter().sum::<f64>() / *n as f64).collect();
+    let mean: Vec<f64> = (0..*d)
+        .map(|column| values.col(column).iter().sum::<f64>() / *n as f64)
+        .collect();
     Mat::from_fn(*n, *d, |row, column| values[(row, column)] - mean[column])
 }
 
@@ -25,7 +27,14 @@ pub fn centred(points: &Points) -> Mat<f64> {
 pub fn covariance(points: &Points) -> Mat<f64> {
     let centred = centred(points);
     let mut product = Mat::zeros(points.d, points.d);
-    matmul(product.as_mut(), Accum::Replace, centred.transpose(), centred.as_ref(), 1.0 / (points.n as f64 - 1.0), Par::Seq);
+    matmul(
+        product.as_mut(),
+        Accum::Replace,
+        centred.transpose(),
+        centred.as_ref(),
+        1.0 / (points.n as f64 - 1.0),
+        Par::Seq,
+    );
     product
 }
 
@@ -40,19 +49,31 @@ pub fn isoscore_star(points: &Points, target: &Mat<f64>, zeta: f64) -> Scored {
     let (score, towards_covariance) = from_covariance(&shrunk);
     let mut gradient = Mat::zeros(points.n, points.d);
     let scale = (1.0 - zeta) * 2.0 / (points.n as f64 - 1.0);
-    matmul(gradient.as_mut(), Accum::Replace, centred(points).as_ref(), towards_covariance.as_ref(), scale, Par::Seq);
-    let gradient = (0..points.n).flat_map(|row| gradient.row(row).iter().copied().collect::<Vec<_>>()).collect();
+    matmul(
+        gradient.as_mut(),
+        Accum::Replace,
+        centred(points).as_ref(),
+        towards_covariance.as_ref(),
+        scale,
+        Par::Seq,
+    );
+    let gradient = (0..points.n)
+        .flat_map(|row| gradient.row(row).iter().copied().collect::<Vec<_>>())
+        .collect();
     Scored { score, gradient }
 }
 
 /// IsoScore* of a covariance by Algorithm 1, and its gradient by the chain rule through each step.
 pub fn from_covariance(covariance: &Mat<f64>) -> (f64, Mat<f64>) {
     let d = covariance.nrows() as f64;
-    let eigen = SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).expect("a finite covariance has eigenvalues");
+    let eigen = SelfAdjointEigen::new(covariance.as_ref(), Side::Lower)
+        .expect("a finite covariance has eigenvalues");
     let lambda: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
     let (score, towards_lambda) = seven_steps(&lambda, d);
     let vectors = eigen.U();
-    let scaled = Mat::from_fn(lambda.len(), lambda.len(), |row, column| vectors[(row, column)] * towards_lambda[column]);
+    let scaled = Mat::from_fn(lambda.len(), lambda.len(), |row, column| {
+        vectors[(row, column)] * towards_lambda[column]
+    });
     (score, scaled * vectors.transpose())
 }
 
@@ -60,15 +81,32 @@ pub fn from_covariance(covariance: &Mat<f64>) -> (f64, Mat<f64>) {
 fn seven_steps(lambda: &[f64], d: f64) -> (f64, Vec<f64>) {
     let norm = lambda.iter().map(|value| value * value).sum::<f64>().sqrt();
     let normalised: Vec<f64> = lambda.iter().map(|value| d.sqrt() * value / norm).collect();
-    let defect_squared = normalised.iter().map(|value| (value - 1.0).powi(2)).sum::<f64>() / (2.0 * (d - d.sqrt()));
+    let defect_squared = normalised
+        .iter()
+        .map(|value| (value - 1.0).powi(2))
+        .sum::<f64>()
+        / (2.0 * (d - d.sqrt()));
     let uniform_dimensions = d - defect_squared * (d - d.sqrt());
     let fraction = uniform_dimensions.powi(2) / (d * d);
     let score = (d * fraction - 1.0) / (d - 1.0);
 
     let towards_fraction = d / (d - 1.0);
-    let towards_defect_squared = -towards_fraction * 2.0 * uniform_dimensions / (d * d) * (d - d.sqrt());
-    let towards_normalised: Vec<f64> = normalised.iter().map(|value| towards_defect_squared * (value - 1.0) / (d - d.sqrt())).collect();
-    let along: f64 = towards_normalised.iter().zip(lambda).map(|(slope, value)| slope * value).sum::<f64>() / (norm * norm);
-    let towards_lambda = towards_normalised.iter().zip(lambda).map(|(slope, value)| d.sqrt() / norm * (slope - along * value)).collect();
+    let towards_defect_squared =
+        -towards_fraction * 2.0 * uniform_dimensions / (d * d) * (d - d.sqrt());
+    let towards_normalised: Vec<f64> = normalised
+        .iter()
+        .map(|value| towards_defect_squared * (value - 1.0) / (d - d.sqrt()))
+        .collect();
+    let along: f64 = towards_normalised
+        .iter()
+        .zip(lambda)
+        .map(|(slope, value)| slope * value)
+        .sum::<f64>()
+        / (norm * norm);
+    let towards_lambda = towards_normalised
+        .iter()
+        .zip(lambda)
+        .map(|(slope, value)| d.sqrt() / norm * (slope - along * value))
+        .collect();
     (score, towards_lambda)
 }

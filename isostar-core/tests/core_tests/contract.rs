@@ -1,12 +1,16 @@
 //! The contract of every measure, checked for each row of the table; a new measure is covered by
 //! its row.
 
-use crate::common::{Points, assert_within, devices, differentiate, differentiate_tensor, distance, largest, rotated, scalar};
+use crate::common::{
+    Points, assert_within, devices, differentiate, differentiate_tensor, distance, largest,
+    rotated, scalar,
+};
 use burn::prelude::*;
 use isostar_core::measure::{MEASURES, Measure, Needs, Summary};
 use isostar_core::{
-    CosRegConfig, HiddenStates, IStar, IStarConfig, LayerSelection, Moments, Regularizer, ScaledCovariance, Shrinkage, ShrinkageTarget,
-    StateSelection, Sum, isoscore_interval, isoscore_of_covariance, isoscore_star,
+    CosRegConfig, HiddenStates, IStar, IStarConfig, LayerSelection, Moments, Regularizer,
+    ScaledCovariance, Shrinkage, ShrinkageTarget, StateSelection, Sum, isoscore_interval,
+    isoscore_of_covariance, isoscore_star,
 };
 
 type Differentiable = fn(Tensor<2>) -> Tensor<1>;
@@ -14,22 +18,54 @@ type Differentiable = fn(Tensor<2>) -> Tensor<1>;
 /// Differentiable functions that are not in the table: measures with settings, and the
 /// regularizers.
 const VARIANTS: &[(&str, Differentiable)] = &[
-    ("isoscore_of_covariance", |points| isoscore_of_covariance(Moments::from_points(points).covariance())),
-    ("isoscore_star towards the reference", |points| {
-        let reference = Moments::from_points(points.clone().without_autodiff().square()).covariance();
-        isoscore_star(points, &shrinkage(ShrinkageTarget::Reference), Some(&reference))
+    ("isoscore_of_covariance", |points| {
+        isoscore_of_covariance(Moments::from_points(points).covariance())
     }),
-    ("isoscore_star towards the identity", |points| isoscore_star(points, &shrinkage(ShrinkageTarget::Identity), None)),
-    ("isoscore_star towards the scaled identity", |points| isoscore_star(points, &shrinkage(ShrinkageTarget::ScaledIdentity), None)),
+    ("isoscore_star towards the reference", |points| {
+        let reference =
+            Moments::from_points(points.clone().without_autodiff().square()).covariance();
+        isoscore_star(
+            points,
+            &shrinkage(ShrinkageTarget::Reference),
+            Some(&reference),
+        )
+    }),
+    ("isoscore_star towards the identity", |points| {
+        isoscore_star(points, &shrinkage(ShrinkageTarget::Identity), None)
+    }),
+    ("isoscore_star towards the scaled identity", |points| {
+        isoscore_star(points, &shrinkage(ShrinkageTarget::ScaledIdentity), None)
+    }),
     ("IStar", |points| {
-        let istar = IStar::new(-3.0, shrinkage(ShrinkageTarget::Identity), StateSelection::default()).expect("valid settings");
+        let istar = IStar::new(
+            -3.0,
+            shrinkage(ShrinkageTarget::Identity),
+            StateSelection::default(),
+        )
+        .expect("valid settings");
         istar.penalty(&two_layers(points), None).value
     }),
     ("Sum", |points| {
-        let istar = IStar::new(-3.0, shrinkage(ShrinkageTarget::Identity), StateSelection::default()).expect("valid settings");
-        Sum(vec![Box::new(istar), Box::new(CosRegConfig::new().init().expect("valid settings"))]).penalty(&two_layers(points), None).value
+        let istar = IStar::new(
+            -3.0,
+            shrinkage(ShrinkageTarget::Identity),
+            StateSelection::default(),
+        )
+        .expect("valid settings");
+        Sum(vec![
+            Box::new(istar),
+            Box::new(CosRegConfig::new().init().expect("valid settings")),
+        ])
+        .penalty(&two_layers(points), None)
+        .value
     }),
-    ("CosReg", |points| CosRegConfig::new().init().expect("valid settings").penalty(&two_layers(points), None).value),
+    ("CosReg", |points| {
+        CosRegConfig::new()
+            .init()
+            .expect("valid settings")
+            .penalty(&two_layers(points), None)
+            .value
+    }),
 ];
 
 fn shrinkage(target: ShrinkageTarget) -> Shrinkage {
@@ -47,16 +83,32 @@ fn points() -> Points {
 
 /// Degenerate points: some measures have no value for them, and naive formulas give a wrong one.
 fn odd_points() -> Vec<(&'static str, Points)> {
-    let cloud = Points::gaussian(40, 12, 2).map(|column, value| value * (1.0 + column as f64 / 12.0));
+    let cloud =
+        Points::gaussian(40, 12, 2).map(|column, value| value * (1.0 + column as f64 / 12.0));
     vec![
-        ("one dimension ×100", cloud.map(|column, value| if column == 3 { 100.0 * value } else { value })),
-        ("means at 1000σ", cloud.map(|column, value| value + if column % 2 == 0 { 1000.0 } else { -1000.0 })),
+        (
+            "one dimension ×100",
+            cloud.map(|column, value| if column == 3 { 100.0 * value } else { value }),
+        ),
+        (
+            "means at 1000σ",
+            cloud.map(|column, value| value + if column % 2 == 0 { 1000.0 } else { -1000.0 }),
+        ),
         ("fewer points than dimensions", Points::gaussian(5, 12, 3)),
-        ("duplicates", Points::from_fn(40, 12, |row, column| cloud.row(row / 4)[column])),
-        ("a line", Points::from_fn(20, 12, |row, column| row as f64 * (1.0 + column as f64))),
+        (
+            "duplicates",
+            Points::from_fn(40, 12, |row, column| cloud.row(row / 4)[column]),
+        ),
+        (
+            "a line",
+            Points::from_fn(20, 12, |row, column| row as f64 * (1.0 + column as f64)),
+        ),
         ("two points", cloud.filter(|row| row < 2)),
         ("a single point", cloud.filter(|row| row == 0)),
-        ("constant points", Points::from_fn(9, 12, |_, column| 0.1 * (1.0 + column as f64))),
+        (
+            "constant points",
+            Points::from_fn(9, 12, |_, column| 0.1 * (1.0 + column as f64)),
+        ),
         ("zeros", Points::from_fn(9, 12, |_, _| 0.0)),
         ("points of size 1e-12", cloud.map(|_, value| 1e-12 * value)),
         ("points of size 1e15", cloud.map(|_, value| 1e15 * value)),
@@ -65,7 +117,9 @@ fn odd_points() -> Vec<(&'static str, Points)> {
 
 /// The measures that need only points, no reference.
 fn measures() -> impl Iterator<Item = &'static Measure> {
-    MEASURES.iter().filter(|measure| measure.needs != Needs::Reference)
+    MEASURES
+        .iter()
+        .filter(|measure| measure.needs != Needs::Reference)
 }
 
 /// Runs `check` for every measure that needs only points, on every device.
@@ -79,7 +133,9 @@ fn every_measure(check: impl Fn(&str, &Measure, &Device)) {
 
 /// Runs `check` for every differentiable function, on every device.
 fn everywhere(check: impl Fn(&str, Differentiable, &Device)) {
-    let of_table = MEASURES.iter().filter_map(|measure| Some((measure.name, measure.differentiable?)));
+    let of_table = MEASURES
+        .iter()
+        .filter_map(|measure| Some((measure.name, measure.differentiable?)));
     let all: Vec<_> = of_table.chain(VARIANTS.iter().copied()).collect();
     for (backend, device) in devices() {
         for &(name, measure) in &all {
@@ -98,9 +154,19 @@ fn values_lie_in_the_declared_range() {
         let check = |name: &str, points: &Points, value: f64| {
             let range = (measure.range)(points.n, points.d);
             let beyond = (range.start() - value).max(value - range.end()).max(0.0);
-            assert_within(beyond / (1.0 + value.abs()), ROUNDING, format!("{what}, {name}: {value} in {range:?}"));
+            assert_within(
+                beyond / (1.0 + value.abs()),
+                ROUNDING,
+                format!("{what}, {name}: {value} in {range:?}"),
+            );
         };
-        check("a cloud", &points(), measure.of(points().tensor(device)).expect("a cloud has a value"));
+        check(
+            "a cloud",
+            &points(),
+            measure
+                .of(points().tensor(device))
+                .expect("a cloud has a value"),
+        );
         for (name, points) in odd_points() {
             if let Some(value) = measure.of(points.tensor(device)) {
                 check(name, &points, value);
@@ -134,7 +200,14 @@ const MOVED: f64 = 6e-6;
 #[test]
 fn a_measure_ignores_what_it_says_it_does_and_nothing_else() {
     // One outlier dimension, for the measures of outliers; a rotation hides it.
-    let points = Points::gaussian(60, 12, 4).map(|column, value| 0.2 + value * if column == 2 { 4.0 } else { 0.3 + 0.02 * column as f64 });
+    let points = Points::gaussian(60, 12, 4).map(|column, value| {
+        0.2 + value
+            * if column == 2 {
+                4.0
+            } else {
+                0.3 + 0.02 * column as f64
+            }
+    });
     let translated = points.map(|column, value| value + if column == 5 { 30.0 } else { -1.0 });
     let scaled = points.map(|_, value| value * 3.7);
     let turned = rotated(&points, 5);
@@ -142,15 +215,24 @@ fn a_measure_ignores_what_it_says_it_does_and_nothing_else() {
         let value = |points: &Points| measure.of(points.tensor(device)).expect("a value");
         let before = value(&points);
         let ignores = measure.ignores;
-        for (name, moved, ignored) in
-            [("translated", &translated, ignores.translation), ("scaled", &scaled, ignores.scale), ("rotated", &turned, ignores.rotation)]
-        {
+        for (name, moved, ignored) in [
+            ("translated", &translated, ignores.translation),
+            ("scaled", &scaled, ignores.scale),
+            ("rotated", &turned, ignores.rotation),
+        ] {
             let after = value(moved);
             let difference = (after - before).abs() / (before.abs() + after.abs()).max(1e-30);
             if ignored {
-                assert_within(difference, MOVED, format!("{what}, {name}: {before} and {after}"));
+                assert_within(
+                    difference,
+                    MOVED,
+                    format!("{what}, {name}: {before} and {after}"),
+                );
             } else {
-                assert!(difference > 100.0 * MOVED, "{what}, {name}: {before} and {after} should differ");
+                assert!(
+                    difference > 100.0 * MOVED,
+                    "{what}, {name}: {before} and {after} should differ"
+                );
             }
         }
     });
@@ -163,15 +245,27 @@ const AGREEMENT: f64 = 1e-6;
 #[test]
 fn tensor_code_and_summary_have_the_same_value() {
     every_measure(|what, measure, device| {
-        let Some(function) = measure.differentiable else { return };
-        let value = measure.of(points().tensor(device)).expect("a cloud has a value");
-        assert_within((scalar(function(points().tensor(device))) - value).abs(), AGREEMENT, what);
+        let Some(function) = measure.differentiable else {
+            return;
+        };
+        let value = measure
+            .of(points().tensor(device))
+            .expect("a cloud has a value");
+        assert_within(
+            (scalar(function(points().tensor(device))) - value).abs(),
+            AGREEMENT,
+            what,
+        );
     });
 }
 
 #[test]
 fn names_and_titles_are_those_of_no_other_measure() {
-    for name in [|measure: &Measure| measure.name, |measure: &Measure| measure.title, |measure: &Measure| measure.column] {
+    for name in [
+        |measure: &Measure| measure.name,
+        |measure: &Measure| measure.title,
+        |measure: &Measure| measure.column,
+    ] {
         let mut names: Vec<_> = MEASURES.iter().map(name).collect();
         names.sort_unstable();
         names.dedup();
@@ -181,32 +275,68 @@ fn names_and_titles_are_those_of_no_other_measure() {
 
 #[test]
 fn every_measure_says_where_and_when_it_was_published() {
-    for Measure { name, reference, .. } in MEASURES {
-        let year = reference.rsplit(' ').next().and_then(|year| year.parse::<u32>().ok());
-        assert!(year.is_some_and(|year| (1900..2100).contains(&year)), "{name}: {reference}");
+    for Measure {
+        name, reference, ..
+    } in MEASURES
+    {
+        let year = reference
+            .rsplit(' ')
+            .next()
+            .and_then(|year| year.parse::<u32>().ok());
+        assert!(
+            year.is_some_and(|year| (1900..2100).contains(&year)),
+            "{name}: {reference}"
+        );
     }
 }
 
 #[test]
 fn a_measure_without_what_it_needs_has_no_value() {
     for (backend, device) in devices() {
-        let summary = Summary::from_points(points().tensor(&device)).expect("the device can be read");
+        let summary =
+            Summary::from_points(points().tensor(&device)).expect("the device can be read");
         for measure in MEASURES {
-            let further = matches!(measure.needs, Needs::Partition | Needs::Neighbours | Needs::Reference);
-            assert_eq!((measure.value)(&summary).is_none(), further, "{} on {backend}", measure.name);
+            let further = matches!(
+                measure.needs,
+                Needs::Partition | Needs::Neighbours | Needs::Reference
+            );
+            assert_eq!(
+                (measure.value)(&summary).is_none(),
+                further,
+                "{} on {backend}",
+                measure.name
+            );
         }
     }
 }
 
 #[test]
 fn a_reference_that_alone_counts_is_all_that_is_scored() {
-    let measure = MEASURES.iter().find(|measure| measure.needs == Needs::Reference).expect("IsoScore*");
-    let reference = ScaledCovariance::from_entries(6, (0..36).map(|at| if at % 7 == 0 { 2.0 } else { 0.0 }).collect());
+    let measure = MEASURES
+        .iter()
+        .find(|measure| measure.needs == Needs::Reference)
+        .expect("IsoScore*");
+    let reference = ScaledCovariance::from_entries(
+        6,
+        (0..36)
+            .map(|at| if at % 7 == 0 { 2.0 } else { 0.0 })
+            .collect(),
+    );
     let reference = reference.expect("a covariance that is not 0");
     for (backend, device) in devices() {
-        let summary = || Summary::from_points(points().tensor(&device)).expect("the device can be read");
-        let star = |weight| (measure.value)(&summary().with_reference(&reference, weight)).expect("a score");
-        assert_eq!(star(0.0), summary().covariance().and_then(|covariance| covariance.isoscore()).expect("a score"), "{backend}");
+        let summary =
+            || Summary::from_points(points().tensor(&device)).expect("the device can be read");
+        let star = |weight| {
+            (measure.value)(&summary().with_reference(&reference, weight)).expect("a score")
+        };
+        assert_eq!(
+            star(0.0),
+            summary()
+                .covariance()
+                .and_then(|covariance| covariance.isoscore())
+                .expect("a score"),
+            "{backend}"
+        );
         assert!(star(0.0) < star(0.5) && star(0.5) < star(1.0), "{backend}");
         assert_within((star(1.0) - 1.0).abs(), ROUNDING, backend);
     }
@@ -214,14 +344,22 @@ fn a_reference_that_alone_counts_is_all_that_is_scored() {
 
 #[test]
 fn the_value_is_one_finite_number() {
-    everywhere(|what, measure, device| assert!(scalar(measure(points().tensor(device))).is_finite(), "{what}"));
+    everywhere(|what, measure, device| {
+        assert!(
+            scalar(measure(points().tensor(device))).is_finite(),
+            "{what}"
+        )
+    });
 }
 
 #[test]
 fn the_gradient_is_finite_and_not_zero() {
     everywhere(|what, measure, device| {
         let (_, gradient) = differentiate(&points(), device, measure);
-        assert!(gradient.iter().all(|entry| entry.is_finite()), "{what}: {gradient:?}");
+        assert!(
+            gradient.iter().all(|entry| entry.is_finite()),
+            "{what}: {gradient:?}"
+        );
         assert!(gradient.iter().any(|&entry| entry != 0.0), "{what}");
     });
 }
@@ -229,10 +367,15 @@ fn the_gradient_is_finite_and_not_zero() {
 #[test]
 fn the_gradient_of_a_measure_is_finite_at_odd_points() {
     every_measure(|what, measure, device| {
-        let Some(function) = measure.differentiable else { return };
+        let Some(function) = measure.differentiable else {
+            return;
+        };
         for (name, points) in odd_points() {
             let (_, gradient) = differentiate(&points, device, function);
-            assert!(gradient.iter().all(|entry| entry.is_finite()), "{what}, {name}: {gradient:?}");
+            assert!(
+                gradient.iter().all(|entry| entry.is_finite()),
+                "{what}, {name}: {gradient:?}"
+            );
         }
     });
 }
@@ -243,7 +386,10 @@ fn without_autodiff_the_value_is_the_same() {
         let plain = measure(points().tensor(device));
         assert!(!plain.is_autodiff(), "{what}");
         let (tracked, _) = differentiate(&points(), device, measure);
-        assert!((scalar(plain) - tracked).abs() <= 1e-6 * (1.0 + tracked.abs()), "{what}");
+        assert!(
+            (scalar(plain) - tracked).abs() <= 1e-6 * (1.0 + tracked.abs()),
+            "{what}"
+        );
     });
 }
 
@@ -275,36 +421,72 @@ fn the_interval_takes_no_part_in_a_graph() {
 
 /// I-STAR on `layers`, shrunk towards a reference of the same layers.
 fn istar(weight: f64, layers: LayerSelection) -> IStar {
-    let states = StateSelection { layers, ..StateSelection::default() };
-    IStarConfig::new(weight).with_states(states).init().expect("valid")
+    let states = StateSelection {
+        layers,
+        ..StateSelection::default()
+    };
+    IStarConfig::new(weight)
+        .with_states(states)
+        .init()
+        .expect("valid")
 }
 
 #[test]
 fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_one_s() {
     let cosine = || CosRegConfig::new().with_weight(0.4).init().expect("valid");
-    let sum = Sum(vec![Box::new(istar(0.7, LayerSelection::All)), Box::new(cosine())]);
+    let sum = Sum(vec![
+        Box::new(istar(0.7, LayerSelection::All)),
+        Box::new(cosine()),
+    ]);
     let first = istar(0.7, LayerSelection::All);
     assert_eq!(sum.measure_name(), first.measure_name());
-    assert_eq!((sum.states(), sum.collapsed_below()), (first.states(), first.collapsed_below()));
+    assert_eq!(
+        (sum.states(), sum.collapsed_below()),
+        (first.states(), first.collapsed_below())
+    );
     assert_eq!(sum.reference_states(), first.reference_states());
-    let reversed = Sum(vec![Box::new(cosine()), Box::new(istar(0.7, LayerSelection::All))]);
-    assert_eq!((reversed.measure_name(), reversed.reference_states()), ("CosReg", first.reference_states()));
+    let reversed = Sum(vec![
+        Box::new(cosine()),
+        Box::new(istar(0.7, LayerSelection::All)),
+    ]);
+    assert_eq!(
+        (reversed.measure_name(), reversed.reference_states()),
+        ("CosReg", first.reference_states())
+    );
 
     let points = Points::gaussian(24, 5, 3).map(|column, value| value + column as f64);
     for (backend, device) in devices() {
         let reference = Tensor::<2>::eye(5, &device);
         let of = |regularizer: &dyn Regularizer| {
             differentiate_tensor(points.tensor(&device.clone().autodiff()), |rows| {
-                regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]), Some(&reference)).value
+                regularizer
+                    .penalty(
+                        &HiddenStates::from_layers(vec![rows.unsqueeze()]),
+                        Some(&reference),
+                    )
+                    .value
             })
         };
         let ((value, gradient), (one, its), (two, others)) = (of(&sum), of(&first), of(&cosine()));
-        assert_within((value - one - two).abs(), 3e-6, format!("penalty on {backend}"));
-        let expected: Vec<f64> = its.iter().zip(&others).map(|(its, others)| its + others).collect();
-        assert_within(distance(&gradient, &expected) / largest(&expected), 1e-6, format!("gradient on {backend}"));
+        assert_within(
+            (value - one - two).abs(),
+            3e-6,
+            format!("penalty on {backend}"),
+        );
+        let expected: Vec<f64> = its
+            .iter()
+            .zip(&others)
+            .map(|(its, others)| its + others)
+            .collect();
+        assert_within(
+            distance(&gradient, &expected) / largest(&expected),
+            1e-6,
+            format!("gradient on {backend}"),
+        );
 
         let states = HiddenStates::from_layers(vec![points.tensor(&device).unsqueeze()]);
-        let [ours, theirs] = [&sum as &dyn Regularizer, &first].map(|part| scalar(part.penalty(&states, Some(&reference)).measure));
+        let [ours, theirs] = [&sum as &dyn Regularizer, &first]
+            .map(|part| scalar(part.penalty(&states, Some(&reference)).measure));
         assert_eq!(ours, theirs, "measure on {backend}");
     }
 }
@@ -312,7 +494,10 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
 #[test]
 #[should_panic(expected = "the parts share one reference but want it of different states")]
 fn a_sum_of_parts_that_want_references_of_different_states_is_refused() {
-    let parts: Vec<Box<dyn Regularizer>> = vec![Box::new(istar(0.7, LayerSelection::All)), Box::new(istar(0.7, LayerSelection::Last))];
+    let parts: Vec<Box<dyn Regularizer>> = vec![
+        Box::new(istar(0.7, LayerSelection::All)),
+        Box::new(istar(0.7, LayerSelection::Last)),
+    ];
     Sum(parts).reference_states();
 }
 
@@ -324,5 +509,8 @@ fn a_sum_and_a_box_of_any_regularizer_are_regularizers() {
     let boxed: Box<dyn Regularizer> = Box::new(istar(0.7, LayerSelection::All));
     let nested = Sum(vec![Box::new(Sum(vec![boxed]))]);
     assert_eq!(nested.reference_states(), Some(&StateSelection::default()));
-    assert_eq!(name(Box::new(nested) as Box<dyn Regularizer>), "IsoScore star");
+    assert_eq!(
+        name(Box::new(nested) as Box<dyn Regularizer>),
+        "IsoScore star"
+    );
 }

@@ -2,13 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::common::{Points, assert_within, devices, differentiate, distance, golden, largest, numbers, scalar, values};
+use crate::common::{
+    Points, assert_within, devices, differentiate, distance, golden, largest, numbers, scalar,
+    values,
+};
 use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::measure::{CosineSums, MEASURES, Needs, cosreg, mean_cosine};
 use isostar_core::{
-    HiddenStates, IStar, Moments, Padding, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection, isoscore, isoscore_of_covariance,
-    isoscore_star,
+    HiddenStates, IStar, Moments, Padding, RunningMoments, Shrinkage, ShrinkageTarget,
+    StateSelection, isoscore, isoscore_of_covariance, isoscore_star,
 };
 use serde_json::Value;
 
@@ -21,11 +24,31 @@ const GRADIENT: f64 = 1e-4;
 /// Cases in which f32 cannot keep four digits of a gradient: name, ζ, the absolute difference
 /// allowed, and the reason.
 const LOOSER: &[(&str, f64, f64, &str)] = &[
-    ("line_10x3", 0.0, 1e-8, "the exact gradient is 0, that of rounding 5e-10 where coordinates are about 10"),
-    ("two_points_2x3", 0.0, 2e-6, "the exact gradient is 0, that of rounding 5e-7 where coordinates are about 1"),
-    ("near_isotropic_32x4", 0.0, 5e-8, "the exact gradient is 2e-9, that of rounding 9e-9 where coordinates are about 1"),
+    (
+        "line_10x3",
+        0.0,
+        1e-8,
+        "the exact gradient is 0, that of rounding 5e-10 where coordinates are about 10",
+    ),
+    (
+        "two_points_2x3",
+        0.0,
+        2e-6,
+        "the exact gradient is 0, that of rounding 5e-7 where coordinates are about 1",
+    ),
+    (
+        "near_isotropic_32x4",
+        0.0,
+        5e-8,
+        "the exact gradient is 2e-9, that of rounding 9e-9 where coordinates are about 1",
+    ),
     ("near_isotropic_32x4", 0.2, 5e-8, "as without shrinkage"),
-    ("tiny_scale_12x4", 0.2, 2e-10, "Σ is 0.2·I + 1e-6, of which f32 keeps one digit; the exact gradient is 3e-9, the difference 4e-11"),
+    (
+        "tiny_scale_12x4",
+        0.2,
+        2e-10,
+        "Σ is 0.2·I + 1e-6, of which f32 keeps one digit; the exact gradient is 3e-9, the difference 4e-11",
+    ),
 ];
 
 /// Tolerance of a gradient; `scale` is the largest entry of the exact gradient.
@@ -54,9 +77,15 @@ fn scores_of_points_match_the_authors() {
         let points = Points::from_json(&case["points"]);
         for (backend, device) in devices() {
             for key in ["isoscore", "isoscore_v1"] {
-                let Some(expected) = case[key].as_f64() else { continue };
+                let Some(expected) = case[key].as_f64() else {
+                    continue;
+                };
                 let ours = scalar(isoscore(points.tensor(&device)));
-                assert_within((ours - expected).abs(), SCORE, format!("{} {key} on {backend}", name(&case)));
+                assert_within(
+                    (ours - expected).abs(),
+                    SCORE,
+                    format!("{} {key} on {backend}", name(&case)),
+                );
             }
         }
     }
@@ -67,7 +96,11 @@ fn shrunk_scores_and_their_gradients_match_the_authors() {
     for case in cases(&golden("isoscore"), "cases") {
         let points = Points::from_json(&case["points"]);
         for row in cases(&case, "star") {
-            let (Some(expected), Some(gradient)) = (row["isoscore_star"].as_f64(), numbers(&row["grad_points"])) else { continue };
+            let (Some(expected), Some(gradient)) =
+                (row["isoscore_star"].as_f64(), numbers(&row["grad_points"]))
+            else {
+                continue;
+            };
             let zeta = row["zeta"].as_f64().expect("a weight");
             for (backend, device) in devices() {
                 let target = match case["c0"].as_str() {
@@ -75,7 +108,9 @@ fn shrunk_scores_and_their_gradients_match_the_authors() {
                     None => ShrinkageTarget::Matrix(Points::from_json(&case["c0"]).tensor(&device)),
                 };
                 let shrinkage = shrinkage(zeta, target);
-                let (ours, our_gradient) = differentiate(&points, &device, |points| isoscore_star(points, &shrinkage, None));
+                let (ours, our_gradient) = differentiate(&points, &device, |points| {
+                    isoscore_star(points, &shrinkage, None)
+                });
                 let what = format!("{} ζ = {zeta} on {backend}", name(&case));
                 assert_within((ours - expected).abs(), SCORE, &what);
                 assert_within(
@@ -93,8 +128,14 @@ fn scores_of_covariances_match_the_authors() {
     for case in cases(&golden("isoscore"), "covariances") {
         let expected = case["isoscore_star"].as_f64().expect("a score");
         for (backend, device) in devices() {
-            let ours = scalar(isoscore_of_covariance(Points::from_json(&case["covariance"]).tensor(&device)));
-            assert_within((ours - expected).abs(), SCORE, format!("{} on {backend}", name(&case)));
+            let ours = scalar(isoscore_of_covariance(
+                Points::from_json(&case["covariance"]).tensor(&device),
+            ));
+            assert_within(
+                (ours - expected).abs(),
+                SCORE,
+                format!("{} on {backend}", name(&case)),
+            );
         }
     }
 }
@@ -102,7 +143,12 @@ fn scores_of_covariances_match_the_authors() {
 #[test]
 fn where_the_authors_have_no_value_the_outcome_is_the_documented_one() {
     let file = golden("isoscore");
-    let named = |wanted: &str| cases(&file, "cases").into_iter().find(|case| name(case) == wanted).expect(wanted);
+    let named = |wanted: &str| {
+        cases(&file, "cases")
+            .into_iter()
+            .find(|case| name(case) == wanted)
+            .expect(wanted)
+    };
     for (backend, device) in devices() {
         for wanted in ["constant_points_6x3", "one_point_1x3"] {
             let case = named(wanted);
@@ -110,21 +156,39 @@ fn where_the_authors_have_no_value_the_outcome_is_the_documented_one() {
             let points = Points::from_json(&case["points"]);
             let (score, gradient) = differentiate(&points, &device, isoscore);
             assert_eq!(score, 0.0, "{wanted} on {backend}");
-            assert!(gradient.iter().all(|&entry| entry == 0.0), "{wanted} on {backend}: {gradient:?}");
+            assert!(
+                gradient.iter().all(|&entry| entry == 0.0),
+                "{wanted} on {backend}: {gradient:?}"
+            );
 
             // Shrinking a zero covariance towards the identity gives a multiple of the identity.
             let shrinkage = shrinkage(0.2, ShrinkageTarget::Identity);
-            let (score, gradient) = differentiate(&points, &device, |points| isoscore_star(points, &shrinkage, None));
-            assert_within((score - 1.0).abs(), SCORE, format!("{wanted} shrunk on {backend}"));
-            assert!(gradient.iter().all(|&entry| entry == 0.0), "{wanted} shrunk on {backend}: {gradient:?}");
+            let (score, gradient) = differentiate(&points, &device, |points| {
+                isoscore_star(points, &shrinkage, None)
+            });
+            assert_within(
+                (score - 1.0).abs(),
+                SCORE,
+                format!("{wanted} shrunk on {backend}"),
+            );
+            assert!(
+                gradient.iter().all(|&entry| entry == 0.0),
+                "{wanted} shrunk on {backend}: {gradient:?}"
+            );
         }
 
         let case = named("one_dim_8x1");
         assert!(case["isoscore"].is_null());
         let points = Points::from_json(&case["points"]).tensor(&device);
-        let panic = catch_unwind(AssertUnwindSafe(|| isoscore(points))).expect_err("one dimension has no isotropy");
-        let message = panic.downcast_ref::<String>().expect("a panic with a message");
-        assert!(message.contains("needs at least two dimensions, got 1"), "{message} on {backend}");
+        let panic = catch_unwind(AssertUnwindSafe(|| isoscore(points)))
+            .expect_err("one dimension has no isotropy");
+        let message = panic
+            .downcast_ref::<String>()
+            .expect("a panic with a message");
+        assert!(
+            message.contains("needs at least two dimensions, got 1"),
+            "{message} on {backend}"
+        );
     }
 }
 
@@ -133,9 +197,17 @@ fn selections_of_layers_and_padding_match_the_authors() {
     let file = golden("layers");
     let [layers, sequences, tokens, d] = [4, 2, 4, 6];
     let hidden = numbers(&file["hidden_states"]).expect("hidden states");
-    let mask: Vec<bool> = numbers(&file["attention_mask"]).expect("a mask").iter().map(|&entry| entry == 1.0).collect();
+    let mask: Vec<bool> = numbers(&file["attention_mask"])
+        .expect("a mask")
+        .iter()
+        .map(|&entry| entry == 1.0)
+        .collect();
     assert_eq!(hidden.len(), layers * sequences * tokens * d);
-    assert_eq!(mask.iter().filter(|&&entry| !entry).count(), 2, "there is padding to be left out");
+    assert_eq!(
+        mask.iter().filter(|&&entry| !entry).count(),
+        2,
+        "there is padding to be left out"
+    );
     let zeta = file["zeta"].as_f64().expect("a weight");
 
     for (backend, device) in devices() {
@@ -145,24 +217,36 @@ fn selections_of_layers_and_padding_match_the_authors() {
             let states: Vec<Tensor<3>> = hidden
                 .chunks(sequences * tokens * d)
                 .map(|layer| {
-                    let data = TensorData::new(layer.to_vec(), [sequences, tokens, d]).convert_dtype(DType::F32);
+                    let data = TensorData::new(layer.to_vec(), [sequences, tokens, d])
+                        .convert_dtype(DType::F32);
                     Tensor::from_data(data, (&autodiff, DType::F32)).require_grad()
                 })
                 .collect();
             let hidden_states = HiddenStates {
                 embedding_output: Some(states[0].clone()),
                 layers: states[1..].to_vec(),
-                mask: Some(Tensor::from_data(TensorData::new(mask.clone(), [sequences, tokens]), &autodiff)),
+                mask: Some(Tensor::from_data(
+                    TensorData::new(mask.clone(), [sequences, tokens]),
+                    &autodiff,
+                )),
             };
-            let (selected, padding) = (row["layers"].as_str().expect("layers"), row["padding"].as_str().expect("padding"));
+            let (selected, padding) = (
+                row["layers"].as_str().expect("layers"),
+                row["padding"].as_str().expect("padding"),
+            );
             let selection = StateSelection {
                 layers: selected.parse().expect("a selection"),
-                padding: if padding == "included" { Padding::Keep } else { Padding::Mask },
+                padding: if padding == "included" {
+                    Padding::Keep
+                } else {
+                    Padding::Mask
+                },
             };
             let count = selection.moments(&hidden_states).count.into_scalar::<f64>();
             assert_eq!(count, row["n_points"].as_f64().expect("a count"));
 
-            let istar = IStar::new(1.0, shrinkage(zeta, ShrinkageTarget::Reference), selection).expect("valid settings");
+            let istar = IStar::new(1.0, shrinkage(zeta, ShrinkageTarget::Reference), selection)
+                .expect("valid settings");
             let score = istar.score(&hidden_states, Some(&reference));
             let gradients = score.backward();
             let what = format!("layers {selected}, padding {padding} on {backend}");
@@ -171,9 +255,19 @@ fn selections_of_layers_and_padding_match_the_authors() {
 
             let gradient = numbers(&row["grad_hidden_states"]).expect("a gradient");
             let nothing = vec![0.0; sequences * tokens * d];
-            let ours: Vec<f64> =
-                states.iter().flat_map(|state| state.grad(&gradients).map_or(nothing.clone(), |gradient| values(&gradient))).collect();
-            assert_within(distance(&ours, &gradient), GRADIENT * largest(&gradient), format!("{what}, gradient"));
+            let ours: Vec<f64> = states
+                .iter()
+                .flat_map(|state| {
+                    state
+                        .grad(&gradients)
+                        .map_or(nothing.clone(), |gradient| values(&gradient))
+                })
+                .collect();
+            assert_within(
+                distance(&ours, &gradient),
+                GRADIENT * largest(&gradient),
+                format!("{what}, gradient"),
+            );
         }
     }
 }
@@ -183,30 +277,77 @@ fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
     let file = golden("covariance");
     let batches: Vec<Points> = cases(&file, "batches")
         .iter()
-        .map(|rows| if rows.as_array().is_some_and(|rows| rows.is_empty()) { Points::new(0, 5, vec![]) } else { Points::from_json(rows) })
+        .map(|rows| {
+            if rows.as_array().is_some_and(|rows| rows.is_empty()) {
+                Points::new(0, 5, vec![])
+            } else {
+                Points::from_json(rows)
+            }
+        })
         .collect();
-    assert_eq!(batches.iter().map(|batch| batch.n).collect::<Vec<_>>(), [1, 7, 0, 12, 17]);
+    assert_eq!(
+        batches.iter().map(|batch| batch.n).collect::<Vec<_>>(),
+        [1, 7, 0, 12, 17]
+    );
     let mean = numbers(&file["mean"]).expect("a mean");
     let covariance = numbers(&file["covariance"]).expect("a covariance");
-    let score = file["isoscore_star_of_covariance"].as_f64().expect("a score");
+    let score = file["isoscore_star_of_covariance"]
+        .as_f64()
+        .expect("a score");
 
     for (backend, device) in devices() {
-        let parts: Vec<Moments> = batches.iter().map(|batch| Moments::from_points(batch.tensor(&device))).collect();
+        let parts: Vec<Moments> = batches
+            .iter()
+            .map(|batch| Moments::from_points(batch.tensor(&device)))
+            .collect();
         let mut running = RunningMoments::new(5);
-        parts.iter().for_each(|part| running.update(part).expect("the device can be read"));
+        parts
+            .iter()
+            .for_each(|part| running.update(part).expect("the device can be read"));
         assert_eq!(running.count(), 37);
-        let on_host = running.covariance(&device).expect("37 points have a covariance");
-        assert_within((running.isoscore().expect("the points vary") - score).abs(), SCORE, format!("score on the host, {backend}"));
-        check(running.mean(), &mean, &on_host, &covariance, &format!("on the host, {backend}"));
-        let deviations: Vec<f64> = covariance.iter().step_by(6).map(|variance| variance.sqrt()).collect();
-        let difference = distance(&running.standard_deviations(), &deviations) / largest(&deviations);
-        assert_within(difference, MOMENTS, format!("standard deviations, {backend}"));
+        let on_host = running
+            .covariance(&device)
+            .expect("37 points have a covariance");
+        assert_within(
+            (running.isoscore().expect("the points vary") - score).abs(),
+            SCORE,
+            format!("score on the host, {backend}"),
+        );
+        check(
+            running.mean(),
+            &mean,
+            &on_host,
+            &covariance,
+            &format!("on the host, {backend}"),
+        );
+        let deviations: Vec<f64> = covariance
+            .iter()
+            .step_by(6)
+            .map(|variance| variance.sqrt())
+            .collect();
+        let difference =
+            distance(&running.standard_deviations(), &deviations) / largest(&deviations);
+        assert_within(
+            difference,
+            MOMENTS,
+            format!("standard deviations, {backend}"),
+        );
 
         let union = Moments::union(parts);
         assert_eq!(union.count.clone().into_scalar::<f64>(), 37.0);
         let on_device = union.covariance();
-        assert_within((scalar(isoscore_of_covariance(on_device.clone())) - score).abs(), SCORE, format!("score on {backend}"));
-        check(&values(&union.mean), &mean, &on_device, &covariance, &format!("on {backend}"));
+        assert_within(
+            (scalar(isoscore_of_covariance(on_device.clone())) - score).abs(),
+            SCORE,
+            format!("score on {backend}"),
+        );
+        check(
+            &values(&union.mean),
+            &mean,
+            &on_device,
+            &covariance,
+            &format!("on {backend}"),
+        );
     }
 }
 
@@ -214,9 +355,23 @@ fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
 /// is 2e-8.
 const MOMENTS: f64 = 1e-6;
 
-fn check(our_mean: &[f64], mean: &[f64], our_covariance: &Tensor<2>, covariance: &[f64], what: &str) {
-    assert_within(distance(our_mean, mean) / largest(mean), MOMENTS, format!("mean {what}"));
-    assert_within(distance(&values(our_covariance), covariance) / largest(covariance), MOMENTS, format!("covariance {what}"));
+fn check(
+    our_mean: &[f64],
+    mean: &[f64],
+    our_covariance: &Tensor<2>,
+    covariance: &[f64],
+    what: &str,
+) {
+    assert_within(
+        distance(our_mean, mean) / largest(mean),
+        MOMENTS,
+        format!("mean {what}"),
+    );
+    assert_within(
+        distance(&values(our_covariance), covariance) / largest(covariance),
+        MOMENTS,
+        format!("covariance {what}"),
+    );
 }
 
 /// Tolerance where the exact gradient is 0: rounding leaves 1.5e-8 if coordinates are about 1.
@@ -234,26 +389,55 @@ fn cosines_and_their_gradients_match_the_authors_and_scikit_learn() {
                     assert_within((ours - expected).abs(), SCORE, format!("cosreg, {what}"));
                     // If all points have one direction, the gradient is 0 up to rounding.
                     let tolerance = (GRADIENT * largest(&gradient)).max(COSINE_ROUNDING);
-                    assert_within(distance(&our_gradient, &gradient), tolerance, format!("cosreg gradient, {what}"));
+                    assert_within(
+                        distance(&our_gradient, &gradient),
+                        tolerance,
+                        format!("cosreg gradient, {what}"),
+                    );
                 }
                 // The authors' code divides by the norm of a zero row; this crate counts its
                 // cosines as 0.
                 _ => {
-                    let zero_row = (0..points.n).find(|&row| points.row(row).iter().all(|&entry| entry == 0.0)).expect("a zero row");
-                    let distinct = case["mean_cosine_distinct_pairs"].as_f64().expect("scikit-learn has a value");
+                    let zero_row = (0..points.n)
+                        .find(|&row| points.row(row).iter().all(|&entry| entry == 0.0))
+                        .expect("a zero row");
+                    let distinct = case["mean_cosine_distinct_pairs"]
+                        .as_f64()
+                        .expect("scikit-learn has a value");
                     let n = points.n as f64;
-                    assert_within((ours - distinct * (n - 1.0) / n).abs(), SCORE, format!("cosreg, {what}"));
-                    assert!(our_gradient[zero_row * points.d..][..points.d].iter().all(|&entry| entry == 0.0), "{what}");
+                    assert_within(
+                        (ours - distinct * (n - 1.0) / n).abs(),
+                        SCORE,
+                        format!("cosreg, {what}"),
+                    );
+                    assert!(
+                        our_gradient[zero_row * points.d..][..points.d]
+                            .iter()
+                            .all(|&entry| entry == 0.0),
+                        "{what}"
+                    );
                     assert!(our_gradient.iter().all(|entry| entry.is_finite()), "{what}");
                 }
             }
             if let Some(expected) = case["mean_cosine_all_pairs"].as_f64() {
                 let sums = CosineSums::from_rows(points.tensor(&device), None);
-                let all = values(&sums.directions).iter().map(|sum| sum * sum).sum::<f64>() / (points.n as f64).powi(2);
-                assert_within((all - expected).abs(), SCORE, format!("mean cosine of all pairs, {what}"));
+                let all = values(&sums.directions)
+                    .iter()
+                    .map(|sum| sum * sum)
+                    .sum::<f64>()
+                    / (points.n as f64).powi(2);
+                assert_within(
+                    (all - expected).abs(),
+                    SCORE,
+                    format!("mean cosine of all pairs, {what}"),
+                );
             }
             let expected = case["mean_cosine_distinct_pairs"].as_f64().unwrap_or(0.0);
-            assert_within((scalar(mean_cosine(points.tensor(&device))) - expected).abs(), SCORE, format!("mean cosine, {what}"));
+            assert_within(
+                (scalar(mean_cosine(points.tensor(&device))) - expected).abs(),
+                SCORE,
+                format!("mean cosine, {what}"),
+            );
         }
     }
 }
@@ -266,12 +450,27 @@ const MEASURED: f64 = 1e-5;
 fn every_measure_has_the_value_of_its_definition() {
     for case in cases(&golden("measures"), "cases") {
         let points = Points::from_json(&case["points"]);
-        for measure in MEASURES.iter().filter(|measure| measure.needs != Needs::Reference) {
-            let expected = case["measures"][measure.name].as_f64().unwrap_or_else(|| panic!("{} has no golden value", measure.name));
+        for measure in MEASURES
+            .iter()
+            .filter(|measure| measure.needs != Needs::Reference)
+        {
+            let expected = case["measures"][measure.name]
+                .as_f64()
+                .unwrap_or_else(|| panic!("{} has no golden value", measure.name));
             for (backend, device) in devices() {
-                let value = measure.of(points.tensor(&device)).unwrap_or_else(|| panic!("{} has no value", measure.name));
-                let what = format!("{} of {} on {backend}: {value} and {expected}", measure.name, name(&case));
-                assert_within((value - expected).abs() / (1e-3 + expected.abs()), MEASURED, what);
+                let value = measure
+                    .of(points.tensor(&device))
+                    .unwrap_or_else(|| panic!("{} has no value", measure.name));
+                let what = format!(
+                    "{} of {} on {backend}: {value} and {expected}",
+                    measure.name,
+                    name(&case)
+                );
+                assert_within(
+                    (value - expected).abs() / (1e-3 + expected.abs()),
+                    MEASURED,
+                    what,
+                );
             }
         }
     }

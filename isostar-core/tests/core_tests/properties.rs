@@ -1,11 +1,15 @@
 //! Properties that the papers claim for the measures, on random points.
 
-use crate::common::{Normal, Points, assert_within, devices, differentiate_tensor, distance, largest, oracle, rotated, scalar, values};
+use crate::common::{
+    Normal, Points, assert_within, devices, differentiate_tensor, distance, largest, oracle,
+    rotated, scalar, values,
+};
 use burn::prelude::*;
 use isostar_core::measure::{cosreg, mean_cosine};
 use isostar_core::{
-    CosRegConfig, HiddenStates, IStar, Moments, Padding, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget, StateSelection,
-    UnbiasedSums, isoscore, isoscore_of_covariance, isoscore_unbiased,
+    CosRegConfig, HiddenStates, IStar, Moments, Padding, Regularizer, RunningMoments, Shrinkage,
+    ShrinkageTarget, StateSelection, UnbiasedSums, isoscore, isoscore_of_covariance,
+    isoscore_unbiased,
 };
 use proptest::prelude::*;
 
@@ -25,13 +29,20 @@ fn few() -> ProptestConfig {
 
 /// Correlated points with different scales and means away from zero.
 fn cloud() -> impl Strategy<Value = Points> {
-    (2usize..60, 2usize..14, any::<u32>(), 0.0f64..3.0, -5.0f64..5.0).prop_map(|(n, d, seed, decay, mean)| {
-        let points = Points::gaussian(n, d, seed as u64);
-        Points::from_fn(n, d, |row, column| {
-            let row = points.row(row);
-            mean + row[column] * (-decay * column as f64 / d as f64).exp() + 0.4 * row[0]
+    (
+        2usize..60,
+        2usize..14,
+        any::<u32>(),
+        0.0f64..3.0,
+        -5.0f64..5.0,
+    )
+        .prop_map(|(n, d, seed, decay, mean)| {
+            let points = Points::gaussian(n, d, seed as u64);
+            Points::from_fn(n, d, |row, column| {
+                let row = points.row(row);
+                mean + row[column] * (-decay * column as f64 / d as f64).exp() + 0.4 * row[0]
+            })
         })
-    })
 }
 
 fn score(points: &Points, device: &Device) -> f64 {
@@ -216,7 +227,14 @@ const UNBIASED: f64 = 2e-5;
 /// tr Σ and the U-statistic of tr Σ² by definition: sums over distinct rows, O(n⁴).
 fn u_statistics(points: &Points) -> (f64, f64) {
     let n = points.n;
-    let dot = |i: usize, j: usize| -> f64 { points.row(i).iter().zip(points.row(j)).map(|(a, b)| a * b).sum() };
+    let dot = |i: usize, j: usize| -> f64 {
+        points
+            .row(i)
+            .iter()
+            .zip(points.row(j))
+            .map(|(a, b)| a * b)
+            .sum()
+    };
     let [mut pairs, mut triples, mut quadruples, mut cross, mut own] = [0.0; 5];
     for i in 0..n {
         own += dot(i, i);
@@ -232,15 +250,24 @@ fn u_statistics(points: &Points) -> (f64, f64) {
         }
     }
     let n = n as f64;
-    let (two, three, four) = (n * (n - 1.0), n * (n - 1.0) * (n - 2.0), n * (n - 1.0) * (n - 2.0) * (n - 3.0));
-    (own / n - cross / two, pairs / two - 2.0 * triples / three + quadruples / four)
+    let (two, three, four) = (
+        n * (n - 1.0),
+        n * (n - 1.0) * (n - 2.0),
+        n * (n - 1.0) * (n - 2.0) * (n - 3.0),
+    );
+    (
+        own / n - cross / two,
+        pairs / two - 2.0 * triples / three + quadruples / four,
+    )
 }
 
 #[test]
 fn the_unbiased_estimate_of_few_points_is_near_where_the_plug_in_is_far_off() {
     const D: usize = 96;
     let device = Device::flex();
-    let variances: Vec<f64> = (0..D).map(|at| (-3.48 * at as f64 / D as f64).exp()).collect();
+    let variances: Vec<f64> = (0..D)
+        .map(|at| (-3.48 * at as f64 / D as f64).exp())
+        .collect();
     let trace: f64 = variances.iter().sum();
     let frobenius: f64 = variances.iter().map(|variance| variance * variance).sum();
     let truth = (trace * trace / frobenius - 1.0) / (D as f64 - 1.0);
@@ -248,15 +275,28 @@ fn the_unbiased_estimate_of_few_points_is_near_where_the_plug_in_is_far_off() {
 
     // Points, draws, largest error of the mean unbiased estimate, smallest error of the mean
     // plug-in estimate.
-    for (n, draws, near, far) in [(16, 200, 0.08, 0.40), (64, 100, 0.025, 0.22), (256, 60, 0.012, 0.08)] {
+    for (n, draws, near, far) in [
+        (16, 200, 0.08, 0.40),
+        (64, 100, 0.025, 0.22),
+        (256, 60, 0.012, 0.08),
+    ] {
         let [mut unbiased, mut plug_in] = [0.0; 2];
         for draw in 0..draws {
-            let points = Points::gaussian(n, D, 1000 * n as u64 + draw).map(|column, value| value * variances[column].sqrt() + 3.0);
-            unbiased += isoscore_unbiased(points.tensor(&device)).expect("an estimate") / draws as f64;
+            let points = Points::gaussian(n, D, 1000 * n as u64 + draw)
+                .map(|column, value| value * variances[column].sqrt() + 3.0);
+            unbiased +=
+                isoscore_unbiased(points.tensor(&device)).expect("an estimate") / draws as f64;
             plug_in += score(&points, &device) / draws as f64;
         }
-        assert_within((unbiased - truth).abs(), near, format!("{n} points: unbiased {unbiased:.3}, plug-in {plug_in:.3}, true {truth:.3}"));
-        assert!(truth - plug_in > far, "{n} points: the plug-in score {plug_in} should be far below {truth}");
+        assert_within(
+            (unbiased - truth).abs(),
+            near,
+            format!("{n} points: unbiased {unbiased:.3}, plug-in {plug_in:.3}, true {truth:.3}"),
+        );
+        assert!(
+            truth - plug_in > far,
+            "{n} points: the plug-in score {plug_in} should be far below {truth}"
+        );
     }
 }
 
@@ -269,9 +309,16 @@ fn the_unbiased_estimate_ignores_where_the_points_lie() {
             // Multiples of 1/64 are exact next to 1000, so moving the points does not round them.
             let grid = points.map(|_, value| (value * 64.0).round() / 64.0);
             let exact = isoscore_unbiased(grid.tensor(&device)).expect("an estimate");
-            let there = isoscore_unbiased(grid.map(|column, value| value + 1000.0 * (1.0 + column as f64 % 3.0)).tensor(&device))
-                .expect("an estimate");
-            assert_within((there - exact).abs(), UNBIASED, format!("{n} points moved by 1000σ on {backend}"));
+            let there = isoscore_unbiased(
+                grid.map(|column, value| value + 1000.0 * (1.0 + column as f64 % 3.0))
+                    .tensor(&device),
+            )
+            .expect("an estimate");
+            assert_within(
+                (there - exact).abs(),
+                UNBIASED,
+                format!("{n} points moved by 1000σ on {backend}"),
+            );
             assert!((exact - here).abs() < 0.05);
         }
     }
@@ -281,18 +328,34 @@ fn the_unbiased_estimate_ignores_where_the_points_lie() {
 fn the_three_sums_give_the_estimate_without_any_tensor() {
     let points = Points::gaussian(30, 7, 6);
     let centred = oracle::centred(&points);
-    let norms: Vec<f64> = (0..30).map(|row| centred.row(row).iter().map(|entry| entry * entry).sum()).collect();
+    let norms: Vec<f64> = (0..30)
+        .map(|row| centred.row(row).iter().map(|entry| entry * entry).sum())
+        .collect();
     let scatter = 29.0 * oracle::covariance(&points);
     let sums = UnbiasedSums {
         count: 30.0,
         squared_norms: norms.iter().sum(),
         fourth_powers: norms.iter().map(|norm| norm * norm).sum(),
-        scatter_squared: (0..7).flat_map(|column| scatter.col(column).iter().copied().collect::<Vec<_>>()).map(|entry| entry * entry).sum(),
+        scatter_squared: (0..7)
+            .flat_map(|column| scatter.col(column).iter().copied().collect::<Vec<_>>())
+            .map(|entry| entry * entry)
+            .sum(),
     };
     let (trace, frobenius) = u_statistics(&points);
     let expected = (trace * trace / frobenius - 1.0) / 6.0;
-    assert_within((sums.isoscore(7).expect("an estimate") - expected).abs(), 1e-10, "the estimate in f64");
+    assert_within(
+        (sums.isoscore(7).expect("an estimate") - expected).abs(),
+        1e-10,
+        "the estimate in f64",
+    );
     assert_eq!(UnbiasedSums { count: 3.0, ..sums }.isoscore(7), None);
     assert_eq!(sums.isoscore(1), None);
-    assert_eq!(UnbiasedSums { squared_norms: 0.0, ..sums }.isoscore(7), None);
+    assert_eq!(
+        UnbiasedSums {
+            squared_norms: 0.0,
+            ..sums
+        }
+        .isoscore(7),
+        None
+    );
 }

@@ -11,7 +11,11 @@ fn mask(sizes: [usize; 3], like: &Tensor<1>) -> Tensor<4> {
     masked(sizes, like, |at| at % sizes[2] % 3 == 2)
 }
 
-fn masked([sequences, rows, tokens]: [usize; 3], like: &Tensor<1>, hidden: impl Fn(usize) -> bool) -> Tensor<4> {
+fn masked(
+    [sequences, rows, tokens]: [usize; 3],
+    like: &Tensor<1>,
+    hidden: impl Fn(usize) -> bool,
+) -> Tensor<4> {
     let lowest = like.dtype().finfo().unwrap().min;
     let numbers = (0..sequences * rows * tokens).map(|at| if hidden(at) { lowest } else { 0.0 });
     let data = TensorData::new(numbers.collect::<Vec<f64>>(), [sequences, 1, rows, tokens]);
@@ -21,7 +25,14 @@ fn masked([sequences, rows, tokens]: [usize; 3], like: &Tensor<1>, hidden: impl 
 #[test]
 fn values_and_gradients_are_those_of_the_composition() {
     let none = DropoutConfig::new(0.0).init();
-    let sizes = [(2, 3, 5, 4, 1), (3, 2, 7, 3, 7), (2, 1, 1, 6, 1), (1, 1, 1, 1, 1), (2, 2, 200, 32, 1), (2, 2, 33, 17, 33)];
+    let sizes = [
+        (2, 3, 5, 4, 1),
+        (3, 2, 7, 3, 7),
+        (2, 1, 1, 6, 1),
+        (1, 1, 1, 1, 1),
+        (2, 2, 200, 32, 1),
+        (2, 2, 33, 17, 33),
+    ];
     for (sequences, heads, tokens, d_head, rows) in sizes {
         let shape = [sequences, tokens, heads * d_head];
         assert_fused(&[&shape, &shape, &shape], |inputs| {
@@ -47,12 +58,25 @@ fn sequences_without_tokens_are_those_of_the_composition() {
 
 #[test]
 fn strided_inputs_are_attended_as_ordered_ones() {
-    let random = |shape| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex());
+    let random =
+        |shape| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex());
     let (parts, none) = (random([4, 6, 24]), DropoutConfig::new(0.0).init());
     let part = |at: usize| parts.clone().slice([1..3, 0..6, 8 * at..8 * at + 8]);
     let ordered = |at| Tensor::from_data(part(at).into_data(), &Device::flex());
-    let attended = |inputs| attention(inputs, Tensor::zeros([2, 1, 1, 6], &Device::flex()), 2, 1.0, &none).into_data();
-    assert_eq!(attended([0, 1, 2].map(part)), attended([0, 1, 2].map(ordered)));
+    let attended = |inputs| {
+        attention(
+            inputs,
+            Tensor::zeros([2, 1, 1, 6], &Device::flex()),
+            2,
+            1.0,
+            &none,
+        )
+        .into_data()
+    };
+    assert_eq!(
+        attended([0, 1, 2].map(part)),
+        attended([0, 1, 2].map(ordered))
+    );
 }
 
 /// With dropout, weights and gradients are those of the composition with the same factors.
@@ -68,14 +92,36 @@ fn dropout_acts_on_the_weights_in_both_directions() {
         let mask = mask([sequences, 1, tokens], &inputs[0]);
         let [query, key, value] = [0, 1, 2].map(|at| inputs[at].clone().reshape(shape));
         if crate::flex::holds(&inputs[0]) {
-            let sizes = flex::Sizes { sequences, tokens, heads, d_head, mask_rows: 1 };
-            let operation = flex::Attention { sizes, scale: 0.5, stream: Some(stream) };
-            let inputs = [query.into_dispatch(), key.into_dispatch(), value.into_dispatch(), mask.into_dispatch()];
+            let sizes = flex::Sizes {
+                sequences,
+                tokens,
+                heads,
+                d_head,
+                mask_rows: 1,
+            };
+            let operation = flex::Attention {
+                sizes,
+                scale: 0.5,
+                stream: Some(stream),
+            };
+            let inputs = [
+                query.into_dispatch(),
+                key.into_dispatch(),
+                value.into_dispatch(),
+                mask.into_dispatch(),
+            ];
             return Tensor::<3>::from_dispatch(apply(operation, inputs)).reshape([-1]);
         }
-        let split = |tensor: Tensor<3>| tensor.reshape([sequences, tokens, heads, d_head]).swap_dims(1, 2);
+        let split = |tensor: Tensor<3>| {
+            tensor
+                .reshape([sequences, tokens, heads, d_head])
+                .swap_dims(1, 2)
+        };
         let [query, key, value] = [query, key, value].map(split);
-        let factors = Tensor::from_data(factors.clone(), (&query.device().without_autodiff(), query.dtype()));
+        let factors = Tensor::from_data(
+            factors.clone(),
+            (&query.device().without_autodiff(), query.dtype()),
+        );
         let scores = query.matmul(key.transpose()) * 0.5 + mask;
         let context = (burn::tensor::activation::softmax(scores, 3) * factors).matmul(value);
         context.swap_dims(1, 2).reshape([-1])
@@ -87,5 +133,11 @@ fn dropout_acts_on_the_weights_in_both_directions() {
 fn heads_that_do_not_divide_the_width_are_refused() {
     let zeros = || Tensor::<3>::zeros([1, 2, 8], &Device::flex());
     let mask = Tensor::zeros([1, 1, 1, 2], &Device::flex());
-    attention([zeros(), zeros(), zeros()], mask, 3, 1.0, &DropoutConfig::new(0.0).init());
+    attention(
+        [zeros(), zeros(), zeros()],
+        mask,
+        3,
+        1.0,
+        &DropoutConfig::new(0.0).init(),
+    );
 }

@@ -47,14 +47,30 @@ type Multiply<const D: usize> = fn(Tensor<D>, Tensor<D>) -> Tensor<D>;
 ///
 /// # Panics
 /// If there is no set, or the shapes differ.
-pub fn moments(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
-    let [rows, d] = sets.first().expect("moments: there must be at least one set").dims();
-    assert!(sets.iter().all(|set| set.dims() == [rows, d]), "moments: the sets must have one shape");
-    assert!(mask.as_ref().is_none_or(|mask| mask.dims() == [rows]), "moments: the mask must have {rows} rows");
+pub fn moments(
+    sets: Vec<Tensor<2>>,
+    mask: Option<Tensor<1, Bool>>,
+) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
+    let [rows, d] = sets
+        .first()
+        .expect("moments: there must be at least one set")
+        .dims();
+    assert!(
+        sets.iter().all(|set| set.dims() == [rows, d]),
+        "moments: the sets must have one shape"
+    );
+    assert!(
+        mask.as_ref().is_none_or(|mask| mask.dims() == [rows]),
+        "moments: the mask must have {rows} rows"
+    );
     if rows == 0 {
         // Not every backend can multiply matrices without rows.
         let options = (&sets[0].device().without_autodiff(), sets[0].dtype());
-        return (Tensor::zeros([1], options), Tensor::zeros([d], options), Tensor::zeros([d, d], options));
+        return (
+            Tensor::zeros([1], options),
+            Tensor::zeros([d], options),
+            Tensor::zeros([d, d], options),
+        );
     }
     #[cfg(feature = "flex")]
     if sets.iter().all(crate::flex::holds) && !crate::exact::rounds_factors(&sets[0].device()) {
@@ -71,18 +87,42 @@ pub fn moments(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
 /// r = Σ(x − c) is the rounding error of the centre c. The same correction turns the gradient L·G
 /// into (L − m)·G. Differentiating the right factor alone gives half of the gradient of a symmetric
 /// function; the transpose gives the other half.
-fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
-    let constants: Vec<Tensor<2>> = sets.iter().map(|set| set.clone().without_autodiff()).collect();
-    let (rows, options) = (constants[0].dims()[0], (&constants[0].device(), constants[0].dtype()));
+fn composition(
+    sets: Vec<Tensor<2>>,
+    mask: Option<Tensor<1, Bool>>,
+) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
+    let constants: Vec<Tensor<2>> = sets
+        .iter()
+        .map(|set| set.clone().without_autodiff())
+        .collect();
+    let (rows, options) = (
+        constants[0].dims()[0],
+        (&constants[0].device(), constants[0].dtype()),
+    );
     let tracked = sets.iter().any(|set| set.is_tracked());
     // The gradient of a training step does not need exact products.
-    let multiply: Multiply<2> = if tracked { Tensor::matmul } else { exact_product };
+    let multiply: Multiply<2> = if tracked {
+        Tensor::matmul
+    } else {
+        exact_product
+    };
     let weights = match &mask {
-        Some(mask) => mask.clone().without_autodiff().float().cast(options.1).reshape([1, rows]),
+        Some(mask) => mask
+            .clone()
+            .without_autodiff()
+            .float()
+            .cast(options.1)
+            .reshape([1, rows]),
         None => Tensor::<2>::ones([1, rows], options),
     };
     // Not the transpose of the weights: fused kernels of wgpu go wrong on a masked, transposed factor.
-    let column = mask.as_ref().map(|mask| mask.clone().without_autodiff().float().cast(options.1).reshape([rows, 1]));
+    let column = mask.as_ref().map(|mask| {
+        mask.clone()
+            .without_autodiff()
+            .float()
+            .cast(options.1)
+            .reshape([rows, 1])
+    });
     let count = weights.clone().sum_dim(1) * sets.len() as f64;
     let divisor = count.clone().clamp_min(1.0);
 
@@ -109,7 +149,11 @@ fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
     }
     let residual = sum(residuals.into_iter());
     let mean = residual.clone() / divisor + centre.clone();
-    let left_mean = if tracked { mean.clone().without_autodiff() } else { mean.clone() - centre };
+    let left_mean = if tracked {
+        mean.clone().without_autodiff()
+    } else {
+        mean.clone() - centre
+    };
     let product = sum(products.into_iter()) - multiply(left_mean.transpose(), residual);
     let twice = product.clone() + product.transpose();
     let scatter = twice.clone() - twice.without_autodiff() * 0.5;
@@ -117,7 +161,9 @@ fn composition(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1
 }
 
 fn sum<const D: usize>(tensors: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
-    tensors.reduce(|sum, tensor| sum + tensor).expect("there is at least one set")
+    tensors
+        .reduce(|sum, tensor| sum + tensor)
+        .expect("there is at least one set")
 }
 
 /// Σᵢ wᵢxᵢ of weights `[1, n]` and constant rows `[n, d]`. Shape `[1, d]`.
@@ -134,16 +180,28 @@ fn summed(weights: Tensor<2>, rows: Tensor<2>, exact: bool) -> Tensor<2> {
     let [n, d] = rows.dims();
     let blocks = n / BLOCK;
     if blocks < 2 {
-        return if exact { exact_product(weights, rows) } else { weights.matmul(rows) };
+        return if exact {
+            exact_product(weights, rows)
+        } else {
+            weights.matmul(rows)
+        };
     }
     let whole = blocks * BLOCK;
     if whole < n {
-        let rest = summed(weights.clone().narrow(1, whole, n - whole), rows.clone().narrow(0, whole, n - whole), exact);
+        let rest = summed(
+            weights.clone().narrow(1, whole, n - whole),
+            rows.clone().narrow(0, whole, n - whole),
+            exact,
+        );
         return summed(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole), exact) + rest;
     }
     let weights: Tensor<3> = weights.reshape([blocks, 1, BLOCK]);
     let rows: Tensor<3> = rows.reshape([blocks, BLOCK, d]);
-    let sums = if exact { exact_product(weights, rows) } else { weights.matmul(rows) };
+    let sums = if exact {
+        exact_product(weights, rows)
+    } else {
+        weights.matmul(rows)
+    };
     sums.sum_dim(0).squeeze_dim(0)
 }
 

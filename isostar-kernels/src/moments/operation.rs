@@ -12,12 +12,18 @@ use crate::tape::{Operation, apply, in_order, numbers, tensor};
 ///
 /// P and s are one tensor, `[d + 1, d]`: P, of which the lower half is computed, with s as its last
 /// row. Every set adds to it in place, so the tape keeps nothing of it.
-pub(super) fn fused(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
+pub(super) fn fused(
+    sets: Vec<Tensor<2>>,
+    mask: Option<Tensor<1, Bool>>,
+) -> (Tensor<1>, Tensor<1>, Tensor<2>) {
     let plain = sets[0].device().without_autodiff();
     let [rows, d] = sets[0].dims();
     let kept: Option<Arc<[usize]>> = mask.map(|mask| {
         let mask = mask.into_data();
-        mask.iter::<bool>().enumerate().filter_map(|(row, keep)| keep.then_some(row)).collect()
+        mask.iter::<bool>()
+            .enumerate()
+            .filter_map(|(row, keep)| keep.then_some(row))
+            .collect()
     });
     let rows = Rows { all: rows, kept };
     let centre: Arc<[f32]> = centre(&sets, &rows, d).into();
@@ -25,13 +31,23 @@ pub(super) fn fused(sets: Vec<Tensor<2>>, mask: Option<Tensor<1, Bool>>) -> (Ten
 
     let empty = Tensor::<2>::zeros([d + 1, d], &plain);
     let add = |sums: Tensor<2>, set: Tensor<2>| {
-        let operation = AddProducts { rows: rows.clone(), centre: centre.clone() };
-        Tensor::from_dispatch(apply(operation, [sums.into_dispatch(), set.into_dispatch()]))
+        let operation = AddProducts {
+            rows: rows.clone(),
+            centre: centre.clone(),
+        };
+        Tensor::from_dispatch(apply(
+            operation,
+            [sums.into_dispatch(), set.into_dispatch()],
+        ))
     };
     let sums: Tensor<2> = sets.into_iter().fold(empty, add);
     let mean = apply(Mean { centre, count }, [sums.clone().into_dispatch()]);
     let scatter = apply(Scatter { count }, [sums.into_dispatch()]);
-    (Tensor::from_floats([count], &plain), Tensor::from_dispatch(mean), Tensor::from_dispatch(scatter))
+    (
+        Tensor::from_floats([count], &plain),
+        Tensor::from_dispatch(mean),
+        Tensor::from_dispatch(scatter),
+    )
 }
 
 /// Returns the mean of a sample of rows, in f64; zero if no row counts.
@@ -46,16 +62,31 @@ fn centre(sets: &[Tensor<2>], rows: &Rows, d: usize) -> Vec<f32> {
     }
     let size = (2.0 * (count as f64).sqrt()).ceil() as usize;
     let size = size.min(count);
-    let indices: Vec<i64> = (0..size).map(|at| rows.row(at * count / size) as i64).collect();
-    let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &sets[0].device().without_autodiff());
+    let indices: Vec<i64> = (0..size)
+        .map(|at| rows.row(at * count / size) as i64)
+        .collect();
+    let indices =
+        Tensor::<1, Int>::from_data(indices.as_slice(), &sets[0].device().without_autodiff());
     let mut sums = vec![0.0_f64; d];
     for set in sets {
-        let sample = set.clone().without_autodiff().select(0, indices.clone()).into_data();
-        for row in sample.as_slice::<f32>().expect("the sets hold f32").chunks_exact(d) {
-            sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += f64::from(*number));
+        let sample = set
+            .clone()
+            .without_autodiff()
+            .select(0, indices.clone())
+            .into_data();
+        for row in sample
+            .as_slice::<f32>()
+            .expect("the sets hold f32")
+            .chunks_exact(d)
+        {
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(sum, number)| *sum += f64::from(*number));
         }
     }
-    sums.into_iter().map(|sum| (sum / (size * sets.len()) as f64) as f32).collect()
+    sums.into_iter()
+        .map(|sum| (sum / (size * sets.len()) as f64) as f32)
+        .collect()
 }
 
 /// Adds the products of a set to those of the sets before.
@@ -69,17 +100,36 @@ impl Operation<2> for AddProducts {
     /// The points, which share their storage with the model's activations.
     type Saved = Option<FlexTensor>;
 
-    fn forward(&self, [mut sums, points]: [FlexTensor; 2], [_, tracked]: [bool; 2]) -> (FlexTensor, Self::Saved) {
+    fn forward(
+        &self,
+        [mut sums, points]: [FlexTensor; 2],
+        [_, tracked]: [bool; 2],
+    ) -> (FlexTensor, Self::Saved) {
         let saved = tracked.then(|| points.clone());
-        add_products(numbers(&in_order(points)), &self.rows, &self.centre, sums.storage_mut());
+        add_products(
+            numbers(&in_order(points)),
+            &self.rows,
+            &self.centre,
+            sums.storage_mut(),
+        );
         (sums, saved)
     }
 
-    fn backward(self, saved: Self::Saved, gradient: FlexTensor, [sums, _]: [bool; 2]) -> [Option<FlexTensor>; 2] {
+    fn backward(
+        self,
+        saved: Self::Saved,
+        gradient: FlexTensor,
+        [sums, _]: [bool; 2],
+    ) -> [Option<FlexTensor>; 2] {
         let gradient = in_order(gradient);
         let points = saved.map(|points| {
             let shape = points.layout().shape().clone();
-            let found = gradient_of_points(numbers(&in_order(points)), &self.rows, &self.centre, numbers(&gradient));
+            let found = gradient_of_points(
+                numbers(&in_order(points)),
+                &self.rows,
+                &self.centre,
+                numbers(&gradient),
+            );
             tensor(found, shape)
         });
         [sums.then_some(gradient), points]
@@ -106,9 +156,17 @@ impl Operation<1> for Scatter {
 
     /// P takes G + Gᵀ, which stands for both halves, and s takes −(G + Gᵀ)·s/n. The set adds
     /// (G + Gᵀ)(x − c) of each row to that.
-    fn backward(self, offset: Self::Saved, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(
+        self,
+        offset: Self::Saved,
+        gradient: FlexTensor,
+        _: [bool; 1],
+    ) -> [Option<FlexTensor>; 1] {
         let d = offset.len();
-        [Some(tensor(gradient_of_matrix(numbers(&in_order(gradient)), &offset), [d + 1, d]))]
+        [Some(tensor(
+            gradient_of_matrix(numbers(&in_order(gradient)), &offset),
+            [d + 1, d],
+        ))]
     }
 }
 
@@ -125,7 +183,17 @@ impl Operation<1> for Mean {
     fn forward(&self, [sums]: [FlexTensor; 1], _: [bool; 1]) -> (FlexTensor, ()) {
         let d = self.centre.len();
         let offset = offset(&numbers(&sums)[d * d..], self.count);
-        (tensor(self.centre.iter().zip(offset).map(|(centre, offset)| centre + offset).collect(), [d]), ())
+        (
+            tensor(
+                self.centre
+                    .iter()
+                    .zip(offset)
+                    .map(|(centre, offset)| centre + offset)
+                    .collect(),
+                [d],
+            ),
+            (),
+        )
     }
 
     fn backward(self, (): (), gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
@@ -138,5 +206,7 @@ impl Operation<1> for Mean {
 
 /// Returns s/n.
 fn offset(sum: &[f32], count: f64) -> Vec<f32> {
-    sum.iter().map(|sum| (f64::from(*sum) / count.max(1.0)) as f32).collect()
+    sum.iter()
+        .map(|sum| (f64::from(*sum) / count.max(1.0)) as f32)
+        .collect()
 }

@@ -49,7 +49,10 @@ impl Rows {
     fn within(&self, indices: Range<usize>) -> Range<usize> {
         match &self.kept {
             None => indices,
-            Some(kept) => kept.partition_point(|row| *row < indices.start)..kept.partition_point(|row| *row < indices.end),
+            Some(kept) => {
+                kept.partition_point(|row| *row < indices.start)
+                    ..kept.partition_point(|row| *row < indices.end)
+            }
         }
     }
 }
@@ -75,7 +78,14 @@ pub(super) fn add_products(points: &[f32], rows: &Rows, centre: &[f32], sums: &m
     let size = count.div_ceil(PARTS).max(LEAST_ROWS);
     let parts: Vec<Vec<f32>> = (0..count.div_ceil(size))
         .into_par_iter()
-        .map(|part| products(points, rows, part * size..count.min((part + 1) * size), centre))
+        .map(|part| {
+            products(
+                points,
+                rows,
+                part * size..count.min((part + 1) * size),
+                centre,
+            )
+        })
         .collect();
     sums.par_chunks_mut(d).enumerate().for_each(|(row, sums)| {
         let length = d.min(row + 1);
@@ -100,9 +110,13 @@ fn products(points: &[f32], rows: &Rows, range: Range<usize>, c: &[f32]) -> Vec<
             centre(points, rows, block.clone(), c, centred);
             last.fill(0.0);
             for row in centred.chunks_exact(d) {
-                last.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+                last.iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, number)| *sum += number);
             }
-            sums.iter_mut().zip(&*last).for_each(|(sum, part)| *sum += f64::from(*part));
+            sums.iter_mut()
+                .zip(&*last)
+                .for_each(|(sum, part)| *sum += f64::from(*part));
         });
         for top in (0..d).step_by(PANEL) {
             let bottom = d.min(top + PANEL);
@@ -112,13 +126,20 @@ fn products(points: &[f32], rows: &Rows, range: Range<usize>, c: &[f32]) -> Vec<
             product(into, true, [left, right], 1.0, Parallelism::None);
         }
     }
-    last.iter_mut().zip(sums).for_each(|(last, sum)| *last = sum as f32);
+    last.iter_mut()
+        .zip(sums)
+        .for_each(|(last, sum)| *last = sum as f32);
     found
 }
 
 /// The gradient of the points: M(x − c) + v of each row that counts, given M `[d, d]` and, in the
 /// row after it, v.
-pub(super) fn gradient_of_points(points: &[f32], rows: &Rows, c: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub(super) fn gradient_of_points(
+    points: &[f32],
+    rows: &Rows,
+    c: &[f32],
+    gradient: &[f32],
+) -> Vec<f32> {
     let d = c.len();
     let (matrix, row) = gradient.split_at(d * d);
     let matrix = Matrix::new(matrix, [d, d], d);
@@ -132,8 +153,16 @@ pub(super) fn gradient_of_points(points: &[f32], rows: &Rows, c: &[f32], gradien
         centre(points, rows, range.clone(), c, &mut centred);
         let centred = Matrix::new(&centred, [count, d], d);
         let fill = |products: &mut [f32]| {
-            products.chunks_exact_mut(d).for_each(|product| product.copy_from_slice(row));
-            product(MatrixMut::new(products, [count, d], d), true, [centred, matrix], 1.0, Parallelism::None);
+            products
+                .chunks_exact_mut(d)
+                .for_each(|product| product.copy_from_slice(row));
+            product(
+                MatrixMut::new(products, [count, d], d),
+                true,
+                [centred, matrix],
+                1.0,
+                Parallelism::None,
+            );
         };
         if count == all {
             return fill(gradients);
@@ -158,11 +187,19 @@ pub(super) fn mirrored(products: &[f32], sum: &[f32], offset: &[f32]) -> Vec<f32
 /// M = G + Gᵀ and, as the last row, −M·offset.
 pub(super) fn gradient_of_matrix(gradient: &[f32], offset: &[f32]) -> Vec<f32> {
     let d = offset.len();
-    let mut found = by_tiles(d, (d + 1) * d, |row, column| gradient[row * d + column] + gradient[column * d + row]);
-    let (matrix, last) = found.split_at_mut(d * d);
-    last.par_iter_mut().zip(matrix.par_chunks_exact(d.max(1))).for_each(|(last, row)| {
-        *last = -row.iter().zip(offset).map(|(entry, offset)| f64::from(*entry) * f64::from(*offset)).sum::<f64>() as f32;
+    let mut found = by_tiles(d, (d + 1) * d, |row, column| {
+        gradient[row * d + column] + gradient[column * d + row]
     });
+    let (matrix, last) = found.split_at_mut(d * d);
+    last.par_iter_mut()
+        .zip(matrix.par_chunks_exact(d.max(1)))
+        .for_each(|(last, row)| {
+            *last = -row
+                .iter()
+                .zip(offset)
+                .map(|(entry, offset)| f64::from(*entry) * f64::from(*offset))
+                .sum::<f64>() as f32;
+        });
     found
 }
 
@@ -173,7 +210,12 @@ fn by_tiles(d: usize, length: usize, entry: impl Fn(usize, usize) -> f32 + Sync)
         let height = (rows.len() / d).min(d - top.min(d));
         for left in (0..d).step_by(TILE) {
             for (row, numbers) in rows.chunks_exact_mut(d).take(height).enumerate() {
-                for (column, number) in numbers.iter_mut().enumerate().take(d.min(left + TILE)).skip(left) {
+                for (column, number) in numbers
+                    .iter_mut()
+                    .enumerate()
+                    .take(d.min(left + TILE))
+                    .skip(left)
+                {
                     *number = entry(top + row, column);
                 }
             }

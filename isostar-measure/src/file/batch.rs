@@ -22,8 +22,12 @@ impl Levels {
     /// Returns the levels of a column.
     pub fn of(column: &ColumnDescriptor) -> Self {
         let present = column.max_def_level();
-        let may_be_null = column.max_rep_level() > 0 && column.self_type().get_basic_info().repetition() == Repetition::OPTIONAL;
-        Self { present, element: present - i16::from(may_be_null) }
+        let may_be_null = column.max_rep_level() > 0
+            && column.self_type().get_basic_info().repetition() == Repetition::OPTIONAL;
+        Self {
+            present,
+            element: present - i16::from(may_be_null),
+        }
     }
 }
 
@@ -53,15 +57,37 @@ impl Batch {
 
     fn read_any(column: &mut ColumnReader, rows: usize) -> Result<Self, ParquetError> {
         match column {
-            ColumnReader::BoolColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.push((*value).into())),
-            ColumnReader::Int32ColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::Int64ColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::FloatColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::DoubleColumnReader(column) => Self::read_as(column, rows, |value, bytes| bytes.extend(value.to_le_bytes())),
-            ColumnReader::FixedLenByteArrayColumnReader(column) => {
-                Self::read_as(column, rows, |value, bytes| bytes.extend_from_slice(value.data()))
+            ColumnReader::BoolColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| bytes.push((*value).into()))
             }
-            _ => Err(ParquetError::General("the type of the column differs from its schema".into())),
+            ColumnReader::Int32ColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| {
+                    bytes.extend(value.to_le_bytes())
+                })
+            }
+            ColumnReader::Int64ColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| {
+                    bytes.extend(value.to_le_bytes())
+                })
+            }
+            ColumnReader::FloatColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| {
+                    bytes.extend(value.to_le_bytes())
+                })
+            }
+            ColumnReader::DoubleColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| {
+                    bytes.extend(value.to_le_bytes())
+                })
+            }
+            ColumnReader::FixedLenByteArrayColumnReader(column) => {
+                Self::read_as(column, rows, |value, bytes| {
+                    bytes.extend_from_slice(value.data())
+                })
+            }
+            _ => Err(ParquetError::General(
+                "the type of the column differs from its schema".into(),
+            )),
         }
     }
 
@@ -71,12 +97,22 @@ impl Batch {
         encode: impl Fn(&T::T, &mut Vec<u8>),
     ) -> Result<Self, ParquetError> {
         let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let (rows, ..) = column.read_records(rows, Some(&mut definitions), Some(&mut repetitions), &mut values)?;
+        let (rows, ..) = column.read_records(
+            rows,
+            Some(&mut definitions),
+            Some(&mut repetitions),
+            &mut values,
+        )?;
         let mut bytes = Vec::with_capacity(values.len() * size_of::<T::T>());
         for value in &values {
             encode(value, &mut bytes);
         }
-        Ok(Self { rows, definitions, repetitions, bytes })
+        Ok(Self {
+            rows,
+            definitions,
+            repetitions,
+            bytes,
+        })
     }
 
     /// Returns the length of the list in the only row; 0 if it is null or empty.
@@ -96,7 +132,13 @@ impl Batch {
                 None => Ok(()),
             };
         }
-        let mut starts = self.repetitions.iter().enumerate().filter(|(_, level)| **level == 0).map(|(at, _)| at).peekable();
+        let mut starts = self
+            .repetitions
+            .iter()
+            .enumerate()
+            .filter(|(_, level)| **level == 0)
+            .map(|(at, _)| at)
+            .peekable();
         let mut row = 0;
         while let Some(start) = starts.next() {
             let end = starts.peek().copied().unwrap_or(self.repetitions.len());
@@ -104,7 +146,12 @@ impl Batch {
             match definitions.iter().position(is_null) {
                 Some(_) if definitions[0] < levels.element => return Err(Fault::Null { row }),
                 Some(element) => return Err(Fault::NullElement { row, element }),
-                None if end - start != width => return Err(Fault::Width { row, found: end - start }),
+                None if end - start != width => {
+                    return Err(Fault::Width {
+                        row,
+                        found: end - start,
+                    });
+                }
                 None => row += 1,
             }
         }

@@ -56,8 +56,13 @@ impl Leaf {
     /// The length of the list in the first row; 0 if there is none.
     pub fn first_width(&self, reader: &ParquetReader<Bytes>) -> Result<usize, ParquetError> {
         let groups = reader.metadata().row_groups();
-        let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else { return Ok(0) };
-        Ok(Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?.first_width(&self.levels))
+        let Some(first) = groups.iter().position(|group| group.num_rows() > 0) else {
+            return Ok(0);
+        };
+        Ok(
+            Batch::read(&mut parquet_file::column(reader, first, self.index)?, 1)?
+                .first_width(&self.levels),
+        )
     }
 
     /// Passes the numbers of all rows to `take`, batch by batch.
@@ -68,21 +73,42 @@ impl Leaf {
         reader: &ParquetReader<Bytes>,
         mut take: impl FnMut(Vec<u8>) -> Result<(), FormatError>,
     ) -> Result<(), FormatError> {
-        let refused = |source| FormatError::Parquet { path: path.into(), source };
-        let place = || Location { path: path.into(), tensor: Some(self.name.clone()) };
+        let refused = |source| FormatError::Parquet {
+            path: path.into(),
+            source,
+        };
+        let place = || Location {
+            path: path.into(),
+            tensor: Some(self.name.clone()),
+        };
         let mut done = 0;
         for group in 0..reader.num_row_groups() {
             let mut column = parquet_file::column(reader, group, self.index).map_err(refused)?;
             loop {
-                let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width.max(1)).max(1)).map_err(refused)?;
+                let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width.max(1)).max(1))
+                    .map_err(refused)?;
                 if batch.rows == 0 {
                     break;
                 }
-                batch.check(self.width, &self.levels).map_err(|fault| match fault {
-                    Fault::Null { row } => FormatError::Null { place: place(), row: done + row },
-                    Fault::NullElement { row, element } => FormatError::NullElement { place: place(), row: done + row, element },
-                    Fault::Width { row, found } => FormatError::RowWidth { place: place(), row: done + row, expected: self.width, found },
-                })?;
+                batch
+                    .check(self.width, &self.levels)
+                    .map_err(|fault| match fault {
+                        Fault::Null { row } => FormatError::Null {
+                            place: place(),
+                            row: done + row,
+                        },
+                        Fault::NullElement { row, element } => FormatError::NullElement {
+                            place: place(),
+                            row: done + row,
+                            element,
+                        },
+                        Fault::Width { row, found } => FormatError::RowWidth {
+                            place: place(),
+                            row: done + row,
+                            expected: self.width,
+                            found,
+                        },
+                    })?;
                 done += batch.rows;
                 take(batch.bytes)?;
                 file.release();
@@ -91,7 +117,11 @@ impl Leaf {
         let declared = reader.metadata().file_metadata().num_rows();
         match done as i64 == declared {
             true => Ok(()),
-            false => Err(FormatError::Rows { place: place(), declared, found: done }),
+            false => Err(FormatError::Rows {
+                place: place(),
+                declared,
+                found: done,
+            }),
         }
     }
 }
@@ -102,9 +132,20 @@ impl Columns {
     /// # Errors
     /// If a row differs in length from the first or holds a null, the file is corrupt, or the
     /// numbers cannot be written.
-    pub fn unpack(&self, place: &Location, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
-        let temporary = |source| FormatError::Temporary { place: place.clone(), source };
-        let reader = open(&self.file).map_err(|source| FormatError::Parquet { path: place.path.clone(), source })?;
+    pub fn unpack(
+        &self,
+        place: &Location,
+        to: &mut File,
+        progress: &dyn Fn(usize),
+    ) -> Result<(), FormatError> {
+        let temporary = |source| FormatError::Temporary {
+            place: place.clone(),
+            source,
+        };
+        let reader = open(&self.file).map_err(|source| FormatError::Parquet {
+            path: place.path.clone(),
+            source,
+        })?;
         let mut to = BufWriter::new(to);
         for leaf in &self.leaves {
             leaf.read(&place.path, &self.file, &reader, |bytes| {

@@ -42,7 +42,9 @@ pub enum FormatError {
         reason: &'static str,
     },
     /// The header of a NumPy array declares more bytes than the file holds.
-    #[error("{place}: the header declares {shape:?} numbers of {size} bytes, but only {found} bytes follow")]
+    #[error(
+        "{place}: the header declares {shape:?} numbers of {size} bytes, but only {found} bytes follow"
+    )]
     Truncated {
         /// The array.
         place: Location,
@@ -104,7 +106,9 @@ pub enum FormatError {
         method: String,
     },
     /// A member declares more bytes than its compressed bytes can expand to.
-    #[error("{place}: declares {declared} bytes, more than its {packed} bytes in the archive can expand to")]
+    #[error(
+        "{place}: declares {declared} bytes, more than its {packed} bytes in the archive can expand to"
+    )]
     MemberSize {
         /// The array.
         place: Location,
@@ -170,7 +174,12 @@ pub enum FormatError {
         found: usize,
     },
     /// The elements are not real numbers.
-    #[error("{place}: elements of type {}{} are not supported{}", shortened(found), in_words(found), numbers_in(numeric))]
+    #[error(
+        "{place}: elements of type {}{} are not supported{}",
+        shortened(found),
+        in_words(found),
+        numbers_in(numeric)
+    )]
     ElementType {
         /// The tensor.
         place: Location,
@@ -211,7 +220,11 @@ impl ElementKind {
             "O" => Some(Self::Objects),
             "String" | "lists of String" | "UTF8" | "lists of UTF8" => Some(Self::Text),
             record if record.starts_with('[') => Some(Self::Records),
-            text if text.starts_with(['U', 'S']) && text[1..].bytes().all(|byte| byte.is_ascii_digit()) => Some(Self::Text),
+            text if text.starts_with(['U', 'S'])
+                && text[1..].bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                Some(Self::Text)
+            }
             _ => None,
         }
     }
@@ -228,5 +241,9 @@ fn in_words(name: &str) -> &'static str {
 }
 
 fn numbers_in(numeric: &[String]) -> String {
-    if numeric.is_empty() { String::new() } else { format!("; tensors of numbers: {}", list(numeric)) }
+    if numeric.is_empty() {
+        String::new()
+    } else {
+        format!("; tensors of numbers: {}", list(numeric))
+    }
 }

@@ -107,7 +107,10 @@ impl Mapped {
         // SAFETY: the map is shared with the file and never written, so a page mapped again has the
         // same content.
         #[cfg(unix)]
-        let _advice_only = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        let _advice_only = unsafe {
+            self.map
+                .unchecked_advise(memmap2::UncheckedAdvice::DontNeed)
+        };
     }
 }
 
@@ -124,7 +127,12 @@ mod tests {
         file.write_all(&content).unwrap();
         let mapped = Mapped::of(file).unwrap();
         let mut copy = Vec::new();
-        for range in [5..20_000, 0..content.len(), content.len() - 9..content.len(), 4096..8192] {
+        for range in [
+            5..20_000,
+            0..content.len(),
+            content.len() - 9..content.len(),
+            4096..8192,
+        ] {
             mapped.copy_once(range.clone(), &mut copy);
             assert_eq!(copy, content[range]);
         }
@@ -138,13 +146,26 @@ mod tests {
         let mapped = Mapped::of(file).unwrap();
         let touched = || mapped.touched.load(Ordering::Relaxed);
         for start in (0..AROUND).step_by(AROUND / 8) {
-            assert!(mapped.read(start..start + AROUND / 8).iter().all(|byte| *byte == 0));
+            assert!(
+                mapped
+                    .read(start..start + AROUND / 8)
+                    .iter()
+                    .all(|byte| *byte == 0)
+            );
         }
-        assert_eq!(touched(), AROUND, "repeated reads of one huge page count once");
+        assert_eq!(
+            touched(),
+            AROUND,
+            "repeated reads of one huge page count once"
+        );
         for page in 1..RELEASE / AROUND {
             mapped.read(page * AROUND..page * AROUND + 1);
         }
-        assert_eq!(touched(), RELEASE, "one byte of each huge page counts the whole page");
+        assert_eq!(
+            touched(),
+            RELEASE,
+            "one byte of each huge page counts the whole page"
+        );
         mapped.read(RELEASE..RELEASE + 1);
         assert_eq!(touched(), 0, "all pages are released");
         mapped.read(RELEASE + AROUND - 1..RELEASE + 2 * AROUND + 1);

@@ -24,9 +24,13 @@ impl EmbeddingsFile {
     /// Whether a tensor is a mask rather than points: it has the name of a default mask, or any
     /// mask name and the shape of a mask.
     pub(super) fn is_mask(&self, tensor: &StoredTensor) -> bool {
-        let has_its_shape =
-            |points: &StoredTensor| points.is_float_matrix() && points.shape.len() == 3 && points.shape[..2] == tensor.shape;
-        let is_default = tensor.name.as_deref().is_some_and(|name| MASKS.contains(&name));
+        let has_its_shape = |points: &StoredTensor| {
+            points.is_float_matrix() && points.shape.len() == 3 && points.shape[..2] == tensor.shape
+        };
+        let is_default = tensor
+            .name
+            .as_deref()
+            .is_some_and(|name| MASKS.contains(&name));
         is_default || (is_called_mask(tensor) && self.tensors.iter().any(has_its_shape))
     }
 
@@ -34,26 +38,55 @@ impl EmbeddingsFile {
     ///
     /// # Errors
     /// If the mask exists but cannot be read.
-    pub(super) fn default_mask(&self, points: &StoredTensor) -> Result<(Option<&StoredTensor>, Option<Note>), EmbeddingsError> {
-        let Some((_, leading)) = points.shape.split_last() else { return Ok((None, None)) };
+    pub(super) fn default_mask(
+        &self,
+        points: &StoredTensor,
+    ) -> Result<(Option<&StoredTensor>, Option<Note>), EmbeddingsError> {
+        let Some((_, leading)) = points.shape.split_last() else {
+            return Ok((None, None));
+        };
         let are_sequences = leading.len() == 2;
         let mut defaults: Vec<&StoredTensor> = Vec::new();
         if are_sequences {
-            if let Some((_, fault)) = self.damaged.iter().find(|(name, _)| MASKS.contains(&name.as_str())) {
+            if let Some((_, fault)) = self
+                .damaged
+                .iter()
+                .find(|(name, _)| MASKS.contains(&name.as_str()))
+            {
                 return Err(EmbeddingsError::Format(fault.clone()));
             }
-            defaults.extend(MASKS.iter().filter_map(|name| self.find(name)).filter(|mask| !ptr::eq(*mask, points)));
+            defaults.extend(
+                MASKS
+                    .iter()
+                    .filter_map(|name| self.find(name))
+                    .filter(|mask| !ptr::eq(*mask, points)),
+            );
         }
-        let mask = defaults.iter().find(|mask| mask.shape == leading).or(defaults.first()).copied();
+        let mask = defaults
+            .iter()
+            .find(|mask| mask.shape == leading)
+            .or(defaults.first())
+            .copied();
 
-        let fits = |other: &StoredTensor| is_called_mask(other) && other.element.is_some() && other.shape == leading;
-        let is_default = |other: &StoredTensor| defaults.iter().any(|default| ptr::eq(*default, other));
-        let is_taken = |other: &StoredTensor| ptr::eq(other, points) || mask.is_some_and(|mask| ptr::eq(mask, other));
-        let others = self.tensors.iter().filter(|other| (fits(other) || is_default(other)) && !is_taken(other));
+        let fits = |other: &StoredTensor| {
+            is_called_mask(other) && other.element.is_some() && other.shape == leading
+        };
+        let is_default =
+            |other: &StoredTensor| defaults.iter().any(|default| ptr::eq(*default, other));
+        let is_taken = |other: &StoredTensor| {
+            ptr::eq(other, points) || mask.is_some_and(|mask| ptr::eq(mask, other))
+        };
+        let others = self
+            .tensors
+            .iter()
+            .filter(|other| (fits(other) || is_default(other)) && !is_taken(other));
         let others: Vec<String> = others.filter_map(|other| other.name.clone()).collect();
         let note = match mask.and_then(|mask| mask.name.clone()) {
             Some(mask) => (!others.is_empty()).then_some(Note::OneMask { mask, others }),
-            None if are_sequences || !others.is_empty() => Some(Note::NoMask { positions: leading.iter().product(), possible: others }),
+            None if are_sequences || !others.is_empty() => Some(Note::NoMask {
+                positions: leading.iter().product(),
+                possible: others,
+            }),
             None => None,
         };
         Ok((mask, note))

@@ -34,9 +34,20 @@ impl Member {
     /// # Errors
     /// If the member holds fewer or more bytes than declared, its checksum differs, or the file
     /// cannot be written.
-    pub fn unpack(&self, place: &Location, to: &mut File, progress: &dyn Fn(usize)) -> Result<(), FormatError> {
-        let temporary = |source| FormatError::Temporary { place: place.clone(), source };
-        let refused = |source| FormatError::Zip { path: place.path.clone(), source };
+    pub fn unpack(
+        &self,
+        place: &Location,
+        to: &mut File,
+        progress: &dyn Fn(usize),
+    ) -> Result<(), FormatError> {
+        let temporary = |source| FormatError::Temporary {
+            place: place.clone(),
+            source,
+        };
+        let refused = |source| FormatError::Zip {
+            path: place.path.clone(),
+            source,
+        };
         let mut archive = ZipArchive::new(Cursor::new(self.file.bytes())).map_err(refused)?;
         let mut inflated = archive.by_index(self.index).map_err(refused)?;
         skip(place, &mut inflated, self.start)?;
@@ -46,9 +57,19 @@ impl Member {
         let mut left = self.length;
         while left > 0 {
             chunk.clear();
-            inflated.by_ref().take(left.min(CHUNK)).read_to_end(&mut chunk).map_err(|source| content(place, source))?;
+            inflated
+                .by_ref()
+                .take(left.min(CHUNK))
+                .read_to_end(&mut chunk)
+                .map_err(|source| content(place, source))?;
             if chunk.is_empty() {
-                return Err(content(place, io::Error::new(io::ErrorKind::UnexpectedEof, "it ends before its last number")));
+                return Err(content(
+                    place,
+                    io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "it ends before its last number",
+                    ),
+                ));
             }
             to.write_all(&chunk).map_err(temporary)?;
             left -= chunk.len() as u64;
@@ -57,7 +78,13 @@ impl Member {
         }
         // Read to the end, where the checksum is verified.
         if skip(place, &mut inflated, self.rest.saturating_add(1))? > self.rest {
-            return Err(content(place, io::Error::new(io::ErrorKind::InvalidData, "it holds more bytes than it declares")));
+            return Err(content(
+                place,
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "it holds more bytes than it declares",
+                ),
+            ));
         }
         to.flush().map_err(temporary)
     }
@@ -69,5 +96,8 @@ fn skip(place: &Location, from: &mut impl Read, bytes: u64) -> Result<u64, Forma
 }
 
 pub(super) fn content(place: &Location, source: io::Error) -> FormatError {
-    FormatError::MemberContent { place: place.clone(), source }
+    FormatError::MemberContent {
+        place: place.clone(),
+        source,
+    }
 }

@@ -64,10 +64,19 @@ impl EmbeddingsFile {
             vec![npy_tensor(path, &file)?]
         } else if let Some(kind) = PickleKind::from_bytes(bytes).filter(|_| !is_safetensors) {
             // The header length of a safetensors file can look like the first bytes of a pickle.
-            return Err(FormatError::Pickle { path: path.into(), kind }.into());
+            return Err(FormatError::Pickle {
+                path: path.into(),
+                kind,
+            }
+            .into());
         } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) || is_named("npz") {
             let members = npz::members(path, &file)?;
-            damaged.extend(members.damaged.into_iter().map(|(name, fault)| (name, Arc::new(fault))));
+            damaged.extend(
+                members
+                    .damaged
+                    .into_iter()
+                    .map(|(name, fault)| (name, Arc::new(fault))),
+            );
             members.tensors
         } else if bytes.starts_with(parquet::MAGIC) {
             parquet::tensors(path, &file)?
@@ -76,17 +85,26 @@ impl EmbeddingsFile {
         } else {
             return Err(FormatError::Unknown { path: path.into() }.into());
         };
-        Ok(Self { path: path.into(), tensors, damaged })
+        Ok(Self {
+            path: path.into(),
+            tensors,
+            damaged,
+        })
     }
 }
 
 /// Maps a file, which must not be empty.
 fn map(path: &Path) -> Result<Mapped, FileError> {
     let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
-    let metadata = file.metadata().map_err(|error| FileError::reading(path, error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| FileError::reading(path, error))?;
     if !metadata.is_file() {
         let source = std::io::Error::other("not a file");
-        return Err(FileError::Unreadable { path: path.into(), source });
+        return Err(FileError::Unreadable {
+            path: path.into(),
+            source,
+        });
     }
     if metadata.len() == 0 {
         return Err(FileError::Empty { path: path.into() });
@@ -96,8 +114,17 @@ fn map(path: &Path) -> Result<Mapped, FileError> {
 
 /// Returns the array of an .npy file.
 fn npy_tensor(path: &Path, file: &Arc<Mapped>) -> Result<StoredTensor, FormatError> {
-    let place = Location { path: path.into(), tensor: None };
+    let place = Location {
+        path: path.into(),
+        tensor: None,
+    };
     let array = NpyArray::find(&place, file.bytes(), file.bytes().len() as u64)?;
     let range = array.bytes.start as usize..array.bytes.end as usize;
-    Ok(array.stored(None, Storage::Plain { file: file.clone(), range }))
+    Ok(array.stored(
+        None,
+        Storage::Plain {
+            file: file.clone(),
+            range,
+        },
+    ))
 }

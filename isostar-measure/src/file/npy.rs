@@ -42,15 +42,30 @@ impl NpyArray {
     /// # Errors
     /// If the header is invalid, or declares more bytes than the file holds.
     pub fn find(place: &Location, head: &[u8], total: u64) -> Result<Self, FormatError> {
-        let refused = |reason| FormatError::NpyHeader { place: place.clone(), reason };
+        let refused = |reason| FormatError::NpyHeader {
+            place: place.clone(),
+            reason,
+        };
         let cut_short = || refused("the file ends within its header");
 
-        let after_magic = head.strip_prefix(MAGIC).ok_or_else(|| refused("it does not start with the .npy magic number"))?;
+        let after_magic = head
+            .strip_prefix(MAGIC)
+            .ok_or_else(|| refused("it does not start with the .npy magic number"))?;
         let version = *after_magic.first().ok_or_else(cut_short)?;
         let after_version = after_magic.get(2..).ok_or_else(cut_short)?;
         let (length, length_size) = match version {
-            1 => (after_version.first_chunk().map(|bytes| u16::from_le_bytes(*bytes) as u64), 2),
-            2 | 3 => (after_version.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as u64), 4),
+            1 => (
+                after_version
+                    .first_chunk()
+                    .map(|bytes| u16::from_le_bytes(*bytes) as u64),
+                2,
+            ),
+            2 | 3 => (
+                after_version
+                    .first_chunk()
+                    .map(|bytes| u32::from_le_bytes(*bytes) as u64),
+                4,
+            ),
             _ => return Err(refused("unknown version of the .npy format")),
         };
         let header_start = MAGIC.len() + 2 + length_size;
@@ -61,29 +76,62 @@ impl NpyArray {
         if start > LARGEST_HEAD {
             return Err(refused("the header is longer than 64 KiB"));
         }
-        let header = head.get(header_start..start as usize).ok_or_else(cut_short)?;
+        let header = head
+            .get(header_start..start as usize)
+            .ok_or_else(cut_short)?;
 
         let not_understood = || refused("the header cannot be parsed");
-        let header = std::str::from_utf8(header).ok().and_then(Header::parse).ok_or_else(not_understood)?;
-        let Header { description, fortran_order, shape } = header;
+        let header = std::str::from_utf8(header)
+            .ok()
+            .and_then(Header::parse)
+            .ok_or_else(not_understood)?;
+        let Header {
+            description,
+            fortran_order,
+            shape,
+        } = header;
         let element = Element::of_npy(description);
         let (size, found) = (element.map_or(0, Element::size), total - start);
         let needed = match element {
-            Some(_) => shape.iter().try_fold(size, |product, extent| product.checked_mul(*extent)),
+            Some(_) => shape
+                .iter()
+                .try_fold(size, |product, extent| product.checked_mul(*extent)),
             None => Some(0),
         };
         match needed {
-            Some(needed) if needed as u64 <= found => {
-                Ok(Self { description: description.into(), element, fortran_order, shape, bytes: start..start + needed as u64 })
-            }
-            _ => Err(FormatError::Truncated { place: place.clone(), shape, size, found }),
+            Some(needed) if needed as u64 <= found => Ok(Self {
+                description: description.into(),
+                element,
+                fortran_order,
+                shape,
+                bytes: start..start + needed as u64,
+            }),
+            _ => Err(FormatError::Truncated {
+                place: place.clone(),
+                shape,
+                size,
+                found,
+            }),
         }
     }
 
     /// Returns the array as a tensor with its numbers in `storage`.
     pub fn stored(self, name: Option<String>, storage: Storage) -> StoredTensor {
-        let Self { description, element, fortran_order, shape, .. } = self;
-        StoredTensor { name, element, element_name: description, shape, fortran_order, storage }
+        let Self {
+            description,
+            element,
+            fortran_order,
+            shape,
+            ..
+        } = self;
+        StoredTensor {
+            name,
+            element,
+            element_name: description,
+            shape,
+            fortran_order,
+            storage,
+        }
     }
 }
 
@@ -112,7 +160,11 @@ impl<'a> Header<'a> {
             }
             cursor.symbol(',');
         }
-        Some(Self { description: description?, fortran_order: fortran_order?, shape: shape? })
+        Some(Self {
+            description: description?,
+            fortran_order: fortran_order?,
+            shape: shape?,
+        })
     }
 }
 
@@ -128,7 +180,10 @@ impl<'a> Cursor<'a> {
 
     fn quoted(&mut self) -> Option<&'a str> {
         let text = self.rest.trim_start();
-        let quote = text.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+        let quote = text
+            .chars()
+            .next()
+            .filter(|quote| ['\'', '"'].contains(quote))?;
         let (quoted, rest) = text[1..].split_once(quote)?;
         self.rest = rest;
         Some(quoted)
@@ -149,8 +204,13 @@ impl<'a> Cursor<'a> {
         self.symbol('(')?;
         let (numbers, rest) = self.rest.split_once(')')?;
         self.rest = rest;
-        let numbers = numbers.split(',').map(str::trim).filter(|number| !number.is_empty());
-        numbers.map(|number| number.trim_end_matches('L').parse().ok()).collect()
+        let numbers = numbers
+            .split(',')
+            .map(str::trim)
+            .filter(|number| !number.is_empty());
+        numbers
+            .map(|number| number.trim_end_matches('L').parse().ok())
+            .collect()
     }
 
     /// Returns the fields of a record unparsed, for error messages.
@@ -179,10 +239,21 @@ mod tests {
 
     #[test]
     fn a_header_parses_in_any_order_and_with_either_quote() {
-        let header = Header::parse("{\"shape\": (3L, 4), 'fortran_order': True, 'descr': '>f8'}  \n").unwrap();
-        assert_eq!((header.description, header.fortran_order, header.shape), (">f8", true, vec![3, 4]));
-        let header = Header::parse("{'descr': [('x', '<f4'), ('y', '<f4', (2,))], 'fortran_order': False, 'shape': (), }").unwrap();
-        assert_eq!((header.description, header.shape), ("[('x', '<f4'), ('y', '<f4', (2,))]", vec![]));
+        let header =
+            Header::parse("{\"shape\": (3L, 4), 'fortran_order': True, 'descr': '>f8'}  \n")
+                .unwrap();
+        assert_eq!(
+            (header.description, header.fortran_order, header.shape),
+            (">f8", true, vec![3, 4])
+        );
+        let header = Header::parse(
+            "{'descr': [('x', '<f4'), ('y', '<f4', (2,))], 'fortran_order': False, 'shape': (), }",
+        )
+        .unwrap();
+        assert_eq!(
+            (header.description, header.shape),
+            ("[('x', '<f4'), ('y', '<f4', (2,))]", vec![])
+        );
     }
 
     #[test]

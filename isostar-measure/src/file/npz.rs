@@ -40,10 +40,16 @@ pub(super) struct Members {
 /// # Errors
 /// If the archive is invalid as a whole, or was written by PyTorch.
 pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, FormatError> {
-    let refused = |source| FormatError::Zip { path: path.into(), source };
+    let refused = |source| FormatError::Zip {
+        path: path.into(),
+        source,
+    };
     let mut archive = ZipArchive::new(Cursor::new(file.bytes())).map_err(refused)?;
     if let Some(kind) = PickleKind::from_members(archive.file_names_raw()) {
-        return Err(FormatError::Pickle { path: path.into(), kind });
+        return Err(FormatError::Pickle {
+            path: path.into(),
+            kind,
+        });
     }
     if archive.has_duplicate_names() {
         return Err(FormatError::DuplicateMembers { path: path.into() });
@@ -53,12 +59,28 @@ pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, Format
     }
     let mut members = Members::default();
     for index in 0..archive.len() {
-        let member = archive.by_index_raw(index).and_then(|entry| Ok(entry.name()?.into_owned())).map_err(refused)?;
+        let member = archive
+            .by_index_raw(index)
+            .and_then(|entry| Ok(entry.name()?.into_owned()))
+            .map_err(refused)?;
         if leads_elsewhere(&member) {
-            return Err(FormatError::MemberName { path: path.into(), name: member });
+            return Err(FormatError::MemberName {
+                path: path.into(),
+                name: member,
+            });
         }
-        let Some(name) = member.strip_suffix(".npy") else { continue };
-        match tensor(Location { path: path.into(), tensor: Some(name.into()) }, file, &mut archive, index) {
+        let Some(name) = member.strip_suffix(".npy") else {
+            continue;
+        };
+        match tensor(
+            Location {
+                path: path.into(),
+                tensor: Some(name.into()),
+            },
+            file,
+            &mut archive,
+            index,
+        ) {
             Ok(tensor) => members.tensors.push(tensor),
             Err(fault) => members.damaged.push((name.into(), fault)),
         }
@@ -66,37 +88,75 @@ pub(super) fn members(path: &Path, file: &Arc<Mapped>) -> Result<Members, Format
     Ok(members)
 }
 
-fn tensor(place: Location, file: &Arc<Mapped>, archive: &mut Archive, index: usize) -> Result<StoredTensor, FormatError> {
-    let refused = |source| FormatError::Zip { path: place.path.clone(), source };
+fn tensor(
+    place: Location,
+    file: &Arc<Mapped>,
+    archive: &mut Archive,
+    index: usize,
+) -> Result<StoredTensor, FormatError> {
+    let refused = |source| FormatError::Zip {
+        path: place.path.clone(),
+        source,
+    };
     let entry = archive.by_index_raw(index).map_err(refused)?;
     if entry.encrypted() {
         return Err(FormatError::Encrypted { place });
     }
-    let (declared, packed, compression) = (entry.size(), entry.compressed_size(), entry.compression());
+    let (declared, packed, compression) =
+        (entry.size(), entry.compressed_size(), entry.compression());
     let start = entry.data_start().unwrap_or(u64::MAX);
     drop(entry);
 
     let (array, storage) = match compression {
         CompressionMethod::Stored => {
             let range = within(file.bytes(), start, declared).filter(|_| declared == packed);
-            let range = range.ok_or_else(|| FormatError::MemberSize { place: place.clone(), declared, packed })?;
+            let range = range.ok_or_else(|| FormatError::MemberSize {
+                place: place.clone(),
+                declared,
+                packed,
+            })?;
             let array = NpyArray::find(&place, &file.bytes()[range.clone()], range.len() as u64)?;
-            let range = range.start + array.bytes.start as usize..range.start + array.bytes.end as usize;
-            (array, Storage::Plain { file: file.clone(), range })
+            let range =
+                range.start + array.bytes.start as usize..range.start + array.bytes.end as usize;
+            (
+                array,
+                Storage::Plain {
+                    file: file.clone(),
+                    range,
+                },
+            )
         }
         CompressionMethod::Deflated => {
             if declared > packed.saturating_mul(LARGEST_RATIO) {
-                return Err(FormatError::MemberSize { place, declared, packed });
+                return Err(FormatError::MemberSize {
+                    place,
+                    declared,
+                    packed,
+                });
             }
             let mut head = Vec::new();
             let inflated = archive.by_index(index).map_err(refused)?;
-            inflated.take(LARGEST_HEAD.min(declared)).read_to_end(&mut head).map_err(|source| content(&place, source))?;
+            inflated
+                .take(LARGEST_HEAD.min(declared))
+                .read_to_end(&mut head)
+                .map_err(|source| content(&place, source))?;
             let array = NpyArray::find(&place, &head, declared)?;
             let (start, end) = (array.bytes.start, array.bytes.end);
-            let member = Member { file: file.clone(), index, start, length: end - start, rest: declared - end };
+            let member = Member {
+                file: file.clone(),
+                index,
+                start,
+                length: end - start,
+                rest: declared - end,
+            };
             (array, Storage::Member(member))
         }
-        other => return Err(FormatError::Compression { place, method: other.to_string() }),
+        other => {
+            return Err(FormatError::Compression {
+                place,
+                method: other.to_string(),
+            });
+        }
     };
     Ok(array.stored(place.tensor, storage))
 }
@@ -105,12 +165,17 @@ type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
 /// The range of `length` bytes from `start`, if it is within the file.
 fn within(file: &[u8], start: u64, length: u64) -> Option<Range<usize>> {
-    let end = start.checked_add(length).filter(|end| *end <= file.len() as u64)?;
+    let end = start
+        .checked_add(length)
+        .filter(|end| *end <= file.len() as u64)?;
     Some(start as usize..end as usize)
 }
 
 /// Whether a name would be extracted outside the folder of the archive.
 fn leads_elsewhere(name: &str) -> bool {
     let drive = name.as_bytes().get(1) == Some(&b':');
-    drive || name.contains('\0') || name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..")
+    drive
+        || name.contains('\0')
+        || name.starts_with(['/', '\\'])
+        || name.split(['/', '\\']).any(|part| part == "..")
 }

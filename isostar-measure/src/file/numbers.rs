@@ -34,12 +34,20 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     pub(super) fn new(place: Location, storage: Storage) -> Self {
-        Self { place, storage, unpacked: Arc::default() }
+        Self {
+            place,
+            storage,
+            unpacked: Arc::default(),
+        }
     }
 
     /// Whether the numbers are compressed and not yet decompressed into a temporary file.
     pub fn are_packed(&self) -> bool {
-        let laid_out = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let laid_out = self
+            .unpacked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
         !laid_out && !matches!(self.storage, Storage::Plain { .. })
     }
 
@@ -50,17 +58,25 @@ impl Numbers {
     /// If the numbers differ from what the file declares, or the temporary file cannot be written.
     pub fn unpack(&self, progress: &dyn Fn(usize)) -> Result<View, FormatError> {
         if let Storage::Plain { file, range } = &self.storage {
-            return Ok(View { file: file.clone(), range: range.clone() });
+            return Ok(View {
+                file: file.clone(),
+                range: range.clone(),
+            });
         }
         let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match &*unpacked {
             Some(file) => file.clone(),
             None => {
-                let temporary = |source| FormatError::Temporary { place: self.place.clone(), source };
+                let temporary = |source| FormatError::Temporary {
+                    place: self.place.clone(),
+                    source,
+                };
                 let mut file = tempfile::tempfile().map_err(temporary)?;
                 match &self.storage {
                     Storage::Member(member) => member.unpack(&self.place, &mut file, progress)?,
-                    Storage::Columns(columns) => columns.unpack(&self.place, &mut file, progress)?,
+                    Storage::Columns(columns) => {
+                        columns.unpack(&self.place, &mut file, progress)?
+                    }
                     Storage::Plain { .. } => {}
                 }
                 let file = Arc::new(Mapped::of(file).map_err(temporary)?);

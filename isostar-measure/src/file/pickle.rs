@@ -32,8 +32,13 @@ impl PickleKind {
 
     /// Detects an archive written by PyTorch from the names of its members.
     pub(super) fn from_members<'a>(names: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        let files: Vec<&[u8]> = names.filter_map(|name| name.rsplit(|byte| *byte == b'/').next()).collect();
-        match (files.contains(&b"data.pkl".as_slice()), files.contains(&b"constants.pkl".as_slice())) {
+        let files: Vec<&[u8]> = names
+            .filter_map(|name| name.rsplit(|byte| *byte == b'/').next())
+            .collect();
+        match (
+            files.contains(&b"data.pkl".as_slice()),
+            files.contains(&b"constants.pkl".as_slice()),
+        ) {
             (true, false) => Some(Self::Torch),
             (true, true) => Some(Self::TorchScript),
             (false, _) => None,

@@ -66,26 +66,61 @@ impl FileRows {
     ) -> Result<(Self, usize), EmbeddingsError> {
         let (leading, width) = match shape.as_slice() {
             [leading @ .., width] if matches!(leading.len(), 1 | 2) => (leading, *width),
-            _ => return Err(EmbeddingsError::Rank { place: location.clone(), shape }),
+            _ => {
+                return Err(EmbeddingsError::Rank {
+                    place: location.clone(),
+                    shape,
+                });
+            }
         };
         check_width(&location.clone().into(), width)?;
         let place = location.clone();
-        if let Some(Mask { name, shape: found, .. }) = &mask
+        if let Some(Mask {
+            name, shape: found, ..
+        }) = &mask
             && found != leading
         {
-            return Err(EmbeddingsError::MaskShape { place, mask: name.clone(), expected: leading.into(), found: found.clone() });
+            return Err(EmbeddingsError::MaskShape {
+                place,
+                mask: name.clone(),
+                expected: leading.into(),
+                found: found.clone(),
+            });
         }
-        let mut rows = Self { element, shape, fortran_order, numbers, mask: None };
+        let mut rows = Self {
+            element,
+            shape,
+            fortran_order,
+            numbers,
+            mask: None,
+        };
         let all = rows.len();
-        let Some(Mask { name, fortran_order, element, numbers, .. }) = mask else { return Ok((rows, all)) };
+        let Some(Mask {
+            name,
+            fortran_order,
+            element,
+            numbers,
+            ..
+        }) = mask
+        else {
+            return Ok((rows, all));
+        };
         let transposed = rows.shape.len() == 3 && fortran_order != rows.fortran_order;
-        let flags = Flags { element, numbers: numbers.unpack(&|_| ())?, transposed };
+        let flags = Flags {
+            element,
+            numbers: numbers.unpack(&|_| ())?,
+            transposed,
+        };
         let mut count = 0;
         for start in (0..all).step_by(block_rows(width)) {
             let block = rows.flags(&flags, start, (start + block_rows(width)).min(all));
             // A mask that is added to attention scores is 0 at tokens and negative at padding.
             if let Some(&value) = block.iter().find(|flag| flag.is_nan() || **flag < 0.0) {
-                return Err(EmbeddingsError::MaskValue { place, mask: name, value });
+                return Err(EmbeddingsError::MaskValue {
+                    place,
+                    mask: name,
+                    value,
+                });
             }
             count += block.iter().filter(|flag| **flag != 0.0).count();
         }
@@ -97,11 +132,24 @@ impl FileRows {
     }
 
     /// The mask for a range of rows.
-    fn flags(&self, Flags { element, numbers, transposed }: &Flags, start: usize, end: usize) -> Vec<f64> {
+    fn flags(
+        &self,
+        Flags {
+            element,
+            numbers,
+            transposed,
+        }: &Flags,
+        start: usize,
+        end: usize,
+    ) -> Vec<f64> {
         let mut flags = vec![0.0; end - start];
         let size = element.size();
         if *transposed {
-            let (inner, outer) = if self.fortran_order { (self.shape[0], self.shape[1]) } else { (self.shape[1], self.shape[0]) };
+            let (inner, outer) = if self.fortran_order {
+                (self.shape[0], self.shape[1])
+            } else {
+                (self.shape[1], self.shape[0])
+            };
             for (row, flag) in (start..end).zip(flags.chunks_exact_mut(1)) {
                 let at = row % inner * outer + row / inner;
                 element.decode(numbers.read(at * size..(at + 1) * size), flag);
@@ -133,8 +181,13 @@ impl Rows for FileRows {
     }
 
     fn measured(&self, start: usize, end: usize) -> Vec<usize> {
-        let Some(mask) = &self.mask else { return (start..end).collect() };
-        (start..end).zip(self.flags(mask, start, end)).filter_map(|(row, flag)| (flag != 0.0).then_some(row)).collect()
+        let Some(mask) = &self.mask else {
+            return (start..end).collect();
+        };
+        (start..end)
+            .zip(self.flags(mask, start, end))
+            .filter_map(|(row, flag)| (flag != 0.0).then_some(row))
+            .collect()
     }
 
     fn are_all_measured(&self) -> bool {
@@ -142,13 +195,30 @@ impl Rows for FileRows {
     }
 
     fn rows_at_once(&self) -> usize {
-        if self.fortran_order { FORTRAN_ROWS } else { contiguous_rows_at_once(self.width()) }
+        if self.fortran_order {
+            FORTRAN_ROWS
+        } else {
+            contiguous_rows_at_once(self.width())
+        }
     }
 
-    fn fetch<'a>(&'a self, rows: &[usize], reading: Reading, memory: Vec<u8>) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError> {
+    fn fetch<'a>(
+        &'a self,
+        rows: &[usize],
+        reading: Reading,
+        memory: Vec<u8>,
+    ) -> Result<Box<dyn Fetched + 'a>, EmbeddingsError> {
         let numbers = self.numbers.unpack(&|_| ())?;
-        let mut block = Block { rows: self, numbers, copy: memory, start: 0 };
-        let (first, end) = (rows.first().map_or(0, |row| *row), rows.last().map_or(0, |row| row + 1));
+        let mut block = Block {
+            rows: self,
+            numbers,
+            copy: memory,
+            start: 0,
+        };
+        let (first, end) = (
+            rows.first().map_or(0, |row| *row),
+            rows.last().map_or(0, |row| row + 1),
+        );
         if reading == Reading::Once && !self.fortran_order && end - first <= SPARSE * rows.len() {
             let range = self.bytes(first * self.width(), (end - first) * self.width());
             block.start = range.start;
@@ -162,7 +232,9 @@ impl Rows for FileRows {
     /// Rows of a Fortran-order array are counted with the sequence varying fastest, as stored.
     fn index(&self, row: usize, column: usize) -> Vec<usize> {
         match self.shape[..] {
-            [sequences, _, _] if self.fortran_order => vec![row % sequences, row / sequences, column],
+            [sequences, _, _] if self.fortran_order => {
+                vec![row % sequences, row / sequences, column]
+            }
             [_, tokens, _] => vec![row / tokens, row % tokens, column],
             _ => vec![row, column],
         }
@@ -194,7 +266,11 @@ struct Block<'a> {
 
 impl Block<'_> {
     fn bytes(&self, range: Range<usize>) -> &[u8] {
-        if self.copy.is_empty() { self.numbers.read(range) } else { &self.copy[range.start - self.start..range.end - self.start] }
+        if self.copy.is_empty() {
+            self.numbers.read(range)
+        } else {
+            &self.copy[range.start - self.start..range.end - self.start]
+        }
     }
 
     /// Decodes consecutive rows from `first` of a column-major array, a few columns at a time.
@@ -206,7 +282,10 @@ impl Block<'_> {
         for start in (0..width).step_by(PIECE) {
             let piece = PIECE.min(width - start);
             for (column, values) in (start..start + piece).zip(columns.chunks_exact_mut(count)) {
-                rows.element.decode(self.bytes(rows.bytes(column * rows.len() + first, count)), values);
+                rows.element.decode(
+                    self.bytes(rows.bytes(column * rows.len() + first, count)),
+                    values,
+                );
             }
             for (row, values) in values.chunks_exact_mut(width).enumerate() {
                 for (column, value) in values[start..start + piece].iter_mut().enumerate() {
@@ -226,7 +305,10 @@ impl Fetched for Block<'_> {
             if self.rows.fortran_order {
                 self.decode_columns(run[0], part)
             } else {
-                self.rows.element.decode(self.bytes(self.rows.bytes(run[0] * width, part.len())), part)
+                self.rows.element.decode(
+                    self.bytes(self.rows.bytes(run[0] * width, part.len())),
+                    part,
+                )
             }
             rest = others;
         }

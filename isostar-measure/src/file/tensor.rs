@@ -26,6 +26,11 @@ impl StoredTensor {
 
     /// Formats name, type and shape.
     pub fn description(&self) -> String {
-        format!("{:?} ({} {:?})", self.name.as_deref().unwrap_or(""), shortened(&self.element_name), self.shape)
+        format!(
+            "{:?} ({} {:?})",
+            self.name.as_deref().unwrap_or(""),
+            shortened(&self.element_name),
+            self.shape
+        )
     }
 }

@@ -11,12 +11,24 @@ type Unsupported = (&'static str, fn(&Value) -> bool, &'static str);
 /// Fields that change the forward pass in a way that is not supported, with the values that have no
 /// effect.
 const UNSUPPORTED: &[Unsupported] = &[
-    ("position_embedding_type", |value| value == "absolute", "\"absolute\""),
+    (
+        "position_embedding_type",
+        |value| value == "absolute",
+        "\"absolute\"",
+    ),
     ("is_decoder", is_off, "false"),
     ("is_encoder_decoder", is_off, "false"),
     ("add_cross_attention", is_off, "false"),
-    ("pruned_heads", is_empty, "empty: pruned heads are not supported"),
-    ("quantization_config", Value::is_null, "absent: quantized weights are not supported"),
+    (
+        "pruned_heads",
+        is_empty,
+        "empty: pruned heads are not supported",
+    ),
+    (
+        "quantization_config",
+        Value::is_null,
+        "absent: quantized weights are not supported",
+    ),
 ];
 
 fn is_off(value: &Value) -> bool {
@@ -40,8 +52,15 @@ pub(crate) fn supported(rest: &Map<String, Value>) -> Result<(), ModelError> {
 /// Checks that sizes are at least 1, and small enough that products of them do not overflow.
 pub(crate) fn sizes(fields: &[(&'static str, usize)]) -> Result<(), ModelError> {
     const LARGEST: usize = 1 << 24;
-    match fields.iter().find(|(_, size)| !(1..=LARGEST).contains(size)) {
-        Some((field, size)) => Err(ModelError::setting(field, size, format!("between 1 and {LARGEST}"))),
+    match fields
+        .iter()
+        .find(|(_, size)| !(1..=LARGEST).contains(size))
+    {
+        Some((field, size)) => Err(ModelError::setting(
+            field,
+            size,
+            format!("between 1 and {LARGEST}"),
+        )),
         None => Ok(()),
     }
 }
@@ -52,22 +71,37 @@ pub(crate) fn layers(field: &'static str, layers: usize) -> Result<(), ModelErro
     const MOST: usize = 1_024;
     match layers {
         1..=MOST => Ok(()),
-        _ => Err(ModelError::setting(field, layers, format!("between 1 and {MOST}"))),
+        _ => Err(ModelError::setting(
+            field,
+            layers,
+            format!("between 1 and {MOST}"),
+        )),
     }
 }
 
 /// Checks that the width is a multiple of the number of heads.
-pub(crate) fn divisible(width: (&'static str, usize), heads: (&'static str, usize)) -> Result<(), ModelError> {
+pub(crate) fn divisible(
+    width: (&'static str, usize),
+    heads: (&'static str, usize),
+) -> Result<(), ModelError> {
     match width.1.is_multiple_of(heads.1) {
         true => Ok(()),
-        false => Err(ModelError::setting(width.0, width.1, format!("a multiple of {}, {}", heads.0, heads.1))),
+        false => Err(ModelError::setting(
+            width.0,
+            width.1,
+            format!("a multiple of {}, {}", heads.0, heads.1),
+        )),
     }
 }
 
 /// Checks that the padding token is in the vocabulary.
 pub(crate) fn padding(id: Option<usize>, vocab_size: usize) -> Result<(), ModelError> {
     match id {
-        Some(id) if id >= vocab_size => Err(ModelError::setting("pad_token_id", id, format!("below vocab_size, {vocab_size}"))),
+        Some(id) if id >= vocab_size => Err(ModelError::setting(
+            "pad_token_id",
+            id,
+            format!("below vocab_size, {vocab_size}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -82,13 +116,21 @@ pub(crate) fn rates(fields: &[(&'static str, f64)]) -> Result<(), ModelError> {
 
 /// Checks that standard deviations and epsilons are finite and not negative.
 pub(crate) fn scales(fields: &[(&'static str, f64)]) -> Result<(), ModelError> {
-    match fields.iter().find(|(_, scale)| !(scale.is_finite() && *scale >= 0.0)) {
-        Some((field, scale)) => Err(ModelError::setting(field, scale, "a finite number, 0 or more")),
+    match fields
+        .iter()
+        .find(|(_, scale)| !(scale.is_finite() && *scale >= 0.0))
+    {
+        Some((field, scale)) => Err(ModelError::setting(
+            field,
+            scale,
+            "a finite number, 0 or more",
+        )),
         None => Ok(()),
     }
 }
 
 /// Returns the activation with this name.
 pub(crate) fn activation(field: &'static str, name: &str) -> Result<Activation, ModelError> {
-    Activation::from_name(name).ok_or_else(|| ModelError::setting(field, format!("{name:?}"), Activation::NAMES))
+    Activation::from_name(name)
+        .ok_or_else(|| ModelError::setting(field, format!("{name:?}"), Activation::NAMES))
 }

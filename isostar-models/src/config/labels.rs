@@ -62,7 +62,8 @@ impl ProblemType {
 impl Labels {
     /// Labels with these names, for this type of problem.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>, problem: ProblemType) -> Self {
-        let names: BTreeMap<usize, String> = names.into_iter().map(Into::into).enumerate().collect();
+        let names: BTreeMap<usize, String> =
+            names.into_iter().map(Into::into).enumerate().collect();
         Self {
             label2id: Some(names.iter().map(|(id, name)| (name.clone(), *id)).collect()),
             id2label: Some(names),
@@ -81,22 +82,34 @@ impl Labels {
     }
 
     /// The number of labels, which is the number of outputs.
-    #[expect(clippy::len_without_is_empty, reason = "a classifier has at least one output")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a classifier has at least one output"
+    )]
     pub fn len(&self) -> usize {
-        self.named().map_or(self.num_labels.unwrap_or(2), BTreeMap::len)
+        self.named()
+            .map_or(self.num_labels.unwrap_or(2), BTreeMap::len)
     }
 
     /// The names, or `None` if `num_labels` differs from their number: then `num_labels` takes
     /// precedence, as in transformers.
     fn named(&self) -> Option<&BTreeMap<usize, String>> {
-        self.id2label.as_ref().filter(|names| self.num_labels.is_none_or(|count| count == names.len()))
+        self.id2label
+            .as_ref()
+            .filter(|names| self.num_labels.is_none_or(|count| count == names.len()))
     }
 
     /// The type of problem. If the configuration does not specify it, a single label means
     /// regression, and several labels mean single-label classification.
     pub fn problem(&self) -> ProblemType {
-        let named = ProblemType::ALL.into_iter().find(|problem| Some(problem.name()) == self.problem_type.as_deref());
-        named.unwrap_or(if self.len() == 1 { ProblemType::Regression } else { ProblemType::SingleLabel })
+        let named = ProblemType::ALL
+            .into_iter()
+            .find(|problem| Some(problem.name()) == self.problem_type.as_deref());
+        named.unwrap_or(if self.len() == 1 {
+            ProblemType::Regression
+        } else {
+            ProblemType::SingleLabel
+        })
     }
 
     /// Checks that a classifier can use the labels.
@@ -107,19 +120,35 @@ impl Labels {
     pub fn validate(&self) -> Result<(), ModelError> {
         for (field, value) in &self.mistyped {
             if let Err(source) = Self::default().set(field, value) {
-                return Err(ModelError::FieldType { path: "config.json".into(), field: field.clone(), source });
+                return Err(ModelError::FieldType {
+                    path: "config.json".into(),
+                    field: field.clone(),
+                    source,
+                });
             }
         }
         match self.named() {
             Some(names) if !names.keys().copied().eq(0..names.len().max(1)) => {
-                return Err(ModelError::setting("id2label", format!("{names:?}"), "numbered from 0 without gaps"));
+                return Err(ModelError::setting(
+                    "id2label",
+                    format!("{names:?}"),
+                    "numbered from 0 without gaps",
+                ));
             }
             _ => check::sizes(&[("num_labels", self.len())])?,
         }
         match &self.problem_type {
-            Some(found) if ProblemType::ALL.into_iter().all(|problem| problem.name() != found) => {
+            Some(found)
+                if ProblemType::ALL
+                    .into_iter()
+                    .all(|problem| problem.name() != found) =>
+            {
                 let expected = ProblemType::ALL.map(ProblemType::name).join(", ");
-                Err(ModelError::setting("problem_type", format!("{found:?}"), format!("one of {expected}")))
+                Err(ModelError::setting(
+                    "problem_type",
+                    format!("{found:?}"),
+                    format!("one of {expected}"),
+                ))
             }
             _ => Ok(()),
         }
@@ -130,7 +159,10 @@ impl Labels {
     pub(crate) fn spelled_out(&self) -> Self {
         match self.named().is_some() || self.validate().is_err() {
             true => self.clone(),
-            false => Self { problem_type: self.problem_type.clone(), ..Self::new(unnamed(self.len()), self.problem()) },
+            false => Self {
+                problem_type: self.problem_type.clone(),
+                ..Self::new(unnamed(self.len()), self.problem())
+            },
         }
     }
 
@@ -158,9 +190,19 @@ struct Fields {
 
 impl From<Fields> for Labels {
     fn from(fields: Fields) -> Self {
-        let Fields { num_labels, id2label, label2id, problem_type } = fields;
+        let Fields {
+            num_labels,
+            id2label,
+            label2id,
+            problem_type,
+        } = fields;
         let mut labels = Self::default();
-        for (field, value) in [("num_labels", num_labels), ("id2label", id2label), ("label2id", label2id), ("problem_type", problem_type)] {
+        for (field, value) in [
+            ("num_labels", num_labels),
+            ("id2label", id2label),
+            ("label2id", label2id),
+            ("problem_type", problem_type),
+        ] {
             let Some(value) = value else { continue };
             if labels.set(field, &value).is_err() {
                 labels.mistyped.insert(field.to_string(), value);
@@ -176,7 +218,16 @@ fn unnamed(count: usize) -> impl Iterator<Item = String> {
 
 /// Parses the keys of a JSON object, which are strings, as ids.
 fn numbered(value: &Value) -> Result<Option<BTreeMap<usize, String>>, serde_json::Error> {
-    let Some(names) = Option::<BTreeMap<String, String>>::deserialize(value)? else { return Ok(None) };
-    let number = |id: &str| id.parse().map_err(|_| serde_json::Error::custom(format!("the key {id:?} is not a number")));
-    names.into_iter().map(|(id, name)| Ok((number(&id)?, name))).collect::<Result<_, _>>().map(Some)
+    let Some(names) = Option::<BTreeMap<String, String>>::deserialize(value)? else {
+        return Ok(None);
+    };
+    let number = |id: &str| {
+        id.parse()
+            .map_err(|_| serde_json::Error::custom(format!("the key {id:?} is not a number")))
+    };
+    names
+        .into_iter()
+        .map(|(id, name)| Ok((number(&id)?, name)))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::head::Head;
-use crate::{AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, ModelError, RobertaConfig};
+use crate::{
+    AlbertConfig, BertConfig, DistilBertConfig, Encoder, Gpt2Config, ModelError, RobertaConfig,
+};
 pub(crate) use architecture::Architecture;
 pub use architecture::ModelSizes;
 pub use labels::{Labels, ProblemType};
@@ -52,13 +54,19 @@ impl SupportedModel {
     /// The names of the transformers classes that are supported.
     pub fn classes(&self) -> impl Iterator<Item = String> + use<> {
         let class = self.class;
-        [Head::None, Head::Classification, Head::Span].into_iter().map(move |head| format!("{class}{}", head.suffix()))
+        [Head::None, Head::Classification, Head::Span]
+            .into_iter()
+            .map(move |head| format!("{class}{}", head.suffix()))
     }
 
     /// Whether `name` is a transformers class of this architecture, with any head.
     fn has_class(&self, name: &str) -> bool {
         let head = name.strip_prefix(self.class);
-        head.is_some_and(|head| ["Model", "For", "LMHead"].into_iter().any(|begins| head.starts_with(begins)))
+        head.is_some_and(|head| {
+            ["Model", "For", "LMHead"]
+                .into_iter()
+                .any(|begins| head.starts_with(begins))
+        })
     }
 }
 
@@ -93,7 +101,11 @@ pub const MODELS: &[SupportedModel] = &[
         name: "DistilBERT",
         class: "DistilBert",
         example: "distilbert/distilbert-base-cased",
-        synonyms: &[("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads")],
+        synonyms: &[
+            ("hidden_size", "dim"),
+            ("num_hidden_layers", "n_layers"),
+            ("num_attention_heads", "n_heads"),
+        ],
         read: |value| fields(value).map(ModelConfig::DistilBert),
     },
     SupportedModel {
@@ -126,7 +138,9 @@ fn fields<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
 /// RoBERTa's settings with one different default: the vocabulary size is BERT's.
 fn xlm_roberta(mut value: Value) -> Result<ModelConfig, serde_json::Error> {
     if let Some(fields) = value.as_object_mut() {
-        fields.entry("vocab_size").or_insert(BertConfig::default().vocab_size.into());
+        fields
+            .entry("vocab_size")
+            .or_insert(BertConfig::default().vocab_size.into());
     }
     fields(value).map(ModelConfig::XlmRoberta)
 }
@@ -145,7 +159,10 @@ impl ModelConfig {
     /// - [`ModelError::FieldType`] if a field has the wrong type
     /// - [`ModelError::Setting`] if a value is not supported
     pub fn from_json(content: &[u8]) -> Result<Self, ModelError> {
-        let json = |source| ModelError::Json { path: "config.json".into(), source };
+        let json = |source| ModelError::Json {
+            path: "config.json".into(),
+            source,
+        };
         let mut fields: Map<String, Value> = serde_json::from_slice(content).map_err(json)?;
         // The architecture is checked before the fields, whose names and types depend on it.
         let model = model_of(&mut fields)?;
@@ -160,7 +177,11 @@ impl ModelConfig {
             // serde's error does not name the field, so each field is parsed alone to find it.
             let wrong = fields.into_iter().find_map(|(field, value)| {
                 let source = (model.read)(json!({ field.as_str(): value })).err()?;
-                Some(ModelError::FieldType { path: "config.json".into(), field, source })
+                Some(ModelError::FieldType {
+                    path: "config.json".into(),
+                    field,
+                    source,
+                })
             });
             wrong.unwrap_or(json(source))
         })?;
@@ -226,7 +247,9 @@ impl ModelConfig {
         self.validate()?;
         match self {
             Self::Bert(config) => config.encoder(device).map(Encoder::Bert),
-            Self::Roberta(config) | Self::XlmRoberta(config) => config.encoder(device).map(Encoder::Bert),
+            Self::Roberta(config) | Self::XlmRoberta(config) => {
+                config.encoder(device).map(Encoder::Bert)
+            }
             Self::DistilBert(config) => config.encoder(device).map(Encoder::Bert),
             Self::Albert(config) => config.encoder(device).map(Encoder::Albert),
             Self::Gpt2(config) => config.encoder(device).map(Encoder::Gpt2),
@@ -276,12 +299,32 @@ fn model_of(fields: &mut Map<String, Value>) -> Result<&'static SupportedModel, 
         Some(other) => other.to_string(),
     };
     if found.is_empty() {
-        let class = fields.get("architectures").and_then(|classes| classes[0].as_str()).unwrap_or_default();
-        let likely = MODELS.iter().find(|model| model.has_class(class)).map(|model| model.model_type);
-        return Err(ModelError::NoModelType { path: "config.json".into(), likely });
+        let class = fields
+            .get("architectures")
+            .and_then(|classes| classes[0].as_str())
+            .unwrap_or_default();
+        let likely = MODELS
+            .iter()
+            .find(|model| model.has_class(class))
+            .map(|model| model.model_type);
+        return Err(ModelError::NoModelType {
+            path: "config.json".into(),
+            likely,
+        });
     }
-    MODELS.iter().find(|model| model.model_type == found).ok_or_else(|| {
-        let supported = MODELS.iter().map(|model| model.model_type).collect::<Vec<_>>().join(", ");
-        ModelError::ModelType { path: "config.json".into(), found, supported }
-    })
+    MODELS
+        .iter()
+        .find(|model| model.model_type == found)
+        .ok_or_else(|| {
+            let supported = MODELS
+                .iter()
+                .map(|model| model.model_type)
+                .collect::<Vec<_>>()
+                .join(", ");
+            ModelError::ModelType {
+                path: "config.json".into(),
+                found,
+                supported,
+            }
+        })
 }

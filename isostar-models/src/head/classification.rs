@@ -26,7 +26,10 @@ impl PretrainedModel for SequenceClassifier {
     fn new(config: &ModelConfig, device: &Device) -> Result<Self, ModelError> {
         config.labels().validate()?;
         let encoder = config.init(device)?;
-        Ok(Self { encoder, head: ClassificationHead::new(config, device) })
+        Ok(Self {
+            encoder,
+            head: ClassificationHead::new(config, device),
+        })
     }
 }
 
@@ -38,7 +41,9 @@ impl SequenceClassifier {
     pub fn forward(&self, input: TokenBatch) -> (Tensor<2>, HiddenStates) {
         let mask = input.mask.clone();
         let states = self.encoder.forward(input);
-        let logits = self.head.forward(states.layer(states.depth()).clone(), mask);
+        let logits = self
+            .head
+            .forward(states.layer(states.depth()).clone(), mask);
         (logits, states)
     }
 }
@@ -72,14 +77,21 @@ pub struct ClassificationHead {
 impl ClassificationHead {
     /// Creates a head with newly initialized weights. The configuration must be valid.
     fn new(config: &ModelConfig, device: &Device) -> Self {
-        let (d, settings, std) = (config.sizes().width, config.architecture().head(), config.architecture().deviation());
+        let (d, settings, std) = (
+            config.sizes().width,
+            config.architecture().head(),
+            config.architecture().deviation(),
+        );
         let output = linear(d, config.labels().len(), std, device);
         Self {
             input_dropout: DropoutConfig::new(settings.input_dropout).init(),
             dense: settings.dense.map(|_| linear(d, d, std, device)),
             activation: settings.dense,
             dropout: DropoutConfig::new(settings.dropout).init(),
-            output: Linear { bias: output.bias.filter(|_| settings.bias), ..output },
+            output: Linear {
+                bias: output.bias.filter(|_| settings.bias),
+                ..output
+            },
             token: settings.token,
         }
     }

@@ -10,7 +10,10 @@ use burn::tensor::activation::{log_sigmoid, log_softmax};
 /// - `logits`: `[sequences, classes]`
 /// - `labels`, output: `[sequences]`
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).neg().squeeze_dim(1)
+    log_softmax(logits, 1)
+        .gather(1, labels.unsqueeze_dim(1))
+        .neg()
+        .squeeze_dim(1)
 }
 
 /// Binary cross entropy for any number of classes per sequence: the mean over classes of −t log

@@ -43,7 +43,14 @@ pub(crate) struct HeadSettings {
 
 impl Default for HeadSettings {
     fn default() -> Self {
-        Self { dense: None, input_dropout: 0.0, dropout: 0.0, bias: true, token: ClassifiedToken::First, span_dropout: 0.0 }
+        Self {
+            dense: None,
+            input_dropout: 0.0,
+            dropout: 0.0,
+            bias: true,
+            token: ClassifiedToken::First,
+            span_dropout: 0.0,
+        }
     }
 }
 
@@ -78,7 +85,8 @@ impl ClassifiedToken {
         let state = match self {
             Self::First => hidden.slice([0..sequences, 0..1]),
             Self::Last => {
-                let place = Tensor::<1, Int>::arange(0..tokens as i64, &mask.device()).unsqueeze::<2>();
+                let place =
+                    Tensor::<1, Int>::arange(0..tokens as i64, &mask.device()).unsqueeze::<2>();
                 let last: Tensor<2, Int> = (place * mask.int()).argmax(1);
                 hidden.gather(1, last.unsqueeze_dim::<3>(2).expand([sequences, 1, d]))
             }

@@ -22,9 +22,14 @@ impl PretrainedModel for SpanExtractor {
 
     fn new(config: &ModelConfig, device: &Device) -> Result<Self, ModelError> {
         let encoder = config.init(device)?;
-        let (settings, std) = (config.architecture().head(), config.architecture().deviation());
-        let head =
-            SpanHead { dropout: DropoutConfig::new(settings.span_dropout).init(), output: linear(config.sizes().width, 2, std, device) };
+        let (settings, std) = (
+            config.architecture().head(),
+            config.architecture().deviation(),
+        );
+        let head = SpanHead {
+            dropout: DropoutConfig::new(settings.span_dropout).init(),
+            output: linear(config.sizes().width, 2, std, device),
+        };
         Ok(Self { encoder, head })
     }
 }
@@ -64,6 +69,11 @@ impl SpanHead {
     pub fn forward(&self, hidden: Tensor<3>) -> [Tensor<2>; 2] {
         let [sequences, tokens, _] = hidden.dims();
         let logits = each_token(&self.output, self.dropout.forward(hidden));
-        [0, 1].map(|end| logits.clone().slice([0..sequences, 0..tokens, end..end + 1]).reshape([sequences, tokens]))
+        [0, 1].map(|end| {
+            logits
+                .clone()
+                .slice([0..sequences, 0..tokens, end..end + 1])
+                .reshape([sequences, tokens])
+        })
     }
 }

@@ -36,15 +36,26 @@ impl Drop for Partial {
 
 impl<'a> Cache<'a> {
     pub(super) fn new(cache: &Path, repository: Repository<'a>) -> Self {
-        let name = format!("{}--{}", repository.group(), repository.id.name.replace('/', "--"));
-        Self { repository, folder: cache.join(&name), locks: cache.join(".locks").join(&name) }
+        let name = format!(
+            "{}--{}",
+            repository.group(),
+            repository.id.name.replace('/', "--")
+        );
+        Self {
+            repository,
+            folder: cache.join(&name),
+            locks: cache.join(".locks").join(&name),
+        }
     }
 
     /// The snapshot folder of a revision, if it is complete.
     pub(super) fn find(&self, revision: &str) -> Option<PathBuf> {
         let commit = match is_commit(revision) {
             true => revision.to_string(),
-            false => fs::read_to_string(self.reference(revision)).ok()?.trim().to_string(),
+            false => fs::read_to_string(self.reference(revision))
+                .ok()?
+                .trim()
+                .to_string(),
         };
         let folder = self.snapshot(&commit);
         (is_commit(&commit) && files::is_complete(self.repository, &folder)).then_some(folder)
@@ -87,7 +98,10 @@ impl<'a> Cache<'a> {
             }
             Err(TryLockError::Error(error)) => return Err(failed()(error)),
         }
-        Ok(Partial { path: blob.with_added_extension("partial"), lock: Some(lock) })
+        Ok(Partial {
+            path: blob.with_added_extension("partial"),
+            lock: Some(lock),
+        })
     }
 
     /// Links the blob at `path` as the file `name` of a snapshot.
@@ -97,8 +111,14 @@ impl<'a> Cache<'a> {
             return Ok(());
         }
         let up = "../".repeat(2 + name.matches('/').count());
-        let blob = Path::new(&up).join("blobs").join(path.file_name().unwrap_or_default());
-        place(&pointer, |new| symlink(&blob, new).or_else(|_| fs::hard_link(path, new)).or_else(|_| fs::copy(path, new).map(drop)))
+        let blob = Path::new(&up)
+            .join("blobs")
+            .join(path.file_name().unwrap_or_default());
+        place(&pointer, |new| {
+            symlink(&blob, new)
+                .or_else(|_| fs::hard_link(path, new))
+                .or_else(|_| fs::copy(path, new).map(drop))
+        })
     }
 
     /// Records the commit of a branch or tag.
@@ -124,7 +144,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 fn place(path: &Path, make: impl FnMut(&Path) -> io::Result<()>) -> Result<(), HubError> {
     create_folder_of(path)?;
     let new = tempfile::Builder::new().make_in(path.parent().unwrap_or(path), make);
-    let placed = new.and_then(|new| new.into_temp_path().persist(path).map_err(|error| error.error));
+    let placed = new.and_then(|new| {
+        new.into_temp_path()
+            .persist(path)
+            .map_err(|error| error.error)
+    });
     placed.map_err(HubError::io("write", path))
 }
 

@@ -40,7 +40,9 @@ impl Download<'_> {
         if is_whole() {
             return Ok(blob);
         }
-        let partial = self.cache.partial(&announced.etag, || (self.observer)(HubEvent::Waiting { file }))?;
+        let partial = self.cache.partial(&announced.etag, || {
+            (self.observer)(HubEvent::Waiting { file })
+        })?;
         // Another process may have completed the file while this one waited.
         if !is_whole() {
             self.collect(file, &announced, &partial.path)?;
@@ -52,7 +54,12 @@ impl Download<'_> {
     /// Downloads the missing part of the file at `path`, and checks the complete file.
     fn collect(&mut self, file: &str, announced: &Announced, path: &Path) -> Result<(), HubError> {
         let failed = || HubError::io("write", path);
-        let mut part = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed())?;
+        let mut part = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(failed())?;
         let mut received = part.metadata().map_err(failed())?.len();
         if received > announced.size {
             received = 0;
@@ -81,21 +88,35 @@ impl Download<'_> {
     ) -> Result<(), HubError> {
         let total = announced.size;
         let mut chunk = vec![0; CHUNK];
-        (self.observer)(HubEvent::Progress { file, received, total });
+        (self.observer)(HubEvent::Progress {
+            file,
+            received,
+            total,
+        });
         while received <= total {
             let source = match body.read(&mut chunk) {
                 Ok(0) if received < total => io::ErrorKind::UnexpectedEof.into(),
                 Ok(0) => break,
                 Ok(count) => {
-                    part.write_all(&chunk[..count]).map_err(HubError::io("write", path))?;
+                    part.write_all(&chunk[..count])
+                        .map_err(HubError::io("write", path))?;
                     received += count as u64;
-                    (self.observer)(HubEvent::Progress { file, received, total });
+                    (self.observer)(HubEvent::Progress {
+                        file,
+                        received,
+                        total,
+                    });
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            return Err(HubError::Interrupted { file: file.to_string(), received, total, source });
+            return Err(HubError::Interrupted {
+                file: file.to_string(),
+                received,
+                total,
+                source,
+            });
         }
         Ok(())
     }
@@ -105,14 +126,21 @@ impl Download<'_> {
 fn check(file: &str, announced: &Announced, path: &Path, part: &mut File) -> Result<(), HubError> {
     let size = part.metadata().map_err(HubError::io("read", path))?.len();
     let (expected, found) = match &announced.sha256 {
-        Some(sha256) if size == announced.size => (sha256.to_lowercase(), hash(part).map_err(HubError::io("read", path))?),
+        Some(sha256) if size == announced.size => (
+            sha256.to_lowercase(),
+            hash(part).map_err(HubError::io("read", path))?,
+        ),
         _ => (format!("{} bytes", announced.size), format!("{size} bytes")),
     };
     if expected == found {
         return Ok(());
     }
     fs::remove_file(path).map_err(HubError::io("delete", path))?;
-    Err(HubError::Damaged { file: file.to_string(), expected, found })
+    Err(HubError::Damaged {
+        file: file.to_string(),
+        expected,
+        found,
+    })
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
@@ -122,12 +150,22 @@ fn hash(file: &mut File) -> io::Result<String> {
     let mut chunk = vec![0; CHUNK];
     loop {
         match file.read(&mut chunk)? {
-            0 => return Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => {
+                return Ok(context
+                    .finish()
+                    .as_ref()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect());
+            }
             count => context.update(&chunk[..count]),
         }
     }
 }
 
 fn length(path: &Path) -> Option<u64> {
-    fs::metadata(path).ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len())
+    fs::metadata(path)
+        .ok()
+        .filter(|metadata| metadata.is_file())
+        .map(|metadata| metadata.len())
 }

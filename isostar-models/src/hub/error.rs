@@ -62,7 +62,9 @@ pub enum HubError {
         file: String,
     },
     /// The repository contains its weights only as a Python pickle, which was not downloaded.
-    #[error("{id} contains the weights as a Python pickle ({file}), which is not supported, and has no model.safetensors")]
+    #[error(
+        "{id} contains the weights as a Python pickle ({file}), which is not supported, and has no model.safetensors"
+    )]
     PickleOnly {
         /// The requested model.
         id: ModelId,
@@ -122,7 +124,9 @@ pub enum HubError {
     },
     /// A downloaded file does not match the size or the SHA-256 that the hub reported. It was
     /// deleted.
-    #[error("the download of {file} does not match the hub's description: expected {expected}, found {found}")]
+    #[error(
+        "the download of {file} does not match the hub's description: expected {expected}, found {found}"
+    )]
     Damaged {
         /// The file's name in the repository.
         file: String,
@@ -147,6 +151,10 @@ impl HubError {
     /// A function that converts an error of the operating system during `action` on `path`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }

@@ -44,7 +44,10 @@ impl ModelId {
     pub(super) fn check(&self) -> Result<(), InvalidId> {
         match check_name(&self.name).and_then(|()| check_revision(&self.revision)) {
             Ok(()) => Ok(()),
-            Err(reason) => Err(InvalidId { text: self.to_string(), reason }),
+            Err(reason) => Err(InvalidId {
+                text: self.to_string(),
+                reason,
+            }),
         }
     }
 
@@ -59,7 +62,10 @@ impl FromStr for ModelId {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let (name, revision) = text.split_once('@').unwrap_or((text, Self::MAIN));
-        let id = Self { name: name.to_string(), revision: revision.to_string() };
+        let id = Self {
+            name: name.to_string(),
+            revision: revision.to_string(),
+        };
         id.check().map(|()| id)
     }
 }
@@ -75,7 +81,10 @@ impl fmt::Display for ModelId {
 
 /// Whether a revision is the full hash of a commit.
 pub(super) fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    revision.len() == 40
+        && revision
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// The rules of huggingface_hub's `validate_repo_id`.
@@ -89,10 +98,16 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if name.len() > ModelId::LONGEST {
         return Err("a name may have at most 96 characters");
     }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)) {
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+    {
         return Err("a name may contain only letters, digits, '-', '_' and '.'");
     }
-    if name.split('/').any(|part| part.starts_with(['-', '.']) || part.ends_with(['-', '.'])) {
+    if name
+        .split('/')
+        .any(|part| part.starts_with(['-', '.']) || part.ends_with(['-', '.']))
+    {
         return Err("a part of a name must not begin or end with '-' or '.'");
     }
     if name.contains("--") || name.contains("..") || name.ends_with(".git") {
@@ -107,10 +122,16 @@ fn check_revision(revision: &str) -> Result<(), &'static str> {
     if revision.is_empty() || revision.split('/').any(str::is_empty) {
         return Err("a part of the revision is empty");
     }
-    if revision.chars().any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\\"<>|".contains(c)) {
+    if revision
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\\"<>|".contains(c))
+    {
         return Err("the revision contains a character that git does not allow");
     }
-    if revision.contains("..") || revision.starts_with('-') || revision.split('/').any(|part| part.starts_with('.')) {
+    if revision.contains("..")
+        || revision.starts_with('-')
+        || revision.split('/').any(|part| part.starts_with('.'))
+    {
         return Err("the revision is not a valid name of a git reference");
     }
     Ok(())

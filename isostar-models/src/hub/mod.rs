@@ -54,8 +54,21 @@ pub use settings::HubSettings;
 /// # Errors
 /// If the model cannot be downloaded: see [`HubError`]. If the hub cannot be reached but the model
 /// is in the cache, the cached model is returned and the observer receives [`HubEvent::FromCache`].
-pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
-    bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: true } }, settings, observer)
+pub fn fetch(
+    id: &ModelId,
+    settings: &HubSettings,
+    observer: &mut dyn FnMut(HubEvent<'_>),
+) -> Result<PathBuf, HubError> {
+    bring(
+        Repository {
+            id,
+            wanted: Wanted::Model {
+                needs_tokenizer: true,
+            },
+        },
+        settings,
+        observer,
+    )
 }
 
 /// Downloads a model like [`fetch`], but does not require a tokenizer. tokenizer.json is downloaded
@@ -63,8 +76,21 @@ pub fn fetch(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubE
 ///
 /// # Errors
 /// See [`fetch`].
-pub fn fetch_weights(id: &ModelId, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
-    bring(Repository { id, wanted: Wanted::Model { needs_tokenizer: false } }, settings, observer)
+pub fn fetch_weights(
+    id: &ModelId,
+    settings: &HubSettings,
+    observer: &mut dyn FnMut(HubEvent<'_>),
+) -> Result<PathBuf, HubError> {
+    bring(
+        Repository {
+            id,
+            wanted: Wanted::Model {
+                needs_tokenizer: false,
+            },
+        },
+        settings,
+        observer,
+    )
 }
 
 /// Downloads files of a dataset from the hub into the cache and returns their folder.
@@ -79,15 +105,29 @@ pub fn fetch_dataset(
     settings: &HubSettings,
     observer: &mut dyn FnMut(HubEvent<'_>),
 ) -> Result<PathBuf, HubError> {
-    bring(Repository { id, wanted: Wanted::Dataset(files) }, settings, observer)
+    bring(
+        Repository {
+            id,
+            wanted: Wanted::Dataset(files),
+        },
+        settings,
+        observer,
+    )
 }
 
-fn bring(repository: Repository<'_>, settings: &HubSettings, observer: &mut dyn FnMut(HubEvent<'_>)) -> Result<PathBuf, HubError> {
+fn bring(
+    repository: Repository<'_>,
+    settings: &HubSettings,
+    observer: &mut dyn FnMut(HubEvent<'_>),
+) -> Result<PathBuf, HubError> {
     let id = repository.id;
     id.check()?;
     let cache = Cache::new(&settings.cache, repository);
     if settings.offline {
-        let absent = || HubError::Offline { id: id.clone(), cache: settings.cache.clone() };
+        let absent = || HubError::Offline {
+            id: id.clone(),
+            cache: settings.cache.clone(),
+        };
         return cache.find(&id.revision).ok_or_else(absent);
     }
     if id.is_commit()
@@ -116,7 +156,13 @@ fn bring_online(
     let id = repository.id;
     let client = Client::new(settings, repository)?;
     let listing = client.list()?;
-    let mut download = Download { repository, client: &client, cache, listing: &listing, observer };
+    let mut download = Download {
+        repository,
+        client: &client,
+        cache,
+        listing: &listing,
+        observer,
+    };
     let mut brought = Vec::new();
     for file in files::wanted(repository, &listing)? {
         let path = download.bring(file)?;

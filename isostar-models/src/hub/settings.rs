@@ -71,20 +71,34 @@ impl HubSettings {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
         let path = |name: &str| set(name).map(|value| expand_path(value, &var));
-        let is_true = |name: &str| text(name).is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()));
+        let is_true = |name: &str| {
+            text(name).is_some_and(|value| {
+                ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
+            })
+        };
 
-        let home = path("HF_HOME")
-            .unwrap_or_else(|| path("XDG_CACHE_HOME").unwrap_or_else(|| user_folder(&var).join(".cache")).join("huggingface"));
-        let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE")).unwrap_or_else(|| home.join("hub"));
+        let home = path("HF_HOME").unwrap_or_else(|| {
+            path("XDG_CACHE_HOME")
+                .unwrap_or_else(|| user_folder(&var).join(".cache"))
+                .join("huggingface")
+        });
+        let cache = path("HF_HUB_CACHE")
+            .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
+            .unwrap_or_else(|| home.join("hub"));
         let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
         let token = text("HF_TOKEN").or_else(|| text("HUGGING_FACE_HUB_TOKEN"));
-        let token = token.or_else(|| std::fs::read_to_string(token_path).ok()).map(|token| token.trim().to_string());
-        let seconds = text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|value| value.trim().parse().ok()).filter(|&seconds| seconds > 0);
+        let token = token
+            .or_else(|| std::fs::read_to_string(token_path).ok())
+            .map(|token| token.trim().to_string());
+        let seconds = text("HF_HUB_DOWNLOAD_TIMEOUT")
+            .and_then(|value| value.trim().parse().ok())
+            .filter(|&seconds| seconds > 0);
 
         let default = Self::new(cache);
         Self {
             endpoint: text("HF_ENDPOINT").unwrap_or(default.endpoint),
-            token: token.filter(|token| !token.is_empty() && !is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
+            token: token
+                .filter(|token| !token.is_empty() && !is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
             offline: is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE"),
             timeout: seconds.map_or(default.timeout, Duration::from_secs),
             certificates: path("SSL_CERT_FILE").or_else(|| path("REQUESTS_CA_BUNDLE")),

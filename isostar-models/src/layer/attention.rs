@@ -37,7 +37,16 @@ impl SelfAttention {
         let query = each_token(&self.query, hidden.clone());
         let key = each_token(&self.key, hidden.clone());
         let value = each_token(&self.value, hidden);
-        each_token(&self.output, attention([query, key, value], mask, self.heads, self.scale, &self.dropout))
+        each_token(
+            &self.output,
+            attention(
+                [query, key, value],
+                mask,
+                self.heads,
+                self.scale,
+                &self.dropout,
+            ),
+        )
     }
 }
 
@@ -60,13 +69,27 @@ pub(crate) fn padding_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4>
 pub(crate) fn causal_mask(mask: Tensor<2, Bool>, like: &Tensor<3>) -> Tensor<4> {
     let [sequences, tokens] = mask.dims();
     let position = Tensor::<1, Int>::arange(0..tokens as i64, &mask.device());
-    let is_past = position.clone().unsqueeze_dim::<2>(1).greater_equal(position.unsqueeze_dim(0));
+    let is_past = position
+        .clone()
+        .unsqueeze_dim::<2>(1)
+        .greater_equal(position.unsqueeze_dim(0));
     let shape = [sequences, 1, tokens, tokens];
     let is_token = mask.unsqueeze_dims::<4>(&[1, 1]).expand(shape);
-    additive(is_token.bool_and(is_past.unsqueeze_dims::<4>(&[0, 0]).expand(shape)), like)
+    additive(
+        is_token.bool_and(is_past.unsqueeze_dims::<4>(&[0, 0]).expand(shape)),
+        like,
+    )
 }
 
 fn additive(may_look: Tensor<4, Bool>, like: &Tensor<3>) -> Tensor<4> {
-    let lowest = like.dtype().finfo().expect("hidden states are floating-point numbers").min;
-    may_look.bool_not().float().cast(like.dtype()).mul_scalar(lowest)
+    let lowest = like
+        .dtype()
+        .finfo()
+        .expect("hidden states are floating-point numbers")
+        .min;
+    may_look
+        .bool_not()
+        .float()
+        .cast(like.dtype())
+        .mul_scalar(lowest)
 }

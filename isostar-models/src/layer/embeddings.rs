@@ -65,7 +65,9 @@ impl Embeddings {
 
         let position = match self.places {
             Places::FromZero => self.position.weight.val().slice(0..tokens).unsqueeze::<3>(),
-            Places::AfterPadding(padding) => look_up(&self.position, places_after(padding, &ids), Some(padding)),
+            Places::AfterPadding(padding) => {
+                look_up(&self.position, places_after(padding, &ids), Some(padding))
+            }
         };
         let mut sum = look_up(&self.word, ids, self.padding);
         if let Some(table) = &self.token_type {
@@ -79,14 +81,20 @@ impl Embeddings {
 pub(crate) fn assert_positions(table: &Embedding, places: Places, tokens: usize) {
     let [rows, _] = table.weight.lazy_shape().dims();
     let longest = places.longest(rows);
-    assert!(tokens <= longest, "the model has {longest} positions, got {tokens} tokens");
+    assert!(
+        tokens <= longest,
+        "the model has {longest} positions, got {tokens} tokens"
+    );
 }
 
 fn look_up(table: &Embedding, ids: Tensor<2, Int>, padding: Option<usize>) -> Tensor<3> {
     let rows = table.forward(ids.clone());
     match padding {
         Some(padding) if rows.is_tracked() => {
-            let is_padding = ids.equal_elem(padding as i64).unsqueeze_dim::<3>(2).expand(rows.shape());
+            let is_padding = ids
+                .equal_elem(padding as i64)
+                .unsqueeze_dim::<3>(2)
+                .expand(rows.shape());
             rows.clone().mask_where(is_padding, rows.detach())
         }
         _ => rows,
@@ -110,7 +118,8 @@ fn segments(table: &Embedding, type_ids: Tensor<2, Int>) -> Tensor<3> {
 fn combined(rows: Tensor<2>, type_ids: Tensor<2, Int>) -> Tensor<3> {
     let second: Tensor<3> = type_ids.float().cast(rows.dtype()).unsqueeze_dim(2);
     let first = second.ones_like() - second.clone();
-    rows.clone().narrow(0, 0, 1).unsqueeze::<3>() * first + rows.narrow(0, 1, 1).unsqueeze::<3>() * second
+    rows.clone().narrow(0, 0, 1).unsqueeze::<3>() * first
+        + rows.narrow(0, 1, 1).unsqueeze::<3>() * second
 }
 
 fn places_after(padding: usize, ids: &Tensor<2, Int>) -> Tensor<2, Int> {
@@ -125,12 +134,29 @@ mod tests {
     #[test]
     fn two_segments_without_a_table_have_its_values_and_gradients() {
         let device = Device::flex().autodiff();
-        let table = Embedding { weight: burn::module::Param::from_data([[0.1, -0.7, 3.0], [1e-3, 0.3, -2.0]], &device) };
+        let table = Embedding {
+            weight: burn::module::Param::from_data([[0.1, -0.7, 3.0], [1e-3, 0.3, -2.0]], &device),
+        };
         let ids = Tensor::<2, Int>::from_ints([[0, 1, 1, 0], [1, 0, 0, 0]], &device);
-        let weights = Tensor::<3>::random([2, 4, 3], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
-        let [expected, found] = [table.forward(ids.clone()), combined(table.weight.val(), ids)].map(|rows| {
+        let weights = Tensor::<3>::random(
+            [2, 4, 3],
+            burn::tensor::Distribution::Normal(0.0, 1.0),
+            &device,
+        );
+        let [expected, found] = [
+            table.forward(ids.clone()),
+            combined(table.weight.val(), ids),
+        ]
+        .map(|rows| {
             let gradients = (rows.clone() * weights.clone()).sum().backward();
-            (rows.into_data(), table.weight.val().grad(&gradients).expect("the table is tracked"))
+            (
+                rows.into_data(),
+                table
+                    .weight
+                    .val()
+                    .grad(&gradients)
+                    .expect("the table is tracked"),
+            )
         });
         assert_eq!(found.0, expected.0, "the values are exact");
         let difference: f32 = (found.1 - expected.1).abs().max().into_scalar();

@@ -38,9 +38,12 @@ impl EncoderLayer {
     /// - output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<4>) -> Tensor<3> {
         let attended = self.attention.forward(hidden.clone(), mask);
-        let hidden = self.attention_norm.add(hidden, attended, &self.attention_dropout);
+        let hidden = self
+            .attention_norm
+            .add(hidden, attended, &self.attention_dropout);
         let transformed = self.feed_forward.forward(hidden.clone());
-        self.feed_forward_norm.add(hidden, transformed, &self.feed_forward_dropout)
+        self.feed_forward_norm
+            .add(hidden, transformed, &self.feed_forward_dropout)
     }
 }
 

@@ -25,7 +25,10 @@ impl FeedForward {
     /// # Shapes
     /// - `hidden`, output: `[sequences, tokens, d]`
     pub fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        each_token(&self.outer, self.activation.forward(each_token(&self.inner, hidden)))
+        each_token(
+            &self.outer,
+            self.activation.forward(each_token(&self.inner, hidden)),
+        )
     }
 }
 

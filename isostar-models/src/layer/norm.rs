@@ -27,7 +27,11 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Scale 1 and shift 0 for rows of width `d`.
     pub(crate) fn new(d: usize, epsilon: f64, device: &Device) -> Self {
-        Self { gamma: Initializer::Ones.init([d], device), beta: Initializer::Zeros.init([d], device), epsilon }
+        Self {
+            gamma: Initializer::Ones.init([d], device),
+            beta: Initializer::Zeros.init([d], device),
+            epsilon,
+        }
     }
 
     /// Normalizes each row.
@@ -42,11 +46,20 @@ impl LayerNorm {
     ///
     /// # Shapes
     /// - `residual`, `branch`, output: `[…, d]`
-    pub fn add<const D: usize>(&self, residual: Tensor<D>, branch: Tensor<D>, dropout: &Dropout) -> Tensor<D> {
+    pub fn add<const D: usize>(
+        &self,
+        residual: Tensor<D>,
+        branch: Tensor<D>,
+        dropout: &Dropout,
+    ) -> Tensor<D> {
         residual_norm(residual, branch, dropout, self.normalization())
     }
 
     fn normalization(&self) -> Normalization {
-        Normalization { gamma: self.gamma.val(), beta: self.beta.val(), epsilon: self.epsilon }
+        Normalization {
+            gamma: self.gamma.val(),
+            beta: self.beta.val(),
+            epsilon: self.epsilon,
+        }
     }
 }

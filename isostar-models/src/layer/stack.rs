@@ -16,5 +16,9 @@ pub(crate) fn run_layers<'a, L: 'a>(
         hidden.clone()
     });
     let layers = layers.collect();
-    HiddenStates { embedding_output: Some(embedding_output), layers, mask: Some(mask) }
+    HiddenStates {
+        embedding_output: Some(embedding_output),
+        layers,
+        mask: Some(mask),
+    }
 }

@@ -55,8 +55,19 @@ impl<M: PretrainedModel> Checkpoint<M> {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let model = M::new(&config, device).map_err(|error| error.in_file(&folder.join(CONFIG)))?;
-        let load::Loaded { model, fresh, extra, wrapper } = load::load(model, weights, config.architecture().layout(), outputs)?;
-        Ok(Self { config, model, fresh, extra, wrapper })
+        let load::Loaded {
+            model,
+            fresh,
+            extra,
+            wrapper,
+        } = load::load(model, weights, config.architecture().layout(), outputs)?;
+        Ok(Self {
+            config,
+            model,
+            fresh,
+            extra,
+            wrapper,
+        })
     }
 
     /// Notes for the user about ignored tensors and names, one sentence each.
@@ -67,24 +78,33 @@ impl<M: PretrainedModel> Checkpoint<M> {
 }
 
 pub(super) fn notes(extra: &[String], wrapper: Option<&str>) -> Vec<String> {
-    let wrapper = wrapper.map(|wrapper| format!("ignoring {wrapper} in the names of the model's tensors: a PyTorch wrapper added it"));
+    let wrapper = wrapper.map(|wrapper| {
+        format!(
+            "ignoring {wrapper} in the names of the model's tensors: a PyTorch wrapper added it"
+        )
+    });
     let ignored = match extra.len() {
         0 => None,
         1 => Some("1 tensor that is".to_string()),
         count => Some(format!("{count} tensors that are")),
     };
-    let extra = ignored.map(|ignored| format!("ignoring {ignored} not part of the model: {}", list(extra)));
+    let extra =
+        ignored.map(|ignored| format!("ignoring {ignored} not part of the model: {}", list(extra)));
     wrapper.into_iter().chain(extra).collect()
 }
 
 /// Reads the settings of the model in a folder.
 pub(super) fn read_config(folder: &Path) -> Result<ModelConfig, ModelError> {
     if !folder.is_dir() {
-        return Err(ModelError::NoFolder { path: folder.to_path_buf() });
+        return Err(ModelError::NoFolder {
+            path: folder.to_path_buf(),
+        });
     }
     let path = folder.join(CONFIG);
     let content = match read_file(&path) {
-        Err(ModelError::NoFile { path }) => return Err(adapter::refusal(folder).unwrap_or(ModelError::NoFile { path })),
+        Err(ModelError::NoFile { path }) => {
+            return Err(adapter::refusal(folder).unwrap_or(ModelError::NoFile { path }));
+        }
         content => content?,
     };
     ModelConfig::from_json(&content).map_err(|error| error.in_file(&path))

@@ -12,24 +12,38 @@ use crate::{ModelError, is_git_lfs_pointer};
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ModelError {
     let path = path.to_path_buf();
-    move |source| ModelError::Io { action, path, source }
+    move |source| ModelError::Io {
+        action,
+        path,
+        source,
+    }
 }
 
 /// Reads a file that a model folder must have.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     match fs::read(path) {
-        Ok(content) if is_git_lfs_pointer(&content) => Err(ModelError::GitLfsPointer { path: path.to_path_buf() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ModelError::NoFile { path: path.to_path_buf() }),
+        Ok(content) if is_git_lfs_pointer(&content) => Err(ModelError::GitLfsPointer {
+            path: path.to_path_buf(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ModelError::NoFile {
+            path: path.to_path_buf(),
+        }),
         content => content.map_err(failed("read", path)),
     }
 }
 
 pub(super) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(|source| ModelError::Json { path: path.to_path_buf(), source })
+    serde_json::from_slice(bytes).map_err(|source| ModelError::Json {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 pub(super) fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, ModelError> {
-    serde_json::to_vec_pretty(value).map_err(|source| ModelError::Json { path: path.to_path_buf(), source })
+    serde_json::to_vec_pretty(value).map_err(|source| ModelError::Json {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// A temporary folder that is filled with files, which are then moved to their destination.
@@ -49,8 +63,14 @@ impl Staging {
             _ => Path::new("."),
         };
         fs::create_dir_all(parent).map_err(failed("create", parent))?;
-        let temporary = builder().tempdir_in(parent).map_err(failed("write in", parent))?;
-        Ok(Self { temporary, target: target.to_path_buf(), files: Vec::new() })
+        let temporary = builder()
+            .tempdir_in(parent)
+            .map_err(failed("write in", parent))?;
+        Ok(Self {
+            temporary,
+            target: target.to_path_buf(),
+            files: Vec::new(),
+        })
     }
 
     /// Writes one file and synchronizes it to the disk.
@@ -79,14 +99,16 @@ impl Staging {
     /// exists, so that its other files are kept.
     pub(super) fn finish(self) -> Result<(), ModelError> {
         if !self.target.is_dir() {
-            fs::rename(self.temporary.path(), &self.target).map_err(failed("rename a folder to", &self.target))?;
+            fs::rename(self.temporary.path(), &self.target)
+                .map_err(failed("rename a folder to", &self.target))?;
             // The temporary folder was renamed, so there is nothing to remove.
             let _ = self.temporary.keep();
             return Ok(());
         }
         for name in &self.files {
             let place = self.target.join(name);
-            fs::rename(self.temporary.path().join(name), &place).map_err(failed("rename a file to", &place))?;
+            fs::rename(self.temporary.path().join(name), &place)
+                .map_err(failed("rename a file to", &place))?;
         }
         Ok(())
     }
@@ -98,7 +120,9 @@ impl Staging {
 fn builder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-").permissions(fs::Permissions::from_mode(0o755));
+    builder
+        .prefix(".writing-")
+        .permissions(fs::Permissions::from_mode(0o755));
     builder
 }
 

@@ -18,7 +18,10 @@ const LONGEST_POINTER: u64 = 1024;
 /// Reads and checks the header. Returns the offset of the data and the metadata of the tensors.
 /// Sizes are checked against the length of the file.
 pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), ModelError> {
-    let corrupt = |source| ModelError::Checkpoint { path: path.to_path_buf(), source };
+    let corrupt = |source| ModelError::Checkpoint {
+        path: path.to_path_buf(),
+        source,
+    };
     let length = file.metadata().map_err(failed("read", path))?.len();
     let mut size = [0; 8];
     if length < size.len() as u64 {
@@ -27,7 +30,9 @@ pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), Mo
     file.read_exact(&mut size).map_err(failed("read", path))?;
     let size = u64::from_le_bytes(size);
     if size > LONGEST_HEADER && starts_as_pointer(path) {
-        return Err(ModelError::GitLfsPointer { path: path.to_path_buf() });
+        return Err(ModelError::GitLfsPointer {
+            path: path.to_path_buf(),
+        });
     }
     if size > LONGEST_HEADER {
         return Err(corrupt(SafeTensorError::HeaderTooLarge));
@@ -37,8 +42,8 @@ pub(super) fn header(path: &Path, file: &mut File) -> Result<(u64, Metadata), Mo
     }
     let mut json = vec![0; size as usize];
     file.read_exact(&mut json).map_err(failed("read", path))?;
-    let metadata: Metadata =
-        serde_json::from_slice(&json).map_err(|error| corrupt(SafeTensorError::InvalidHeaderDeserialization(error)))?;
+    let metadata: Metadata = serde_json::from_slice(&json)
+        .map_err(|error| corrupt(SafeTensorError::InvalidHeaderDeserialization(error)))?;
     match metadata.data_len() as u64 == length - 8 - size {
         true => Ok((8 + size, metadata)),
         false => Err(corrupt(SafeTensorError::MetadataIncompleteBuffer)),

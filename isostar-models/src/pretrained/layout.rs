@@ -34,12 +34,20 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) const fn new(ours: &'static str, stored: &'static str) -> Self {
-        Self { ours, stored, third: None }
+        Self {
+            ours,
+            stored,
+            third: None,
+        }
     }
 
     /// A module that is stored as the first, second or third part of the outputs of another module.
     pub(crate) const fn third(part: usize, ours: &'static str, stored: &'static str) -> Self {
-        Self { ours, stored, third: Some(part) }
+        Self {
+            ours,
+            stored,
+            third: Some(part),
+        }
     }
 }
 
@@ -82,27 +90,49 @@ impl Layout {
     /// The name of a stored tensor with its prefix, and with `weight` and `bias` for the `gamma`
     /// and `beta` of LayerNorm in checkpoints of 2018.
     pub(super) fn canonical(&self, stored: &str) -> String {
-        let name = stored.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias");
-        let is_whole = name.starts_with(self.prefix) || self.heads.iter().any(|head| name.starts_with(head));
-        if is_whole { name } else { format!("{}{name}", self.prefix) }
+        let name = stored
+            .replace("LayerNorm.gamma", "LayerNorm.weight")
+            .replace("LayerNorm.beta", "LayerNorm.bias");
+        let is_whole =
+            name.starts_with(self.prefix) || self.heads.iter().any(|head| name.starts_with(head));
+        if is_whole {
+            name
+        } else {
+            format!("{}{name}", self.prefix)
+        }
     }
 
     /// Whether a tensor that is not part of the model may be ignored. `name` is its canonical name.
     pub(super) fn is_passed_over(&self, name: &str, head: Head) -> bool {
-        let in_use = |begins: &str| self.head(head).iter().any(|key| format!("{}.", key.stored).starts_with(begins));
+        let in_use = |begins: &str| {
+            self.head(head)
+                .iter()
+                .any(|key| format!("{}.", key.stored).starts_with(begins))
+        };
         let bare = name.strip_prefix(self.prefix).unwrap_or(name);
-        self.heads.iter().any(|begins| name.starts_with(begins) && !in_use(begins))
-            || self.passed_over.iter().any(|pattern| match pattern.ends_with('.') {
-                true => bare.starts_with(pattern),
-                false => numbers(bare, pattern).is_some(),
-            })
+        self.heads
+            .iter()
+            .any(|begins| name.starts_with(begins) && !in_use(begins))
+            || self
+                .passed_over
+                .iter()
+                .any(|pattern| match pattern.ends_with('.') {
+                    true => bare.starts_with(pattern),
+                    false => numbers(bare, pattern).is_some(),
+                })
     }
 
     /// Whether a tensor is a weight or bias of the encoder, including layers that the model does
     /// not have. `name` is its canonical name.
     pub(super) fn is_of_encoder(&self, name: &str) -> bool {
-        let module = name.strip_prefix(self.prefix).and_then(|bare| bare.strip_suffix(".weight").or(bare.strip_suffix(".bias")));
-        module.is_some_and(|module| self.encoder.iter().any(|key| numbers(module, key.stored).is_some()))
+        let module = name
+            .strip_prefix(self.prefix)
+            .and_then(|bare| bare.strip_suffix(".weight").or(bare.strip_suffix(".bias")));
+        module.is_some_and(|module| {
+            self.encoder
+                .iter()
+                .any(|key| numbers(module, key.stored).is_some())
+        })
     }
 
     /// The location of the parameter at `path`.
@@ -111,21 +141,37 @@ impl Layout {
     /// If the layout has no line for the module. The round-trip tests of every architecture detect
     /// such an error in the table.
     pub(super) fn place(&self, path: &Path, head: Head) -> Place {
-        let (parameter, module) = path.names.split_last().expect("every parameter belongs to a module");
+        let (parameter, module) = path
+            .names
+            .split_last()
+            .expect("every parameter belongs to a module");
         let (keys, module, prefix) = match module.split_first() {
             Some((first, rest)) if first == "head" => (self.head(head), rest, ""),
             Some((first, rest)) if first == "encoder" => (self.encoder, rest, self.prefix),
             _ => (self.encoder, module, self.prefix),
         };
         let module = module.join(".");
-        let found = keys.iter().find_map(|key| Some((key, numbers(&module, key.ours)?)));
-        let (key, numbers) = found.unwrap_or_else(|| panic!("the layout has no line for {}", path.names.join(".")));
-        let stored = numbers.iter().fold(key.stored.to_string(), |stored, number| stored.replacen('*', number, 1));
+        let found = keys
+            .iter()
+            .find_map(|key| Some((key, numbers(&module, key.ours)?)));
+        let (key, numbers) =
+            found.unwrap_or_else(|| panic!("the layout has no line for {}", path.names.join(".")));
+        let stored = numbers
+            .iter()
+            .fold(key.stored.to_string(), |stored, number| {
+                stored.replacen('*', number, 1)
+            });
         Place {
             module: format!("{prefix}{stored}"),
-            parameter: if matches!(parameter.as_str(), "weight" | "gamma") { "weight" } else { "bias" },
+            parameter: if matches!(parameter.as_str(), "weight" | "gamma") {
+                "weight"
+            } else {
+                "bias"
+            },
             third: key.third,
-            is_transposed: path.in_linear() && parameter == "weight" && (self.linear_is_transposed || prefix.is_empty()),
+            is_transposed: path.in_linear()
+                && parameter == "weight"
+                && (self.linear_is_transposed || prefix.is_empty()),
             in_head: prefix.is_empty(),
         }
     }
@@ -137,8 +183,15 @@ fn numbers<'a>(name: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
         return None;
     }
     let pairs = name.split('.').zip(pattern.split('.'));
-    let fits = pairs.clone().all(|(name, part)| name == part || part == "*" && name.parse::<usize>().is_ok());
-    fits.then(|| pairs.filter(|(_, part)| *part == "*").map(|(name, _)| name).collect())
+    let fits = pairs
+        .clone()
+        .all(|(name, part)| name == part || part == "*" && name.parse::<usize>().is_ok());
+    fits.then(|| {
+        pairs
+            .filter(|(_, part)| *part == "*")
+            .map(|(name, _)| name)
+            .collect()
+    })
 }
 
 /// The path from the root of a module to the visited parameter.
@@ -165,7 +218,9 @@ impl Path {
     }
 
     fn in_linear(&self) -> bool {
-        self.containers.last().is_some_and(|container| container == "Struct:Linear")
+        self.containers
+            .last()
+            .is_some_and(|container| container == "Struct:Linear")
     }
 }
 
@@ -189,19 +244,38 @@ mod tests {
 
     fn place(path: &str, container: &str) -> Place {
         let mut way = Path::default();
-        path.split('.').for_each(|name| way.enter(name, if name == "Bert" { "Enum:Encoder" } else { container }));
+        path.split('.').for_each(|name| {
+            way.enter(
+                name,
+                if name == "Bert" {
+                    "Enum:Encoder"
+                } else {
+                    container
+                },
+            )
+        });
         LAYOUT.place(&way, Head::Classification)
     }
 
     #[test]
     fn stars_are_replaced_by_numbers_in_order() {
         assert_eq!(
-            place("encoder.Bert.groups.3.layers.11.norm.gamma", "Struct:LayerNorm").key(),
+            place(
+                "encoder.Bert.groups.3.layers.11.norm.gamma",
+                "Struct:LayerNorm"
+            )
+            .key(),
             "model.group.3.layer.11.LayerNorm.weight"
         );
-        assert_eq!(place("groups.0.layers.1.norm.beta", "Struct:LayerNorm").key(), "model.group.0.layer.1.LayerNorm.bias");
+        assert_eq!(
+            place("groups.0.layers.1.norm.beta", "Struct:LayerNorm").key(),
+            "model.group.0.layer.1.LayerNorm.bias"
+        );
         let third = place("layers.2.key.weight", "Struct:Linear");
-        assert_eq!((third.key().as_str(), third.third), ("model.h.2.attn.weight", Some(1)));
+        assert_eq!(
+            (third.key().as_str(), third.third),
+            ("model.h.2.attn.weight", Some(1))
+        );
     }
 
     #[test]
@@ -209,29 +283,68 @@ mod tests {
         assert!(place("head.output.weight", "Struct:Linear").is_transposed);
         assert!(!place("head.output.bias", "Struct:Linear").is_transposed);
         assert!(!place("head.output.weight", "Struct:Embedding").is_transposed);
-        assert!(!place("inner.weight", "Struct:Linear").is_transposed, "this layout does not transpose the encoder's weights");
+        assert!(
+            !place("inner.weight", "Struct:Linear").is_transposed,
+            "this layout does not transpose the encoder's weights"
+        );
     }
 
     #[test]
     fn the_canonical_name_of_a_stored_tensor_has_the_prefix() {
-        assert_eq!(LAYOUT.canonical("inner.LayerNorm.gamma"), "model.inner.LayerNorm.weight");
+        assert_eq!(
+            LAYOUT.canonical("inner.LayerNorm.gamma"),
+            "model.inner.LayerNorm.weight"
+        );
         assert_eq!(LAYOUT.canonical("model.inner.bias"), "model.inner.bias");
-        assert_eq!(LAYOUT.canonical("classifier.out.bias"), "classifier.out.bias");
+        assert_eq!(
+            LAYOUT.canonical("classifier.out.bias"),
+            "classifier.out.bias"
+        );
     }
 
     #[test]
     fn only_buffers_poolers_and_other_heads_are_ignored() {
         let is_passed_over = |name| LAYOUT.is_passed_over(name, Head::Classification);
-        assert!(["model.pooler.weight", "model.h.7.mask", "lm.weight", "spans.bias"].into_iter().all(is_passed_over));
-        assert!(!["model.h.x.mask", "model.inner.weight", "classifier.in.weight"].into_iter().any(is_passed_over));
+        assert!(
+            [
+                "model.pooler.weight",
+                "model.h.7.mask",
+                "lm.weight",
+                "spans.bias"
+            ]
+            .into_iter()
+            .all(is_passed_over)
+        );
+        assert!(
+            ![
+                "model.h.x.mask",
+                "model.inner.weight",
+                "classifier.in.weight"
+            ]
+            .into_iter()
+            .any(is_passed_over)
+        );
         assert!(LAYOUT.is_passed_over("classifier.out.weight", Head::Span));
     }
 
     #[test]
     fn tensors_of_layers_that_the_model_lacks_belong_to_the_encoder() {
-        assert!(["model.group.0.layer.99.LayerNorm.bias", "model.inner.weight"].into_iter().all(|name| LAYOUT.is_of_encoder(name)));
         assert!(
-            !["model.inner.momentum", "model.outer.weight", "classifier.out.weight"].into_iter().any(|name| LAYOUT.is_of_encoder(name))
+            [
+                "model.group.0.layer.99.LayerNorm.bias",
+                "model.inner.weight"
+            ]
+            .into_iter()
+            .all(|name| LAYOUT.is_of_encoder(name))
+        );
+        assert!(
+            ![
+                "model.inner.momentum",
+                "model.outer.weight",
+                "classifier.out.weight"
+            ]
+            .into_iter()
+            .any(|name| LAYOUT.is_of_encoder(name))
         );
     }
 

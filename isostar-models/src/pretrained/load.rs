@@ -39,12 +39,17 @@ pub(super) fn load<M: PretrainedModel>(
 ) -> Result<Loaded<M>, ModelError> {
     let stored = canonical_names(&weights, layout)?;
     let output = layout.classifier_output();
-    let stored_outputs = stored.get(&format!("{output}.weight")).and_then(|name| weights.shape(name).first().copied());
+    let stored_outputs = stored
+        .get(&format!("{output}.weight"))
+        .and_then(|name| weights.shape(name).first().copied());
     let loader = Loader {
         weights,
         layout,
         head: M::HEAD,
-        discarded: outputs.zip(stored_outputs).filter(|(asked_for, stored)| asked_for != stored).map(|_| output),
+        discarded: outputs
+            .zip(stored_outputs)
+            .filter(|(asked_for, stored)| asked_for != stored)
+            .map(|_| output),
         path: Path::default(),
         stored,
         used: HashSet::new(),
@@ -81,8 +86,10 @@ impl Loader<'_> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let is_fresh = |place: &Place| place.in_head && !self.loaded_modules.contains(&place.module);
-        let (fresh, missing): (Vec<_>, Vec<_>) = self.lacking.iter().partition(|place| is_fresh(place));
+        let is_fresh =
+            |place: &Place| place.in_head && !self.loaded_modules.contains(&place.module);
+        let (fresh, missing): (Vec<_>, Vec<_>) =
+            self.lacking.iter().partition(|place| is_fresh(place));
         let path = self.weights.path;
         if !missing.is_empty() {
             let mut keys: Vec<String> = missing.into_iter().map(Place::key).collect();
@@ -91,18 +98,38 @@ impl Loader<'_> {
             keys.dedup();
             return Err(ModelError::MissingTensors { path, keys });
         }
-        let has_no_place = |key: &String| !self.used.contains(key) && !self.layout.is_passed_over(key, self.head);
+        let has_no_place =
+            |key: &String| !self.used.contains(key) && !self.layout.is_passed_over(key, self.head);
         let names = self.stored.into_iter().filter(|(key, _)| has_no_place(key));
-        let (keys, extra): (Vec<_>, Vec<_>) = names.partition(|(key, _)| self.layout.is_of_encoder(key));
-        let stored_names = |names: Vec<(String, String)>| names.into_iter().map(|(_, name)| name).collect();
+        let (keys, extra): (Vec<_>, Vec<_>) =
+            names.partition(|(key, _)| self.layout.is_of_encoder(key));
+        let stored_names =
+            |names: Vec<(String, String)>| names.into_iter().map(|(_, name)| name).collect();
         if !keys.is_empty() {
-            return Err(ModelError::UnexpectedTensors { path, keys: stored_names(keys) });
+            return Err(ModelError::UnexpectedTensors {
+                path,
+                keys: stored_names(keys),
+            });
         }
-        let fresh = fresh.into_iter().map(Place::key).chain(self.discards).collect();
-        Ok(Loaded { model, fresh, extra: stored_names(extra), wrapper: self.wrapper })
+        let fresh = fresh
+            .into_iter()
+            .map(Place::key)
+            .chain(self.discards)
+            .collect();
+        Ok(Loaded {
+            model,
+            fresh,
+            extra: stored_names(extra),
+            wrapper: self.wrapper,
+        })
     }
 
-    fn read<const D: usize>(&mut self, name: &str, place: &Place, param: &Param<Tensor<D>>) -> Result<Tensor<D>, ModelError> {
+    fn read<const D: usize>(
+        &mut self,
+        name: &str,
+        place: &Place,
+        param: &Param<Tensor<D>>,
+    ) -> Result<Tensor<D>, ModelError> {
         let shape: [usize; D] = param.lazy_shape().dims();
         let mut expected = shape.to_vec();
         if place.third.is_some() {
@@ -114,17 +141,29 @@ impl Loader<'_> {
         let found = self.weights.shape(name).to_vec();
         if found != expected {
             let path = self.weights.file(name).to_path_buf();
-            return Err(ModelError::TensorShape { path, key: name.to_string(), expected, found });
+            return Err(ModelError::TensorShape {
+                path,
+                key: name.to_string(),
+                expected,
+                found,
+            });
         }
         let mut values = self.weights.read(name)?;
         if let Some(part) = place.third {
             let columns = shape[D - 1];
-            values = values.chunks_exact(3 * columns).flat_map(|row| &row[part * columns..(part + 1) * columns]).copied().collect();
+            values = values
+                .chunks_exact(3 * columns)
+                .flat_map(|row| &row[part * columns..(part + 1) * columns])
+                .copied()
+                .collect();
         }
         if place.is_transposed {
             values = transposed(&values, found[1]);
         }
-        Ok(Tensor::from_data(TensorData::new(values, shape), (&param.lazy_device(), DType::F32)))
+        Ok(Tensor::from_data(
+            TensorData::new(values, shape),
+            (&param.lazy_device(), DType::F32),
+        ))
     }
 }
 
@@ -173,13 +212,16 @@ pub(super) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
     const BLOCK: usize = 16;
     let rows = values.len() / columns;
     let mut output = vec![0.0; values.len()];
-    output.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, output)| {
-        for (row, values) in values.chunks_exact(columns).enumerate() {
-            for (at, value) in values[block * BLOCK..].iter().take(BLOCK).enumerate() {
-                output[at * rows + row] = *value;
+    output
+        .par_chunks_mut(BLOCK * rows)
+        .enumerate()
+        .for_each(|(block, output)| {
+            for (row, values) in values.chunks_exact(columns).enumerate() {
+                for (at, value) in values[block * BLOCK..].iter().take(BLOCK).enumerate() {
+                    output[at * rows + row] = *value;
+                }
             }
-        }
-    });
+        });
     output
 }
 

@@ -77,17 +77,53 @@ impl<M: PretrainedModel> Pretrained<M> {
         Self::read_with(folder.as_ref(), config, None, device)
     }
 
-    fn read_with(folder: &Path, config: ModelConfig, outputs: Option<usize>, device: &Device) -> Result<Self, ModelError> {
+    fn read_with(
+        folder: &Path,
+        config: ModelConfig,
+        outputs: Option<usize>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let weights = Weights::open(folder, &config)?;
         let (tokenizer, tokenizer_config) = tokenizer::read(folder, &config)?;
-        let Checkpoint { config, model, fresh, extra, wrapper } = Checkpoint::load(folder, config, weights, outputs, device)?;
-        Ok(Self { config, model, tokenizer, tokenizer_config, fresh, extra, wrapper })
+        let Checkpoint {
+            config,
+            model,
+            fresh,
+            extra,
+            wrapper,
+        } = Checkpoint::load(folder, config, weights, outputs, device)?;
+        Ok(Self {
+            config,
+            model,
+            tokenizer,
+            tokenizer_config,
+            fresh,
+            extra,
+            wrapper,
+        })
     }
 
     /// Splits the folder's content into the model and its tokenizer.
     pub fn into_parts(self) -> (Checkpoint<M>, Tokenizer) {
-        let Self { config, model, tokenizer, fresh, extra, wrapper, .. } = self;
-        (Checkpoint { config, model, fresh, extra, wrapper }, tokenizer)
+        let Self {
+            config,
+            model,
+            tokenizer,
+            fresh,
+            extra,
+            wrapper,
+            ..
+        } = self;
+        (
+            Checkpoint {
+                config,
+                model,
+                fresh,
+                extra,
+                wrapper,
+            },
+            tokenizer,
+        )
     }
 
     /// Notes for the user about ignored tensors and names: see [`Checkpoint::notes`].
@@ -100,10 +136,22 @@ impl<M: PretrainedModel> Pretrained<M> {
     ///
     /// # Errors
     /// If the configuration is not valid: see [`PretrainedModel::new`].
-    pub fn from_scratch(config: ModelConfig, tokenizer: Tokenizer, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_scratch(
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let model = M::new(&config, device)?;
         let tokenizer_config = tokenizer::settings(&tokenizer, &config);
-        Ok(Self { config, model, tokenizer, tokenizer_config, fresh: Vec::new(), extra: Vec::new(), wrapper: None })
+        Ok(Self {
+            config,
+            model,
+            tokenizer,
+            tokenizer_config,
+            fresh: Vec::new(),
+            extra: Vec::new(),
+            wrapper: None,
+        })
     }
 
     /// Writes the model to `folder`, for transformers' `from_pretrained` and for [`read`](Pretrained::read).
@@ -117,15 +165,22 @@ impl<M: PretrainedModel> Pretrained<M> {
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), ModelError> {
         let folder = folder.as_ref();
         let path = folder.join(TOKENIZER);
-        let (tokenizer, settings) = tokenizer::written(&self.tokenizer, &self.tokenizer_config, self.padding())
-            .map_err(|source| ModelError::Tokenizer { path, source })?;
+        let (tokenizer, settings) =
+            tokenizer::written(&self.tokenizer, &self.tokenizer_config, self.padding())
+                .map_err(|source| ModelError::Tokenizer { path, source })?;
         let layout = self.config.architecture().layout();
 
         let mut staging = Staging::new(folder)?;
-        staging.write(CONFIG, &to_json(&folder.join(CONFIG), &self.transformers_config())?)?;
+        staging.write(
+            CONFIG,
+            &to_json(&folder.join(CONFIG), &self.transformers_config())?,
+        )?;
         staging.write_with(WEIGHTS, |file| save::write(&self.model, layout, file))?;
         staging.write(TOKENIZER, tokenizer.as_bytes())?;
-        staging.write(TOKENIZER_CONFIG, &to_json(&folder.join(TOKENIZER_CONFIG), &settings)?)?;
+        staging.write(
+            TOKENIZER_CONFIG,
+            &to_json(&folder.join(TOKENIZER_CONFIG), &settings)?,
+        )?;
         staging.finish()
     }
 
@@ -138,7 +193,8 @@ impl<M: PretrainedModel> Pretrained<M> {
             Head::None | Head::Classification => self.config.labels().spelled_out(),
         };
         let mut config = self.config.clone().with_labels(labels).to_json();
-        config["architectures"] = json!([format!("{}{}", self.config.model().class, M::HEAD.suffix())]);
+        config["architectures"] =
+            json!([format!("{}{}", self.config.model().class, M::HEAD.suffix())]);
         // transformers 4.56 and later read `dtype`, earlier versions `torch_dtype`.
         config["dtype"] = json!("float32");
         config["torch_dtype"] = json!("float32");
@@ -154,10 +210,16 @@ impl<M: PretrainedModel> Pretrained<M> {
     fn padding(&self) -> Option<u32> {
         let named = || {
             let token = self.tokenizer_config.get("pad_token")?;
-            self.tokenizer.token_to_id(token.as_str().or(token["content"].as_str())?)
+            self.tokenizer
+                .token_to_id(token.as_str().or(token["content"].as_str())?)
         };
         let end = || u32::try_from(self.config.to_json()["eos_token_id"].as_u64()?).ok();
-        let id = self.config.padding().map(|id| id as u32).or_else(named).or_else(end);
+        let id = self
+            .config
+            .padding()
+            .map(|id| id as u32)
+            .or_else(named)
+            .or_else(end);
         id.filter(|id| (*id as usize) < self.config.sizes().vocabulary)
     }
 }
@@ -176,7 +238,11 @@ impl Pretrained<SequenceClassifier> {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let names: Vec<String> = labels.into_iter().map(Into::into).collect();
-        let problem = if names.len() == 1 { ProblemType::Regression } else { ProblemType::SingleLabel };
+        let problem = if names.len() == 1 {
+            ProblemType::Regression
+        } else {
+            ProblemType::SingleLabel
+        };
         Self::read_for(folder, Labels::new(names, problem), device)
     }
 
@@ -185,7 +251,11 @@ impl Pretrained<SequenceClassifier> {
     ///
     /// # Errors
     /// See [`read`](Pretrained::read).
-    pub fn read_for(folder: impl AsRef<Path>, labels: Labels, device: &Device) -> Result<Self, ModelError> {
+    pub fn read_for(
+        folder: impl AsRef<Path>,
+        labels: Labels,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         labels.validate()?;
         let outputs = labels.len();
         let config = read_config(folder.as_ref())?.with_labels(labels);

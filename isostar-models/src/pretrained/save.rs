@@ -16,8 +16,17 @@ use crate::head::{Head, PretrainedModel};
 /// Writes the weights of `model` in f32 and in PyTorch's layout, sorted by name.
 ///
 /// Only one tensor at a time is read back from the device.
-pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut impl Write) -> io::Result<()> {
-    let mut collector = Collector { layout, head: M::HEAD, path: Path::default(), tensors: BTreeMap::new() };
+pub(super) fn write<M: PretrainedModel>(
+    model: &M,
+    layout: &Layout,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut collector = Collector {
+        layout,
+        head: M::HEAD,
+        path: Path::default(),
+        tensors: BTreeMap::new(),
+    };
     model.visit(&mut collector);
     let tensors = collector.tensors;
 
@@ -26,9 +35,16 @@ pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut im
         let shape = stored_shape(parts);
         let start = end;
         end += shape.iter().product::<usize>() * size_of::<f32>();
-        TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) }
+        TensorInfo {
+            dtype: Dtype::F32,
+            shape,
+            data_offsets: (start, end),
+        }
     };
-    let infos = tensors.iter().map(|(key, parts)| (key.clone(), info(parts))).collect();
+    let infos = tensors
+        .iter()
+        .map(|(key, parts)| (key.clone(), info(parts)))
+        .collect();
     // transformers requires this metadata to recognise the format as PyTorch's.
     let about = HashMap::from([("format".to_string(), "pt".to_string())]);
     let metadata = Metadata::new(Some(about), infos).map_err(io::Error::other)?;
@@ -38,7 +54,10 @@ pub(super) fn write<M: PretrainedModel>(model: &M, layout: &Layout, out: &mut im
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
     for parts in tensors.values() {
-        let bytes: Vec<u8> = values(parts).iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> = values(parts)
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         out.write_all(&bytes)?;
     }
     Ok(())
@@ -81,7 +100,10 @@ impl ModuleVisitor for Collector<'_> {
             }),
         };
         let parts = self.tensors.entry(place.key()).or_default();
-        assert!(place.third.is_none_or(|third| third == parts.len()), "thirds are visited in order");
+        assert!(
+            place.third.is_none_or(|third| third == parts.len()),
+            "thirds are visited in order"
+        );
         parts.push(part);
     }
 }
@@ -103,7 +125,10 @@ fn values(parts: &[Part]) -> Vec<f32> {
         1 if parts[0].is_transposed => transposed(&all[0], columns),
         1 => all.remove(0),
         _ => (0..all[0].len() / columns)
-            .flat_map(|row| all.iter().flat_map(move |part| &part[row * columns..(row + 1) * columns]))
+            .flat_map(|row| {
+                all.iter()
+                    .flat_map(move |part| &part[row * columns..(row + 1) * columns])
+            })
             .copied()
             .collect(),
     }

@@ -25,47 +25,84 @@ use options::Options;
 /// As in transformers, the classes of the supported architectures use only the vocabulary, the added tokens, the truncation, the padding and, in
 /// part, the post-processor of tokenizer.json; everything else follows from tokenizer_config.json or from their defaults. With any other class,
 /// tokenizer.json is used as it is, and only added tokens, `truncation_side` and `split_special_tokens` are applied to it.
-pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<(Tokenizer, Map<String, Value>), ModelError> {
+pub(super) fn read(
+    folder: &Path,
+    config: &ModelConfig,
+) -> Result<(Tokenizer, Map<String, Value>), ModelError> {
     let path = folder.join(TOKENIZER);
-    let stored = Tokenizer::from_bytes(read_file(&path)?).map_err(|source| ModelError::Tokenizer { path: path.clone(), source })?;
+    let stored =
+        Tokenizer::from_bytes(read_file(&path)?).map_err(|source| ModelError::Tokenizer {
+            path: path.clone(),
+            source,
+        })?;
     let options = Options::read(folder)?;
     let tokenizer = resolved(stored.clone(), &options, config)?;
     let (tokens, rows) = (size(&tokenizer), config.sizes().vocabulary);
     if tokens > rows {
-        let path = if size(&stored) > rows { path } else { options.adding_file() };
+        let path = if size(&stored) > rows {
+            path
+        } else {
+            options.adding_file()
+        };
         return Err(ModelError::Vocabulary { path, tokens, rows });
     }
 
-    let mut fields = if options.is_stored { Map::new() } else { settings(&tokenizer, config) };
+    let mut fields = if options.is_stored {
+        Map::new()
+    } else {
+        settings(&tokenizer, config)
+    };
     fields.extend(options.fields);
     Ok((tokenizer, fields))
 }
 
 /// Applies the settings to the tokenizer of tokenizer.json.
-fn resolved(stored: Tokenizer, options: &Options, config: &ModelConfig) -> Result<Tokenizer, ModelError> {
+fn resolved(
+    stored: Tokenizer,
+    options: &Options,
+    config: &ModelConfig,
+) -> Result<Tokenizer, ModelError> {
     let class = Class::new(options, config, &stored)?;
     let tokens = AddedTokens::new(&stored, options, class)?;
     let truncation = truncation(&stored, options.truncation_side()?, config);
     let mut tokenizer = class.rebuild(stored, options, &tokens)?;
-    tokens.add_to(&mut tokenizer, config.sizes().vocabulary).map_err(|source| options.refused(source))?;
+    tokens
+        .add_to(&mut tokenizer, config.sizes().vocabulary)
+        .map_err(|source| options.refused(source))?;
     class.frame(&mut tokenizer, options, &tokens)?;
     tokenizer.set_encode_special_tokens(options.flag("split_special_tokens", false)?);
-    let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+    let special = tokenizer
+        .get_post_processor()
+        .map_or(0, |processor| processor.added_tokens(true));
     // tokenizers 0.23.2 panics if the maximum length has no room for the special tokens of a pair.
-    let truncation = truncation.map(|stored| TruncationParams { max_length: stored.max_length.max(special + stored.stride), ..stored });
-    tokenizer.with_truncation(truncation).map_err(|source| options.refused(source))?;
+    let truncation = truncation.map(|stored| TruncationParams {
+        max_length: stored.max_length.max(special + stored.stride),
+        ..stored
+    });
+    tokenizer
+        .with_truncation(truncation)
+        .map_err(|source| options.refused(source))?;
     Ok(tokenizer)
 }
 
 /// The truncation of tokenizer.json, on the side that the settings name. If tokenizer.json has no
 /// truncation, truncation on the left is added with the maximum length of the model. Truncation on
 /// the right is the default and needs no setting.
-fn truncation(stored: &Tokenizer, side: Option<TruncationDirection>, config: &ModelConfig) -> Option<TruncationParams> {
+fn truncation(
+    stored: &Tokenizer,
+    side: Option<TruncationDirection>,
+    config: &ModelConfig,
+) -> Option<TruncationParams> {
     match (stored.get_truncation().cloned(), side) {
-        (Some(stored), side) => Some(TruncationParams { direction: side.unwrap_or(stored.direction), ..stored }),
-        (None, Some(direction @ TruncationDirection::Left)) => {
-            Some(TruncationParams { direction, max_length: config.sizes().positions, ..TruncationParams::default() })
-        }
+        (Some(stored), side) => Some(TruncationParams {
+            direction: side.unwrap_or(stored.direction),
+            ..stored
+        }),
+        (None, Some(direction @ TruncationDirection::Left)) => Some(TruncationParams {
+            direction,
+            max_length: config.sizes().positions,
+            ..TruncationParams::default()
+        }),
         (None, _) => None,
     }
 }
@@ -85,15 +122,28 @@ pub(super) fn settings(tokenizer: &Tokenizer, config: &ModelConfig) -> Map<Strin
     ];
     // transformers adds every special token that the settings name. Naming a token that is not an
     // added token would change ids.
-    let known = |names: &[&'static str]| names.iter().copied().find(|name| added::has(tokenizer, name));
-    let tokens = SPECIAL.into_iter().filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
+    let known = |names: &[&'static str]| {
+        names
+            .iter()
+            .copied()
+            .find(|name| added::has(tokenizer, name))
+    };
+    let tokens = SPECIAL
+        .into_iter()
+        .filter_map(|(name, names)| Some((name.to_string(), json!(known(names)?))));
     let inputs: &[&str] = match config.sizes().segments {
         0 | 1 => &["input_ids", "attention_mask"],
         _ => &["input_ids", "token_type_ids", "attention_mask"],
     };
     let settings = [
-        ("tokenizer_class".to_string(), json!("PreTrainedTokenizerFast")),
-        ("model_max_length".to_string(), json!(config.sizes().positions)),
+        (
+            "tokenizer_class".to_string(),
+            json!("PreTrainedTokenizerFast"),
+        ),
+        (
+            "model_max_length".to_string(),
+            json!(config.sizes().positions),
+        ),
         ("model_input_names".to_string(), json!(inputs)),
     ];
     settings.into_iter().chain(tokens).collect()

@@ -49,37 +49,62 @@ impl Weights {
     pub(super) fn open(folder: &Path, config: &ModelConfig) -> Result<Self, ModelError> {
         let (single, index) = (folder.join(WEIGHTS), folder.join(INDEX));
         if single.exists() {
-            let mut weights = Self { path: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+            let mut weights = Self {
+                path: single.clone(),
+                files: Vec::new(),
+                tensors: BTreeMap::new(),
+            };
             weights.add(single)?;
             return Ok(weights);
         }
         if index.exists() {
             return Self::open_shards(folder, index);
         }
-        match PICKLES.into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+        match PICKLES
+            .into_iter()
+            .map(|name| folder.join(name))
+            .find(|path| path.exists())
+        {
             Some(path) if starts_as_pointer(&path) => Err(ModelError::GitLfsPointer { path }),
-            Some(path) => Err(ModelError::PickleOnly { class: config.class(), path }),
+            Some(path) => Err(ModelError::PickleOnly {
+                class: config.class(),
+                path,
+            }),
             None => Err(adapter::refusal(folder).unwrap_or(ModelError::NoFile { path: single })),
         }
     }
 
     fn open_shards(folder: &Path, path: PathBuf) -> Result<Self, ModelError> {
         let Index { weight_map } = parse_json(&path, &read_file(&path)?)?;
-        let mut weights = Self { path: path.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut weights = Self {
+            path: path.clone(),
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
         let mut names: Vec<&String> = weight_map.values().collect();
         names.sort();
         names.dedup();
         for name in names {
             // The name is untrusted input: a path could refer to a file outside the folder.
             if Path::new(name).file_name() != Some(name.as_ref()) {
-                return Err(ModelError::Shard { path, shard: name.clone() });
+                return Err(ModelError::Shard {
+                    path,
+                    shard: name.clone(),
+                });
             }
             weights.add(folder.join(name))?;
         }
         for (key, shard) in weight_map {
             let path = folder.join(shard);
-            if weights.tensors.get(&key).is_none_or(|stored| weights.files[stored.file].0 != path) {
-                return Err(ModelError::MissingTensors { path, keys: vec![key] });
+            if weights
+                .tensors
+                .get(&key)
+                .is_none_or(|stored| weights.files[stored.file].0 != path)
+            {
+                return Err(ModelError::MissingTensors {
+                    path,
+                    keys: vec![key],
+                });
             }
         }
         Ok(weights)
@@ -92,10 +117,18 @@ impl Weights {
         })?;
         let (start, metadata) = header(&path, &mut file)?;
         for (name, info) in metadata.tensors() {
-            let stored = Stored { file: self.files.len(), offset: start + info.data_offsets.0 as u64, info: info.clone() };
+            let stored = Stored {
+                file: self.files.len(),
+                offset: start + info.data_offsets.0 as u64,
+                info: info.clone(),
+            };
             if let Some(other) = self.tensors.insert(name.clone(), stored) {
                 let other = format!("in {}", self.files[other.file].0.display());
-                return Err(ModelError::TensorTwice { path, key: name, other });
+                return Err(ModelError::TensorTwice {
+                    path,
+                    key: name,
+                    other,
+                });
             }
         }
         self.files.push((path, file));
@@ -131,7 +164,9 @@ impl Weights {
         let (path, file) = &mut self.files[file];
         let count: usize = info.shape.iter().product();
         let mut bytes = |bytes: &mut [u8]| {
-            let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(bytes));
+            let read = file
+                .seek(SeekFrom::Start(offset))
+                .and_then(|_| file.read_exact(bytes));
             read.map_err(failed("read", path))
         };
         if info.dtype == Dtype::F32 {
@@ -139,14 +174,24 @@ impl Weights {
             // noticeable time and memory.
             let mut numbers = vec![0.0f32; count];
             bytes(bytemuck::cast_slice_mut(&mut numbers))?;
-            numbers.iter_mut().for_each(|number| *number = f32::from_bits(u32::from_le(number.to_bits())));
+            numbers
+                .iter_mut()
+                .for_each(|number| *number = f32::from_bits(u32::from_le(number.to_bits())));
             return Ok(numbers);
         }
         let convert = match info.dtype {
             Dtype::F16 => |bytes: &[u8]| numbers(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
-            Dtype::BF16 => |bytes: &[u8]| numbers(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            Dtype::BF16 => {
+                |bytes: &[u8]| numbers(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32())
+            }
             Dtype::F64 => |bytes: &[u8]| numbers(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
-            found => return Err(ModelError::TensorType { path: path.clone(), key: name.to_string(), found }),
+            found => {
+                return Err(ModelError::TensorType {
+                    path: path.clone(),
+                    key: name.to_string(),
+                    found,
+                });
+            }
         };
         let mut stored = vec![0; info.data_offsets.1 - info.data_offsets.0];
         bytes(&mut stored)?;

@@ -67,11 +67,12 @@ fn write_header(folder: &Path, header: &str, bytes: usize) {
 }
 
 fn name_shard(folder: &Path, key: &str, shard: Value) {
-    change_json(&folder.join("model.safetensors.index.json"), |index| index["weight_map"][key] = shard);
+    change_json(&folder.join("model.safetensors.index.json"), |index| {
+        index["weight_map"][key] = shard
+    });
 }
 
-const POINTER: &str =
-    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
 const WORD: &str = "bert.embeddings.word_embeddings.weight";
 
@@ -260,29 +261,53 @@ const BROKEN: &[Broken] = &[
 
 fn refusal(folder: &Path) -> ModelError {
     LARGEST.set(0);
-    let error = Pretrained::<SequenceClassifier>::read(folder, &Device::flex()).expect_err("the folder is broken");
-    assert!(LARGEST.get() < MUCH, "allocated {} bytes at once", LARGEST.get());
-    assert!(error.to_string().contains(folder.to_str().unwrap()), "the message contains the path");
+    let error = Pretrained::<SequenceClassifier>::read(folder, &Device::flex())
+        .expect_err("the folder is broken");
+    assert!(
+        LARGEST.get() < MUCH,
+        "allocated {} bytes at once",
+        LARGEST.get()
+    );
+    assert!(
+        error.to_string().contains(folder.to_str().unwrap()),
+        "the message contains the path"
+    );
     error
 }
 
 #[test]
 fn the_error_of_a_broken_folder_names_the_file_and_the_defect() {
-    for Broken { fixture, how, damage, error, says } in BROKEN {
+    for Broken {
+        fixture,
+        how,
+        damage,
+        error,
+        says,
+    } in BROKEN
+    {
         let folder = copy(fixture);
         damage(folder.path());
         let found = refusal(folder.path());
         assert_eq!(variant(&found), *error, "{how}");
         let message = found.to_string();
-        assert!(says.iter().all(|part| message.contains(part)), "{how}: {message}");
+        assert!(
+            says.iter().all(|part| message.contains(part)),
+            "{how}: {message}"
+        );
         if let ModelError::MissingTensors { keys, .. } = found {
-            assert!(keys.is_sorted_by(|key, next| key < next), "{how}: every tensor is listed once");
+            assert!(
+                keys.is_sorted_by(|key, next| key < next),
+                "{how}: every tensor is listed once"
+            );
         }
     }
 }
 
 fn variant(error: &ModelError) -> String {
-    format!("{error:?}").chars().take_while(|letter| letter.is_alphanumeric()).collect()
+    format!("{error:?}")
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric())
+        .collect()
 }
 
 #[test]
@@ -293,7 +318,11 @@ fn a_truncated_checkpoint_is_an_error() {
         let whole = fs::read(&path).unwrap();
         for length in (0..whole.len()).step_by(97) {
             fs::write(&path, &whole[..length]).unwrap();
-            assert_eq!(variant(&refusal(folder.path())), "Checkpoint", "cut to {length} bytes");
+            assert_eq!(
+                variant(&refusal(folder.path())),
+                "Checkpoint",
+                "cut to {length} bytes"
+            );
         }
     }
 }

@@ -44,15 +44,60 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
 /// Fields of the wrong type: architecture, field, value in JSON, and a text that the message must
 /// also contain.
 const TYPES: &[(&str, &str, &str, &str)] = &[
-    ("bert", "hidden_size", "\"wide\"", "string \"wide\", expected usize"),
-    ("roberta", "vocab_size", "-1", "integer `-1`, expected usize"),
-    ("distilbert", "activation", "3", "integer `3`, expected a string"),
-    ("albert", "classifier_dropout_prob", "\"0.1\"", "string \"0.1\", expected f64"),
-    ("gpt2", "n_layer", "2.5", "floating point `2.5`, expected usize"),
-    ("gpt2", "problem_type", "7", "integer `7`, expected a string"),
-    ("bert", "id2label", "{\"zero\":\"no\"}", "the key \"zero\" is not a number"),
-    ("roberta", "id2label", "[\"no\",\"yes\"]", "sequence, expected a map"),
-    ("distilbert", "label2id", "{\"no\":\"0\"}", "string \"0\", expected usize"),
+    (
+        "bert",
+        "hidden_size",
+        "\"wide\"",
+        "string \"wide\", expected usize",
+    ),
+    (
+        "roberta",
+        "vocab_size",
+        "-1",
+        "integer `-1`, expected usize",
+    ),
+    (
+        "distilbert",
+        "activation",
+        "3",
+        "integer `3`, expected a string",
+    ),
+    (
+        "albert",
+        "classifier_dropout_prob",
+        "\"0.1\"",
+        "string \"0.1\", expected f64",
+    ),
+    (
+        "gpt2",
+        "n_layer",
+        "2.5",
+        "floating point `2.5`, expected usize",
+    ),
+    (
+        "gpt2",
+        "problem_type",
+        "7",
+        "integer `7`, expected a string",
+    ),
+    (
+        "bert",
+        "id2label",
+        "{\"zero\":\"no\"}",
+        "the key \"zero\" is not a number",
+    ),
+    (
+        "roberta",
+        "id2label",
+        "[\"no\",\"yes\"]",
+        "sequence, expected a map",
+    ),
+    (
+        "distilbert",
+        "label2id",
+        "{\"no\":\"0\"}",
+        "string \"0\", expected usize",
+    ),
 ];
 
 fn with_field(architecture: &str, field: &str, value: &str) -> (ModelError, String) {
@@ -69,7 +114,10 @@ fn the_error_of_an_unsupported_setting_names_its_value_and_the_allowed_ones() {
         let message = error.to_string();
         assert_eq!(variant(&error), "Setting", "{message}");
         let (start, end) = message.split_once("; it must be ").unwrap();
-        assert!(start.starts_with(&format!("{path}: {field} is ")), "{message}");
+        assert!(
+            start.starts_with(&format!("{path}: {field} is ")),
+            "{message}"
+        );
         assert!(end.contains(expected), "{message}");
         // The message formats ids of labels and floats differently from JSON.
         let is_same = field == &"id2label" || value.ends_with(".0") || start.ends_with(value);
@@ -83,7 +131,10 @@ fn the_error_of_a_field_of_the_wrong_type_names_the_field() {
         let (error, path) = with_field(architecture, field, value);
         let message = error.to_string();
         assert_eq!(variant(&error), "FieldType", "{message}");
-        assert!(message.starts_with(&format!("{path}: {field}: ")), "{message}");
+        assert!(
+            message.starts_with(&format!("{path}: {field}: ")),
+            "{message}"
+        );
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -95,8 +146,15 @@ fn errors_of_labels_and_settings_created_in_code_name_no_file() {
     assert!(error.to_string().starts_with("id2label is "), "{error}");
 
     let fields = read_json(&fixture("gpt2_classes/config.json"));
-    let ModelConfig::Gpt2(mut config) = ModelConfig::from_json(fields.to_string().as_bytes()).unwrap() else { panic!("it is a GPT-2") };
+    let ModelConfig::Gpt2(mut config) =
+        ModelConfig::from_json(fields.to_string().as_bytes()).unwrap()
+    else {
+        panic!("it is a GPT-2")
+    };
     config.n_head = 3;
     let error = ModelConfig::Gpt2(config).init(&Device::flex()).unwrap_err();
-    assert_eq!(error.to_string(), "n_embd is 16; it must be a multiple of n_head, 3");
+    assert_eq!(
+        error.to_string(),
+        "n_embd is 16; it must be a multiple of n_head, 3"
+    );
 }

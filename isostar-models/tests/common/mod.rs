@@ -16,7 +16,9 @@ use tempfile::TempDir;
 pub const ARCHITECTURES: [&str; 5] = ["bert", "roberta", "distilbert", "albert", "gpt2"];
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 /// A copy of a fixture's folder, which a test can change.
@@ -48,7 +50,9 @@ pub fn set(folder: &Path, field: &str, value: Value) {
 pub type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 pub fn read_tensors(folder: &Path) -> Tensors {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let is_weights = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
         name.starts_with("model") && name.ends_with(".safetensors")
@@ -57,7 +61,10 @@ pub fn read_tensors(folder: &Path) -> Tensors {
     for path in files.filter(is_weights) {
         let bytes = fs::read(path).unwrap();
         for (name, view) in SafeTensors::deserialize(&bytes).unwrap().iter() {
-            all.insert(name.to_string(), (view.dtype(), view.shape().to_vec(), view.data().to_vec()));
+            all.insert(
+                name.to_string(),
+                (view.dtype(), view.shape().to_vec(), view.data().to_vec()),
+            );
         }
     }
     all
@@ -65,7 +72,9 @@ pub fn read_tensors(folder: &Path) -> Tensors {
 
 pub fn write_tensors(path: &Path, tensors: &Tensors) {
     let view = |(dtype, shape, bytes)| TensorView::new(dtype, shape, bytes).unwrap();
-    let views = tensors.iter().map(|(name, (dtype, shape, bytes))| (name, view((*dtype, shape.clone(), bytes.as_slice()))));
+    let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
+        (name, view((*dtype, shape.clone(), bytes.as_slice())))
+    });
     fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
@@ -75,22 +84,43 @@ pub fn adapter(folder: &Path, config: &Value) {
     fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
     let classifier = read_tensors(folder).remove("classifier.weight").unwrap();
     fs::remove_file(folder.join("model.safetensors")).unwrap();
-    write_tensors(&folder.join("adapter_model.safetensors"), &[("base_model.model.classifier.weight".into(), classifier)].into());
+    write_tensors(
+        &folder.join("adapter_model.safetensors"),
+        &[("base_model.model.classifier.weight".into(), classifier)].into(),
+    );
 }
 
 /// Converts stored floats of 16 or 32 bits.
 pub fn floats(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-        Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::F32 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect(),
+        Dtype::F16 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
+            .collect(),
+        Dtype::BF16 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| bf16::from_le_bytes(*bytes).to_f32())
+            .collect(),
         other => panic!("{other:?} is not a supported float type"),
     }
 }
 
 /// The backends that the tests run on.
 pub fn devices() -> Vec<Device> {
-    #[allow(deprecated, reason = "a second backend to compare with, as long as Burn has it")]
+    #[allow(
+        deprecated,
+        reason = "a second backend to compare with, as long as Burn has it"
+    )]
     let ndarray = Device::ndarray();
     vec![
         Device::flex(),
@@ -109,27 +139,50 @@ impl Expected {
     }
 
     pub fn names(&self) -> Vec<String> {
-        self.tensors().names().into_iter().map(String::from).collect()
+        self.tensors()
+            .names()
+            .into_iter()
+            .map(String::from)
+            .collect()
     }
 
     pub fn floats(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
         let tensors = self.tensors();
         let view = tensors.tensor(name).expect("the fixture has this tensor");
-        let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values = view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
         (view.shape().to_vec(), values)
     }
 
     pub fn ints(&self, name: &str, device: &Device) -> Tensor<2, Int> {
         let tensors = self.tensors();
         let view = tensors.tensor(name).expect("the fixture has this tensor");
-        let values: Vec<i64> = view.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
-        let shape = [view.shape()[..view.shape().len() - 1].iter().product(), *view.shape().last().unwrap()];
+        let values: Vec<i64> = view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| i64::from_le_bytes(*bytes))
+            .collect();
+        let shape = [
+            view.shape()[..view.shape().len() - 1].iter().product(),
+            *view.shape().last().unwrap(),
+        ];
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
     pub fn batch(&self, device: &Device) -> TokenBatch {
         let [ids, type_ids, mask] = ["ids", "type_ids", "mask"].map(|name| self.ints(name, device));
-        TokenBatch { ids, type_ids, mask: mask.equal_elem(1) }
+        TokenBatch {
+            ids,
+            type_ids,
+            mask: mask.equal_elem(1),
+        }
     }
 
     /// A tensor of any rank.
@@ -144,17 +197,35 @@ impl Expected {
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("the models compute in f32")
+    tensor
+        .into_data()
+        .try_into_vec()
+        .expect("the models compute in f32")
 }
 
 /// The largest difference relative to the largest expected value; infinite if a value is not a
 /// number.
 pub fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len(), "the number of values differs from transformers");
-    let differences = found.iter().zip(expected).map(|(found, expected)| (found - expected).abs());
-    differences.fold(0f32, |largest, number| if number.is_nan() { f32::INFINITY } else { largest.max(number) }) / largest(expected)
+    assert_eq!(
+        found.len(),
+        expected.len(),
+        "the number of values differs from transformers"
+    );
+    let differences = found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| (found - expected).abs());
+    differences.fold(0f32, |largest, number| {
+        if number.is_nan() {
+            f32::INFINITY
+        } else {
+            largest.max(number)
+        }
+    }) / largest(expected)
 }
 
 pub fn largest(numbers: &[f32]) -> f32 {
-    numbers.iter().fold(0f32, |largest, number| largest.max(number.abs()))
+    numbers
+        .iter()
+        .fold(0f32, |largest, number| largest.max(number.abs()))
 }

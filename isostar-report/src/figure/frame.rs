@@ -19,7 +19,10 @@ pub struct Axis {
 impl Axis {
     /// Creates an axis for a quantity.
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
-        Self { name: name.into(), kind }
+        Self {
+            name: name.into(),
+            kind,
+        }
     }
 }
 
@@ -65,42 +68,94 @@ impl Frame {
         ys: impl Iterator<Item = f64>,
     ) -> Option<Self> {
         let y = Domain::covering(y_axis.kind, ys, (down / PIXELS_PER_TICK.2) as usize)?;
-        let label = y.ticks().iter().map(|tick| width(&tick.label)).fold(0.0, f64::max);
+        let label = y
+            .ticks()
+            .iter()
+            .map(|tick| width(&tick.label))
+            .fold(0.0, f64::max);
         let left = label.ceil() + 8.0;
         let xs: Vec<f64> = xs.collect();
-        let widest = xs.iter().map(|value| width(&fixed(value.abs(), 0))).fold(0.0, f64::max);
-        let per_tick = if x_axis.kind == Kind::Integer { PIXELS_PER_TICK.0 + widest } else { PIXELS_PER_TICK.1 };
-        let x = Domain::covering(x_axis.kind, xs.into_iter(), ((across - left - margins.right) / per_tick) as usize)?;
+        let widest = xs
+            .iter()
+            .map(|value| width(&fixed(value.abs(), 0)))
+            .fold(0.0, f64::max);
+        let per_tick = if x_axis.kind == Kind::Integer {
+            PIXELS_PER_TICK.0 + widest
+        } else {
+            PIXELS_PER_TICK.1
+        };
+        let x = Domain::covering(
+            x_axis.kind,
+            xs.into_iter(),
+            ((across - left - margins.right) / per_tick) as usize,
+        )?;
         // Half of the last tick's label extends beyond the plot area.
-        let overhang = x.ticks().last().map_or(0.0, |tick| width(&tick.label) / 2.0) + 2.0;
+        let overhang = x
+            .ticks()
+            .last()
+            .map_or(0.0, |tick| width(&tick.label) / 2.0)
+            + 2.0;
         let top = margins.top + LINE + NAME_GAP - 3.0;
-        let area = Area { left, top, right: across - margins.right.max(overhang), bottom: top + down };
-        Some(Self { area, x, y, names: [x_axis.name.clone(), y_axis.name.clone()] })
+        let area = Area {
+            left,
+            top,
+            right: across - margins.right.max(overhang),
+            bottom: top + down,
+        };
+        Some(Self {
+            area,
+            x,
+            y,
+            names: [x_axis.name.clone(), y_axis.name.clone()],
+        })
     }
 
     /// The total height of the plot area and the axes.
     pub fn height(&self) -> f64 {
-        self.area.bottom + 18.0 + if self.names[0].is_empty() { 0.0 } else { LINE + 4.0 }
+        self.area.bottom
+            + 18.0
+            + if self.names[0].is_empty() {
+                0.0
+            } else {
+                LINE + 4.0
+            }
     }
 
     /// Returns the pixel position of an x value.
     pub fn x(&self, value: f64) -> Option<f64> {
         let inset = if self.x.is_integer() { INSET } else { 0.0 };
         let Area { left, right, .. } = self.area;
-        self.x.position(value).map(|position| left + inset + position * (right - left - 2.0 * inset))
+        self.x
+            .position(value)
+            .map(|position| left + inset + position * (right - left - 2.0 * inset))
     }
 
     /// Returns the pixel position of a y value.
     pub fn y(&self, value: f64) -> Option<f64> {
         let Area { top, bottom, .. } = self.area;
-        self.y.position(value).map(|position| bottom - position * (bottom - top))
+        self.y
+            .position(value)
+            .map(|position| bottom - position * (bottom - top))
     }
 
     /// Draws the grid, the axes, the ticks and the names.
     pub fn axes(&self) -> Markup {
-        let Area { left, top, right, bottom } = self.area;
-        let across = self.x.ticks().iter().filter_map(|tick| Some((self.x(tick.value)?, &tick.label)));
-        let down = self.y.ticks().iter().filter_map(|tick| Some((self.y(tick.value)?, &tick.label)));
+        let Area {
+            left,
+            top,
+            right,
+            bottom,
+        } = self.area;
+        let across = self
+            .x
+            .ticks()
+            .iter()
+            .filter_map(|tick| Some((self.x(tick.value)?, &tick.label)));
+        let down = self
+            .y
+            .ticks()
+            .iter()
+            .filter_map(|tick| Some((self.y(tick.value)?, &tick.label)));
         let small = self.x.minor().into_iter().filter_map(|value| self.x(value));
         let zero = self.y.holds_zero().then(|| self.y(0.0)).flatten();
         let [x_name, y_name] = &self.names;
@@ -132,5 +187,9 @@ impl Frame {
 pub fn px(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
-    if text == "-0" { "0".into() } else { text.into() }
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.into()
+    }
 }

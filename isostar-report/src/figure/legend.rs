@@ -20,12 +20,20 @@ pub struct Entry {
 impl Entry {
     /// Creates an entry with a line.
     pub fn line(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style, line: true }
+        Self {
+            text: text.into(),
+            style,
+            line: true,
+        }
     }
 
     /// Creates an entry with a mark only.
     pub fn mark(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style, line: false }
+        Self {
+            text: text.into(),
+            style,
+            line: false,
+        }
     }
 }
 
@@ -57,5 +65,12 @@ pub fn draw(entries: &[Entry], across: f64) -> (Markup, f64) {
             text x=(px(x + swatch + 6.0)) y=(px(y + 0.35 * SIZE)) { (text) }
         }
     };
-    (markup, if entries.is_empty() { 0.0 } else { (row + 1.0) * ROW + 6.0 })
+    (
+        markup,
+        if entries.is_empty() {
+            0.0
+        } else {
+            (row + 1.0) * ROW + 6.0
+        },
+    )
 }

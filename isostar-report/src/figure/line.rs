@@ -25,7 +25,11 @@ pub struct Point {
 impl Point {
     /// Creates a point without an interval.
     pub fn new(x: f64, y: Option<f64>) -> Self {
-        Self { x, y, interval: None }
+        Self {
+            x,
+            y,
+            interval: None,
+        }
     }
 }
 
@@ -72,14 +76,21 @@ struct EndLabel {
 impl LineChart {
     /// Whether any series has a point.
     pub fn has_data(&self) -> bool {
-        self.series.iter().any(|series| series.points.iter().any(|point| point.y.is_some()))
+        self.series
+            .iter()
+            .any(|series| series.points.iter().any(|point| point.y.is_some()))
     }
 
     /// Draws the chart at a width.
     pub fn draw(&self, across: f64) -> Option<Drawing> {
-        let named = self.series.iter().filter_map(|series| series.label.as_deref());
+        let named = self
+            .series
+            .iter()
+            .filter_map(|series| series.label.as_deref());
         let room = named.map(width).fold(0.0, f64::max) + 14.0;
-        let direct = (room <= LABEL_SHARE * across).then(|| self.draw_with(across, Some(room))).flatten();
+        let direct = (room <= LABEL_SHARE * across)
+            .then(|| self.draw_with(across, Some(room)))
+            .flatten();
         direct.or_else(|| self.draw_with(across, None))
     }
 
@@ -94,11 +105,34 @@ impl LineChart {
             key = named.chain(key).collect();
         }
         let (legend, top) = legend::draw(&key, across);
-        let xs = self.series.iter().flat_map(|series| &series.points).map(|point| point.x);
-        let values = |point: &Point| point.y.into_iter().chain(point.interval.into_iter().flatten()).collect::<Vec<_>>();
-        let ys = self.series.iter().flat_map(|series| &series.points).flat_map(values);
-        let margins = Margins { top, right: room.unwrap_or(8.0) };
-        let frame = Frame::new([&self.x, &self.y], [across, plot_height(across)], margins, xs, ys)?;
+        let xs = self
+            .series
+            .iter()
+            .flat_map(|series| &series.points)
+            .map(|point| point.x);
+        let values = |point: &Point| {
+            point
+                .y
+                .into_iter()
+                .chain(point.interval.into_iter().flatten())
+                .collect::<Vec<_>>()
+        };
+        let ys = self
+            .series
+            .iter()
+            .flat_map(|series| &series.points)
+            .flat_map(values);
+        let margins = Margins {
+            top,
+            right: room.unwrap_or(8.0),
+        };
+        let frame = Frame::new(
+            [&self.x, &self.y],
+            [across, plot_height(across)],
+            margins,
+            xs,
+            ys,
+        )?;
         let labels = match room {
             Some(_) => self.end_labels(&frame)?,
             None => html! {},
@@ -109,7 +143,11 @@ impl LineChart {
             @for series in &self.series { (draw_series(series, &frame)) }
             (labels)
         };
-        Some(Drawing { width: across, height: frame.height(), body })
+        Some(Drawing {
+            width: across,
+            height: frame.height(),
+            body,
+        })
     }
 
     /// The distinct names of the series.
@@ -126,10 +164,23 @@ impl LineChart {
     }
 
     fn end_labels(&self, frame: &Frame) -> Option<Markup> {
-        let mut labels: Vec<EndLabel> = self.named().map(|(text, style)| EndLabel { text, style, ends: Vec::new() }).collect();
+        let mut labels: Vec<EndLabel> = self
+            .named()
+            .map(|(text, style)| EndLabel {
+                text,
+                style,
+                ends: Vec::new(),
+            })
+            .collect();
         for series in &self.series {
-            let end = series.points.iter().rev().find_map(|point| Some((frame.x(point.x)?, frame.y(point.y?)?)));
-            let label = labels.iter_mut().find(|label| Some(&label.text) == series.label.as_ref());
+            let end = series
+                .points
+                .iter()
+                .rev()
+                .find_map(|point| Some((frame.x(point.x)?, frame.y(point.y?)?)));
+            let label = labels
+                .iter_mut()
+                .find(|label| Some(&label.text) == series.label.as_ref());
             if let (Some(end), Some(label)) = (end, label) {
                 label.ends.push(end);
             }
@@ -137,12 +188,19 @@ impl LineChart {
         labels.retain(|label| !label.ends.is_empty());
         let mean = |label: &EndLabel| {
             let count = label.ends.len() as f64;
-            (label.ends.iter().map(|end| end.0).sum::<f64>() / count, label.ends.iter().map(|end| end.1).sum::<f64>() / count)
+            (
+                label.ends.iter().map(|end| end.0).sum::<f64>() / count,
+                label.ends.iter().map(|end| end.1).sum::<f64>() / count,
+            )
         };
         let ends: Vec<(f64, f64)> = labels.iter().map(mean).collect();
         let wanted: Vec<f64> = ends.iter().map(|end| end.1).collect();
         let places = spread(&wanted, LINE, frame.area.top + 2.0, frame.area.bottom - 4.0)?;
-        if wanted.iter().zip(&places).any(|(wanted, place)| (wanted - place).abs() > FARTHEST) {
+        if wanted
+            .iter()
+            .zip(&places)
+            .any(|(wanted, place)| (wanted - place).abs() > FARTHEST)
+        {
             return None;
         }
         let right = frame.area.right;
@@ -160,8 +218,15 @@ impl LineChart {
 }
 
 fn draw_series(series: &Series, frame: &Frame) -> Markup {
-    let Style { colour, mark: shape, .. } = series.style;
-    let places = series.points.iter().map(|point| Some((frame.x(point.x)?, frame.y(point.y?)?)));
+    let Style {
+        colour,
+        mark: shape,
+        ..
+    } = series.style;
+    let places = series
+        .points
+        .iter()
+        .map(|point| Some((frame.x(point.x)?, frame.y(point.y?)?)));
     let mut path = String::new();
     let mut broken = true;
     for place in places.clone() {
@@ -172,7 +237,12 @@ fn draw_series(series: &Series, frame: &Frame) -> Markup {
     }
     let bars = series.points.iter().filter_map(|point| {
         let [low, high] = point.interval?;
-        Some(format!("M{0} {1}V{2}", px(frame.x(point.x)?), px(frame.y(low)?), px(frame.y(high)?)))
+        Some(format!(
+            "M{0} {1}V{2}",
+            px(frame.x(point.x)?),
+            px(frame.y(low)?),
+            px(frame.y(high)?)
+        ))
     });
     html! {
         @for bar in bars { path class=(format!("bar {}", colour.class())) d=(bar) {} }

@@ -104,11 +104,21 @@ impl Figure {
 
     /// Returns the figure as a standalone SVG file, in light colours on white.
     pub fn file(&self) -> Option<String> {
-        let Drawing { width, height, body } = self.chart.draw(FILE_WIDTH)?;
+        let Drawing {
+            width,
+            height,
+            body,
+        } = self.chart.draw(FILE_WIDTH)?;
         let (left, top) = (16.0, 16.0 + LINE + 14.0);
         let (across, down) = (width + 2.0 * left, (height + top + 12.0).ceil());
         let colours = palette::colours(Scheme::Light);
-        let value = |name: &str| colours.iter().find(|(other, _)| other == name).map_or("#000000", |(_, value)| value).to_string();
+        let value = |name: &str| {
+            colours
+                .iter()
+                .find(|(other, _)| other == name)
+                .map_or("#000000", |(_, value)| value)
+                .to_string()
+        };
         let markup = html! {
             svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" aria-describedby="text"
                 viewBox=(format!("0 0 {across} {down}")) width=(across) height=(down) {
@@ -120,6 +130,9 @@ impl Figure {
                 g transform=(format!("translate({left} {top})")) { (body) }
             }
         };
-        Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", printable(&markup.into_string())))
+        Some(format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n",
+            printable(&markup.into_string())
+        ))
     }
 }

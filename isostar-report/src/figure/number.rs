@@ -17,10 +17,17 @@ pub fn number(value: f64) -> String {
     if value == 0.0 {
         "0".into()
     } else if (1e-3..1e5).contains(&magnitude) {
-        fixed(value, (3 - magnitude.log10().floor() as i32).clamp(0, 4) as usize)
+        fixed(
+            value,
+            (3 - magnitude.log10().floor() as i32).clamp(0, 4) as usize,
+        )
     } else {
         let exponent = exponent_of(magnitude);
-        format!("{}·{}", fixed(value / 10f64.powi(exponent), 3), power_of_ten(exponent))
+        format!(
+            "{}·{}",
+            fixed(value / 10f64.powi(exponent), 3),
+            power_of_ten(exponent)
+        )
     }
 }
 
@@ -58,7 +65,11 @@ pub fn power_of_ten(exponent: i32) -> String {
 pub fn exponent_of(magnitude: f64) -> i32 {
     let guess = magnitude.log10().floor() as i32;
     // Rounding may put the logarithm of a power of ten just below the integer.
-    if 10f64.powi(guess + 1) <= magnitude * (1.0 + 1e-12) { guess + 1 } else { guess }
+    if 10f64.powi(guess + 1) <= magnitude * (1.0 + 1e-12) {
+        guess + 1
+    } else {
+        guess
+    }
 }
 
 fn superscript(digits: &str) -> String {
@@ -67,7 +78,10 @@ fn superscript(digits: &str) -> String {
         '1' => '¹',
         '2' => '²',
         '3' => '³',
-        digit => digit.to_digit(10).and_then(|digit| char::from_u32('⁰' as u32 + digit)).unwrap_or(digit),
+        digit => digit
+            .to_digit(10)
+            .and_then(|digit| char::from_u32('⁰' as u32 + digit))
+            .unwrap_or(digit),
     };
     digits.chars().map(raised).collect()
 }
@@ -78,8 +92,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_the_digits_that_count() {
-        let cases =
-            [(0.0, "0"), (0.123_456, "0.1235"), (-12.3456, "−12.35"), (1234.5, "1234"), (-1.234_56e-5, "−1.235·10⁻⁵"), (1e5, "1.000·10⁵")];
+        let cases = [
+            (0.0, "0"),
+            (0.123_456, "0.1235"),
+            (-12.3456, "−12.35"),
+            (1234.5, "1234"),
+            (-1.234_56e-5, "−1.235·10⁻⁵"),
+            (1e5, "1.000·10⁵"),
+        ];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }
@@ -88,13 +108,22 @@ mod tests {
 
     #[test]
     fn settings_are_shown_as_they_were_set() {
-        for (value, text) in [(-0.1, "−0.1"), (0.0, "0"), (5e-5, "5·10⁻⁵"), (1.5e-12, "1.5·10⁻¹²"), (32.0, "32")] {
+        for (value, text) in [
+            (-0.1, "−0.1"),
+            (0.0, "0"),
+            (5e-5, "5·10⁻⁵"),
+            (1.5e-12, "1.5·10⁻¹²"),
+            (32.0, "32"),
+        ] {
             assert_eq!(setting(value), text);
         }
     }
 
     #[test]
     fn thousands_are_set_apart_from_five_digits_on() {
-        assert_eq!([count(872), count(4000), count(67_349), count(1_234_567)], ["872", "4000", "67\u{202F}349", "1\u{202F}234\u{202F}567"]);
+        assert_eq!(
+            [count(872), count(4000), count(67_349), count(1_234_567)],
+            ["872", "4000", "67\u{202F}349", "1\u{202F}234\u{202F}567"]
+        );
     }
 }

@@ -64,8 +64,20 @@ struct Ground {
     pale: &'static str,
 }
 
-const LIGHT: Ground = Ground { background: "#ffffff", ink: "#1c1e21", quiet: "#595e66", grid: "#e4e6e9", pale: "#c3c8ce" };
-const DARK: Ground = Ground { background: "#191b1f", ink: "#eceef1", quiet: "#a9afb8", grid: "#303439", pale: "#50565e" };
+const LIGHT: Ground = Ground {
+    background: "#ffffff",
+    ink: "#1c1e21",
+    quiet: "#595e66",
+    grid: "#e4e6e9",
+    pale: "#c3c8ce",
+};
+const DARK: Ground = Ground {
+    background: "#191b1f",
+    ink: "#eceef1",
+    quiet: "#a9afb8",
+    grid: "#303439",
+    pale: "#50565e",
+};
 
 impl Colour {
     /// Returns the CSS class of a mark of this colour.
@@ -80,29 +92,81 @@ impl Colour {
 
 /// Returns the names of the colours and their values in a scheme.
 pub fn colours(scheme: Scheme) -> Vec<(String, &'static str)> {
-    let ground = if scheme == Scheme::Light { &LIGHT } else { &DARK };
-    let pick = |pair: &(&'static str, &'static str)| if scheme == Scheme::Light { pair.0 } else { pair.1 };
-    let fixed =
-        [("background", ground.background), ("ink", ground.ink), ("quiet", ground.quiet), ("grid", ground.grid), ("pale", ground.pale)];
+    let ground = if scheme == Scheme::Light {
+        &LIGHT
+    } else {
+        &DARK
+    };
+    let pick = |pair: &(&'static str, &'static str)| {
+        if scheme == Scheme::Light {
+            pair.0
+        } else {
+            pair.1
+        }
+    };
+    let fixed = [
+        ("background", ground.background),
+        ("ink", ground.ink),
+        ("quiet", ground.quiet),
+        ("grid", ground.grid),
+        ("pale", ground.pale),
+    ];
     let mut all: Vec<_> = fixed.map(|(name, value)| (name.to_string(), value)).into();
-    all.extend(CATEGORICAL.iter().enumerate().map(|(at, pair)| (format!("c{at}"), pick(pair))));
-    all.extend(TWO_SIDED.iter().enumerate().map(|(at, pair)| (format!("d{at}"), pick(pair))));
+    all.extend(
+        CATEGORICAL
+            .iter()
+            .enumerate()
+            .map(|(at, pair)| (format!("c{at}"), pick(pair))),
+    );
+    all.extend(
+        TWO_SIDED
+            .iter()
+            .enumerate()
+            .map(|(at, pair)| (format!("d{at}"), pick(pair))),
+    );
     all
 }
 
 /// Returns the style sheet of the figures; `value` formats a colour by name, as a variable or a
 /// literal.
 pub fn style_sheet(value: impl Fn(&str) -> String) -> String {
-    let mut css = format!("svg text{{font:{SIZE}px {FAMILY};fill:{};font-variant-numeric:tabular-nums}}\n", value("ink"));
-    let _ =
-        writeln!(css, "svg text.quiet{{fill:{}}} svg text.end{{text-anchor:end}} svg text.middle{{text-anchor:middle}}", value("quiet"));
-    let _ = writeln!(css, "svg text.strong{{font-weight:600}} svg .ground{{fill:{}}}", value("background"));
-    let _ = writeln!(css, "svg .grid{{stroke:{};stroke-width:1;fill:none}}", value("grid"));
-    let _ = writeln!(css, "svg .axis{{stroke:{};stroke-width:1;fill:none}}", value("quiet"));
-    let _ =
-        writeln!(css, "svg .line{{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}} svg .thin{{stroke-width:1.25}}");
-    let _ = writeln!(css, "svg .dashed{{stroke-dasharray:5 4}} svg .dotted{{stroke-dasharray:1 4}} svg .bar{{stroke-width:1.5;fill:none}}");
-    let _ = writeln!(css, "svg .mark{{stroke-width:1.5}} svg .faint{{opacity:.5}} svg .hollow{{fill:{}}}", value("background"));
+    let mut css = format!(
+        "svg text{{font:{SIZE}px {FAMILY};fill:{};font-variant-numeric:tabular-nums}}\n",
+        value("ink")
+    );
+    let _ = writeln!(
+        css,
+        "svg text.quiet{{fill:{}}} svg text.end{{text-anchor:end}} svg text.middle{{text-anchor:middle}}",
+        value("quiet")
+    );
+    let _ = writeln!(
+        css,
+        "svg text.strong{{font-weight:600}} svg .ground{{fill:{}}}",
+        value("background")
+    );
+    let _ = writeln!(
+        css,
+        "svg .grid{{stroke:{};stroke-width:1;fill:none}}",
+        value("grid")
+    );
+    let _ = writeln!(
+        css,
+        "svg .axis{{stroke:{};stroke-width:1;fill:none}}",
+        value("quiet")
+    );
+    let _ = writeln!(
+        css,
+        "svg .line{{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}} svg .thin{{stroke-width:1.25}}"
+    );
+    let _ = writeln!(
+        css,
+        "svg .dashed{{stroke-dasharray:5 4}} svg .dotted{{stroke-dasharray:1 4}} svg .bar{{stroke-width:1.5;fill:none}}"
+    );
+    let _ = writeln!(
+        css,
+        "svg .mark{{stroke-width:1.5}} svg .faint{{opacity:.5}} svg .hollow{{fill:{}}}",
+        value("background")
+    );
     for (class, _) in colours(Scheme::Light).iter().skip(4) {
         let colour = value(class);
         let _ = writeln!(
@@ -123,7 +187,11 @@ mod tests {
     fn luminance(colour: &str) -> f64 {
         let channel = |at: usize| {
             let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
     }
@@ -133,10 +201,16 @@ mod tests {
         for scheme in [Scheme::Light, Scheme::Dark] {
             let all = colours(scheme);
             let background = luminance(all[0].1);
-            for (name, colour) in all.iter().filter(|(name, _)| !["background", "grid", "pale"].contains(&name.as_str())) {
+            for (name, colour) in all
+                .iter()
+                .filter(|(name, _)| !["background", "grid", "pale"].contains(&name.as_str()))
+            {
                 let (one, other) = (luminance(colour) + 0.05, background + 0.05);
                 let contrast = one.max(other) / one.min(other);
-                assert!(contrast >= LEGIBLE, "{name} {colour} on {scheme:?}: {contrast:.2}");
+                assert!(
+                    contrast >= LEGIBLE,
+                    "{name} {colour} on {scheme:?}: {contrast:.2}"
+                );
             }
         }
     }

@@ -60,7 +60,13 @@ impl ScatterChart {
             let style = Style::line(cluster.colour).marked(Mark::Circle);
             Entry::mark(&cluster.label, style)
         });
-        direct.or_else(|| self.draw_with(across, &names.chain(self.key.clone()).collect::<Vec<_>>(), false))
+        direct.or_else(|| {
+            self.draw_with(
+                across,
+                &names.chain(self.key.clone()).collect::<Vec<_>>(),
+                false,
+            )
+        })
     }
 
     /// Draws the chart with or without labels beside the points.
@@ -68,13 +74,32 @@ impl ScatterChart {
     /// Returns `None` if a label does not fit, or if there is nothing to draw.
     fn draw_with(&self, across: f64, key: &[Entry], named: bool) -> Option<Drawing> {
         let (legend, top) = legend::draw(key, across);
-        let ends = |at: f64, reach: Option<f64>| [at - reach.unwrap_or(0.0), at + reach.unwrap_or(0.0)];
+        let ends =
+            |at: f64, reach: Option<f64>| [at - reach.unwrap_or(0.0), at + reach.unwrap_or(0.0)];
         let members = || self.clusters.iter().flat_map(|cluster| &cluster.members);
-        let xs = self.clusters.iter().flat_map(|cluster| ends(cluster.centre.x, cluster.reach[0])).chain(members().map(|one| one.x));
-        let ys = self.clusters.iter().flat_map(|cluster| ends(cluster.centre.y, cluster.reach[1])).chain(members().map(|one| one.y));
+        let xs = self
+            .clusters
+            .iter()
+            .flat_map(|cluster| ends(cluster.centre.x, cluster.reach[0]))
+            .chain(members().map(|one| one.x));
+        let ys = self
+            .clusters
+            .iter()
+            .flat_map(|cluster| ends(cluster.centre.y, cluster.reach[1]))
+            .chain(members().map(|one| one.y));
         let margins = Margins { top, right: 12.0 };
-        let frame = Frame::new([&self.x, &self.y], [across, plot_height(across)], margins, xs, ys)?;
-        let labels = if named { self.labels(&frame)? } else { Vec::new() };
+        let frame = Frame::new(
+            [&self.x, &self.y],
+            [across, plot_height(across)],
+            margins,
+            xs,
+            ys,
+        )?;
+        let labels = if named {
+            self.labels(&frame)?
+        } else {
+            Vec::new()
+        };
         let body = html! {
             (legend)
             (frame.axes())
@@ -84,12 +109,22 @@ impl ScatterChart {
                 text class=(cluster.colour.class()) x=(px(placed.x)) y=(px(placed.y)) { (cluster.label) }
             }
         };
-        Some(Drawing { width: across, height: frame.height(), body })
+        Some(Drawing {
+            width: across,
+            height: frame.height(),
+            body,
+        })
     }
 
     /// Returns the labels with their positions; `None` if one does not fit.
     fn labels(&self, frame: &Frame) -> Option<Vec<(&Cluster, Placed)>> {
-        let places = self.clusters.iter().filter_map(|cluster| Some((cluster, frame.x(cluster.centre.x)?, frame.y(cluster.centre.y)?)));
+        let places = self.clusters.iter().filter_map(|cluster| {
+            Some((
+                cluster,
+                frame.x(cluster.centre.x)?,
+                frame.y(cluster.centre.y)?,
+            ))
+        });
         let mut obstacles: Vec<Area> = Vec::new();
         for (cluster, x, y) in places.clone() {
             obstacles.push(Area::around(x, y, RADIUS + 1.0));
@@ -99,8 +134,18 @@ impl ScatterChart {
                 }
             }
             if let Some([left, right, high, low]) = bars(cluster, frame) {
-                obstacles.push(Area { left, right, top: y - 1.0, bottom: y + 1.0 });
-                obstacles.push(Area { left: x - 1.0, right: x + 1.0, top: high, bottom: low });
+                obstacles.push(Area {
+                    left,
+                    right,
+                    top: y - 1.0,
+                    bottom: y + 1.0,
+                });
+                obstacles.push(Area {
+                    left: x - 1.0,
+                    right: x + 1.0,
+                    top: high,
+                    bottom: low,
+                });
             }
         }
         let mut placed = Vec::new();
@@ -115,11 +160,23 @@ impl ScatterChart {
 
 /// Returns the ends of the error bars: left, right, top, bottom.
 fn bars(cluster: &Cluster, frame: &Frame) -> Option<[f64; 4]> {
-    let Cluster { centre: Observation { x, y, .. }, reach: [across, up], .. } = cluster;
+    let Cluster {
+        centre: Observation { x, y, .. },
+        reach: [across, up],
+        ..
+    } = cluster;
     let (across, up) = (across.unwrap_or(0.0), up.unwrap_or(0.0));
     // On a logarithmic axis, a bar that extends to 0 or below ends at the frame.
-    let left = frame.x(x - across).unwrap_or(frame.area.left).max(frame.area.left);
-    Some([left, frame.x(x + across)?, frame.y(y + up)?, frame.y(y - up)?])
+    let left = frame
+        .x(x - across)
+        .unwrap_or(frame.area.left)
+        .max(frame.area.left);
+    Some([
+        left,
+        frame.x(x + across)?,
+        frame.y(y + up)?,
+        frame.y(y - up)?,
+    ])
 }
 
 fn draw_members(cluster: &Cluster, frame: &Frame) -> Markup {

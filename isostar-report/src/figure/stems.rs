@@ -38,32 +38,62 @@ impl StemChart {
         let mut drawn = Vec::new();
         let mut top = 0.0;
         for (at, panel) in self.panels.iter().enumerate() {
-            let name = if at + 1 == self.panels.len() { self.x.as_str() } else { "" };
+            let name = if at + 1 == self.panels.len() {
+                self.x.as_str()
+            } else {
+                ""
+            };
             let x = Axis::new(name, Kind::Integer);
             let y = Axis::new(&panel.name, Kind::Linear);
             let last = panel.values.len().saturating_sub(1) as f64;
             let ys = panel.values.iter().copied().chain([0.0]);
-            let frame = Frame::new([&x, &y], [across, HEIGHT], Margins { top, right: 8.0 }, [0.0, last].into_iter(), ys)?;
+            let frame = Frame::new(
+                [&x, &y],
+                [across, HEIGHT],
+                Margins { top, right: 8.0 },
+                [0.0, last].into_iter(),
+                ys,
+            )?;
             drawn.push(draw_panel(panel, &frame));
             top = frame.height() + 12.0;
         }
         let body = html! { @for panel in drawn { (panel) } };
-        (top > 0.0).then_some(Drawing { width: across, height: top - 12.0, body })
+        (top > 0.0).then_some(Drawing {
+            width: across,
+            height: top - 12.0,
+            body,
+        })
     }
 }
 
 fn draw_panel(panel: &StemPanel, frame: &Frame) -> Markup {
-    let named: Vec<(usize, f64, f64)> =
-        panel.named.iter().filter_map(|&at| Some((at, frame.x(at as f64)?, frame.y(*panel.values.get(at)?)?))).collect();
+    let named: Vec<(usize, f64, f64)> = panel
+        .named
+        .iter()
+        .filter_map(|&at| Some((at, frame.x(at as f64)?, frame.y(*panel.values.get(at)?)?)))
+        .collect();
     let zero = frame.y(0.0).unwrap_or(frame.area.bottom);
-    let stems: String = named.iter().map(|(_, x, y)| format!("M{} {}V{}", px(*x), px(zero), px(*y))).collect();
+    let stems: String = named
+        .iter()
+        .map(|(_, x, y)| format!("M{} {}V{}", px(*x), px(zero), px(*y)))
+        .collect();
 
-    let mut obstacles: Vec<Area> =
-        named.iter().map(|&(_, x, y)| Area { left: x - 4.0, right: x + 4.0, top: y.min(zero) - 4.0, bottom: y.max(zero) + 4.0 }).collect();
+    let mut obstacles: Vec<Area> = named
+        .iter()
+        .map(|&(_, x, y)| Area {
+            left: x - 4.0,
+            right: x + 4.0,
+            top: y.min(zero) - 4.0,
+            bottom: y.max(zero) + 4.0,
+        })
+        .collect();
     // The dimensions with the largest values are labelled first.
     let mut order: Vec<&(usize, f64, f64)> = named.iter().collect();
     order.sort_by(|one, other| (other.2 - zero).abs().total_cmp(&(one.2 - zero).abs()));
-    let inside = Area { top: frame.area.top - LINE / 2.0, ..frame.area };
+    let inside = Area {
+        top: frame.area.top - LINE / 2.0,
+        ..frame.area
+    };
     let mut labels = Vec::new();
     for &&(at, x, y) in &order {
         if let Some(placed) = beside(&at.to_string(), x, y, &inside, &obstacles) {
@@ -90,9 +120,13 @@ fn envelope(values: &[f64], frame: &Frame, zero: f64) -> String {
     let mut path = String::new();
     let mut columns: Vec<(f64, f64, f64)> = Vec::new();
     for (at, &value) in values.iter().enumerate() {
-        let (Some(x), Some(y)) = (frame.x(at as f64), frame.y(value)) else { continue };
+        let (Some(x), Some(y)) = (frame.x(at as f64), frame.y(value)) else {
+            continue;
+        };
         match columns.last_mut() {
-            Some((column, high, low)) if x - *column < 1.0 => (*high, *low) = (high.min(y), low.max(y)),
+            Some((column, high, low)) if x - *column < 1.0 => {
+                (*high, *low) = (high.min(y), low.max(y))
+            }
             _ => columns.push((x, y.min(zero), y.max(zero))),
         }
     }

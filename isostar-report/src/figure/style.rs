@@ -46,7 +46,12 @@ pub struct Style {
 impl Style {
     /// Creates a solid line without marks.
     pub fn line(colour: Colour) -> Self {
-        Self { colour, dash: Dash::Solid, mark: None, thin: false }
+        Self {
+            colour,
+            dash: Dash::Solid,
+            mark: None,
+            thin: false,
+        }
     }
 
     /// Sets the pattern of the line.
@@ -56,7 +61,10 @@ impl Style {
 
     /// Sets the marks.
     pub fn marked(self, mark: Mark) -> Self {
-        Self { mark: Some(mark), ..self }
+        Self {
+            mark: Some(mark),
+            ..self
+        }
     }
 
     /// Makes the line thinner.
@@ -71,14 +79,22 @@ impl Style {
             Dash::Dashed => " dashed",
             Dash::Dotted => " dotted",
         };
-        format!("line {}{dash}{}", self.colour.class(), if self.thin { " thin" } else { "" })
+        format!(
+            "line {}{dash}{}",
+            self.colour.class(),
+            if self.thin { " thin" } else { "" }
+        )
     }
 }
 
 /// Draws a mark at a pixel position.
 pub fn mark(shape: Mark, colour: Colour, x: f64, y: f64, radius: f64, more: &str) -> Markup {
     let hollow = matches!(shape, Mark::HollowCircle | Mark::HollowSquare);
-    let class = format!("mark {}{}{more}", colour.class(), if hollow { " hollow" } else { "" });
+    let class = format!(
+        "mark {}{}{more}",
+        colour.class(),
+        if hollow { " hollow" } else { "" }
+    );
     html! {
         @match shape {
             Mark::Circle | Mark::HollowCircle => circle class=(class) cx=(px(x)) cy=(px(y)) r=(px(radius)) {},
@@ -90,5 +106,12 @@ pub fn mark(shape: Mark, colour: Colour, x: f64, y: f64, radius: f64, more: &str
 
 fn triangle(x: f64, y: f64, radius: f64) -> String {
     let (half, up, down) = (1.1 * radius, 1.2 * radius, 0.9 * radius);
-    format!("M{} {}L{} {}H{}Z", px(x), px(y - up), px(x + half), px(y + down), px(x - half))
+    format!(
+        "M{} {}L{} {}H{}Z",
+        px(x),
+        px(y - up),
+        px(x + half),
+        px(y + down),
+        px(x - half)
+    )
 }

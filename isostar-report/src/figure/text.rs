@@ -7,7 +7,8 @@ pub const SIZE: f64 = 12.0;
 pub const LINE: f64 = 15.0;
 
 /// The font family; no font is downloaded.
-pub const FAMILY: &str = "\"Helvetica Neue\", Helvetica, Arial, \"Liberation Sans\", \"Segoe UI\", Roboto, sans-serif";
+pub const FAMILY: &str =
+    "\"Helvetica Neue\", Helvetica, Arial, \"Liberation Sans\", \"Segoe UI\", Roboto, sans-serif";
 
 /// Allowance for wider fallback fonts: DejaVu Sans sets the same text about an eighth wider than
 /// Arial.
@@ -17,7 +18,8 @@ const SAFETY: f64 = 1.14;
 pub fn width(text: &str) -> f64 {
     let thousandths = |letter: char| match letter {
         'i' | 'j' | 'l' | '\'' | '|' => 222.0,
-        ' ' | '.' | ',' | ':' | ';' | '!' | '/' | 'I' | 'f' | 't' | '[' | ']' | '·' | '\u{202F}' => 278.0,
+        ' ' | '.' | ',' | ':' | ';' | '!' | '/' | 'I' | 'f' | 't' | '[' | ']' | '·'
+        | '\u{202F}' => 278.0,
         'r' | '-' | '(' | ')' | '⁰'..='⁾' | '¹' | '²' | '³' => 333.0,
         'c' | 'k' | 's' | 'v' | 'x' | 'y' | 'z' | 'J' => 500.0,
         'A' | 'B' | 'E' | 'K' | 'P' | 'S' | 'V' | 'X' | 'Y' | 'F' | 'T' | 'Z' => 667.0,
@@ -51,7 +53,12 @@ pub fn cut(text: &str, room: f64) -> String {
 ///
 /// A name may contain control characters, which are illegal in XML even when escaped.
 pub fn printable(text: &str) -> String {
-    text.replace(|letter: char| (letter.is_control() && letter != '\n') || matches!(letter, '\u{FFFE}' | '\u{FFFF}'), "\u{FFFD}")
+    text.replace(
+        |letter: char| {
+            (letter.is_control() && letter != '\n') || matches!(letter, '\u{FFFE}' | '\u{FFFF}')
+        },
+        "\u{FFFD}",
+    )
 }
 
 #[cfg(test)]
@@ -60,7 +67,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_fits() {
-        for text in ["short", "a name that goes on and on and on", "表表表表表表表表表表表表"] {
+        for text in [
+            "short",
+            "a name that goes on and on and on",
+            "表表表表表表表表表表表表",
+        ] {
             assert!(width(&cut(text, 90.0)) <= 90.0, "{}", cut(text, 90.0));
         }
         assert_eq!(cut("short", 90.0), "short");

@@ -2,7 +2,9 @@
 
 use super::model::{Model, Set};
 use crate::figure::number::number;
-use crate::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
+use crate::figure::{
+    Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style,
+};
 
 /// The measures that are drawn: label in the figure, and name in the file.
 const ESTIMATES: [(&str, &str); 2] = [("TwoNN", "twonn"), ("MLE", "mle")];
@@ -16,22 +18,43 @@ fn figure(models: &[Model<'_>], set: Set) -> Figure {
     let series: Vec<Series> = models
         .iter()
         .flat_map(|model| {
-            ESTIMATES.into_iter().enumerate().map(move |(at, (_, measure))| Series {
-                label: (at == 0 && models.len() > 1).then(|| model.label.clone()),
-                style: style(model.colour, at),
-                points: model
-                    .analysis
-                    .layers
-                    .iter()
-                    .map(|layer| Point::new(layer.layer as f64, set.of(layer).and_then(|geometry| geometry.value(measure))))
-                    .collect(),
-            })
+            ESTIMATES
+                .into_iter()
+                .enumerate()
+                .map(move |(at, (_, measure))| Series {
+                    label: (at == 0 && models.len() > 1).then(|| model.label.clone()),
+                    style: style(model.colour, at),
+                    points: model
+                        .analysis
+                        .layers
+                        .iter()
+                        .map(|layer| {
+                            Point::new(
+                                layer.layer as f64,
+                                set.of(layer).and_then(|geometry| geometry.value(measure)),
+                            )
+                        })
+                        .collect(),
+                })
         })
         .collect();
     let told = |model: &Model<'_>| {
-        let values: Vec<f64> = model.analysis.layers.iter().filter_map(|layer| set.of(layer)?.value("twonn")).collect();
-        let (least, greatest) = (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
-        Some(format!("{} from {} to {}", model.label, number(least), number(greatest)))
+        let values: Vec<f64> = model
+            .analysis
+            .layers
+            .iter()
+            .filter_map(|layer| set.of(layer)?.value("twonn"))
+            .collect();
+        let (least, greatest) = (
+            values.iter().copied().reduce(f64::min)?,
+            values.iter().copied().reduce(f64::max)?,
+        );
+        Some(format!(
+            "{} from {} to {}",
+            model.label,
+            number(least),
+            number(greatest)
+        ))
     };
     Figure {
         id: format!("dimension-{}", set.id()),
@@ -52,6 +75,8 @@ fn figure(models: &[Model<'_>], set: Set) -> Figure {
 fn style(colour: Colour, estimate: usize) -> Style {
     match estimate {
         0 => Style::line(colour).marked(Mark::Circle),
-        _ => Style::line(colour).dashed(Dash::Dashed).marked(Mark::HollowCircle),
+        _ => Style::line(colour)
+            .dashed(Dash::Dashed)
+            .marked(Mark::HollowCircle),
     }
 }

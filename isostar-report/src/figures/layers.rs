@@ -3,7 +3,9 @@
 
 use super::model::{Model, Set};
 use crate::figure::number::fixed;
-use crate::figure::{Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style};
+use crate::figure::{
+    Axis, Chart, Colour, Dash, Entry, Figure, Kind, LineChart, Mark, Point, Series, Style,
+};
 use crate::group::{Group, Spread};
 
 fn layer_axis() -> Axis {
@@ -14,15 +16,30 @@ fn layer_axis() -> Axis {
 /// over its seeds.
 pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
     let depth = |group: &Group<'_>| {
-        group.runs.iter().filter_map(|run| run.outcome.as_ref()).map(|outcome| outcome.isoscore.layers.len()).max().unwrap_or(0)
+        group
+            .runs
+            .iter()
+            .filter_map(|run| run.outcome.as_ref())
+            .map(|outcome| outcome.isoscore.layers.len())
+            .max()
+            .unwrap_or(0)
     };
     let series: Vec<Series> = groups
         .iter()
         .map(|group| {
             let point = |at: usize| {
-                let spread = group.spread(|run| run.ended()?.isoscore.layers.get(at).copied().flatten());
-                let interval = spread.filter(|spread| spread.count > 1).map(|Spread { least, greatest, .. }| [least, greatest]);
-                Point { x: (at + 1) as f64, y: spread.map(|spread| spread.mean), interval }
+                let spread =
+                    group.spread(|run| run.ended()?.isoscore.layers.get(at).copied().flatten());
+                let interval = spread.filter(|spread| spread.count > 1).map(
+                    |Spread {
+                         least, greatest, ..
+                     }| [least, greatest],
+                );
+                Point {
+                    x: (at + 1) as f64,
+                    y: spread.map(|spread| spread.mean),
+                    interval,
+                }
             };
             Series {
                 label: (groups.len() > 1).then(|| group.label.clone()),
@@ -32,13 +49,25 @@ pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
         })
         .collect();
     let seeds = groups.iter().any(|group| group.runs.len() > 1);
-    let bars = if seeds { " Lines are means over seeds, bars reach from the least to the greatest." } else { "" };
+    let bars = if seeds {
+        " Lines are means over seeds, bars reach from the least to the greatest."
+    } else {
+        ""
+    };
     vec![Figure {
         id: "layers-runs".into(),
         title: "IsoScore of each layer after training".into(),
-        description: format!("IsoScore by layer after training: {}.", told(&series, groups.first().map_or("run", |group| &group.label))),
+        description: format!(
+            "IsoScore by layer after training: {}.",
+            told(&series, groups.first().map_or("run", |group| &group.label))
+        ),
         caption: format!("Token states of the validation rows, padding left out.{bars}"),
-        chart: Chart::Lines(LineChart { x: layer_axis(), y: Axis::new("IsoScore, 0 to 1", Kind::Linear), series, key: Vec::new() }),
+        chart: Chart::Lines(LineChart {
+            x: layer_axis(),
+            y: Axis::new("IsoScore, 0 to 1", Kind::Linear),
+            series,
+            key: Vec::new(),
+        }),
     }]
 }
 
@@ -48,7 +77,14 @@ pub fn of_runs(groups: &[Group<'_>]) -> Vec<Figure> {
 /// own.
 pub fn of_models(models: &[Model<'_>]) -> Vec<Figure> {
     let figure = |sets: &[Set], id: &str, name: &str| {
-        let series: Vec<Series> = sets.iter().flat_map(|&set| models.iter().map(move |model| series(model, set, sets.len() > 1))).collect();
+        let series: Vec<Series> = sets
+            .iter()
+            .flat_map(|&set| {
+                models
+                    .iter()
+                    .map(move |model| series(model, set, sets.len() > 1))
+            })
+            .collect();
         let entry = |&set: &Set| Entry::line(set.name(), style(Colour::Category(5), set));
         Figure {
             id: id.into(),
@@ -68,14 +104,24 @@ pub fn of_models(models: &[Model<'_>]) -> Vec<Figure> {
     match models {
         [] => Vec::new(),
         [_] => vec![figure(&Set::ALL, "layers", "")],
-        _ => Set::ALL.map(|set| figure(&[set], &format!("layers-{}", set.id()), &format!(", {}", set.name()))).into(),
+        _ => Set::ALL
+            .map(|set| {
+                figure(
+                    &[set],
+                    &format!("layers-{}", set.id()),
+                    &format!(", {}", set.name()),
+                )
+            })
+            .into(),
     }
 }
 
 fn style(colour: Colour, set: Set) -> Style {
     match set {
         Set::Tokens => Style::line(colour).marked(Mark::Circle),
-        Set::Sentences => Style::line(colour).dashed(Dash::Dashed).marked(Mark::HollowSquare),
+        Set::Sentences => Style::line(colour)
+            .dashed(Dash::Dashed)
+            .marked(Mark::HollowSquare),
     }
 }
 
@@ -83,7 +129,11 @@ fn series(model: &Model<'_>, set: Set, alone: bool) -> Series {
     let point = |layer: &crate::source::Layer| {
         let geometry = set.of(layer);
         let y = geometry.and_then(|geometry| geometry.value("isoscore_unbiased"));
-        Point { x: layer.layer as f64, y, interval: geometry.and_then(|geometry| geometry.isoscore_interval) }
+        Point {
+            x: layer.layer as f64,
+            y,
+            interval: geometry.and_then(|geometry| geometry.isoscore_interval),
+        }
     };
     Series {
         label: (!alone).then(|| model.label.clone()),
@@ -95,11 +145,22 @@ fn series(model: &Model<'_>, set: Set, alone: bool) -> Series {
 /// Describes the first and the last value of each line.
 fn told(series: &[Series], otherwise: &str) -> String {
     let line = |series: &Series| {
-        let mut values = series.points.iter().filter_map(|point| Some((point.x, point.y?)));
+        let mut values = series
+            .points
+            .iter()
+            .filter_map(|point| Some((point.x, point.y?)));
         let (first_layer, first) = values.next()?;
         let (last_layer, last) = values.next_back().unwrap_or((first_layer, first));
         let name = series.label.as_deref().unwrap_or(otherwise);
-        Some(format!("{name} from {} in layer {first_layer} to {} in layer {last_layer}", fixed(first, 3), fixed(last, 3)))
+        Some(format!(
+            "{name} from {} in layer {first_layer} to {} in layer {last_layer}",
+            fixed(first, 3),
+            fixed(last, 3)
+        ))
     };
-    series.iter().filter_map(line).collect::<Vec<_>>().join("; ")
+    series
+        .iter()
+        .filter_map(line)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

@@ -39,20 +39,49 @@ impl Figures {
         let mut figures = Self::default();
         let train = "finished epochs of `isostar train`";
         let analyze = "`isostar analyze`, with its folder among those of the report";
-        figures.add("Accuracy against isotropy", "a sweep: finished runs with several values of `weight`", tradeoff::figures(groups));
+        figures.add(
+            "Accuracy against isotropy",
+            "a sweep: finished runs with several values of `weight`",
+            tradeoff::figures(groups),
+        );
         figures.add("Training curves", train, training::figures(groups));
-        figures.add("The penalty while training", "a run with a penalty, `weight` other than 0", training::penalty(groups));
-        figures.add("IsoScore of each layer after training", "a finished run of `isostar train`", layers::of_runs(groups));
-        figures.add("IsoScore of each layer with its interval", analyze, layers::of_models(models));
-        figures.add("The spectrum of each layer", analyze, spectrum::figures(models));
-        figures.add("Mean activation of each dimension", analyze, activation::figures(models));
-        figures.add("Intrinsic dimension of each layer", analyze, dimension::figures(models));
+        figures.add(
+            "The penalty while training",
+            "a run with a penalty, `weight` other than 0",
+            training::penalty(groups),
+        );
+        figures.add(
+            "IsoScore of each layer after training",
+            "a finished run of `isostar train`",
+            layers::of_runs(groups),
+        );
+        figures.add(
+            "IsoScore of each layer with its interval",
+            analyze,
+            layers::of_models(models),
+        );
+        figures.add(
+            "The spectrum of each layer",
+            analyze,
+            spectrum::figures(models),
+        );
+        figures.add(
+            "Mean activation of each dimension",
+            analyze,
+            activation::figures(models),
+        );
+        figures.add(
+            "Intrinsic dimension of each layer",
+            analyze,
+            dimension::figures(models),
+        );
         figures
     }
 
     fn add(&mut self, what: &'static str, remedy: &'static str, figures: Vec<Figure>) {
         let before = self.shown.len();
-        self.shown.extend(figures.into_iter().filter(Figure::has_data));
+        self.shown
+            .extend(figures.into_iter().filter(Figure::has_data));
         if self.shown.len() == before {
             self.missing.push(Missing { what, remedy });
         }

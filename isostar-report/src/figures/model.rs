@@ -54,24 +54,49 @@ impl Set {
 
 /// Returns every analysed model, with the shortest name that distinguishes it.
 pub fn models(sources: &Sources) -> Vec<Model<'_>> {
-    let all: Vec<(&str, &Analysis)> =
-        sources.analyses.iter().flat_map(|(folder, analysis)| analysis.models().map(move |model| (folder.as_str(), model))).collect();
-    let short: Vec<String> = all.iter().map(|(_, analysis)| short_name(&analysis.model)).collect();
-    let is_unique = |names: &[String], name: &String| names.iter().filter(|other| *other == name).count() == 1;
-    let with_folder: Vec<String> = all.iter().zip(&short).map(|((folder, _), name)| format!("{folder}: {name}")).collect();
-    let name = |at: usize| match (is_unique(&short, &short[at]), is_unique(&with_folder, &with_folder[at])) {
+    let all: Vec<(&str, &Analysis)> = sources
+        .analyses
+        .iter()
+        .flat_map(|(folder, analysis)| analysis.models().map(move |model| (folder.as_str(), model)))
+        .collect();
+    let short: Vec<String> = all
+        .iter()
+        .map(|(_, analysis)| short_name(&analysis.model))
+        .collect();
+    let is_unique =
+        |names: &[String], name: &String| names.iter().filter(|other| *other == name).count() == 1;
+    let with_folder: Vec<String> = all
+        .iter()
+        .zip(&short)
+        .map(|((folder, _), name)| format!("{folder}: {name}"))
+        .collect();
+    let name = |at: usize| match (
+        is_unique(&short, &short[at]),
+        is_unique(&with_folder, &with_folder[at]),
+    ) {
         (true, _) => short[at].clone(),
         (_, true) => with_folder[at].clone(),
         _ => format!("{} ({})", with_folder[at], at + 1),
     };
-    all.iter().enumerate().map(|(at, &(_, analysis))| Model { label: name(at), colour: Colour::Category(at), analysis }).collect()
+    all.iter()
+        .enumerate()
+        .map(|(at, &(_, analysis))| Model {
+            label: name(at),
+            colour: Colour::Category(at),
+            analysis,
+        })
+        .collect()
 }
 
 /// Returns the last component of a path; for the `model/` folder of a run, the name of the run.
 fn short_name(model: &str) -> String {
     let mut parts = model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']);
     match parts.next() {
-        Some("model") => parts.next().filter(|part| !part.is_empty()).unwrap_or("model").to_string(),
+        Some("model") => parts
+            .next()
+            .filter(|part| !part.is_empty())
+            .unwrap_or("model")
+            .to_string(),
         Some(last) if !last.is_empty() => last.to_string(),
         _ => model.to_string(),
     }

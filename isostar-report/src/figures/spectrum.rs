@@ -16,8 +16,12 @@ const POINTS: usize = 160;
 
 /// Returns one figure per model and set of points.
 pub fn figures(models: &[Model<'_>]) -> Vec<Figure> {
-    let sets = models.iter().flat_map(|model| Set::ALL.map(|set| (model, set)));
-    sets.enumerate().map(|(at, (model, set))| figure(model, set, at, models.len() > 1)).collect()
+    let sets = models
+        .iter()
+        .flat_map(|model| Set::ALL.map(|set| (model, set)));
+    sets.enumerate()
+        .map(|(at, (model, set))| figure(model, set, at, models.len() > 1))
+        .collect()
 }
 
 fn figure(model: &Model<'_>, set: Set, at: usize, several: bool) -> Figure {
@@ -25,7 +29,11 @@ fn figure(model: &Model<'_>, set: Set, at: usize, several: bool) -> Figure {
     let chosen = highlighted(layers);
     let of_layer = |at: usize| set.of(&layers[at]).map_or(Vec::new(), points);
     let behind = (0..layers.len()).filter(|at| !chosen.contains(at));
-    let pale = behind.map(|at| Series { label: None, style: Style::line(Colour::Pale).thin(), points: of_layer(at) });
+    let pale = behind.map(|at| Series {
+        label: None,
+        style: Style::line(Colour::Pale).thin(),
+        points: of_layer(at),
+    });
     let named = chosen.iter().enumerate().map(|(rank, &at)| Series {
         label: Some(format!("layer {}", layers[at].layer)),
         style: Style::line(Colour::Category(rank)),
@@ -36,17 +44,26 @@ fn figure(model: &Model<'_>, set: Set, at: usize, several: bool) -> Figure {
         let share = set.of(&layers[at]).map(shares)?.first().copied()?;
         Some(format!("{} in layer {}", fixed(share, 3), layers[at].layer))
     };
-    let of_model = if several { format!(", {}", model.label) } else { String::new() };
+    let of_model = if several {
+        format!(", {}", model.label)
+    } else {
+        String::new()
+    };
     Figure {
         id: format!("spectrum-{}-{}", set.id(), at / 2 + 1),
         title: format!("Spectrum of {}{of_model}", set.name()),
         description: format!(
             "Share of the variance by principal component, logarithmic. The first component carries {}.",
-            chosen.iter().filter_map(first).collect::<Vec<_>>().join(", ")
+            chosen
+                .iter()
+                .filter_map(first)
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
-        caption: "Eigenvalues of the covariance, as shares of their sum. A flat line is isotropic. \
+        caption:
+            "Eigenvalues of the covariance, as shares of their sum. A flat line is isotropic. \
                   Other layers are pale; shares below 10⁻⁸ are left out."
-            .into(),
+                .into(),
         chart: Chart::Lines(LineChart {
             x: Axis::new("Principal component (rank)", Kind::Rank),
             y: Axis::new("Share of the variance", Kind::Log),
@@ -58,7 +75,12 @@ fn figure(model: &Model<'_>, set: Set, at: usize, several: bool) -> Figure {
 
 fn shares(geometry: &Geometry) -> Vec<f64> {
     let sum: f64 = geometry.spectrum.iter().filter(|value| **value > 0.0).sum();
-    geometry.spectrum.iter().map(|value| value / sum).filter(|share| *share >= FLOOR).collect()
+    geometry
+        .spectrum
+        .iter()
+        .map(|value| value / sum)
+        .filter(|share| *share >= FLOOR)
+        .collect()
 }
 
 fn points(geometry: &Geometry) -> Vec<Point> {

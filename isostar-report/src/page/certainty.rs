@@ -24,7 +24,10 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
     let row = |group: &Group<'_>| {
         let values = group.spread(value);
         let rows = group.runs.iter().find_map(|run| run.rows());
-        let binomial = values.zip(rows).filter(|_| shares).map(|(spread, rows)| binomial_error(spread.mean, rows));
+        let binomial = values
+            .zip(rows)
+            .filter(|_| shares)
+            .map(|(spread, rows)| binomial_error(spread.mean, rows));
         let cells = vec![
             html! { (values.map_or(0, |spread| spread.count)) },
             spread_cell(values),
@@ -33,7 +36,11 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
             spread_cell(group.spread(score)),
             range_cell(group.spread(score)),
         ];
-        Row { name: group.label.clone(), colour: Some(group.colour), cells }
+        Row {
+            name: group.label.clone(),
+            colour: Some(group.colour),
+            cells,
+        }
     };
     let title = title_case(metric);
     let header = [
@@ -45,8 +52,16 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
         "IsoScore ± standard error",
         "least – greatest",
     ];
-    let rows: Vec<Row> = groups.iter().filter(|group| group.spread(value).is_some()).map(row).collect();
-    let seeds = groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+    let rows: Vec<Row> = groups
+        .iter()
+        .filter(|group| group.spread(value).is_some())
+        .map(row)
+        .collect();
+    let seeds = groups
+        .iter()
+        .map(|group| group.runs.len())
+        .max()
+        .unwrap_or(0);
     html! {
         @if !rows.is_empty() { (table("Spread over seeds", &header, &rows)) }
         p {
@@ -67,7 +82,10 @@ fn of_runs(groups: &[Group<'_>], metric: &str) -> Markup {
 }
 
 fn of_rows(groups: &[Group<'_>], shares: bool) -> String {
-    let rows = groups.iter().flat_map(|group| &group.runs).find_map(|run| run.rows());
+    let rows = groups
+        .iter()
+        .flat_map(|group| &group.runs)
+        .find_map(|run| run.rows());
     match (rows, shares) {
         (Some(rows), true) => format!(
             "Accuracy is measured on {} validation rows; for rows drawn at random, it has a binomial standard error of √(p(1 − p)/n), at most {}.",
@@ -101,10 +119,14 @@ fn range_cell(spread: Option<Spread>) -> Markup {
 /// Describes the widest interval of a model's layers, and the points among which neighbours were
 /// searched.
 fn of_model(model: &Model<'_>) -> String {
-    let intervals = Set::ALL
-        .into_iter()
-        .flat_map(|set| model.analysis.layers.iter().filter_map(move |layer| Some((set, layer.layer, set.of(layer)?.isoscore_interval?))));
-    let widest = intervals.max_by(|one, other| (one.2[1] - one.2[0]).total_cmp(&(other.2[1] - other.2[0])));
+    let intervals =
+        Set::ALL.into_iter().flat_map(|set| {
+            model.analysis.layers.iter().filter_map(move |layer| {
+                Some((set, layer.layer, set.of(layer)?.isoscore_interval?))
+            })
+        });
+    let widest =
+        intervals.max_by(|one, other| (one.2[1] - one.2[0]).total_cmp(&(other.2[1] - other.2[0])));
     let told = match widest {
         Some((set, layer, [low, high])) => {
             format!(

@@ -16,7 +16,8 @@ use super::group::groups;
 use super::source::Sources;
 
 /// Content security policy: no requests, no scripts; only inline styles are allowed.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("style.css");
 
@@ -61,9 +62,14 @@ pub fn page(sources: &Sources) -> Markup {
 
 fn style_sheet() -> String {
     let mut css = String::new();
-    for (scheme, open, close) in
-        [(Scheme::Light, ":root{color-scheme:light dark;", "}"), (Scheme::Dark, "@media (prefers-color-scheme:dark){:root{", "}}")]
-    {
+    for (scheme, open, close) in [
+        (Scheme::Light, ":root{color-scheme:light dark;", "}"),
+        (
+            Scheme::Dark,
+            "@media (prefers-color-scheme:dark){:root{",
+            "}}",
+        ),
+    ] {
         css += open;
         for (name, value) in palette::colours(scheme) {
             let _ = write!(css, "--{name}:{value};");

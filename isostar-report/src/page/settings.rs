@@ -9,15 +9,32 @@ use crate::source::Run;
 
 /// Collapsible tables of settings.
 pub fn section(groups: &[Group<'_>], models: &[Model<'_>]) -> Markup {
-    let runs: Vec<&Run> = groups.iter().flat_map(|group| group.runs.iter().copied()).collect();
+    let runs: Vec<&Run> = groups
+        .iter()
+        .flat_map(|group| group.runs.iter().copied())
+        .collect();
     let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.settings.keys()).collect();
     keys.sort();
     keys.dedup();
     let value = |run: &Run, key: &str| run.settings.get(key).map_or(NOTHING.into(), plain);
-    let (shared, different): (Vec<&String>, Vec<&String>) =
-        keys.into_iter().partition(|key| runs.iter().all(|run| run.settings.get(*key) == runs[0].settings.get(*key)));
-    let of_run = |run: &&Run| Row::new(&run.name, different.iter().map(|key| value(run, key)).chain([run.folder.display().to_string()]));
-    let header: Vec<&str> = ["run"].into_iter().chain(different.iter().map(|key| key.as_str())).chain(["folder"]).collect();
+    let (shared, different): (Vec<&String>, Vec<&String>) = keys.into_iter().partition(|key| {
+        runs.iter()
+            .all(|run| run.settings.get(*key) == runs[0].settings.get(*key))
+    });
+    let of_run = |run: &&Run| {
+        Row::new(
+            &run.name,
+            different
+                .iter()
+                .map(|key| value(run, key))
+                .chain([run.folder.display().to_string()]),
+        )
+    };
+    let header: Vec<&str> = ["run"]
+        .into_iter()
+        .chain(different.iter().map(|key| key.as_str()))
+        .chain(["folder"])
+        .collect();
     html! {
         @if !runs.is_empty() {
             details open {
@@ -47,10 +64,20 @@ fn of_model(model: &Model<'_>) -> Vec<(&'static str, String)> {
         ("split", text(&analysis.split)),
         ("rows", analysis.rows.to_string()),
         ("tokens", analysis.tokens.to_string()),
-        ("sample", analysis.sample.map_or("all points".into(), |sample| sample.to_string())),
+        (
+            "sample",
+            analysis
+                .sample
+                .map_or("all points".into(), |sample| sample.to_string()),
+        ),
         ("seed", analysis.seed.to_string()),
         ("device", text(&analysis.device)),
-        ("seconds", analysis.seconds.map_or(NOTHING.into(), |seconds| format!("{seconds:.1}"))),
+        (
+            "seconds",
+            analysis
+                .seconds
+                .map_or(NOTHING.into(), |seconds| format!("{seconds:.1}")),
+        ),
     ]
 }
 

@@ -18,15 +18,24 @@ pub struct Row {
 impl Row {
     /// Creates a row of plain text.
     pub fn new(name: impl Into<String>, cells: impl IntoIterator<Item = String>) -> Self {
-        Self { name: name.into(), colour: None, cells: cells.into_iter().map(|cell| html! { (cell) }).collect() }
+        Self {
+            name: name.into(),
+            colour: None,
+            cells: cells.into_iter().map(|cell| html! { (cell) }).collect(),
+        }
     }
 }
 
 /// Renders a table. Columns without a value in any row are left out.
 pub fn table(caption: &str, header: &[&str], rows: &[Row]) -> Markup {
     let is_empty = |cell: &Markup| matches!(cell.0.as_str(), "" | NOTHING);
-    let has_value = |at: usize| rows.iter().any(|row| row.cells.get(at).is_some_and(|cell| !is_empty(cell)));
-    let columns: Vec<usize> = (0..header.len().saturating_sub(1)).filter(|&at| has_value(at)).collect();
+    let has_value = |at: usize| {
+        rows.iter()
+            .any(|row| row.cells.get(at).is_some_and(|cell| !is_empty(cell)))
+    };
+    let columns: Vec<usize> = (0..header.len().saturating_sub(1))
+        .filter(|&at| has_value(at))
+        .collect();
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(caption) {
             table {

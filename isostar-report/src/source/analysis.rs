@@ -124,12 +124,15 @@ fn both_ends<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 
 }
 
 /// Deserializes measures from the fields that remain. Measures without a value are null or missing.
-fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'static str, f64>, D::Error> {
+fn measures<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<&'static str, f64>, D::Error> {
     let entries = Map::<String, Value>::deserialize(deserializer)?;
     let mut values = BTreeMap::new();
     for measure in MEASURES {
         if let Some(entry) = entries.get(measure.name) {
-            let value = Option::<f64>::deserialize(entry).map_err(|error| D::Error::custom(format_args!("{}: {error}", measure.name)))?;
+            let value = Option::<f64>::deserialize(entry)
+                .map_err(|error| D::Error::custom(format_args!("{}: {error}", measure.name)))?;
             values.extend(value.map(|value| (measure.name, value)));
         }
     }
@@ -139,7 +142,9 @@ fn measures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<&'sta
 /// Deserializes a vector; empty if a number is null.
 fn all_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
     let numbers = Option::<Vec<Option<f64>>>::deserialize(deserializer)?;
-    Ok(numbers.and_then(|numbers| numbers.into_iter().collect()).unwrap_or_default())
+    Ok(numbers
+        .and_then(|numbers| numbers.into_iter().collect())
+        .unwrap_or_default())
 }
 
 impl Analysis {
@@ -160,11 +165,30 @@ impl Analysis {
             for (set, geometry) in [("tokens", &layer.tokens), ("sentences", &layer.sentences)] {
                 let Some(geometry) = geometry else { continue };
                 let dimension = geometry.dimension;
-                let lengths = [("mean", geometry.mean.len()), ("std", geometry.std.len()), ("spectrum", geometry.spectrum.len())];
-                if let Some((name, found)) = lengths.into_iter().find(|(_, found)| *found != 0 && *found != dimension) {
-                    return Err(ReportError::Width { path: file.into(), layer: layer.layer, set, name, found, dimension });
+                let lengths = [
+                    ("mean", geometry.mean.len()),
+                    ("std", geometry.std.len()),
+                    ("spectrum", geometry.spectrum.len()),
+                ];
+                if let Some((name, found)) = lengths
+                    .into_iter()
+                    .find(|(_, found)| *found != 0 && *found != dimension)
+                {
+                    return Err(ReportError::Width {
+                        path: file.into(),
+                        layer: layer.layer,
+                        set,
+                        name,
+                        found,
+                        dimension,
+                    });
                 }
-                if let Some(outlier) = geometry.outlier_dimensions.iter().flatten().find(|outlier| outlier.dimension >= dimension) {
+                if let Some(outlier) = geometry
+                    .outlier_dimensions
+                    .iter()
+                    .flatten()
+                    .find(|outlier| outlier.dimension >= dimension)
+                {
                     let found = outlier.dimension + 1;
                     return Err(ReportError::Width {
                         path: file.into(),
@@ -177,7 +201,9 @@ impl Analysis {
                 }
             }
         }
-        self.against.as_ref().map_or(Ok(()), |against| against.check(file))
+        self.against
+            .as_ref()
+            .map_or(Ok(()), |against| against.check(file))
     }
 
     /// Iterates over this model and the one it is compared with.

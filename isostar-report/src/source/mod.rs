@@ -36,7 +36,12 @@ impl Sources {
                     sources.runs.push(Run::read(&found, name.clone())?);
                 }
                 let file = found.join(ANALYSIS);
-                if file.is_file() && !sources.analyses.iter().any(|(_, analysis)| analysis.file == file) {
+                if file.is_file()
+                    && !sources
+                        .analyses
+                        .iter()
+                        .any(|(_, analysis)| analysis.file == file)
+                {
                     sources.analyses.push((name, Analysis::read(&file)?));
                 }
             }
@@ -52,12 +57,17 @@ const ANALYSIS: &str = "analysis.json";
 fn expand(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let holds_something = |path: &Path| Run::is_in(path) || path.join(ANALYSIS).is_file();
     if !folder.is_dir() {
-        return Err(ReportError::NotFound { path: folder.into() });
+        return Err(ReportError::NotFound {
+            path: folder.into(),
+        });
     }
     if holds_something(folder) {
         return Ok(vec![folder.into()]);
     }
-    let unreadable = |source| ReportError::Unreadable { path: folder.into(), source };
+    let unreadable = |source| ReportError::Unreadable {
+        path: folder.into(),
+        source,
+    };
     let mut inside = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -66,7 +76,13 @@ fn expand(folder: &Path) -> Result<Vec<PathBuf>, ReportError> {
         }
     }
     inside.sort_by_key(|path| natural(&name_of(path)));
-    if inside.is_empty() { Err(ReportError::NothingHere { path: folder.into() }) } else { Ok(inside) }
+    if inside.is_empty() {
+        Err(ReportError::NothingHere {
+            path: folder.into(),
+        })
+    } else {
+        Ok(inside)
+    }
 }
 
 /// Sort key of a name in natural order, in which run-10 follows run-9.
@@ -85,7 +101,11 @@ fn natural(name: &str) -> Vec<(String, u64)> {
                     parts.push((String::new(), 0));
                     in_number = false;
                 }
-                parts.last_mut().expect("there is always a part").0.push(letter);
+                parts
+                    .last_mut()
+                    .expect("there is always a part")
+                    .0
+                    .push(letter);
             }
         }
     }
@@ -94,8 +114,13 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 
 /// Returns the last component of a path; for `.`, the name of the current folder.
 fn name_of(folder: &Path) -> String {
-    let own = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    own(folder).or_else(|| own(&folder.canonicalize().ok()?)).unwrap_or_else(|| folder.display().to_string())
+    let own = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    own(folder)
+        .or_else(|| own(&folder.canonicalize().ok()?))
+        .unwrap_or_else(|| folder.display().to_string())
 }
 
 #[cfg(test)]

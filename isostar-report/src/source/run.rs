@@ -96,9 +96,15 @@ impl Outcome {
         match &self.stopped {
             Some(Stopped { cause, epoch, step }) => {
                 let step = step.map_or(String::new(), |step| format!("step {step} of "));
-                Some(format!("{} not finite in {step}epoch {epoch}", cause.replace('_', " ")))
+                Some(format!(
+                    "{} not finite in {step}epoch {epoch}",
+                    cause.replace('_', " ")
+                ))
             }
-            None => self.task_loss.is_none().then(|| "task loss not finite".into()),
+            None => self
+                .task_loss
+                .is_none()
+                .then(|| "task loss not finite".into()),
         }
     }
 }
@@ -118,28 +124,48 @@ impl Run {
         let config = folder.join("config.toml");
         let text = read_text(&config)?;
         let mut settings: toml::Table = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            ReportError::Malformed { path: config, line, message: error.message().to_string() }
+            let line = error.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
+            ReportError::Malformed {
+                path: config,
+                line,
+                message: error.message().to_string(),
+            }
         })?;
         // Earlier versions always used this ε and did not record it; adding it groups their runs
         // with runs that set the same value.
         if settings.contains_key("weight_decay") {
-            settings.entry("adam_epsilon").or_insert(toml::Value::Float(1e-8));
+            settings
+                .entry("adam_epsilon")
+                .or_insert(toml::Value::Float(1e-8));
         }
         let result = folder.join("result.json");
-        let outcome = if result.exists() { Some(parse_json(&read_text(&result)?, &result, 1)?) } else { None };
+        let outcome = if result.exists() {
+            Some(parse_json(&read_text(&result)?, &result, 1)?)
+        } else {
+            None
+        };
         let metrics = folder.join("metrics.jsonl");
         let epochs = match (metrics.exists(), outcome.is_some()) {
             (true, _) => read_lines(&metrics)?,
             (false, true) => return Err(ReportError::Missing { path: metrics }),
             (false, false) => Vec::new(),
         };
-        Ok(Self { folder: folder.into(), name, settings, epochs, outcome })
+        Ok(Self {
+            folder: folder.into(),
+            name,
+            settings,
+            epochs,
+            outcome,
+        })
     }
 
     /// Returns the outcome, if the run completed without diverging.
     pub fn ended(&self) -> Option<&Outcome> {
-        self.outcome.as_ref().filter(|outcome| outcome.diverged().is_none())
+        self.outcome
+            .as_ref()
+            .filter(|outcome| outcome.diverged().is_none())
     }
 
     /// Describes where the run diverged, if it did.
@@ -149,7 +175,11 @@ impl Run {
 
     /// Returns the number of validation rows, if the run records it.
     pub fn rows(&self) -> Option<usize> {
-        self.epochs.iter().rev().find(|line| line.split == "valid").and_then(|line| line.rows)
+        self.epochs
+            .iter()
+            .rev()
+            .find(|line| line.split == "valid")
+            .and_then(|line| line.rows)
     }
 
     /// Returns a setting that is a string.
@@ -160,12 +190,18 @@ impl Run {
     /// Returns a setting that is a number.
     pub fn float(&self, key: &str) -> Option<f64> {
         let value = self.settings.get(key)?;
-        value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64))
+        value
+            .as_float()
+            .or_else(|| value.as_integer().map(|whole| whole as f64))
     }
 
     /// Returns the effective weight λ: 0 without a regularizer.
     pub fn weight(&self) -> f64 {
-        if self.text("regularizer") == Some("none") { 0.0 } else { self.float("weight").unwrap_or(0.0) }
+        if self.text("regularizer") == Some("none") {
+            0.0
+        } else {
+            self.float("weight").unwrap_or(0.0)
+        }
     }
 }
 
@@ -174,7 +210,11 @@ impl Run {
 /// A resumed run appends to the file, so the last line of each epoch and split counts.
 fn read_lines(path: &Path) -> Result<Vec<EpochLine>, ReportError> {
     let mut lines = BTreeMap::new();
-    for (at, text) in read_text(path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+    for (at, text) in read_text(path)?
+        .lines()
+        .enumerate()
+        .filter(|(_, text)| !text.trim().is_empty())
+    {
         let line: EpochLine = parse_json(text, path, at + 1)?;
         lines.insert((line.epoch, line.split.clone()), line);
     }

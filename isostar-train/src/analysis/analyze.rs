@@ -36,30 +36,64 @@ pub fn analyze(
     let device = checkpoint.model.devices().remove(0);
     let bytes = (layers.len() * sequences.tokens() * sizes.width * size_of::<f32>()) as u64;
     if bytes > ANNOUNCED {
-        observer.note(&format!("the hidden states take {:.1} GB of memory", bytes as f64 / 1e9));
+        observer.note(&format!(
+            "the hidden states take {:.1} GB of memory",
+            bytes as f64 / 1e9
+        ));
     }
     let embedding = Steps::begin(observer, Phase::Embedding, sequences.tokens());
-    let states = embed_in_memory(&checkpoint, sequences, &layers, settings.batch_size, &|tokens| embedding.advance(tokens))?;
+    let states = embed_in_memory(
+        &checkpoint,
+        sequences,
+        &layers,
+        settings.batch_size,
+        &|tokens| embedding.advance(tokens),
+    )?;
     drop((checkpoint, embedding));
 
-    let lengths: Vec<usize> = sequences.lengths().into_iter().map(|length| length as usize).collect();
+    let lengths: Vec<usize> = sequences
+        .lengths()
+        .into_iter()
+        .map(|length| length as usize)
+        .collect();
     let single = vec![1; lengths.len()];
     let layer = |(layer, tokens): (usize, Vec<f32>)| {
         let sentences = sentence_vectors(&tokens, sequences);
         let name = format!("layer {layer}");
         let points = |states: Vec<f32>, lengths: &[usize]| {
             let states = TensorData::new(states, [lengths.iter().sum(), sizes.width]);
-            points(Points::from_sequences(Tensor::from_data(states, &device), lengths, &name))
+            points(Points::from_sequences(
+                Tensor::from_data(states, &device),
+                lengths,
+                &name,
+            ))
         };
         let sets = [points(tokens, &lengths)?, points(sentences, &single)?];
-        let total = sets.iter().flatten().map(|points| steps(points, Measures::All(settings.sample))).sum();
-        let steps = Steps::begin(observer, Phase::Measuring { layer, last: sizes.layers }, total);
+        let total = sets
+            .iter()
+            .flatten()
+            .map(|points| steps(points, Measures::All(settings.sample)))
+            .sum();
+        let steps = Steps::begin(
+            observer,
+            Phase::Measuring {
+                layer,
+                last: sizes.layers,
+            },
+            total,
+        );
         let measured = sets.map(|points| match points {
-            Some(points) => geometry(layer, &points, settings.sample, &device, &|done| steps.advance(done)),
+            Some(points) => geometry(layer, &points, settings.sample, &device, &|done| {
+                steps.advance(done)
+            }),
             None => Ok(None),
         });
         let [tokens, sentences] = measured;
-        Ok(LayerAnalysis { layer, tokens: tokens?, sentences: sentences? })
+        Ok(LayerAnalysis {
+            layer,
+            tokens: tokens?,
+            sentences: sentences?,
+        })
     };
     states.into_iter().enumerate().map(layer).collect()
 }
@@ -84,7 +118,11 @@ fn geometry(
     match measure(points, None, Measures::All(sample), device, progress) {
         Ok(geometry) => Ok(Some(geometry)),
         Err(EmbeddingsError::NoVariance { .. }) => Ok(None),
-        Err(EmbeddingsError::NotFinite { at, value, .. }) => Err(AnalysisError::NotFinite { layer, row: at[0], value }),
+        Err(EmbeddingsError::NotFinite { at, value, .. }) => Err(AnalysisError::NotFinite {
+            layer,
+            row: at[0],
+            value,
+        }),
         Err(error) => Err(error.into()),
     }
 }

@@ -27,9 +27,19 @@ pub struct LayerDifference {
 /// Layers are matched by number, even if their widths differ: of all measures, only the effective
 /// rank and similar ones grow with the width.
 pub fn differences(first: &[LayerAnalysis], second: &[LayerAnalysis]) -> Vec<LayerDifference> {
-    let of = |layers: &[LayerAnalysis], at: usize, part: fn(&LayerAnalysis) -> &Option<Geometry>| -> Values {
+    let of = |layers: &[LayerAnalysis],
+              at: usize,
+              part: fn(&LayerAnalysis) -> &Option<Geometry>|
+     -> Values {
         let geometry = layers.get(at).and_then(|layer| part(layer).as_ref());
-        geometry.map(|geometry| geometry.measures().map(|(measure, value)| (measure.name, value)).collect()).unwrap_or_default()
+        geometry
+            .map(|geometry| {
+                geometry
+                    .measures()
+                    .map(|(measure, value)| (measure.name, value))
+                    .collect()
+            })
+            .unwrap_or_default()
     };
     let difference = |at, part| subtract(&of(first, at, part), &of(second, at, part));
     let layer = |at| LayerDifference {
@@ -46,6 +56,14 @@ type Values = BTreeMap<&'static str, Option<f64>>;
 /// Computes second − first for every measure that either side lists.
 fn subtract(first: &Values, second: &Values) -> BTreeMap<String, Option<f64>> {
     let value = |of: &Values, name: &str| of.get(name).copied().flatten();
-    let difference = |name: &str| value(first, name).zip(value(second, name)).map(|(first, second)| second - first);
-    first.keys().chain(second.keys()).map(|name| (name.to_string(), difference(name))).collect()
+    let difference = |name: &str| {
+        value(first, name)
+            .zip(value(second, name))
+            .map(|(first, second)| second - first)
+    };
+    first
+        .keys()
+        .chain(second.keys())
+        .map(|name| (name.to_string(), difference(name)))
+        .collect()
 }

@@ -34,8 +34,15 @@ impl AnalysisFile {
         let path = folder.join(NAME);
         let made = (!folder.exists()).then(|| folder.to_path_buf());
         let temporary = fs::create_dir_all(folder).and_then(|()| beside(&path));
-        let temporary = temporary.map_err(|source| AnalysisError::Output { path: path.clone(), source })?;
-        Ok(Self { path, temporary: Some(temporary), made })
+        let temporary = temporary.map_err(|source| AnalysisError::Output {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            path,
+            temporary: Some(temporary),
+            made,
+        })
     }
 
     /// Writes the analysis, replacing an earlier one, and returns the path.
@@ -54,7 +61,10 @@ impl AnalysisFile {
                 self.made = None;
                 Ok(self.path.clone())
             }
-            Err(source) => Err(AnalysisError::Output { path: self.path.clone(), source }),
+            Err(source) => Err(AnalysisError::Output {
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 }

@@ -19,7 +19,10 @@ pub struct LayerAnalysis {
 
 /// Serializes a geometry together with its vectors, which other outputs omit: the spectrum, and the
 /// mean and standard deviation of every dimension.
-fn with_vectors<S: Serializer>(geometry: &Option<Geometry>, serializer: S) -> Result<S::Ok, S::Error> {
+fn with_vectors<S: Serializer>(
+    geometry: &Option<Geometry>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct WithVectors<'a> {
         #[serde(flatten)]
@@ -28,6 +31,11 @@ fn with_vectors<S: Serializer>(geometry: &Option<Geometry>, serializer: S) -> Re
         mean: &'a [f64],
         std: &'a [f64],
     }
-    let with_vectors = |geometry| WithVectors::<'_> { geometry, spectrum: &geometry.spectrum, mean: &geometry.mean, std: &geometry.std };
+    let with_vectors = |geometry| WithVectors::<'_> {
+        geometry,
+        spectrum: &geometry.spectrum,
+        mean: &geometry.mean,
+        std: &geometry.std,
+    };
     geometry.as_ref().map(with_vectors).serialize(serializer)
 }

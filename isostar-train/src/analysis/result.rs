@@ -45,7 +45,13 @@ pub struct Analysis {
 impl Analysis {
     /// Combines the analysis of a model with that of another one, and computes the differences.
     pub fn new(model: ModelAnalysis, against: Option<ModelAnalysis>) -> Self {
-        let differences = against.as_ref().map(|against| differences(&model.layers, &against.layers));
-        Self { model, against, differences }
+        let differences = against
+            .as_ref()
+            .map(|against| differences(&model.layers, &against.layers));
+        Self {
+            model,
+            against,
+            differences,
+        }
     }
 }

@@ -28,15 +28,35 @@ impl AnalysisSettings {
     pub fn check(&self) -> Result<(), AnalysisError> {
         let check = |holds: bool, name, value, expected| match holds {
             true => Ok(()),
-            false => Err(AnalysisError::Setting { name, value, expected }),
+            false => Err(AnalysisError::Setting {
+                name,
+                value,
+                expected,
+            }),
         };
-        check(self.batch_size > 0, "batch_size", self.batch_size, "a whole number of at least 1")?;
-        check(self.sample.points > 1, "sample", self.sample.points, "a whole number of at least 2")
+        check(
+            self.batch_size > 0,
+            "batch_size",
+            self.batch_size,
+            "a whole number of at least 1",
+        )?;
+        check(
+            self.sample.points > 1,
+            "sample",
+            self.sample.points,
+            "a whole number of at least 2",
+        )
     }
 }
 
 impl Default for AnalysisSettings {
     fn default() -> Self {
-        Self { batch_size: 32, sample: Sample { points: Self::SAMPLE, seed: 0 } }
+        Self {
+            batch_size: 32,
+            sample: Sample {
+                points: Self::SAMPLE,
+                seed: 0,
+            },
+        }
     }
 }

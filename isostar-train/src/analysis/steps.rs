@@ -15,7 +15,11 @@ impl<'a> Steps<'a> {
     /// Begins a phase of `total` steps.
     pub fn begin(observer: &'a dyn Progress, phase: Phase, total: usize) -> Self {
         observer.begin(phase.clone(), total);
-        Self { observer, phase, done: Cell::new(0) }
+        Self {
+            observer,
+            phase,
+            done: Cell::new(0),
+        }
     }
 
     /// Reports that `steps` more steps are done.

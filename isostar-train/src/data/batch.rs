@@ -37,7 +37,10 @@ pub struct BatchWidth {
 impl Default for BatchWidth {
     /// The longest row of the batch.
     fn default() -> Self {
-        Self { multiple: 1, longest: usize::MAX }
+        Self {
+            multiple: 1,
+            longest: usize::MAX,
+        }
     }
 }
 
@@ -46,7 +49,10 @@ impl BatchWidth {
     fn of(self, tokens: usize) -> usize {
         // GPT-2's tokenizer produces no tokens for an empty text, and models need at least one token.
         let tokens = tokens.max(1);
-        tokens.next_multiple_of(self.multiple).min(self.longest).max(tokens)
+        tokens
+            .next_multiple_of(self.multiple)
+            .min(self.longest)
+            .max(tokens)
     }
 }
 
@@ -62,7 +68,11 @@ pub(crate) fn pad(
     side: PaddingSide,
     device: &Device,
 ) -> TokenBatch {
-    let tokens = width.of(sequences.iter().map(|(ids, _)| ids.len()).max().expect("a batch holds at least one row"));
+    let tokens = width.of(sequences
+        .iter()
+        .map(|(ids, _)| ids.len())
+        .max()
+        .expect("a batch holds at least one row"));
     let shape = [sequences.len(), tokens];
     let mut ids = vec![padding_id as i32; sequences.len() * tokens];
     let mut type_ids = vec![0_i32; sequences.len() * tokens];
@@ -99,19 +109,34 @@ mod tests {
 
     #[test]
     fn batches_are_as_wide_as_a_multiple_within_the_longest() {
-        let width = BatchWidth { multiple: 32, longest: 100 };
+        let width = BatchWidth {
+            multiple: 32,
+            longest: 100,
+        };
         let widths = [0, 1, 32, 33, 64, 97, 100].map(|tokens| width.of(tokens));
         assert_eq!(widths, [32, 32, 32, 64, 64, 100, 100]);
-        assert_eq!([0, 1, 33].map(|tokens| BatchWidth::default().of(tokens)), [1, 1, 33]);
+        assert_eq!(
+            [0, 1, 33].map(|tokens| BatchWidth::default().of(tokens)),
+            [1, 1, 33]
+        );
     }
 
     #[test]
     fn further_padding_is_masked_on_either_side() {
         let rows: [(&[u32], Option<&[u32]>); 2] = [(&[5, 6, 7], None), (&[8], None)];
-        let width = BatchWidth { multiple: 4, longest: 9 };
-        for (side, expected) in [(PaddingSide::Right, [5, 6, 7, 0, 8, 0, 0, 0]), (PaddingSide::Left, [0, 5, 6, 7, 0, 0, 0, 8])] {
+        let width = BatchWidth {
+            multiple: 4,
+            longest: 9,
+        };
+        for (side, expected) in [
+            (PaddingSide::Right, [5, 6, 7, 0, 8, 0, 0, 0]),
+            (PaddingSide::Left, [0, 5, 6, 7, 0, 0, 0, 8]),
+        ] {
             let batch = pad(&rows, width, 0, side, &Device::default());
-            assert_eq!(batch.ids.into_data().iter::<i32>().collect::<Vec<_>>(), expected);
+            assert_eq!(
+                batch.ids.into_data().iter::<i32>().collect::<Vec<_>>(),
+                expected
+            );
             let mask: Vec<bool> = batch.mask.into_data().iter::<bool>().collect();
             assert_eq!(mask, expected.map(|id| id != 0));
         }

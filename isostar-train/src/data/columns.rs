@@ -7,10 +7,22 @@ use serde::{Deserialize, Serialize};
 use super::{DataError, Format};
 
 /// Customary names of text columns, in order of preference.
-const TEXT: &[&str] = &["text", "sentence", "review", "content", "comment", "headline", "title", "message", "tweet", "body", "document"];
+const TEXT: &[&str] = &[
+    "text", "sentence", "review", "content", "comment", "headline", "title", "message", "tweet",
+    "body", "document",
+];
 
 /// Customary names of label columns, in order of preference.
-const LABEL: &[&str] = &["label", "labels", "class", "target", "category", "sentiment", "rating", "gold_label"];
+const LABEL: &[&str] = &[
+    "label",
+    "labels",
+    "class",
+    "target",
+    "category",
+    "sentiment",
+    "rating",
+    "gold_label",
+];
 
 /// Customary names of the two text columns of a pair.
 const PAIRS: &[(&str, &str)] = &[
@@ -58,7 +70,13 @@ pub struct Columns {
 impl Columns {
     /// Whether at least one column is named.
     pub fn name_any(&self) -> bool {
-        let Self { text, pair, label, kind: _, header } = self;
+        let Self {
+            text,
+            pair,
+            label,
+            kind: _,
+            header,
+        } = self;
         text.is_some() || pair.is_some() || label.is_some() || header.is_some()
     }
 }
@@ -100,15 +118,22 @@ impl Layout for Columns {
     fn locate(&self, header: &[String], path: &Path) -> Result<ColumnIndices, DataError> {
         let named = |name: &Option<String>| -> Result<Option<usize>, DataError> {
             let Some(name) = name else { return Ok(None) };
-            position(header, name).map(Some).ok_or_else(|| DataError::NoSuchColumn {
-                path: path.into(),
-                name: name.clone(),
-                columns: header.to_vec(),
-            })
+            position(header, name)
+                .map(Some)
+                .ok_or_else(|| DataError::NoSuchColumn {
+                    path: path.into(),
+                    name: name.clone(),
+                    columns: header.to_vec(),
+                })
         };
-        let unclear = |role| DataError::UnclearColumn { path: path.into(), role, columns: header.to_vec() };
+        let unclear = |role| DataError::UnclearColumn {
+            path: path.into(),
+            role,
+            columns: header.to_vec(),
+        };
 
-        let (mut text, mut pair, mut label) = (named(&self.text)?, named(&self.pair)?, named(&self.label)?);
+        let (mut text, mut pair, mut label) =
+            (named(&self.text)?, named(&self.pair)?, named(&self.label)?);
         if label.is_none() {
             label = first(header, LABEL, &[text, pair]);
         }
@@ -123,7 +148,11 @@ impl Layout for Columns {
             text = text.or(label.map(|label| 1 - label));
             label = label.or(text.map(|text| 1 - text));
         }
-        Ok(ColumnIndices { text: text.ok_or_else(|| unclear("text"))?, pair, label: label.ok_or_else(|| unclear("label"))? })
+        Ok(ColumnIndices {
+            text: text.ok_or_else(|| unclear("text"))?,
+            pair,
+            label: label.ok_or_else(|| unclear("label"))?,
+        })
     }
 
     fn header(&self, _format: Format) -> Option<Vec<String>> {
@@ -133,17 +162,26 @@ impl Layout for Columns {
 
 /// Index of a column by name; an exact match takes precedence over one that differs in case.
 pub(crate) fn position(header: &[String], name: &str) -> Option<usize> {
-    header.iter().position(|column| column == name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
+    header.iter().position(|column| column == name).or_else(|| {
+        header
+            .iter()
+            .position(|column| column.eq_ignore_ascii_case(name))
+    })
 }
 
 /// First column whose name is in `names` and that is not in `taken`.
 fn first(header: &[String], names: &[&str], taken: &[Option<usize>]) -> Option<usize> {
-    names.iter().filter_map(|name| position(header, name)).find(|index| !taken.contains(&Some(*index)))
+    names
+        .iter()
+        .filter_map(|name| position(header, name))
+        .find(|index| !taken.contains(&Some(*index)))
 }
 
 /// Columns of the first customary sentence pair in the header.
 fn sentence_pair(header: &[String]) -> Option<(usize, usize)> {
-    PAIRS.iter().find_map(|(first, second)| position(header, first).zip(position(header, second)))
+    PAIRS
+        .iter()
+        .find_map(|(first, second)| position(header, first).zip(position(header, second)))
 }
 
 #[cfg(test)]
@@ -165,44 +203,106 @@ mod tests {
             (["label", "v2"], 1, 0),
         ] {
             let found = locate(&Columns::default(), &header).unwrap();
-            assert_eq!(found, ColumnIndices { text, pair: None, label }, "{header:?}");
+            assert_eq!(
+                found,
+                ColumnIndices {
+                    text,
+                    pair: None,
+                    label
+                },
+                "{header:?}"
+            );
         }
     }
 
     #[test]
     fn sentence_pairs_are_guessed() {
-        let found = locate(&Columns::default(), &["index", "sentence1", "sentence2", "label"]).unwrap();
-        assert_eq!(found, ColumnIndices { text: 1, pair: Some(2), label: 3 });
-        let found = locate(&Columns::default(), &["index", "question", "sentence", "label"]).unwrap();
-        assert_eq!(found, ColumnIndices { text: 1, pair: Some(2), label: 3 });
+        let found = locate(
+            &Columns::default(),
+            &["index", "sentence1", "sentence2", "label"],
+        )
+        .unwrap();
+        assert_eq!(
+            found,
+            ColumnIndices {
+                text: 1,
+                pair: Some(2),
+                label: 3
+            }
+        );
+        let found = locate(
+            &Columns::default(),
+            &["index", "question", "sentence", "label"],
+        )
+        .unwrap();
+        assert_eq!(
+            found,
+            ColumnIndices {
+                text: 1,
+                pair: Some(2),
+                label: 3
+            }
+        );
     }
 
     #[test]
     fn a_named_text_column_gets_no_guessed_pair() {
-        let columns = Columns { text: Some("sentence2".into()), ..Columns::default() };
+        let columns = Columns {
+            text: Some("sentence2".into()),
+            ..Columns::default()
+        };
         let found = locate(&columns, &["sentence1", "sentence2", "label"]).unwrap();
-        assert_eq!(found, ColumnIndices { text: 1, pair: None, label: 2 });
+        assert_eq!(
+            found,
+            ColumnIndices {
+                text: 1,
+                pair: None,
+                label: 2
+            }
+        );
     }
 
     #[test]
     fn a_named_column_is_not_guessed_again() {
-        let columns = Columns { text: Some("label".into()), ..Columns::default() };
+        let columns = Columns {
+            text: Some("label".into()),
+            ..Columns::default()
+        };
         let found = locate(&columns, &["label", "class", "text"]).unwrap();
-        assert_eq!(found, ColumnIndices { text: 0, pair: None, label: 1 });
+        assert_eq!(
+            found,
+            ColumnIndices {
+                text: 0,
+                pair: None,
+                label: 1
+            }
+        );
     }
 
     #[test]
     fn the_error_of_a_missing_column_lists_the_existing_ones() {
-        let columns = Columns { label: Some("stars".into()), ..Columns::default() };
+        let columns = Columns {
+            label: Some("stars".into()),
+            ..Columns::default()
+        };
         let error = locate(&columns, &["text", "rating"]).unwrap_err();
-        assert_eq!(error.to_string(), r#"file.csv: there is no column "stars"; the columns are "text", "rating""#);
+        assert_eq!(
+            error.to_string(),
+            r#"file.csv: there is no column "stars"; the columns are "text", "rating""#
+        );
     }
 
     #[test]
     fn unrecognized_headers_are_rejected() {
         let error = locate(&Columns::default(), &["a", "b"]).unwrap_err();
-        assert!(matches!(error, DataError::UnclearColumn { role: "text", .. }), "{error}");
+        assert!(
+            matches!(error, DataError::UnclearColumn { role: "text", .. }),
+            "{error}"
+        );
         let error = locate(&Columns::default(), &["text", "b", "c"]).unwrap_err();
-        assert!(matches!(error, DataError::UnclearColumn { role: "label", .. }), "{error}");
+        assert!(
+            matches!(error, DataError::UnclearColumn { role: "label", .. }),
+            "{error}"
+        );
     }
 }

@@ -10,7 +10,9 @@ use super::streams::Purpose;
 /// Sorted positions of `count` of `rows` rows, drawn with `seed`; all positions if there are no
 /// more than `count` rows.
 pub(crate) fn uniform(rows: usize, count: usize, seed: u64) -> Vec<usize> {
-    let drawn = shuffled(rows, seed, 0, Purpose::Limit).into_iter().take(count);
+    let drawn = shuffled(rows, seed, 0, Purpose::Limit)
+        .into_iter()
+        .take(count);
     sorted(drawn.map(|row| row as usize).collect())
 }
 
@@ -23,22 +25,36 @@ pub(crate) fn stratified(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize
     let counts = counts(rows);
     let shares = shares(&counts.values().copied().collect::<Vec<_>>(), count);
     let mut left: BTreeMap<&str, usize> = counts.into_keys().zip(shares).collect();
-    let drawn = shuffled(rows.len(), seed, 0, Purpose::Limit).into_iter().map(|row| row as usize);
-    sorted(drawn.filter(|row| take_one(&mut left, &rows[*row].label, 0)).collect())
+    let drawn = shuffled(rows.len(), seed, 0, Purpose::Limit)
+        .into_iter()
+        .map(|row| row as usize);
+    sorted(
+        drawn
+            .filter(|row| take_one(&mut left, &rows[*row].label, 0))
+            .collect(),
+    )
 }
 
 /// Sorted positions of up to `count` rows to hold out, drawn with `seed`. At least one row of each
 /// label is left, so fewer rows may be drawn.
 pub(super) fn held_out(rows: &[TextRow], count: usize, seed: u64) -> Vec<usize> {
     let mut left = counts(rows);
-    let drawn = shuffled(rows.len(), seed, 0, Purpose::HoldOut).into_iter().map(|row| row as usize);
-    sorted(drawn.filter(|row| take_one(&mut left, &rows[*row].label, 1)).take(count).collect())
+    let drawn = shuffled(rows.len(), seed, 0, Purpose::HoldOut)
+        .into_iter()
+        .map(|row| row as usize);
+    sorted(
+        drawn
+            .filter(|row| take_one(&mut left, &rows[*row].label, 1))
+            .take(count)
+            .collect(),
+    )
 }
 
 /// Number of rows of each label.
 fn counts(rows: &[TextRow]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
-    rows.iter().for_each(|row| *counts.entry(row.label.as_str()).or_default() += 1);
+    rows.iter()
+        .for_each(|row| *counts.entry(row.label.as_str()).or_default() += 1);
     counts
 }
 
@@ -65,17 +81,28 @@ fn shares(classes: &[usize], count: usize) -> Vec<usize> {
     }
     let quotient = |class: usize| (classes[class] as u64 * count as u64 / rows as u64) as usize;
     let remainder = |class: usize| classes[class] as u64 * count as u64 % rows as u64;
-    let mut shares: Vec<usize> = (0..classes.len()).map(|class| quotient(class).max(1)).collect();
+    let mut shares: Vec<usize> = (0..classes.len())
+        .map(|class| quotient(class).max(1))
+        .collect();
     let mut given: usize = shares.iter().sum();
     // A class whose share below one was raised to one row is not rounded up again.
-    let mut by_remainder: Vec<usize> = order.iter().copied().filter(|class| quotient(*class) > 0).collect();
+    let mut by_remainder: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|class| quotient(*class) > 0)
+        .collect();
     by_remainder.sort_by_key(|class| Reverse(remainder(*class)));
     for class in by_remainder.into_iter().take(count.saturating_sub(given)) {
         shares[class] += 1;
         given += 1;
     }
     while given > count {
-        let largest = order.iter().copied().rev().max_by_key(|class| shares[*class]).expect("there is at least one class");
+        let largest = order
+            .iter()
+            .copied()
+            .rev()
+            .max_by_key(|class| shares[*class])
+            .expect("there is at least one class");
         shares[largest] -= 1;
         given -= 1;
     }
@@ -93,8 +120,17 @@ mod tests {
 
     /// Rows with the given number of rows per label, grouped by label.
     fn rows(counts: &[(&str, usize)]) -> Vec<TextRow> {
-        let rows = counts.iter().flat_map(|(label, count)| std::iter::repeat_n(label, *count)).enumerate();
-        rows.map(|(at, label)| TextRow { text: at.to_string(), pair: None, label: label.to_string(), line: at + 2 }).collect()
+        let rows = counts
+            .iter()
+            .flat_map(|(label, count)| std::iter::repeat_n(label, *count))
+            .enumerate();
+        rows.map(|(at, label)| TextRow {
+            text: at.to_string(),
+            pair: None,
+            label: label.to_string(),
+            line: at + 2,
+        })
+        .collect()
     }
 
     #[test]
@@ -121,7 +157,13 @@ mod tests {
         for count in classes.len()..=rows {
             let shares = shares(&classes, count);
             assert_eq!(shares.iter().sum::<usize>(), count);
-            assert!(shares.iter().zip(classes).all(|(share, class)| (1..=class).contains(share)), "{count}: {shares:?}");
+            assert!(
+                shares
+                    .iter()
+                    .zip(classes)
+                    .all(|(share, class)| (1..=class).contains(share)),
+                "{count}: {shares:?}"
+            );
         }
     }
 
@@ -130,7 +172,12 @@ mod tests {
         let rows = rows(&[("a", 30), ("b", 60), ("c", 10)]);
         let drawn = stratified(&rows, 20, 1);
         assert!(drawn.is_sorted() && drawn.len() == 20);
-        let of = |label: &str| drawn.iter().filter(|row| rows[**row].label == label).count();
+        let of = |label: &str| {
+            drawn
+                .iter()
+                .filter(|row| rows[**row].label == label)
+                .count()
+        };
         assert_eq!((of("a"), of("b"), of("c")), (6, 12, 2));
         assert_eq!(stratified(&rows, 20, 1), drawn);
         assert_ne!(stratified(&rows, 20, 2), drawn);
@@ -142,12 +189,25 @@ mod tests {
 
     #[test]
     fn the_last_row_of_a_label_is_never_held_out() {
-        let rows = rows(&[("play", 24), ("rare", 1), ("stop", 24), ("scarce", 2), ("single", 1)]);
+        let rows = rows(&[
+            ("play", 24),
+            ("rare", 1),
+            ("stop", 24),
+            ("scarce", 2),
+            ("single", 1),
+        ]);
         for seed in 0..200 {
             let held_out = held_out(&rows, 6, seed);
             assert!(held_out.len() == 6 && held_out.is_sorted());
-            let kept = |label: &str| (0..rows.len()).any(|row| rows[row].label == label && !held_out.contains(&row));
-            assert!(["play", "rare", "stop", "scarce", "single"].into_iter().all(kept), "seed {seed}: {held_out:?}");
+            let kept = |label: &str| {
+                (0..rows.len()).any(|row| rows[row].label == label && !held_out.contains(&row))
+            };
+            assert!(
+                ["play", "rare", "stop", "scarce", "single"]
+                    .into_iter()
+                    .all(kept),
+                "seed {seed}: {held_out:?}"
+            );
         }
         assert_eq!(held_out(&rows[23..25], 1, 1), Vec::<usize>::new());
     }

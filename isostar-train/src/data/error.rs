@@ -336,7 +336,9 @@ pub enum DataError {
         line: usize,
     },
     /// The maximum length leaves no room for text beside the special tokens.
-    #[error("a maximum length of {max_length} tokens leaves no room for text: the tokenizer adds {special} special tokens")]
+    #[error(
+        "a maximum length of {max_length} tokens leaves no room for text: the tokenizer adds {special} special tokens"
+    )]
     MaxLength {
         /// The maximum length, in tokens.
         max_length: usize,

@@ -33,7 +33,10 @@ impl Examples {
 
     /// The same rows, in batches of these widths.
     pub fn with_width(self, width: BatchWidth) -> Self {
-        Self { tokens: self.tokens.with_width(width), ..self }
+        Self {
+            tokens: self.tokens.with_width(width),
+            ..self
+        }
     }
 
     /// Number of rows.
@@ -102,13 +105,20 @@ impl BatchSource for Examples {
     }
 
     fn batch(&self, rows: Vec<u32>, device: &Device) -> SequenceBatch {
-        SequenceBatch { input: self.tokens.batch(&rows, device), targets: self.targets.batch(&rows, device), rows }
+        SequenceBatch {
+            input: self.tokens.batch(&rows, device),
+            targets: self.targets.batch(&rows, device),
+            rows,
+        }
     }
 }
 
 impl SequenceBatch {
     /// Number of sequences.
-    #[expect(clippy::len_without_is_empty, reason = "a batch holds at least one row")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a batch holds at least one row"
+    )]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -130,7 +140,9 @@ mod tests {
         };
         let rows: Vec<TextRow> = texts.iter().enumerate().map(row).collect();
         let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap();
-        encoder.encode(&rows, (0..rows.len() as u32).collect()).unwrap()
+        encoder
+            .encode(&rows, (0..rows.len() as u32).collect())
+            .unwrap()
     }
 
     fn ints<const D: usize>(tensor: Tensor<D, Int>) -> Vec<i64> {
@@ -139,11 +151,28 @@ mod tests {
 
     #[test]
     fn rows_are_padded_to_the_longest_of_the_batch() {
-        let examples = examples(&[("man", None), ("area man", None), ("area man area man area man", None)]);
+        let examples = examples(&[
+            ("man", None),
+            ("area man", None),
+            ("area man area man area man", None),
+        ]);
         let batch = examples.batch(vec![1, 0], &Device::default());
-        assert_eq!(batch.input.ids.dims(), [2, 4], "the row of eight tokens is not in the batch");
+        assert_eq!(
+            batch.input.ids.dims(),
+            [2, 4],
+            "the row of eight tokens is not in the batch"
+        );
         let id = |row: u32, token: usize| i64::from(examples.ids(row)[token]);
-        let expected = [2, id(1, 1), id(1, 2), 3, /* shorter row */ 2, id(0, 1), 3, 0];
+        let expected = [
+            2,
+            id(1, 1),
+            id(1, 2),
+            3,
+            /* shorter row */ 2,
+            id(0, 1),
+            3,
+            0,
+        ];
         assert_eq!(ints(batch.input.ids), expected);
         assert_eq!(ints(batch.input.type_ids), [0; 8]);
         let mask: Vec<bool> = batch.input.mask.into_data().iter::<bool>().collect();
@@ -156,15 +185,33 @@ mod tests {
     fn pairs_have_their_segments_and_padding_is_segment_zero() {
         let examples = examples(&[("man", Some("man")), ("area man", Some("area man"))]);
         let batch = examples.batch(vec![0, 1], &Device::default());
-        assert_eq!(ints(batch.input.type_ids), [0, 0, 0, 1, 1, 0, 0, /* longer row */ 0, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(
+            ints(batch.input.type_ids),
+            [
+                0, 0, 0, 1, 1, 0, 0, /* longer row */ 0, 0, 0, 0, 1, 1, 1
+            ]
+        );
     }
 
     #[test]
     fn numbers_stay_with_their_rows() {
-        let rows = ["1.5", "-2"].map(|label| TextRow { text: "man".into(), pair: None, label: label.into(), line: 1 });
+        let rows = ["1.5", "-2"].map(|label| TextRow {
+            text: "man".into(),
+            pair: None,
+            label: label.into(),
+            line: 1,
+        });
         let targets = RowTargets::Values(vec![1.5, -2.0]);
-        let examples = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap().encode_targets(&rows, targets).unwrap();
-        let Targets::Values(values) = examples.batch(vec![1, 0], &Device::default()).targets else { panic!("these are numbers") };
-        assert_eq!(values.into_data().iter::<f32>().collect::<Vec<_>>(), [-2.0, 1.5]);
+        let examples = TextEncoder::from_json(DEFAULT_TOKENIZER, 32)
+            .unwrap()
+            .encode_targets(&rows, targets)
+            .unwrap();
+        let Targets::Values(values) = examples.batch(vec![1, 0], &Device::default()).targets else {
+            panic!("these are numbers")
+        };
+        assert_eq!(
+            values.into_data().iter::<f32>().collect::<Vec<_>>(),
+            [-2.0, 1.5]
+        );
     }
 }

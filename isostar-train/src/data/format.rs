@@ -17,8 +17,13 @@ pub enum Format {
 
 impl Format {
     /// File extensions and their formats, in order of preference.
-    pub(super) const EXTENSIONS: [(&str, Self); 5] =
-        [("tsv", Self::Tsv), ("csv", Self::Csv), ("jsonl", Self::JsonLines), ("ndjson", Self::JsonLines), (Self::PARQUET, Self::Parquet)];
+    pub(super) const EXTENSIONS: [(&str, Self); 5] = [
+        ("tsv", Self::Tsv),
+        ("csv", Self::Csv),
+        ("jsonl", Self::JsonLines),
+        ("ndjson", Self::JsonLines),
+        (Self::PARQUET, Self::Parquet),
+    ];
 
     /// Extension of Parquet files.
     pub(crate) const PARQUET: &str = "parquet";

@@ -37,10 +37,14 @@ enum Origin {
 /// assert_eq!(["01.0", "1e0", "1.10", "1.", "v1.0"].map(canonical_label), ["01.0", "1e0", "1.10", "1.", "v1.0"]);
 /// ```
 pub fn canonical_label(label: &str) -> &str {
-    let Some((whole, fraction)) = label.split_once('.') else { return label };
+    let Some((whole, fraction)) = label.split_once('.') else {
+        return label;
+    };
     let digits = whole.strip_prefix('-').unwrap_or(whole);
     let is_whole = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
-    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let is_number = !digits.is_empty()
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
     match digits {
         _ if !is_whole || !is_number => label,
         "0" => digits,
@@ -52,10 +56,20 @@ pub fn canonical_label(label: &str) -> &str {
 ///
 /// # Errors
 /// [`DataError::BadValue`] if nothing remains.
-pub(super) fn label_text(value: &str, column: &str, line: usize, path: &Path) -> Result<String, DataError> {
+pub(super) fn label_text(
+    value: &str,
+    column: &str,
+    line: usize,
+    path: &Path,
+) -> Result<String, DataError> {
     let label = value.trim();
     if label.is_empty() {
-        return Err(DataError::BadValue { path: path.into(), line, column: column.into(), found: "empty" });
+        return Err(DataError::BadValue {
+            path: path.into(),
+            line,
+            column: column.into(),
+            found: "empty",
+        });
     }
     Ok(canonical_label(label).into())
 }
@@ -72,7 +86,10 @@ impl Labels {
         assert!(!rows.is_empty(), "Labels::of: there must be a row");
         let labels = Self::occurring_in(rows);
         match &labels.names[..] {
-            [label] => Err(DataError::OneLabel { rows: rows.len(), label: label.clone() }),
+            [label] => Err(DataError::OneLabel {
+                rows: rows.len(),
+                label: label.clone(),
+            }),
             _ => Ok(labels),
         }
     }
@@ -87,12 +104,18 @@ impl Labels {
 
     /// Labels with known names, such as those of a known task, in the order of their class indices.
     pub fn from_names(names: Vec<String>) -> Self {
-        Self { names, origin: Origin::Rows }
+        Self {
+            names,
+            origin: Origin::Rows,
+        }
     }
 
     /// Labels of a saved model, in the order of its outputs.
     pub fn from_model(names: Vec<String>) -> Self {
-        Self { names, origin: Origin::Model }
+        Self {
+            names,
+            origin: Origin::Model,
+        }
     }
 
     /// Label names, in the order of their class indices.
@@ -115,7 +138,10 @@ impl Labels {
         let mut sorted: Vec<&str> = self.names.iter().map(String::as_str).collect();
         sort(&mut sorted);
         let second = sorted[1];
-        self.names.iter().position(|name| name == second).expect("it is one of them")
+        self.names
+            .iter()
+            .position(|name| name == second)
+            .expect("it is one of them")
     }
 
     /// These labels in the order of a model's outputs.
@@ -125,12 +151,23 @@ impl Labels {
     /// case.
     pub(crate) fn in_order_of(&self, outputs: &[String], synonyms: &[&str]) -> Option<Self> {
         let own: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        [&own[..], synonyms].into_iter().filter(|names| names.len() == outputs.len()).find_map(|names| {
-            let places: Vec<usize> = outputs_of(names, outputs).into_iter().collect::<Option<_>>()?;
-            let mut ordered = self.names.clone();
-            places.into_iter().zip(&self.names).for_each(|(output, name)| ordered[output].clone_from(name));
-            Some(Self { names: ordered, origin: self.origin })
-        })
+        [&own[..], synonyms]
+            .into_iter()
+            .filter(|names| names.len() == outputs.len())
+            .find_map(|names| {
+                let places: Vec<usize> = outputs_of(names, outputs)
+                    .into_iter()
+                    .collect::<Option<_>>()?;
+                let mut ordered = self.names.clone();
+                places
+                    .into_iter()
+                    .zip(&self.names)
+                    .for_each(|(output, name)| ordered[output].clone_from(name));
+                Some(Self {
+                    names: ordered,
+                    origin: self.origin,
+                })
+            })
     }
 
     /// Class index of a row; errors name `path`.
@@ -140,12 +177,26 @@ impl Labels {
     /// otherwise [`DataError::UnknownLabel`].
     pub fn index_of(&self, row: &TextRow, path: &Path) -> Result<u32, DataError> {
         // Tasks have few classes, so a linear search is as fast as a hash.
-        let found = self.names.iter().position(|name| canonical_label(name) == canonical_label(&row.label));
+        let found = self
+            .names
+            .iter()
+            .position(|name| canonical_label(name) == canonical_label(&row.label));
         found.map(|index| index as u32).ok_or_else(|| {
-            let (path, line, label, known) = (path.into(), row.line, row.label.clone(), self.names.clone());
+            let (path, line, label, known) =
+                (path.into(), row.line, row.label.clone(), self.names.clone());
             match self.origin {
-                Origin::Rows => DataError::UnknownLabel { path, line, label, known },
-                Origin::Model => DataError::NotOfModel { path, line, label, known },
+                Origin::Rows => DataError::UnknownLabel {
+                    path,
+                    line,
+                    label,
+                    known,
+                },
+                Origin::Model => DataError::NotOfModel {
+                    path,
+                    line,
+                    label,
+                    known,
+                },
             }
         })
     }
@@ -166,15 +217,24 @@ impl Labels {
 pub(crate) fn outputs_of(labels: &[&str], outputs: &[String]) -> Vec<Option<usize>> {
     let places = |key: fn(&str) -> String| -> Vec<Option<usize>> {
         let keys: Vec<String> = outputs.iter().map(|output| key(output)).collect();
-        labels.iter().map(|label| key(label)).map(|label| keys.iter().position(|output| *output == label)).collect()
+        labels
+            .iter()
+            .map(|label| key(label))
+            .map(|label| keys.iter().position(|output| *output == label))
+            .collect()
     };
     let exact = places(|label| canonical_label(label).to_string());
     let folded: fn(&str) -> String = |label| canonical_label(label).to_lowercase();
     let is_distinct = |keys: Vec<String>| keys.iter().collect::<HashSet<_>>().len() == keys.len();
     let is_unambiguous = || {
-        is_distinct(labels.iter().map(|label| folded(label)).collect()) && is_distinct(outputs.iter().map(|label| folded(label)).collect())
+        is_distinct(labels.iter().map(|label| folded(label)).collect())
+            && is_distinct(outputs.iter().map(|label| folded(label)).collect())
     };
-    if exact.iter().all(Option::is_some) || !is_unambiguous() { exact } else { places(folded) }
+    if exact.iter().all(Option::is_some) || !is_unambiguous() {
+        exact
+    } else {
+        places(folded)
+    }
 }
 
 /// Sorts labels numerically if all of them are integers, and as text otherwise.
@@ -191,7 +251,12 @@ mod tests {
     use super::*;
 
     fn rows(labels: &[&str]) -> Vec<TextRow> {
-        let row = |(index, label): (usize, &&str)| TextRow { text: "text".into(), pair: None, label: (*label).into(), line: index + 2 };
+        let row = |(index, label): (usize, &&str)| TextRow {
+            text: "text".into(),
+            pair: None,
+            label: (*label).into(),
+            line: index + 2,
+        };
         labels.iter().enumerate().map(row).collect()
     }
 
@@ -213,52 +278,100 @@ mod tests {
 
     #[test]
     fn the_order_does_not_depend_on_the_rows() {
-        assert_eq!(Labels::from_rows(&rows(&["1", "01", "0"])).unwrap(), Labels::from_rows(&rows(&["0", "01", "1", "1"])).unwrap());
+        assert_eq!(
+            Labels::from_rows(&rows(&["1", "01", "0"])).unwrap(),
+            Labels::from_rows(&rows(&["0", "01", "1", "1"])).unwrap()
+        );
     }
 
     #[test]
     fn spellings_of_a_whole_number_are_one_label() {
-        let labels = Labels::from_rows(&rows(&["1", "1.0", "0.00", "-0", "0", "01", "1e0", "1.10", "1.1"])).unwrap();
+        let labels = Labels::from_rows(&rows(&[
+            "1", "1.0", "0.00", "-0", "0", "01", "1e0", "1.10", "1.1",
+        ]))
+        .unwrap();
         assert_eq!(labels.names(), ["-0", "0", "01", "1", "1.1", "1.10", "1e0"]);
         // Labels of a model that was trained on floats.
         let floats = Labels::from_model(names(&["0.0", "1.0"]));
-        assert_eq!(floats.indices_of(&rows(&["1", "0", "1.0"]), Path::new("dev.tsv")).unwrap(), [1, 0, 1]);
+        assert_eq!(
+            floats
+                .indices_of(&rows(&["1", "0", "1.0"]), Path::new("dev.tsv"))
+                .unwrap(),
+            [1, 0, 1]
+        );
     }
 
     #[test]
     fn a_label_unseen_in_training_is_an_error_with_its_line() {
         let labels = Labels::from_rows(&rows(&["0", "1"])).unwrap();
         let dev = rows(&["1", "0", "2"]);
-        assert_eq!(labels.indices_of(&dev[..2], Path::new("dev.tsv")).unwrap(), [1, 0]);
+        assert_eq!(
+            labels.indices_of(&dev[..2], Path::new("dev.tsv")).unwrap(),
+            [1, 0]
+        );
         let error = labels.indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
-        assert_eq!(error.to_string(), r#"dev.tsv, line 4: label "2" does not occur in the training rows, whose labels are "0", "1""#);
-        let error = Labels::from_model(names(&["no", "yes"])).indices_of(&dev, Path::new("dev.tsv")).unwrap_err();
-        assert_eq!(error.to_string(), r#"dev.tsv, line 2: label "1" is not one of the model's labels: "no", "yes""#);
+        assert_eq!(
+            error.to_string(),
+            r#"dev.tsv, line 4: label "2" does not occur in the training rows, whose labels are "0", "1""#
+        );
+        let error = Labels::from_model(names(&["no", "yes"]))
+            .indices_of(&dev, Path::new("dev.tsv"))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"dev.tsv, line 2: label "1" is not one of the model's labels: "no", "yes""#
+        );
     }
 
     #[test]
     fn a_single_label_is_an_error() {
-        assert!(matches!(Labels::from_rows(&rows(&["1", "1.0"])), Err(DataError::OneLabel { rows: 2, .. })));
+        assert!(matches!(
+            Labels::from_rows(&rows(&["1", "1.0"])),
+            Err(DataError::OneLabel { rows: 2, .. })
+        ));
     }
 
     #[test]
     fn the_order_of_a_model_is_found_by_label_names_only() {
         let labels = Labels::from_names(names(&["entailment", "neutral", "contradiction"]));
-        let ordered = |outputs: &[&str]| labels.in_order_of(&names(outputs), &["yes", "maybe", "no"]).map(|labels| labels.names);
+        let ordered = |outputs: &[&str]| {
+            labels
+                .in_order_of(&names(outputs), &["yes", "maybe", "no"])
+                .map(|labels| labels.names)
+        };
         let expected = Some(names(&["contradiction", "entailment", "neutral"]));
-        assert_eq!(ordered(&["contradiction", "entailment", "neutral"]), expected);
-        assert_eq!(ordered(&["CONTRADICTION", "Entailment", "neutral"]), expected);
+        assert_eq!(
+            ordered(&["contradiction", "entailment", "neutral"]),
+            expected
+        );
+        assert_eq!(
+            ordered(&["CONTRADICTION", "Entailment", "neutral"]),
+            expected
+        );
         assert_eq!(ordered(&["No", "Yes", "Maybe"]), expected);
-        for others in [&["LABEL_0", "LABEL_1", "LABEL_2"][..], &["contradiction", "entailment"], &["entailment", "neutral", "no"]] {
+        for others in [
+            &["LABEL_0", "LABEL_1", "LABEL_2"][..],
+            &["contradiction", "entailment"],
+            &["entailment", "neutral", "no"],
+        ] {
             assert_eq!(ordered(others), None, "{others:?}");
         }
     }
 
     #[test]
     fn case_matters_if_labels_differ_only_in_case() {
-        assert_eq!(outputs_of(&["pos", "neg"], &names(&["NEG", "POS"])), [Some(1), Some(0)]);
-        assert_eq!(outputs_of(&["A", "a"], &names(&["a", "A"])), [Some(1), Some(0)]);
-        assert_eq!(outputs_of(&["Pos", "pos"], &names(&["POS", "NEG"])), [None, None]);
+        assert_eq!(
+            outputs_of(&["pos", "neg"], &names(&["NEG", "POS"])),
+            [Some(1), Some(0)]
+        );
+        assert_eq!(
+            outputs_of(&["A", "a"], &names(&["a", "A"])),
+            [Some(1), Some(0)]
+        );
+        assert_eq!(
+            outputs_of(&["Pos", "pos"], &names(&["POS", "NEG"])),
+            [None, None]
+        );
         assert_eq!(outputs_of(&["pos"], &names(&["Pos", "POS"])), [None]);
     }
 

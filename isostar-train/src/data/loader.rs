@@ -34,7 +34,10 @@ impl TrainingOrder {
     /// # Panics
     /// If the batch size is 0.
     pub fn padding_share(&self, lengths: &[u32], epoch: usize) -> f64 {
-        order::padding_share(lengths, &order::batches(lengths, self.batch_size, self.batching, self.seed, epoch))
+        order::padding_share(
+            lengths,
+            &order::batches(lengths, self.batch_size, self.batching, self.seed, epoch),
+        )
     }
 }
 
@@ -67,31 +70,57 @@ pub struct BatchLoader<S = Examples> {
 
 #[derive(Debug)]
 enum Order {
-    Training { batching: Batching, seed: u64, next_epoch: AtomicUsize, skipped: AtomicUsize },
-    Sample { what: Sample, seed: u64, next_epoch: AtomicUsize },
+    Training {
+        batching: Batching,
+        seed: u64,
+        next_epoch: AtomicUsize,
+        skipped: AtomicUsize,
+    },
+    Sample {
+        what: Sample,
+        seed: u64,
+        next_epoch: AtomicUsize,
+    },
     ByLength,
 }
 
 /// What a calibration pass draws.
 #[derive(Debug, Clone, Copy)]
 enum Sample {
-    Rows { max_tokens: usize, in_random_order: bool },
-    Batches { batching: Batching, max_positions: usize },
+    Rows {
+        max_tokens: usize,
+        in_random_order: bool,
+    },
+    Batches {
+        batching: Batching,
+        max_positions: usize,
+    },
 }
 
 impl Clone for Order {
     /// The copy continues from the current pass and then counts its passes separately.
     fn clone(&self) -> Self {
         match self {
-            Self::Training { batching, seed, next_epoch, skipped } => Self::Training {
+            Self::Training {
+                batching,
+                seed,
+                next_epoch,
+                skipped,
+            } => Self::Training {
                 batching: *batching,
                 seed: *seed,
                 next_epoch: next_epoch.load(Ordering::Relaxed).into(),
                 skipped: skipped.load(Ordering::Relaxed).into(),
             },
-            Self::Sample { what, seed, next_epoch } => {
-                Self::Sample { what: *what, seed: *seed, next_epoch: next_epoch.load(Ordering::Relaxed).into() }
-            }
+            Self::Sample {
+                what,
+                seed,
+                next_epoch,
+            } => Self::Sample {
+                what: *what,
+                seed: *seed,
+                next_epoch: next_epoch.load(Ordering::Relaxed).into(),
+            },
             Self::ByLength => Self::ByLength,
         }
     }
@@ -103,8 +132,23 @@ impl<S: BatchSource> BatchLoader<S> {
     /// # Panics
     /// If the batch size is 0.
     pub fn training(examples: Arc<S>, order: TrainingOrder, device: &Device) -> Self {
-        let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
-        Self::over_all(examples, Order::Training { batching, seed, next_epoch: first_epoch.into(), skipped: 0.into() }, batch_size, device)
+        let TrainingOrder {
+            batch_size,
+            batching,
+            seed,
+            first_epoch,
+        } = order;
+        Self::over_all(
+            examples,
+            Order::Training {
+                batching,
+                seed,
+                next_epoch: first_epoch.into(),
+                skipped: 0.into(),
+            },
+            batch_size,
+            device,
+        )
     }
 
     /// Returns this loader with the first `batches` batches of its next pass left out: a run that
@@ -144,19 +188,51 @@ impl<S: BatchSource> BatchLoader<S> {
     ///
     /// # Panics
     /// If the batch size is 0.
-    pub fn calibration(examples: Arc<S>, order: TrainingOrder, padding: Padding, limit: usize, device: &Device) -> Self {
-        let TrainingOrder { batch_size, batching, seed, first_epoch } = order;
+    pub fn calibration(
+        examples: Arc<S>,
+        order: TrainingOrder,
+        padding: Padding,
+        limit: usize,
+        device: &Device,
+    ) -> Self {
+        let TrainingOrder {
+            batch_size,
+            batching,
+            seed,
+            first_epoch,
+        } = order;
         let what = match padding {
-            Padding::Mask => Sample::Rows { max_tokens: limit, in_random_order: false },
-            Padding::Keep => Sample::Batches { batching, max_positions: limit },
+            Padding::Mask => Sample::Rows {
+                max_tokens: limit,
+                in_random_order: false,
+            },
+            Padding::Keep => Sample::Batches {
+                batching,
+                max_positions: limit,
+            },
         };
-        Self::over_all(examples, Order::Sample { what, seed, next_epoch: first_epoch.into() }, batch_size, device)
+        Self::over_all(
+            examples,
+            Order::Sample {
+                what,
+                seed,
+                next_epoch: first_epoch.into(),
+            },
+            batch_size,
+            device,
+        )
     }
 
     /// The same loader, whose calibration passes visit their batches in random order instead of
     /// starting with the longest rows, so that the first batches represent all of them.
     pub fn in_random_order(mut self) -> Self {
-        if let Order::Sample { what: Sample::Rows { in_random_order, .. }, .. } = &mut self.order {
+        if let Order::Sample {
+            what: Sample::Rows {
+                in_random_order, ..
+            },
+            ..
+        } = &mut self.order
+        {
             *in_random_order = true;
         }
         self
@@ -164,7 +240,10 @@ impl<S: BatchSource> BatchLoader<S> {
 
     /// Returns a copy of this loader that moves its batches to another device.
     pub fn on_device(&self, device: &Device) -> Self {
-        Self { device: device.clone(), ..self.pick(0..self.rows.len()) }
+        Self {
+            device: device.clone(),
+            ..self.pick(0..self.rows.len())
+        }
     }
 
     /// Tokenized rows that this loader draws from.
@@ -191,14 +270,25 @@ impl<S: BatchSource> BatchLoader<S> {
         assert!(batch_size > 0, "a batch holds at least one row");
         let lengths: Arc<[u32]> = examples.lengths().into();
         let rows = (0..lengths.len() as u32).collect();
-        Self { examples, rows, lengths, rows_before: 0, order, batch_size, device: device.clone() }
+        Self {
+            examples,
+            rows,
+            lengths,
+            rows_before: 0,
+            order,
+            batch_size,
+            device: device.clone(),
+        }
     }
 
     /// Copy of this loader restricted to the rows at the given positions.
     fn pick(&self, positions: impl Iterator<Item = usize> + Clone) -> Self {
         Self {
             examples: self.examples.clone(),
-            rows: positions.clone().map(|position| self.rows[position]).collect(),
+            rows: positions
+                .clone()
+                .map(|position| self.rows[position])
+                .collect(),
             lengths: positions.map(|position| self.lengths[position]).collect(),
             rows_before: self.rows_before,
             order: self.order.clone(),
@@ -212,25 +302,49 @@ impl<S: BatchSource> BatchLoader<S> {
         let mut dropout = None;
         let mut left_out = 0;
         let batches = match &self.order {
-            Order::Training { batching, seed, next_epoch, skipped } => {
+            Order::Training {
+                batching,
+                seed,
+                next_epoch,
+                skipped,
+            } => {
                 let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
                 left_out = skipped.swap(0, Ordering::Relaxed);
-                dropout = self.device.is_autodiff().then_some(DropoutStreams { seed: *seed, epoch });
+                dropout = self
+                    .device
+                    .is_autodiff()
+                    .then_some(DropoutStreams { seed: *seed, epoch });
                 order::batches(&self.lengths, self.batch_size, *batching, *seed, epoch)
             }
-            Order::Sample { what, seed, next_epoch } => {
+            Order::Sample {
+                what,
+                seed,
+                next_epoch,
+            } => {
                 let epoch = next_epoch.fetch_add(1, Ordering::Relaxed);
                 match *what {
-                    Sample::Rows { max_tokens, in_random_order } => {
-                        let mut batches = self.by_length(&order::sample(&self.lengths, max_tokens, *seed, epoch));
+                    Sample::Rows {
+                        max_tokens,
+                        in_random_order,
+                    } => {
+                        let mut batches =
+                            self.by_length(&order::sample(&self.lengths, max_tokens, *seed, epoch));
                         if in_random_order {
                             order::shuffle_batches(&mut batches, *seed, epoch);
                         }
                         batches
                     }
-                    Sample::Batches { batching, max_positions } => {
-                        order::sample_batches(&self.lengths, self.batch_size, batching, max_positions, *seed, epoch)
-                    }
+                    Sample::Batches {
+                        batching,
+                        max_positions,
+                    } => order::sample_batches(
+                        &self.lengths,
+                        self.batch_size,
+                        batching,
+                        max_positions,
+                        *seed,
+                        epoch,
+                    ),
                 }
             }
             Order::ByLength => order::by_length(&self.lengths, self.batch_size),
@@ -238,14 +352,24 @@ impl<S: BatchSource> BatchLoader<S> {
         let items_processed = batches.iter().take(left_out).map(Vec::len).sum();
         let mut batches = batches.into_iter();
         batches.by_ref().take(left_out).for_each(drop);
-        Pass { loader: self, batches, items_processed, dropout }
+        Pass {
+            loader: self,
+            batches,
+            items_processed,
+            dropout,
+        }
     }
 
     /// Batches of a sample, longest rows first; input and output are positions in `self.rows`.
     fn by_length(&self, sample: &[u32]) -> Vec<Vec<u32>> {
-        let lengths: Vec<u32> = sample.iter().map(|&position| self.lengths[position as usize]).collect();
+        let lengths: Vec<u32> = sample
+            .iter()
+            .map(|&position| self.lengths[position as usize])
+            .collect();
         let batches = order::by_length(&lengths, self.batch_size).into_iter();
-        batches.map(|batch| batch.into_iter().map(|at| sample[at as usize]).collect()).collect()
+        batches
+            .map(|batch| batch.into_iter().map(|at| sample[at as usize]).collect())
+            .collect()
     }
 }
 
@@ -270,7 +394,10 @@ impl<S: BatchSource> DataLoader<S::Batch> for BatchLoader<S> {
     /// as flex does, slices that train concurrently share it, and their dropout depends on the
     /// scheduling.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<S::Batch>> {
-        Arc::new(Self { rows_before: self.rows_before + start, ..self.pick(start..end) })
+        Arc::new(Self {
+            rows_before: self.rows_before + start,
+            ..self.pick(start..end)
+        })
     }
 }
 
@@ -288,13 +415,22 @@ impl<S: BatchSource> Iterator for Pass<'_, S> {
     type Item = Result<S::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let BatchLoader { examples, rows, rows_before, device, .. } = self.loader;
+        let BatchLoader {
+            examples,
+            rows,
+            rows_before,
+            device,
+            ..
+        } = self.loader;
         let positions = self.batches.next()?;
         if let Some(dropout) = self.dropout {
             dropout.start_step(rows_before + self.items_processed, device);
         }
         self.items_processed += positions.len();
-        let rows = positions.into_iter().map(|position| rows[position as usize]).collect();
+        let rows = positions
+            .into_iter()
+            .map(|position| rows[position as usize])
+            .collect();
         Some(Ok(examples.batch(rows, device)))
     }
 
@@ -305,7 +441,11 @@ impl<S: BatchSource> Iterator for Pass<'_, S> {
 
 impl<S: BatchSource> DataLoaderIterator<S::Batch> for Pass<'_, S> {
     fn progress(&self) -> Progress {
-        Progress::new(self.items_processed, self.loader.rows.len(), Some("items".into()))
+        Progress::new(
+            self.items_processed,
+            self.loader.rows.len(),
+            Some("items".into()),
+        )
     }
 }
 

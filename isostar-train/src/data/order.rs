@@ -38,7 +38,13 @@ choice! {
 ///
 /// # Panics
 /// If `batch_size` is 0.
-pub fn batches(lengths: &[u32], batch_size: usize, batching: Batching, seed: u64, epoch: usize) -> Vec<Vec<u32>> {
+pub fn batches(
+    lengths: &[u32],
+    batch_size: usize,
+    batching: Batching,
+    seed: u64,
+    epoch: usize,
+) -> Vec<Vec<u32>> {
     let mut rng = generator(seed, epoch as u64, Purpose::Batches);
     let mut rows = all_rows(lengths.len());
     rows.shuffle(&mut rng);
@@ -112,7 +118,9 @@ pub fn sample_batches(
         batches[..fitting(lengths, &batches, max_positions)].to_vec()
     });
     let distance = |sample: &Vec<Vec<u32>>| (padding_share(lengths, sample) - padding).abs();
-    draws.min_by(|one, other| distance(one).total_cmp(&distance(other))).expect("there is more than one draw")
+    draws
+        .min_by(|one, other| distance(one).total_cmp(&distance(other)))
+        .expect("there is more than one draw")
 }
 
 /// Number of leading batches that fit into `max_positions` positions; at least one, unless there
@@ -123,13 +131,26 @@ fn fitting(lengths: &[u32], batches: &[Vec<u32>], max_positions: usize) -> usize
         sum += positions(lengths, batch);
         sum <= max_positions
     };
-    batches.iter().take_while(fits).count().max(1).min(batches.len())
+    batches
+        .iter()
+        .take_while(fits)
+        .count()
+        .max(1)
+        .min(batches.len())
 }
 
 /// Fraction of padding among the positions of all batches, in `[0, 1)`.
 pub fn padding_share(lengths: &[u32], batches: &[Vec<u32>]) -> f64 {
-    let tokens: usize = batches.iter().flatten().map(|row| lengths[*row as usize] as usize).sum();
-    match batches.iter().map(|batch| positions(lengths, batch)).sum::<usize>() {
+    let tokens: usize = batches
+        .iter()
+        .flatten()
+        .map(|row| lengths[*row as usize] as usize)
+        .sum();
+    match batches
+        .iter()
+        .map(|batch| positions(lengths, batch))
+        .sum::<usize>()
+    {
         0 => 0.0,
         positions => 1.0 - tokens as f64 / positions as f64,
     }
@@ -137,7 +158,12 @@ pub fn padding_share(lengths: &[u32], batches: &[Vec<u32>]) -> f64 {
 
 /// Number of positions in a batch: its number of rows times the tokens of its longest row.
 fn positions(lengths: &[u32], batch: &[u32]) -> usize {
-    batch.len() * batch.iter().map(|row| lengths[*row as usize] as usize).max().unwrap_or(0)
+    batch.len()
+        * batch
+            .iter()
+            .map(|row| lengths[*row as usize] as usize)
+            .max()
+            .unwrap_or(0)
 }
 
 /// Row indices below `count`, in random order.
@@ -168,7 +194,9 @@ mod tests {
     /// Lengths as skewed as those of SST-2's training rows: mostly short phrases, few long
     /// sentences.
     fn skewed_lengths(count: usize) -> Vec<u32> {
-        (0..count).map(|row| 3 + (60.0 * ((row * 7919 % 1000) as f64 / 1000.0).powi(3)) as u32).collect()
+        (0..count)
+            .map(|row| 3 + (60.0 * ((row * 7919 % 1000) as f64 / 1000.0).powi(3)) as u32)
+            .collect()
     }
 
     fn sorted(batches: &[Vec<u32>]) -> Vec<u32> {
@@ -183,7 +211,11 @@ mod tests {
             let lengths = skewed_lengths(count);
             for batching in [Batching::Length, Batching::Random] {
                 let batches = batches(&lengths, 32, batching, 7, 3);
-                assert_eq!(sorted(&batches), all_rows(count), "{batching:?}, {count} rows");
+                assert_eq!(
+                    sorted(&batches),
+                    all_rows(count),
+                    "{batching:?}, {count} rows"
+                );
                 assert_eq!(batches.len(), count.div_ceil(32));
                 assert!(batches.iter().all(|batch| (1..=32).contains(&batch.len())));
             }
@@ -231,7 +263,10 @@ mod tests {
     #[test]
     fn length_batching_leaves_the_batches_unsorted() {
         let lengths = skewed_lengths(10_000);
-        let longest: Vec<u32> = batches(&lengths, 32, Batching::Length, 1, 0).iter().map(|batch| lengths[batch[0] as usize]).collect();
+        let longest: Vec<u32> = batches(&lengths, 32, Batching::Length, 1, 0)
+            .iter()
+            .map(|batch| lengths[batch[0] as usize])
+            .collect();
         let rises = longest.windows(2).filter(|pair| pair[0] < pair[1]).count();
         // Fully sorted rows never rise, and batches sorted within seven windows rise six times; in
         // random order, half of the steps rise.
@@ -246,12 +281,24 @@ mod tests {
     #[test]
     fn a_sample_fills_its_limit_and_changes_with_the_epoch() {
         let lengths = skewed_lengths(5_000);
-        let tokens = |rows: &[u32]| rows.iter().map(|row| lengths[*row as usize] as usize).sum::<usize>();
+        let tokens = |rows: &[u32]| {
+            rows.iter()
+                .map(|row| lengths[*row as usize] as usize)
+                .sum::<usize>()
+        };
         let first = sample(&lengths, 2_000, 1, 0);
-        assert!((2_000 - 63..=2_000).contains(&tokens(&first)), "{}", tokens(&first));
+        assert!(
+            (2_000 - 63..=2_000).contains(&tokens(&first)),
+            "{}",
+            tokens(&first)
+        );
         assert_eq!(first, sample(&lengths, 2_000, 1, 0));
         assert_ne!(first, sample(&lengths, 2_000, 1, 1));
-        assert_eq!(sample(&lengths, 2, 1, 0).len(), 1, "a limit below one row still gives one row");
+        assert_eq!(
+            sample(&lengths, 2, 1, 0).len(),
+            1,
+            "a limit below one row still gives one row"
+        );
         assert_eq!(sample(&lengths, usize::MAX, 1, 0).len(), 5_000);
     }
 
@@ -274,15 +321,24 @@ mod tests {
     #[test]
     fn sampled_batches_fill_their_limit_change_with_the_epoch_and_lose_no_row() {
         let lengths = skewed_lengths(5_000);
-        let sample = |max_positions, epoch| sample_batches(&lengths, 32, Batching::Random, max_positions, 1, epoch);
+        let sample = |max_positions, epoch| {
+            sample_batches(&lengths, 32, Batching::Random, max_positions, 1, epoch)
+        };
         let first = sample(20_000, 0);
         let count: usize = first.iter().map(|batch| positions(&lengths, batch)).sum();
-        assert!((20_000 - 32 * 63..=20_000).contains(&count), "{count} leaves room for the longest batch");
+        assert!(
+            (20_000 - 32 * 63..=20_000).contains(&count),
+            "{count} leaves room for the longest batch"
+        );
         // 5,000 rows give one batch of fewer than 32.
         assert!(first.iter().filter(|batch| batch.len() < 32).count() <= 1);
         assert_eq!(first, sample(20_000, 0));
         assert_ne!(first, sample(20_000, 1));
-        assert_eq!(sample(2, 0).len(), 1, "a limit below one batch still gives one batch");
+        assert_eq!(
+            sample(2, 0).len(),
+            1,
+            "a limit below one batch still gives one batch"
+        );
         assert_eq!(sorted(&sample(usize::MAX, 0)), all_rows(5_000));
         assert!(sample_batches(&[], 32, Batching::Random, 100, 0, 0).is_empty());
     }
@@ -290,6 +346,9 @@ mod tests {
     #[test]
     fn padding_is_counted_per_batch() {
         // The first batch has 8 positions and 6 tokens, the second 3 and 3.
-        assert_eq!(padding_share(&[4, 2, 3], &[vec![0, 1], vec![2]]), 1.0 - 9.0 / 11.0);
+        assert_eq!(
+            padding_share(&[4, 2, 3], &[vec![0, 1], vec![2]]),
+            1.0 - 9.0 / 11.0
+        );
     }
 }

@@ -25,7 +25,8 @@ impl Question {
     /// The answer used for training: the most frequent one, and the first of them on a tie. `None`
     /// if the question has no answer.
     pub fn majority(&self) -> Option<&GoldAnswer> {
-        let votes = |answer: &GoldAnswer| self.answers.iter().filter(|other| *other == answer).count();
+        let votes =
+            |answer: &GoldAnswer| self.answers.iter().filter(|other| *other == answer).count();
         let most = self.answers.iter().map(votes).max()?;
         self.answers.iter().find(|answer| votes(answer) == most)
     }

@@ -17,9 +17,13 @@ pub(super) struct Segments {
 impl Segments {
     /// Adds one sequence.
     pub fn push(&mut self, type_ids: &[u32]) {
-        let second = type_ids.iter().position(|segment| *segment != 0).unwrap_or(type_ids.len());
+        let second = type_ids
+            .iter()
+            .position(|segment| *segment != 0)
+            .unwrap_or(type_ids.len());
         if type_ids[second..].iter().any(|segment| *segment != 1) {
-            self.others.insert(self.seconds.len() as u32, type_ids.to_vec());
+            self.others
+                .insert(self.seconds.len() as u32, type_ids.to_vec());
         }
         self.seconds.push(second as u32);
     }
@@ -30,7 +34,9 @@ impl Segments {
             Some(type_ids) => type_ids.clone(),
             None => {
                 let second = self.seconds[sequence as usize] as usize;
-                (0..tokens).map(|token| u32::from(token >= second)).collect()
+                (0..tokens)
+                    .map(|token| u32::from(token >= second))
+                    .collect()
             }
         }
     }
@@ -47,12 +53,26 @@ mod tests {
 
     #[test]
     fn segments_of_any_pattern_are_returned_unchanged() {
-        let sequences: [&[u32]; 7] = [&[0, 0, 1, 1], &[0, 0, 0], &[1, 1], &[], &[0, 1, 0, 0], &[0, 0, 1, 1, 2], &[3]];
+        let sequences: [&[u32]; 7] = [
+            &[0, 0, 1, 1],
+            &[0, 0, 0],
+            &[1, 1],
+            &[],
+            &[0, 1, 0, 0],
+            &[0, 0, 1, 1, 2],
+            &[3],
+        ];
         let mut segments = Segments::default();
-        sequences.iter().for_each(|type_ids| segments.push(type_ids));
+        sequences
+            .iter()
+            .for_each(|type_ids| segments.push(type_ids));
         for (sequence, type_ids) in (0..).zip(sequences) {
             assert_eq!(segments.of(sequence, type_ids.len()), type_ids);
         }
-        assert_eq!(segments.others.len(), 3, "only the other patterns are stored in full");
+        assert_eq!(
+            segments.others.len(),
+            3,
+            "only the other patterns are stored in full"
+        );
     }
 }

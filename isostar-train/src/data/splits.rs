@@ -41,7 +41,11 @@ impl Split {
     /// Those of [`read_rows`](super::read_rows).
     pub fn read(path: &Path, layout: &dyn Layout) -> Result<Self, DataError> {
         let (rows, left_out) = read_table(path, layout)?;
-        Ok(Self { path: path.into(), rows, left_out })
+        Ok(Self {
+            path: path.into(),
+            rows,
+            left_out,
+        })
     }
 
     /// Reads the `train` split of a folder and, if present, the `dev` split, in any [`Format`].
@@ -53,10 +57,24 @@ impl Split {
     /// [`DataError::File`] if the folder does not exist, [`DataError::MissingSplit`] if it has
     /// no `train` split, [`DataError::MissingShard`] if a shard is missing, and those of
     /// [`read_rows`](super::read_rows).
-    pub fn read_folder(folder: &Path, columns: &Columns) -> Result<(Self, Option<Self>), DataError> {
+    pub fn read_folder(
+        folder: &Path,
+        columns: &Columns,
+    ) -> Result<(Self, Option<Self>), DataError> {
         let extensions = Format::EXTENSIONS.map(|(extension, _)| extension);
-        let folder = SplitFolder { path: folder, configuration: None, extensions: &extensions, version: None };
-        let read_all = |files: Vec<PathBuf>| files.iter().map(|file| Self::read(file, columns)).collect::<Result<_, _>>().map(Self::joined);
+        let folder = SplitFolder {
+            path: folder,
+            configuration: None,
+            extensions: &extensions,
+            version: None,
+        };
+        let read_all = |files: Vec<PathBuf>| {
+            files
+                .iter()
+                .map(|file| Self::read(file, columns))
+                .collect::<Result<_, _>>()
+                .map(Self::joined)
+        };
         let (train, dev) = (folder.find("train")?, folder.find_if_there("dev")?);
         Ok((read_all(train)?, dev.map(read_all).transpose()?))
     }
@@ -75,7 +93,10 @@ impl Split {
         for shard in shards {
             let before = split.rows.len();
             split.left_out += shard.left_out;
-            split.rows.extend(shard.rows.into_iter().map(|row| TextRow { line: before + row.line, ..row }));
+            split.rows.extend(shard.rows.into_iter().map(|row| TextRow {
+                line: before + row.line,
+                ..row
+            }));
         }
         split
     }
@@ -93,21 +114,39 @@ impl Splits {
     /// If `dev_rows` leaves no training rows.
     pub fn hold_out(split: Split, dev_rows: usize, kind: LabelKind, seed: u64) -> Self {
         let count = split.rows.len();
-        assert!(dev_rows < count, "Splits::hold_out: holding out {dev_rows} of {count} rows leaves no training rows");
+        assert!(
+            dev_rows < count,
+            "Splits::hold_out: holding out {dev_rows} of {count} rows leaves no training rows"
+        );
         let drawn = match kind {
             LabelKind::Classification => draw::held_out(&split.rows, dev_rows, seed),
-            LabelKind::Regression => {
-                order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows].iter().map(|row| *row as usize).collect()
-            }
+            LabelKind::Regression => order::shuffled(count, seed, 0, Purpose::HoldOut)[..dev_rows]
+                .iter()
+                .map(|row| *row as usize)
+                .collect(),
         };
         let mut held_out = vec![false; count];
         drawn.into_iter().for_each(|row| held_out[row] = true);
-        let (mut train, mut dev) = (Vec::with_capacity(count - dev_rows), Vec::with_capacity(dev_rows));
+        let (mut train, mut dev) = (
+            Vec::with_capacity(count - dev_rows),
+            Vec::with_capacity(dev_rows),
+        );
         for (row, held_out) in split.rows.into_iter().zip(held_out) {
             if held_out { &mut dev } else { &mut train }.push(row);
         }
         let Split { path, left_out, .. } = split;
-        Self { train: Split { path: path.clone(), rows: train, left_out }, dev: Split { path, rows: dev, left_out: 0 } }
+        Self {
+            train: Split {
+                path: path.clone(),
+                rows: train,
+                left_out,
+            },
+            dev: Split {
+                path,
+                rows: dev,
+                left_out: 0,
+            },
+        }
     }
 }
 
@@ -119,9 +158,16 @@ pub fn default_rows() -> Splits {
     let parse = |content, path: &str| {
         let parsed = parse_rows(content, Format::Tsv, &Columns::default(), Path::new(path));
         let (rows, left_out) = parsed.expect("the embedded file is well-formed");
-        Split { path: path.into(), rows, left_out }
+        Split {
+            path: path.into(),
+            rows,
+            left_out,
+        }
     };
-    Splits { train: parse(DEFAULT_TRAIN, "data/train.tsv"), dev: parse(DEFAULT_DEV, "data/dev.tsv") }
+    Splits {
+        train: parse(DEFAULT_TRAIN, "data/train.tsv"),
+        dev: parse(DEFAULT_DEV, "data/dev.tsv"),
+    }
 }
 
 #[cfg(test)]
@@ -140,23 +186,50 @@ mod tests {
         }
         let texts: HashSet<&str> = train.rows.iter().map(|row| row.text.as_str()).collect();
         assert_eq!(texts.len(), train.rows.len());
-        assert!(dev.rows.iter().all(|row| !texts.contains(row.text.as_str())));
+        assert!(
+            dev.rows
+                .iter()
+                .all(|row| !texts.contains(row.text.as_str()))
+        );
     }
 
     #[test]
     fn holding_out_partitions_the_rows_by_seed() {
         let rows = |range: std::ops::Range<usize>| -> Vec<TextRow> {
-            range.map(|line| TextRow { text: line.to_string(), pair: None, label: (line % 2).to_string(), line }).collect()
+            range
+                .map(|line| TextRow {
+                    text: line.to_string(),
+                    pair: None,
+                    label: (line % 2).to_string(),
+                    line,
+                })
+                .collect()
         };
-        let file = Split { path: "file.csv".into(), rows: rows(0..100), left_out: 0 };
+        let file = Split {
+            path: "file.csv".into(),
+            rows: rows(0..100),
+            left_out: 0,
+        };
         let hold_out = |seed| Splits::hold_out(file.clone(), 10, LabelKind::Classification, seed);
         let Splits { train, dev } = hold_out(1);
         assert_eq!((train.rows.len(), dev.rows.len()), (90, 10));
-        assert!(train.rows.is_sorted_by_key(|row| row.line) && dev.rows.is_sorted_by_key(|row| row.line));
-        let lines: HashSet<usize> = train.rows.iter().chain(&dev.rows).map(|row| row.line).collect();
+        assert!(
+            train.rows.is_sorted_by_key(|row| row.line)
+                && dev.rows.is_sorted_by_key(|row| row.line)
+        );
+        let lines: HashSet<usize> = train
+            .rows
+            .iter()
+            .chain(&dev.rows)
+            .map(|row| row.line)
+            .collect();
         assert_eq!(lines.len(), 100);
         assert_eq!(hold_out(1).dev, dev);
         assert_ne!(hold_out(2).dev, dev);
-        assert_eq!(Splits::hold_out(file.clone(), 10, LabelKind::Regression, 1).dev, dev, "no label is rare here");
+        assert_eq!(
+            Splits::hold_out(file.clone(), 10, LabelKind::Regression, 1).dev,
+            dev,
+            "no label is rare here"
+        );
     }
 }

@@ -54,7 +54,11 @@ impl DropoutStreams {
     /// Steps are identified by rows so that the slices of a loader have different streams too.
     pub fn start_step(self, rows: usize, device: &Device) {
         // A loader has fewer than 2³² rows.
-        device.seed(device_seed(self.seed, (self.epoch as u64) << 32 | rows as u64, Purpose::Dropout));
+        device.seed(device_seed(
+            self.seed,
+            (self.epoch as u64) << 32 | rows as u64,
+            Purpose::Dropout,
+        ));
     }
 }
 
@@ -66,13 +70,25 @@ mod tests {
 
     #[test]
     fn seed_index_and_purpose_decide_the_numbers() {
-        const PURPOSES: [Purpose; 6] =
-            [Purpose::Batches, Purpose::Sample, Purpose::HoldOut, Purpose::Dropout, Purpose::Weights, Purpose::Limit];
+        const PURPOSES: [Purpose; 6] = [
+            Purpose::Batches,
+            Purpose::Sample,
+            Purpose::HoldOut,
+            Purpose::Dropout,
+            Purpose::Weights,
+            Purpose::Limit,
+        ];
         let mut seeds = HashSet::new();
         for purpose in PURPOSES {
             for (seed, index) in (0..20).flat_map(|seed| (0..20).map(move |index| (seed, index))) {
-                assert!(seeds.insert(device_seed(seed, index, purpose)), "{purpose:?}, seed {seed}, index {index}");
-                assert!(seeds.contains(&device_seed(seed, index, purpose)), "the same arguments give the same seed");
+                assert!(
+                    seeds.insert(device_seed(seed, index, purpose)),
+                    "{purpose:?}, seed {seed}, index {index}"
+                );
+                assert!(
+                    seeds.contains(&device_seed(seed, index, purpose)),
+                    "the same arguments give the same seed"
+                );
             }
         }
     }

@@ -32,9 +32,16 @@ impl RowTargets {
     pub fn values(rows: &[TextRow], path: &Path) -> Result<Self, DataError> {
         let value = |row: &TextRow| match row.label.parse::<f32>() {
             Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(DataError::NotANumber { path: path.into(), line: row.line, value: row.label.clone() }),
+            _ => Err(DataError::NotANumber {
+                path: path.into(),
+                line: row.line,
+                value: row.label.clone(),
+            }),
         };
-        rows.iter().map(value).collect::<Result<_, _>>().map(Self::Values)
+        rows.iter()
+            .map(value)
+            .collect::<Result<_, _>>()
+            .map(Self::Values)
     }
 
     /// Number of rows.
@@ -58,7 +65,10 @@ impl RowTargets {
         let shape = [rows.len()];
         match self {
             Self::Classes(classes) => {
-                let classes: Vec<i32> = rows.iter().map(|row| classes[*row as usize] as i32).collect();
+                let classes: Vec<i32> = rows
+                    .iter()
+                    .map(|row| classes[*row as usize] as i32)
+                    .collect();
                 Targets::Classes(Tensor::from_data(TensorData::new(classes, shape), device))
             }
             Self::Values(values) => {
@@ -87,16 +97,27 @@ mod tests {
     use super::*;
 
     fn row(label: &str, line: usize) -> TextRow {
-        TextRow { text: "text".into(), pair: None, label: label.into(), line }
+        TextRow {
+            text: "text".into(),
+            pair: None,
+            label: label.into(),
+            line,
+        }
     }
 
     #[test]
     fn numbers_are_parsed_and_other_labels_are_rejected_with_their_line() {
         let path = Path::new("dev.tsv");
-        assert_eq!(RowTargets::values(&[row("3.800", 2), row("-1", 3)], path).unwrap(), RowTargets::Values(vec![3.8, -1.0]));
+        assert_eq!(
+            RowTargets::values(&[row("3.800", 2), row("-1", 3)], path).unwrap(),
+            RowTargets::Values(vec![3.8, -1.0])
+        );
         for odd in ["high", "nan", "inf", "1e99", "3,8"] {
             let error = RowTargets::values(&[row("0", 2), row(odd, 3)], path).unwrap_err();
-            assert_eq!(error.to_string(), format!("dev.tsv, line 3: {odd:?} is not a finite number"));
+            assert_eq!(
+                error.to_string(),
+                format!("dev.tsv, line 3: {odd:?} is not a finite number")
+            );
         }
     }
 }

@@ -31,20 +31,42 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
 /// # Errors
 /// [`DataError::Encoding`] with the line.
 pub(super) fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, DataError> {
-    let refused = |line, fault| DataError::Encoding { path: path.into(), line, fault };
+    let refused = |line, fault| DataError::Encoding {
+        path: path.into(),
+        line,
+        fault,
+    };
     match &bytes[..] {
         // UTF-32 byte-order marks contain those of UTF-16, and no text begins with U+0000.
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err(refused(1, EncodingFault::Utf32)),
-        [0xff, 0xfe, ..] => decode_utf16(&bytes, u16::from_le_bytes).map_err(|(line, fault)| refused(line, fault)),
-        [0xfe, 0xff, ..] => decode_utf16(&bytes, u16::from_be_bytes).map_err(|(line, fault)| refused(line, fault)),
-        [1..=0xff, 0, ..] => Err(refused(1, EncodingFault::UnmarkedUtf16 { little_endian: true })),
-        [0, 1..=0xff, ..] => Err(refused(1, EncodingFault::UnmarkedUtf16 { little_endian: false })),
+        [0xff, 0xfe, ..] => {
+            decode_utf16(&bytes, u16::from_le_bytes).map_err(|(line, fault)| refused(line, fault))
+        }
+        [0xfe, 0xff, ..] => {
+            decode_utf16(&bytes, u16::from_be_bytes).map_err(|(line, fault)| refused(line, fault))
+        }
+        [1..=0xff, 0, ..] => Err(refused(
+            1,
+            EncodingFault::UnmarkedUtf16 {
+                little_endian: true,
+            },
+        )),
+        [0, 1..=0xff, ..] => Err(refused(
+            1,
+            EncodingFault::UnmarkedUtf16 {
+                little_endian: false,
+            },
+        )),
         _ => String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let is_whole = error.utf8_error().error_len().is_some();
             // Text in a single-byte encoding has valid multi-byte UTF-8 characters only by
             // coincidence.
-            let fault = match valid.strip_prefix("\u{feff}".as_bytes()).unwrap_or(valid).is_ascii() {
+            let fault = match valid
+                .strip_prefix("\u{feff}".as_bytes())
+                .unwrap_or(valid)
+                .is_ascii()
+            {
                 true => EncodingFault::OneByte,
                 false if is_whole => EncodingFault::BrokenUtf8,
                 false => EncodingFault::CutShort,
@@ -61,10 +83,19 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (usize
     for character in char::decode_utf16(units.iter().map(|bytes| unit(*bytes))) {
         match character {
             Ok(character) => text.push(character),
-            Err(_) => return Err((1 + line_breaks(text.as_bytes()), EncodingFault::LoneSurrogate)),
+            Err(_) => {
+                return Err((
+                    1 + line_breaks(text.as_bytes()),
+                    EncodingFault::LoneSurrogate,
+                ));
+            }
         }
     }
-    if rest.is_empty() { Ok(text) } else { Err((1 + line_breaks(text.as_bytes()), EncodingFault::CutShort)) }
+    if rest.is_empty() {
+        Ok(text)
+    } else {
+        Err((1 + line_breaks(text.as_bytes()), EncodingFault::CutShort))
+    }
 }
 
 /// Reads a file and decompresses it if its name or its first bytes indicate gzip; all gzip members
@@ -78,7 +109,10 @@ fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
     let mut decompressed = Vec::new();
     match MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut decompressed) {
         Ok(_) => Ok(decompressed),
-        Err(error) => Err(DataError::NotGzip { path: path.into(), reason: error.to_string() }),
+        Err(error) => Err(DataError::NotGzip {
+            path: path.into(),
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -86,13 +120,18 @@ fn read_decompressed(path: &Path) -> Result<Vec<u8>, DataError> {
 ///
 /// Its extension is that of the content.
 pub(crate) fn plain_name(path: &Path) -> &Path {
-    let name = if is_gzip(path) { path.file_stem() } else { path.file_name() };
+    let name = if is_gzip(path) {
+        path.file_stem()
+    } else {
+        path.file_name()
+    };
     Path::new(name.unwrap_or(path.as_os_str()))
 }
 
 /// Whether the file has the extension `.gz`.
 pub(super) fn is_gzip(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(GZIP))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case(GZIP))
 }
 
 /// Text without its byte-order mark.
@@ -101,7 +140,11 @@ pub(super) fn is_gzip(path: &Path) -> bool {
 /// [`DataError::EmptyFile`] if only white space remains.
 pub(super) fn content<'a>(text: &'a str, path: &Path) -> Result<&'a str, DataError> {
     let content = without_mark(text);
-    if content.trim().is_empty() { Err(DataError::EmptyFile { path: path.into() }) } else { Ok(content) }
+    if content.trim().is_empty() {
+        Err(DataError::EmptyFile { path: path.into() })
+    } else {
+        Ok(content)
+    }
 }
 
 /// Text without its byte-order mark; may be empty.
@@ -134,7 +177,11 @@ mod tests {
     #[test]
     fn a_byte_order_mark_selects_the_encoding() {
         let marked = format!("\u{feff}{TEXT}");
-        for bytes in [utf16(&marked, u16::to_le_bytes), utf16(&marked, u16::to_be_bytes), marked.clone().into_bytes()] {
+        for bytes in [
+            utf16(&marked, u16::to_le_bytes),
+            utf16(&marked, u16::to_be_bytes),
+            marked.clone().into_bytes(),
+        ] {
             assert_eq!(decoded(bytes).unwrap(), marked);
         }
         assert_eq!(decoded(TEXT).unwrap(), TEXT);
@@ -145,20 +192,60 @@ mod tests {
     #[test]
     fn encoding_faults_are_reported_with_their_line() {
         let little = utf16(&format!("\u{feff}{TEXT}"), u16::to_le_bytes);
-        let lone = |unit: u16| [&little[..], &unit.to_le_bytes(), &utf16("x,0\n", u16::to_le_bytes)].concat();
-        let utf32 = |unit: fn(u32) -> [u8; 4]| "\u{feff}text".chars().flat_map(|character| unit(character as u32)).collect::<Vec<u8>>();
+        let lone = |unit: u16| {
+            [
+                &little[..],
+                &unit.to_le_bytes(),
+                &utf16("x,0\n", u16::to_le_bytes),
+            ]
+            .concat()
+        };
+        let utf32 = |unit: fn(u32) -> [u8; 4]| {
+            "\u{feff}text"
+                .chars()
+                .flat_map(|character| unit(character as u32))
+                .collect::<Vec<u8>>()
+        };
         for (bytes, line, fault) in [
             (lone(0xd83d), 3, EncodingFault::LoneSurrogate),
             (lone(0xde00), 3, EncodingFault::LoneSurrogate),
-            (little[..little.len() - 1].to_vec(), 2, EncodingFault::CutShort),
-            (utf16(TEXT, u16::to_le_bytes), 1, EncodingFault::UnmarkedUtf16 { little_endian: true }),
-            (utf16(TEXT, u16::to_be_bytes), 1, EncodingFault::UnmarkedUtf16 { little_endian: false }),
+            (
+                little[..little.len() - 1].to_vec(),
+                2,
+                EncodingFault::CutShort,
+            ),
+            (
+                utf16(TEXT, u16::to_le_bytes),
+                1,
+                EncodingFault::UnmarkedUtf16 {
+                    little_endian: true,
+                },
+            ),
+            (
+                utf16(TEXT, u16::to_be_bytes),
+                1,
+                EncodingFault::UnmarkedUtf16 {
+                    little_endian: false,
+                },
+            ),
             (utf32(u32::to_le_bytes), 1, EncodingFault::Utf32),
             (utf32(u32::to_be_bytes), 1, EncodingFault::Utf32),
-            (b"text,label\ncaf\xe9,1\n".to_vec(), 2, EncodingFault::OneByte),
+            (
+                b"text,label\ncaf\xe9,1\n".to_vec(),
+                2,
+                EncodingFault::OneByte,
+            ),
             (b"text,label\n\xe9t\xe9".to_vec(), 2, EncodingFault::OneByte),
-            (["für,1\n".as_bytes(), b"f\xfcr,1\n"].concat(), 2, EncodingFault::BrokenUtf8),
-            ("für\nfü".as_bytes()[..7].to_vec(), 2, EncodingFault::CutShort),
+            (
+                ["für,1\n".as_bytes(), b"f\xfcr,1\n"].concat(),
+                2,
+                EncodingFault::BrokenUtf8,
+            ),
+            (
+                "für\nfü".as_bytes()[..7].to_vec(),
+                2,
+                EncodingFault::CutShort,
+            ),
         ] {
             assert_eq!(decoded(bytes).unwrap_err(), (line, fault));
         }

@@ -6,7 +6,10 @@ use std::path::Path;
 use isostar_measure::FileError;
 use isostar_models::ModelConfig;
 use rayon::prelude::*;
-use tokenizers::{Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    Encoding, PaddingDirection, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationParams,
+    TruncationStrategy,
+};
 
 use super::tokens::Tokens;
 use super::{DataError, Examples, PaddingSide, RowTargets, TextRow};
@@ -56,13 +59,21 @@ impl TextEncoder {
     /// # Errors
     /// [`DataError::MaxLength`] if the special tokens of a pair leave no room for text.
     pub fn new(mut tokenizer: Tokenizer, max_length: usize) -> Result<Self, DataError> {
-        let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+        let special = tokenizer
+            .get_post_processor()
+            .map_or(0, |processor| processor.added_tokens(true));
         if max_length <= special {
-            return Err(DataError::MaxLength { max_length, special });
+            return Err(DataError::MaxLength {
+                max_length,
+                special,
+            });
         }
         let padding_id = match tokenizer.get_padding() {
             Some(padding) => padding.pad_id,
-            None => PADDING_TOKENS.iter().find_map(|token| tokenizer.token_to_id(token)).unwrap_or(0),
+            None => PADDING_TOKENS
+                .iter()
+                .find_map(|token| tokenizer.token_to_id(token))
+                .unwrap_or(0),
         };
         let padding_side = match tokenizer.get_padding().map(|padding| padding.direction) {
             Some(PaddingDirection::Left) => PaddingSide::Left,
@@ -70,14 +81,29 @@ impl TextEncoder {
         };
         // The file may request padding to a fixed length; here, rows are padded per batch.
         tokenizer.with_padding(None);
-        let direction = tokenizer.get_truncation().map(|truncation| truncation.direction).unwrap_or_default();
-        let truncation = TruncationParams { direction, max_length, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(truncation)).map_err(tokenizer_error)?;
+        let direction = tokenizer
+            .get_truncation()
+            .map(|truncation| truncation.direction)
+            .unwrap_or_default();
+        let truncation = TruncationParams {
+            direction,
+            max_length,
+            ..TruncationParams::default()
+        };
+        tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(tokenizer_error)?;
         let mut parts = tokenizer.clone();
         parts.with_truncation(None).map_err(tokenizer_error)?;
         // Byte-level post-processors trim offsets on every call.
         parts.with_post_processor(None::<PostProcessorWrapper>);
-        Ok(Self { tokenizer, parts, padding_id, padding_side, has_segments: true })
+        Ok(Self {
+            tokenizer,
+            parts,
+            padding_id,
+            padding_side,
+            has_segments: true,
+        })
     }
 
     /// Creates an encoder from a `tokenizer.json` file; see [`TextEncoder::new`].
@@ -96,12 +122,17 @@ impl TextEncoder {
     /// Those of [`TextEncoder::new`], and [`DataError::Tokenizer`] if the content is not a
     /// tokenizer.
     pub fn from_json(content: impl AsRef<[u8]>, max_length: usize) -> Result<Self, DataError> {
-        Self::new(Tokenizer::from_bytes(content).map_err(tokenizer_error)?, max_length)
+        Self::new(
+            Tokenizer::from_bytes(content).map_err(tokenizer_error)?,
+            max_length,
+        )
     }
 
     /// Maximum number of tokens of a sequence.
     pub fn max_length(&self) -> usize {
-        self.tokenizer.get_truncation().map_or(usize::MAX, |truncation| truncation.max_length)
+        self.tokenizer
+            .get_truncation()
+            .map_or(usize::MAX, |truncation| truncation.max_length)
     }
 
     /// Adapts the encoder to a model: uses its padding token, and omits segments if the model has
@@ -122,13 +153,18 @@ impl TextEncoder {
             Truncation::OnlySecond => TruncationStrategy::OnlySecond,
         };
         let params = self.tokenizer.get_truncation().cloned().unwrap_or_default();
-        self.tokenizer.with_truncation(Some(TruncationParams { strategy, ..params })).map_err(tokenizer_error)?;
+        self.tokenizer
+            .with_truncation(Some(TruncationParams { strategy, ..params }))
+            .map_err(tokenizer_error)?;
         Ok(self)
     }
 
     /// Sets the padding side, overriding that of the tokenizer.
     pub fn with_padding_side(self, padding_side: PaddingSide) -> Self {
-        Self { padding_side, ..self }
+        Self {
+            padding_side,
+            ..self
+        }
     }
 
     /// Full encoding of one row: ids, segments, and the offsets of each token in its text, in
@@ -143,13 +179,18 @@ impl TextEncoder {
     fn encoding(&self, row: &TextRow, encode: Encode) -> Result<Encoding, DataError> {
         let encoding = match &row.pair {
             None => encode(&self.tokenizer, &row.text, true),
-            Some(pair) => self.pair(&row.text, pair, encode).and_then(|[text, pair]| self.tokenizer.post_process(text, Some(pair), true)),
+            Some(pair) => self
+                .pair(&row.text, pair, encode)
+                .and_then(|[text, pair]| self.tokenizer.post_process(text, Some(pair), true)),
         };
         encoding.map_err(tokenizer_error)
     }
 
     fn pair(&self, text: &str, pair: &str, encode: Encode) -> tokenizers::Result<[Encoding; 2]> {
-        let (text, mut pair) = (encode(&self.parts, text, false)?, encode(&self.parts, pair, false)?);
+        let (text, mut pair) = (
+            encode(&self.parts, text, false)?,
+            encode(&self.parts, pair, false)?,
+        );
         pair.set_type_ids(vec![1; pair.len()]);
         Ok([text, pair])
     }
@@ -157,7 +198,12 @@ impl TextEncoder {
     /// Encodings of a row's text and pair, without truncation and special tokens, with offsets in
     /// characters.
     pub(super) fn parts(&self, row: &TextRow) -> Result<[Encoding; 2], DataError> {
-        self.pair(&row.text, row.pair.as_deref().unwrap_or_default(), char_offsets).map_err(tokenizer_error)
+        self.pair(
+            &row.text,
+            row.pair.as_deref().unwrap_or_default(),
+            char_offsets,
+        )
+        .map_err(tokenizer_error)
     }
 
     /// The tokenizer, with truncation enabled and padding disabled.
@@ -189,15 +235,26 @@ impl TextEncoder {
     ///
     /// # Panics
     /// If the numbers of targets and rows differ.
-    pub fn encode_targets(&self, rows: &[TextRow], targets: RowTargets) -> Result<Examples, DataError> {
-        assert_eq!(rows.len(), targets.len(), "TextEncoder::encode: every row needs a label");
+    pub fn encode_targets(
+        &self,
+        rows: &[TextRow],
+        targets: RowTargets,
+    ) -> Result<Examples, DataError> {
+        assert_eq!(
+            rows.len(),
+            targets.len(),
+            "TextEncoder::encode: every row needs a label"
+        );
         Ok(Examples::new(self.encode_tokens(rows)?, targets))
     }
 
     fn encode_tokens(&self, rows: &[TextRow]) -> Result<Tokens, DataError> {
         let mut tokens = self.no_tokens(rows);
         for rows in rows.chunks(ROWS_AT_ONCE) {
-            let encodings: Result<Vec<Encoding>, _> = rows.par_iter().map(|row| self.encoding(row, no_offsets)).collect();
+            let encodings: Result<Vec<Encoding>, _> = rows
+                .par_iter()
+                .map(|row| self.encoding(row, no_offsets))
+                .collect();
             encodings?.iter().for_each(|encoding| tokens.push(encoding));
         }
         tokens.shrink();
@@ -214,16 +271,26 @@ impl TextEncoder {
 /// Function that encodes a text; the flag tells whether to add special tokens.
 type Encode = fn(&Tokenizer, &str, bool) -> tokenizers::Result<Encoding>;
 
-fn char_offsets(tokenizer: &Tokenizer, text: &str, with_special: bool) -> tokenizers::Result<Encoding> {
+fn char_offsets(
+    tokenizer: &Tokenizer,
+    text: &str,
+    with_special: bool,
+) -> tokenizers::Result<Encoding> {
     tokenizer.encode_char_offsets(text, with_special)
 }
 
-fn no_offsets(tokenizer: &Tokenizer, text: &str, with_special: bool) -> tokenizers::Result<Encoding> {
+fn no_offsets(
+    tokenizer: &Tokenizer,
+    text: &str,
+    with_special: bool,
+) -> tokenizers::Result<Encoding> {
     tokenizer.encode_fast(text, with_special)
 }
 
 pub(super) fn tokenizer_error(error: tokenizers::Error) -> DataError {
-    DataError::Tokenizer { reason: error.to_string() }
+    DataError::Tokenizer {
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -238,7 +305,12 @@ mod tests {
     const SEPARATE: u32 = 3;
 
     fn row(text: &str, pair: Option<&str>) -> TextRow {
-        TextRow { text: text.into(), pair: pair.map(String::from), label: "0".into(), line: 1 }
+        TextRow {
+            text: text.into(),
+            pair: pair.map(String::from),
+            label: "0".into(),
+            line: 1,
+        }
     }
 
     fn encoder(max_length: usize) -> TextEncoder {
@@ -246,22 +318,32 @@ mod tests {
     }
 
     fn encode(max_length: usize, rows: &[TextRow]) -> Examples {
-        encoder(max_length).encode(rows, vec![0; rows.len()]).unwrap()
+        encoder(max_length)
+            .encode(rows, vec![0; rows.len()])
+            .unwrap()
     }
 
     #[test]
     fn rows_keep_their_order_across_chunks() {
         let words = ["man", "trump", "area man", "scientists"];
-        let rows: Vec<TextRow> = (0..ROWS_AT_ONCE + 5).map(|index| row(words[index % 4], None)).collect();
+        let rows: Vec<TextRow> = (0..ROWS_AT_ONCE + 5)
+            .map(|index| row(words[index % 4], None))
+            .collect();
         let labels: Vec<u32> = (0..rows.len() as u32).collect();
         let examples = encoder(16).encode(&rows, labels).unwrap();
         assert_eq!(examples.len(), rows.len());
         for index in 0..rows.len() as u32 {
             assert_eq!(examples.ids(index), examples.ids(index % 4), "row {index}");
         }
-        assert_eq!(*examples.targets(), RowTargets::Classes((0..rows.len() as u32).collect()));
+        assert_eq!(
+            *examples.targets(),
+            RowTargets::Classes((0..rows.len() as u32).collect())
+        );
         assert_ne!(examples.ids(0), examples.ids(1));
-        assert_eq!(examples.tokens(), examples.lengths().iter().sum::<u32>() as usize);
+        assert_eq!(
+            examples.tokens(),
+            examples.lengths().iter().sum::<u32>() as usize
+        );
     }
 
     #[test]
@@ -273,7 +355,11 @@ mod tests {
         assert_eq!(examples.ids(0)[0], CLASSIFY);
         assert_eq!(examples.ids(0)[3], SEPARATE);
         assert_eq!(examples.type_ids(0), None);
-        assert_eq!(examples.ids(0), encode(16, &[row("area man", None)]).ids(0), "the tokenizer lower-cases text");
+        assert_eq!(
+            examples.ids(0),
+            encode(16, &[row("area man", None)]).ids(0),
+            "the tokenizer lower-cases text"
+        );
     }
 
     #[test]
@@ -283,7 +369,10 @@ mod tests {
         assert_eq!(examples.lengths(), [10, 10]);
         assert_eq!(examples.cut(), 2);
         // Three special tokens leave seven tokens: two for the short text, five for the long one.
-        assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(
+            examples.type_ids(0).unwrap(),
+            [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
+        );
         assert_eq!(examples.type_ids(1).unwrap(), [0; 10]);
     }
 
@@ -292,17 +381,35 @@ mod tests {
         let [longer, long] = [20, 12].map(|words| "man ".repeat(words));
         let examples = encode(10, &[row(&longer, Some(&long)), row(&long, Some(&longer))]);
         // Seven tokens are left; the longer text gets four of them.
-        assert_eq!(examples.type_ids(0).unwrap(), [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
-        assert_eq!(examples.type_ids(1).unwrap(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            examples.type_ids(0).unwrap(),
+            [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+        );
+        assert_eq!(
+            examples.type_ids(1).unwrap(),
+            [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
+        );
     }
 
     #[test]
     fn left_truncation_keeps_the_end_of_a_text() {
         let mut tokenizer: Tokenizer = DEFAULT_TOKENIZER.parse().unwrap();
-        let truncation = TruncationParams { direction: TruncationDirection::Left, max_length: 512, ..TruncationParams::default() };
+        let truncation = TruncationParams {
+            direction: TruncationDirection::Left,
+            max_length: 512,
+            ..TruncationParams::default()
+        };
         tokenizer.with_truncation(Some(truncation)).unwrap();
         let encoder = TextEncoder::new(tokenizer, 5).unwrap();
-        let examples = encoder.encode(&[row("trump trump area man world", None), row("area man world", None)], vec![0; 2]).unwrap();
+        let examples = encoder
+            .encode(
+                &[
+                    row("trump trump area man world", None),
+                    row("area man world", None),
+                ],
+                vec![0; 2],
+            )
+            .unwrap();
         assert_eq!(examples.ids(0), examples.ids(1));
         assert_eq!(examples.cut(), 1);
     }
@@ -311,12 +418,27 @@ mod tests {
     fn a_length_without_room_for_text_is_refused() {
         assert!(TextEncoder::from_json(DEFAULT_TOKENIZER, 4).is_ok());
         let error = TextEncoder::from_json(DEFAULT_TOKENIZER, 3).unwrap_err();
-        assert!(matches!(error, DataError::MaxLength { max_length: 3, special: 3 }), "{error}");
+        assert!(
+            matches!(
+                error,
+                DataError::MaxLength {
+                    max_length: 3,
+                    special: 3
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_file_that_is_not_a_tokenizer_is_an_error() {
-        assert!(matches!(TextEncoder::from_json("{}", 16), Err(DataError::Tokenizer { .. })));
-        assert!(matches!(TextEncoder::from_file(Path::new("no/tokenizer.json"), 16), Err(DataError::File(FileError::NotFound { .. }))));
+        assert!(matches!(
+            TextEncoder::from_json("{}", 16),
+            Err(DataError::Tokenizer { .. })
+        ));
+        assert!(matches!(
+            TextEncoder::from_file(Path::new("no/tokenizer.json"), 16),
+            Err(DataError::File(FileError::NotFound { .. }))
+        ));
     }
 }

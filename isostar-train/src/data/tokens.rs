@@ -80,7 +80,9 @@ impl Tokens {
     /// Segment of each token of a sequence; `None` if all tokens of all sequences belong to segment
     /// 0.
     pub fn type_ids(&self, sequence: u32) -> Option<Vec<u32>> {
-        self.segments.as_ref().map(|segments| segments.of(sequence, self.span(sequence).len()))
+        self.segments
+            .as_ref()
+            .map(|segments| segments.of(sequence, self.span(sequence).len()))
     }
 
     /// Range of a sequence among all tokens.
@@ -91,7 +93,10 @@ impl Tokens {
 
     /// Length of each sequence.
     pub fn lengths(&self) -> Vec<u32> {
-        self.offsets.windows(2).map(|ends| (ends[1] - ends[0]) as u32).collect()
+        self.offsets
+            .windows(2)
+            .map(|ends| (ends[1] - ends[0]) as u32)
+            .collect()
     }
 
     /// Id of the padding token.
@@ -114,9 +119,21 @@ impl Tokens {
     /// # Panics
     /// If `sequences` is empty.
     pub fn batch(&self, sequences: &[u32], device: &Device) -> TokenBatch {
-        let type_ids: Vec<_> = sequences.iter().map(|sequence| self.type_ids(*sequence)).collect();
-        let sequences: Vec<_> =
-            sequences.iter().zip(&type_ids).map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref())).collect();
-        pad(&sequences, self.width, self.padding_id, self.padding_side, device)
+        let type_ids: Vec<_> = sequences
+            .iter()
+            .map(|sequence| self.type_ids(*sequence))
+            .collect();
+        let sequences: Vec<_> = sequences
+            .iter()
+            .zip(&type_ids)
+            .map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref()))
+            .collect();
+        pad(
+            &sequences,
+            self.width,
+            self.padding_id,
+            self.padding_side,
+            device,
+        )
     }
 }

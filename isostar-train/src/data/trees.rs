@@ -22,11 +22,23 @@ pub fn read_trees(path: &Path) -> Result<Vec<TextRow>, DataError> {
 
 /// Parses the trees in a file's content; errors name `path`.
 pub(super) fn parse_trees(text: &str, path: &Path) -> Result<Vec<TextRow>, DataError> {
-    let lines = content(text, path)?.lines().enumerate().filter(|(_, tree)| !tree.trim().is_empty());
+    let lines = content(text, path)?
+        .lines()
+        .enumerate()
+        .filter(|(_, tree)| !tree.trim().is_empty());
     let row = |(index, tree): (usize, &str)| {
         let line = index + 1;
-        let (label, text) = sentence(tree).map_err(|reason| DataError::BadTree { path: path.into(), line, reason })?;
-        Ok(TextRow { text, pair: None, label, line })
+        let (label, text) = sentence(tree).map_err(|reason| DataError::BadTree {
+            path: path.into(),
+            line,
+            reason,
+        })?;
+        Ok(TextRow {
+            text,
+            pair: None,
+            label,
+            line,
+        })
     };
     lines.map(row).collect()
 }
@@ -67,13 +79,19 @@ fn sentence(tree: &str) -> Result<(String, String), &'static str> {
                 root.get_or_insert(token);
                 Expect::Inside
             }
-            (_, Expect::Label) => return Err("an opening bracket must be followed by a label from 0 to 4"),
-            ("(", Expect::End) | (")", Expect::Inside) => return Err("a node must contain either one word or only nodes"),
+            (_, Expect::Label) => {
+                return Err("an opening bracket must be followed by a label from 0 to 4");
+            }
+            ("(", Expect::End) | (")", Expect::Inside) => {
+                return Err("a node must contain either one word or only nodes");
+            }
             (word, Expect::Inside) => {
                 words.push(unescaped(word));
                 Expect::End
             }
-            (_, Expect::Child | Expect::End) => return Err("a node must contain either one word or only nodes"),
+            (_, Expect::Child | Expect::End) => {
+                return Err("a node must contain either one word or only nodes");
+            }
         };
     }
     match (root, depth) {
@@ -90,7 +108,11 @@ fn tokens(tree: &str) -> impl Iterator<Item = &str> {
         rest = rest.trim_ascii_start();
         let length = match rest.chars().next()? {
             '(' | ')' => 1,
-            _ => rest.find(|character: char| matches!(character, '(' | ')') || character.is_ascii_whitespace()).unwrap_or(rest.len()),
+            _ => rest
+                .find(|character: char| {
+                    matches!(character, '(' | ')') || character.is_ascii_whitespace()
+                })
+                .unwrap_or(rest.len()),
         };
         let (token, after) = rest.split_at(length);
         rest = after;
@@ -116,10 +138,18 @@ mod tests {
 
     #[test]
     fn a_tree_becomes_its_words_with_the_label_of_its_root() {
-        let rows = parse("(3 (2 a) (4 (4 lovely) (2 film)))\r\n\n(0 (2 -LRB-) (1 (2 1\\/2) (2 -RRB-)))\n").unwrap();
-        let found: Vec<_> = rows.iter().map(|row| (row.text.as_str(), row.label.as_str(), row.line)).collect();
+        let rows =
+            parse("(3 (2 a) (4 (4 lovely) (2 film)))\r\n\n(0 (2 -LRB-) (1 (2 1\\/2) (2 -RRB-)))\n")
+                .unwrap();
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| (row.text.as_str(), row.label.as_str(), row.line))
+            .collect();
         assert_eq!(found, [("a lovely film", "3", 1), ("( 1/2 )", "0", 3)]);
-        assert_eq!(parse("(2 (2 aged) (2 8\u{a0}1\\/2))").unwrap()[0].text, "aged 8\u{a0}1/2");
+        assert_eq!(
+            parse("(2 (2 aged) (2 8\u{a0}1\\/2))").unwrap()[0].text,
+            "aged 8\u{a0}1/2"
+        );
     }
 
     #[test]
@@ -137,8 +167,13 @@ mod tests {
             ("(2 a (2 b))", "either one word"),
             ("(2 (2 b) a)", "either one word"),
         ] {
-            let error = parse(&format!("(2 good)\n{second}\n")).unwrap_err().to_string();
-            assert!(error.starts_with("trees.txt, line 2: ") && error.contains(reason), "{second}: {error}");
+            let error = parse(&format!("(2 good)\n{second}\n"))
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("trees.txt, line 2: ") && error.contains(reason),
+                "{second}: {error}"
+            );
         }
     }
 

@@ -10,7 +10,9 @@ use tokenizers::Encoding;
 
 use super::cutter::Cutter;
 use super::tokens::Tokens;
-use super::{BatchSource, BatchWidth, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow};
+use super::{
+    BatchSource, BatchWidth, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow,
+};
 
 /// Number of questions encoded before their ids are copied.
 const QUESTIONS_AT_ONCE: usize = 512;
@@ -59,7 +61,10 @@ impl Windows {
 
     /// The same windows, in batches of these widths.
     pub fn with_width(self, width: BatchWidth) -> Self {
-        Self { tokens: self.tokens.with_width(width), ..self }
+        Self {
+            tokens: self.tokens.with_width(width),
+            ..self
+        }
     }
 
     /// Number of tokens in all windows.
@@ -71,7 +76,9 @@ impl Windows {
     pub fn cut(&self) -> usize {
         let of_several = |at: &usize| {
             let question = self.questions[*at];
-            at.checked_sub(1).is_some_and(|before| self.questions[before] == question) || self.questions.get(at + 1) == Some(&question)
+            at.checked_sub(1)
+                .is_some_and(|before| self.questions[before] == question)
+                || self.questions.get(at + 1) == Some(&question)
         };
         (0..self.len()).filter(of_several).count()
     }
@@ -110,7 +117,10 @@ impl Windows {
     /// # Panics
     /// If the index is out of range, or spans were not kept.
     pub fn places(&self, window: u32) -> &[CharSpan] {
-        let places = self.places.as_ref().expect("Windows::places: spans were not kept, see WindowSettings::keep_places");
+        let places = self
+            .places
+            .as_ref()
+            .expect("Windows::places: spans were not kept, see WindowSettings::keep_places");
         &places[self.tokens.span(window)]
     }
 
@@ -141,7 +151,11 @@ impl BatchSource for Windows {
             let from_windows: Vec<i32> = windows.iter().map(|window| token(*window, end)).collect();
             Tensor::from_data(TensorData::new(from_windows, [windows.len()]), device)
         });
-        SpanBatch { input, answers, windows }
+        SpanBatch {
+            input,
+            answers,
+            windows,
+        }
     }
 }
 
@@ -178,7 +192,11 @@ impl TextEncoder {
         settings: WindowSettings,
         path: &Path,
     ) -> Result<Windows, DataError> {
-        assert_eq!(rows.len(), questions.len(), "TextEncoder::encode_windows: every row needs its question");
+        assert_eq!(
+            rows.len(),
+            questions.len(),
+            "TextEncoder::encode_windows: every row needs its question"
+        );
         let cutter = Cutter::new(self, settings.stride)?;
         let mut windows = Windows {
             tokens: self.no_tokens(rows),
@@ -187,11 +205,19 @@ impl TextEncoder {
             places: settings.keep_places.then(Vec::new),
         };
         let mut question = 0;
-        for (rows, gold) in rows.chunks(QUESTIONS_AT_ONCE).zip(questions.chunks(QUESTIONS_AT_ONCE)) {
-            let encodings: Result<Vec<_>, _> =
-                rows.par_iter().zip(gold).map(|(row, question)| cutter.windows(row, &question.id, path)).collect();
+        for (rows, gold) in rows
+            .chunks(QUESTIONS_AT_ONCE)
+            .zip(questions.chunks(QUESTIONS_AT_ONCE))
+        {
+            let encodings: Result<Vec<_>, _> = rows
+                .par_iter()
+                .zip(gold)
+                .map(|(row, question)| cutter.windows(row, &question.id, path))
+                .collect();
             for (encodings, gold) in encodings?.iter().zip(gold) {
-                encodings.iter().for_each(|encoding| windows.push(question, encoding, gold));
+                encodings
+                    .iter()
+                    .for_each(|encoding| windows.push(question, encoding, gold));
                 question += 1;
             }
         }
@@ -203,8 +229,11 @@ impl TextEncoder {
 impl Windows {
     fn push(&mut self, number: u32, encoding: &Encoding, question: &Question) {
         let places = places(encoding);
-        let characters = |gold: &GoldAnswer| gold.start as u32..(gold.start + gold.text.chars().count()) as u32;
-        let answer = question.majority().and_then(|gold| answer_tokens(&places, characters(gold)));
+        let characters =
+            |gold: &GoldAnswer| gold.start as u32..(gold.start + gold.text.chars().count()) as u32;
+        let answer = question
+            .majority()
+            .and_then(|gold| answer_tokens(&places, characters(gold)));
         self.tokens.push(encoding);
         self.questions.push(number);
         self.answers.push(answer.unwrap_or_default());
@@ -217,8 +246,14 @@ impl Windows {
 /// Character spans of a window's tokens in the paragraph.
 fn places(encoding: &Encoding) -> Vec<CharSpan> {
     let sequences = encoding.get_sequence_ids();
-    let place = |(sequence, (start, end)): (Option<usize>, &(usize, usize))| (sequence == Some(1)).then_some((*start as u32, *end as u32));
-    sequences.into_iter().zip(encoding.get_offsets()).map(place).collect()
+    let place = |(sequence, (start, end)): (Option<usize>, &(usize, usize))| {
+        (sequence == Some(1)).then_some((*start as u32, *end as u32))
+    };
+    sequences
+        .into_iter()
+        .zip(encoding.get_offsets())
+        .map(place)
+        .collect()
 }
 
 /// First and last token of a range of characters: the first token that ends after the range begins,
@@ -227,7 +262,12 @@ fn places(encoding: &Encoding) -> Vec<CharSpan> {
 ///
 /// If a character consists of several byte-level tokens, the first of them is used.
 fn answer_tokens(places: &[CharSpan], characters: Range<u32>) -> Option<[u32; 2]> {
-    let tokens = || places.iter().enumerate().filter_map(|(token, place)| place.map(|(start, end)| (token as u32, start, end)));
+    let tokens = || {
+        places
+            .iter()
+            .enumerate()
+            .filter_map(|(token, place)| place.map(|(start, end)| (token as u32, start, end)))
+    };
     let (_, window_start, _) = tokens().next()?;
     let (_, _, window_end) = tokens().next_back()?;
     if characters.start < window_start || characters.end > window_end {
@@ -247,26 +287,61 @@ mod tests {
 
     fn question(answer: &str, paragraph: &str) -> Question {
         let start = paragraph[..paragraph.find(answer).unwrap()].chars().count();
-        Question { id: "q1".into(), answers: vec![GoldAnswer { text: answer.into(), start }] }
+        Question {
+            id: "q1".into(),
+            answers: vec![GoldAnswer {
+                text: answer.into(),
+                start,
+            }],
+        }
     }
 
-    fn windows(max_length: usize, stride: usize, paragraph: &str, answer: &str) -> Result<Windows, DataError> {
-        let row = TextRow { text: "area man".into(), pair: Some(paragraph.into()), label: String::new(), line: 3 };
+    fn windows(
+        max_length: usize,
+        stride: usize,
+        paragraph: &str,
+        answer: &str,
+    ) -> Result<Windows, DataError> {
+        let row = TextRow {
+            text: "area man".into(),
+            pair: Some(paragraph.into()),
+            label: String::new(),
+            line: 3,
+        };
         let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length).unwrap();
-        let settings = WindowSettings { stride, keep_places: true };
-        encoder.encode_windows(&[row], &[question(answer, paragraph)], settings, Path::new(PATH))
+        let settings = WindowSettings {
+            stride,
+            keep_places: true,
+        };
+        encoder.encode_windows(
+            &[row],
+            &[question(answer, paragraph)],
+            settings,
+            Path::new(PATH),
+        )
     }
 
     #[test]
     fn windows_overlap_by_the_stride_and_cover_the_paragraph() {
-        let paragraph: Vec<String> = (0..20).map(|number| format!("man{}", "s".repeat(number % 2))).collect();
+        let paragraph: Vec<String> = (0..20)
+            .map(|number| format!("man{}", "s".repeat(number % 2)))
+            .collect();
         let paragraph = paragraph.join(" ");
         // Three special tokens and two tokens of the question leave seven tokens.
         let windows = windows(12, 3, &paragraph, "man").unwrap();
         let whole = TextEncoder::from_json(DEFAULT_TOKENIZER, 512).unwrap();
-        let tokens: Vec<u32> = whole.tokenizer().encode(paragraph.as_str(), false).unwrap().get_ids().to_vec();
+        let tokens: Vec<u32> = whole
+            .tokenizer()
+            .encode(paragraph.as_str(), false)
+            .unwrap()
+            .get_ids()
+            .to_vec();
         let of_window = |window: u32| -> Vec<u32> {
-            let inside = windows.ids(window).iter().zip(windows.places(window)).filter(|(_, place)| place.is_some());
+            let inside = windows
+                .ids(window)
+                .iter()
+                .zip(windows.places(window))
+                .filter(|(_, place)| place.is_some());
             inside.map(|(id, _)| *id).collect()
         };
         let mut covered = of_window(0);
@@ -289,7 +364,11 @@ mod tests {
         for window in 0..windows.len() as u32 {
             let [first, last] = windows.answer(window);
             if [first, last] == [0, 0] {
-                let held = windows.places(window).iter().flatten().any(|(start, end)| *start <= 73 && *end >= 78);
+                let held = windows
+                    .places(window)
+                    .iter()
+                    .flatten()
+                    .any(|(start, end)| *start <= 73 && *end >= 78);
                 assert!(!held, "window {window}");
                 continue;
             }
@@ -305,7 +384,13 @@ mod tests {
     fn spans_count_characters() {
         let windows = windows(32, 4, "東京 — the man", "man").unwrap();
         let [first, last] = windows.answer(0);
-        assert_eq!((windows.places(0)[first as usize].unwrap().0, windows.places(0)[last as usize].unwrap().1), (9, 12));
+        assert_eq!(
+            (
+                windows.places(0)[first as usize].unwrap().0,
+                windows.places(0)[last as usize].unwrap().1
+            ),
+            (9, 12)
+        );
         assert_eq!(windows.cut(), 0);
     }
 
@@ -327,7 +412,11 @@ mod tests {
         assert_eq!(answer_tokens(&places, 6..9), Some([2, 2]));
         assert_eq!(answer_tokens(&places, 3..7), Some([1, 2]));
         assert_eq!(answer_tokens(&places, 6..10), None);
-        assert_eq!(answer_tokens(&places, 5..6), Some([2, 2]), "between two tokens");
+        assert_eq!(
+            answer_tokens(&places, 5..6),
+            Some([2, 2]),
+            "between two tokens"
+        );
         let bytes = [Some((0, 1)), Some((0, 1)), Some((0, 1)), Some((2, 3))];
         assert_eq!(answer_tokens(&bytes, 0..1), Some([0, 0]));
         assert_eq!(answer_tokens(&bytes, 0..3), Some([0, 3]));
@@ -337,18 +426,35 @@ mod tests {
     #[test]
     fn left_padding_shifts_the_answer_tokens() {
         let paragraphs = ["man", "the area man and the other man"];
-        let rows = paragraphs.map(|text| TextRow { text: "area".into(), pair: Some(text.into()), label: String::new(), line: 1 });
+        let rows = paragraphs.map(|text| TextRow {
+            text: "area".into(),
+            pair: Some(text.into()),
+            label: String::new(),
+            line: 1,
+        });
         let questions = paragraphs.map(|paragraph| question("man", paragraph));
-        let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32).unwrap().with_padding_side(PaddingSide::Left);
-        let settings = WindowSettings { stride: 4, keep_places: false };
-        let windows = encoder.encode_windows(&rows, &questions, settings, Path::new(PATH)).unwrap();
+        let encoder = TextEncoder::from_json(DEFAULT_TOKENIZER, 32)
+            .unwrap()
+            .with_padding_side(PaddingSide::Left);
+        let settings = WindowSettings {
+            stride: 4,
+            keep_places: false,
+        };
+        let windows = encoder
+            .encode_windows(&rows, &questions, settings, Path::new(PATH))
+            .unwrap();
         let batch = windows.batch(vec![0, 1], &Device::default());
         let ids: Vec<i64> = batch.input.ids.clone().into_data().iter::<i64>().collect();
         let [_, tokens] = batch.input.ids.dims();
         let man = i64::from(encoder.tokenizer().token_to_id("man").unwrap());
         for end in batch.answers {
             let end: Vec<i64> = end.into_data().iter::<i64>().collect();
-            assert!(end.iter().enumerate().all(|(row, token)| ids[row * tokens + *token as usize] == man), "{end:?}");
+            assert!(
+                end.iter()
+                    .enumerate()
+                    .all(|(row, token)| ids[row * tokens + *token as usize] == man),
+                "{end:?}"
+            );
         }
     }
 }

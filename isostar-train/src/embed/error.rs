@@ -61,7 +61,9 @@ pub enum EmbedError {
         limit: usize,
     },
     /// The maximum length exceeds the number of positions of the model.
-    #[error("a maximum length of {max_length} tokens was requested, but the model has {positions} positions")]
+    #[error(
+        "a maximum length of {max_length} tokens was requested, but the model has {positions} positions"
+    )]
     MaxLength {
         /// The maximum length passed.
         max_length: usize,

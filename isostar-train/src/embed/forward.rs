@@ -49,18 +49,40 @@ pub(super) fn for_each_sequence(
     let width = config.sizes().width;
     let device = encoder.devices().remove(0);
     for rows in order::by_length(&sequences.lengths(), batch_size) {
-        let padded: Vec<_> = rows.iter().map(|row| (sequences.ids(*row as usize), sequences.type_ids(*row as usize))).collect();
-        let batch = pad(&padded, BatchWidth::default(), padding, PaddingSide::Right, &device);
+        let padded: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    sequences.ids(*row as usize),
+                    sequences.type_ids(*row as usize),
+                )
+            })
+            .collect();
+        let batch = pad(
+            &padded,
+            BatchWidth::default(),
+            padding,
+            PaddingSide::Right,
+            &device,
+        );
         let [_, tokens] = batch.ids.dims();
         let states = encoder.forward(batch);
         for (at, layer) in layers.iter().enumerate() {
             let values: Vec<f32> = states.layer(*layer).try_to_vec_as()?;
             for (padded, row) in values.chunks_exact(tokens * width).zip(&rows) {
                 let sequence = *row as usize;
-                write(at, sequence, &padded[..sequences.ids(sequence).len() * width])?;
+                write(
+                    at,
+                    sequence,
+                    &padded[..sequences.ids(sequence).len() * width],
+                )?;
             }
         }
-        progress(rows.iter().map(|row| sequences.ids(*row as usize).len()).sum());
+        progress(
+            rows.iter()
+                .map(|row| sequences.ids(*row as usize).len())
+                .sum(),
+        );
     }
     Ok(())
 }

@@ -27,11 +27,22 @@ pub fn embed_in_memory(
     if batch_size == 0 {
         return Err(EmbedError::BatchSize);
     }
-    let mut all: Vec<Vec<f32>> = layers.iter().map(|_| vec![0.0; sequences.tokens() * width]).collect();
-    for_each_sequence(model, sequences, layers, batch_size, progress, |at, sequence, states| {
-        all[at][sequences.span(sequence).start * width..][..states.len()].copy_from_slice(states);
-        Ok(())
-    })?;
+    let mut all: Vec<Vec<f32>> = layers
+        .iter()
+        .map(|_| vec![0.0; sequences.tokens() * width])
+        .collect();
+    for_each_sequence(
+        model,
+        sequences,
+        layers,
+        batch_size,
+        progress,
+        |at, sequence, states| {
+            all[at][sequences.span(sequence).start * width..][..states.len()]
+                .copy_from_slice(states);
+            Ok(())
+        },
+    )?;
     Ok(all)
 }
 
@@ -43,7 +54,9 @@ pub fn sentence_vectors(states: &[f32], sequences: &Sequences) -> Vec<f32> {
         let span = sequences.span(sequence);
         &states[span.start * width..span.end * width]
     };
-    (0..sequences.len()).flat_map(|sequence| mean(states(sequence), width)).collect()
+    (0..sequences.len())
+        .flat_map(|sequence| mean(states(sequence), width))
+        .collect()
 }
 
 /// The mean of the rows of `states`, `[tokens, width]`, with at least one row.

@@ -27,9 +27,18 @@ impl Sequences {
     /// # Errors
     /// If the file does not exist, is empty or is not text, a line has no tokens, or the tokenizer
     /// fails.
-    pub fn from_texts(path: &Path, tokenizer: Tokenizer, max_length: usize) -> Result<Self, EmbedError> {
+    pub fn from_texts(
+        path: &Path,
+        tokenizer: Tokenizer,
+        max_length: usize,
+    ) -> Result<Self, EmbedError> {
         let content = read(path)?;
-        let row = |(index, text): (usize, &str)| TextRow { text: text.into(), pair: None, label: String::new(), line: index + 1 };
+        let row = |(index, text): (usize, &str)| TextRow {
+            text: text.into(),
+            pair: None,
+            label: String::new(),
+            line: index + 1,
+        };
         let rows: Vec<TextRow> = content.lines().enumerate().map(row).collect();
         Self::from_rows(&rows, path, &TextEncoder::new(tokenizer, max_length)?)
     }
@@ -39,13 +48,21 @@ impl Sequences {
     ///
     /// # Errors
     /// If a row has no tokens, or the tokenizer fails.
-    pub fn from_rows(rows: &[TextRow], path: &Path, encoder: &TextEncoder) -> Result<Self, EmbedError> {
+    pub fn from_rows(
+        rows: &[TextRow],
+        path: &Path,
+        encoder: &TextEncoder,
+    ) -> Result<Self, EmbedError> {
         let examples = encoder.encode(rows, vec![0; rows.len()])?;
         let mut sequences = Self::default();
         for (index, row) in (0..).zip(rows) {
             let ids = examples.ids(index);
             if ids.is_empty() {
-                return Err(DataError::NoTokens { path: path.into(), line: row.line }.into());
+                return Err(DataError::NoTokens {
+                    path: path.into(),
+                    line: row.line,
+                }
+                .into());
             }
             sequences.push(ids);
             if let Some(type_ids) = examples.type_ids(index) {
@@ -68,16 +85,32 @@ impl Sequences {
             let (path, line) = (path.to_path_buf(), index + 1);
             let ids: Vec<i64> = match serde_json::from_str(text) {
                 Ok(ids) => ids,
-                Err(error) => return Err(EmbedError::NotIds { path, line, column: error.column() }),
+                Err(error) => {
+                    return Err(EmbedError::NotIds {
+                        path,
+                        line,
+                        column: error.column(),
+                    });
+                }
             };
             if ids.is_empty() {
                 return Err(EmbedError::NoTokens { path, line });
             }
             if ids.len() > max_length {
-                return Err(EmbedError::LongSequence { path, line, tokens: ids.len(), limit: max_length });
+                return Err(EmbedError::LongSequence {
+                    path,
+                    line,
+                    tokens: ids.len(),
+                    limit: max_length,
+                });
             }
             if let Some(&id) = ids.iter().find(|id| !(0..vocabulary as i64).contains(id)) {
-                return Err(EmbedError::UnknownId { path, line, id, vocabulary });
+                return Err(EmbedError::UnknownId {
+                    path,
+                    line,
+                    id,
+                    vocabulary,
+                });
             }
             let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
             sequences.push(&ids);
@@ -117,18 +150,26 @@ impl Sequences {
     /// # Panics
     /// If the index is out of range.
     pub fn type_ids(&self, sequence: usize) -> Option<&[u32]> {
-        self.type_ids.as_ref().map(|type_ids| &type_ids[self.span(sequence)])
+        self.type_ids
+            .as_ref()
+            .map(|type_ids| &type_ids[self.span(sequence)])
     }
 
     /// The range of a sequence among all tokens.
     pub(super) fn span(&self, sequence: usize) -> Range<usize> {
-        let start = if sequence == 0 { 0 } else { self.ends[sequence - 1] };
+        let start = if sequence == 0 {
+            0
+        } else {
+            self.ends[sequence - 1]
+        };
         start..self.ends[sequence]
     }
 
     /// The length of each sequence in tokens.
     pub fn lengths(&self) -> Vec<u32> {
-        (0..self.len()).map(|sequence| self.ids(sequence).len() as u32).collect()
+        (0..self.len())
+            .map(|sequence| self.ids(sequence).len() as u32)
+            .collect()
     }
 
     /// The total number of tokens.
@@ -145,5 +186,9 @@ impl Sequences {
 /// Reads the text of a file without its byte-order mark. The rest must not be empty.
 fn read(path: &Path) -> Result<String, EmbedError> {
     let text = without_mark(&read_text(path)?).to_string();
-    if text.is_empty() { Err(FileError::Empty { path: path.into() }.into()) } else { Ok(text) }
+    if text.is_empty() {
+        Err(FileError::Empty { path: path.into() }.into())
+    } else {
+        Ok(text)
+    }
 }

@@ -45,18 +45,40 @@ impl StatesFile {
             let [sequences, tokens, width] = shape;
             let positions = sequences * tokens;
             temporary.write_all(&header)?;
-            temporary.as_file().set_len((header.len() + positions * (layers.len() * width * SIZE + 1)) as u64)?;
-            Ok(Self { target: target.into(), temporary, start: header.len(), layers: layers.len(), shape })
+            temporary
+                .as_file()
+                .set_len((header.len() + positions * (layers.len() * width * SIZE + 1)) as u64)?;
+            Ok(Self {
+                target: target.into(),
+                temporary,
+                start: header.len(),
+                layers: layers.len(),
+                shape,
+            })
         };
-        create().map_err(|source| EmbedError::Output { path: target.into(), source })
+        create().map_err(|source| EmbedError::Output {
+            path: target.into(),
+            source,
+        })
     }
 
     /// Writes the states of one sequence in one layer, `[tokens, d]`, to its first tokens. `layer`
     /// is the index of the layer in this file.
-    pub fn write_states(&mut self, layer: usize, sequence: usize, states: &[f32]) -> Result<(), EmbedError> {
+    pub fn write_states(
+        &mut self,
+        layer: usize,
+        sequence: usize,
+        states: &[f32],
+    ) -> Result<(), EmbedError> {
         let [sequences, tokens, width] = self.shape;
-        let bytes: Vec<u8> = states.iter().flat_map(|state| state.to_le_bytes()).collect();
-        self.write_at((layer * sequences + sequence) * tokens * width * SIZE, &bytes)
+        let bytes: Vec<u8> = states
+            .iter()
+            .flat_map(|state| state.to_le_bytes())
+            .collect();
+        self.write_at(
+            (layer * sequences + sequence) * tokens * width * SIZE,
+            &bytes,
+        )
     }
 
     /// Sets the mask at the first tokens of a sequence.
@@ -68,17 +90,30 @@ impl StatesFile {
 
     fn write_at(&mut self, position: usize, bytes: &[u8]) -> Result<(), EmbedError> {
         let file = self.temporary.as_file_mut();
-        let written = file.seek(SeekFrom::Start((self.start + position) as u64)).and_then(|_| file.write_all(bytes));
-        written.map_err(|source| EmbedError::Output { path: self.target.clone(), source })
+        let written = file
+            .seek(SeekFrom::Start((self.start + position) as u64))
+            .and_then(|_| file.write_all(bytes));
+        written.map_err(|source| EmbedError::Output {
+            path: self.target.clone(),
+            source,
+        })
     }
 
     /// Moves the complete file to its target.
     pub fn finish(self) -> Result<(), EmbedError> {
-        let Self { target, temporary, .. } = self;
-        let renamed = temporary.as_file().sync_all().and_then(|()| temporary.persist(&target).map_err(|error| error.error));
+        let Self {
+            target, temporary, ..
+        } = self;
+        let renamed = temporary
+            .as_file()
+            .sync_all()
+            .and_then(|()| temporary.persist(&target).map_err(|error| error.error));
         match renamed {
             Ok(File { .. }) => Ok(()),
-            Err(source) => Err(EmbedError::Output { path: target, source }),
+            Err(source) => Err(EmbedError::Output {
+                path: target,
+                source,
+            }),
         }
     }
 }
@@ -91,11 +126,25 @@ fn header(layers: &[usize], shape: [usize; 3]) -> io::Result<Vec<u8>> {
     let mut tensors: Vec<(String, TensorInfo)> = Vec::new();
     for (at, layer) in layers.iter().enumerate() {
         let data_offsets = (at * layer_bytes, (at + 1) * layer_bytes);
-        tensors.push((format!("layer.{layer}"), TensorInfo { dtype: Dtype::F32, shape: shape.into(), data_offsets }));
+        tensors.push((
+            format!("layer.{layer}"),
+            TensorInfo {
+                dtype: Dtype::F32,
+                shape: shape.into(),
+                data_offsets,
+            },
+        ));
     }
     let states = layers.len() * layer_bytes;
     let data_offsets = (states, states + sequences * tokens);
-    tensors.push((MASK.into(), TensorInfo { dtype: Dtype::BOOL, shape: vec![sequences, tokens], data_offsets }));
+    tensors.push((
+        MASK.into(),
+        TensorInfo {
+            dtype: Dtype::BOOL,
+            shape: vec![sequences, tokens],
+            data_offsets,
+        },
+    ));
 
     let metadata = Metadata::new(None, tensors).map_err(io::Error::other)?;
     let mut json = serde_json::to_vec(&metadata)?;

@@ -27,12 +27,24 @@ pub fn embed(
     out: &Path,
     progress: &dyn Fn(usize),
 ) -> Result<(), EmbedError> {
-    let shape = [sequences.len(), sequences.longest(), model.config().sizes().width];
+    let shape = [
+        sequences.len(),
+        sequences.longest(),
+        model.config().sizes().width,
+    ];
     if batch_size == 0 {
         return Err(EmbedError::BatchSize);
     }
     let mut file = StatesFile::create(out, layers, shape)?;
-    for_each_sequence(model, sequences, layers, batch_size, progress, |at, sequence, states| file.write_states(at, sequence, states))?;
-    (0..sequences.len()).try_for_each(|sequence| file.write_mask(sequence, sequences.ids(sequence).len()))?;
+    for_each_sequence(
+        model,
+        sequences,
+        layers,
+        batch_size,
+        progress,
+        |at, sequence, states| file.write_states(at, sequence, states),
+    )?;
+    (0..sequences.len())
+        .try_for_each(|sequence| file.write_mask(sequence, sequences.ids(sequence).len()))?;
     file.finish()
 }

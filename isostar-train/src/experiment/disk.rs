@@ -17,7 +17,11 @@ pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Waits until the names in a folder are on the disk.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     // Other systems have no such call.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(path)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 /// Replaces a file of a run: written beside, synced and renamed.
@@ -29,9 +33,17 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> 
 }
 
 /// Returns a function that adds to a failed write what it needs and what is free.
-pub(super) fn write_error(path: &Path, need: u64) -> impl FnOnce(io::Error) -> ExperimentError + use<> {
+pub(super) fn write_error(
+    path: &Path,
+    need: u64,
+) -> impl FnOnce(io::Error) -> ExperimentError + use<> {
     let path = path.to_path_buf();
-    move |source| ExperimentError::Write { free: free_bytes(&path), path, need, source }
+    move |source| ExperimentError::Write {
+        free: free_bytes(&path),
+        path,
+        need,
+        source,
+    }
 }
 
 /// Free bytes of the file system that holds a path, or will hold it; `None` if the system does not
@@ -57,7 +69,11 @@ pub(super) fn free_bytes(path: &Path) -> Option<u64> {
 /// If less than `need` bytes are free.
 pub(super) fn check_space(path: &Path, need: u64) -> Result<(), ExperimentError> {
     match free_bytes(path) {
-        Some(free) if free < need => Err(ExperimentError::NoSpace { path: path.into(), need, free }),
+        Some(free) if free < need => Err(ExperimentError::NoSpace {
+            path: path.into(),
+            need,
+            free,
+        }),
         _ => Ok(()),
     }
 }
@@ -84,11 +100,17 @@ mod tests {
         assert!(free > 0);
         assert!(check_space(folder.path(), 0).is_ok());
         let error = check_space(folder.path(), u64::MAX).unwrap_err();
-        assert!(matches!(error, ExperimentError::NoSpace { need: u64::MAX, .. }), "{error}");
+        assert!(
+            matches!(error, ExperimentError::NoSpace { need: u64::MAX, .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn sizes_have_one_decimal() {
-        assert_eq!([0, 999, 1_500, 12_345_678, 3_000_000_000].map(size), ["0 bytes", "999 bytes", "1.5 kB", "12.3 MB", "3.0 GB"]);
+        assert_eq!(
+            [0, 999, 1_500, 12_345_678, 3_000_000_000].map(size),
+            ["0 bytes", "999 bytes", "1.5 kB", "12.3 MB", "3.0 GB"]
+        );
     }
 }

@@ -18,14 +18,20 @@ pub struct Diverged {
 impl Diverged {
     /// Creates the description of a divergence in a run with these settings.
     pub(super) fn new(divergence: Divergence, settings: &TrainSettings) -> Self {
-        Self { divergence, learning_rate: settings.learning_rate, weight: settings.acting_weight() }
+        Self {
+            divergence,
+            learning_rate: settings.learning_rate,
+            weight: settings.acting_weight(),
+        }
     }
 
     /// Describes the likely cause.
     pub fn likely_cause(&self) -> String {
         match self.divergence.cause {
             NotFinite::Penalty => format!("the penalty weight, {}", self.weight),
-            NotFinite::Reference if self.divergence.epoch == 1 => "a model whose hidden states are not finite before training".into(),
+            NotFinite::Reference if self.divergence.epoch == 1 => {
+                "a model whose hidden states are not finite before training".into()
+            }
             _ => format!("the learning rate, {}", self.learning_rate),
         }
     }

@@ -29,7 +29,9 @@ pub enum ExperimentError {
         expected: &'static str,
     },
     /// The maximum length exceeds the number of positions of the model.
-    #[error("a maximum length of {max_length} tokens was requested, but the model has {positions} positions")]
+    #[error(
+        "a maximum length of {max_length} tokens was requested, but the model has {positions} positions"
+    )]
     MaxLength {
         /// The maximum length passed.
         max_length: usize,

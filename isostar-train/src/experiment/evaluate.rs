@@ -49,13 +49,23 @@ pub fn evaluate<M: TaskModel>(
     let mut layers: Vec<DeviceMoments> = Vec::new();
     while let Some(batch) = done.next() {
         if let Some(stop) = observer.stop() {
-            return Err(ExperimentError::Interrupted { path: None, stop, step: 0, steps: 0 });
+            return Err(ExperimentError::Interrupted {
+                path: None,
+                stop,
+                step: 0,
+                steps: 0,
+            });
         }
-        let batch = batch.map_err(|error| ExperimentError::Batch { message: error.to_string() })?;
+        let batch = batch.map_err(|error| ExperimentError::Batch {
+            message: error.to_string(),
+        })?;
         let step = model.forward_step(batch);
         let depth = step.hidden_states.depth();
         for layer in 0..depth {
-            let selection = StateSelection { layers: LayerSelection::Only(vec![layer + 1]), ..Default::default() };
+            let selection = StateSelection {
+                layers: LayerSelection::Only(vec![layer + 1]),
+                ..Default::default()
+            };
             let moments = selection.moments(&step.hidden_states);
             if layers.len() <= layer {
                 layers.push(DeviceMoments::new(moments.width()).with_limit(PENDING / depth));
@@ -67,7 +77,10 @@ pub fn evaluate<M: TaskModel>(
     }
     observer.end(&Phase::Evaluation);
 
-    let layers = layers.iter().map(DeviceMoments::read).collect::<Result<Vec<_>, _>>()?;
+    let layers = layers
+        .iter()
+        .map(DeviceMoments::read)
+        .collect::<Result<Vec<_>, _>>()?;
     let predictions = evaluator.predictions();
     Ok(SplitReport {
         rows: predictions.len(),

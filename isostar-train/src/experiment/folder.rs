@@ -48,11 +48,16 @@ impl RunFolder {
     /// If `named` is not empty.
     pub fn choose(named: Option<&Path>, name: &str) -> Result<Self, ExperimentError> {
         match named.map(Self::at) {
-            Some(folder) if folder.is_taken() => Err(ExperimentError::FolderTaken { path: folder.path }),
+            Some(folder) if folder.is_taken() => {
+                Err(ExperimentError::FolderTaken { path: folder.path })
+            }
             Some(folder) => Ok(folder),
             None => {
                 let numbered = (1..).map(|number| Path::new(RUNS).join(format!("{name}-{number}")));
-                let path = numbered.into_iter().find(|path| !path.exists()).expect("the range is unbounded");
+                let path = numbered
+                    .into_iter()
+                    .find(|path| !path.exists())
+                    .expect("the range is unbounded");
                 Ok(Self { path })
             }
         }
@@ -60,7 +65,8 @@ impl RunFolder {
 
     /// Whether existing files prevent a new run in this folder.
     pub fn is_taken(&self) -> bool {
-        self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
+        self.path.is_file()
+            || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// Finds out what there is of a run. Damaged files are reported to the observer, and what
@@ -70,7 +76,10 @@ impl RunFolder {
     /// If the folder holds something else than a run, the run diverged, or its settings are damaged
     /// and no snapshot holds them.
     pub fn state(&self, observer: &dyn Observer) -> Result<RunState, ExperimentError> {
-        let nothing = |reason| ExperimentError::NothingToResume { path: self.path.clone(), reason };
+        let nothing = |reason| ExperimentError::NothingToResume {
+            path: self.path.clone(),
+            reason,
+        };
         self.sweep()?;
         if !self.is_taken() {
             return Ok(RunState::Empty);
@@ -83,10 +92,17 @@ impl RunFolder {
             found => {
                 let newest = self.snapshots().newest(&|_| {});
                 let (Some(parts), fault) = (newest, found.as_ref().err()) else {
-                    return Err(found.err().unwrap_or_else(|| nothing("there is no config.toml")));
+                    return Err(found
+                        .err()
+                        .unwrap_or_else(|| nothing("there is no config.toml")));
                 };
-                let fault = fault.map_or_else(|| format!("{} is missing", self.config().display()), ToString::to_string);
-                observer.note(&format!("{fault}; the settings are those of the newest snapshot"));
+                let fault = fault.map_or_else(
+                    || format!("{} is missing", self.config().display()),
+                    ToString::to_string,
+                );
+                observer.note(&format!(
+                    "{fault}; the settings are those of the newest snapshot"
+                ));
                 parts.state.settings
             }
         };
@@ -95,7 +111,8 @@ impl RunFolder {
             Some(result) => match self.diverged(&settings, &result) {
                 Some(error) => Err(error),
                 None if result.epochs >= settings.epochs => {
-                    self.snapshots().report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
+                    self.snapshots()
+                        .report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
                     Ok(RunState::Finished(settings, Box::new(result)))
                 }
                 None => Ok(RunState::Unfinished(settings)),
@@ -105,8 +122,13 @@ impl RunFolder {
     }
 
     fn has_earlier_checkpoints(&self) -> bool {
-        let entries = fs::read_dir(self.path.join("checkpoint")).into_iter().flatten().flatten();
-        entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
+        let entries = fs::read_dir(self.path.join("checkpoint"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .into_iter()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
     }
 
     /// Reads the result of a run whose files are all as its manifest says; reports those that are
@@ -125,15 +147,25 @@ impl RunFolder {
             return self.result();
         }
         for fault in faults {
-            observer.note(&format!("{}: {fault}; it is made anew", self.path.display()));
+            observer.note(&format!(
+                "{}: {fault}; it is made anew",
+                self.path.display()
+            ));
         }
         Ok(None)
     }
 
     /// Returns the error of a run that diverged according to its result.
-    pub fn diverged(&self, settings: &TrainSettings, result: &RunResult) -> Option<ExperimentError> {
+    pub fn diverged(
+        &self,
+        settings: &TrainSettings,
+        result: &RunResult,
+    ) -> Option<ExperimentError> {
         let diverged = Box::new(Diverged::new(result.divergence()?, settings));
-        Some(ExperimentError::Diverged { path: self.path.clone(), diverged })
+        Some(ExperimentError::Diverged {
+            path: self.path.clone(),
+            diverged,
+        })
     }
 
     /// Reads the settings in config.toml; `None` if there is no run.
@@ -141,18 +173,34 @@ impl RunFolder {
     /// # Errors
     /// If the file cannot be read or parsed.
     pub fn settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
-        let malformed = |message: String| ExperimentError::SettingsFile { path: self.config(), message };
-        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
-        toml::from_str(&text).map(Some).map_err(|error| malformed(error.message().to_string()))
+        let malformed = |message: String| ExperimentError::SettingsFile {
+            path: self.config(),
+            message,
+        };
+        let Some(text) = read_if_there(&self.config())? else {
+            return Ok(None);
+        };
+        toml::from_str(&text)
+            .map(Some)
+            .map_err(|error| malformed(error.message().to_string()))
     }
 
     /// Reads the settings in config.toml, and checks the hash in its first line.
     fn stored_settings(&self) -> Result<Option<TrainSettings>, ExperimentError> {
-        let Some(text) = read_if_there(&self.config())? else { return Ok(None) };
-        let is_whole = |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
-        match text.strip_prefix(HASH_LINE).and_then(|text| text.split_once('\n')).is_some_and(is_whole) {
+        let Some(text) = read_if_there(&self.config())? else {
+            return Ok(None);
+        };
+        let is_whole =
+            |(hash, rest): (&str, &str)| hash == FileDigest::from_bytes(rest.as_bytes()).sha256;
+        match text
+            .strip_prefix(HASH_LINE)
+            .and_then(|text| text.split_once('\n'))
+            .is_some_and(is_whole)
+        {
             true => self.settings(),
-            false => Err(ExperimentError::Altered { path: self.config() }),
+            false => Err(ExperimentError::Altered {
+                path: self.config(),
+            }),
         }
     }
 
@@ -161,10 +209,15 @@ impl RunFolder {
     /// # Errors
     /// If the file cannot be read or parsed.
     pub fn result(&self) -> Result<Option<RunResult>, ExperimentError> {
-        let Some(text) = read_if_there(&self.results())? else { return Ok(None) };
+        let Some(text) = read_if_there(&self.results())? else {
+            return Ok(None);
+        };
         serde_json::from_str(&text)
             .map(Some)
-            .map_err(|error| ExperimentError::ResultFile { path: self.results(), message: error.to_string() })
+            .map_err(|error| ExperimentError::ResultFile {
+                path: self.results(),
+                message: error.to_string(),
+            })
     }
 
     /// Returns the number of completed epochs according to the newest snapshot; 0 if there is none.
@@ -181,12 +234,17 @@ impl RunFolder {
         self.sweep()?;
         for path in [self.path.join(MANIFEST), self.results()] {
             match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(ExperimentError::io(&path)(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(ExperimentError::io(&path)(error));
+                }
                 _ => {}
             }
         }
         let text = toml::to_string_pretty(settings).expect("settings are plain values");
-        let text = format!("{HASH_LINE}{}\n{text}", FileDigest::from_bytes(text.as_bytes()).sha256);
+        let text = format!(
+            "{HASH_LINE}{}\n{text}",
+            FileDigest::from_bytes(text.as_bytes()).sha256
+        );
         if !fs::read_to_string(self.config()).is_ok_and(|found| found == text) {
             replace(&self.config(), text.as_bytes())?;
         }
@@ -199,7 +257,11 @@ impl RunFolder {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(".writing-") {
                     let path = entry.path();
-                    let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                    let removed = if path.is_dir() {
+                        fs::remove_dir_all(&path)
+                    } else {
+                        fs::remove_file(&path)
+                    };
                     removed.map_err(ExperimentError::io(&path))?;
                 }
             }
@@ -209,7 +271,8 @@ impl RunFolder {
 
     /// Reads the newest whole snapshot; damaged ones are reported to the observer.
     pub(super) fn newest_snapshot(&self, observer: &dyn Observer) -> Option<Parts> {
-        self.snapshots().newest(&|damaged| observer.note(&damaged.to_string()))
+        self.snapshots()
+            .newest(&|damaged| observer.note(&damaged.to_string()))
     }
 
     /// The snapshots of the run.
@@ -230,10 +293,17 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the system fails to write it.
-    pub(super) fn restore_metrics(&self, lines: &[String], observer: &dyn Observer) -> Result<(), ExperimentError> {
+    pub(super) fn restore_metrics(
+        &self,
+        lines: &[String],
+        observer: &dyn Observer,
+    ) -> Result<(), ExperimentError> {
         let found = fs::read(self.metrics()).unwrap_or_default();
         if !found.starts_with(text(lines).as_bytes()) {
-            observer.note(&format!("{} is damaged; its lines are restored from the snapshot", self.metrics().display()));
+            observer.note(&format!(
+                "{} is damaged; its lines are restored from the snapshot",
+                self.metrics().display()
+            ));
         }
         self.write_metrics(lines)
     }
@@ -245,11 +315,29 @@ impl RunFolder {
     pub(super) fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
         replace(&self.results(), text.as_bytes())?;
-        let mut manifest = Manifest { epochs: result.epochs, ..Default::default() };
-        let model = fs::read_dir(self.model()).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in [self.config(), self.metrics(), self.results()].into_iter().chain(model).filter(|path| path.is_file()) {
-            let name = path.strip_prefix(&self.path).expect("the file is in the folder").display().to_string();
-            manifest.files.insert(name, FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?);
+        let mut manifest = Manifest {
+            epochs: result.epochs,
+            ..Default::default()
+        };
+        let model = fs::read_dir(self.model())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        for path in [self.config(), self.metrics(), self.results()]
+            .into_iter()
+            .chain(model)
+            .filter(|path| path.is_file())
+        {
+            let name = path
+                .strip_prefix(&self.path)
+                .expect("the file is in the folder")
+                .display()
+                .to_string();
+            manifest.files.insert(
+                name,
+                FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?,
+            );
         }
         replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())
     }

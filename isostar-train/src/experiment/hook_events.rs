@@ -30,30 +30,51 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
         if self.observer.stop().is_some() {
             self.interrupter.stop(None);
         }
-        let phase = |epoch: &usize| Phase::Calibration { epoch: self.done + epoch };
+        let phase = |epoch: &usize| Phase::Calibration {
+            epoch: self.done + epoch,
+        };
         match event {
-            HookEvent::CalibrationStarted { epoch, limit } => self.observer.begin(phase(epoch), *limit),
-            HookEvent::CalibrationProgress { epoch, states } => self.observer.advance(&phase(epoch), *states),
-            HookEvent::CalibrationFinished { epoch, states, padding, isoscore, settled, seconds } => {
+            HookEvent::CalibrationStarted { epoch, limit } => {
+                self.observer.begin(phase(epoch), *limit)
+            }
+            HookEvent::CalibrationProgress { epoch, states } => {
+                self.observer.advance(&phase(epoch), *states)
+            }
+            HookEvent::CalibrationFinished {
+                epoch,
+                states,
+                padding,
+                isoscore,
+                settled,
+                seconds,
+            } => {
                 self.observer.end(&phase(epoch));
                 self.stopwatch.calibrated(*seconds);
                 let score = isoscore.map_or("none".into(), |score| format!("{score:.4}"));
                 let share = padding.map_or(String::new(), |share| {
                     let training = 100.0 * (self.training_padding)(self.done + epoch - 1);
-                    format!(", {:.1}% padding (training batches: {training:.1}%)", 100.0 * share)
+                    format!(
+                        ", {:.1}% padding (training batches: {training:.1}%)",
+                        100.0 * share
+                    )
                 });
                 let settled = settled.map_or(String::new(), |change| {
-                    format!(", settled: the second half of them changed the covariance by {:.1}%", 100.0 * change)
+                    format!(
+                        ", settled: the second half of them changed the covariance by {:.1}%",
+                        100.0 * change
+                    )
                 });
                 self.observer.note(&format!("reference from {states} states{share}{settled} in {seconds:.1} s, IsoScore {score}"));
             }
             HookEvent::CalibrationFailed { epoch, .. } => self.observer.end(&phase(epoch)),
-            HookEvent::Collapsed { score, .. } if score.is_nan() => {
-                self.observer.note("the states have collapsed: the score of a batch is not a number")
-            }
+            HookEvent::Collapsed { score, .. } if score.is_nan() => self
+                .observer
+                .note("the states have collapsed: the score of a batch is not a number"),
             HookEvent::Collapsed { score, threshold } => {
                 let published = match self.padding {
-                    Padding::Mask => "; the published weights belong to states that include padding",
+                    Padding::Mask => {
+                        "; the published weights belong to states that include padding"
+                    }
                     Padding::Keep => "",
                 };
                 self.observer.note(&format!(

@@ -23,6 +23,9 @@ impl IsoScores {
             });
             merged.isoscore()
         });
-        Self { all, layers: layers.iter().map(RunningMoments::isoscore).collect() }
+        Self {
+            all,
+            layers: layers.iter().map(RunningMoments::isoscore).collect(),
+        }
     }
 }

@@ -23,11 +23,25 @@ use crate::choice::choice;
 /// Numbers and records are those of [`burn::optim::AdamW`]; on flex, a step is one pass over
 /// memory ([`isostar_kernels::adamw`]).
 pub fn adamw(weight_decay: f64, epsilon: f64) -> ModuleOptimizer {
-    let settings =
-        AdamWUpdate { rate: 0.0, weight_decay: weight_decay as f32, beta_1: 0.9, beta_2: 0.999, epsilon: epsilon as f32, step: 0 };
-    let undecayed = ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
-    let without = AdamWUpdate { weight_decay: 0.0, ..settings };
-    ModuleOptimizer::from(AdamW { settings }).with_group(undecayed, AdamW { settings: without }, None)
+    let settings = AdamWUpdate {
+        rate: 0.0,
+        weight_decay: weight_decay as f32,
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: epsilon as f32,
+        step: 0,
+    };
+    let undecayed =
+        ParamGroup::from_regex(r"(^|\.)(bias|beta|gamma)$").expect("the pattern is valid");
+    let without = AdamWUpdate {
+        weight_decay: 0.0,
+        ..settings
+    };
+    ModuleOptimizer::from(AdamW { settings }).with_group(
+        undecayed,
+        AdamW { settings: without },
+        None,
+    )
 }
 
 /// AdamW in one pass; the rate and the number of the step are those of each call.
@@ -47,12 +61,25 @@ impl Optimizer for AdamW {
         state: Option<AdamWState<D>>,
     ) -> (Tensor<D>, Option<AdamWState<D>>) {
         let (time, moments) = match state {
-            Some(AdamWState { momentum }) => (momentum.time + 1, Some([momentum.moment_1, momentum.moment_2])),
+            Some(AdamWState { momentum }) => (
+                momentum.time + 1,
+                Some([momentum.moment_1, momentum.moment_2]),
+            ),
             None => (1, None),
         };
-        let update = AdamWUpdate { rate, step: time, ..self.settings };
-        let (parameter, [moment_1, moment_2]) = isostar_kernels::adamw(&update, parameter, gradient, moments);
-        (parameter, Some(AdamWState::new(AdaptiveMomentumState::new(time, moment_1, moment_2))))
+        let update = AdamWUpdate {
+            rate,
+            step: time,
+            ..self.settings
+        };
+        let (parameter, [moment_1, moment_2]) =
+            isostar_kernels::adamw(&update, parameter, gradient, moments);
+        (
+            parameter,
+            Some(AdamWState::new(AdaptiveMomentumState::new(
+                time, moment_1, moment_2,
+            ))),
+        )
     }
 
     fn to_device<const D: usize>(state: AdamWState<D>, device: &Device) -> AdamWState<D> {
@@ -92,7 +119,13 @@ pub struct WarmupLinear {
 impl WarmupLinear {
     /// Creates a schedule over `total` optimizer steps, with `warmup` steps up to `peak`.
     pub fn new(peak: f64, warmup: usize, total: usize, schedule: Schedule) -> Self {
-        Self { peak, warmup, total, schedule, step: 0 }
+        Self {
+            peak,
+            warmup,
+            total,
+            schedule,
+            step: 0,
+        }
     }
 
     /// The learning rate of the step after `step` steps.
@@ -141,8 +174,13 @@ mod tests {
 
         let device = Device::flex().autodiff();
         let two = |shape: &[usize]| TensorData::new(vec![2.0_f32], shape.to_vec());
-        let linear = Linear { weight: Param::from_data(two(&[1, 1]), &device), bias: Some(Param::from_data(two(&[1]), &device)) };
-        let loss = linear.forward(Tensor::<2>::from_floats([[0.5]], &device)).sum();
+        let linear = Linear {
+            weight: Param::from_data(two(&[1, 1]), &device),
+            bias: Some(Param::from_data(two(&[1]), &device)),
+        };
+        let loss = linear
+            .forward(Tensor::<2>::from_floats([[0.5]], &device))
+            .sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &linear);
         let linear = adamw(0.1, 0.5).step(0.1, linear, gradients);
         // torch.optim.AdamW(lr=0.1, eps=0.5, weight_decay=0.1): 2 · 0.99 − 0.1 · 0.5/(0.5 + 0.5); without decay, 2 − 0.1 · 1/(1 + 0.5).
@@ -157,19 +195,35 @@ mod tests {
         use burn::nn::Linear;
         use burn::optim::GradientsParams;
 
-        let numbers = |count: usize| (0..count).map(|at| (at as f32 * 0.7).sin()).collect::<Vec<_>>();
+        let numbers = |count: usize| {
+            (0..count)
+                .map(|at| (at as f32 * 0.7).sin())
+                .collect::<Vec<_>>()
+        };
         let weight = Param::from_data(TensorData::new(numbers(300 * 70), [300, 70]), device);
-        let mut linear = Linear { weight, bias: Some(Param::from_data(TensorData::new(numbers(70), [70]), device)) };
+        let mut linear = Linear {
+            weight,
+            bias: Some(Param::from_data(TensorData::new(numbers(70), [70]), device)),
+        };
         for step in 1..=3 {
-            let points = Tensor::<2>::from_data(TensorData::new(numbers(4 * 300), [4, 300]), device) * step as f32;
-            let gradients = GradientsParams::from_grads(linear.forward(points).square().mean().backward(), &linear);
+            let points =
+                Tensor::<2>::from_data(TensorData::new(numbers(4 * 300), [4, 300]), device)
+                    * step as f32;
+            let gradients = GradientsParams::from_grads(
+                linear.forward(points).square().mean().backward(),
+                &linear,
+            );
             linear = optimizer.step(1e-2, linear.clone(), gradients);
             if resume {
-                optimizer = adamw(0.1, 1e-6).from_bytes(optimizer.into_bytes().unwrap()).unwrap();
+                optimizer = adamw(0.1, 1e-6)
+                    .from_bytes(optimizer.into_bytes().unwrap())
+                    .unwrap();
             }
         }
         let bias = linear.bias.unwrap().val().unsqueeze_dim(0);
-        [linear.weight.val(), bias].map(|tensor| tensor.into_data().try_into_vec().unwrap()).to_vec()
+        [linear.weight.val(), bias]
+            .map(|tensor| tensor.into_data().try_into_vec().unwrap())
+            .to_vec()
     }
 
     #[test]
@@ -179,22 +233,33 @@ mod tests {
         let burn = || {
             let config = AdamWConfig::new().with_epsilon(1e-6).with_weight_decay(0.1);
             let undecayed = ParamGroup::from_regex(r"(^|\.)bias$").unwrap();
-            config.init().with_group(undecayed, config.with_weight_decay(0.0).build(), None)
+            config
+                .init()
+                .with_group(undecayed, config.with_weight_decay(0.0).build(), None)
         };
         #[allow(deprecated, reason = "the only second device that every machine has")]
         let other = Device::ndarray();
         for device in [Device::flex(), other].map(Device::autodiff) {
-            assert_eq!(trained(adamw(0.1, 1e-6), &device, false), trained(burn(), &device, false));
+            assert_eq!(
+                trained(adamw(0.1, 1e-6), &device, false),
+                trained(burn(), &device, false)
+            );
         }
         // A record of Burn's continues here, to the same bits.
         let device = Device::flex().autodiff();
-        assert_eq!(trained(burn(), &device, true), trained(burn(), &device, false));
+        assert_eq!(
+            trained(burn(), &device, true),
+            trained(burn(), &device, false)
+        );
     }
 
     #[test]
     fn a_resumed_optimizer_continues_to_the_same_bits() {
         let device = Device::flex().autodiff();
-        assert_eq!(trained(adamw(0.1, 1e-6), &device, true), trained(adamw(0.1, 1e-6), &device, false));
+        assert_eq!(
+            trained(adamw(0.1, 1e-6), &device, true),
+            trained(adamw(0.1, 1e-6), &device, false)
+        );
     }
 
     #[test]
@@ -202,7 +267,15 @@ mod tests {
         // transformers.get_linear_schedule_with_warmup(optimizer, 2, 6) and get_constant_schedule_with_warmup(optimizer, 2) with lr 0.1.
         let mut linear = WarmupLinear::new(0.1, 2, 6, Schedule::Linear);
         let mut constant = WarmupLinear::new(0.1, 2, 6, Schedule::Constant);
-        for (falling, staying) in [(0.0, 0.0), (0.05, 0.05), (0.1, 0.1), (0.075, 0.1), (0.05, 0.1), (0.025, 0.1), (0.0, 0.1)] {
+        for (falling, staying) in [
+            (0.0, 0.0),
+            (0.05, 0.05),
+            (0.1, 0.1),
+            (0.075, 0.1),
+            (0.05, 0.1),
+            (0.025, 0.1),
+            (0.0, 0.1),
+        ] {
             assert!((linear.step() - falling).abs() < 1e-12);
             assert!((constant.step() - staying).abs() < 1e-12);
         }

@@ -19,8 +19,13 @@ impl SplitReport {
     /// If the system fails to write it.
     pub fn write_predictions(&self, path: &Path) -> io::Result<()> {
         let mut file = BufWriter::new(beside(path)?);
-        let is_official = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let are_answers = self.predictions.iter().all(|prediction| matches!(prediction.answer, Answer::Text { .. }));
+        let is_official = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let are_answers = self
+            .predictions
+            .iter()
+            .all(|prediction| matches!(prediction.answer, Answer::Text { .. }));
         if is_official && are_answers {
             write_official(&mut file, self)?
         } else {

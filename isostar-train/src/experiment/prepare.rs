@@ -7,7 +7,10 @@ use std::sync::Arc;
 use burn::prelude::*;
 use isostar_core::{Padding, Regularizer};
 use isostar_kernels::Precision;
-use isostar_models::{BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier, SpanExtractor};
+use isostar_models::{
+    BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier,
+    SpanExtractor,
+};
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
@@ -54,17 +57,28 @@ impl Experiment {
     ///
     /// # Errors
     /// If any of them is invalid; returns the first error.
-    pub fn prepare(mut settings: TrainSettings, observer: &dyn Observer) -> Result<Self, ExperimentError> {
+    pub fn prepare(
+        mut settings: TrainSettings,
+        observer: &dyn Observer,
+    ) -> Result<Self, ExperimentError> {
         settings.check()?;
         if settings.padding == Padding::Keep && settings.pad_to > 1 {
             let expected = "1 under --padding keep, where padding is part of the score";
-            return Err(ExperimentError::Setting { name: "pad_to", value: settings.pad_to.to_string(), expected });
+            return Err(ExperimentError::Setting {
+                name: "pad_to",
+                value: settings.pad_to.to_string(),
+                expected,
+            });
         }
         let regularizer = settings.regularizer()?;
         let device = parse_device(&settings.device)?;
         if !Precision::from(settings.precision).is_supported(&device) {
             let expected = "f32 on this device, which does not compute in bf16";
-            return Err(ExperimentError::Setting { name: "precision", value: "bf16".into(), expected });
+            return Err(ExperimentError::Setting {
+                name: "precision",
+                value: "bf16".into(),
+                expected,
+            });
         }
         let mut task = Task::read(settings.source(), observer)?;
         if let (TaskKind::Classification, [label]) = (task.kind, task.labels.names()) {
@@ -79,7 +93,11 @@ impl Experiment {
         Device::flex().seed(seed);
         let (task, work) = match task.kind {
             TaskKind::Classification | TaskKind::Regression => {
-                let problem = if task.kind == TaskKind::Regression { ProblemType::Regression } else { ProblemType::SingleLabel };
+                let problem = if task.kind == TaskKind::Regression {
+                    ProblemType::Regression
+                } else {
+                    ProblemType::SingleLabel
+                };
                 let labels = |task: &Task| Labels::new(task.labels.names(), problem);
                 let model = match settings.model.as_str() {
                     SCRATCH => from_scratch(labels(&task), &settings, &device)?,
@@ -97,7 +115,9 @@ impl Experiment {
             TaskKind::Span => {
                 let model = match settings.model.as_str() {
                     SCRATCH => from_scratch(Labels::default(), &settings, &device)?,
-                    model => Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?,
+                    model => {
+                        Pretrained::<SpanExtractor>::read(find_model(model, observer)?, &device)?
+                    }
                 };
                 let (prepared, summary) = Prepared::new(model, task, &mut settings)?;
                 (summary, Work::Spans(Box::new(prepared)))
@@ -106,7 +126,13 @@ impl Experiment {
         if regularizer.is_some() {
             settings.layers.indices(work.config().sizes().layers)?;
         }
-        Ok(Self { settings, task, work, regularizer, device })
+        Ok(Self {
+            settings,
+            task,
+            work,
+            regularizer,
+            device,
+        })
     }
 
     /// The configuration of the model.
@@ -142,18 +168,43 @@ impl Work {
 
 impl<M: TaskModel> Prepared<M> {
     /// Tokenizes the rows for a model. The text of each split is dropped once it is tokenized.
-    fn new(model: Pretrained<M>, mut task: Task, settings: &mut TrainSettings) -> Result<(Self, TaskSummary), ExperimentError> {
+    fn new(
+        model: Pretrained<M>,
+        mut task: Task,
+        settings: &mut TrainSettings,
+    ) -> Result<(Self, TaskSummary), ExperimentError> {
         let [max_length, stride] = settings.set_lengths(model.config.sizes().positions)?;
-        let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
+        let encoder =
+            TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
         let labels = task.labels.clone();
-        let preparation = Preparation { encoder: &encoder, labels: &labels, stride, is_evaluated: false, pad_to: settings.pad_to };
+        let preparation = Preparation {
+            encoder: &encoder,
+            labels: &labels,
+            stride,
+            is_evaluated: false,
+            pad_to: settings.pad_to,
+        };
         let train = M::prepare(task.take_train(), preparation)?;
-        let evaluated = Preparation { is_evaluated: true, ..preparation };
+        let evaluated = Preparation {
+            is_evaluated: true,
+            ..preparation
+        };
         let dev = M::prepare(task.take_dev(), evaluated)?;
-        let further = task.take_further().into_iter().map(|(name, rows)| Ok((name, M::prepare(rows, evaluated)?)));
+        let further = task
+            .take_further()
+            .into_iter()
+            .map(|(name, rows)| Ok((name, M::prepare(rows, evaluated)?)));
         let further = further.collect::<Result<_, DataError>>()?;
         let summary = TaskSummary::new(&task, train.summary.clone(), dev.summary.clone());
-        Ok((Self { model, train, dev, further }, summary))
+        Ok((
+            Self {
+                model,
+                train,
+                dev,
+                further,
+            },
+            summary,
+        ))
     }
 }
 
@@ -166,9 +217,15 @@ fn stored_labels(folder: &Path) -> Option<Vec<String>> {
 }
 
 /// Creates a small BERT with random weights: 4 layers of width 128, 1.6 million parameters.
-fn from_scratch<M: PretrainedModel>(labels: Labels, settings: &TrainSettings, device: &Device) -> Result<Pretrained<M>, ExperimentError> {
+fn from_scratch<M: PretrainedModel>(
+    labels: Labels,
+    settings: &TrainSettings,
+    device: &Device,
+) -> Result<Pretrained<M>, ExperimentError> {
     let max_length = settings.max_length.unwrap_or(settings.default_max_length());
-    let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?.tokenizer().clone();
+    let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, max_length)?
+        .tokenizer()
+        .clone();
     let config = BertConfig {
         vocab_size: tokenizer.get_vocab_size(true),
         hidden_size: 128,
@@ -179,5 +236,9 @@ fn from_scratch<M: PretrainedModel>(labels: Labels, settings: &TrainSettings, de
         labels,
         ..BertConfig::default()
     };
-    Ok(Pretrained::from_scratch(ModelConfig::Bert(config), tokenizer, device)?)
+    Ok(Pretrained::from_scratch(
+        ModelConfig::Bert(config),
+        tokenizer,
+        device,
+    )?)
 }

@@ -60,31 +60,80 @@ impl Preset {
     pub fn fill(self, options: &mut TrainOptions) -> Vec<PresetSetting> {
         let Self::Paper = self;
         let mut filled = Filled::default();
-        let is_span = options.task.as_deref().and_then(KnownTask::named).is_some_and(|task| task.kind == TaskKind::Span);
-        filled.text(&mut options.model, "model", "google-bert/bert-base-cased", PAPER);
+        let is_span = options
+            .task
+            .as_deref()
+            .and_then(KnownTask::named)
+            .is_some_and(|task| task.kind == TaskKind::Span);
+        filled.text(
+            &mut options.model,
+            "model",
+            "google-bert/bert-base-cased",
+            PAPER,
+        );
         match options.regularizer.unwrap_or_default() {
             RegularizerName::Istar => {
                 filled.number(&mut options.weight, "weight", -5.0, EXAMPLE);
                 filled.number(&mut options.shrinkage, "shrinkage", 0.2, EXAMPLE);
-                filled.named(&mut options.layers, "layers", LayerSelection::All, "all", PAPER);
-                filled.number(&mut options.calibration_states, "calibration_states", 250_000, PAPER);
+                filled.named(
+                    &mut options.layers,
+                    "layers",
+                    LayerSelection::All,
+                    "all",
+                    PAPER,
+                );
+                filled.number(
+                    &mut options.calibration_states,
+                    "calibration_states",
+                    250_000,
+                    PAPER,
+                );
             }
             RegularizerName::Cosreg => {
                 filled.number(&mut options.weight, "weight", 1.0, PAPER);
-                filled.named(&mut options.layers, "layers", LayerSelection::Last, "last", PAPER);
+                filled.named(
+                    &mut options.layers,
+                    "layers",
+                    LayerSelection::Last,
+                    "last",
+                    PAPER,
+                );
             }
             RegularizerName::None => {}
         }
         filled.named(&mut options.padding, "padding", Padding::Keep, "keep", CODE);
-        filled.named(&mut options.batching, "batching", Batching::Random, "random", CODE);
+        filled.named(
+            &mut options.batching,
+            "batching",
+            Batching::Random,
+            "random",
+            CODE,
+        );
         filled.number(&mut options.epochs, "epochs", 4, EXAMPLE);
         filled.number(&mut options.batch_size, "batch_size", 32, EXAMPLE);
         filled.number(&mut options.learning_rate, "learning_rate", 1e-5, EXAMPLE);
-        filled.named(&mut options.schedule, "schedule", Schedule::Constant, "constant", EXAMPLE);
+        filled.named(
+            &mut options.schedule,
+            "schedule",
+            Schedule::Constant,
+            "constant",
+            EXAMPLE,
+        );
         filled.number(&mut options.warmup, "warmup", 0.0, EXAMPLE);
         filled.number(&mut options.weight_decay, "weight_decay", 0.0, OPTIMIZER);
-        filled.named(&mut options.adam_epsilon, "adam_epsilon", 1e-6, "1e-6", OPTIMIZER);
-        filled.number(&mut options.max_length, "max_length", if is_span { 384 } else { 256 }, PAPER);
+        filled.named(
+            &mut options.adam_epsilon,
+            "adam_epsilon",
+            1e-6,
+            "1e-6",
+            OPTIMIZER,
+        );
+        filled.number(
+            &mut options.max_length,
+            "max_length",
+            if is_span { 384 } else { 256 },
+            PAPER,
+        );
         if is_span {
             filled.number(&mut options.stride, "stride", 128, PAPER);
         }
@@ -100,19 +149,42 @@ struct Filled {
 
 impl Filled {
     /// Fills in a value whose written form differs from its `Display` form.
-    fn named<T>(&mut self, option: &mut Option<T>, name: &'static str, value: T, written: &str, source: &'static str) {
+    fn named<T>(
+        &mut self,
+        option: &mut Option<T>,
+        name: &'static str,
+        value: T,
+        written: &str,
+        source: &'static str,
+    ) {
         if option.is_none() {
             *option = Some(value);
-            self.settings.push(PresetSetting { name, value: written.into(), source });
+            self.settings.push(PresetSetting {
+                name,
+                value: written.into(),
+                source,
+            });
         }
     }
 
-    fn number<T: ToString>(&mut self, option: &mut Option<T>, name: &'static str, value: T, source: &'static str) {
+    fn number<T: ToString>(
+        &mut self,
+        option: &mut Option<T>,
+        name: &'static str,
+        value: T,
+        source: &'static str,
+    ) {
         let written = value.to_string();
         self.named(option, name, value, &written, source);
     }
 
-    fn text(&mut self, option: &mut Option<String>, name: &'static str, value: &str, source: &'static str) {
+    fn text(
+        &mut self,
+        option: &mut Option<String>,
+        name: &'static str,
+        value: &str,
+        source: &'static str,
+    ) {
         self.named(option, name, value.to_string(), value, source);
     }
 }
@@ -123,30 +195,61 @@ mod tests {
     use super::*;
 
     fn resolved(options: TrainOptions) -> TrainSettings {
-        TrainSettings::resolve(TrainOptions { preset: Some(Preset::Paper), ..options })
+        TrainSettings::resolve(TrainOptions {
+            preset: Some(Preset::Paper),
+            ..options
+        })
     }
 
     #[test]
     fn the_paper_s_settings_are_filled_in() {
-        let settings = resolved(TrainOptions { task: Some("sst2".into()), ..Default::default() });
-        assert_eq!((settings.weight, settings.shrinkage, settings.padding), (-5.0, 0.2, Padding::Keep));
-        assert_eq!((settings.epochs, settings.batch_size, settings.learning_rate), (4, 32, 1e-5));
+        let settings = resolved(TrainOptions {
+            task: Some("sst2".into()),
+            ..Default::default()
+        });
+        assert_eq!(
+            (settings.weight, settings.shrinkage, settings.padding),
+            (-5.0, 0.2, Padding::Keep)
+        );
+        assert_eq!(
+            (settings.epochs, settings.batch_size, settings.learning_rate),
+            (4, 32, 1e-5)
+        );
         assert_eq!((settings.weight_decay, settings.adam_epsilon), (0.0, 1e-6));
-        assert_eq!((settings.max_length, settings.batching, settings.schedule), (Some(256), Batching::Random, Schedule::Constant));
-        assert_eq!((settings.model.as_str(), settings.calibration_states), ("google-bert/bert-base-cased", 250_000));
-        let squad = resolved(TrainOptions { task: Some("squad".into()), ..Default::default() });
+        assert_eq!(
+            (settings.max_length, settings.batching, settings.schedule),
+            (Some(256), Batching::Random, Schedule::Constant)
+        );
+        assert_eq!(
+            (settings.model.as_str(), settings.calibration_states),
+            ("google-bert/bert-base-cased", 250_000)
+        );
+        let squad = resolved(TrainOptions {
+            task: Some("squad".into()),
+            ..Default::default()
+        });
         assert_eq!((squad.max_length, squad.stride), (Some(384), Some(128)));
     }
 
     #[test]
     fn explicit_options_override_the_preset() {
-        let mut options = TrainOptions { weight: Some(3.0), regularizer: Some(RegularizerName::Istar), ..Default::default() };
+        let mut options = TrainOptions {
+            weight: Some(3.0),
+            regularizer: Some(RegularizerName::Istar),
+            ..Default::default()
+        };
         let filled = Preset::Paper.fill(&mut options);
         assert!(filled.iter().all(|setting| setting.name != "weight"));
         assert_eq!(resolved(options).weight, 3.0);
-        let cosreg = resolved(TrainOptions { regularizer: Some(RegularizerName::Cosreg), ..Default::default() });
+        let cosreg = resolved(TrainOptions {
+            regularizer: Some(RegularizerName::Cosreg),
+            ..Default::default()
+        });
         assert_eq!((cosreg.weight, cosreg.layers), (1.0, LayerSelection::Last));
-        let none = resolved(TrainOptions { regularizer: Some(RegularizerName::None), ..Default::default() });
+        let none = resolved(TrainOptions {
+            regularizer: Some(RegularizerName::None),
+            ..Default::default()
+        });
         assert_eq!(none.weight, 0.0);
     }
 
@@ -154,6 +257,10 @@ mod tests {
     fn every_preset_setting_has_a_source() {
         let filled = Preset::Paper.fill(&mut TrainOptions::default());
         assert_eq!(filled.len(), 15);
-        assert!(filled.iter().all(|setting| !setting.source.is_empty() && !setting.value.is_empty()));
+        assert!(
+            filled
+                .iter()
+                .all(|setting| !setting.source.is_empty() && !setting.value.is_empty())
+        );
     }
 }

@@ -51,14 +51,22 @@ impl RunResult {
     /// Returns the divergence, if the run diverged. Results of earlier versions record it as a
     /// missing loss.
     pub fn divergence(&self) -> Option<Divergence> {
-        let without_loss = || self.task_loss.is_none().then(|| Divergence::after_epoch(NotFinite::ValidationLoss, self.epochs));
+        let without_loss = || {
+            self.task_loss
+                .is_none()
+                .then(|| Divergence::after_epoch(NotFinite::ValidationLoss, self.epochs))
+        };
         self.stopped.clone().or_else(without_loss)
     }
 
     /// Returns this result with the evaluation after training.
     pub(super) fn with_report(self, report: &SplitReport) -> Self {
         Self {
-            metrics: report.metrics.iter().map(|(name, value)| (name.clone(), finite(*value))).collect(),
+            metrics: report
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), finite(*value)))
+                .collect(),
             task_loss: finite(report.task_loss),
             isoscore: report.isoscore.clone(),
             ..self
@@ -83,9 +91,11 @@ mod tests {
     fn every_floating_point_number_may_be_null() {
         for number in ["0.5", "0.2", "0.75", "1.5", "2.5", "7.25"] {
             let without = WRITTEN.replace(number, "null");
-            let result: RunResult = serde_json::from_str(&without).unwrap_or_else(|error| panic!("{number}: {error}"));
+            let result: RunResult =
+                serde_json::from_str(&without).unwrap_or_else(|error| panic!("{number}: {error}"));
             assert_ne!(result, serde_json::from_str(WRITTEN).unwrap());
-            let again: RunResult = serde_json::from_str(&serde_json::to_string(&result).unwrap()).unwrap();
+            let again: RunResult =
+                serde_json::from_str(&serde_json::to_string(&result).unwrap()).unwrap();
             assert_eq!(again, result);
         }
     }
@@ -94,8 +104,13 @@ mod tests {
     fn a_result_without_a_loss_counts_as_diverged() {
         let ended: RunResult = serde_json::from_str(WRITTEN).unwrap();
         assert_eq!(ended.divergence(), None);
-        let diverged: RunResult = serde_json::from_str(&WRITTEN.replace("\"task_loss\":0.5", "\"task_loss\":null")).unwrap();
+        let diverged: RunResult =
+            serde_json::from_str(&WRITTEN.replace("\"task_loss\":0.5", "\"task_loss\":null"))
+                .unwrap();
         let divergence = diverged.divergence().unwrap();
-        assert_eq!((divergence.cause, divergence.epoch), (NotFinite::ValidationLoss, 2));
+        assert_eq!(
+            (divergence.cause, divergence.epoch),
+            (NotFinite::ValidationLoss, 2)
+        );
     }
 }

@@ -13,7 +13,10 @@ use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
-use super::{Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport, TrainSettings, evaluate};
+use super::{
+    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport,
+    TrainSettings, evaluate,
+};
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
 use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
 use crate::progress::Stop;
@@ -33,9 +36,27 @@ impl Experiment {
     /// If the folder holds a run with other settings or rows or cannot be written, or training stops
     /// before the end of its last epoch; snapshots are kept. A run that diverges writes a result that
     /// says so, and no model.
-    pub fn run(self, folder: &RunFolder, observer: Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
-        let Self { settings, task, work, regularizer, device } = self;
-        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), observer };
+    pub fn run(
+        self,
+        folder: &RunFolder,
+        observer: Arc<dyn Observer>,
+    ) -> Result<RunResult, ExperimentError> {
+        let Self {
+            settings,
+            task,
+            work,
+            regularizer,
+            device,
+        } = self;
+        let run = Run {
+            settings,
+            name: task.name,
+            metrics: task.metrics,
+            regularizer,
+            device,
+            folder: folder.clone(),
+            observer,
+        };
         let _saving = Saving::begin(run.observer.clone());
         match work {
             Work::Sequences(prepared) => run.finish(*prepared),
@@ -78,8 +99,13 @@ impl Run {
         let rows = fingerprint(&prepared);
         if let Some(parts) = &parts {
             self.check_origin(parts, &rows)?;
-        } else if self.folder.settings().is_ok_and(|settings| settings.is_some()) {
-            self.observer.note("there is no whole snapshot; the run starts from the beginning");
+        } else if self
+            .folder
+            .settings()
+            .is_ok_and(|settings| settings.is_some())
+        {
+            self.observer
+                .note("there is no whole snapshot; the run starts from the beginning");
         }
         self.folder.begin(&self.settings)?;
 
@@ -88,18 +114,45 @@ impl Run {
             None => self.evaluate(&prepared.model.model, &prepared, 0)?,
         };
         self.observer.before(&before);
-        self.folder.restore_metrics(parts.as_ref().map_or(&[], |parts| &parts.state.lines), self.observer.as_ref())?;
+        self.folder.restore_metrics(
+            parts.as_ref().map_or(&[], |parts| &parts.state.lines),
+            self.observer.as_ref(),
+        )?;
 
         let stopwatch = Arc::new(Stopwatch::default());
-        let (done, step) = parts.as_ref().map_or((0, 0), |parts| (parts.state.place.epochs, parts.state.place.step));
+        let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
+            (parts.state.place.epochs, parts.state.place.step)
+        });
         let hook = self.hook(&prepared, parts.as_ref(), &stopwatch);
-        let recorder = Recorder::new(self.folder.snapshots(), self.settings.snapshot_every, self.settings.keep, step);
-        let beginning = Beginning { before: Before::new(&before), rows, parts };
-        let mut training = Training::new(&self, &prepared, hook.clone(), stopwatch.clone(), Some(recorder), beginning)?;
+        let recorder = Recorder::new(
+            self.folder.snapshots(),
+            self.settings.snapshot_every,
+            self.settings.keep,
+            step,
+        );
+        let beginning = Beginning {
+            before: Before::new(&before),
+            rows,
+            parts,
+        };
+        let mut training = Training::new(
+            &self,
+            &prepared,
+            hook.clone(),
+            stopwatch.clone(),
+            Some(recorder),
+            beginning,
+        )?;
         let trained = training.run(None);
         if let Some(divergence) = hook.divergence() {
             drop(training);
-            return Err(self.diverge(Divergence { epoch: done + divergence.epoch, ..divergence }, &stopwatch)?);
+            return Err(self.diverge(
+                Divergence {
+                    epoch: done + divergence.epoch,
+                    ..divergence
+                },
+                &stopwatch,
+            )?);
         }
         trained?;
         let step = training.place.step;
@@ -107,15 +160,31 @@ impl Run {
 
         let report = self.evaluate(&trained, &prepared, step)?;
         if !report.task_loss.is_finite() {
-            let divergence = Divergence::after_epoch(NotFinite::ValidationLoss, self.settings.epochs);
+            let divergence =
+                Divergence::after_epoch(NotFinite::ValidationLoss, self.settings.epochs);
             return Err(self.diverge(divergence, &stopwatch)?);
         }
-        let written = Pretrained { model: trained, ..prepared.model.clone() };
+        let written = Pretrained {
+            model: trained,
+            ..prepared.model.clone()
+        };
         written.write(self.folder.model())?;
         let seconds = stopwatch.total();
-        let tokens = prepared.train.source.lengths().into_iter().map(|length| length as usize).sum::<usize>() * self.settings.epochs;
+        let tokens = prepared
+            .train
+            .source
+            .lengths()
+            .into_iter()
+            .map(|length| length as usize)
+            .sum::<usize>()
+            * self.settings.epochs;
         let tokens_per_second = finite(tokens as f64 / seconds.training);
-        let result = RunResult { tokens_per_second, ..self.result(seconds, self.settings.epochs).with_report(&report) };
+        let result = RunResult {
+            tokens_per_second,
+            ..self
+                .result(seconds, self.settings.epochs)
+                .with_report(&report)
+        };
         self.folder.write_result(&result)?;
         self.observer.after(&report, &result);
         Ok(result)
@@ -146,56 +215,120 @@ impl Run {
 
     /// Returns the error of a run that a signal has ended.
     pub fn interrupted(&self, stop: Stop, step: usize, steps: usize) -> ExperimentError {
-        ExperimentError::Interrupted { path: Some(self.folder.path().into()), stop, step, steps }
+        ExperimentError::Interrupted {
+            path: Some(self.folder.path().into()),
+            stop,
+            step,
+            steps,
+        }
     }
 
     /// Returns the error of a run that has ended early.
     pub fn stopped(&self, done: usize, reason: String) -> ExperimentError {
-        ExperimentError::Stopped { path: self.folder.path().into(), done, epochs: self.settings.epochs, reason }
+        ExperimentError::Stopped {
+            path: self.folder.path().into(),
+            done,
+            epochs: self.settings.epochs,
+            reason,
+        }
     }
 
     /// Evaluates a model on the validation rows. Metrics of additional development sets are
     /// included, such as `accuracy_mismatched` of `dev_mismatched`. `step` is that of the model.
-    fn evaluate<M: TaskModel>(&self, model: &M, prepared: &Prepared<M>, step: usize) -> Result<SplitReport, ExperimentError> {
+    fn evaluate<M: TaskModel>(
+        &self,
+        model: &M,
+        prepared: &Prepared<M>,
+        step: usize,
+    ) -> Result<SplitReport, ExperimentError> {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
-            evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| match error {
-                ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
-                error => error,
+            evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| {
+                match error {
+                    ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
+                    error => error,
+                }
             })
         };
         let mut report = of(&prepared.dev)?;
         for (name, split) in &prepared.further {
             let suffix = name.trim_start_matches("dev");
-            report.metrics.extend(of(split)?.metrics.into_iter().map(|(metric, value)| (format!("{metric}{suffix}"), value)));
+            report.metrics.extend(
+                of(split)?
+                    .metrics
+                    .into_iter()
+                    .map(|(metric, value)| (format!("{metric}{suffix}"), value)),
+            );
         }
         Ok(report)
     }
 
     /// Writes the result of a run that diverged, and returns its error.
-    fn diverge(&self, divergence: Divergence, stopwatch: &Stopwatch) -> Result<ExperimentError, ExperimentError> {
-        let result = RunResult { stopped: Some(divergence), ..self.result(stopwatch.total(), self.folder.epochs_done()) };
+    fn diverge(
+        &self,
+        divergence: Divergence,
+        stopwatch: &Stopwatch,
+    ) -> Result<ExperimentError, ExperimentError> {
+        let result = RunResult {
+            stopped: Some(divergence),
+            ..self.result(stopwatch.total(), self.folder.epochs_done())
+        };
         self.folder.write_result(&result)?;
-        Ok(self.folder.diverged(&self.settings, &result).expect("its result says so"))
+        Ok(self
+            .folder
+            .diverged(&self.settings, &result)
+            .expect("its result says so"))
     }
 
-    pub fn hook<M: TaskModel>(&self, prepared: &Prepared<M>, parts: Option<&Parts>, stopwatch: &Arc<Stopwatch>) -> Hook<M::Batch> {
+    pub fn hook<M: TaskModel>(
+        &self,
+        prepared: &Prepared<M>,
+        parts: Option<&Parts>,
+        stopwatch: &Arc<Stopwatch>,
+    ) -> Hook<M::Batch> {
         let config = HookConfig::new().with_precision(self.settings.precision.into());
-        let Some(regularizer) = self.regularizer.clone() else { return config.init_without_regularizer() };
-        let layers = self.settings.layers.indices(prepared.model.config.sizes().layers).map_or(1, |layers| layers.len());
+        let Some(regularizer) = self.regularizer.clone() else {
+            return config.init_without_regularizer();
+        };
+        let layers = self
+            .settings
+            .layers
+            .indices(prepared.model.config.sizes().layers)
+            .map_or(1, |layers| layers.len());
         let done = parts.map_or(0, |parts| parts.state.place.epochs);
         // A snapshot within an epoch holds its reference; the next one is that of the next epoch.
         let first = done + usize::from(parts.is_some_and(|parts| parts.reference.is_some()));
-        let (limit, padding, order, source) =
-            (self.settings.calibration_states, self.settings.padding, self.order(first), &prepared.train.source);
+        let (limit, padding, order, source) = (
+            self.settings.calibration_states,
+            self.settings.padding,
+            self.order(first),
+            &prepared.train.source,
+        );
         // If padding is included, the batch size matters: the longest row of a batch determines its
         // padding.
-        let batch_size = if padding == Padding::Keep { order.batch_size } else { EVALUATION_BATCH };
+        let batch_size = if padding == Padding::Keep {
+            order.batch_size
+        } else {
+            EVALUATION_BATCH
+        };
         let plain = self.device.clone().without_autodiff();
-        let sample = BatchLoader::calibration(source.clone(), TrainingOrder { batch_size, ..order }, padding, limit / layers, &plain);
+        let sample = BatchLoader::calibration(
+            source.clone(),
+            TrainingOrder {
+                batch_size,
+                ..order
+            },
+            padding,
+            limit / layers,
+            &plain,
+        );
         let tolerance = self.settings.calibration_tolerance;
-        let sample = if tolerance > 0.0 { sample.in_random_order() } else { sample };
+        let sample = if tolerance > 0.0 {
+            sample.in_random_order()
+        } else {
+            sample
+        };
         let interrupter = Interrupter::new();
         let lengths = source.lengths();
         let events = HookEvents {
@@ -217,8 +350,18 @@ impl Run {
 
     /// Order of the rows, from an epoch on, counted from 0.
     pub fn order(&self, first_epoch: usize) -> TrainingOrder {
-        let TrainSettings { batch_size, batching, seed, .. } = self.settings;
-        TrainingOrder { batch_size, batching, seed, first_epoch }
+        let TrainSettings {
+            batch_size,
+            batching,
+            seed,
+            ..
+        } = self.settings;
+        TrainingOrder {
+            batch_size,
+            batching,
+            seed,
+            first_epoch,
+        }
     }
 
     /// Result after `epochs` epochs, before any evaluation.
@@ -234,7 +377,11 @@ impl Run {
             seed: settings.seed,
             epochs,
             device: settings.device.clone(),
-            metrics: self.metrics.iter().map(|metric| (metric.name().to_string(), None)).collect(),
+            metrics: self
+                .metrics
+                .iter()
+                .map(|metric| (metric.name().to_string(), None))
+                .collect(),
             task_loss: None,
             isoscore: IsoScores::default(),
             seconds: finite(seconds.training),

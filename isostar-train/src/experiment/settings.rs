@@ -11,7 +11,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use isostar_core::{ConfigError, CosRegConfig, IStarConfig, Regularizer, StateSelection, TargetName};
+use isostar_core::{
+    ConfigError, CosRegConfig, IStarConfig, Regularizer, StateSelection, TargetName,
+};
 use isostar_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +74,13 @@ impl TrainOptions {
     pub fn read(path: &Path) -> Result<Self, ExperimentError> {
         let text = fs::read_to_string(path).map_err(ExperimentError::io(path))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            ExperimentError::SettingsFile { path: path.into(), message: format!("line {line}: {}", error.message()) }
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            ExperimentError::SettingsFile {
+                path: path.into(),
+                message: format!("line {line}: {}", error.message()),
+            }
         })
     }
 }
@@ -82,18 +89,41 @@ impl TrainOptions {
 const LONGEST_STRIDE: usize = 128;
 
 /// Settings that may change when a run is resumed.
-const FREE: [&str; 5] = ["epochs", "snapshot_every", "keep", "on_spike", "spike_factor"];
+const FREE: [&str; 5] = [
+    "epochs",
+    "snapshot_every",
+    "keep",
+    "on_spike",
+    "spike_factor",
+];
 
 /// Describes the settings that pass the filter and differ.
-fn differing(stored: &TrainSettings, asked: &TrainSettings, filter: impl Fn(&str) -> bool) -> Vec<String> {
-    let [stored, asked] = [stored, asked].map(|settings| toml::Table::try_from(settings).expect("settings are plain values"));
+fn differing(
+    stored: &TrainSettings,
+    asked: &TrainSettings,
+    filter: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let [stored, asked] = [stored, asked]
+        .map(|settings| toml::Table::try_from(settings).expect("settings are plain values"));
     let names: BTreeSet<&String> = stored.keys().chain(asked.keys()).collect();
-    let differ = names.into_iter().filter(|name| filter(name) && stored.get(*name) != asked.get(*name));
-    let shown = |table: &toml::Table, name: &str| table.get(name).map_or("unset".into(), toml::Value::to_string);
-    differ.map(|name| contradiction(name, &shown(&stored, name), &shown(&asked, name))).collect()
+    let differ = names
+        .into_iter()
+        .filter(|name| filter(name) && stored.get(*name) != asked.get(*name));
+    let shown = |table: &toml::Table, name: &str| {
+        table
+            .get(name)
+            .map_or("unset".into(), toml::Value::to_string)
+    };
+    differ
+        .map(|name| contradiction(name, &shown(&stored, name), &shown(&asked, name)))
+        .collect()
 }
 
-fn contradiction(name: &str, stored: &dyn std::fmt::Display, asked: &dyn std::fmt::Display) -> String {
+fn contradiction(
+    name: &str,
+    stored: &dyn std::fmt::Display,
+    asked: &dyn std::fmt::Display,
+) -> String {
     format!("{name} is {stored} in the run and {asked} now")
 }
 
@@ -101,7 +131,14 @@ impl TrainSettings {
     /// Source of the rows that these settings select.
     pub fn source(&self) -> TaskSource<'_> {
         let (name, folder) = (self.task.as_deref(), self.data.as_deref());
-        TaskSource { name, folder, columns: self.columns.clone(), is_whole: false, limit: self.limit, seed: self.seed }
+        TaskSource {
+            name,
+            folder,
+            columns: self.columns.clone(),
+            is_whole: false,
+            limit: self.limit,
+            seed: self.seed,
+        }
     }
 
     /// Default maximum length, if the model has enough positions: 384 tokens for SQuAD, otherwise
@@ -122,7 +159,12 @@ impl TrainSettings {
     /// If the requested maximum length exceeds `positions`.
     pub(super) fn set_lengths(&mut self, positions: usize) -> Result<[usize; 2], ExperimentError> {
         let max_length = match self.max_length {
-            Some(max_length) if max_length > positions => return Err(ExperimentError::MaxLength { max_length, positions }),
+            Some(max_length) if max_length > positions => {
+                return Err(ExperimentError::MaxLength {
+                    max_length,
+                    positions,
+                });
+            }
             asked_for => asked_for.unwrap_or(self.default_max_length().min(positions)),
         };
         let stride = self.stride.unwrap_or(Self::default_stride(max_length));
@@ -133,11 +175,20 @@ impl TrainSettings {
     /// Whether `run` holds the settings of a run that these settings ask for. Unset lengths match
     /// the defaults for the run's model.
     pub(crate) fn ask_for(&self, run: &Self) -> bool {
-        let default = run.max_length.filter(|length| *length <= self.default_max_length());
+        let default = run
+            .max_length
+            .filter(|length| *length <= self.default_max_length());
         let max_length = self.max_length.or(default);
         let stride = self.stride.or(max_length.map(Self::default_stride));
-        let asked = Self { max_length, stride, ..self.clone() };
-        differing(run, &asked, |name| name == "epochs" || !FREE.contains(&name)).is_empty()
+        let asked = Self {
+            max_length,
+            stride,
+            ..self.clone()
+        };
+        differing(run, &asked, |name| {
+            name == "epochs" || !FREE.contains(&name)
+        })
+        .is_empty()
     }
 
     /// Returns these settings of a stored run as `options` change them on a resumption. Epochs may
@@ -153,10 +204,14 @@ impl TrainSettings {
             preset.fill(&mut options);
         }
         let asked = Self::resolve(options.clone());
-        let mut contradicted = differing(self, &asked, |name| options.named().contains(&name) && !FREE.contains(&name));
+        let mut contradicted = differing(self, &asked, |name| {
+            options.named().contains(&name) && !FREE.contains(&name)
+        });
         for name in options.named() {
             match name {
-                "epochs" if asked.epochs < self.epochs => contradicted.push(contradiction("epochs", &self.epochs, &asked.epochs)),
+                "epochs" if asked.epochs < self.epochs => {
+                    contradicted.push(contradiction("epochs", &self.epochs, &asked.epochs))
+                }
                 "epochs" => changed.epochs = asked.epochs,
                 "snapshot_every" => changed.snapshot_every = asked.snapshot_every,
                 "keep" => changed.keep = asked.keep,
@@ -165,7 +220,11 @@ impl TrainSettings {
                 _ => {}
             }
         }
-        if contradicted.is_empty() { Ok(changed) } else { Err(contradicted) }
+        if contradicted.is_empty() {
+            Ok(changed)
+        } else {
+            Err(contradicted)
+        }
     }
 
     /// Returns the settings in which another run's numbers may differ from this one's.
@@ -180,7 +239,11 @@ impl TrainSettings {
 
     /// Effective weight λ: 0 without a regularizer.
     pub(super) fn acting_weight(&self) -> f64 {
-        if self.regularizer == RegularizerName::None { 0.0 } else { self.weight }
+        if self.regularizer == RegularizerName::None {
+            0.0
+        } else {
+            self.weight
+        }
     }
 
     /// Creates the regularizer of these settings; `None` without a regularizer or if its weight is
@@ -189,13 +252,28 @@ impl TrainSettings {
     /// # Errors
     /// If ζ is outside [0, 1] or λ is not finite.
     pub fn regularizer(&self) -> Result<Option<Arc<dyn Regularizer>>, ConfigError> {
-        let states = StateSelection { layers: self.layers.clone(), padding: self.padding };
+        let states = StateSelection {
+            layers: self.layers.clone(),
+            padding: self.padding,
+        };
         let regularizer: Arc<dyn Regularizer> = match self.regularizer {
             RegularizerName::None => return Ok(None),
-            RegularizerName::Istar => {
-                Arc::new(IStarConfig { weight: self.weight, shrinkage: self.shrinkage, target: TargetName::Reference, states }.init()?)
-            }
-            RegularizerName::Cosreg => Arc::new(CosRegConfig { weight: self.weight, states }.init()?),
+            RegularizerName::Istar => Arc::new(
+                IStarConfig {
+                    weight: self.weight,
+                    shrinkage: self.shrinkage,
+                    target: TargetName::Reference,
+                    states,
+                }
+                .init()?,
+            ),
+            RegularizerName::Cosreg => Arc::new(
+                CosRegConfig {
+                    weight: self.weight,
+                    states,
+                }
+                .init()?,
+            ),
         };
         Ok((self.weight != 0.0).then_some(regularizer))
     }

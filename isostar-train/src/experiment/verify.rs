@@ -31,27 +31,60 @@ impl Experiment {
     /// # Errors
     /// If there are fewer than two snapshots, they belong to a run with other settings or rows, or
     /// the replay fails.
-    pub fn verify(self, folder: &RunFolder, observer: Arc<dyn Observer>) -> Result<Verification, ExperimentError> {
+    pub fn verify(
+        self,
+        folder: &RunFolder,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Verification, ExperimentError> {
         let store = folder.snapshots();
         let steps = store.steps();
         let [to, from, ..] = steps[..] else {
-            return Err(ExperimentError::NothingToVerify { path: folder.path().into(), found: steps.len() });
+            return Err(ExperimentError::NothingToVerify {
+                path: folder.path().into(),
+                found: steps.len(),
+            });
         };
         let differences: Vec<String> = [from, to]
             .into_iter()
-            .flat_map(|step| store.faults(step).into_iter().map(move |fault| format!("step {step}: {fault}")))
+            .flat_map(|step| {
+                store
+                    .faults(step)
+                    .into_iter()
+                    .map(move |fault| format!("step {step}: {fault}"))
+            })
             .collect();
-        let found = Verification { from, to, differences };
+        let found = Verification {
+            from,
+            to,
+            differences,
+        };
         if !found.differences.is_empty() {
             return Ok(found);
         }
-        let Self { settings, task, work, regularizer, device } = self;
-        let run = Run { settings, name: task.name, metrics: task.metrics, regularizer, device, folder: folder.clone(), observer };
+        let Self {
+            settings,
+            task,
+            work,
+            regularizer,
+            device,
+        } = self;
+        let run = Run {
+            settings,
+            name: task.name,
+            metrics: task.metrics,
+            regularizer,
+            device,
+            folder: folder.clone(),
+            observer,
+        };
         let differences = match work {
             Work::Sequences(prepared) => run.replay(&prepared, &store, from, to)?,
             Work::Spans(prepared) => run.replay(&prepared, &store, from, to)?,
         };
-        Ok(Verification { differences, ..found })
+        Ok(Verification {
+            differences,
+            ..found
+        })
     }
 }
 
@@ -63,7 +96,14 @@ impl Run {
         from: usize,
         to: usize,
     ) -> Result<Vec<String>, ExperimentError> {
-        let read = |step| store.read(step).map_err(|message| ExperimentError::Snapshot { path: store.folder(step), message });
+        let read = |step| {
+            store
+                .read(step)
+                .map_err(|message| ExperimentError::Snapshot {
+                    path: store.folder(step),
+                    message,
+                })
+        };
         let (begin, end) = (read(from)?, read(to)?);
         let rows = super::run::fingerprint(prepared);
         self.check_origin(&begin, &rows)?;
@@ -71,10 +111,16 @@ impl Run {
 
         let stopwatch = Arc::new(Stopwatch::default());
         let hook = self.hook(prepared, Some(&begin), &stopwatch);
-        let beginning = Beginning { before: begin.state.before.clone(), rows, parts: Some(begin) };
+        let beginning = Beginning {
+            before: begin.state.before.clone(),
+            rows,
+            parts: Some(begin),
+        };
         let mut training = Training::new(self, prepared, hook, stopwatch, None, beginning)?;
         training.run(Some(place))?;
-        let Some(reached) = training.parts()? else { return Ok(vec!["the replay diverges".into()]) };
+        let Some(reached) = training.parts()? else {
+            return Ok(vec!["the replay diverges".into()]);
+        };
         Ok(differences(reached, end))
     }
 }
@@ -85,7 +131,16 @@ fn differences(reached: Parts, mut expected: Parts) -> Vec<String> {
     for parts in [&mut reached, &mut expected] {
         let state = &mut parts.state;
         (state.seconds, state.split_seconds) = Default::default();
-        state.lines = state.lines.iter().map(|line| line.split(",\"seconds\":").next().unwrap_or_default().to_string()).collect();
+        state.lines = state
+            .lines
+            .iter()
+            .map(|line| {
+                line.split(",\"seconds\":")
+                    .next()
+                    .unwrap_or_default()
+                    .to_string()
+            })
+            .collect();
     }
     // Settings of snapshots may have changed when the run was resumed.
     reached.state.settings = expected.state.settings.clone();
@@ -99,10 +154,18 @@ fn differences(reached: Parts, mut expected: Parts) -> Vec<String> {
         match reached.iter().find(|(other, _)| other == name) {
             None => differences.push(format!("{name} is missing in the replay")),
             Some((_, found)) if found.len() != bytes.len() => {
-                differences.push(format!("{name}: {} instead of {}", size(found.len() as u64), size(bytes.len() as u64)));
+                differences.push(format!(
+                    "{name}: {} instead of {}",
+                    size(found.len() as u64),
+                    size(bytes.len() as u64)
+                ));
             }
             Some((_, found)) => {
-                let count = found.iter().zip(bytes.iter()).filter(|(found, expected)| found != expected).count();
+                let count = found
+                    .iter()
+                    .zip(bytes.iter())
+                    .filter(|(found, expected)| found != expected)
+                    .count();
                 if count > 0 {
                     differences.push(format!("{name}: {count} of {} bytes differ", bytes.len()));
                 }

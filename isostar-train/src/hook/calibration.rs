@@ -68,8 +68,19 @@ pub(super) struct Calibration<B> {
 impl<B: Send + 'static> Calibration<B> {
     /// Calibrates on the selected `states`; `None` disables calibration.
     pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
-        let HookConfig { limit, tolerance, calibration_loader, observer, interrupter, precision } = config;
-        let source = calibration_loader.map(|loader| Source { loader, own: true, placed: None });
+        let HookConfig {
+            limit,
+            tolerance,
+            calibration_loader,
+            observer,
+            interrupter,
+            precision,
+        } = config;
+        let source = calibration_loader.map(|loader| Source {
+            loader,
+            own: true,
+            placed: None,
+        });
         Self {
             states,
             limit,
@@ -80,7 +91,10 @@ impl<B: Send + 'static> Calibration<B> {
             moments_wanted: AtomicBool::new(false),
             collapse_reported: AtomicBool::new(false),
             source: Mutex::new(source),
-            reference: Mutex::new(Reference { epoch: 0, covariance: None }),
+            reference: Mutex::new(Reference {
+                epoch: 0,
+                covariance: None,
+            }),
             failure: Mutex::new(None),
             seconds: Mutex::new(0.0),
             observer,
@@ -94,7 +108,11 @@ impl<B: Send + 'static> Calibration<B> {
     pub(super) fn set_training_loader(&self, loader: Arc<dyn DataLoader<B>>) {
         let mut source = lock(&self.source);
         if source.as_ref().is_none_or(|source| !source.own) {
-            *source = Some(Source { loader, own: false, placed: None });
+            *source = Some(Source {
+                loader,
+                own: false,
+                placed: None,
+            });
         }
     }
 
@@ -143,7 +161,10 @@ impl<B: Send + 'static> Calibration<B> {
     /// Reference of the current epoch, if a step has estimated it.
     pub(super) fn covariance(&self) -> Option<Tensor<2>> {
         let reference = lock(&self.reference);
-        reference.covariance.clone().filter(|_| reference.epoch == self.epoch())
+        reference
+            .covariance
+            .clone()
+            .filter(|_| reference.epoch == self.epoch())
     }
 
     pub(super) fn is_collapse_reported(&self) -> bool {
@@ -152,7 +173,8 @@ impl<B: Send + 'static> Calibration<B> {
 
     /// Continues in the first epoch of this training with this reference.
     pub(super) fn restore(&self, covariance: Option<Tensor<2>>, is_collapse_reported: bool) {
-        self.collapse_reported.store(is_collapse_reported, Ordering::SeqCst);
+        self.collapse_reported
+            .store(is_collapse_reported, Ordering::SeqCst);
         let epoch = usize::from(covariance.is_some());
         *lock(&self.reference) = Reference { epoch, covariance };
     }
@@ -167,13 +189,27 @@ impl<B: Send + 'static> Calibration<B> {
         match (&self.observer, &event) {
             (Some(observer), event) => observer(event),
             (None, HookEvent::Collapsed { score, threshold }) => {
-                tracing::warn!("the states have collapsed: a batch scores {score:.4}, under {threshold}; a weight nearer to 0 may help");
+                tracing::warn!(
+                    "the states have collapsed: a batch scores {score:.4}, under {threshold}; a weight nearer to 0 may help"
+                );
             }
-            (None, HookEvent::CalibrationFinished { epoch, states, seconds, .. }) => {
-                tracing::info!("reference of epoch {epoch} estimated from {states} states in {seconds:.1} s");
+            (
+                None,
+                HookEvent::CalibrationFinished {
+                    epoch,
+                    states,
+                    seconds,
+                    ..
+                },
+            ) => {
+                tracing::info!(
+                    "reference of epoch {epoch} estimated from {states} states in {seconds:.1} s"
+                );
             }
             (None, HookEvent::CalibrationFailed { reason, .. }) => tracing::error!("{reason}"),
-            (None, HookEvent::Diverged(divergence)) => tracing::error!("the training diverged and stops: {divergence}"),
+            (None, HookEvent::Diverged(divergence)) => {
+                tracing::error!("the training diverged and stops: {divergence}")
+            }
             (None, _) => {}
         }
     }
@@ -191,11 +227,17 @@ impl<B: Send + 'static> Calibration<B> {
     /// # Panics
     /// If no tapped loader has been iterated: all epochs would use the reference of the first, and
     /// an error might not end the training.
-    pub(super) fn reference<M>(&self, model: &M, device: &Device) -> Result<Option<Tensor<2>>, Arc<CalibrationError>>
+    pub(super) fn reference<M>(
+        &self,
+        model: &M,
+        device: &Device,
+    ) -> Result<Option<Tensor<2>>, Arc<CalibrationError>>
     where
         M: HiddenStateModel<Batch = B>,
     {
-        let Some(states) = &self.states else { return Ok(None) };
+        let Some(states) = &self.states else {
+            return Ok(None);
+        };
         assert!(
             self.tapped.load(Ordering::SeqCst),
             "the model is wrapped by a hook whose training loader is not tapped: make the training with Hook::training, or pass the training \
@@ -208,10 +250,18 @@ impl<B: Send + 'static> Calibration<B> {
             return Err(failure);
         }
         if reference.epoch < epoch {
-            let covariance = self.estimate(model, states, &plain, epoch).map_err(|error| self.fail(epoch, error))?;
-            *reference = Reference { epoch, covariance: Some(covariance) };
+            let covariance = self
+                .estimate(model, states, &plain, epoch)
+                .map_err(|error| self.fail(epoch, error))?;
+            *reference = Reference {
+                epoch,
+                covariance: Some(covariance),
+            };
         }
-        Ok(reference.covariance.clone().map(|covariance| covariance.to_device(&plain)))
+        Ok(reference
+            .covariance
+            .clone()
+            .map(|covariance| covariance.to_device(&plain)))
     }
 
     /// Records the error for the tapped loader, reports it to the observer and triggers the
@@ -219,7 +269,10 @@ impl<B: Send + 'static> Calibration<B> {
     fn fail(&self, epoch: usize, error: CalibrationError) -> Arc<CalibrationError> {
         let error = Arc::new(error);
         *lock(&self.failure) = Some(error.clone());
-        self.tell(HookEvent::CalibrationFailed { epoch, reason: error.to_string() });
+        self.tell(HookEvent::CalibrationFailed {
+            epoch,
+            reason: error.to_string(),
+        });
         if !matches!(*error, CalibrationError::Interrupted { .. }) {
             self.interrupter.fail(DatasetError::new(error.clone()));
         }
@@ -259,35 +312,62 @@ impl<B: Send + 'static> Calibration<B> {
             if self.interrupter.should_stop() {
                 return Err(CalibrationError::Interrupted { epoch });
             }
-            let batch = batch.map_err(|source| CalibrationError::Loader { epoch, batch: index + 1, source })?;
-            let hidden_states = without_autodiff(self.precision.scope(|| model.hidden_states(batch)));
+            let batch = batch.map_err(|source| CalibrationError::Loader {
+                epoch,
+                batch: index + 1,
+                source,
+            })?;
+            let hidden_states =
+                without_autodiff(self.precision.scope(|| model.hidden_states(batch)));
             let moments = states.moments(&hidden_states);
             // Only the count is read back; the moments stay on the device.
-            let added = moments.count.clone().try_into_scalar::<f64>().map_err(unreadable)? as usize;
+            let added = moments
+                .count
+                .clone()
+                .try_into_scalar::<f64>()
+                .map_err(unreadable)? as usize;
             // The first batch is used even if it alone exceeds the limit: a reference needs some
             // states.
             if count + added > limit && count > 0 {
                 break;
             }
             count += added;
-            let stream = stream.get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
+            let stream = stream
+                .get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
             stream.add(moments).map_err(unreadable)?;
             if states.padding == Padding::Keep {
                 positions.add(&hidden_states).map_err(unreadable)?;
             }
-            self.tell(HookEvent::CalibrationProgress { epoch, states: count });
+            self.tell(HookEvent::CalibrationProgress {
+                epoch,
+                states: count,
+            });
             if count >= limit || settling.has_settled(count, stream).map_err(unreadable)? {
                 break;
             }
         }
 
-        let stream = stream.filter(|_| count >= 2).ok_or(CalibrationError::TooFewStates { epoch, states: count })?;
+        let stream = stream
+            .filter(|_| count >= 2)
+            .ok_or(CalibrationError::TooFewStates {
+                epoch,
+                states: count,
+            })?;
         let running = stream.read().map_err(unreadable)?;
-        let covariance = running.covariance(&device).expect("there are at least two states");
+        let covariance = running
+            .covariance(&device)
+            .expect("there are at least two states");
         let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
         *lock(&self.seconds) += seconds;
         let (padding, settled) = (positions.padding_share(), settling.change());
-        self.tell(HookEvent::CalibrationFinished { epoch, states: count, padding, isoscore, settled, seconds });
+        self.tell(HookEvent::CalibrationFinished {
+            epoch,
+            states: count,
+            padding,
+            isoscore,
+            settled,
+            seconds,
+        });
         self.check_reference(&running, epoch);
         Ok(covariance)
     }
@@ -319,7 +399,11 @@ impl Positions {
 fn without_autodiff(states: HiddenStates) -> HiddenStates {
     HiddenStates {
         embedding_output: states.embedding_output.map(Tensor::without_autodiff),
-        layers: states.layers.into_iter().map(Tensor::without_autodiff).collect(),
+        layers: states
+            .layers
+            .into_iter()
+            .map(Tensor::without_autodiff)
+            .collect(),
         mask: states.mask,
     }
 }

@@ -34,11 +34,17 @@ impl<B: Send + 'static> Calibration<B> {
     /// Parameters are read only once after training steps.
     pub(super) fn check_model<M: Module>(&self, model: &M) {
         self.check_steps();
-        let is_due = std::mem::take(&mut lock(&self.guard.watch).trained) && self.divergence().is_none();
+        let is_due =
+            std::mem::take(&mut lock(&self.guard.watch).trained) && self.divergence().is_none();
         if is_due && !all_finite(model) {
             let found = {
                 let watch = lock(&self.guard.watch);
-                watch.divergence(NotFinite::Parameters, watch.epoch, Some(watch.step), Vec::new())
+                watch.divergence(
+                    NotFinite::Parameters,
+                    watch.epoch,
+                    Some(watch.step),
+                    Vec::new(),
+                )
             };
             self.stop_at(Some(found));
         }
@@ -47,8 +53,13 @@ impl<B: Send + 'static> Calibration<B> {
     /// Stops the training if the covariance of these states is not finite in single precision.
     pub(super) fn check_reference(&self, states: &RunningMoments, epoch: usize) {
         let divisor = states.count().saturating_sub(1).max(1) as f64;
-        if !states.scatter().iter().all(|sum| ((sum / divisor) as f32).is_finite()) {
-            let found = lock(&self.guard.watch).divergence(NotFinite::Reference, epoch, None, Vec::new());
+        if !states
+            .scatter()
+            .iter()
+            .all(|sum| ((sum / divisor) as f32).is_finite())
+        {
+            let found =
+                lock(&self.guard.watch).divergence(NotFinite::Reference, epoch, None, Vec::new());
             self.stop_at(Some(found));
         }
     }
@@ -56,7 +67,8 @@ impl<B: Send + 'static> Calibration<B> {
     fn stop_at(&self, found: Option<Divergence>) {
         let Some(divergence) = found else { return };
         if self.guard.divergence.set(divergence.clone()).is_ok() {
-            self.interrupter().fail(DatasetError::new(divergence.clone()));
+            self.interrupter()
+                .fail(DatasetError::new(divergence.clone()));
             self.tell(HookEvent::Diverged(divergence));
         }
     }
@@ -70,7 +82,14 @@ fn all_finite<M: Module>(model: &M) -> bool {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             // Parameters may be on several devices, so each is read separately. If one cannot be
             // read, writing the checkpoint reports it.
-            self.0 = self.0 && param.val().without_autodiff().is_finite().all().try_into_scalar::<bool>().unwrap_or(true);
+            self.0 = self.0
+                && param
+                    .val()
+                    .without_autodiff()
+                    .is_finite()
+                    .all()
+                    .try_into_scalar::<bool>()
+                    .unwrap_or(true);
         }
     }
 

@@ -45,7 +45,14 @@ impl<B: Send + 'static> HookConfig<B> {
     /// Returns the default configuration.
     pub fn new() -> Self {
         let (interrupter, precision) = (Interrupter::new(), Precision::default());
-        Self { limit: CALIBRATION_LIMIT, tolerance: 0.0, calibration_loader: None, observer: None, interrupter, precision }
+        Self {
+            limit: CALIBRATION_LIMIT,
+            tolerance: 0.0,
+            calibration_loader: None,
+            observer: None,
+            interrupter,
+            precision,
+        }
     }
 
     /// Sets the [`limit`](Self::limit).
@@ -60,17 +67,26 @@ impl<B: Send + 'static> HookConfig<B> {
 
     /// Sets the [`calibration_loader`](Self::calibration_loader).
     pub fn with_calibration_loader(self, loader: Arc<dyn DataLoader<B>>) -> Self {
-        Self { calibration_loader: Some(loader), ..self }
+        Self {
+            calibration_loader: Some(loader),
+            ..self
+        }
     }
 
     /// Sets the [`observer`](Self::observer).
     pub fn with_observer(self, observer: impl Fn(&HookEvent) + Send + Sync + 'static) -> Self {
-        Self { observer: Some(Box::new(observer)), ..self }
+        Self {
+            observer: Some(Box::new(observer)),
+            ..self
+        }
     }
 
     /// Sets the [`interrupter`](Self::interrupter).
     pub fn with_interrupter(self, interrupter: Interrupter) -> Self {
-        Self { interrupter, ..self }
+        Self {
+            interrupter,
+            ..self
+        }
     }
 
     /// Sets the [`precision`](Self::precision).
@@ -87,6 +103,8 @@ impl<B: Send + 'static> Default for HookConfig<B> {
 
 impl<B> fmt::Debug for HookConfig<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HookConfig").field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("HookConfig")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CalibrationError {
     /// The calibration loader failed.
-    #[error("no reference for epoch {epoch}: calibration batch {batch} could not be read: {source}")]
+    #[error(
+        "no reference for epoch {epoch}: calibration batch {batch} could not be read: {source}"
+    )]
     Loader {
         /// Epoch of the calibration.
         epoch: usize,
@@ -25,7 +27,9 @@ pub enum CalibrationError {
         source: TensorReadError,
     },
     /// The calibration batches hold fewer than two states, the minimum for a covariance.
-    #[error("no reference for epoch {epoch}: the calibration batches hold {states} hidden states, and a covariance takes at least 2")]
+    #[error(
+        "no reference for epoch {epoch}: the calibration batches hold {states} hidden states, and a covariance takes at least 2"
+    )]
     TooFewStates {
         /// Epoch of the calibration.
         epoch: usize,

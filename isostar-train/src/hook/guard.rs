@@ -58,25 +58,48 @@ impl Divergence {
     /// Returns a divergence found outside of a step, without earlier losses and penalties.
     #[cfg(feature = "experiment")]
     pub(crate) fn after_epoch(cause: NotFinite, epoch: usize) -> Self {
-        Self { cause, epoch, step: None, rows: Vec::new(), task_losses: Vec::new(), penalties: Vec::new() }
+        Self {
+            cause,
+            epoch,
+            step: None,
+            rows: Vec::new(),
+            task_losses: Vec::new(),
+            penalties: Vec::new(),
+        }
     }
 }
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let epoch = self.epoch;
-        let step = self.step.map_or(String::new(), |step| format!("step {step} of "));
+        let step = self
+            .step
+            .map_or(String::new(), |step| format!("step {step} of "));
         match self.cause {
             NotFinite::TaskLoss => write!(f, "the task loss is not finite in {step}epoch {epoch}")?,
             NotFinite::Penalty => write!(f, "the penalty is not finite in {step}epoch {epoch}")?,
             NotFinite::Reference => write!(f, "the reference of epoch {epoch} is not finite")?,
-            NotFinite::Parameters => write!(f, "parameters of the model are not finite after {step}epoch {epoch}")?,
-            NotFinite::ValidationLoss => write!(f, "the validation loss is not finite after epoch {epoch}")?,
+            NotFinite::Parameters => write!(
+                f,
+                "parameters of the model are not finite after {step}epoch {epoch}"
+            )?,
+            NotFinite::ValidationLoss => {
+                write!(f, "the validation loss is not finite after epoch {epoch}")?
+            }
         }
         if !self.rows.is_empty() {
-            let named: Vec<String> = self.rows.iter().take(NAMED_ROWS).map(u32::to_string).collect();
+            let named: Vec<String> = self
+                .rows
+                .iter()
+                .take(NAMED_ROWS)
+                .map(u32::to_string)
+                .collect();
             let more = self.rows.len().saturating_sub(NAMED_ROWS);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             let rows = if self.rows.len() == 1 { "row" } else { "rows" };
             write!(f, ", {rows} {}{more}", named.join(", "))?;
         }
@@ -94,7 +117,11 @@ impl fmt::Display for Divergence {
 
 /// Formats a number with four decimals, or with four digits and an exponent.
 fn short(number: f64) -> String {
-    if number == 0.0 || (1e-3..1e5).contains(&number.abs()) { format!("{number:.4}") } else { format!("{number:.3e}") }
+    if number == 0.0 || (1e-3..1e5).contains(&number.abs()) {
+        format!("{number:.4}")
+    } else {
+        format!("{number:.3e}")
+    }
 }
 
 /// Numbers of one training, shared by the tap and all clones of the wrapped model.
@@ -130,16 +157,37 @@ impl Watch {
         self.unread.pop();
     }
 
-    pub fn divergence(&self, cause: NotFinite, epoch: usize, step: Option<usize>, rows: Vec<u32>) -> Divergence {
+    pub fn divergence(
+        &self,
+        cause: NotFinite,
+        epoch: usize,
+        step: Option<usize>,
+        rows: Vec<u32>,
+    ) -> Divergence {
         let list = |numbers: &VecDeque<f64>| numbers.iter().copied().collect();
-        Divergence { cause, epoch, step, rows, task_losses: list(&self.task_losses), penalties: list(&self.penalties) }
+        Divergence {
+            cause,
+            epoch,
+            step,
+            rows,
+            task_losses: list(&self.task_losses),
+            penalties: list(&self.penalties),
+        }
     }
 
     /// Reads all unread numbers, up to the first that is not finite.
     pub fn read(&mut self) -> Option<Divergence> {
-        for Unread { epoch, step, rows, numbers } in std::mem::take(&mut self.unread) {
+        for Unread {
+            epoch,
+            step,
+            rows,
+            numbers,
+        } in std::mem::take(&mut self.unread)
+        {
             // If the device cannot be read, the metrics report it.
-            let Ok(numbers) = numbers.try_into_vec_as::<f64>() else { continue };
+            let Ok(numbers) = numbers.try_into_vec_as::<f64>() else {
+                continue;
+            };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
                 [_, penalty] if !penalty.is_finite() => NotFinite::Penalty,
@@ -167,7 +215,11 @@ impl Guard {
     pub(super) fn numbers(&self, epoch: usize) -> (usize, Vec<f64>, Vec<f64>) {
         let watch = lock(&self.watch);
         let step = if watch.epoch == epoch { watch.step } else { 0 };
-        (step, watch.task_losses.iter().copied().collect(), watch.penalties.iter().copied().collect())
+        (
+            step,
+            watch.task_losses.iter().copied().collect(),
+            watch.penalties.iter().copied().collect(),
+        )
     }
 
     /// Continues after `step` steps of the first epoch of this training.
@@ -178,9 +230,17 @@ impl Guard {
     }
 
     /// Keeps the numbers of a training step until the next one begins.
-    pub(super) fn keep(&self, epoch: usize, rows: Vec<u32>, task_loss: &Tensor<1>, penalty: Option<&Tensor<1>>) {
+    pub(super) fn keep(
+        &self,
+        epoch: usize,
+        rows: Vec<u32>,
+        task_loss: &Tensor<1>,
+        penalty: Option<&Tensor<1>>,
+    ) {
         let dtype = task_loss.dtype();
-        let parts = std::iter::once(task_loss).chain(penalty).map(|part| part.clone().without_autodiff().cast(dtype));
+        let parts = std::iter::once(task_loss)
+            .chain(penalty)
+            .map(|part| part.clone().without_autodiff().cast(dtype));
         let numbers = Tensor::cat(parts.collect(), 0);
         let mut watch = lock(&self.watch);
         if watch.epoch != epoch {
@@ -189,6 +249,11 @@ impl Guard {
         watch.step += 1;
         watch.trained = true;
         let step = watch.step;
-        watch.unread.push(Unread { epoch, step, rows, numbers });
+        watch.unread.push(Unread {
+            epoch,
+            step,
+            rows,
+            numbers,
+        });
     }
 }

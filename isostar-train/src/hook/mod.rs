@@ -75,7 +75,9 @@ pub use error::CalibrationError;
 pub use event::HookEvent;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount};
+pub use output::{
+    MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount,
+};
 pub use regularized::Regularized;
 pub use state::HookState;
 pub use training::HookMetrics;
@@ -149,7 +151,11 @@ impl<B: Send + 'static> Hook<B> {
         let watch = move |score: f64, threshold: f64| calibration.report_collapse(score, threshold);
         let regularizer = self.regularizer.as_ref();
         let name = regularizer.map_or("Measure", |regularizer| regularizer.measure_name());
-        MeasureMetric::new(name, regularizer.and_then(|regularizer| regularizer.collapsed_below()), Arc::new(watch))
+        MeasureMetric::new(
+            name,
+            regularizer.and_then(|regularizer| regularizer.collapsed_below()),
+            Arc::new(watch),
+        )
     }
 
     /// Metric of the penalty of each training batch, including the weight. It logs nothing without
@@ -176,23 +182,34 @@ impl<B: Send + 'static> HookConfig<B> {
     /// Creates a hook that adds `regularizer`'s penalty to the loss.
     pub fn init(self, regularizer: impl Regularizer + 'static) -> Hook<B> {
         let states = regularizer.reference_states().cloned();
-        Hook { regularizer: Some(Arc::new(regularizer)), calibration: Arc::new(Calibration::new(states, self)) }
+        Hook {
+            regularizer: Some(Arc::new(regularizer)),
+            calibration: Arc::new(Calibration::new(states, self)),
+        }
     }
 
     /// Creates a hook that adds nothing to the loss.
     pub fn init_without_regularizer(self) -> Hook<B> {
-        Hook { regularizer: None, calibration: Arc::new(Calibration::new(None, self)) }
+        Hook {
+            regularizer: None,
+            calibration: Arc::new(Calibration::new(None, self)),
+        }
     }
 }
 
 impl<B> Clone for Hook<B> {
     fn clone(&self) -> Self {
-        Self { regularizer: self.regularizer.clone(), calibration: self.calibration.clone() }
+        Self {
+            regularizer: self.regularizer.clone(),
+            calibration: self.calibration.clone(),
+        }
     }
 }
 
 impl<B> fmt::Debug for Hook<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hook").field("regularizer", &self.regularizer).finish_non_exhaustive()
+        f.debug_struct("Hook")
+            .field("regularizer", &self.regularizer)
+            .finish_non_exhaustive()
     }
 }

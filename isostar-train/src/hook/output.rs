@@ -2,8 +2,8 @@ use burn::prelude::*;
 use burn::tensor::{ExecutionError, TensorReadError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{
-    AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput, PerplexityInput, RougeLInput,
-    TopKAccuracyInput, WerInput,
+    AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
+    PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
 
@@ -51,9 +51,16 @@ impl StateCount {
     pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
         let layers = selection.layers(states);
         let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection.mask(states).map(|mask| mask.clone().without_autodiff());
+        let mask = selection
+            .mask(states)
+            .map(|mask| mask.clone().without_autodiff());
         let tokens = mask.is_none().then_some(sequences * tokens);
-        Self { width, layers: layers.len(), tokens, mask }
+        Self {
+            width,
+            layers: layers.len(),
+            tokens,
+            mask,
+        }
     }
 
     /// Number of states: selected tokens times layers.
@@ -87,17 +94,38 @@ fn moved(
         let [task_loss] = read_all(Transaction::default().register(task_loss))?;
         return Ok((on_host(task_loss), None, states));
     };
-    let transaction = Transaction::default().register(task_loss).register(penalty.value).register(penalty.measure);
+    let transaction = Transaction::default()
+        .register(task_loss)
+        .register(penalty.value)
+        .register(penalty.measure);
     match states.as_ref().and_then(StateCount::masked) {
         None => {
             let [task_loss, value, measure] = read_all(transaction)?;
-            Ok((on_host(task_loss), Some(Penalty { value: on_host(value), measure: on_host(measure) }), states))
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
         }
         Some(masked) => {
             let [task_loss, value, measure, masked] = read_all(transaction.register(masked))?;
             let tokens = masked.iter::<i64>().next().map(|tokens| tokens as usize);
-            let states = states.map(|states| StateCount { tokens, mask: None, ..states });
-            Ok((on_host(task_loss), Some(Penalty { value: on_host(value), measure: on_host(measure) }), states))
+            let states = states.map(|states| StateCount {
+                tokens,
+                mask: None,
+                ..states
+            });
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
         }
     }
 }
@@ -107,8 +135,10 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
         let task_loss = self.task_loss.without_autodiff();
-        let penalty =
-            self.penalty.map(|penalty| Penalty { value: penalty.value.without_autodiff(), measure: penalty.measure.without_autodiff() });
+        let penalty = self.penalty.map(|penalty| Penalty {
+            value: penalty.value.without_autodiff(),
+            measure: penalty.measure.without_autodiff(),
+        });
         let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
             Some(host) => moved(task_loss, penalty, self.states, &host)?,
             None => (task_loss, penalty, self.states),
@@ -160,7 +190,10 @@ impl<O> Adaptor<PenaltyInput> for RegularizedOutput<O> {
 
 impl<O> Adaptor<MeasureInput> for RegularizedOutput<O> {
     fn adapt(&self) -> MeasureInput {
-        MeasureInput { measure: self.penalty.as_ref().map(|penalty| penalty.measure.clone()), states: self.states.clone() }
+        MeasureInput {
+            measure: self.penalty.as_ref().map(|penalty| penalty.measure.clone()),
+            states: self.states.clone(),
+        }
     }
 }
 

@@ -25,7 +25,10 @@ impl<B: Send + 'static> Hook<B> {
     /// A training step panics if the regularizer needs a reference and no loader that this hook
     /// tapped has begun an epoch.
     pub fn wrap<M: HiddenStateModel<Batch = B>>(&self, model: M) -> Regularized<M> {
-        Regularized { inner: model, hook: self.clone() }
+        Regularized {
+            inner: model,
+            hook: self.clone(),
+        }
     }
 }
 
@@ -44,23 +47,41 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// training before the next batch.
     fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
         let model = self.inner.valid();
-        let ForwardStep { task_loss, output, .. } = self.hook.calibration.precision.scope(|| model.forward_step(batch));
+        let ForwardStep {
+            task_loss, output, ..
+        } = self
+            .hook
+            .calibration
+            .precision
+            .scope(|| model.forward_step(batch));
         TrainOutput {
             grads: GradientsParams::new(),
-            item: RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output },
+            item: RegularizedOutput {
+                task_loss,
+                penalty: None,
+                states: None,
+                moments: None,
+                output,
+            },
         }
     }
 }
 
 impl<M: HiddenStateModel> Clone for Regularized<M> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), hook: self.hook.clone() }
+        Self {
+            inner: self.inner.clone(),
+            hook: self.hook.clone(),
+        }
     }
 }
 
 impl<M: HiddenStateModel> fmt::Debug for Regularized<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Regularized").field("inner", &self.inner).field("hook", &self.hook).finish()
+        f.debug_struct("Regularized")
+            .field("inner", &self.inner)
+            .field("hook", &self.hook)
+            .finish()
     }
 }
 
@@ -69,28 +90,63 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
-        let device = self.inner.devices().first().expect("a model has at least one parameter").clone();
-        let Hook { regularizer, calibration } = &self.hook;
+        let device = self
+            .inner
+            .devices()
+            .first()
+            .expect("a model has at least one parameter")
+            .clone();
+        let Hook {
+            regularizer,
+            calibration,
+        } = &self.hook;
         calibration.note_step();
         // Needed for a loader that is not tapped; a tapped loader has already checked.
         calibration.check_steps();
-        let Ok(reference) = calibration.reference(&self.inner, &device) else { return self.step_without_gradients(batch) };
+        let Ok(reference) = calibration.reference(&self.inner, &device) else {
+            return self.step_without_gradients(batch);
+        };
         if calibration.divergence().is_some() {
             return self.step_without_gradients(batch);
         }
         let rows = M::rows(&batch);
-        let ForwardStep { task_loss, hidden_states, output } = calibration.precision.scope(|| self.inner.forward_step(batch));
-        let penalty = regularizer.as_ref().map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
-        let states = regularizer.as_ref().and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
+        let ForwardStep {
+            task_loss,
+            hidden_states,
+            output,
+        } = calibration
+            .precision
+            .scope(|| self.inner.forward_step(batch));
+        let penalty = regularizer
+            .as_ref()
+            .map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+        let states = regularizer
+            .as_ref()
+            .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
-        calibration.guard.keep(calibration.epoch(), rows, &task_loss, penalty.as_ref().map(|penalty| &penalty.value));
+        calibration.guard.keep(
+            calibration.epoch(),
+            rows,
+            &task_loss,
+            penalty.as_ref().map(|penalty| &penalty.value),
+        );
         let loss = match &penalty {
             Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),
             None => task_loss.clone(),
         };
         let gradients = loss.backward();
-        TrainOutput::new(&self.inner, gradients, RegularizedOutput { task_loss, penalty, states, moments: None, output })
+        TrainOutput::new(
+            &self.inner,
+            gradients,
+            RegularizedOutput {
+                task_loss,
+                penalty,
+                states,
+                moments: None,
+                output,
+            },
+        )
     }
 }
 
@@ -101,10 +157,24 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
     fn step(&self, batch: M::Batch) -> Self::Output {
         let calibration = &self.hook.calibration;
         calibration.check_model(&self.inner);
-        let ForwardStep { task_loss, hidden_states, output } = calibration.precision.scope(|| self.inner.forward_step(batch));
+        let ForwardStep {
+            task_loss,
+            hidden_states,
+            output,
+        } = calibration
+            .precision
+            .scope(|| self.inner.forward_step(batch));
         // All layers without padding, independent of the regularizer, so that runs can be compared.
-        let moments = calibration.wants_moments().then(|| StateSelection::default().moments(&hidden_states));
-        RegularizedOutput { task_loss, penalty: None, states: None, moments, output }
+        let moments = calibration
+            .wants_moments()
+            .then(|| StateSelection::default().moments(&hidden_states));
+        RegularizedOutput {
+            task_loss,
+            penalty: None,
+            states: None,
+            moments,
+            output,
+        }
     }
 }
 
@@ -114,23 +184,38 @@ impl<M: HiddenStateModel> Module for Regularized<M> {
     }
 
     fn fork(self, device: &Device) -> Self {
-        Self { inner: self.inner.fork(device), hook: self.hook }
+        Self {
+            inner: self.inner.fork(device),
+            hook: self.hook,
+        }
     }
 
     fn to_device(self, device: &Device) -> Self {
-        Self { inner: self.inner.to_device(device), hook: self.hook }
+        Self {
+            inner: self.inner.to_device(device),
+            hook: self.hook,
+        }
     }
 
     fn train(self) -> Self {
-        Self { inner: self.inner.train(), hook: self.hook }
+        Self {
+            inner: self.inner.train(),
+            hook: self.hook,
+        }
     }
 
     fn valid(&self) -> Self {
-        Self { inner: self.inner.valid(), hook: self.hook.clone() }
+        Self {
+            inner: self.inner.valid(),
+            hook: self.hook.clone(),
+        }
     }
 
     fn materialize(self) -> Self {
-        Self { inner: self.inner.materialize(), hook: self.hook }
+        Self {
+            inner: self.inner.materialize(),
+            hook: self.hook,
+        }
     }
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
@@ -138,7 +223,10 @@ impl<M: HiddenStateModel> Module for Regularized<M> {
     }
 
     fn map<P: ModuleMapper>(self, mapper: &mut P) -> Self {
-        Self { inner: self.inner.map(mapper), hook: self.hook }
+        Self {
+            inner: self.inner.map(mapper),
+            hook: self.hook,
+        }
     }
 }
 

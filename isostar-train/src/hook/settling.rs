@@ -22,12 +22,23 @@ pub(super) struct Settling {
 impl Settling {
     /// Settles when a change is below `tolerance`; never, if it is 0.
     pub(super) fn new(tolerance: f64) -> Self {
-        Self { tolerance, last: None, settled: None }
+        Self {
+            tolerance,
+            last: None,
+            settled: None,
+        }
     }
 
     /// Whether the covariance of the `count` states of `stream` has settled.
-    pub(super) fn has_settled(&mut self, count: usize, stream: &DeviceMoments) -> Result<bool, TensorReadError> {
-        let next = self.last.as_ref().map_or(2, |last| 2 * last.count() as usize);
+    pub(super) fn has_settled(
+        &mut self,
+        count: usize,
+        stream: &DeviceMoments,
+    ) -> Result<bool, TensorReadError> {
+        let next = self
+            .last
+            .as_ref()
+            .map_or(2, |last| 2 * last.count() as usize);
         if self.tolerance <= 0.0 || count < next {
             return Ok(false);
         }
@@ -72,7 +83,11 @@ mod tests {
         let mut settling = Settling::new(tolerance);
         let mut stream = DeviceMoments::new(8);
         for batch in 1..=batches {
-            let moments = Moments::from_points(Tensor::random([16, 8], Distribution::Normal(0.0, 1.0), &device));
+            let moments = Moments::from_points(Tensor::random(
+                [16, 8],
+                Distribution::Normal(0.0, 1.0),
+                &device,
+            ));
             stream.add(moments).unwrap();
             if settling.has_settled(16 * batch, &stream).unwrap() {
                 return Some((16 * batch, settling.change().unwrap()));
@@ -87,9 +102,15 @@ mod tests {
         // The relative error of the covariance of n normal points of width d is √((d + 1)/n).
         let (count, change) = settle(0.1, 10_000).unwrap();
         let expected = (9.0 / count as f64).sqrt();
-        assert!(change < 0.1 && (change / expected - 1.0).abs() < 0.4, "{change} where {expected} is expected");
+        assert!(
+            change < 0.1 && (change / expected - 1.0).abs() < 0.4,
+            "{change} where {expected} is expected"
+        );
         assert!((512..=2048).contains(&count), "{count}");
-        assert!((count / 16).is_power_of_two(), "the covariance is looked at when the states have doubled: {count}");
+        assert!(
+            (count / 16).is_power_of_two(),
+            "the covariance is looked at when the states have doubled: {count}"
+        );
     }
 
     #[test]

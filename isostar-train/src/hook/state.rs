@@ -35,8 +35,17 @@ impl<B: Send + 'static> Hook<B> {
         let calibration = &self.calibration;
         calibration.check_steps();
         let (step, task_losses, penalties) = calibration.guard.numbers(calibration.epoch());
-        let reference = calibration.covariance().map(Tensor::try_into_data).transpose()?;
-        Ok(HookState { reference, step, task_losses, penalties, is_collapse_reported: calibration.is_collapse_reported() })
+        let reference = calibration
+            .covariance()
+            .map(Tensor::try_into_data)
+            .transpose()?;
+        Ok(HookState {
+            reference,
+            step,
+            task_losses,
+            penalties,
+            is_collapse_reported: calibration.is_collapse_reported(),
+        })
     }
 
     /// Continues from the state of another hook. The first pass over the tapped loader then belongs
@@ -44,7 +53,13 @@ impl<B: Send + 'static> Hook<B> {
     ///
     /// Call it before the first pass.
     pub fn restore(&self, state: HookState, device: &Device) {
-        let HookState { reference, step, task_losses, penalties, is_collapse_reported } = state;
+        let HookState {
+            reference,
+            step,
+            task_losses,
+            penalties,
+            is_collapse_reported,
+        } = state;
         let plain = device.clone().without_autodiff();
         let covariance = reference.map(|reference| Tensor::<2>::from_data(reference, &plain));
         self.calibration.restore(covariance, is_collapse_reported);

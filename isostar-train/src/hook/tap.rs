@@ -26,8 +26,15 @@ pub(super) struct EpochTap<B> {
 }
 
 impl<B: Send + 'static> EpochTap<B> {
-    pub(super) fn wrap(inner: Arc<dyn DataLoader<B>>, calibration: Arc<Calibration<B>>) -> Arc<dyn DataLoader<B>> {
-        Arc::new(Self { inner, calibration, epoch: AtomicUsize::new(0) })
+    pub(super) fn wrap(
+        inner: Arc<dyn DataLoader<B>>,
+        calibration: Arc<Calibration<B>>,
+    ) -> Arc<dyn DataLoader<B>> {
+        Arc::new(Self {
+            inner,
+            calibration,
+            epoch: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -35,7 +42,12 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
-        Box::new(TappedPass { inner: self.inner.iter(), calibration: &self.calibration, given: 0, stopped: false })
+        Box::new(TappedPass {
+            inner: self.inner.iter(),
+            calibration: &self.calibration,
+            given: 0,
+            stopped: false,
+        })
     }
 
     fn num_items(&self) -> usize {
@@ -88,14 +100,23 @@ impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
             return None;
         }
         self.calibration.check_steps();
-        let divergence = self.calibration.divergence().map(|divergence| DatasetError::new(divergence.clone()));
+        let divergence = self
+            .calibration
+            .divergence()
+            .map(|divergence| DatasetError::new(divergence.clone()));
         let error = divergence.or_else(|| self.calibration.failure().map(DatasetError::new));
         self.stopped = error.is_some();
         error.map_or_else(|| self.give(), |error| Some(Err(error)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, self.inner.size_hint().1.map(|batches| batches.saturating_add(1)))
+        (
+            0,
+            self.inner
+                .size_hint()
+                .1
+                .map(|batches| batches.saturating_add(1)),
+        )
     }
 }
 

@@ -25,15 +25,23 @@ impl<B: Send + 'static> Hook<B> {
         train: Arc<dyn DataLoader<B>>,
         valid: Arc<dyn DataLoader<B>>,
     ) -> SupervisedTraining<Regularized<M>> {
-        SupervisedTraining::new(directory, self.tap(train), valid).with_interrupter(self.interrupter()).metrics(self.metrics())
+        SupervisedTraining::new(directory, self.tap(train), valid)
+            .with_interrupter(self.interrupter())
+            .metrics(self.metrics())
     }
 
     /// Metrics of this hook for [`SupervisedTraining::metrics`]: the
     /// [IsoScore](Self::isoscore_metric) of the validation split and, with a regularizer, its
     /// [penalty](Self::penalty_metric) and [measure](Self::measure_metric) in training.
     pub fn metrics(&self) -> HookMetrics {
-        let of_batches = self.regularizer.as_ref().map(|_| (self.penalty_metric(), self.measure_metric()));
-        HookMetrics { isoscore: self.isoscore_metric(), of_batches }
+        let of_batches = self
+            .regularizer
+            .as_ref()
+            .map(|_| (self.penalty_metric(), self.measure_metric()));
+        HookMetrics {
+            isoscore: self.isoscore_metric(),
+            of_batches,
+        }
     }
 }
 
@@ -45,10 +53,15 @@ pub struct HookMetrics {
 }
 
 impl<M: HiddenStateModel + 'static> MetricRegistration<Regularized<M>> for HookMetrics {
-    fn register(self, training: SupervisedTraining<Regularized<M>>) -> SupervisedTraining<Regularized<M>> {
+    fn register(
+        self,
+        training: SupervisedTraining<Regularized<M>>,
+    ) -> SupervisedTraining<Regularized<M>> {
         let training = training.metric_valid_numeric(self.isoscore);
         match self.of_batches {
-            Some((penalty, measure)) => training.metric_train_numeric(penalty).metric_train_numeric(measure),
+            Some((penalty, measure)) => training
+                .metric_train_numeric(penalty)
+                .metric_train_numeric(measure),
             None => training,
         }
     }

@@ -4,7 +4,8 @@ use burn::prelude::Tensor;
 use burn::tensor::TensorReadError;
 use burn::train::metric::state::{FormatOptions, NumericMetricState};
 use burn::train::metric::{
-    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
+    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
+    SerializedEntry,
 };
 
 use crate::hook::{MeasureInput, PenaltyInput, StateCount};
@@ -21,7 +22,12 @@ struct BatchMean {
 
 impl BatchMean {
     fn new(name: &str, higher_is_better: bool) -> Self {
-        Self { name: Arc::new(name.into()), higher_is_better, state: NumericMetricState::new(), is_empty: true }
+        Self {
+            name: Arc::new(name.into()),
+            higher_is_better,
+            state: NumericMetricState::new(),
+            is_empty: true,
+        }
     }
 
     fn format(&self) -> FormatOptions {
@@ -29,7 +35,10 @@ impl BatchMean {
     }
 
     /// Adds the value of one batch, if there is one.
-    fn update(&mut self, number: Option<&Tensor<1>>) -> Result<(Option<f64>, SerializedEntry), TensorReadError> {
+    fn update(
+        &mut self,
+        number: Option<&Tensor<1>>,
+    ) -> Result<(Option<f64>, SerializedEntry), TensorReadError> {
         let number = match number {
             Some(number) => Some(number.clone().try_into_scalar::<f64>()?),
             None => None,
@@ -38,11 +47,18 @@ impl BatchMean {
             self.state.update(number, 1);
             self.is_empty = false;
         }
-        Ok((number, self.entry(|mean| mean.state.compute_update(mean.format()))))
+        Ok((
+            number,
+            self.entry(|mean| mean.state.compute_update(mean.format())),
+        ))
     }
 
     fn entry(&self, entry: impl FnOnce(&Self) -> SerializedEntry) -> SerializedEntry {
-        if self.is_empty { SerializedEntry::not_available(None) } else { entry(self) }
+        if self.is_empty {
+            SerializedEntry::not_available(None)
+        } else {
+            entry(self)
+        }
     }
 
     fn compute(&self) -> SerializedEntry {
@@ -55,7 +71,11 @@ impl BatchMean {
     }
 
     fn attributes(&self) -> MetricAttributes {
-        NumericAttributes { unit: None, higher_is_better: self.higher_is_better }.into()
+        NumericAttributes {
+            unit: None,
+            higher_is_better: self.higher_is_better,
+        }
+        .into()
     }
 }
 
@@ -83,7 +103,11 @@ pub struct MeasureMetric {
 
 impl MeasureMetric {
     pub(crate) fn new(name: &str, threshold: Option<f64>, watch: Watch) -> Self {
-        Self { mean: BatchMean::new(name, true), threshold, watch }
+        Self {
+            mean: BatchMean::new(name, true),
+            threshold,
+            watch,
+        }
     }
 }
 
@@ -95,7 +119,9 @@ pub struct PenaltyMetric {
 
 impl PenaltyMetric {
     pub(crate) fn new() -> Self {
-        Self { mean: BatchMean::new("Penalty", false) }
+        Self {
+            mean: BatchMean::new("Penalty", false),
+        }
     }
 }
 
@@ -110,10 +136,15 @@ impl Metric for MeasureMetric {
         self.mean.attributes()
     }
 
-    fn update(&mut self, input: &MeasureInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+    fn update(
+        &mut self,
+        input: &MeasureInput,
+        _metadata: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
         let (measure, entry) = self.mean.update(input.measure.as_ref())?;
         if let (Some(measure), Some(threshold)) = (measure, self.threshold) {
-            let is_low = measure < threshold && input.states.as_ref().map_or(Ok(true), are_enough)?;
+            let is_low =
+                measure < threshold && input.states.as_ref().map_or(Ok(true), are_enough)?;
             if is_low || measure.is_nan() {
                 (self.watch)(measure, threshold);
             }
@@ -141,7 +172,11 @@ impl Metric for PenaltyMetric {
         self.mean.attributes()
     }
 
-    fn update(&mut self, input: &PenaltyInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+    fn update(
+        &mut self,
+        input: &PenaltyInput,
+        _metadata: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
         Ok(self.mean.update(input.0.as_ref())?.1)
     }
 

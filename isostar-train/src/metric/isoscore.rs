@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
 use burn::train::metric::{
-    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
+    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
+    SerializedEntry,
 };
 use isostar_core::{DeviceMoments, RunningMoments};
 
@@ -26,12 +27,19 @@ pub struct IsoScoreMetric {
 impl IsoScoreMetric {
     /// Creates a metric named `IsoScore`.
     pub(crate) fn new() -> Self {
-        Self { name: Arc::new("IsoScore".into()), moments: None, score: None }
+        Self {
+            name: Arc::new("IsoScore".into()),
+            moments: None,
+            score: None,
+        }
     }
 
     fn read(&self) -> Result<f64, TensorReadError> {
         let moments = self.moments.as_ref().map(DeviceMoments::read).transpose()?;
-        Ok(moments.as_ref().and_then(RunningMoments::isoscore).unwrap_or(f64::NAN))
+        Ok(moments
+            .as_ref()
+            .and_then(RunningMoments::isoscore)
+            .unwrap_or(f64::NAN))
     }
 }
 
@@ -43,12 +51,22 @@ impl Metric for IsoScoreMetric {
     }
 
     fn attributes(&self) -> MetricAttributes {
-        NumericAttributes { unit: None, higher_is_better: true }.into()
+        NumericAttributes {
+            unit: None,
+            higher_is_better: true,
+        }
+        .into()
     }
 
-    fn update(&mut self, input: &MomentsInput, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+    fn update(
+        &mut self,
+        input: &MomentsInput,
+        _metadata: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
         if let Some(batch) = input.0.clone() {
-            self.moments.get_or_insert_with(|| DeviceMoments::new(batch.width())).add(batch)?;
+            self.moments
+                .get_or_insert_with(|| DeviceMoments::new(batch.width()))
+                .add(batch)?;
         }
         Ok(SerializedEntry::not_available(None))
     }
@@ -59,7 +77,10 @@ impl Metric for IsoScoreMetric {
         }
         let score = self.read()?;
         self.score = Some(score);
-        Ok(SerializedEntry::new(format!("split {score:.4}"), NumericEntry::Final(score).serialize()))
+        Ok(SerializedEntry::new(
+            format!("split {score:.4}"),
+            NumericEntry::Final(score).serialize(),
+        ))
     }
 
     fn clear(&mut self) {
@@ -77,6 +98,9 @@ impl Numeric for IsoScoreMetric {
     }
 
     fn final_value(&self) -> NumericEntry {
-        NumericEntry::Final(self.score.unwrap_or_else(|| self.read().unwrap_or(f64::NAN)))
+        NumericEntry::Final(
+            self.score
+                .unwrap_or_else(|| self.read().unwrap_or(f64::NAN)),
+        )
     }
 }

@@ -23,7 +23,10 @@ pub fn normalize_answer(answer: &str) -> String {
     let mut plain = String::with_capacity(kept.len());
     let mut rest = kept.as_str();
     while !rest.is_empty() {
-        let (word, after) = rest.split_at(rest.find(|character| !is_alphanumeric(character)).unwrap_or(rest.len()));
+        let (word, after) = rest.split_at(
+            rest.find(|character| !is_alphanumeric(character))
+                .unwrap_or(rest.len()),
+        );
         let (gap, next) = after.split_at(after.find(is_alphanumeric).unwrap_or(after.len()));
         plain.push_str(if ARTICLES.contains(&word) { " " } else { word });
         plain.push_str(gap);
@@ -51,12 +54,18 @@ mod tests {
 
     #[test]
     fn case_punctuation_articles_and_spacing_are_ignored() {
-        assert_eq!(normalize_answer("  The \"River\",\tan old\nU.S. river!"), "river old us river");
+        assert_eq!(
+            normalize_answer("  The \"River\",\tan old\nU.S. river!"),
+            "river old us river"
+        );
     }
 
     #[test]
     fn articles_inside_words_are_kept() {
-        assert_eq!(normalize_answer("Anthem atheist banana"), "anthem atheist banana");
+        assert_eq!(
+            normalize_answer("Anthem atheist banana"),
+            "anthem atheist banana"
+        );
     }
 
     #[test]
@@ -76,6 +85,9 @@ mod tests {
 
     #[test]
     fn a_combining_accent_ends_a_word_and_a_composed_letter_does_not() {
-        assert_eq!(normalize_answer("a\u{301} \u{e1} a\u{345}"), "\u{301} \u{e1} \u{345}");
+        assert_eq!(
+            normalize_answer("a\u{301} \u{e1} a\u{345}"),
+            "\u{301} \u{e1} \u{345}"
+        );
     }
 }

@@ -14,7 +14,10 @@ pub struct SpanLimits {
 
 impl Default for SpanLimits {
     fn default() -> Self {
-        Self { n_best: 20, max_tokens: 30 }
+        Self {
+            n_best: 20,
+            max_tokens: 30,
+        }
     }
 }
 
@@ -59,7 +62,11 @@ pub struct Span<'a> {
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=False`.
-pub fn best_span<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLimits) -> Option<Span<'a>> {
+pub fn best_span<'a>(
+    context: &'a str,
+    windows: &[Window<'_>],
+    limits: SpanLimits,
+) -> Option<Span<'a>> {
     let candidates = candidates(windows, limits);
     let best = candidates.first()?.span(context);
     (candidates.len() > 1 || !best.text.is_empty()).then_some(best)
@@ -86,8 +93,15 @@ pub fn best_span<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLimit
 ///
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=False`.
-pub fn n_best_spans<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLimits) -> Vec<Span<'a>> {
-    candidates(windows, limits).iter().map(|candidate| candidate.span(context)).collect()
+pub fn n_best_spans<'a>(
+    context: &'a str,
+    windows: &[Window<'_>],
+    limits: SpanLimits,
+) -> Vec<Span<'a>> {
+    candidates(windows, limits)
+        .iter()
+        .map(|candidate| candidate.span(context))
+        .collect()
 }
 
 /// Returns the no-answer score of a question: the lowest score over its windows of the first token
@@ -104,7 +118,8 @@ pub fn n_best_spans<'a>(context: &'a str, windows: &[Window<'_>], limits: SpanLi
 /// # References
 /// `postprocess_qa_predictions` of transformers' examples (utils_qa.py) with `version_2_with_negative=True`.
 pub fn no_answer_score(windows: &[Window<'_>]) -> Option<f32> {
-    let score = |window: &Window<'_>| Some(window.start_logits.first()? + window.end_logits.first()?);
+    let score =
+        |window: &Window<'_>| Some(window.start_logits.first()? + window.end_logits.first()?);
     windows.iter().filter_map(score).reduce(f32::min)
 }
 
@@ -131,9 +146,22 @@ struct Candidate {
 
 impl Candidate {
     fn span<'a>(&self, context: &'a str) -> Span<'a> {
-        let byte = |character| context.char_indices().nth(character).map_or(context.len(), |(byte, _)| byte);
-        let text = context.get(byte(self.characters.start)..byte(self.characters.end)).unwrap_or_default();
-        Span { text, characters: self.characters.clone(), window: self.window, tokens: self.tokens.clone(), score: self.score }
+        let byte = |character| {
+            context
+                .char_indices()
+                .nth(character)
+                .map_or(context.len(), |(byte, _)| byte)
+        };
+        let text = context
+            .get(byte(self.characters.start)..byte(self.characters.end))
+            .unwrap_or_default();
+        Span {
+            text,
+            characters: self.characters.clone(),
+            window: self.window,
+            tokens: self.tokens.clone(),
+            score: self.score,
+        }
     }
 }
 
@@ -141,7 +169,13 @@ fn candidates(windows: &[Window<'_>], limits: SpanLimits) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (window, logits) in windows.iter().enumerate() {
         let (starts, ends) = (logits.start_logits, logits.end_logits);
-        assert_eq!(starts.len(), ends.len(), "window {window}: {} start logits, but {} end logits", starts.len(), ends.len());
+        assert_eq!(
+            starts.len(),
+            ends.len(),
+            "window {window}: {} start logits, but {} end logits",
+            starts.len(),
+            ends.len()
+        );
         let offset = |token: usize| logits.offsets.get(token).copied().flatten();
         let highest_ends = highest(ends, limits.n_best);
         for start in highest(starts, limits.n_best) {
@@ -152,7 +186,12 @@ fn candidates(windows: &[Window<'_>], limits: SpanLimits) -> Vec<Candidate> {
                     && short_enough
                     && !score.is_nan()
                 {
-                    found.push(Candidate { characters: first..last, window, tokens: start..=end, score });
+                    found.push(Candidate {
+                        characters: first..last,
+                        window,
+                        tokens: start..=end,
+                        score,
+                    });
                 }
             }
         }
@@ -165,8 +204,14 @@ fn candidates(windows: &[Window<'_>], limits: SpanLimits) -> Vec<Candidate> {
 
 /// Returns the tokens of the `count` highest logits, highest first; ties go to the earlier token.
 fn highest(logits: &[f32], count: usize) -> Vec<usize> {
-    let mut tokens: Vec<usize> = (0..logits.len()).filter(|token| !logits[*token].is_nan()).collect();
-    tokens.sort_by(|a, b| logits[*b].partial_cmp(&logits[*a]).expect("no logit is NaN"));
+    let mut tokens: Vec<usize> = (0..logits.len())
+        .filter(|token| !logits[*token].is_nan())
+        .collect();
+    tokens.sort_by(|a, b| {
+        logits[*b]
+            .partial_cmp(&logits[*a])
+            .expect("no logit is NaN")
+    });
     tokens.truncate(count);
     tokens
 }
@@ -176,10 +221,15 @@ mod tests {
     use super::*;
 
     const CONTEXT: &str = "Zoë saw 東京";
-    const OFFSETS: [Option<(usize, usize)>; 5] = [None, Some((0, 3)), Some((4, 7)), Some((8, 10)), None];
+    const OFFSETS: [Option<(usize, usize)>; 5] =
+        [None, Some((0, 3)), Some((4, 7)), Some((8, 10)), None];
 
     fn window<'a>(start_logits: &'a [f32], end_logits: &'a [f32]) -> Window<'a> {
-        Window { start_logits, end_logits, offsets: &OFFSETS }
+        Window {
+            start_logits,
+            end_logits,
+            offsets: &OFFSETS,
+        }
     }
 
     fn text(windows: &[Window<'_>]) -> Option<&'static str> {
@@ -188,33 +238,65 @@ mod tests {
 
     #[test]
     fn offsets_count_characters() {
-        assert_eq!(text(&[window(&[0.0, 0.0, 0.0, 1.0, 0.0], &[0.0, 0.0, 0.0, 1.0, 0.0])]), Some("東京"));
+        assert_eq!(
+            text(&[window(
+                &[0.0, 0.0, 0.0, 1.0, 0.0],
+                &[0.0, 0.0, 0.0, 1.0, 0.0]
+            )]),
+            Some("東京")
+        );
     }
 
     #[test]
     fn special_tokens_and_padding_are_never_answers() {
-        assert_eq!(text(&[window(&[9.0, 0.0, 1.0, 0.0, 9.0], &[9.0, 0.0, 1.0, 0.0, 9.0])]), Some("saw"));
+        assert_eq!(
+            text(&[window(
+                &[9.0, 0.0, 1.0, 0.0, 9.0],
+                &[9.0, 0.0, 1.0, 0.0, 9.0]
+            )]),
+            Some("saw")
+        );
     }
 
     #[test]
     fn tied_logits_give_the_earliest_window_and_start() {
-        let spans = n_best_spans(CONTEXT, &[window(&[0.0; 5], &[0.0; 5]); 2], SpanLimits::default());
+        let spans = n_best_spans(
+            CONTEXT,
+            &[window(&[0.0; 5], &[0.0; 5]); 2],
+            SpanLimits::default(),
+        );
         assert_eq!(spans.len(), 12);
-        assert_eq!((spans[0].text, spans[0].window, spans[0].tokens.clone()), ("Zoë", 0, 1..=1));
+        assert_eq!(
+            (spans[0].text, spans[0].window, spans[0].tokens.clone()),
+            ("Zoë", 0, 1..=1)
+        );
         assert_eq!((spans[6].text, spans[6].window), ("Zoë", 1));
     }
 
     #[test]
     fn no_context_means_no_answer() {
         assert_eq!(text(&[]), None);
-        assert_eq!(text(&[Window { start_logits: &[1.0], end_logits: &[1.0], offsets: &[] }]), None);
+        assert_eq!(
+            text(&[Window {
+                start_logits: &[1.0],
+                end_logits: &[1.0],
+                offsets: &[]
+            }]),
+            None
+        );
     }
 
     #[test]
     fn nan_is_never_chosen() {
         let (nan, low) = (f32::NAN, f32::NEG_INFINITY);
         assert_eq!(text(&[window(&[nan; 5], &[0.0; 5])]), None);
-        assert_eq!(text(&[window(&[0.0, nan, 0.0, 0.0, 0.0], &[0.0, 9.0, 1.0, low, 0.0])]), Some("saw"));
+        assert_eq!(
+            text(&[window(
+                &[0.0, nan, 0.0, 0.0, 0.0],
+                &[0.0, 9.0, 1.0, low, 0.0]
+            )]),
+            Some("saw")
+        );
     }
 
     #[test]
@@ -225,11 +307,32 @@ mod tests {
         };
         let (none, some) = ([4.0, 0.0, 3.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0, 0.0]);
         assert_eq!(answer(&[window(&none, &none)]), None);
-        assert_eq!(answer(&[window(&none, &none), window(&some, &some)]), Some("saw"), "one window does not");
-        assert_eq!(answer(&[window(&[3.0, 0.0, 3.0, 0.0, 0.0], &[3.0, 0.0, 3.0, 0.0, 0.0])]), Some("saw"), "a tie goes to the span");
+        assert_eq!(
+            answer(&[window(&none, &none), window(&some, &some)]),
+            Some("saw"),
+            "one window does not"
+        );
+        assert_eq!(
+            answer(&[window(
+                &[3.0, 0.0, 3.0, 0.0, 0.0],
+                &[3.0, 0.0, 3.0, 0.0, 0.0]
+            )]),
+            Some("saw"),
+            "a tie goes to the span"
+        );
         assert_eq!(answer(&[]), None);
-        assert_eq!(no_answer_score(&[window(&none, &none), window(&some, &none)]), Some(4.0));
-        assert_eq!(no_answer_score(&[Window { start_logits: &[], end_logits: &[], offsets: &[] }]), None);
+        assert_eq!(
+            no_answer_score(&[window(&none, &none), window(&some, &none)]),
+            Some(4.0)
+        );
+        assert_eq!(
+            no_answer_score(&[Window {
+                start_logits: &[],
+                end_logits: &[],
+                offsets: &[]
+            }]),
+            None
+        );
     }
 
     #[test]

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 /// # References
 /// `sklearn.metrics.accuracy_score`, which also refuses an empty split.
 pub fn accuracy(labels: &[usize], predictions: &[usize]) -> f64 {
-    let right: usize = tallies(labels, predictions).values().map(|class| class.right).sum();
+    let right: usize = tallies(labels, predictions)
+        .values()
+        .map(|class| class.right)
+        .sum();
     right as f64 / labels.len() as f64
 }
 
@@ -30,7 +33,9 @@ pub fn accuracy(labels: &[usize], predictions: &[usize]) -> f64 {
 /// # References
 /// `sklearn.metrics.f1_score` with `pos_label=positive, zero_division=0`.
 pub fn f1(labels: &[usize], predictions: &[usize], positive: usize) -> f64 {
-    tallies(labels, predictions).get(&positive).map_or(0.0, Tally::f1)
+    tallies(labels, predictions)
+        .get(&positive)
+        .map_or(0.0, Tally::f1)
 }
 
 /// The mean F1 over all classes that occur or are predicted.
@@ -65,7 +70,9 @@ pub fn macro_f1(labels: &[usize], predictions: &[usize]) -> f64 {
 /// `sklearn.metrics.matthews_corrcoef`; Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient" (2004).
 pub fn matthews_correlation(labels: &[usize], predictions: &[usize]) -> f64 {
     let classes = tallies(labels, predictions);
-    let sum = |count: fn(&Tally) -> usize| -> i128 { classes.values().map(|class| count(class) as i128).sum() };
+    let sum = |count: fn(&Tally) -> usize| -> i128 {
+        classes.values().map(|class| count(class) as i128).sum()
+    };
     let rows = labels.len() as i128;
     let both = rows * sum(|class| class.right) - sum(|class| class.labelled * class.predicted);
     let of_labels = rows * rows - sum(|class| class.labelled * class.labelled);
@@ -88,7 +95,11 @@ pub fn confusion(labels: &[usize], predictions: &[usize], classes: usize) -> Vec
     assert_lengths(labels, predictions);
     let mut counts = vec![vec![0; classes]; classes];
     for (label, prediction) in labels.iter().zip(predictions) {
-        assert!(*label.max(prediction) < classes, "confusion: class {} of {classes}", label.max(prediction));
+        assert!(
+            *label.max(prediction) < classes,
+            "confusion: class {} of {classes}",
+            label.max(prediction)
+        );
         counts[*label][*prediction] += 1;
     }
     counts
@@ -127,7 +138,13 @@ fn tallies(labels: &[usize], predictions: &[usize]) -> BTreeMap<usize, Tally> {
 }
 
 fn assert_lengths(labels: &[usize], predictions: &[usize]) {
-    assert_eq!(labels.len(), predictions.len(), "{} labels, but {} predictions", labels.len(), predictions.len());
+    assert_eq!(
+        labels.len(),
+        predictions.len(),
+        "{} labels, but {} predictions",
+        labels.len(),
+        predictions.len()
+    );
 }
 
 #[cfg(test)]
@@ -137,8 +154,22 @@ mod tests {
     #[test]
     fn perfect_and_inverted_predictions_reach_the_ends_of_every_range() {
         let (labels, inverted) = ([0, 1, 1, 0], [1, 0, 0, 1]);
-        assert_eq!((accuracy(&labels, &labels), f1(&labels, &labels, 1), matthews_correlation(&labels, &labels)), (1.0, 1.0, 1.0));
-        assert_eq!((accuracy(&labels, &inverted), f1(&labels, &inverted, 1), matthews_correlation(&labels, &inverted)), (0.0, 0.0, -1.0));
+        assert_eq!(
+            (
+                accuracy(&labels, &labels),
+                f1(&labels, &labels, 1),
+                matthews_correlation(&labels, &labels)
+            ),
+            (1.0, 1.0, 1.0)
+        );
+        assert_eq!(
+            (
+                accuracy(&labels, &inverted),
+                f1(&labels, &inverted, 1),
+                matthews_correlation(&labels, &inverted)
+            ),
+            (0.0, 0.0, -1.0)
+        );
     }
 
     #[test]

@@ -18,7 +18,13 @@
 /// # References
 /// `scipy.stats.pearsonr`.
 pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
-    assert_eq!(x.len(), y.len(), "pearson: {} x, but {} y", x.len(), y.len());
+    assert_eq!(
+        x.len(),
+        y.len(),
+        "pearson: {} x, but {} y",
+        x.len(),
+        y.len()
+    );
     let (x, y) = (direction(x)?, direction(y)?);
     let r: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
     Some(r.clamp(-1.0, 1.0))
@@ -35,7 +41,13 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
 /// # References
 /// `scipy.stats.spearmanr`.
 pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
-    assert_eq!(x.len(), y.len(), "spearman: {} x, but {} y", x.len(), y.len());
+    assert_eq!(
+        x.len(),
+        y.len(),
+        "spearman: {} x, but {} y",
+        x.len(),
+        y.len()
+    );
     pearson(&ranks(x)?, &ranks(y)?)
 }
 
@@ -48,7 +60,11 @@ pub fn ranks(numbers: &[f64]) -> Option<Vec<f64>> {
         return None;
     }
     let mut order: Vec<usize> = (0..numbers.len()).collect();
-    order.sort_by(|a, b| numbers[*a].partial_cmp(&numbers[*b]).expect("no number is NaN"));
+    order.sort_by(|a, b| {
+        numbers[*a]
+            .partial_cmp(&numbers[*b])
+            .expect("no number is NaN")
+    });
 
     let mut ranks = vec![0.0; numbers.len()];
     let mut below = 0;
@@ -70,11 +86,20 @@ fn direction(numbers: &[f64]) -> Option<Vec<f64>> {
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
     let mut centred: Vec<f64> = numbers.iter().map(|number| number - mean).collect();
     // Divide by the largest, so that squares neither overflow nor vanish.
-    let largest = centred.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
+    let largest = centred
+        .iter()
+        .fold(0.0, |largest: f64, number| largest.max(number.abs()));
     centred.iter_mut().for_each(|number| *number /= largest);
-    let length = centred.iter().map(|number| number * number).sum::<f64>().sqrt();
+    let length = centred
+        .iter()
+        .map(|number| number * number)
+        .sum::<f64>()
+        .sqrt();
     centred.iter_mut().for_each(|number| *number /= length);
-    centred.iter().all(|number| number.is_finite()).then_some(centred)
+    centred
+        .iter()
+        .all(|number| number.is_finite())
+        .then_some(centred)
 }
 
 #[cfg(test)]
@@ -114,12 +139,17 @@ mod tests {
         assert_eq!(pearson(&[1.0, f64::NAN, 3.0], &[1.0, 2.0, 3.0]), None);
         assert_eq!(spearman(&[1.0, f64::NAN, 3.0], &[1.0, 2.0, 3.0]), None);
         assert_eq!(pearson(&[1.0, f64::INFINITY, 3.0], &[1.0, 2.0, 3.0]), None);
-        assert!((spearman(&[1.0, f64::INFINITY, 3.0], &[1.0, 2.0, 3.0]).unwrap() - 0.5).abs() <= 1e-15);
+        assert!(
+            (spearman(&[1.0, f64::INFINITY, 3.0], &[1.0, 2.0, 3.0]).unwrap() - 0.5).abs() <= 1e-15
+        );
     }
 
     #[test]
     fn tied_numbers_share_the_mean_of_their_ranks() {
-        assert_eq!(ranks(&[2.0, 1.0, 2.0, 3.0, -0.0, 0.0]), Some(vec![4.5, 3.0, 4.5, 6.0, 1.5, 1.5]));
+        assert_eq!(
+            ranks(&[2.0, 1.0, 2.0, 3.0, -0.0, 0.0]),
+            Some(vec![4.5, 3.0, 4.5, 6.0, 1.5, 1.5])
+        );
     }
 
     #[test]

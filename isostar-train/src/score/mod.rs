@@ -15,7 +15,9 @@ mod squad2;
 mod word;
 
 pub use answer::normalize_answer;
-pub use best_span::{Span, SpanLimits, Window, best_span, n_best_spans, no_answer_score, span_or_none};
+pub use best_span::{
+    Span, SpanLimits, Window, best_span, n_best_spans, no_answer_score, span_or_none,
+};
 pub use classification::{accuracy, confusion, f1, macro_f1, matthews_correlation};
 pub use correlation::{pearson, ranks, spearman};
 pub use span::{SpanScore, answer_score, exact_match, squad_score, token_f1};

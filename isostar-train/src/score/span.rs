@@ -67,10 +67,14 @@ pub fn token_f1(prediction: &str, gold: &str) -> f64 {
 /// # References
 /// `metric_max_over_ground_truths` of SQuAD's evaluate-v1.1.py.
 pub fn answer_score<S: AsRef<str>>(prediction: &str, golds: &[S]) -> SpanScore {
-    golds.iter().fold(SpanScore::default(), |best, gold| SpanScore {
-        exact_match: best.exact_match.max(f64::from(u8::from(exact_match(prediction, gold.as_ref())))),
-        f1: best.f1.max(token_f1(prediction, gold.as_ref())),
-    })
+    golds
+        .iter()
+        .fold(SpanScore::default(), |best, gold| SpanScore {
+            exact_match: best
+                .exact_match
+                .max(f64::from(u8::from(exact_match(prediction, gold.as_ref())))),
+            f1: best.f1.max(token_f1(prediction, gold.as_ref())),
+        })
 }
 
 /// The scores of a split in per cent: the means of [`answer_score`] over its questions.
@@ -81,7 +85,9 @@ pub fn answer_score<S: AsRef<str>>(prediction: &str, golds: &[S]) -> SpanScore {
 ///
 /// # References
 /// `evaluate` of SQuAD's evaluate-v1.1.py.
-pub fn squad_score<'a, S: AsRef<str> + 'a>(questions: impl IntoIterator<Item = (Option<&'a str>, &'a [S])>) -> Option<SpanScore> {
+pub fn squad_score<'a, S: AsRef<str> + 'a>(
+    questions: impl IntoIterator<Item = (Option<&'a str>, &'a [S])>,
+) -> Option<SpanScore> {
     let mut total = 0usize;
     let mut sum = SpanScore::default();
     for (prediction, golds) in questions {
@@ -93,7 +99,10 @@ pub fn squad_score<'a, S: AsRef<str> + 'a>(questions: impl IntoIterator<Item = (
         }
     }
     let per_cent = |sum: f64| 100.0 * sum / total as f64;
-    (total > 0).then(|| SpanScore { exact_match: per_cent(sum.exact_match), f1: per_cent(sum.f1) })
+    (total > 0).then(|| SpanScore {
+        exact_match: per_cent(sum.exact_match),
+        f1: per_cent(sum.f1),
+    })
 }
 
 #[cfg(test)]
@@ -110,17 +119,32 @@ mod tests {
     fn answers_of_articles_alone_match_exactly_and_have_no_f1() {
         assert!(exact_match("the", "A"));
         assert_eq!(token_f1("the", "A"), 0.0);
-        assert_eq!(answer_score("the", &["A"]), SpanScore { exact_match: 1.0, f1: 0.0 });
+        assert_eq!(
+            answer_score("the", &["A"]),
+            SpanScore {
+                exact_match: 1.0,
+                f1: 0.0
+            }
+        );
     }
 
     #[test]
     fn empty_predictions_score_zero() {
-        assert_eq!(answer_score("", &["river", "the river"]), SpanScore::default());
+        assert_eq!(
+            answer_score("", &["river", "the river"]),
+            SpanScore::default()
+        );
     }
 
     #[test]
     fn the_best_gold_answer_counts() {
-        assert_eq!(answer_score("the flood", &["town", "flood town", "Flood."]), SpanScore { exact_match: 1.0, f1: 1.0 });
+        assert_eq!(
+            answer_score("the flood", &["town", "flood town", "Flood."]),
+            SpanScore {
+                exact_match: 1.0,
+                f1: 1.0
+            }
+        );
     }
 
     #[test]
@@ -132,7 +156,13 @@ mod tests {
     fn a_missing_prediction_counts_as_wrong() {
         let golds = ["river"];
         let questions = [(Some("river"), &golds[..]), (None, &golds[..])];
-        assert_eq!(squad_score(questions), Some(SpanScore { exact_match: 50.0, f1: 50.0 }));
+        assert_eq!(
+            squad_score(questions),
+            Some(SpanScore {
+                exact_match: 50.0,
+                f1: 50.0
+            })
+        );
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub use error::SweepError;
 pub use plan::{Plan, PlannedRun};
 pub use shard::Shard;
 
-use crate::experiment::{Experiment, ExperimentError, Observer, RunFolder, RunResult, TrainSettings};
+use crate::experiment::{
+    Experiment, ExperimentError, Observer, RunFolder, RunResult, TrainSettings,
+};
 
 /// The runs of a plan, with their states.
 #[derive(Debug)]
@@ -93,18 +95,34 @@ impl Sweep {
             let folder = RunFolder::at(folder.join(&planned.name));
             let state = match folder.settings()? {
                 Some(found) if !planned.settings.ask_for(&found) => {
-                    return Err(SweepError::OtherSettings { path: folder.path().into(), keys: differing(&found, &planned.settings) });
+                    return Err(SweepError::OtherSettings {
+                        path: folder.path().into(),
+                        keys: differing(&found, &planned.settings),
+                    });
                 }
                 Some(_) => match folder.result()? {
                     Some(result) => RunState::over(result),
-                    None => RunState::Unfinished { epochs: folder.epochs_done() },
+                    None => RunState::Unfinished {
+                        epochs: folder.epochs_done(),
+                    },
                 },
-                None if folder.is_taken() => return Err(ExperimentError::FolderTaken { path: folder.path().into() }.into()),
+                None if folder.is_taken() => {
+                    return Err(ExperimentError::FolderTaken {
+                        path: folder.path().into(),
+                    }
+                    .into());
+                }
                 None => RunState::Unfinished { epochs: 0 },
             };
-            Ok(SweepRun { planned, folder, state })
+            Ok(SweepRun {
+                planned,
+                folder,
+                state,
+            })
         });
-        Ok(Self { runs: runs.collect::<Result<_, _>>()? })
+        Ok(Self {
+            runs: runs.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Makes the unfinished runs one after the other. A run that fails or diverges does not stop
@@ -117,7 +135,9 @@ impl Sweep {
         let count = self.runs.iter().filter(|run| is_left(run)).count();
         for (number, run) in self.runs.iter_mut().filter(|run| is_left(run)).enumerate() {
             begin(run, number + 1, count);
-            run.state = run.finish(observer).map_or_else(RunState::Failed, RunState::over);
+            run.state = run
+                .finish(observer)
+                .map_or_else(RunState::Failed, RunState::over);
         }
     }
 
@@ -164,15 +184,30 @@ impl SweepRun {
 
 impl RunState {
     fn over(result: RunResult) -> Self {
-        if result.divergence().is_some() { Self::Diverged(result) } else { Self::Finished(result) }
+        if result.divergence().is_some() {
+            Self::Diverged(result)
+        } else {
+            Self::Finished(result)
+        }
     }
 }
 
 /// Describes the settings in which an existing run differs from the plan.
 fn differing(found: &TrainSettings, planned: &TrainSettings) -> Vec<String> {
-    let [found, planned] = [found, planned].map(|settings| Table::try_from(settings).expect("settings are plain values"));
+    let [found, planned] = [found, planned]
+        .map(|settings| Table::try_from(settings).expect("settings are plain values"));
     let keys: BTreeSet<&String> = found.keys().chain(planned.keys()).collect();
     let named = |table: &Table, key: &str| table.get(key).map_or("unset".into(), Value::to_string);
-    let differing = keys.into_iter().filter(|key| found.get(*key) != planned.get(*key));
-    differing.map(|key| format!("{key} is {} in the run and {} in the plan", named(&found, key), named(&planned, key))).collect()
+    let differing = keys
+        .into_iter()
+        .filter(|key| found.get(*key) != planned.get(*key));
+    differing
+        .map(|key| {
+            format!(
+                "{key} is {} in the run and {} in the plan",
+                named(&found, key),
+                named(&planned, key)
+            )
+        })
+        .collect()
 }

@@ -49,7 +49,10 @@ impl Plan {
     /// If the file cannot be read or parsed, or a run has invalid settings; the message names the
     /// run.
     pub fn read(path: &Path) -> Result<Self, SweepError> {
-        let text = fs::read_to_string(path).map_err(|source| SweepError::Unreadable { path: path.into(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| SweepError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
@@ -57,40 +60,76 @@ impl Plan {
     #[must_use]
     pub fn shard(self, shard: Shard) -> Self {
         let runs = self.runs.into_iter().enumerate();
-        Self { runs: runs.filter_map(|(place, run)| shard.holds(place).then_some(run)).collect() }
+        Self {
+            runs: runs
+                .filter_map(|(place, run)| shard.holds(place).then_some(run))
+                .collect(),
+        }
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, SweepError> {
-        let malformed = |message: String| SweepError::Malformed { path: path.into(), message };
+        let malformed = |message: String| SweepError::Malformed {
+            path: path.into(),
+            message,
+        };
         let file: PlanFile = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            let line = error
+                .span()
+                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             malformed(format!("line {line}: {}", error.message()))
         })?;
         if let Some((key, _)) = file.vary.iter().find(|(_, values)| values.is_empty()) {
             return Err(malformed(format!("[vary] has no value for {key}")));
         }
         let combinations = combinations(&file.vary);
-        let described = if file.runs.is_empty() { vec![Table::new()] } else { file.runs };
+        let described = if file.runs.is_empty() {
+            vec![Table::new()]
+        } else {
+            file.runs
+        };
         let mut runs: Vec<PlannedRun> = Vec::with_capacity(described.len() * combinations.len());
         for (place, mut own) in described.into_iter().enumerate() {
             let named = match own.remove(NAME) {
                 Some(Value::String(name)) => Some(name),
-                Some(_) => return Err(malformed(format!("the name of run {} is not a string", place + 1))),
+                Some(_) => {
+                    return Err(malformed(format!(
+                        "the name of run {} is not a string",
+                        place + 1
+                    )));
+                }
                 None => None,
             };
-            let base: Table = file.settings.clone().into_iter().chain(own.clone()).collect();
+            let base: Table = file
+                .settings
+                .clone()
+                .into_iter()
+                .chain(own.clone())
+                .collect();
             for varied in &combinations {
-                if let Some((key, _)) = varied.iter().find(|(key, _)| own.contains_key(key.as_str())) {
-                    return Err(malformed(format!("{key} is both in [vary] and in run {}", place + 1)));
+                if let Some((key, _)) = varied
+                    .iter()
+                    .find(|(key, _)| own.contains_key(key.as_str()))
+                {
+                    return Err(malformed(format!(
+                        "{key} is both in [vary] and in run {}",
+                        place + 1
+                    )));
                 }
                 let table: Table = base.clone().into_iter().chain(varied.clone()).collect();
                 let name = name_of(named.as_deref(), &table, varied, place);
                 let settings = settings_of(table).map_err(|error| match error {
                     Fault::Key(message) => malformed(format!("run {name:?}: {message}")),
-                    Fault::Value(source) => SweepError::Run { path: path.into(), name: name.clone(), source: Box::new(source) },
+                    Fault::Value(source) => SweepError::Run {
+                        path: path.into(),
+                        name: name.clone(),
+                        source: Box::new(source),
+                    },
                 })?;
                 if runs.iter().any(|run| run.name == name) {
-                    return Err(SweepError::SameName { path: path.into(), name });
+                    return Err(SweepError::SameName {
+                        path: path.into(),
+                        name,
+                    });
                 }
                 runs.push(PlannedRun { name, settings });
             }
@@ -101,12 +140,19 @@ impl Plan {
 
 /// Returns all combinations of one value per key; the last key varies fastest.
 fn combinations(vary: &BTreeMap<String, Vec<Value>>) -> Vec<Vec<(String, Value)>> {
-    vary.iter().fold(vec![Vec::new()], |shorter, (key, values)| {
-        let longer = shorter
-            .iter()
-            .flat_map(|taken| values.iter().map(move |value| taken.iter().cloned().chain([(key.clone(), value.clone())]).collect()));
-        longer.collect()
-    })
+    vary.iter()
+        .fold(vec![Vec::new()], |shorter, (key, values)| {
+            let longer = shorter.iter().flat_map(|taken| {
+                values.iter().map(move |value| {
+                    taken
+                        .iter()
+                        .cloned()
+                        .chain([(key.clone(), value.clone())])
+                        .collect()
+                })
+            });
+            longer.collect()
+        })
 }
 
 /// Returns the name of a run: the given name or that of the task, followed by the varied settings.
@@ -118,13 +164,25 @@ fn name_of(named: Option<&str>, table: &Table, varied: &[(String, Value)], place
         (None, None) => format!("run{}", place + 1),
     };
     for (key, value) in varied {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_string);
         name += &format!(",{key}={value}");
     }
     // The name must be that of a single folder, for any characters in the settings.
-    let is_unsafe =
-        |(place, letter): (usize, char)| matches!(letter, '/' | '\\' | ':') || letter.is_control() || (letter == '.' && place == 0);
-    name.chars().enumerate().map(|(place, letter)| if is_unsafe((place, letter)) { '_' } else { letter }).collect()
+    let is_unsafe = |(place, letter): (usize, char)| {
+        matches!(letter, '/' | '\\' | ':') || letter.is_control() || (letter == '.' && place == 0)
+    };
+    name.chars()
+        .enumerate()
+        .map(|(place, letter)| {
+            if is_unsafe((place, letter)) {
+                '_'
+            } else {
+                letter
+            }
+        })
+        .collect()
 }
 
 /// What is wrong with the settings of a run.
@@ -134,10 +192,14 @@ enum Fault {
 }
 
 fn settings_of(table: Table) -> Result<TrainSettings, Fault> {
-    let options: TrainOptions = table.try_into().map_err(|error: toml::de::Error| Fault::Key(error.message().to_string()))?;
+    let options: TrainOptions = table
+        .try_into()
+        .map_err(|error: toml::de::Error| Fault::Key(error.message().to_string()))?;
     let settings = TrainSettings::resolve(options);
     settings.check().map_err(Fault::Value)?;
-    settings.regularizer().map_err(|error| Fault::Value(error.into()))?;
+    settings
+        .regularizer()
+        .map_err(|error| Fault::Value(error.into()))?;
     Ok(settings)
 }
 
@@ -150,7 +212,12 @@ mod tests {
     }
 
     fn names(text: &str) -> Vec<String> {
-        parse(text).unwrap().runs.into_iter().map(|run| run.name).collect()
+        parse(text)
+            .unwrap()
+            .runs
+            .into_iter()
+            .map(|run| run.name)
+            .collect()
     }
 
     const PLAN: &str = r#"
@@ -172,27 +239,49 @@ mod tests {
     fn every_run_has_every_combination() {
         let runs = parse(PLAN).unwrap().runs;
         let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-        let expected = ["rte,seed=1,weight=0", "rte,seed=1,weight=-0.1", "rte,seed=2,weight=0", "rte,seed=2,weight=-0.1"];
+        let expected = [
+            "rte,seed=1,weight=0",
+            "rte,seed=1,weight=-0.1",
+            "rte,seed=2,weight=0",
+            "rte,seed=2,weight=-0.1",
+        ];
         assert_eq!(names[..4], expected);
-        assert_eq!(names[4..], expected.map(|name| name.replace("rte", "short")));
+        assert_eq!(
+            names[4..],
+            expected.map(|name| name.replace("rte", "short"))
+        );
         let last = &runs[7].settings;
-        assert_eq!((last.epochs, last.seed, last.weight, last.model.as_str()), (1, 2, -0.1, "minilm"));
+        assert_eq!(
+            (last.epochs, last.seed, last.weight, last.model.as_str()),
+            (1, 2, -0.1, "minilm")
+        );
         assert_eq!((runs[0].settings.epochs, runs[0].settings.weight), (3, 0.0));
     }
 
     #[test]
     fn names_default_to_the_task_and_are_safe_as_folders() {
         assert_eq!(names(""), ["run1"]);
-        assert_eq!(names("settings.task = 'a/b.tsv'\n[vary]\nmodel = ['x/y', 'z']"), ["b,model=x_y", "b,model=z"]);
+        assert_eq!(
+            names("settings.task = 'a/b.tsv'\n[vary]\nmodel = ['x/y', 'z']"),
+            ["b,model=x_y", "b,model=z"]
+        );
         assert_eq!(names("[[runs]]\nname = '../x'"), ["_._x"]);
-        assert_eq!(names("[[runs]]\ntask = 'STS-B'\n[[runs]]\ntask = 'rows.csv.gz'"), ["stsb", "rows"]);
+        assert_eq!(
+            names("[[runs]]\ntask = 'STS-B'\n[[runs]]\ntask = 'rows.csv.gz'"),
+            ["stsb", "rows"]
+        );
     }
 
     #[test]
     fn a_shard_has_every_nth_run() {
         let plan = parse(PLAN).unwrap();
-        let parts: Vec<Plan> = ["1/3", "2/3", "3/3"].map(|shard| plan.clone().shard(shard.parse().unwrap())).into();
-        assert_eq!(parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(), [3, 3, 2]);
+        let parts: Vec<Plan> = ["1/3", "2/3", "3/3"]
+            .map(|shard| plan.clone().shard(shard.parse().unwrap()))
+            .into();
+        assert_eq!(
+            parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(),
+            [3, 3, 2]
+        );
         assert_eq!(parts[1].runs[1], plan.runs[4]);
     }
 
@@ -204,12 +293,27 @@ mod tests {
             ("[vary]\nseed = []", "[vary] has no value for seed"),
             ("[vary]\nseed = 3", "line 2: "),
             ("[[runs]]\nname = 3", "the name of run 1 is not a string"),
-            ("[vary]\nseed = [1]\n[[runs]]\nseed = 2", "seed is both in [vary] and in run 1"),
-            ("[[runs]]\ntask = 'rte'\nwieght = 1", "run \"rte\": unknown field `wieght`"),
-            ("[vary]\nepochs = ['many']", "run \"run1,epochs=many\": invalid type"),
-            ("[vary]\nepochs = [1, 0]", "plan.toml, run \"run1,epochs=0\": epochs is 0; it must be a whole number of at least 1"),
+            (
+                "[vary]\nseed = [1]\n[[runs]]\nseed = 2",
+                "seed is both in [vary] and in run 1",
+            ),
+            (
+                "[[runs]]\ntask = 'rte'\nwieght = 1",
+                "run \"rte\": unknown field `wieght`",
+            ),
+            (
+                "[vary]\nepochs = ['many']",
+                "run \"run1,epochs=many\": invalid type",
+            ),
+            (
+                "[vary]\nepochs = [1, 0]",
+                "plan.toml, run \"run1,epochs=0\": epochs is 0; it must be a whole number of at least 1",
+            ),
             ("[settings]\nshrinkage = 2.0", "plan.toml, run \"run1\": "),
-            ("[[runs]]\ntask = 'rte'\n[[runs]]\ntask = 'rte'", "two runs are called \"rte\""),
+            (
+                "[[runs]]\ntask = 'rte'\n[[runs]]\ntask = 'rte'",
+                "two runs are called \"rte\"",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(message), "{text:?}: {error}");

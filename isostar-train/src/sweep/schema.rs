@@ -10,7 +10,12 @@ impl Plan {
     /// The JSON Schema, 2020-12, of a plan that [`read`](Self::read) takes; the file itself is TOML.
     pub fn schema() -> Value {
         let settings = TrainOptions::properties();
-        let values = |(name, value): (String, Value)| (name, json!({ "type": "array", "items": value, "minItems": 1 }));
+        let values = |(name, value): (String, Value)| {
+            (
+                name,
+                json!({ "type": "array", "items": value, "minItems": 1 }),
+            )
+        };
         let varied: Map<String, Value> = settings.clone().into_iter().map(values).collect();
         let mut run = settings.clone();
         run.insert(NAME.into(), json!({ "type": "string", "description": "Name of the run and its folder; that of its task by default" }));

@@ -27,8 +27,12 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, SweepError> {
         let parse = || -> Option<Self> {
             let (number, count) = text.split_once('/')?;
-            let (number, count): (usize, usize) = (number.trim().parse().ok()?, count.trim().parse().ok()?);
-            (1..=count).contains(&number).then(|| Self { index: number - 1, count })
+            let (number, count): (usize, usize) =
+                (number.trim().parse().ok()?, count.trim().parse().ok()?);
+            (1..=count).contains(&number).then(|| Self {
+                index: number - 1,
+                count,
+            })
         };
         parse().ok_or_else(|| SweepError::NoSuchShard { text: text.into() })
     }
@@ -41,9 +45,15 @@ mod tests {
     #[test]
     fn every_run_is_in_exactly_one_shard() {
         for count in 1..5 {
-            let shards: Vec<Shard> = (1..=count).map(|number| format!("{number}/{count}").parse().unwrap()).collect();
+            let shards: Vec<Shard> = (1..=count)
+                .map(|number| format!("{number}/{count}").parse().unwrap())
+                .collect();
             for place in 0..11 {
-                assert_eq!(shards.iter().filter(|shard| shard.holds(place)).count(), 1, "{place} of {count}");
+                assert_eq!(
+                    shards.iter().filter(|shard| shard.holds(place)).count(),
+                    1,
+                    "{place} of {count}"
+                );
             }
         }
         assert_eq!("1/1".parse::<Shard>().unwrap(), Shard::WHOLE);

@@ -59,9 +59,22 @@ pub struct TaskColumns {
     pub has_broken_rows: bool,
 }
 
-const COLUMNS: TaskColumns = TaskColumns { text: &[], pair: &[], label: &["label"], headless: None, has_broken_rows: false };
-const SENTENCE: TaskColumns = TaskColumns { text: &["sentence"], ..COLUMNS };
-const SENTENCES: TaskColumns = TaskColumns { text: &["sentence1"], pair: &["sentence2"], ..COLUMNS };
+const COLUMNS: TaskColumns = TaskColumns {
+    text: &[],
+    pair: &[],
+    label: &["label"],
+    headless: None,
+    has_broken_rows: false,
+};
+const SENTENCE: TaskColumns = TaskColumns {
+    text: &["sentence"],
+    ..COLUMNS
+};
+const SENTENCES: TaskColumns = TaskColumns {
+    text: &["sentence1"],
+    pair: &["sentence2"],
+    ..COLUMNS
+};
 /// A dataset without configurations, in JSON lines.
 const SST5: &str = "SetFit/sst5";
 const BINARY: &[&str] = &["0", "1"];
@@ -93,12 +106,21 @@ const MISMATCHED: &str = "dev_mismatched";
 /// for Semantic Compositionality Over a Sentiment Treebank" (EMNLP 2013); Rajpurkar et al., "SQuAD"
 /// (EMNLP 2016) and "Know What You Don't Know" (ACL 2018).
 pub const KNOWN_TASKS: [KnownTask; 13] = [
-    KnownTask { name: "sst2", title: "SST-2", label_names: &["negative", "positive"], columns: SENTENCE, ..CLASSES },
+    KnownTask {
+        name: "sst2",
+        title: "SST-2",
+        label_names: &["negative", "positive"],
+        columns: SENTENCE,
+        ..CLASSES
+    },
     KnownTask {
         name: "cola",
         title: "CoLA",
         label_names: &["unacceptable", "acceptable"],
-        columns: TaskColumns { headless: Some(&["source", "label", "mark", "sentence"]), ..SENTENCE },
+        columns: TaskColumns {
+            headless: Some(&["source", "label", "mark", "sentence"]),
+            ..SENTENCE
+        },
         metrics: &[TaskMetric::Matthews],
         ..CLASSES
     },
@@ -115,12 +137,22 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
         metrics: &[TaskMetric::Accuracy, TaskMetric::F1],
         ..CLASSES
     },
-    KnownTask { name: "rte", title: "RTE", labels: ENTAILMENT, columns: SENTENCES, ..CLASSES },
+    KnownTask {
+        name: "rte",
+        title: "RTE",
+        labels: ENTAILMENT,
+        columns: SENTENCES,
+        ..CLASSES
+    },
     KnownTask {
         name: "qnli",
         title: "QNLI",
         labels: ENTAILMENT,
-        columns: TaskColumns { text: &["question"], pair: &["sentence"], ..COLUMNS },
+        columns: TaskColumns {
+            text: &["question"],
+            pair: &["sentence"],
+            ..COLUMNS
+        },
         ..CLASSES
     },
     KnownTask {
@@ -142,7 +174,10 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
         title: "STS-B",
         kind: TaskKind::Regression,
         labels: &["score"],
-        columns: TaskColumns { label: &["score", "label"], ..SENTENCES },
+        columns: TaskColumns {
+            label: &["score", "label"],
+            ..SENTENCES
+        },
         metrics: &[TaskMetric::Pearson, TaskMetric::Spearman],
         ..CLASSES
     },
@@ -151,15 +186,36 @@ pub const KNOWN_TASKS: [KnownTask; 13] = [
         title: "SST-5",
         dataset: SST5,
         labels: &["0", "1", "2", "3", "4"],
-        label_names: &["very negative", "negative", "neutral", "positive", "very positive"],
-        columns: TaskColumns { text: &["sentence", "text"], ..COLUMNS },
+        label_names: &[
+            "very negative",
+            "negative",
+            "neutral",
+            "positive",
+            "very positive",
+        ],
+        columns: TaskColumns {
+            text: &["sentence", "text"],
+            ..COLUMNS
+        },
         ..CLASSES
     },
     SQUAD,
     MNLI,
-    KnownTask { name: "mnli_mm", aliases: &["mnlimismatched"], title: "MNLI mismatched", dev: &[MISMATCHED], ..MNLI },
+    KnownTask {
+        name: "mnli_mm",
+        aliases: &["mnlimismatched"],
+        title: "MNLI mismatched",
+        dev: &[MISMATCHED],
+        ..MNLI
+    },
     // The official files contain label indices.
-    KnownTask { name: "wnli", title: "WNLI", labels: &["not_entailment", "entailment"], columns: SENTENCES, ..CLASSES },
+    KnownTask {
+        name: "wnli",
+        title: "WNLI",
+        labels: &["not_entailment", "entailment"],
+        columns: SENTENCES,
+        ..CLASSES
+    },
     KnownTask {
         name: "squad2",
         aliases: &["squadv2", "squadv2.0", "squad2.0"],
@@ -228,7 +284,9 @@ impl KnownTask {
     /// Finds a task by its name or an alias, ignoring case, hyphens and underscores.
     pub fn named(name: &str) -> Option<&'static Self> {
         let name = plain(name);
-        KNOWN_TASKS.iter().find(|task| plain(task.name) == name || task.aliases.contains(&name.as_str()))
+        KNOWN_TASKS
+            .iter()
+            .find(|task| plain(task.name) == name || task.aliases.contains(&name.as_str()))
     }
 
     /// Returns the configuration of the dataset on the hub, which is also the folder of its files.
@@ -250,20 +308,34 @@ impl KnownTask {
         if self.dataset == SST5 {
             return vec!["train.jsonl".into(), "dev.jsonl".into()];
         }
-        let file = |split: &str| format!("{}/{}-00000-of-00001.parquet", self.hub_configuration(), split.replacen("dev", "validation", 1));
-        std::iter::once("train").chain(self.dev.iter().copied()).map(file).collect()
+        let file = |split: &str| {
+            format!(
+                "{}/{}-00000-of-00001.parquet",
+                self.hub_configuration(),
+                split.replacen("dev", "validation", 1)
+            )
+        };
+        std::iter::once("train")
+            .chain(self.dev.iter().copied())
+            .map(file)
+            .collect()
     }
 }
 
 /// Normalizes a task's name for comparison: lower case, without hyphens and underscores.
 pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(|character| !matches!(character, '-' | '_')).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|character| !matches!(character, '-' | '_'))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 impl TaskColumns {
     /// Returns the accepted names of each existing column: text, pair, label.
     fn names(&self) -> impl Iterator<Item = &'static [&'static str]> {
-        [self.text, self.pair, self.label].into_iter().filter(|names| !names.is_empty())
+        [self.text, self.pair, self.label]
+            .into_iter()
+            .filter(|names| !names.is_empty())
     }
 }
 
@@ -279,8 +351,16 @@ impl Layout for TaskColumns {
             })?);
         }
         Ok(match places[..] {
-            [text, pair, label] => ColumnIndices { text, pair: Some(pair), label },
-            _ => ColumnIndices { text: places[0], pair: None, label: places[1] },
+            [text, pair, label] => ColumnIndices {
+                text,
+                pair: Some(pair),
+                label,
+            },
+            _ => ColumnIndices {
+                text: places[0],
+                pair: None,
+                label: places[1],
+            },
         })
     }
 
@@ -317,7 +397,11 @@ mod tests {
             ("mnli_mismatched", "mnli_mm"),
             ("WNLI", "wnli"),
         ] {
-            assert_eq!(KnownTask::named(asked).map(|task| task.name), Some(name), "{asked}");
+            assert_eq!(
+                KnownTask::named(asked).map(|task| task.name),
+                Some(name),
+                "{asked}"
+            );
         }
         for asked in ["", "sst", "sst 2", "sst2.tsv", "glue/sst2", "squad3", "-"] {
             assert_eq!(KnownTask::named(asked), None, "{asked}");
@@ -326,10 +410,15 @@ mod tests {
 
     #[test]
     fn every_name_means_one_task() {
-        let names =
-            KNOWN_TASKS.iter().flat_map(|task| std::iter::once(plain(task.name)).chain(task.aliases.iter().map(|name| name.to_string())));
+        let names = KNOWN_TASKS.iter().flat_map(|task| {
+            std::iter::once(plain(task.name))
+                .chain(task.aliases.iter().map(|name| name.to_string()))
+        });
         let mut names: Vec<String> = names.collect();
-        assert!(names.iter().all(|name| *name == plain(name)), "aliases are not normalized");
+        assert!(
+            names.iter().all(|name| *name == plain(name)),
+            "aliases are not normalized"
+        );
         names.sort();
         let count = names.len();
         names.dedup();
@@ -338,24 +427,51 @@ mod tests {
 
     #[test]
     fn the_default_task_is_recognized_in_every_spelling() {
-        assert!(["headlines", "Headlines", "SST-2"].into_iter().all(crate::task::is_named));
-        assert!(!["headlines.csv", "rows", ""].into_iter().any(crate::task::is_named));
+        assert!(
+            ["headlines", "Headlines", "SST-2"]
+                .into_iter()
+                .all(crate::task::is_named)
+        );
+        assert!(
+            !["headlines.csv", "rows", ""]
+                .into_iter()
+                .any(crate::task::is_named)
+        );
     }
 
     #[cfg(feature = "hub")]
     #[test]
     fn the_files_on_the_hub_are_those_of_the_task_s_configuration() {
-        let found: Vec<_> = KNOWN_TASKS.iter().map(|task| (task.dataset, task.hub_files())).collect();
+        let found: Vec<_> = KNOWN_TASKS
+            .iter()
+            .map(|task| (task.dataset, task.hub_files()))
+            .collect();
         let parquet = |folder: &str, splits: &[&str]| -> Vec<String> {
-            splits.iter().map(|split| format!("{folder}/{split}-00000-of-00001.parquet")).collect()
+            splits
+                .iter()
+                .map(|split| format!("{folder}/{split}-00000-of-00001.parquet"))
+                .collect()
         };
         let both = ["train", "validation"];
-        let glue = ["sst2", "cola", "mrpc", "rte", "qnli", "qqp", "stsb"].map(|name| ("nyu-mll/glue", parquet(name, &both)));
+        let glue = ["sst2", "cola", "mrpc", "rte", "qnli", "qqp", "stsb"]
+            .map(|name| ("nyu-mll/glue", parquet(name, &both)));
         let others = [
-            ("SetFit/sst5", vec!["train.jsonl".into(), "dev.jsonl".into()]),
+            (
+                "SetFit/sst5",
+                vec!["train.jsonl".into(), "dev.jsonl".into()],
+            ),
             ("rajpurkar/squad", parquet("plain_text", &both)),
-            ("nyu-mll/glue", parquet("mnli", &["train", "validation_matched", "validation_mismatched"])),
-            ("nyu-mll/glue", parquet("mnli", &["train", "validation_mismatched"])),
+            (
+                "nyu-mll/glue",
+                parquet(
+                    "mnli",
+                    &["train", "validation_matched", "validation_mismatched"],
+                ),
+            ),
+            (
+                "nyu-mll/glue",
+                parquet("mnli", &["train", "validation_mismatched"]),
+            ),
             ("nyu-mll/glue", parquet("wnli", &both)),
             ("rajpurkar/squad_v2", parquet("squad_v2", &both)),
         ];

@@ -24,16 +24,27 @@ impl Task {
     /// # Errors
     /// [`TaskError::Outputs`] if a known task, or a regression, has another number of labels than
     /// the model has outputs.
-    pub fn labels_of(&mut self, outputs: Vec<String>, observer: &dyn Progress) -> Result<Labels, TaskError> {
+    pub fn labels_of(
+        &mut self,
+        outputs: Vec<String>,
+        observer: &dyn Progress,
+    ) -> Result<Labels, TaskError> {
         match self.kind {
             TaskKind::Span => Ok(Labels::from_model(outputs)),
             TaskKind::Classification if self.known.is_none() => {
                 self.name_rows(&outputs, observer);
                 Ok(Labels::from_model(outputs))
             }
-            TaskKind::Classification | TaskKind::Regression if outputs.len() == self.labels.len() => {
-                let is_named = |(at, output): (usize, &String)| *output != generic(at) && *output != at.to_string();
-                if !self.take_order_of(&outputs) && outputs.iter().enumerate().any(is_named) && self.kind == TaskKind::Classification {
+            TaskKind::Classification | TaskKind::Regression
+                if outputs.len() == self.labels.len() =>
+            {
+                let is_named = |(at, output): (usize, &String)| {
+                    *output != generic(at) && *output != at.to_string()
+                };
+                if !self.take_order_of(&outputs)
+                    && outputs.iter().enumerate().any(is_named)
+                    && self.kind == TaskKind::Classification
+                {
                     let names = [&outputs, self.labels.names()].map(list);
                     observer.note(&format!(
                         "the model's labels {} are not those of {}; its outputs are taken as {} in this order",
@@ -42,7 +53,11 @@ impl Task {
                 }
                 Ok(self.labels.clone())
             }
-            _ => Err(TaskError::Outputs { task: self.name.clone(), expected: self.labels.len(), found: outputs.len() }),
+            _ => Err(TaskError::Outputs {
+                task: self.name.clone(),
+                expected: self.labels.len(),
+                found: outputs.len(),
+            }),
         }
     }
 
@@ -51,7 +66,10 @@ impl Task {
     /// Returns whether the names matched.
     pub(crate) fn take_order_of(&mut self, outputs: &[String]) -> bool {
         let synonyms = self.known.map_or(&[][..], |known| known.label_names);
-        let ordered = self.labels.in_order_of(outputs, synonyms).filter(|_| self.kind == TaskKind::Classification);
+        let ordered = self
+            .labels
+            .in_order_of(outputs, synonyms)
+            .filter(|_| self.kind == TaskKind::Classification);
         let is_found = ordered.is_some();
         self.labels = ordered.unwrap_or_else(|| self.labels.clone());
         is_found
@@ -66,18 +84,37 @@ impl Task {
         labels.dedup();
         let mut places = outputs_of(&labels, outputs);
         if places.iter().all(Option::is_none) {
-            let positions: Vec<Option<usize>> = labels.iter().map(|label| position(label, outputs.len())).collect();
+            let positions: Vec<Option<usize>> = labels
+                .iter()
+                .map(|label| position(label, outputs.len()))
+                .collect();
             // If some of the numbers are missing, the rows may be numbered from 1.
             let is_numbered = positions.iter().all(Option::is_some);
-            let is_generic = outputs.iter().enumerate().all(|(at, output)| *output == generic(at));
+            let is_generic = outputs
+                .iter()
+                .enumerate()
+                .all(|(at, output)| *output == generic(at));
             if is_numbered && (is_generic || positions.len() == outputs.len()) {
-                observer.note(&format!("row labels 0 to {} are taken as the model's labels {}", outputs.len() - 1, list(outputs)));
+                observer.note(&format!(
+                    "row labels 0 to {} are taken as the model's labels {}",
+                    outputs.len() - 1,
+                    list(outputs)
+                ));
                 places = positions;
             }
         }
-        let names: BTreeMap<String, &String> =
-            labels.into_iter().zip(places).filter_map(|(label, place)| Some((label.to_string(), &outputs[place?]))).collect();
-        for row in self.splits.train.rows.iter_mut().chain(&mut self.splits.dev.rows) {
+        let names: BTreeMap<String, &String> = labels
+            .into_iter()
+            .zip(places)
+            .filter_map(|(label, place)| Some((label.to_string(), &outputs[place?])))
+            .collect();
+        for row in self
+            .splits
+            .train
+            .rows
+            .iter_mut()
+            .chain(&mut self.splits.dev.rows)
+        {
             if let Some(name) = names.get(&row.label) {
                 row.label.clone_from(name);
             }
@@ -97,5 +134,9 @@ fn position(label: &str, outputs: usize) -> Option<usize> {
 
 /// Returns the names, quoted and separated by commas.
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

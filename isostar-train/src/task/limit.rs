@@ -22,7 +22,11 @@ impl Task {
         if self.kind == TaskKind::Classification && self.labels.names().is_empty() {
             let classes = Labels::occurring_in(&self.splits.train.rows).len();
             if limit < classes {
-                return Err(TaskError::Limit { path: self.splits.train.path.clone(), limit, classes });
+                return Err(TaskError::Limit {
+                    path: self.splits.train.path.clone(),
+                    limit,
+                    classes,
+                });
             }
         }
         let drawn = self.draw(&self.splits.train, limit, seed);

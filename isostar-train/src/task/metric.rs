@@ -53,7 +53,13 @@ impl TaskMetric {
     /// Whether the metric covers only some of the rows. Such a metric is computed after training
     /// only: every metric of an epoch keeps the predictions of all rows in memory.
     pub fn is_of_part(self) -> bool {
-        matches!(self, Self::HasAnswerExactMatch | Self::HasAnswerF1 | Self::NoAnswerExactMatch | Self::NoAnswerF1)
+        matches!(
+            self,
+            Self::HasAnswerExactMatch
+                | Self::HasAnswerF1
+                | Self::NoAnswerExactMatch
+                | Self::NoAnswerF1
+        )
     }
 
     /// Computes the metric of predicted classes; NaN for a metric of another task kind.

@@ -2,13 +2,18 @@ use burn::prelude::*;
 use burn::train::metric::{Adaptor, LossInput};
 use isostar_models::{PretrainedModel, SequenceClassifier, SpanExtractor};
 
-use super::{Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SequenceOutput, SpanEvaluator, SpanOutput, TaskRows};
+use super::{
+    Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SequenceOutput, SpanEvaluator,
+    SpanOutput, TaskRows,
+};
 use crate::data::{BatchSource, DataError, Examples, Windows};
 use crate::hook::HiddenStateModel;
 
 /// A model with the head of a task kind: how its rows are tokenized, and how its predictions are
 /// scored.
-pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + PretrainedModel + 'static {
+pub trait TaskModel:
+    HiddenStateModel<Output: Adaptor<LossInput> + Clone> + PretrainedModel + 'static
+{
     /// The tokenized rows.
     type Source: BatchSource<Batch = Self::Batch>;
     /// Accumulates and scores the predictions.
@@ -18,7 +23,10 @@ pub trait TaskModel: HiddenStateModel<Output: Adaptor<LossInput> + Clone> + Pret
     ///
     /// # Errors
     /// If a label is unknown or not a number, a question is too long, or the tokenizer fails.
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError>;
+    fn prepare(
+        rows: TaskRows,
+        preparation: Preparation<'_>,
+    ) -> Result<PreparedFor<Self>, DataError>;
 
     /// Returns the loss of each row of a batch, shape `[rows]`.
     fn losses(output: &Self::Output) -> Tensor<1>;
@@ -31,7 +39,10 @@ impl TaskModel for SequenceClassifier {
     type Source = Examples;
     type Evaluator = SequenceEvaluator;
 
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
+    fn prepare(
+        rows: TaskRows,
+        preparation: Preparation<'_>,
+    ) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_sequences(rows, preparation)
     }
 
@@ -44,7 +55,10 @@ impl TaskModel for SpanExtractor {
     type Source = Windows;
     type Evaluator = SpanEvaluator;
 
-    fn prepare(rows: TaskRows, preparation: Preparation<'_>) -> Result<PreparedFor<Self>, DataError> {
+    fn prepare(
+        rows: TaskRows,
+        preparation: Preparation<'_>,
+    ) -> Result<PreparedFor<Self>, DataError> {
         PreparedSplit::from_spans(rows, preparation)
     }
 

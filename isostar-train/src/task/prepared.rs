@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskRows};
-use crate::data::{BatchSource, BatchWidth, DataError, Examples, Labels, Split, TextEncoder, WindowSettings, Windows};
+use crate::data::{
+    BatchSource, BatchWidth, DataError, Examples, Labels, Split, TextEncoder, WindowSettings,
+    Windows,
+};
 
 /// How to tokenize rows.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +26,10 @@ pub struct Preparation<'a> {
 
 impl Preparation<'_> {
     fn width(&self) -> BatchWidth {
-        BatchWidth { multiple: self.pad_to, longest: self.encoder.max_length() }
+        BatchWidth {
+            multiple: self.pad_to,
+            longest: self.encoder.max_length(),
+        }
     }
 }
 
@@ -39,7 +45,9 @@ pub struct PreparedSplit<S, E> {
 
 impl<S, E> Debug for PreparedSplit<S, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PreparedSplit").field("summary", &self.summary).finish_non_exhaustive()
+        f.debug_struct("PreparedSplit")
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,34 +57,80 @@ impl<S, E: Clone> PreparedSplit<S, E> {
     /// # Panics
     /// If the rows were not prepared for scoring.
     pub fn evaluator(&self) -> E {
-        self.evaluator.clone().expect("PreparedSplit::evaluator: the rows were not prepared for scoring")
+        self.evaluator
+            .clone()
+            .expect("PreparedSplit::evaluator: the rows were not prepared for scoring")
     }
 }
 
 impl PreparedSplit<Examples, SequenceEvaluator> {
     /// Tokenizes rows with a class or a number each.
-    pub(super) fn from_sequences(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
+    pub(super) fn from_sequences(
+        rows: TaskRows,
+        preparation: Preparation<'_>,
+    ) -> Result<Self, DataError> {
         let targets = rows.targets(preparation.labels)?;
-        let examples = preparation.encoder.encode_targets(&rows.split.rows, targets)?;
+        let examples = preparation
+            .encoder
+            .encode_targets(&rows.split.rows, targets)?;
         check_tokens(&rows.split, examples.lengths().into_iter().zip(0..))?;
-        let summary = SplitSummary { left_out: rows.split.left_out, ..SplitSummary::from_examples(&examples, preparation.labels.len()) };
-        let evaluator = Some(SequenceEvaluator::new(preparation.labels.clone(), rows.metrics));
-        Ok(Self { source: Arc::new(examples.with_width(preparation.width())), evaluator, summary })
+        let summary = SplitSummary {
+            left_out: rows.split.left_out,
+            ..SplitSummary::from_examples(&examples, preparation.labels.len())
+        };
+        let evaluator = Some(SequenceEvaluator::new(
+            preparation.labels.clone(),
+            rows.metrics,
+        ));
+        Ok(Self {
+            source: Arc::new(examples.with_width(preparation.width())),
+            evaluator,
+            summary,
+        })
     }
 }
 
 impl PreparedSplit<Windows, SpanEvaluator> {
     /// Tokenizes questions and their paragraphs.
-    pub(super) fn from_spans(rows: TaskRows, preparation: Preparation<'_>) -> Result<Self, DataError> {
-        let TaskRows { split, questions, unanswerable, metrics, .. } = rows;
-        let settings = WindowSettings { stride: preparation.stride, keep_places: preparation.is_evaluated };
-        let windows = preparation.encoder.encode_windows(&split.rows, &questions, settings, &split.path)?;
+    pub(super) fn from_spans(
+        rows: TaskRows,
+        preparation: Preparation<'_>,
+    ) -> Result<Self, DataError> {
+        let TaskRows {
+            split,
+            questions,
+            unanswerable,
+            metrics,
+            ..
+        } = rows;
+        let settings = WindowSettings {
+            stride: preparation.stride,
+            keep_places: preparation.is_evaluated,
+        };
+        let windows =
+            preparation
+                .encoder
+                .encode_windows(&split.rows, &questions, settings, &split.path)?;
         let windows = Arc::new(windows.with_width(preparation.width()));
-        let questions_of_windows = (0..).zip(windows.lengths()).map(|(window, length)| (length, windows.question(window)));
+        let questions_of_windows = (0..)
+            .zip(windows.lengths())
+            .map(|(window, length)| (length, windows.question(window)));
         check_tokens(&split, questions_of_windows)?;
         let summary = SplitSummary::from_windows(&windows, questions.len());
-        let evaluator = preparation.is_evaluated.then(|| SpanEvaluator::new(windows.clone(), split.rows, questions, unanswerable, metrics));
-        Ok(Self { source: windows, evaluator, summary })
+        let evaluator = preparation.is_evaluated.then(|| {
+            SpanEvaluator::new(
+                windows.clone(),
+                split.rows,
+                questions,
+                unanswerable,
+                metrics,
+            )
+        });
+        Ok(Self {
+            source: windows,
+            evaluator,
+            summary,
+        })
     }
 }
 
@@ -87,9 +141,15 @@ impl PreparedSplit<Windows, SpanEvaluator> {
 ///
 /// # Errors
 /// [`DataError::NoTokens`] with the line of the row.
-fn check_tokens(split: &Split, mut lengths: impl Iterator<Item = (u32, u32)>) -> Result<(), DataError> {
+fn check_tokens(
+    split: &Split,
+    mut lengths: impl Iterator<Item = (u32, u32)>,
+) -> Result<(), DataError> {
     match lengths.find(|(length, _)| *length == 0) {
-        Some((_, row)) => Err(DataError::NoTokens { path: split.path.clone(), line: split.rows[row as usize].line }),
+        Some((_, row)) => Err(DataError::NoTokens {
+            path: split.path.clone(),
+            line: split.rows[row as usize].line,
+        }),
         None => Ok(()),
     }
 }

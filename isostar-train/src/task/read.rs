@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits, TextRow, plain_name, read_questions,
-    read_trees,
+    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits,
+    TextRow, plain_name, read_questions, read_trees,
 };
 
 use super::{KnownTask, TaskKind};
@@ -32,37 +32,90 @@ impl KnownTask {
         };
         extensions.extend(Format::JSON_LINES);
         extensions.push(Format::PARQUET);
-        let folder =
-            SplitFolder { path: folder, configuration: Some(self.hub_configuration()), extensions: &extensions, version: self.version() };
+        let folder = SplitFolder {
+            path: folder,
+            configuration: Some(self.hub_configuration()),
+            extensions: &extensions,
+            version: self.version(),
+        };
         // Report a missing file before reading any.
-        let (train, dev) = (folder.find("train")?, self.dev.iter().map(|split| folder.find(split)).collect::<Result<Vec<_>, _>>()?);
+        let (train, dev) = (
+            folder.find("train")?,
+            self.dev
+                .iter()
+                .map(|split| folder.find(split))
+                .collect::<Result<Vec<_>, _>>()?,
+        );
         let (train, train_questions) = self.read_files(train, layout)?;
-        let mut dev = dev.into_iter().map(|files| self.read_files(files, layout)).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let mut dev = dev
+            .into_iter()
+            .map(|files| self.read_files(files, layout))
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter();
         let (first, dev_questions) = dev.next().expect("a task has a development set");
-        let further = self.dev[1..].iter().copied().zip(dev.map(|(split, _)| split)).collect();
-        Ok(KnownRows { splits: Splits { train, dev: first }, questions: [train_questions, dev_questions], further })
+        let further = self.dev[1..]
+            .iter()
+            .copied()
+            .zip(dev.map(|(split, _)| split))
+            .collect();
+        Ok(KnownRows {
+            splits: Splits { train, dev: first },
+            questions: [train_questions, dev_questions],
+            further,
+        })
     }
 
     /// Reads the files of a split; the hub may store a split in several shards.
-    fn read_files(&self, files: Vec<PathBuf>, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
-        let parts = files.into_iter().map(|file| self.read_file(file, layout)).collect::<Result<Vec<_>, _>>()?;
+    fn read_files(
+        &self,
+        files: Vec<PathBuf>,
+        layout: &dyn Layout,
+    ) -> Result<(Split, Vec<Question>), DataError> {
+        let parts = files
+            .into_iter()
+            .map(|file| self.read_file(file, layout))
+            .collect::<Result<Vec<_>, _>>()?;
         let (splits, questions): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        Ok((Split::joined(splits), questions.into_iter().flatten().collect()))
+        Ok((
+            Split::joined(splits),
+            questions.into_iter().flatten().collect(),
+        ))
     }
 
-    fn read_file(&self, path: PathBuf, layout: &dyn Layout) -> Result<(Split, Vec<Question>), DataError> {
+    fn read_file(
+        &self,
+        path: PathBuf,
+        layout: &dyn Layout,
+    ) -> Result<(Split, Vec<Question>), DataError> {
         if self.kind == TaskKind::Span {
             let Questions { rows, questions } = read_questions(&path, self.unanswerable)?;
-            return Ok((Split { path, rows, left_out: 0 }, questions));
+            return Ok((
+                Split {
+                    path,
+                    rows,
+                    left_out: 0,
+                },
+                questions,
+            ));
         }
-        let is_trees = plain_name(&path).extension().is_some_and(|extension| extension == TREES);
+        let is_trees = plain_name(&path)
+            .extension()
+            .is_some_and(|extension| extension == TREES);
         let mut split = match is_trees {
-            true => Split { rows: read_trees(&path)?, path, left_out: 0 },
+            true => Split {
+                rows: read_trees(&path)?,
+                path,
+                left_out: 0,
+            },
             false => Split::read(&path, layout)?,
         };
         if self.kind == TaskKind::Classification {
-            let labels = Labels::from_names(self.labels.iter().map(|label| label.to_string()).collect());
-            split.rows.iter_mut().try_for_each(|row| name_label(row, &labels, &split.path))?;
+            let labels =
+                Labels::from_names(self.labels.iter().map(|label| label.to_string()).collect());
+            split
+                .rows
+                .iter_mut()
+                .try_for_each(|row| name_label(row, &labels, &split.path))?;
         }
         if self.kind == TaskKind::Regression {
             RowTargets::values(&split.rows, &split.path)?;
@@ -76,11 +129,21 @@ fn name_label(row: &mut TextRow, labels: &Labels, path: &Path) -> Result<(), Dat
     if labels.names().contains(&row.label) {
         return Ok(());
     }
-    match row.label.parse::<usize>().ok().and_then(|position| labels.names().get(position)) {
+    match row
+        .label
+        .parse::<usize>()
+        .ok()
+        .and_then(|position| labels.names().get(position))
+    {
         Some(name) => row.label.clone_from(name),
         None => {
             let (label, known) = (row.label.clone(), labels.names().to_vec());
-            return Err(DataError::NotALabel { path: path.into(), line: row.line, label, known });
+            return Err(DataError::NotALabel {
+                path: path.into(),
+                line: row.line,
+                label,
+                known,
+            });
         }
     }
     Ok(())

@@ -23,7 +23,9 @@ impl TaskRows {
     pub(super) fn targets(&self, labels: &Labels) -> Result<RowTargets, DataError> {
         match self.kind {
             TaskKind::Regression => RowTargets::values(&self.split.rows, &self.split.path),
-            TaskKind::Classification | TaskKind::Span => labels.indices_of(&self.split.rows, &self.split.path).map(RowTargets::Classes),
+            TaskKind::Classification | TaskKind::Span => labels
+                .indices_of(&self.split.rows, &self.split.path)
+                .map(RowTargets::Classes),
         }
     }
 }

@@ -39,12 +39,24 @@ impl HiddenStateModel for SequenceClassifier {
             Targets::Classes(classes) => loss::cross_entropy(logits.clone(), classes.clone()),
             Targets::Values(values) => {
                 let [rows, outputs] = logits.dims();
-                assert_eq!(outputs, 1, "a regression needs a model with one output: logits have shape [{rows}, {outputs}]");
+                assert_eq!(
+                    outputs, 1,
+                    "a regression needs a model with one output: logits have shape [{rows}, {outputs}]"
+                );
                 loss::squared_error(logits.clone(), values.clone().unsqueeze_dim(1))
             }
         };
-        let output = SequenceOutput { losses: losses.clone(), logits, targets: batch.targets, rows: batch.rows };
-        ForwardStep { task_loss: losses.mean(), hidden_states, output }
+        let output = SequenceOutput {
+            losses: losses.clone(),
+            logits,
+            targets: batch.targets,
+            rows: batch.rows,
+        };
+        ForwardStep {
+            task_loss: losses.mean(),
+            hidden_states,
+            output,
+        }
     }
 
     fn rows(batch: &SequenceBatch) -> Vec<u32> {
@@ -59,12 +71,22 @@ impl HiddenStateModel for SequenceClassifier {
 impl ItemLazy for SequenceOutput {
     /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        let (losses, logits) = (self.losses.without_autodiff(), self.logits.without_autodiff());
+        let (losses, logits) = (
+            self.losses.without_autodiff(),
+            self.logits.without_autodiff(),
+        );
         let targets = match self.targets {
             Targets::Classes(classes) => Targets::Classes(classes.without_autodiff()),
             Targets::Values(values) => Targets::Values(values.without_autodiff()),
         };
-        let Some(host) = host_for(&logits.device()) else { return Ok(Self { losses, logits, targets, rows: self.rows }) };
+        let Some(host) = host_for(&logits.device()) else {
+            return Ok(Self {
+                losses,
+                logits,
+                targets,
+                rows: self.rows,
+            });
+        };
         let transaction = Transaction::default().register(losses).register(logits);
         let (transaction, are_classes) = match targets {
             Targets::Classes(classes) => (transaction.register(classes), true),
@@ -75,7 +97,12 @@ impl ItemLazy for SequenceOutput {
             true => Targets::Classes(Tensor::from_data(targets, &host)),
             false => Targets::Values(Tensor::from_data(targets, &host)),
         };
-        Ok(Self { losses: Tensor::from_data(losses, &host), logits: Tensor::from_data(logits, &host), targets, rows: self.rows })
+        Ok(Self {
+            losses: Tensor::from_data(losses, &host),
+            logits: Tensor::from_data(logits, &host),
+            targets,
+            rows: self.rows,
+        })
     }
 }
 

@@ -31,15 +31,28 @@ pub struct TaskSource<'a> {
 pub(super) fn fetch(known: &KnownTask, observer: &dyn Progress) -> Result<PathBuf, TaskError> {
     use isostar_models::hub::{HubSettings, fetch_dataset};
 
-    let id = known.dataset.parse().expect("the names of the table are names on the hub");
+    let id = known
+        .dataset
+        .parse()
+        .expect("the names of the table are names on the hub");
     let files = known.hub_files();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let fetched = fetch_dataset(&id, &files, &HubSettings::from_env(), &mut crate::hub::tell(observer, &id));
-    fetched.map_err(|source| TaskError::Hub { name: known.name.into(), source: Box::new(source) })
+    let fetched = fetch_dataset(
+        &id,
+        &files,
+        &HubSettings::from_env(),
+        &mut crate::hub::tell(observer, &id),
+    );
+    fetched.map_err(|source| TaskError::Hub {
+        name: known.name.into(),
+        source: Box::new(source),
+    })
 }
 
 /// Returns [`TaskError::NeedsData`]: this build has no hub client.
 #[cfg(not(feature = "hub"))]
 pub(super) fn fetch(known: &KnownTask, _observer: &dyn Progress) -> Result<PathBuf, TaskError> {
-    Err(TaskError::NeedsData { name: known.name.into() })
+    Err(TaskError::NeedsData {
+        name: known.name.into(),
+    })
 }

@@ -27,11 +27,25 @@ impl HiddenStateModel for SpanExtractor {
     type Output = SpanOutput;
 
     fn forward_step(&self, batch: SpanBatch) -> ForwardStep<SpanOutput> {
-        let SpanBatch { input, answers: [first, last], windows } = batch;
+        let SpanBatch {
+            input,
+            answers: [first, last],
+            windows,
+        } = batch;
         let ([starts, ends], hidden_states) = self.forward(input);
-        let losses = (loss::cross_entropy(starts.clone(), first) + loss::cross_entropy(ends.clone(), last)) / 2.0;
-        let output = SpanOutput { losses: losses.clone(), logits: [starts, ends], windows };
-        ForwardStep { task_loss: losses.mean(), hidden_states, output }
+        let losses = (loss::cross_entropy(starts.clone(), first)
+            + loss::cross_entropy(ends.clone(), last))
+            / 2.0;
+        let output = SpanOutput {
+            losses: losses.clone(),
+            logits: [starts, ends],
+            windows,
+        };
+        ForwardStep {
+            task_loss: losses.mean(),
+            hidden_states,
+            output,
+        }
     }
 
     /// Returns the window indices; a question may have several windows.
@@ -47,12 +61,30 @@ impl HiddenStateModel for SpanExtractor {
 impl ItemLazy for SpanOutput {
     /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        let (losses, logits) = (self.losses.without_autodiff(), self.logits.map(Tensor::without_autodiff));
-        let Some(host) = host_for(&losses.device()) else { return Ok(Self { losses, logits, windows: self.windows }) };
+        let (losses, logits) = (
+            self.losses.without_autodiff(),
+            self.logits.map(Tensor::without_autodiff),
+        );
+        let Some(host) = host_for(&losses.device()) else {
+            return Ok(Self {
+                losses,
+                logits,
+                windows: self.windows,
+            });
+        };
         let [starts, ends] = logits;
-        let [losses, starts, ends] = read_all(Transaction::default().register(losses).register(starts).register(ends))?;
+        let [losses, starts, ends] = read_all(
+            Transaction::default()
+                .register(losses)
+                .register(starts)
+                .register(ends),
+        )?;
         let logits = [starts, ends].map(|logits| Tensor::from_data(logits, &host));
-        Ok(Self { losses: Tensor::from_data(losses, &host), logits, windows: self.windows })
+        Ok(Self {
+            losses: Tensor::from_data(losses, &host),
+            logits,
+            windows: self.windows,
+        })
     }
 }
 

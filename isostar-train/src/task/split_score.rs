@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use burn::tensor::TensorReadError;
 use burn::train::metric::{
-    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
+    Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
+    SerializedEntry,
 };
 
 use super::{Evaluator, TaskMetric};
@@ -19,7 +20,11 @@ pub struct SplitScoreMetric<J> {
 impl<J: Evaluator> SplitScoreMetric<J> {
     /// Creates a metric that computes `metric` from the predictions that `evaluator` accumulates.
     pub fn new(metric: TaskMetric, evaluator: J) -> Self {
-        Self { name: Arc::new(metric.name().into()), metric, evaluator }
+        Self {
+            name: Arc::new(metric.name().into()),
+            metric,
+            evaluator,
+        }
     }
 }
 
@@ -31,18 +36,32 @@ impl<J: Evaluator> Metric for SplitScoreMetric<J> {
     }
 
     fn attributes(&self) -> MetricAttributes {
-        NumericAttributes { unit: None, higher_is_better: true }.into()
+        NumericAttributes {
+            unit: None,
+            higher_is_better: true,
+        }
+        .into()
     }
 
-    fn update(&mut self, input: &Self::Input, _metadata: &MetricMetadata) -> Result<SerializedEntry, TensorReadError> {
+    fn update(
+        &mut self,
+        input: &Self::Input,
+        _metadata: &MetricMetadata,
+    ) -> Result<SerializedEntry, TensorReadError> {
         self.evaluator.add(&input.0)?;
         // The score is not computed per batch: sorting all answers would cost more than the batch.
-        Ok(SerializedEntry::new(String::new(), NumericEntry::Value(f64::NAN).serialize()))
+        Ok(SerializedEntry::new(
+            String::new(),
+            NumericEntry::Value(f64::NAN).serialize(),
+        ))
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
         let score = self.evaluator.score(self.metric);
-        Ok(SerializedEntry::new(format!("split {score:.4}"), NumericEntry::Final(score).serialize()))
+        Ok(SerializedEntry::new(
+            format!("split {score:.4}"),
+            NumericEntry::Final(score).serialize(),
+        ))
     }
 
     fn clear(&mut self) {

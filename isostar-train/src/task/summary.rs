@@ -63,8 +63,21 @@ pub struct Lengths {
 impl TaskSummary {
     /// Summarizes a task and its tokenized rows.
     pub fn new(task: &Task, train: SplitSummary, dev: SplitSummary) -> Self {
-        let Task { name, kind, labels, metrics, .. } = task;
-        Self { name: name.clone(), kind: *kind, labels: labels.clone(), metrics: metrics.clone(), train, dev }
+        let Task {
+            name,
+            kind,
+            labels,
+            metrics,
+            ..
+        } = task;
+        Self {
+            name: name.clone(),
+            kind: *kind,
+            labels: labels.clone(),
+            metrics: metrics.clone(),
+            train,
+            dev,
+        }
     }
 
     /// The share of the most frequent class among the validation rows, which is the accuracy of
@@ -82,16 +95,30 @@ impl SplitSummary {
         match examples.targets() {
             RowTargets::Classes(of_rows) => {
                 counts = vec![0; classes];
-                of_rows.iter().for_each(|class| counts[*class as usize] += 1);
+                of_rows
+                    .iter()
+                    .for_each(|class| counts[*class as usize] += 1);
             }
             RowTargets::Values(of_rows) => values = Some(MeanAndDeviation::of(of_rows)),
         }
-        Self { rows: examples.len(), left_out: 0, classes: counts, values, lengths: Lengths::of(examples.lengths(), examples.cut()) }
+        Self {
+            rows: examples.len(),
+            left_out: 0,
+            classes: counts,
+            values,
+            lengths: Lengths::of(examples.lengths(), examples.cut()),
+        }
     }
 
     /// Summarizes the windows of `questions` questions.
     pub fn from_windows(windows: &Windows, questions: usize) -> Self {
-        Self { rows: questions, left_out: 0, classes: Vec::new(), values: None, lengths: Lengths::of(windows.lengths(), windows.cut()) }
+        Self {
+            rows: questions,
+            left_out: 0,
+            classes: Vec::new(),
+            values: None,
+            lengths: Lengths::of(windows.lengths(), windows.cut()),
+        }
     }
 }
 
@@ -100,8 +127,15 @@ impl MeanAndDeviation {
     fn of(values: &[f32]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
-        let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
-        Self { mean, deviation: variance.sqrt() }
+        let variance = values
+            .iter()
+            .map(|value| (f64::from(*value) - mean).powi(2))
+            .sum::<f64>()
+            / count;
+        Self {
+            mean,
+            deviation: variance.sqrt(),
+        }
     }
 }
 
@@ -109,7 +143,10 @@ impl Lengths {
     /// Summarizes at least one sequence.
     pub(crate) fn of(mut lengths: Vec<u32>, cut: usize) -> Self {
         lengths.sort_unstable();
-        let (sequences, total) = (lengths.len(), lengths.iter().map(|length| u64::from(*length)).sum::<u64>());
+        let (sequences, total) = (
+            lengths.len(),
+            lengths.iter().map(|length| u64::from(*length)).sum::<u64>(),
+        );
         Self {
             mean: total as f64 / sequences as f64,
             median: lengths[(sequences - 1) / 2],
@@ -127,7 +164,22 @@ mod tests {
     #[test]
     fn lengths_and_numbers_are_summarized() {
         let lengths = Lengths::of(vec![9, 2, 4, 5], 1);
-        assert_eq!(lengths, Lengths { mean: 5.0, median: 4, longest: 9, cut: 1, sequences: 4 });
-        assert_eq!(MeanAndDeviation::of(&[1.0, 3.0]), MeanAndDeviation { mean: 2.0, deviation: 1.0 });
+        assert_eq!(
+            lengths,
+            Lengths {
+                mean: 5.0,
+                median: 4,
+                longest: 9,
+                cut: 1,
+                sequences: 4
+            }
+        );
+        assert_eq!(
+            MeanAndDeviation::of(&[1.0, 3.0]),
+            MeanAndDeviation {
+                mean: 2.0,
+                deviation: 1.0
+            }
+        );
     }
 }

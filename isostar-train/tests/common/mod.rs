@@ -34,7 +34,10 @@ impl Numbers {
 
     /// Between 0 and 1.
     fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 24) as f32
     }
 
@@ -58,18 +61,34 @@ impl Perceptron {
     pub fn new(dropout: f64, device: &Device) -> Self {
         let mut numbers = Numbers::of(3);
         let mut linear = |outputs: usize| {
-            let weight = TensorData::new((0..WIDTH * outputs).map(|_| 0.7 * numbers.normal()).collect(), [WIDTH, outputs]);
+            let weight = TensorData::new(
+                (0..WIDTH * outputs)
+                    .map(|_| 0.7 * numbers.normal())
+                    .collect(),
+                [WIDTH, outputs],
+            );
             let bias = TensorData::new(vec![0.1; outputs], [outputs]);
-            Linear { weight: Param::from_data(weight, device), bias: Some(Param::from_data(bias, device)) }
+            Linear {
+                weight: Param::from_data(weight, device),
+                bias: Some(Param::from_data(bias, device)),
+            }
         };
         let [first, second, classes] = [WIDTH, WIDTH, 2].map(&mut linear);
-        Self { first, dropout: DropoutConfig::new(dropout).init(), second, classes }
+        Self {
+            first,
+            dropout: DropoutConfig::new(dropout).init(),
+            second,
+            classes,
+        }
     }
 
     /// The layers, `[rows, WIDTH]` each.
     pub fn layers(&self, points: Tensor<2>) -> Vec<Tensor<2>> {
         let first = self.first.forward(points).tanh();
-        let second = self.second.forward(self.dropout.forward(first.clone())).tanh();
+        let second = self
+            .second
+            .forward(self.dropout.forward(first.clone()))
+            .tanh();
         vec![first, second]
     }
 }
@@ -81,7 +100,9 @@ impl HiddenStateModel for Perceptron {
     fn forward_step(&self, batch: Batch) -> ForwardStep<ClassificationOutput> {
         let layers = self.layers(batch.points);
         let logits = self.classes.forward(layers[1].clone());
-        let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits.clone(), batch.classes.clone());
+        let loss = CrossEntropyLossConfig::new()
+            .init(&logits.device())
+            .forward(logits.clone(), batch.classes.clone());
         ForwardStep {
             task_loss: loss.clone(),
             hidden_states: HiddenStates::from_vectors(layers),
@@ -108,13 +129,28 @@ impl Batches {
         let plain = device.clone().without_autodiff();
         let mut numbers = Numbers::of(seed);
         let mut batch = |_| {
-            let points = TensorData::new((0..rows * WIDTH).map(|_| 0.5 + numbers.normal()).collect(), [rows, WIDTH]);
+            let points = TensorData::new(
+                (0..rows * WIDTH).map(|_| 0.5 + numbers.normal()).collect(),
+                [rows, WIDTH],
+            );
             let points = Tensor::<2>::from_data(points, &plain);
-            let classes = points.clone().slice([0..rows, 0..1]).greater_scalar(0.5).int().squeeze_dim(1);
+            let classes = points
+                .clone()
+                .slice([0..rows, 0..1])
+                .greater_scalar(0.5)
+                .int()
+                .squeeze_dim(1);
             Batch { points, classes }
         };
         let batches = Arc::new((0..count).map(&mut batch).collect());
-        Self { batches, iterated: Arc::default(), given: Arc::default(), fails_at: None, fails_from_pass: 1, device: device.clone() }
+        Self {
+            batches,
+            iterated: Arc::default(),
+            given: Arc::default(),
+            fails_at: None,
+            fails_from_pass: 1,
+            device: device.clone(),
+        }
     }
 }
 
@@ -130,17 +166,26 @@ impl Iterator for Iter<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.loader.batches.get(self.at)?.clone();
         if self.loader.fails_at == Some(self.at) && self.pass >= self.loader.fails_from_pass {
-            return Some(Err(DatasetError::new(std::io::Error::other("the disk is on fire"))));
+            return Some(Err(DatasetError::new(std::io::Error::other(
+                "the disk is on fire",
+            ))));
         }
         self.at += 1;
         self.loader.given.fetch_add(1, Ordering::SeqCst);
         let device = &self.loader.device;
-        Some(Ok(Batch { points: place(batch.points, device), classes: batch.classes.to_device(device) }))
+        Some(Ok(Batch {
+            points: place(batch.points, device),
+            classes: batch.classes.to_device(device),
+        }))
     }
 }
 
 fn place(points: Tensor<2>, device: &Device) -> Tensor<2> {
-    if device.is_autodiff() { points.autodiff() } else { points.without_autodiff() }
+    if device.is_autodiff() {
+        points.autodiff()
+    } else {
+        points.without_autodiff()
+    }
 }
 
 impl DataLoaderIterator<Batch> for Iter<'_> {
@@ -152,7 +197,11 @@ impl DataLoaderIterator<Batch> for Iter<'_> {
 impl DataLoader<Batch> for Batches {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
         let pass = self.iterated.fetch_add(1, Ordering::SeqCst) + 1;
-        Box::new(Iter { loader: self, at: 0, pass })
+        Box::new(Iter {
+            loader: self,
+            at: 0,
+            pass,
+        })
     }
 
     fn num_items(&self) -> usize {
@@ -160,10 +209,16 @@ impl DataLoader<Batch> for Batches {
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
-        Arc::new(Self { device: device.clone(), ..self.clone() })
+        Arc::new(Self {
+            device: device.clone(),
+            ..self.clone()
+        })
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
-        Arc::new(Self { batches: Arc::new(self.batches[start..end].to_vec()), ..self.clone() })
+        Arc::new(Self {
+            batches: Arc::new(self.batches[start..end].to_vec()),
+            ..self.clone()
+        })
     }
 }

@@ -3,8 +3,9 @@
 use std::fs;
 
 use isostar_train::score::{
-    SpanLimits, SpanScore, Window, accuracy, answer_score, best_span, confusion, exact_match, f1, macro_f1, matthews_correlation,
-    n_best_spans, no_answer_score, normalize_answer, pearson, span_or_none, spearman, squad_score, squad2_score, token_f1,
+    SpanLimits, SpanScore, Window, accuracy, answer_score, best_span, confusion, exact_match, f1,
+    macro_f1, matthews_correlation, n_best_spans, no_answer_score, normalize_answer, pearson,
+    span_or_none, spearman, squad_score, squad2_score, token_f1,
 };
 use serde::Deserialize;
 
@@ -121,22 +122,36 @@ struct WindowCase {
 
 impl WindowCase {
     fn scaled(mut self, scale: f32) -> Self {
-        self.start.iter_mut().chain(&mut self.end).for_each(|logit| *logit /= scale);
+        self.start
+            .iter_mut()
+            .chain(&mut self.end)
+            .for_each(|logit| *logit /= scale);
         self
     }
 
     fn window(&self) -> Window<'_> {
-        Window { start_logits: &self.start, end_logits: &self.end, offsets: &self.offsets }
+        Window {
+            start_logits: &self.start,
+            end_logits: &self.end,
+            offsets: &self.offsets,
+        }
     }
 }
 
 fn fixture() -> Fixture {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scores.json")).unwrap();
+    let text = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/scores.json"
+    ))
+    .unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
 fn assert_close(found: f64, expected: f64, what: &str) {
-    assert!((found - expected).abs() <= SUMS, "{what}: {found}, expected {expected}");
+    assert!(
+        (found - expected).abs() <= SUMS,
+        "{what}: {found}, expected {expected}"
+    );
 }
 
 #[test]
@@ -145,10 +160,19 @@ fn classes_score_as_in_scikit_learn() {
     assert!(cases.len() >= 60);
     for case in cases {
         let (labels, predictions) = (&case.labels, &case.predictions);
-        assert_eq!(confusion(labels, predictions, case.classes), case.confusion, "{}", case.name);
+        assert_eq!(
+            confusion(labels, predictions, case.classes),
+            case.confusion,
+            "{}",
+            case.name
+        );
         assert_close(accuracy(labels, predictions), case.accuracy, &case.name);
         assert_close(macro_f1(labels, predictions), case.macro_f1, &case.name);
-        assert_close(matthews_correlation(labels, predictions), case.matthews, &case.name);
+        assert_close(
+            matthews_correlation(labels, predictions),
+            case.matthews,
+            &case.name,
+        );
         for (class, expected) in case.f1.iter().enumerate() {
             assert_close(f1(labels, predictions, class), *expected, &case.name);
         }
@@ -160,9 +184,21 @@ fn numbers_correlate_as_in_scipy() {
     let cases = fixture().correlation;
     assert!(cases.len() >= 60);
     for case in cases {
-        for (found, expected) in [(pearson(&case.x, &case.y), case.pearson), (spearman(&case.x, &case.y), case.spearman)] {
-            assert_eq!(found.is_some(), expected.is_some(), "{}: {found:?}, expected {expected:?}", case.name);
-            assert_close(found.unwrap_or_default(), expected.unwrap_or_default(), &case.name);
+        for (found, expected) in [
+            (pearson(&case.x, &case.y), case.pearson),
+            (spearman(&case.x, &case.y), case.spearman),
+        ] {
+            assert_eq!(
+                found.is_some(),
+                expected.is_some(),
+                "{}: {found:?}, expected {expected:?}",
+                case.name
+            );
+            assert_close(
+                found.unwrap_or_default(),
+                expected.unwrap_or_default(),
+                &case.name,
+            );
         }
     }
 }
@@ -171,12 +207,27 @@ fn numbers_correlate_as_in_scipy() {
 fn answers_compare_as_in_the_official_script() {
     let cases = fixture().span_pairs;
     assert!(cases.len() >= 200);
-    for PairCase { prediction, gold, normalized, exact_match: exact, f1 } in cases {
+    for PairCase {
+        prediction,
+        gold,
+        normalized,
+        exact_match: exact,
+        f1,
+    } in cases
+    {
         let what = format!("{prediction:?} for {gold:?}");
-        assert_eq!((normalize_answer(&prediction), normalize_answer(&gold)), normalized, "{what}");
+        assert_eq!(
+            (normalize_answer(&prediction), normalize_answer(&gold)),
+            normalized,
+            "{what}"
+        );
         assert_eq!(exact_match(&prediction, &gold), exact, "{what}");
         assert_close(token_f1(&prediction, &gold), f1, &what);
-        assert_eq!(answer_score(&prediction, &[&gold]).f1, token_f1(&prediction, &gold), "{what}");
+        assert_eq!(
+            answer_score(&prediction, &[&gold]).f1,
+            token_f1(&prediction, &gold),
+            "{what}"
+        );
     }
 }
 
@@ -185,7 +236,10 @@ fn splits_score_as_in_the_official_script() {
     let cases = fixture().span_splits;
     assert!(cases.len() >= 20);
     for case in cases {
-        let questions = case.questions.iter().map(|question| (question.prediction.as_deref(), question.answers.as_slice()));
+        let questions = case
+            .questions
+            .iter()
+            .map(|question| (question.prediction.as_deref(), question.answers.as_slice()));
         let SpanScore { exact_match, f1 } = squad_score(questions).unwrap();
         assert_close(exact_match, case.exact_match, &case.name);
         assert_close(f1, case.f1, &case.name);
@@ -194,31 +248,74 @@ fn splits_score_as_in_the_official_script() {
 
 #[test]
 fn spans_are_chosen_as_in_transformers() {
-    let Fixture { scale, best_span: cases, .. } = fixture();
+    let Fixture {
+        scale,
+        best_span: cases,
+        ..
+    } = fixture();
     assert!(cases.len() >= 70);
     for mut case in cases {
-        case.windows = case.windows.into_iter().map(|window| window.scaled(scale)).collect();
+        case.windows = case
+            .windows
+            .into_iter()
+            .map(|window| window.scaled(scale))
+            .collect();
         let windows: Vec<_> = case.windows.iter().map(WindowCase::window).collect();
-        let limits = SpanLimits { n_best: case.n_best, max_tokens: case.max_tokens };
+        let limits = SpanLimits {
+            n_best: case.n_best,
+            max_tokens: case.max_tokens,
+        };
 
         let spans = n_best_spans(&case.context, &windows, limits);
-        let found: Vec<_> = spans.iter().map(|span| (span.score, span.window, *span.tokens.start(), *span.tokens.end())).collect();
+        let found: Vec<_> = spans
+            .iter()
+            .map(|span| {
+                (
+                    span.score,
+                    span.window,
+                    *span.tokens.start(),
+                    *span.tokens.end(),
+                )
+            })
+            .collect();
         assert_eq!(found, case.spans, "{}", case.name);
-        assert_eq!(best_span(&case.context, &windows, limits).map(|span| span.text), case.best.as_deref(), "{}", case.name);
+        assert_eq!(
+            best_span(&case.context, &windows, limits).map(|span| span.text),
+            case.best.as_deref(),
+            "{}",
+            case.name
+        );
     }
 }
 
 #[test]
 fn no_answer_is_chosen_as_in_transformers() {
-    let Fixture { scale, no_answer: cases, .. } = fixture();
-    assert!(cases.len() >= 60 && cases.iter().any(|case| case.answer.is_empty()) && cases.iter().any(|case| !case.answer.is_empty()));
+    let Fixture {
+        scale,
+        no_answer: cases,
+        ..
+    } = fixture();
+    assert!(
+        cases.len() >= 60
+            && cases.iter().any(|case| case.answer.is_empty())
+            && cases.iter().any(|case| !case.answer.is_empty())
+    );
     for case in cases {
-        let windows: Vec<_> = case.windows.into_iter().map(|window| window.scaled(scale)).collect();
+        let windows: Vec<_> = case
+            .windows
+            .into_iter()
+            .map(|window| window.scaled(scale))
+            .collect();
         let windows: Vec<_> = windows.iter().map(WindowCase::window).collect();
         let no_answer = no_answer_score(&windows);
         assert_eq!(no_answer, Some(case.no_answer), "{}", case.name);
         let spans = n_best_spans(&case.context, &windows, SpanLimits::default());
-        assert_eq!(span_or_none(&spans, no_answer).map_or("", |span| span.text), case.answer, "{}", case.name);
+        assert_eq!(
+            span_or_none(&spans, no_answer).map_or("", |span| span.text),
+            case.answer,
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -227,9 +324,18 @@ fn splits_with_unanswerable_questions_score_as_in_the_official_script() {
     let cases = fixture().squad2_splits;
     assert!(cases.len() >= 20);
     for case in cases {
-        let questions = case.questions.iter().map(|question| (question.prediction.as_deref().unwrap(), question.answers.as_slice()));
+        let questions = case.questions.iter().map(|question| {
+            (
+                question.prediction.as_deref().unwrap(),
+                question.answers.as_slice(),
+            )
+        });
         let found = squad2_score(questions).unwrap();
-        let parts = [(Some(found.all), Some(case.all)), (found.has_answer, case.has_answer), (found.no_answer, case.no_answer)];
+        let parts = [
+            (Some(found.all), Some(case.all)),
+            (found.has_answer, case.has_answer),
+            (found.no_answer, case.no_answer),
+        ];
         for (found, expected) in parts {
             assert_eq!(found.is_some(), expected.is_some(), "{}", case.name);
             let (found, expected) = (found.unwrap_or_default(), expected.unwrap_or_default());
@@ -244,19 +350,46 @@ fn splits_with_unanswerable_questions_score_as_in_the_official_script() {
 fn words_and_spaces_are_those_of_python() {
     let characters = fixture().characters;
     let all = |ranges: &[(u32, u32)]| -> Vec<char> {
-        ranges.iter().flat_map(|(first, last)| *first..=*last).filter_map(char::from_u32).collect()
+        ranges
+            .iter()
+            .flat_map(|(first, last)| *first..=*last)
+            .filter_map(char::from_u32)
+            .collect()
     };
     let space = all(&characters.space);
-    let keeps_article = |character: char| normalize_answer(&format!("{character}a{character}")).contains('a');
-    for character in all(&characters.word).into_iter().filter(|character| !"aA".contains(*character)) {
-        assert!(keeps_article(character), "U+{:04X} is part of a word", u32::from(character));
+    let keeps_article =
+        |character: char| normalize_answer(&format!("{character}a{character}")).contains('a');
+    for character in all(&characters.word)
+        .into_iter()
+        .filter(|character| !"aA".contains(*character))
+    {
+        assert!(
+            keeps_article(character),
+            "U+{:04X} is part of a word",
+            u32::from(character)
+        );
     }
-    for character in all(&characters.other).into_iter().filter(|character| !character.is_ascii_punctuation()) {
-        assert!(!keeps_article(character), "U+{:04X} is no part of a word", u32::from(character));
+    for character in all(&characters.other)
+        .into_iter()
+        .filter(|character| !character.is_ascii_punctuation())
+    {
+        assert!(
+            !keeps_article(character),
+            "U+{:04X} is no part of a word",
+            u32::from(character)
+        );
         let parts = normalize_answer(&format!("x{character}x")) == "x x";
-        assert_eq!(parts, space.contains(&character), "U+{:04X} is white space", u32::from(character));
+        assert_eq!(
+            parts,
+            space.contains(&character),
+            "U+{:04X} is white space",
+            u32::from(character)
+        );
     }
     for (character, lower) in characters.lower {
-        assert_eq!(normalize_answer(&character), if lower == "a" { "" } else { &lower });
+        assert_eq!(
+            normalize_answer(&character),
+            if lower == "a" { "" } else { &lower }
+        );
     }
 }

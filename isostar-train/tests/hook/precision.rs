@@ -46,18 +46,38 @@ fn a_model_in_half_precision_takes_a_step_with_a_finite_loss_of_its_own_type() {
         let model = Perceptron::new(0.0, &device).map(&mut Cast(dtype));
         let before = numbers(&model, dtype);
         let (hook, _) = hook(0.5);
-        let half = |batch: Batch| Batch { points: batch.points.cast(dtype), ..batch };
+        let half = |batch: Batch| Batch {
+            points: batch.points.cast(dtype),
+            ..batch
+        };
         let batches = Batches::random(3, 8, 1, &device);
-        let batches = Batches { batches: Arc::new(batches.batches.iter().cloned().map(half).collect()), ..batches };
+        let batches = Batches {
+            batches: Arc::new(batches.batches.iter().cloned().map(half).collect()),
+            ..batches
+        };
         let tapped = hook.tap(Arc::new(batches));
         let batch = tapped.iter().next().unwrap().unwrap();
 
         let output = TrainStep::step(&hook.wrap(model.clone()), batch);
         assert_eq!(output.item.task_loss.dtype(), dtype);
-        let penalty: f32 = output.item.penalty.expect("the hook has a regularizer").value.into_scalar();
+        let penalty: f32 = output
+            .item
+            .penalty
+            .expect("the hook has a regularizer")
+            .value
+            .into_scalar();
         let loss: f32 = output.item.task_loss.into_scalar();
-        assert!((loss + penalty).is_finite() && penalty > 0.0, "{dtype:?}: {loss} {penalty}");
-        let after = numbers(&SgdConfig::new().init().step(0.1, model, output.grads), dtype);
-        assert!(after != before && after.iter().all(|number| number.is_finite()), "{dtype:?}: {before:?} {after:?}");
+        assert!(
+            (loss + penalty).is_finite() && penalty > 0.0,
+            "{dtype:?}: {loss} {penalty}"
+        );
+        let after = numbers(
+            &SgdConfig::new().init().step(0.1, model, output.grads),
+            dtype,
+        );
+        assert!(
+            after != before && after.iter().all(|number| number.is_finite()),
+            "{dtype:?}: {before:?} {after:?}"
+        );
     }
 }

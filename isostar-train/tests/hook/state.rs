@@ -29,7 +29,10 @@ fn pass(
 
 /// The last layer's states of a batch.
 fn states(model: &Regularized<Perceptron>, batch: &common::Batch) -> Vec<f32> {
-    model.inner().layers(batch.points.clone())[1].clone().try_into_vec_as().unwrap()
+    model.inner().layers(batch.points.clone())[1]
+        .clone()
+        .try_into_vec_as()
+        .unwrap()
 }
 
 #[test]
@@ -40,27 +43,60 @@ fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_un
     let mut saved = None;
     let optimizer = || AdamWConfig::new().init();
     let tapped = whole.tap(Arc::new(loader.clone()));
-    let trained = pass(&tapped, whole.wrap(Perceptron::new(0.0, &device)), &mut optimizer(), |step, model, optimizer| {
-        if step == 4 {
-            saved = Some((whole.state().unwrap(), model.inner().clone(), optimizer.clone()));
-        }
-    });
+    let trained = pass(
+        &tapped,
+        whole.wrap(Perceptron::new(0.0, &device)),
+        &mut optimizer(),
+        |step, model, optimizer| {
+            if step == 4 {
+                saved = Some((
+                    whole.state().unwrap(),
+                    model.inner().clone(),
+                    optimizer.clone(),
+                ));
+            }
+        },
+    );
 
     let expected = states(&trained, &loader.batches[0]);
     let (state, model, mut optimizer) = saved.unwrap();
-    assert_eq!((state.step, state.task_losses.len(), state.is_collapse_reported), (4, 4, false));
+    assert_eq!(
+        (
+            state.step,
+            state.task_losses.len(),
+            state.is_collapse_reported
+        ),
+        (4, 4, false)
+    );
     assert!(state.reference.is_some());
-    let rest = Batches { batches: Arc::new(loader.batches[4..].to_vec()), ..Batches::random(1, 32, 1, &device) };
+    let rest = Batches {
+        batches: Arc::new(loader.batches[4..].to_vec()),
+        ..Batches::random(1, 32, 1, &device)
+    };
     let (resumed, events) = hook(5.0);
     resumed.restore(state.clone(), &device);
     let tapped = resumed.tap(Arc::new(rest.clone()));
-    pass(&tapped, resumed.wrap(model.clone()), &mut optimizer.clone(), |step, _, _| {
-        assert_eq!(resumed.state().unwrap().step, 4 + step);
-    });
+    pass(
+        &tapped,
+        resumed.wrap(model.clone()),
+        &mut optimizer.clone(),
+        |step, _, _| {
+            assert_eq!(resumed.state().unwrap().step, 4 + step);
+        },
+    );
     let calibrations = |events: &super::Events| {
-        events.lock().unwrap().iter().filter(|event| matches!(event, HookEvent::CalibrationStarted { .. })).count()
+        events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| matches!(event, HookEvent::CalibrationStarted { .. }))
+            .count()
     };
-    assert_eq!(calibrations(&events), 0, "the reference is that of the state");
+    assert_eq!(
+        calibrations(&events),
+        0,
+        "the reference is that of the state"
+    );
 
     // The same weights at the end; the next pass estimates a new reference.
     let (resumed, events) = hook(5.0);
@@ -77,8 +113,15 @@ fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_un
 fn a_discarded_step_does_not_end_the_training() {
     let device = Device::flex().autodiff();
     let mut loader = Batches::random(3, 16, 1, &device);
-    let broken = common::Batch { points: loader.batches[1].points.clone() * f32::NAN, ..loader.batches[1].clone() };
-    loader.batches = Arc::new(vec![loader.batches[0].clone(), broken, loader.batches[2].clone()]);
+    let broken = common::Batch {
+        points: loader.batches[1].points.clone() * f32::NAN,
+        ..loader.batches[1].clone()
+    };
+    loader.batches = Arc::new(vec![
+        loader.batches[0].clone(),
+        broken,
+        loader.batches[2].clone(),
+    ]);
     for discards in [true, false] {
         let hook = Hook::<common::Batch>::without_regularizer();
         let model = hook.wrap(Perceptron::new(0.0, &device));
@@ -94,6 +137,13 @@ fn a_discarded_step_does_not_end_the_training() {
                 hook.discard_step();
             }
         }
-        assert_eq!((ended, hook.divergence().is_some()), if discards { (None, false) } else { (Some(2), true) });
+        assert_eq!(
+            (ended, hook.divergence().is_some()),
+            if discards {
+                (None, false)
+            } else {
+                (Some(2), true)
+            }
+        );
     }
 }

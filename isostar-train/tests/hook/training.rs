@@ -7,15 +7,20 @@ use burn::data::dataloader::DataLoader;
 use burn::optim::AdamWConfig;
 use burn::prelude::*;
 use burn::train::metric::{
-    Adaptor, BleuInput, CerInput, CharErrorRate, ConfusionStatsInput, HammingScore, HammingScoreInput, LossInput, LossMetric, Metric,
-    Numeric, PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput, WordErrorRate,
+    Adaptor, BleuInput, CerInput, CharErrorRate, ConfusionStatsInput, HammingScore,
+    HammingScoreInput, LossInput, LossMetric, Metric, Numeric, PerplexityInput, RougeLInput,
+    TopKAccuracyInput, WerInput, WordErrorRate,
 };
 use burn::train::{
-    ExecutionStrategy, InferenceStep, Learner, LearningResult, MultiDeviceOptim, MultiLabelClassificationOutput, SequenceOutput,
-    SupervisedTraining, TrainStep,
+    ExecutionStrategy, InferenceStep, Learner, LearningResult, MultiDeviceOptim,
+    MultiLabelClassificationOutput, SequenceOutput, SupervisedTraining, TrainStep,
 };
-use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, Sum};
-use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent, MomentsInput, Regularized, RegularizedOutput};
+use isostar_core::{
+    HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, Sum,
+};
+use isostar_train::hook::{
+    HiddenStateModel, Hook, HookConfig, HookEvent, MomentsInput, Regularized, RegularizedOutput,
+};
 
 use super::common::{Batch, Batches, Perceptron};
 use super::{hook, hook_of, metadata};
@@ -29,13 +34,21 @@ fn batches(count: usize, seed: u64) -> Batches {
 }
 
 /// Trains as shown in the documentation.
-fn train(hook: &Hook<Batch>, folder: &Path, epochs: usize) -> LearningResult<Regularized<Perceptron>> {
+fn train(
+    hook: &Hook<Batch>,
+    folder: &Path,
+    epochs: usize,
+) -> LearningResult<Regularized<Perceptron>> {
     let training = hook
         .training(folder, Arc::new(batches(4, 1)), Arc::new(batches(3, 2)))
         .metrics((LossMetric::new(),))
         .with_application_logger(None)
         .num_epochs(epochs);
-    training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3))
+    training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ))
 }
 
 /// Burn's logs of an epoch, by metric name.
@@ -44,7 +57,12 @@ fn logs(folder: &Path, split: &str, epoch: usize) -> Vec<(String, String)> {
     let mut logs: Vec<(String, String)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path())
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_string(), std::fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_str().unwrap().to_string(),
+                std::fs::read_to_string(path).unwrap(),
+            )
+        })
         .collect();
     logs.sort();
     logs
@@ -59,19 +77,45 @@ fn one_call_taps_the_loader_sets_the_interrupter_and_registers_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let (hook, events) = hook(0.1);
     assert!(train(&hook, folder.path(), 2).error.is_none());
-    let finished = events.lock().unwrap().iter().filter(|event| matches!(event, HookEvent::CalibrationFinished { .. })).count();
+    let finished = events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| matches!(event, HookEvent::CalibrationFinished { .. }))
+        .count();
     assert_eq!(finished, 2, "a reference an epoch");
     for epoch in [1, 2] {
-        let (train, valid) = (logs(folder.path(), "train", epoch), logs(folder.path(), "valid", epoch));
+        let (train, valid) = (
+            logs(folder.path(), "train", epoch),
+            logs(folder.path(), "valid", epoch),
+        );
         assert_eq!(names(&train), ["IsoScore_star", "Loss", "Penalty"]);
         assert_eq!(names(&valid), ["IsoScore", "Loss"]);
-        assert!(train.iter().chain(&valid).all(|(_, lines)| !lines.contains("NaN")), "{train:?} {valid:?}");
-        assert_eq!(valid[0].1.lines().count(), 1, "the score is known at the end of the split: {}", valid[0].1);
+        assert!(
+            train
+                .iter()
+                .chain(&valid)
+                .all(|(_, lines)| !lines.contains("NaN")),
+            "{train:?} {valid:?}"
+        );
+        assert_eq!(
+            valid[0].1.lines().count(),
+            1,
+            "the score is known at the end of the split: {}",
+            valid[0].1
+        );
     }
 
     hook.interrupter().stop(Some("enough"));
-    let training = hook.training::<Perceptron>(folder.path(), Arc::new(batches(1, 1)), Arc::new(batches(1, 2)));
-    assert!(training.interrupter().should_stop(), "the training has the hook's interrupter");
+    let training = hook.training::<Perceptron>(
+        folder.path(),
+        Arc::new(batches(1, 1)),
+        Arc::new(batches(1, 2)),
+    );
+    assert!(
+        training.interrupter().should_stop(),
+        "the training has the hook's interrupter"
+    );
 }
 
 #[test]
@@ -80,14 +124,29 @@ fn metrics_without_a_regularizer_log_nothing() {
     let folder = tempfile::tempdir().unwrap();
     assert!(train(&hook, folder.path(), 1).error.is_none());
     assert_eq!(names(&logs(folder.path(), "train", 1)), ["Loss"]);
-    assert_eq!(names(&logs(folder.path(), "valid", 1)), ["IsoScore", "Loss"]);
+    assert_eq!(
+        names(&logs(folder.path(), "valid", 1)),
+        ["IsoScore", "Loss"]
+    );
 
     // Registers each metric separately, including for the split without a penalty.
     let folder = tempfile::tempdir().unwrap();
-    let training = SupervisedTraining::new(folder.path(), hook.tap(Arc::new(batches(2, 1))), Arc::new(batches(2, 2)))
-        .metrics((LossMetric::new(), hook.penalty_metric(), hook.measure_metric()))
-        .with_application_logger(None);
-    training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let training = SupervisedTraining::new(
+        folder.path(),
+        hook.tap(Arc::new(batches(2, 1))),
+        Arc::new(batches(2, 2)),
+    )
+    .metrics((
+        LossMetric::new(),
+        hook.penalty_metric(),
+        hook.measure_metric(),
+    ))
+    .with_application_logger(None);
+    training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
     assert_eq!(names(&logs(folder.path(), "train", 1)), ["Loss"]);
     assert_eq!(names(&logs(folder.path(), "valid", 1)), ["Loss"]);
 }
@@ -96,11 +155,26 @@ fn metrics_without_a_regularizer_log_nothing() {
 fn a_split_without_a_penalty_logs_none() {
     let folder = tempfile::tempdir().unwrap();
     let (hook, _) = hook(0.1);
-    let training = SupervisedTraining::new(folder.path(), hook.tap(Arc::new(batches(2, 1))), Arc::new(batches(2, 2)))
-        .metrics((LossMetric::new(), hook.penalty_metric(), hook.measure_metric()))
-        .with_application_logger(None);
-    training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3));
-    assert_eq!(names(&logs(folder.path(), "train", 1)), ["IsoScore_star", "Loss", "Penalty"]);
+    let training = SupervisedTraining::new(
+        folder.path(),
+        hook.tap(Arc::new(batches(2, 1))),
+        Arc::new(batches(2, 2)),
+    )
+    .metrics((
+        LossMetric::new(),
+        hook.penalty_metric(),
+        hook.measure_metric(),
+    ))
+    .with_application_logger(None);
+    training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
+    assert_eq!(
+        names(&logs(folder.path(), "train", 1)),
+        ["IsoScore_star", "Loss", "Penalty"]
+    );
     assert_eq!(names(&logs(folder.path(), "valid", 1)), ["Loss"]);
 }
 
@@ -108,10 +182,21 @@ fn a_split_without_a_penalty_logs_none() {
 #[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
 fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step() {
     // The reference could be estimated in the first epoch, but not again.
-    let (hook, _) = hook_of(0.1, |config| config.with_calibration_loader(Arc::new(batches(2, 4))));
+    let (hook, _) = hook_of(0.1, |config| {
+        config.with_calibration_loader(Arc::new(batches(2, 4)))
+    });
     let folder = tempfile::tempdir().unwrap();
-    let training = SupervisedTraining::new(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2))).with_application_logger(None);
-    training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let training = SupervisedTraining::new(
+        folder.path(),
+        Arc::new(batches(4, 1)),
+        Arc::new(batches(1, 2)),
+    )
+    .with_application_logger(None);
+    training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
 }
 
 #[test]
@@ -119,32 +204,68 @@ fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step
 fn a_model_wrapped_by_another_hook_than_the_one_that_taps_is_told_so() {
     let ((tapping, _), (wrapping, _)) = (hook(0.1), hook(0.1));
     let folder = tempfile::tempdir().unwrap();
-    let training = tapping.training(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2))).with_application_logger(None);
-    training.launch(Learner::new(wrapping.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let training = tapping
+        .training(
+            folder.path(),
+            Arc::new(batches(4, 1)),
+            Arc::new(batches(1, 2)),
+        )
+        .with_application_logger(None);
+    training.launch(Learner::new(
+        wrapping.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
 }
 
 #[test]
 fn several_devices_report_a_loader_that_is_not_tapped_as_the_error_of_the_training() {
     let (hook, _) = hook(0.1);
     let folder = tempfile::tempdir().unwrap();
-    let strategy = ExecutionStrategy::multi(vec![Device::flex(), Device::flex()], MultiDeviceOptim::OptimMainDevice);
-    let training = SupervisedTraining::new(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2)))
-        .with_training_strategy(strategy.into())
-        .with_application_logger(None);
-    let result = training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let strategy = ExecutionStrategy::multi(
+        vec![Device::flex(), Device::flex()],
+        MultiDeviceOptim::OptimMainDevice,
+    );
+    let training = SupervisedTraining::new(
+        folder.path(),
+        Arc::new(batches(4, 1)),
+        Arc::new(batches(1, 2)),
+    )
+    .with_training_strategy(strategy.into())
+    .with_application_logger(None);
+    let result = training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
     let error = result.error.expect("the training failed").to_string();
-    assert!(error.contains("not tapped: make the training with Hook::training"), "{error}");
+    assert!(
+        error.contains("not tapped: make the training with Hook::training"),
+        "{error}"
+    );
 }
 
 #[test]
-#[should_panic(expected = "a tapped loader has given 4 batches, but no model that its hook wrapped has taken a training step")]
+#[should_panic(
+    expected = "a tapped loader has given 4 batches, but no model that its hook wrapped has taken a training step"
+)]
 fn a_tapped_loader_whose_hook_wraps_no_model_says_so_after_its_pass() {
     // A regularizer without a reference needs no tap, so only the loader can detect that the other
     // hook's penalty is missing.
     let (tapping, wrapping) = (hook(0.1).0, Hook::without_regularizer());
     let folder = tempfile::tempdir().unwrap();
-    let training = tapping.training(folder.path(), Arc::new(batches(4, 1)), Arc::new(batches(1, 2))).with_application_logger(None);
-    training.launch(Learner::new(wrapping.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let training = tapping
+        .training(
+            folder.path(),
+            Arc::new(batches(4, 1)),
+            Arc::new(batches(1, 2)),
+        )
+        .with_application_logger(None);
+    training.launch(Learner::new(
+        wrapping.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
 }
 
 #[test]
@@ -167,12 +288,23 @@ fn several_devices_and_batches_collected_before_the_first_step_are_no_mistake() 
 
     let (hook, _) = hook(0.1);
     let folder = tempfile::tempdir().unwrap();
-    let strategy = ExecutionStrategy::multi(vec![Device::flex(), Device::flex()], MultiDeviceOptim::OptimMainDevice);
+    let strategy = ExecutionStrategy::multi(
+        vec![Device::flex(), Device::flex()],
+        MultiDeviceOptim::OptimMainDevice,
+    );
     let training = hook
-        .training(folder.path(), Arc::new(batches(6, 1)), Arc::new(batches(1, 2)))
+        .training(
+            folder.path(),
+            Arc::new(batches(6, 1)),
+            Arc::new(batches(1, 2)),
+        )
         .with_training_strategy(strategy.into())
         .with_application_logger(None);
-    let result = training.launch(Learner::new(hook.wrap(model()), AdamWConfig::new().init(), 1e-3));
+    let result = training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
     assert!(result.error.is_none(), "{:?}", result.error);
 }
 
@@ -201,15 +333,26 @@ fn the_score_of_a_long_split_is_that_of_moments_added_up_on_the_host() {
     let split = batches(300, 6);
     let mut host = RunningMoments::new(super::common::WIDTH);
     for batch in split.iter().map(Result::unwrap) {
-        host.update(&StateSelection::default().moments(&wrapped.inner().hidden_states(batch.clone()))).unwrap();
-        metric.update(&InferenceStep::step(&wrapped, batch).adapt(), &metadata()).unwrap();
+        host.update(
+            &StateSelection::default().moments(&wrapped.inner().hidden_states(batch.clone())),
+        )
+        .unwrap();
+        metric
+            .update(&InferenceStep::step(&wrapped, batch).adapt(), &metadata())
+            .unwrap();
         assert!(metric.value().is_none(), "nothing is read before the end");
     }
     metric.compute().unwrap();
     let (score, expected) = (metric.final_value().current(), host.isoscore().unwrap());
-    assert!((score - expected).abs() <= 1e-12 * expected, "{score} {expected}");
+    assert!(
+        (score - expected).abs() <= 1e-12 * expected,
+        "{score} {expected}"
+    );
     metric.clear();
-    assert!(metric.final_value().current().is_nan(), "the next split starts with nothing");
+    assert!(
+        metric.final_value().current().is_nan(),
+        "the next split starts with nothing"
+    );
 }
 
 /// Regularizer that pulls the mean square of the last layer towards 1.
@@ -223,7 +366,10 @@ impl Regularizer for UnitSquare {
 
     fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
         let measure = states.layer(states.depth()).clone().square().mean();
-        Penalty { value: (measure.clone() - 1.0).square(), measure: measure.without_autodiff() }
+        Penalty {
+            value: (measure.clone() - 1.0).square(),
+            measure: measure.without_autodiff(),
+        }
     }
 }
 
@@ -232,17 +378,30 @@ fn a_sum_and_a_boxed_regularizer_train_like_any_other() {
     let istar = || IStarConfig::new(0.1).init().unwrap();
     let sum = Sum(vec![Box::new(UnitSquare), Box::new(istar())]);
     let boxed: Box<dyn Regularizer> = Box::new(istar());
-    for (hook, measure) in [(Hook::new(sum), "Mean_square"), (HookConfig::new().init(boxed), "IsoScore_star")] {
+    for (hook, measure) in [
+        (Hook::new(sum), "Mean_square"),
+        (HookConfig::new().init(boxed), "IsoScore_star"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         assert!(train(&hook, folder.path(), 1).error.is_none());
         let logs = logs(folder.path(), "train", 1);
-        assert!(logs.iter().any(|(name, lines)| name == measure && !lines.contains("NaN")), "{logs:?}");
+        assert!(
+            logs.iter()
+                .any(|(name, lines)| name == measure && !lines.contains("NaN")),
+            "{logs:?}"
+        );
     }
 }
 
 fn output<O>(output: O) -> RegularizedOutput<O> {
     let task_loss = Tensor::zeros([1], &Device::flex());
-    RegularizedOutput { task_loss, penalty: None, states: None, moments: None, output }
+    RegularizedOutput {
+        task_loss,
+        penalty: None,
+        states: None,
+        moments: None,
+        output,
+    }
 }
 
 /// Custom task output that Burn's metrics do not support.
@@ -250,13 +409,19 @@ struct Text;
 
 impl Adaptor<BleuInput> for Text {
     fn adapt(&self) -> BleuInput {
-        BleuInput::new(Tensor::zeros([1, 2], &Device::flex()), Tensor::zeros([1, 2], &Device::flex()))
+        BleuInput::new(
+            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &Device::flex()),
+        )
     }
 }
 
 impl Adaptor<RougeLInput> for Text {
     fn adapt(&self) -> RougeLInput {
-        RougeLInput::new(Tensor::zeros([1, 2], &Device::flex()), Tensor::zeros([1, 2], &Device::flex()))
+        RougeLInput::new(
+            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &Device::flex()),
+        )
     }
 }
 
@@ -271,7 +436,11 @@ fn the_metrics_of_burn_s_outputs_take_the_regularized_output() {
     let device = Device::flex();
     let labels = || {
         let scores = Tensor::from_floats([[0.9, 0.1], [0.2, 0.8]], &device);
-        MultiLabelClassificationOutput::new(Tensor::zeros([1], &device), scores, Tensor::from_ints([[1, 0], [1, 1]], &device))
+        MultiLabelClassificationOutput::new(
+            Tensor::zeros([1], &device),
+            scores,
+            Tensor::from_ints([[1, 0], [1, 1]], &device),
+        )
     };
     assert_eq!(value(HammingScore::new(), &labels()), 75.0);
     assert_eq!(value(HammingScore::new(), &output(labels())), 75.0);
@@ -279,9 +448,17 @@ fn the_metrics_of_burn_s_outputs_take_the_regularized_output() {
     let tokens = || {
         let predicted = Tensor::from_ints([[1, 2, 3, 4]], &device);
         let targets = Tensor::from_ints([[1, 2, 4, 4]], &device);
-        SequenceOutput::new(Tensor::zeros([1], &device), Tensor::zeros([1, 4, 5], &device), Some(predicted), targets)
+        SequenceOutput::new(
+            Tensor::zeros([1], &device),
+            Tensor::zeros([1, 4, 5], &device),
+            Some(predicted),
+            targets,
+        )
     };
-    assert_eq!(value(CharErrorRate::new(), &output(tokens())), value(CharErrorRate::new(), &tokens()));
+    assert_eq!(
+        value(CharErrorRate::new(), &output(tokens())),
+        value(CharErrorRate::new(), &tokens())
+    );
     assert_eq!(value(WordErrorRate::new(), &output(tokens())), 25.0);
 
     fn takes<I>(_: &impl Adaptor<I>) {}

@@ -39,11 +39,18 @@ pub struct Arguments(HashMap<String, String>);
 
 impl Arguments {
     fn number(&self, name: &str, default: usize) -> usize {
-        self.0.get(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: not a whole number")))
+        self.0.get(name).map_or(default, |text| {
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name}={text}: not a whole number"))
+        })
     }
 
     fn precision(&self) -> Precision {
-        if self.text("precision") == Some("bf16") { Precision::Bf16 } else { Precision::F32 }
+        if self.text("precision") == Some("bf16") {
+            Precision::Bf16
+        } else {
+            Precision::F32
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -53,19 +60,29 @@ impl Arguments {
 
 fn main() {
     allocator::keep_pages();
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
     let [name, stage, rest @ ..] = words.as_slice() else {
         eprintln!("usage: gpu DEVICE STAGE [key=value …]");
         std::process::exit(2);
     };
     let pairs = rest.iter().filter_map(|word| word.split_once('='));
-    let arguments = Arguments(pairs.map(|(key, value)| (key.to_string(), value.to_string())).collect());
+    let arguments = Arguments(
+        pairs
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect(),
+    );
     let start = Instant::now();
     let device = parse_device(name).unwrap_or_else(|error| {
         eprintln!("{error}");
         std::process::exit(1);
     });
-    tell(stage, json!({ "device": name, "parsed_s": seconds(start), "settings": format!("{:?}", device.settings()) }));
+    tell(
+        stage,
+        json!({ "device": name, "parsed_s": seconds(start), "settings": format!("{:?}", device.settings()) }),
+    );
     match stage.as_str() {
         "probe" => probe::run(&device),
         "parity" => parity::run(&device, &arguments),
@@ -79,7 +96,10 @@ fn main() {
             std::process::exit(2);
         }
     }
-    tell(stage, json!({ "all_s": seconds(start), "memory": memory(&device) }));
+    tell(
+        stage,
+        json!({ "all_s": seconds(start), "memory": memory(&device) }),
+    );
 }
 
 /// Writes a finding.

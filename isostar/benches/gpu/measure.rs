@@ -23,21 +23,35 @@ pub fn run(device: &Device, arguments: &Arguments) {
         let points = Tensor::<2>::from_data(data.clone(), device);
         sync(device);
         let (first, moments_ms) = timed(device, 5, || Moments::from_points(points.clone()).scatter);
-        let single: f64 = isoscore_of_covariance(Moments::from_points(points.clone()).covariance()).into_scalar();
+        let single: f64 =
+            isoscore_of_covariance(Moments::from_points(points.clone()).covariance()).into_scalar();
         let mut running = RunningMoments::new(d);
         let start = Instant::now();
         for block in points.clone().split(4096, 0) {
-            running.update(&Moments::from_points(block)).expect("the device can be read");
+            running
+                .update(&Moments::from_points(block))
+                .expect("the device can be read");
         }
         let running_ms = seconds(start) * 1e3;
         let mut near_origin = RunningMoments::new(d);
         let start = Instant::now();
         for block in points.clone().split(4096, 0) {
-            let mean: Vec<f64> = block.clone().cast(DType::F32).mean_dim(0).try_into_vec_as().expect("the device can be read");
-            near_origin.update_near_origin(block, &mean).expect("the device can be read");
+            let mean: Vec<f64> = block
+                .clone()
+                .cast(DType::F32)
+                .mean_dim(0)
+                .try_into_vec_as()
+                .expect("the device can be read");
+            near_origin
+                .update_near_origin(block, &mean)
+                .expect("the device can be read");
         }
         let near_origin_ms = seconds(start) * 1e3;
-        let isoscores = [single, running.isoscore().expect("the points vary"), near_origin.isoscore().expect("the points vary")];
+        let isoscores = [
+            single,
+            running.isoscore().expect("the points vary"),
+            near_origin.isoscore().expect("the points vary"),
+        ];
         tell(
             "measure",
             json!({ "on": name, "n": n, "d": d, "moments_first_ms": first, "moments_ms": moments_ms, "running_ms": running_ms,
@@ -49,7 +63,10 @@ pub fn run(device: &Device, arguments: &Arguments) {
         let start = Instant::now();
         let neighbours = nearest_neighbours(points, 2, &|_| ());
         let estimate = twonn(&neighbours).expect("the points differ");
-        tell("measure", json!({ "on": name, "twonn": estimate.linear, "recomputed": neighbours.recomputed, "s": seconds(start) }));
+        tell(
+            "measure",
+            json!({ "on": name, "twonn": estimate.linear, "recomputed": neighbours.recomputed, "s": seconds(start) }),
+        );
         dimensions.push(neighbours.distances);
     }
     let difference = |at: usize| (scores[1][at] - scores[0][at]).abs() / scores[0][at];

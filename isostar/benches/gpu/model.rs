@@ -35,24 +35,41 @@ impl Shape {
     pub fn batch(&self, seed: usize, device: &Device) -> SequenceBatch {
         let mut state = seed as u64 ^ 0x9e37_79b9_7f4a_7c15;
         let mut draw = |below: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
         };
         let shortest = self.tokens.div_ceil(3);
         let (mut ids, mut mask) = (Vec::new(), Vec::new());
         for row in 0..self.rows {
-            let length = if row == 0 { self.tokens } else { shortest + draw(self.tokens - shortest + 1) };
+            let length = if row == 0 {
+                self.tokens
+            } else {
+                shortest + draw(self.tokens - shortest + 1)
+            };
             for token in 0..self.tokens {
                 mask.push(token < length);
-                ids.push(if token < length { 1 + draw(self.vocabulary - 1) as i32 } else { 0 });
+                ids.push(if token < length {
+                    1 + draw(self.vocabulary - 1) as i32
+                } else {
+                    0
+                });
             }
         }
         let classes: Vec<i32> = (0..self.rows).map(|_| draw(2) as i32).collect();
         let shape = [self.rows, self.tokens];
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, shape), device);
         SequenceBatch {
-            input: TokenBatch { type_ids: ids.zeros_like(), ids, mask: Tensor::from_data(TensorData::new(mask, shape), device) },
-            targets: Targets::Classes(Tensor::from_data(TensorData::new(classes, [self.rows]), device)),
+            input: TokenBatch {
+                type_ids: ids.zeros_like(),
+                ids,
+                mask: Tensor::from_data(TensorData::new(mask, shape), device),
+            },
+            targets: Targets::Classes(Tensor::from_data(
+                TensorData::new(classes, [self.rows]),
+                device,
+            )),
             rows: (0..self.rows as u32).collect(),
         }
     }
@@ -67,12 +84,17 @@ pub fn step(
     precision: Precision,
 ) -> (SequenceClassifier, Tensor<1>, Option<Tensor<1>>) {
     let step = precision.scope(|| model.forward_step(batch));
-    let penalty = regularizer.map(|(regularizer, reference)| regularizer.penalty(&step.hidden_states, Some(reference)));
+    let penalty = regularizer
+        .map(|(regularizer, reference)| regularizer.penalty(&step.hidden_states, Some(reference)));
     drop(step.hidden_states);
     let loss = match &penalty {
         Some(penalty) => step.task_loss.clone() + penalty.value.clone(),
         None => step.task_loss.clone(),
     };
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    (optimizer.step(1e-4, model, gradients), step.task_loss.without_autodiff(), penalty.map(|penalty| penalty.measure))
+    (
+        optimizer.step(1e-4, model, gradients),
+        step.task_loss.without_autodiff(),
+        penalty.map(|penalty| penalty.measure),
+    )
 }

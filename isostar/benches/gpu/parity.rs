@@ -17,13 +17,21 @@ const AGREEMENT: f64 = 1e-3;
 
 pub fn run(target: &Device, arguments: &Arguments) {
     let steps = arguments.number("steps", 8);
-    let shape = Shape { layers: 4, width: 256, vocabulary: 2_000, rows: 16, tokens: arguments.number("tokens", 48), dropout: 0.0 };
+    let shape = Shape {
+        layers: 4,
+        width: 256,
+        vocabulary: 2_000,
+        rows: 16,
+        tokens: arguments.number("tokens", 48),
+        dropout: 0.0,
+    };
     let mut record: Option<burn::store::ModuleRecord> = None;
     let mut curves: Vec<Vec<[f64; 2]>> = Vec::new();
     for device in [Device::flex(), target.clone()] {
         let device = device.autodiff();
         device.seed(1);
-        let fresh = SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
+        let fresh =
+            SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
         let mut model = match &record {
             None => {
                 record = Some(fresh.clone().into_record());
@@ -32,25 +40,43 @@ pub fn run(target: &Device, arguments: &Arguments) {
             Some(record) => fresh.load_record(record.clone()),
         };
         let mut optimizer = adamw(0.01, 1e-8);
-        let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
+        let istar = IStarConfig::new(-0.1)
+            .init()
+            .expect("the settings are valid");
         let reference = Tensor::<2>::eye(shape.width, &device.clone().without_autodiff());
         let mut curve = Vec::new();
         for at in 0..steps {
             let start = Instant::now();
             let batch = shape.batch(at, &device);
-            let (next, loss, score) =
-                step(model, &mut optimizer, batch, Some((&istar as &dyn Regularizer, &reference)), arguments.precision());
+            let (next, loss, score) = step(
+                model,
+                &mut optimizer,
+                batch,
+                Some((&istar as &dyn Regularizer, &reference)),
+                arguments.precision(),
+            );
             model = next;
-            let read = [loss.into_scalar::<f64>(), score.expect("there is a regularizer").into_scalar::<f64>()];
+            let read = [
+                loss.into_scalar::<f64>(),
+                score.expect("there is a regularizer").into_scalar::<f64>(),
+            ];
             curve.push(read);
-            tell("parity", json!({ "side": curves.len(), "step": at, "loss": read[0], "score": read[1], "s": seconds(start) }));
+            tell(
+                "parity",
+                json!({ "side": curves.len(), "step": at, "loss": read[0], "score": read[1], "s": seconds(start) }),
+            );
         }
         curves.push(curve);
     }
     let worst = |part: usize| {
         let pairs = curves[0].iter().zip(&curves[1]);
-        pairs.map(|(flex, found)| ((found[part] - flex[part]) / flex[part]).abs()).fold(0.0, f64::max)
+        pairs
+            .map(|(flex, found)| ((found[part] - flex[part]) / flex[part]).abs())
+            .fold(0.0, f64::max)
     };
     let (loss, score) = (worst(0), worst(1));
-    tell("parity", json!({ "worst_loss": loss, "worst_score": score, "agrees": loss < AGREEMENT && score < AGREEMENT }));
+    tell(
+        "parity",
+        json!({ "worst_loss": loss, "worst_score": score, "agrees": loss < AGREEMENT && score < AGREEMENT }),
+    );
 }

@@ -26,22 +26,37 @@ pub fn run(device: &Device, arguments: &Arguments) {
     let precision = arguments.precision();
     let device = device.clone().autodiff();
     device.seed(1);
-    let mut model = SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
+    let mut model =
+        SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
     let mut optimizer = adamw(0.01, 1e-8);
-    let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
+    let istar = IStarConfig::new(-0.1)
+        .init()
+        .expect("the settings are valid");
     let reference = Tensor::<2>::eye(shape.width, &device.clone().without_autodiff());
-    let name = format!("{}x{} {}x{} {precision:?}", shape.layers, shape.width, shape.rows, shape.tokens);
+    let name = format!(
+        "{}x{} {}x{} {precision:?}",
+        shape.layers, shape.width, shape.rows, shape.tokens
+    );
     let penalty = |with: bool| with.then_some((&istar as &dyn Regularizer, &reference));
 
     for (what, with) in [("plain", false), ("istar", true)] {
         for at in 0..3 {
             let start = Instant::now();
-            let (next, loss, _) = step(model, &mut optimizer, shape.batch(at, &device), penalty(with), precision);
+            let (next, loss, _) = step(
+                model,
+                &mut optimizer,
+                shape.batch(at, &device),
+                penalty(with),
+                precision,
+            );
             model = next;
             let enqueued = seconds(start);
             let loss: f64 = loss.into_scalar();
             sync(&device);
-            tell("step", json!({ "shape": name, "what": what, "warm_up": at, "enqueued_s": enqueued, "s": seconds(start), "loss": loss }));
+            tell(
+                "step",
+                json!({ "shape": name, "what": what, "warm_up": at, "enqueued_s": enqueued, "s": seconds(start), "loss": loss }),
+            );
         }
     }
     // Turns alternate, so that a drifting clock affects both. A turn is a run of steps that do not read the device.
@@ -52,7 +67,13 @@ pub fn run(device: &Device, arguments: &Arguments) {
         sync(&device);
         let start = Instant::now();
         for at in 0..count {
-            let (next, _, _) = step(model, &mut optimizer, batches[at % 4].clone(), penalty(with), precision);
+            let (next, _, _) = step(
+                model,
+                &mut optimizer,
+                batches[at % 4].clone(),
+                penalty(with),
+                precision,
+            );
             model = next;
         }
         let host = seconds(start);
@@ -62,7 +83,10 @@ pub fn run(device: &Device, arguments: &Arguments) {
     for (what, turns) in ["plain", "istar"].iter().zip(found) {
         let host = median(turns.iter().map(|turn| turn[0]).collect());
         let all = median(turns.iter().map(|turn| turn[1]).collect());
-        tell("step", json!({ "shape": name, "what": what, "host_ms": host, "ms": all, "turns": turns, "memory": memory(&device) }));
+        tell(
+            "step",
+            json!({ "shape": name, "what": what, "host_ms": host, "ms": all, "turns": turns, "memory": memory(&device) }),
+        );
     }
 
     // The parts of a step, with a sync after each.
@@ -94,28 +118,56 @@ pub fn run(device: &Device, arguments: &Arguments) {
 
 /// As many steps as there are lengths, and more: how much of the time goes into kernels and tuning for shapes that are new.
 pub fn lengths(device: &Device, arguments: &Arguments) {
-    let (multiple, count) = (arguments.number("multiple", 1), arguments.number("steps", 60));
+    let (multiple, count) = (
+        arguments.number("multiple", 1),
+        arguments.number("steps", 60),
+    );
     let device = device.clone().autodiff();
-    let shape = Shape { layers: 6, width: 384, vocabulary: 30_522, rows: arguments.number("rows", 32), tokens: 64, dropout: 0.1 };
-    let mut model = SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
+    let shape = Shape {
+        layers: 6,
+        width: 384,
+        vocabulary: 30_522,
+        rows: arguments.number("rows", 32),
+        tokens: 64,
+        dropout: 0.1,
+    };
+    let mut model =
+        SequenceClassifier::new(&shape.config(), &device).expect("the configuration is valid");
     let mut optimizer = adamw(0.01, 1e-8);
-    let istar = IStarConfig::new(-0.1).init().expect("the settings are valid");
+    let istar = IStarConfig::new(-0.1)
+        .init()
+        .expect("the settings are valid");
     let reference = Tensor::<2>::eye(shape.width, &device.clone().without_autodiff());
     let start = Instant::now();
     let mut times = Vec::new();
     for at in 0..count {
         let length = 8 + at * 37 % 57;
-        let shape = Shape { tokens: length.next_multiple_of(multiple), ..shape };
+        let shape = Shape {
+            tokens: length.next_multiple_of(multiple),
+            ..shape
+        };
         let begun = Instant::now();
         let batch = shape.batch(at, &device);
-        let (next, loss, _) = step(model, &mut optimizer, batch, Some((&istar as &dyn Regularizer, &reference)), arguments.precision());
+        let (next, loss, _) = step(
+            model,
+            &mut optimizer,
+            batch,
+            Some((&istar as &dyn Regularizer, &reference)),
+            arguments.precision(),
+        );
         model = next;
         let _: f64 = loss.into_scalar();
         sync(&device);
         times.push(seconds(begun));
-        tell("lengths", json!({ "multiple": multiple, "step": at, "tokens": shape.tokens, "s": times[at] }));
+        tell(
+            "lengths",
+            json!({ "multiple": multiple, "step": at, "tokens": shape.tokens, "s": times[at] }),
+        );
     }
     let first_half: f64 = times[..count / 2].iter().sum();
     let late = median(times[count / 2..].to_vec());
-    tell("lengths", json!({ "multiple": multiple, "total_s": seconds(start), "late_median_s": late, "first_half_s": first_half }));
+    tell(
+        "lengths",
+        json!({ "multiple": multiple, "total_s": seconds(start), "late_median_s": late, "first_half_s": first_half }),
+    );
 }

@@ -74,7 +74,10 @@ fn encoding(fault: EncodingFault, path: &Path) -> String {
     let convert = |options: &str| {
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         let target = renamed(path, &format!("utf8.{extension}"));
-        format!("`iconv {options} -t utf-8 '{}' > '{target}'`", path.display())
+        format!(
+            "`iconv {options} -t utf-8 '{}' > '{target}'`",
+            path.display()
+        )
     };
     match fault {
         EncodingFault::OneByte => {
@@ -95,7 +98,10 @@ fn encoding(fault: EncodingFault, path: &Path) -> String {
 
 /// File name with another ending, for a copy in the current folder.
 fn renamed(path: &Path, ending: &str) -> String {
-    format!("{}.{ending}", path.file_stem().unwrap_or_default().to_string_lossy())
+    format!(
+        "{}.{ending}",
+        path.file_stem().unwrap_or_default().to_string_lossy()
+    )
 }
 
 #[cfg(test)]
@@ -107,25 +113,56 @@ mod tests {
         for (fault, command) in [
             (EncodingFault::OneByte, "iconv -f windows-1252 -t utf-8 "),
             (EncodingFault::BrokenUtf8, "iconv -c -f utf-8 -t utf-8 "),
-            (EncodingFault::UnmarkedUtf16 { little_endian: true }, "iconv -f utf-16le -t utf-8 "),
-            (EncodingFault::UnmarkedUtf16 { little_endian: false }, "iconv -f utf-16be -t utf-8 "),
+            (
+                EncodingFault::UnmarkedUtf16 {
+                    little_endian: true,
+                },
+                "iconv -f utf-16le -t utf-8 ",
+            ),
+            (
+                EncodingFault::UnmarkedUtf16 {
+                    little_endian: false,
+                },
+                "iconv -f utf-16be -t utf-8 ",
+            ),
             (EncodingFault::LoneSurrogate, "iconv -c -f utf-16 -t utf-8 "),
             (EncodingFault::Utf32, "iconv -f utf-32 -t utf-8 "),
         ] {
-            let remedy = DataError::Encoding { path: "folder/rows.csv".into(), line: 3, fault }.remedy();
+            let remedy = DataError::Encoding {
+                path: "folder/rows.csv".into(),
+                line: 3,
+                fault,
+            }
+            .remedy();
             let command = format!("{command}'folder/rows.csv' > 'rows.utf8.csv'");
-            assert!(remedy.contains(&command), "{remedy} does not contain {command}");
+            assert!(
+                remedy.contains(&command),
+                "{remedy} does not contain {command}"
+            );
         }
-        let cut = DataError::Encoding { path: "rows.csv".into(), line: 3, fault: EncodingFault::CutShort };
+        let cut = DataError::Encoding {
+            path: "rows.csv".into(),
+            line: 3,
+            fault: EncodingFault::CutShort,
+        };
         assert!(!cut.remedy().contains("iconv"));
     }
 
     #[test]
     fn columns_are_named() {
         let columns = vec!["text".into(), "label".into()];
-        let missing = DataError::NoSuchColumn { path: "rows.tsv".into(), name: "body".into(), columns: columns.clone() };
+        let missing = DataError::NoSuchColumn {
+            path: "rows.tsv".into(),
+            name: "body".into(),
+            columns: columns.clone(),
+        };
         assert_eq!(missing.remedy(), "name one of \"text\", \"label\"");
-        let narrow = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: columns, found: 1 };
+        let narrow = DataError::ColumnCount {
+            path: "reviews.csv".into(),
+            line: 7,
+            expected: columns,
+            found: 1,
+        };
         assert!(narrow.remedy().contains("quote texts that contain commas"));
     }
 }

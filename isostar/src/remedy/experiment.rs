@@ -102,11 +102,25 @@ impl Remedy for ExperimentError {
 
 /// Suggests settings to change. `flag` formats the name of a setting.
 pub fn advice(diverged: &Diverged, flag: impl Fn(&str) -> String) -> String {
-    let rate = || format!("a lower {}, such as {:e}", flag("learning_rate"), (diverged.learning_rate / 10.0).min(USUAL_RATE));
-    let weight = || format!("a {} nearer to 0, such as {}", flag("weight"), diverged.weight / 10.0);
+    let rate = || {
+        format!(
+            "a lower {}, such as {:e}",
+            flag("learning_rate"),
+            (diverged.learning_rate / 10.0).min(USUAL_RATE)
+        )
+    };
+    let weight = || {
+        format!(
+            "a {} nearer to 0, such as {}",
+            flag("weight"),
+            diverged.weight / 10.0
+        )
+    };
     match diverged.divergence.cause {
         NotFinite::Penalty => weight(),
-        NotFinite::Reference if diverged.divergence.epoch == 1 => format!("another {}", flag("model")),
+        NotFinite::Reference if diverged.divergence.epoch == 1 => {
+            format!("another {}", flag("model"))
+        }
         _ if diverged.weight == 0.0 => rate(),
         _ => format!("{}; if it diverges again, {}", rate(), weight()),
     }
@@ -139,13 +153,18 @@ impl Remedy for EmbedError {
     fn remedy(&self) -> String {
         match self {
             Self::File(error) => error.remedy(),
-            Self::NotIds { .. } => "write one JSON array of token ids per line, such as [101, 2023, 102]".into(),
+            Self::NotIds { .. } => {
+                "write one JSON array of token ids per line, such as [101, 2023, 102]".into()
+            }
             Self::NoTokens { .. } => "remove the line, or write at least one token id".into(),
             Self::UnknownId { .. } => "tokenize with the tokenizer of this model".into(),
             Self::LongSequence { limit, .. } => format!("truncate the sequence to {limit} tokens"),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::BatchSize => "choose --batch-size 1 or more".into(),
-            Self::Output { .. } => "check that the folder exists and is writable, and that the disk has free space".into(),
+            Self::Output { .. } => {
+                "check that the folder exists and is writable, and that the disk has free space"
+                    .into()
+            }
             Self::Device { .. } => "try again with --device flex".into(),
             Self::Data(error) => error.remedy(),
             _ => UNKNOWN.into(),
@@ -157,8 +176,12 @@ impl Remedy for AnalysisError {
     fn remedy(&self) -> String {
         match self {
             Self::Setting { name, expected, .. } => format!("give {} {expected}", flag(name)),
-            Self::NotFinite { .. } => "choose another model: the training of this one diverged".into(),
-            Self::Output { .. } => "name a folder that may be written to with --out, on a disk with room".into(),
+            Self::NotFinite { .. } => {
+                "choose another model: the training of this one diverged".into()
+            }
+            Self::Output { .. } => {
+                "name a folder that may be written to with --out, on a disk with room".into()
+            }
             Self::Embed(error) => error.remedy(),
             Self::Embeddings(error) => error.remedy(),
             _ => UNKNOWN.into(),

@@ -1,6 +1,8 @@
 //! Remedies for files of embeddings.
 
-use isostar_measure::{ElementKind, EmbeddingsError, FileError, FormatError, LARGEST, Note, PickleKind};
+use isostar_measure::{
+    ElementKind, EmbeddingsError, FileError, FormatError, LARGEST, Note, PickleKind,
+};
 
 use super::commands::save_plain;
 use super::{Remedy, UNKNOWN, few};
@@ -11,7 +13,9 @@ impl Remedy for FileError {
             Self::NotFound { .. } => "check the path",
             Self::Unreadable { .. } => "check that it is a file that you have permission to read",
             Self::Empty { .. } => "write the file again: its writer was probably interrupted",
-            Self::GitLfsPointer { .. } => "run `git lfs pull` in the folder of the repository to fetch the file",
+            Self::GitLfsPointer { .. } => {
+                "run `git lfs pull` in the folder of the repository to fetch the file"
+            }
             _ => UNKNOWN,
         };
         remedy.into()
@@ -59,35 +63,64 @@ impl Remedy for EmbeddingsError {
 impl Remedy for FormatError {
     fn remedy(&self) -> String {
         let remedy = match self {
-            Self::Unknown { .. } => "save an array with numpy.save, or tensors with numpy.savez or safetensors",
+            Self::Unknown { .. } => {
+                "save an array with numpy.save, or tensors with numpy.savez or safetensors"
+            }
             Self::Pickle { path, kind } => {
-                let Some(command) = save_plain(path, *kind) else { return UNKNOWN.into() };
+                let Some(command) = save_plain(path, *kind) else {
+                    return UNKNOWN.into();
+                };
                 return match kind {
                     PickleKind::Python => {
-                        format!("if you trust its author (a pickle can run any program), save its arrays as .npz: {command}")
+                        format!(
+                            "if you trust its author (a pickle can run any program), save its arrays as .npz: {command}"
+                        )
                     }
                     _ => format!("save its tensors in a plain format: {command}"),
                 };
             }
             Self::NpyHeader { .. } => "save the array again with numpy.save",
-            Self::Truncated { .. } | Self::Safetensors { .. } | Self::Zip { .. } | Self::Parquet { .. } | Self::Rows { .. } => {
-                "copy or save the file again: it was probably truncated"
-            }
-            Self::DuplicateMembers { .. } | Self::OverlappingMembers { .. } | Self::MemberSize { .. } | Self::MemberContent { .. } => {
+            Self::Truncated { .. }
+            | Self::Safetensors { .. }
+            | Self::Zip { .. }
+            | Self::Parquet { .. }
+            | Self::Rows { .. } => "copy or save the file again: it was probably truncated",
+            Self::DuplicateMembers { .. }
+            | Self::OverlappingMembers { .. }
+            | Self::MemberSize { .. }
+            | Self::MemberContent { .. } => {
                 "save the arrays again with numpy.savez: the archive is damaged or malicious"
             }
             Self::MemberName { .. } => "save the arrays again with numpy.savez, under plain names",
-            Self::Encrypted { .. } | Self::Compression { .. } => "save the arrays again with numpy.savez or numpy.savez_compressed",
-            Self::Null { .. } => "drop the rows that are null or empty; PyArrow's table.drop_null() drops the null ones",
+            Self::Encrypted { .. } | Self::Compression { .. } => {
+                "save the arrays again with numpy.savez or numpy.savez_compressed"
+            }
+            Self::Null { .. } => {
+                "drop the rows that are null or empty; PyArrow's table.drop_null() drops the null ones"
+            }
             Self::NullElement { .. } => "drop the row, or replace the null by a number",
-            Self::RowWidth { .. } => "keep only rows of the same length, or pad them: all points must have the same dimension",
-            Self::ElementType { numeric, .. } if !numeric.is_empty() => return format!("name one of {}", few(numeric)),
+            Self::RowWidth { .. } => {
+                "keep only rows of the same length, or pad them: all points must have the same dimension"
+            }
+            Self::ElementType { numeric, .. } if !numeric.is_empty() => {
+                return format!("name one of {}", few(numeric));
+            }
             Self::ElementType { found, .. } => match ElementKind::from_name(found) {
-                Some(ElementKind::Complex) => "save real and imaginary parts, as in numpy.concatenate([array.real, array.imag], axis=-1)",
-                Some(ElementKind::Objects) => "save numbers, as in numpy.array(array.tolist(), dtype='float32')",
-                Some(ElementKind::Records) => "save the fields as columns, as in numpy.lib.recfunctions.structured_to_unstructured(array)",
-                Some(ElementKind::Text) => "choose a column of numbers; to measure texts, embed them first with `isostar embed`",
-                None => "convert to float32 before saving, as in numpy.save(path, array.astype('float32'))",
+                Some(ElementKind::Complex) => {
+                    "save real and imaginary parts, as in numpy.concatenate([array.real, array.imag], axis=-1)"
+                }
+                Some(ElementKind::Objects) => {
+                    "save numbers, as in numpy.array(array.tolist(), dtype='float32')"
+                }
+                Some(ElementKind::Records) => {
+                    "save the fields as columns, as in numpy.lib.recfunctions.structured_to_unstructured(array)"
+                }
+                Some(ElementKind::Text) => {
+                    "choose a column of numbers; to measure texts, embed them first with `isostar embed`"
+                }
+                None => {
+                    "convert to float32 before saving, as in numpy.save(path, array.astype('float32'))"
+                }
             },
             Self::Temporary { .. } => "free disk space, or set TMPDIR to a folder with more of it",
             _ => UNKNOWN,
@@ -100,7 +133,10 @@ impl Remedy for FormatError {
 pub fn alternative(note: &Note) -> String {
     match note {
         Note::NoMask { possible, .. } if possible.is_empty() => "; pass one with --mask".into(),
-        Note::NoMask { possible, .. } => format!("; pass one with --mask, {} if it is nonzero at tokens", few(possible)),
+        Note::NoMask { possible, .. } => format!(
+            "; pass one with --mask, {} if it is nonzero at tokens",
+            few(possible)
+        ),
         Note::OneMask { .. } => "; choose another with --mask".into(),
         _ => String::new(),
     }

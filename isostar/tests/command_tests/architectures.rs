@@ -11,21 +11,38 @@ use tempfile::TempDir;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../isostar-models/tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../isostar-models/tests/fixtures")
+        .join(name)
 }
 
 /// The command in a folder, with a cache of the hub in it and nobody to ask.
 fn isostar(folder: &Path) -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("isostar");
-    command.current_dir(folder).env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("huggingface"));
+    command
+        .current_dir(folder)
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", folder.join("huggingface"));
     command
 }
 
 /// Forty rows whose class is a word of theirs.
 fn rows(folder: &Path) -> PathBuf {
-    let row = |number: usize| format!("w{} w{} w{},{}\n", 10 + number % 9, 5 + number % 2, 20 + number % 7, ["no", "yes"][number % 2]);
+    let row = |number: usize| {
+        format!(
+            "w{} w{} w{},{}\n",
+            10 + number % 9,
+            5 + number % 2,
+            20 + number % 7,
+            ["no", "yes"][number % 2]
+        )
+    };
     let path = folder.join("rows.csv");
-    fs::write(&path, format!("text,label\n{}", (0..40).map(row).collect::<String>())).unwrap();
+    fs::write(
+        &path,
+        format!("text,label\n{}", (0..40).map(row).collect::<String>()),
+    )
+    .unwrap();
     path
 }
 
@@ -39,17 +56,58 @@ fn every_architecture_is_trained_evaluated_and_embedded() {
         let folder = TempDir::new().unwrap();
         let data = rows(folder.path());
         let model = fixture(&format!("{architecture}_classes"));
-        let train = ["--max-length", "8", "--epochs", "2", "--batch-size", "8", "--weight", "0.1", "--out", "run", "--json"];
+        let train = [
+            "--max-length",
+            "8",
+            "--epochs",
+            "2",
+            "--batch-size",
+            "8",
+            "--weight",
+            "0.1",
+            "--out",
+            "run",
+            "--json",
+        ];
         let mut command = isostar(folder.path());
-        let output = command.arg("train").arg("--model").arg(&model).arg("--task").arg(&data).args(train).assert().success();
+        let output = command
+            .arg("train")
+            .arg("--model")
+            .arg(&model)
+            .arg("--task")
+            .arg(&data)
+            .args(train)
+            .assert()
+            .success();
         let result = json(&output.get_output().stdout);
-        assert_eq!(result["isoscore"]["layers"].as_array().unwrap().len(), 2, "{architecture}");
+        assert_eq!(
+            result["isoscore"]["layers"].as_array().unwrap().len(),
+            2,
+            "{architecture}"
+        );
         assert!(result["task_loss"].as_f64().unwrap().is_finite());
 
-        let evaluation = json(&isostar(folder.path()).args(["evaluate", "run", "--json"]).assert().success().get_output().stdout);
-        assert_eq!(evaluation["metrics"]["accuracy"], result["metrics"]["accuracy"], "{architecture}");
+        let evaluation = json(
+            &isostar(folder.path())
+                .args(["evaluate", "run", "--json"])
+                .assert()
+                .success()
+                .get_output()
+                .stdout,
+        );
+        assert_eq!(
+            evaluation["metrics"]["accuracy"], result["metrics"]["accuracy"],
+            "{architecture}"
+        );
         fs::write(folder.path().join("lines.txt"), "w5 w6\nw7\n").unwrap();
-        let embed = ["embed", "run/model", "--texts", "lines.txt", "--out", "states.safetensors"];
+        let embed = [
+            "embed",
+            "run/model",
+            "--texts",
+            "lines.txt",
+            "--out",
+            "states.safetensors",
+        ];
         isostar(folder.path()).args(embed).assert().success();
     }
 }
@@ -73,11 +131,20 @@ fn ids_are_embedded_by_models_without_a_tokenizer() {
     into_cache(folder.path(), &files);
     fs::create_dir(folder.path().join("albert")).unwrap();
     for file in files {
-        fs::copy(fixture("albert_classes").join(file), folder.path().join("albert").join(file)).unwrap();
+        fs::copy(
+            fixture("albert_classes").join(file),
+            folder.path().join("albert").join(file),
+        )
+        .unwrap();
     }
     fs::write(folder.path().join("ids.jsonl"), "[5, 7, 6]\n[9]\n").unwrap();
     let embed = |model: &Path, out: &str| {
-        isostar(folder.path()).arg("embed").arg(model).args(["--ids", "ids.jsonl", "--out", out]).assert().success();
+        isostar(folder.path())
+            .arg("embed")
+            .arg(model)
+            .args(["--ids", "ids.jsonl", "--out", out])
+            .assert()
+            .success();
         fs::read(folder.path().join(out)).unwrap()
     };
     let whole = embed(&fixture("albert_classes"), "whole.safetensors");
@@ -85,15 +152,26 @@ fn ids_are_embedded_by_models_without_a_tokenizer() {
     assert!(embed(Path::new("tiny/albert"), "hub.safetensors") == whole);
 
     fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
-    for (model, cause) in [("albert", "the model folder has no albert/tokenizer.json"), ("tiny/albert", "is not in the cache")] {
-        let refused = isostar(folder.path()).args(["embed", model, "--texts", "lines.txt", "--out", "out"]).assert().code(1);
+    for (model, cause) in [
+        ("albert", "the model folder has no albert/tokenizer.json"),
+        ("tiny/albert", "is not in the cache"),
+    ] {
+        let refused = isostar(folder.path())
+            .args(["embed", model, "--texts", "lines.txt", "--out", "out"])
+            .assert()
+            .code(1);
         let refused = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
         assert!(refused.contains(cause), "{refused}");
     }
 }
 
 /// A copy of the BERT with three classes, with other fields and tensors.
-fn bert(folder: &Path, name: &str, fields: impl FnOnce(&mut Value), tensor: impl Fn(&str) -> Vec<String>) {
+fn bert(
+    folder: &Path,
+    name: &str,
+    fields: impl FnOnce(&mut Value),
+    tensor: impl Fn(&str) -> Vec<String>,
+) {
     let (source, target) = (fixture("bert_classes"), folder.join(name));
     fs::create_dir(&target).unwrap();
     fs::copy(source.join("tokenizer.json"), target.join("tokenizer.json")).unwrap();
@@ -102,8 +180,19 @@ fn bert(folder: &Path, name: &str, fields: impl FnOnce(&mut Value), tensor: impl
     fs::write(target.join("config.json"), config.to_string()).unwrap();
     let bytes = fs::read(source.join("model.safetensors")).unwrap();
     let stored = SafeTensors::deserialize(&bytes).unwrap();
-    let tensors: Vec<_> = stored.iter().flat_map(|(name, view)| tensor(name).into_iter().map(move |name| (name, view.clone()))).collect();
-    fs::write(target.join("model.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let tensors: Vec<_> = stored
+        .iter()
+        .flat_map(|(name, view)| {
+            tensor(name)
+                .into_iter()
+                .map(move |name| (name, view.clone()))
+        })
+        .collect();
+    fs::write(
+        target.join("model.safetensors"),
+        safetensors::serialize(tensors, None).unwrap(),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -116,23 +205,64 @@ fn what_is_unusual_in_a_checkpoint_is_said_by_every_command() {
         "unusual",
         |_| (),
         |name| match name {
-            "classifier.bias" => vec![format!("_orig_mod.{name}"), "second.bias".into(), "third.bias".into()],
+            "classifier.bias" => vec![
+                format!("_orig_mod.{name}"),
+                "second.bias".into(),
+                "third.bias".into(),
+            ],
             _ => vec![format!("_orig_mod.{name}")],
         },
     );
     fs::write(folder.path().join("ids.jsonl"), "[5, 7, 6]\n").unwrap();
     fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
-    fs::write(folder.path().join("classes.csv"), "text,label\nw5,cold\nw6,mild\nw7,hot\n").unwrap();
+    fs::write(
+        folder.path().join("classes.csv"),
+        "text,label\nw5,cold\nw6,mild\nw7,hot\n",
+    )
+    .unwrap();
     for arguments in [
-        &["embed", "unusual", "--ids", "ids.jsonl", "--out", "ids.safetensors"][..],
-        &["embed", "unusual", "--texts", "lines.txt", "--out", "lines.safetensors"],
+        &[
+            "embed",
+            "unusual",
+            "--ids",
+            "ids.jsonl",
+            "--out",
+            "ids.safetensors",
+        ][..],
+        &[
+            "embed",
+            "unusual",
+            "--texts",
+            "lines.txt",
+            "--out",
+            "lines.safetensors",
+        ],
         &["analyze", "unusual", "--task", rows],
         &["evaluate", "unusual", "--task", "classes.csv"],
-        &["train", "--model", "unusual", "--task", rows, "--epochs", "1", "--regularizer", "none"],
+        &[
+            "train",
+            "--model",
+            "unusual",
+            "--task",
+            rows,
+            "--epochs",
+            "1",
+            "--regularizer",
+            "none",
+        ],
     ] {
-        let stderr = isostar(folder.path()).args(arguments).assert().success().get_output().stderr.clone();
+        let stderr = isostar(folder.path())
+            .args(arguments)
+            .assert()
+            .success()
+            .get_output()
+            .stderr
+            .clone();
         let stderr = String::from_utf8(stderr).unwrap();
-        let notes: Vec<&str> = stderr.lines().filter(|line| line.contains("ignoring")).collect();
+        let notes: Vec<&str> = stderr
+            .lines()
+            .filter(|line| line.contains("ignoring"))
+            .collect();
         let expected = [
             "ignoring _orig_mod. in the names of the model's tensors: a PyTorch wrapper added it",
             "ignoring 2 tensors that are not part of the model: second.bias, third.bias",
@@ -146,20 +276,57 @@ fn label_numbers_with_gaps_are_in_the_way_of_nothing_but_their_use() {
     let folder = TempDir::new().unwrap();
     let rows = rows(folder.path());
     let rows = rows.to_str().unwrap();
-    let gaps = |config: &mut Value| config["id2label"] = json(br#"{"1": "one", "2": "two", "5": "five"}"#);
+    let gaps =
+        |config: &mut Value| config["id2label"] = json(br#"{"1": "one", "2": "two", "5": "five"}"#);
     bert(folder.path(), "gaps", gaps, |name| vec![name.to_string()]);
     fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
-    let train = ["train", "--model", "gaps", "--task", rows, "--epochs", "1", "--regularizer", "none", "--out", "run"];
-    for arguments in
-        [&["embed", "gaps", "--texts", "lines.txt", "--out", "states.safetensors"][..], &["analyze", "gaps", "--task", rows], &train]
-    {
+    let train = [
+        "train",
+        "--model",
+        "gaps",
+        "--task",
+        rows,
+        "--epochs",
+        "1",
+        "--regularizer",
+        "none",
+        "--out",
+        "run",
+    ];
+    for arguments in [
+        &[
+            "embed",
+            "gaps",
+            "--texts",
+            "lines.txt",
+            "--out",
+            "states.safetensors",
+        ][..],
+        &["analyze", "gaps", "--task", rows],
+        &train,
+    ] {
         isostar(folder.path()).args(arguments).assert().success();
     }
     let trained = json(&fs::read(folder.path().join("run/model/config.json")).unwrap());
-    assert_eq!((&trained["id2label"]["0"], trained["id2label"].as_object().unwrap().len()), (&"no".into(), 2));
-    let refused = isostar(folder.path()).args(["evaluate", "gaps", "--task", rows]).assert().code(1).get_output().stderr.clone();
+    assert_eq!(
+        (
+            &trained["id2label"]["0"],
+            trained["id2label"].as_object().unwrap().len()
+        ),
+        (&"no".into(), 2)
+    );
+    let refused = isostar(folder.path())
+        .args(["evaluate", "gaps", "--task", rows])
+        .assert()
+        .code(1)
+        .get_output()
+        .stderr
+        .clone();
     let refused = String::from_utf8(refused).unwrap();
-    assert!(refused.contains("gaps/config.json: id2label is") && refused.contains("without gaps"), "{refused}");
+    assert!(
+        refused.contains("gaps/config.json: id2label is") && refused.contains("without gaps"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -169,17 +336,37 @@ fn rows_are_cut_to_the_model_s_positions_unless_more_are_asked_for() {
     let rows = rows.to_str().unwrap();
     // It has 12 positions, and a row 256 tokens by default.
     let model = fixture("bert_classes");
-    let train = ["train", "--model", model.to_str().unwrap(), "--task", rows, "--epochs", "1", "--regularizer", "none"];
+    let train = [
+        "train",
+        "--model",
+        model.to_str().unwrap(),
+        "--task",
+        rows,
+        "--epochs",
+        "1",
+        "--regularizer",
+        "none",
+    ];
     let run = |arguments: &[&str]| isostar(folder.path()).args(arguments).assert();
     run(&[&train[..], &["--out", "run"]].concat()).success();
     let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
-    assert!(config.contains("\nmax_length = 12\nstride = 4\n"), "{config}");
+    assert!(
+        config.contains("\nmax_length = 12\nstride = 4\n"),
+        "{config}"
+    );
     run(&["evaluate", "run"]).success();
 
-    for more in [&[&train[..], &["--out", "other"]].concat()[..], &["evaluate", "run"], &["analyze", "run"]] {
-        let refused = run(&[more, &["--max-length", "13"]].concat()).code(1).get_output().stderr.clone();
-        let expected =
-            "error: a maximum length of 13 tokens was requested, but the model has 12 positions\n  try: choose --max-length 12 or less\n";
+    for more in [
+        &[&train[..], &["--out", "other"]].concat()[..],
+        &["evaluate", "run"],
+        &["analyze", "run"],
+    ] {
+        let refused = run(&[more, &["--max-length", "13"]].concat())
+            .code(1)
+            .get_output()
+            .stderr
+            .clone();
+        let expected = "error: a maximum length of 13 tokens was requested, but the model has 12 positions\n  try: choose --max-length 12 or less\n";
         assert_eq!(String::from_utf8(refused).unwrap(), expected);
     }
     assert!(!folder.path().join("other").exists());
@@ -189,45 +376,106 @@ fn rows_are_cut_to_the_model_s_positions_unless_more_are_asked_for() {
 fn a_file_is_evaluated_whole_unless_the_model_learned_from_it() {
     let folder = TempDir::new().unwrap();
     rows(folder.path());
-    fs::copy(folder.path().join("rows.csv"), folder.path().join("others.csv")).unwrap();
+    fs::copy(
+        folder.path().join("rows.csv"),
+        folder.path().join("others.csv"),
+    )
+    .unwrap();
     let model = fixture("bert_classes");
     let model = model.to_str().unwrap();
-    let train = ["train", "--model", model, "--task", "rows.csv", "--epochs", "1", "--regularizer", "none", "--out", "run"];
+    let train = [
+        "train",
+        "--model",
+        model,
+        "--task",
+        "rows.csv",
+        "--epochs",
+        "1",
+        "--regularizer",
+        "none",
+        "--out",
+        "run",
+    ];
     isostar(folder.path()).args(train).assert().success();
     for (arguments, split, rows) in [
         (&["run", "--task", "others.csv"][..], "all", 40),
         (&["run/model", "--task", "others.csv"], "all", 40),
-        (&["run/model", "--task", "others.csv", "--split", "dev"], "dev", 4),
-        (&["run/model", "--task", "others.csv", "--split", "train"], "train", 36),
+        (
+            &["run/model", "--task", "others.csv", "--split", "dev"],
+            "dev",
+            4,
+        ),
+        (
+            &["run/model", "--task", "others.csv", "--split", "train"],
+            "train",
+            36,
+        ),
         (&["run"], "dev", 4),
         (&["run", "--task", "./rows.csv"], "dev", 4),
         (&["run/model", "--task", "rows.csv"], "dev", 4),
     ] {
         for command in ["evaluate", "analyze"] {
-            let output = isostar(folder.path()).arg(command).args(arguments).arg("--json").assert().success();
+            let output = isostar(folder.path())
+                .arg(command)
+                .args(arguments)
+                .arg("--json")
+                .assert()
+                .success();
             let found = json(&output.get_output().stdout);
-            assert_eq!((&found["split"], &found["rows"]), (&split.into(), &rows.into()), "{command} {arguments:?}");
+            assert_eq!(
+                (&found["split"], &found["rows"]),
+                (&split.into(), &rows.into()),
+                "{command} {arguments:?}"
+            );
         }
     }
-    isostar(folder.path()).args(["evaluate", "run", "--task", "others.csv", "--predictions", "lines.jsonl"]).assert().success();
+    isostar(folder.path())
+        .args([
+            "evaluate",
+            "run",
+            "--task",
+            "others.csv",
+            "--predictions",
+            "lines.jsonl",
+        ])
+        .assert()
+        .success();
     let lines = fs::read_to_string(folder.path().join("lines.jsonl")).unwrap();
     let index = |line: &str| json(line.as_bytes())["index"].as_u64().unwrap();
-    assert!(lines.lines().map(index).eq(0..40), "in the order of the file");
+    assert!(
+        lines.lines().map(index).eq(0..40),
+        "in the order of the file"
+    );
 }
 
 #[test]
 fn a_model_is_known_by_its_name_on_the_hub() {
     let folder = TempDir::new().unwrap();
-    into_cache(folder.path(), &["config.json", "model.safetensors", "tokenizer.json"]);
+    into_cache(
+        folder.path(),
+        &["config.json", "model.safetensors", "tokenizer.json"],
+    );
     fs::write(folder.path().join("lines.txt"), "w5 w6\n").unwrap();
     let embed = |model: &str| {
         let mut command = isostar(folder.path());
-        command.args(["embed", model, "--texts", "lines.txt", "--out", "states.safetensors"]);
+        command.args([
+            "embed",
+            model,
+            "--texts",
+            "lines.txt",
+            "--out",
+            "states.safetensors",
+        ]);
         command
     };
     embed("tiny/albert").assert().success();
     embed(&format!("tiny/albert@{COMMIT}")).assert().success();
-    let refused = embed("tiny/other@v2").assert().code(1).get_output().stderr.clone();
+    let refused = embed("tiny/other@v2")
+        .assert()
+        .code(1)
+        .get_output()
+        .stderr
+        .clone();
     let refused = String::from_utf8(refused).unwrap();
     assert!(
         refused.contains("there is no folder tiny/other@v2, and the hub could not provide it: tiny/other@v2 is not in the cache"),
@@ -239,15 +487,37 @@ fn a_model_is_known_by_its_name_on_the_hub() {
 #[test]
 fn the_supported_models_are_listed() {
     let folder = TempDir::new().unwrap();
-    let text = isostar(folder.path()).arg("models").assert().success().get_output().stdout.clone();
+    let text = isostar(folder.path())
+        .arg("models")
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
     let text = String::from_utf8(text).unwrap();
-    let lines = isostar(folder.path()).args(["models", "--json"]).assert().success().get_output().stdout.clone();
-    let lines: Vec<Value> = String::from_utf8(lines).unwrap().lines().map(|line| json(line.as_bytes())).collect();
+    let lines = isostar(folder.path())
+        .args(["models", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let lines: Vec<Value> = String::from_utf8(lines)
+        .unwrap()
+        .lines()
+        .map(|line| json(line.as_bytes()))
+        .collect();
     assert_eq!(lines.len(), 6);
     for line in lines {
         let name = line["model_type"].as_str().unwrap();
         assert!(text.lines().any(|line| line.starts_with(name)), "{name}");
         let config = fs::read(fixture(&format!("{name}_classes/config.json"))).unwrap();
-        assert!(line["classes"].as_array().unwrap().contains(&json(&config)["architectures"][0]), "{name}");
+        assert!(
+            line["classes"]
+                .as_array()
+                .unwrap()
+                .contains(&json(&config)["architectures"][0]),
+            "{name}"
+        );
     }
 }

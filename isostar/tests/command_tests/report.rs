@@ -16,17 +16,26 @@ const RESULT: &str = r#"{"task":"TASK","model":"scratch","regularizer":"istar","
 "tokens_per_second":100.0}"#;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/report").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/report")
+        .join(name)
 }
 
 /// A finished run with these numbers.
 fn run(folder: &Path, weight: f64, seed: u64, accuracy: f64, task: &str) {
     fs::create_dir_all(folder).unwrap();
     let fill = |text: &str| {
-        let text = text.replace("WEIGHT", &format!("{weight:?}")).replace("SEED", &seed.to_string());
-        text.replace("ACCURACY", &accuracy.to_string()).replace("TASK", task)
+        let text = text
+            .replace("WEIGHT", &format!("{weight:?}"))
+            .replace("SEED", &seed.to_string());
+        text.replace("ACCURACY", &accuracy.to_string())
+            .replace("TASK", task)
     };
-    for (name, text) in [("config.toml", CONFIG), ("metrics.jsonl", LINE), ("result.json", RESULT)] {
+    for (name, text) in [
+        ("config.toml", CONFIG),
+        ("metrics.jsonl", LINE),
+        ("result.json", RESULT),
+    ] {
         fs::write(folder.join(name), fill(text)).unwrap();
     }
 }
@@ -36,7 +45,12 @@ fn html(folders: &[PathBuf]) -> String {
 }
 
 fn ids(report: &Report) -> Vec<String> {
-    report.figures().shown.into_iter().map(|figure| figure.id).collect()
+    report
+        .figures()
+        .shown
+        .into_iter()
+        .map(|figure| figure.id)
+        .collect()
 }
 
 #[test]
@@ -65,21 +79,41 @@ fn runs_and_analyses_give_every_figure_in_reading_order() {
     assert!(report.figures().missing.is_empty());
 
     let html = report.html();
-    let headings = ["What was run", "What came out", "How sure we are", "Figures", "Settings"];
-    let places: Vec<usize> = headings.iter().map(|heading| html.find(&format!("<h2>{heading}</h2>")).expect(heading)).collect();
+    let headings = [
+        "What was run",
+        "What came out",
+        "How sure we are",
+        "Figures",
+        "Settings",
+    ];
+    let places: Vec<usize> = headings
+        .iter()
+        .map(|heading| html.find(&format!("<h2>{heading}</h2>")).expect(heading))
+        .collect();
     assert!(places.is_sorted(), "{places:?}");
     for id in expected {
-        assert_eq!(html.matches(&format!("<figure id=\"{id}\">")).count(), 1, "{id}");
+        assert_eq!(
+            html.matches(&format!("<figure id=\"{id}\">")).count(),
+            1,
+            "{id}"
+        );
     }
     assert!(!html.contains("<h3 style=\"margin-top:36px\">Not shown"));
-    assert_eq!(html, self::html(&folders), "the same files give the same bytes");
+    assert_eq!(
+        html,
+        self::html(&folders),
+        "the same files give the same bytes"
+    );
 }
 
 #[test]
 fn the_page_loads_nothing_and_runs_nothing() {
     let html = html(&[fixture("sweep"), fixture("analysis")]);
     assert!(html.contains("Content-Security-Policy\" content=\"default-src 'none'"));
-    for forbidden in ["<script", "<img", "<link", "<iframe", " src=", " href=", "http:", "https:", "url(", "@import", "onload", "onclick"] {
+    for forbidden in [
+        "<script", "<img", "<link", "<iframe", " src=", " href=", "http:", "https:", "url(",
+        "@import", "onload", "onclick",
+    ] {
         assert!(!html.contains(forbidden), "{forbidden}");
     }
     assert!(html.contains("prefers-color-scheme:dark"));
@@ -89,20 +123,46 @@ fn the_page_loads_nothing_and_runs_nothing() {
 fn files_of_figures_are_well_formed_and_describe_themselves() {
     let folder = TempDir::new().unwrap();
     let report = Report::read(&[fixture("sweep"), fixture("analysis")]).unwrap();
-    let written = report.write_figures(&folder.path().join("deep/figures")).unwrap();
+    let written = report
+        .write_figures(&folder.path().join("deep/figures"))
+        .unwrap();
     assert_eq!(written.len(), report.figures().shown.len());
     for path in written {
         let text = fs::read_to_string(&path).unwrap();
-        let document = roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let document = roxmltree::Document::parse(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let root = document.root_element();
-        assert_eq!((root.tag_name().name(), root.attribute("role")), ("svg", Some("img")));
+        assert_eq!(
+            (root.tag_name().name(), root.attribute("role")),
+            ("svg", Some("img"))
+        );
         for part in ["title", "desc"] {
-            let node = root.children().find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", part))).unwrap();
-            assert!(!node.text().unwrap().is_empty(), "{part} of {}", path.display());
+            let node = root
+                .children()
+                .find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", part)))
+                .unwrap();
+            assert!(
+                !node.text().unwrap().is_empty(),
+                "{part} of {}",
+                path.display()
+            );
         }
-        assert!(root.children().any(|node| node.attribute("class") == Some("ground")), "{} has no background", path.display());
-        assert!(!text.contains("var(--"), "{} has colours of the page", path.display());
-        assert!(!text.contains("NaN") && !text.contains("inf"), "{} has numbers that are none", path.display());
+        assert!(
+            root.children()
+                .any(|node| node.attribute("class") == Some("ground")),
+            "{} has no background",
+            path.display()
+        );
+        assert!(
+            !text.contains("var(--"),
+            "{} has colours of the page",
+            path.display()
+        );
+        assert!(
+            !text.contains("NaN") && !text.contains("inf"),
+            "{} has numbers that are none",
+            path.display()
+        );
     }
 }
 
@@ -110,11 +170,22 @@ fn files_of_figures_are_well_formed_and_describe_themselves() {
 fn spread_over_seeds_and_the_binomial_error_are_those_of_the_textbook() {
     let folder = TempDir::new().unwrap();
     for (seed, accuracy) in [(1, 0.6), (2, 0.7), (3, 0.8)] {
-        run(&folder.path().join(format!("run-{seed}")), 0.5, seed, accuracy, "task");
+        run(
+            &folder.path().join(format!("run-{seed}")),
+            0.5,
+            seed,
+            accuracy,
+            "task",
+        );
     }
     // Standard error 0.1/√3; binomial √(0.7 · 0.3/100).
     let html = html(&[folder.path().into()]);
-    for text in ["0.700<span class=\"range\"> ± 0.058</span>", "0.600 – 0.800", "± 0.046", "1, 2, 3"] {
+    for text in [
+        "0.700<span class=\"range\"> ± 0.058</span>",
+        "0.600 – 0.800",
+        "± 0.046",
+        "1, 2, 3",
+    ] {
         assert!(html.contains(text), "{text}");
     }
 }
@@ -135,7 +206,11 @@ fn names_from_files_are_text_and_nothing_else() {
     let html = report.html();
     assert!(html.contains("&lt;script&gt;alert(1)"));
     assert!(!html.contains("<script") && !html.contains("<b>run") && !html.contains("\" onload"));
-    assert!(!html.chars().any(|letter| letter.is_control() && letter != '\n'));
+    assert!(
+        !html
+            .chars()
+            .any(|letter| letter.is_control() && letter != '\n')
+    );
     for figure in report.figures().shown {
         let svg = figure.file().unwrap();
         roxmltree::Document::parse(&svg).unwrap_or_else(|error| panic!("{}: {error}", figure.id));
@@ -148,12 +223,28 @@ fn what_has_no_data_is_left_out_and_the_page_says_what_would_produce_it() {
     let folder = TempDir::new().unwrap();
     run(folder.path(), 0.5, 1, 0.6, "task");
     let alone = Report::read(&[folder.path().into()]).unwrap();
-    assert_eq!(ids(&alone), ["training-loss", "training-metric", "training-isoscore", "layers-runs"]);
+    assert_eq!(
+        ids(&alone),
+        [
+            "training-loss",
+            "training-metric",
+            "training-isoscore",
+            "layers-runs"
+        ]
+    );
     let html = alone.html();
-    assert!(html.contains("Not shown") && html.contains("<code>isostar analyze</code>") && html.contains("<code>weight</code>"));
+    assert!(
+        html.contains("Not shown")
+            && html.contains("<code>isostar analyze</code>")
+            && html.contains("<code>weight</code>")
+    );
 
     let analysis = Report::read(&[fixture("analysis")]).unwrap();
-    assert!(ids(&analysis).iter().all(|id| !id.starts_with("training") && id != "tradeoff"));
+    assert!(
+        ids(&analysis)
+            .iter()
+            .all(|id| !id.starts_with("training") && id != "tradeoff")
+    );
     assert!(analysis.html().contains("Training curves: needs"));
 }
 
@@ -163,20 +254,28 @@ fn runs_that_are_not_over_and_numbers_that_are_none_are_shown_as_such() {
     run(&folder.path().join("a"), 0.5, 1, 0.6, "task");
     run(&folder.path().join("b"), 0.1, 1, 0.6, "task");
     let diverged = fs::read_to_string(folder.path().join("a/result.json")).unwrap();
-    let diverged = diverged.replace("\"task_loss\":0.5", "\"task_loss\":null").replace("\"all\":0.2", "\"all\":null");
+    let diverged = diverged
+        .replace("\"task_loss\":0.5", "\"task_loss\":null")
+        .replace("\"all\":0.2", "\"all\":null");
     fs::write(folder.path().join("a/result.json"), diverged).unwrap();
     fs::remove_file(folder.path().join("b/result.json")).unwrap();
     let html = html(&[folder.path().into()]);
     assert!(html.contains("Not over: b.") && !html.contains("NaN"));
 
     fs::remove_file(folder.path().join("b/metrics.jsonl")).unwrap();
-    assert!(Report::read(&[folder.path().join("b")]).is_ok(), "a run that has just begun");
+    assert!(
+        Report::read(&[folder.path().join("b")]).is_ok(),
+        "a run that has just begun"
+    );
 }
 
 #[test]
 fn runs_from_before_a_setting_could_be_named_are_grouped_with_those_that_name_its_value() {
     let folder = TempDir::new().unwrap();
-    for (seed, optimizer) in [(1, "weight_decay = 0.01\n"), (2, "weight_decay = 0.01\nadam_epsilon = 1e-8\n")] {
+    for (seed, optimizer) in [
+        (1, "weight_decay = 0.01\n"),
+        (2, "weight_decay = 0.01\nadam_epsilon = 1e-8\n"),
+    ] {
         let at = folder.path().join(format!("run-{seed}"));
         run(&at, 0.5, seed, 0.6, "task");
         let config = fs::read_to_string(at.join("config.toml")).unwrap();
@@ -189,24 +288,46 @@ fn runs_from_before_a_setting_could_be_named_are_grouped_with_those_that_name_it
 fn a_run_that_diverged_is_shown_as_such_and_is_in_no_mean() {
     let folder = TempDir::new().unwrap();
     for seed in [1, 2, 3] {
-        run(&folder.path().join(format!("run-{seed}")), 0.5, seed, 0.6, "task");
+        run(
+            &folder.path().join(format!("run-{seed}")),
+            0.5,
+            seed,
+            0.6,
+            "task",
+        );
     }
     let file = folder.path().join("run-2/result.json");
     let written = fs::read_to_string(&file).unwrap();
-    let numbers = ["\"accuracy\":0.6", "\"task_loss\":0.5", "\"all\":0.2", "\"tokens_per_second\":100.0"];
-    let diverged = numbers
-        .iter()
-        .fold(written.clone(), |text, number| text.replace(number, &format!("{}null", number.trim_end_matches(|letter| letter != ':'))));
+    let numbers = [
+        "\"accuracy\":0.6",
+        "\"task_loss\":0.5",
+        "\"all\":0.2",
+        "\"tokens_per_second\":100.0",
+    ];
+    let diverged = numbers.iter().fold(written.clone(), |text, number| {
+        text.replace(
+            number,
+            &format!("{}null", number.trim_end_matches(|letter| letter != ':')),
+        )
+    });
     let stopped = r#""seconds":9000.0,"stopped":{"cause":"task_loss","epoch":1,"step":7,"rows":[3,1],"task_losses":[0.7],"penalties":[]}"#;
     fs::write(&file, diverged.replace("\"seconds\":1.0", stopped)).unwrap();
     let page = html(&[folder.path().into()]);
-    for text in ["Diverged: run-2 (task loss not finite in step 7 of epoch 1).", "2, 1 diverged", "<td>1.0</td>"] {
+    for text in [
+        "Diverged: run-2 (task loss not finite in step 7 of epoch 1).",
+        "2, 1 diverged",
+        "<td>1.0</td>",
+    ] {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("NaN") && !page.contains("Not over"));
 
     // A result of an earlier version, which did not stop.
-    fs::write(&file, written.replace("\"task_loss\":0.5", "\"task_loss\":null")).unwrap();
+    fs::write(
+        &file,
+        written.replace("\"task_loss\":0.5", "\"task_loss\":null"),
+    )
+    .unwrap();
     assert!(html(&[folder.path().into()]).contains("Diverged: run-2 (task loss not finite)."));
 }
 
@@ -233,11 +354,23 @@ fn broken_files_are_named_with_their_line() {
         fs::write(path.join(file), text).unwrap();
         path
     };
-    refused(&broken("toml", "config.toml", "seed = 1\nweight = = 2\n"), &["toml/config.toml", "line 2"]);
-    refused(&broken("result", "result.json", "{\n\"task\": 3}"), &["result/result.json", "line 2", "string"]);
-    refused(&broken("cut", "result.json", ""), &["cut/result.json", "line 1"]);
+    refused(
+        &broken("toml", "config.toml", "seed = 1\nweight = = 2\n"),
+        &["toml/config.toml", "line 2"],
+    );
+    refused(
+        &broken("result", "result.json", "{\n\"task\": 3}"),
+        &["result/result.json", "line 2", "string"],
+    );
+    refused(
+        &broken("cut", "result.json", ""),
+        &["cut/result.json", "line 1"],
+    );
     let lines = format!("{}\n{{\"epoch\": 2}}\n", LINE.replace("ACCURACY", "0.5"));
-    refused(&broken("lines", "metrics.jsonl", &lines), &["lines/metrics.jsonl", "line 2", "split"]);
+    refused(
+        &broken("lines", "metrics.jsonl", &lines),
+        &["lines/metrics.jsonl", "line 2", "split"],
+    );
 }
 
 #[test]
@@ -250,15 +383,37 @@ fn broken_analyses_are_named_with_what_is_wrong() {
         )
     };
     fs::write(&file, geometry("")).unwrap();
-    assert!(Report::read(&[folder.path().into()]).is_ok(), "measures may be missing");
+    assert!(
+        Report::read(&[folder.path().into()]).is_ok(),
+        "measures may be missing"
+    );
     let nulls = r#","isoscore":null,"isoscore_interval":[0.1,null],"mean":[1.0,null],"std":null,"outlier_dimensions":[{"dimension":1,"mean":null,"std":2.0}],
         "explained_variance":{"components":1,"share":null}"#;
     fs::write(&file, geometry(nulls)).unwrap();
-    assert!(!html(&[folder.path().into()]).contains("NaN"), "numbers may be null");
+    assert!(
+        !html(&[folder.path().into()]).contains("NaN"),
+        "numbers may be null"
+    );
     fs::write(&file, geometry(",\"mean\":[1.0,2.0,3.0]")).unwrap();
-    refused(folder.path(), &["analysis.json", "layer 3", "tokens", "mean has 3 numbers", "dimension is 2"]);
-    fs::write(&file, geometry(",\"outlier_dimensions\":[{\"dimension\":7,\"mean\":1,\"std\":1}]")).unwrap();
-    refused(folder.path(), &["analysis.json", "layer 3", "outlier_dimensions"]);
+    refused(
+        folder.path(),
+        &[
+            "analysis.json",
+            "layer 3",
+            "tokens",
+            "mean has 3 numbers",
+            "dimension is 2",
+        ],
+    );
+    fs::write(
+        &file,
+        geometry(",\"outlier_dimensions\":[{\"dimension\":7,\"mean\":1,\"std\":1}]"),
+    )
+    .unwrap();
+    refused(
+        folder.path(),
+        &["analysis.json", "layer 3", "outlier_dimensions"],
+    );
     fs::write(&file, geometry(",\"twonn\":\"many\"")).unwrap();
     refused(folder.path(), &["analysis.json", "line 1", "many"]);
     fs::write(&file, b"\xff\xfe").unwrap();
@@ -273,33 +428,60 @@ fn every_measure_of_the_table_is_on_the_page_and_in_the_comparison() {
     // Values that differ between measures and between models, of which JSON holds some as more than one number.
     let layer = |offset: usize| {
         let value = |(at, measure): (usize, &Measure)| match measure.name {
-            "explained_variance" => format!(r#""{}":{{"components":{},"share":0.9}}"#, measure.name, 11 + offset),
-            "outlier_dimensions" => format!(r#""{}":[{{"dimension":1,"mean":1,"std":1}}]"#, measure.name),
+            "explained_variance" => format!(
+                r#""{}":{{"components":{},"share":0.9}}"#,
+                measure.name,
+                11 + offset
+            ),
+            "outlier_dimensions" => {
+                format!(r#""{}":[{{"dimension":1,"mean":1,"std":1}}]"#, measure.name)
+            }
             name => format!(r#""{name}":{}"#, 2 * at + 20 + offset),
         };
         let values: Vec<String> = MEASURES.iter().enumerate().map(value).collect();
-        format!(r#"{{"layer":0,"tokens":{{"points":4,"dimension":2,{}}},"sentences":null}}"#, values.join(","))
+        format!(
+            r#"{{"layer":0,"tokens":{{"points":4,"dimension":2,{}}},"sentences":null}}"#,
+            values.join(",")
+        )
     };
-    let model =
-        |name: &str, layer: &str, more: &str| format!(r#"{{"model":"{name}","rows":2,"tokens":4,"seed":1,"layers":[{layer}]{more}}}"#);
+    let model = |name: &str, layer: &str, more: &str| {
+        format!(r#"{{"model":"{name}","rows":2,"tokens":4,"seed":1,"layers":[{layer}]{more}}}"#)
+    };
     let against = format!(r#","against":{}"#, model("second", &layer(1), ""));
-    fs::write(folder.path().join("analysis.json"), model("first", &layer(0), &against)).unwrap();
+    fs::write(
+        folder.path().join("analysis.json"),
+        model("first", &layer(0), &against),
+    )
+    .unwrap();
     let html = html(&[folder.path().into()]);
     for (at, measure) in MEASURES.iter().enumerate() {
         assert_eq!(
-            html.matches(&format!("<th scope=\"col\">{}</th>", measure.title)).count(),
+            html.matches(&format!("<th scope=\"col\">{}</th>", measure.title))
+                .count(),
             3,
             "{}: two models and a comparison",
             measure.name
         );
         let shown = |value: usize| {
-            if measure.digits == 4 { format!("<td>{value}.00</td>") } else { format!("<td>{value}.{:0<1$}</td>", "", measure.digits) }
+            if measure.digits == 4 {
+                format!("<td>{value}.00</td>")
+            } else {
+                format!("<td>{value}.{:0<1$}</td>", "", measure.digits)
+            }
         };
         if measure.digits > 0 {
-            assert!(html.contains(&shown(2 * at + 20)) && html.contains(&shown(2 * at + 21)), "{}", measure.name);
+            assert!(
+                html.contains(&shown(2 * at + 20)) && html.contains(&shown(2 * at + 21)),
+                "{}",
+                measure.name
+            );
         }
     }
-    assert!(html.contains("<td>11</td>") && html.contains("<td>12</td>") && html.contains("<td>+1.000</td>"));
+    assert!(
+        html.contains("<td>11</td>")
+            && html.contains("<td>12</td>")
+            && html.contains("<td>+1.000</td>")
+    );
 }
 
 #[test]
@@ -307,11 +489,18 @@ fn a_finished_run_without_metrics_is_named() {
     let folder = TempDir::new().unwrap();
     run(folder.path(), 0.5, 1, 0.6, "task");
     fs::remove_file(folder.path().join("metrics.jsonl")).unwrap();
-    assert!(matches!(refused(folder.path(), &["metrics.jsonl", "missing"]), ReportError::Missing { .. }));
+    assert!(matches!(
+        refused(folder.path(), &["metrics.jsonl", "missing"]),
+        ReportError::Missing { .. }
+    ));
 }
 
 fn isostar(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_isostar")).current_dir(folder).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_isostar"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 #[test]
@@ -322,26 +511,55 @@ fn the_command_prints_the_path_and_leaves_nothing_else_behind() {
     run(&at.join("runs/b"), 0.1, 1, 0.6, "task");
     let printed = |arguments: &[&str]| {
         let output = isostar(at, arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(printed(&["report", "runs"]), "runs/report.html\n");
-    assert_eq!(printed(&["report", "runs/a", "runs/b", "--figures", "svg"]), "report.html\n");
-    assert_eq!(fs::read(at.join("runs/report.html")).unwrap().len(), fs::read(at.join("report.html")).unwrap().len());
+    assert_eq!(
+        printed(&["report", "runs/a", "runs/b", "--figures", "svg"]),
+        "report.html\n"
+    );
+    assert_eq!(
+        fs::read(at.join("runs/report.html")).unwrap().len(),
+        fs::read(at.join("report.html")).unwrap().len()
+    );
     assert!(at.join("svg/tradeoff.svg").is_file());
-    assert_eq!(printed(&["report", "runs", "--out", "page.html"]), "page.html\n");
-    let mut names: Vec<_> = fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(
+        printed(&["report", "runs", "--out", "page.html"]),
+        "page.html\n"
+    );
+    let mut names: Vec<_> = fs::read_dir(at)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     assert_eq!(names, ["page.html", "report.html", "runs", "svg"]);
 
-    for (arguments, cause) in
-        [(&["report", "absent"][..], "absent"), (&["report", "runs", "--out", "no/such/page.html"][..], "no/such/page.html")]
-    {
+    for (arguments, cause) in [
+        (&["report", "absent"][..], "absent"),
+        (
+            &["report", "runs", "--out", "no/such/page.html"][..],
+            "no/such/page.html",
+        ),
+    ] {
         let output = isostar(at, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         let lines: Vec<&str> = stderr.lines().collect();
-        assert_eq!((output.status.code(), output.stdout.is_empty(), lines.len()), (Some(1), true, 2), "{stderr}");
-        assert!(lines[0].starts_with("error: ") && lines[0].contains(cause) && lines[1].starts_with("  try: "), "{stderr}");
+        assert_eq!(
+            (output.status.code(), output.stdout.is_empty(), lines.len()),
+            (Some(1), true, 2),
+            "{stderr}"
+        );
+        assert!(
+            lines[0].starts_with("error: ")
+                && lines[0].contains(cause)
+                && lines[1].starts_with("  try: "),
+            "{stderr}"
+        );
     }
     assert_eq!(isostar(at, &["report"]).status.code(), Some(2));
 }

@@ -9,7 +9,9 @@ use std::process::{Command, Output};
 pub fn isostar_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isostar"));
     // What is no folder here is looked for on the hub: the tests ask nobody.
-    command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", folder.join("no-cache"));
+    command
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", folder.join("no-cache"));
     // Files that a command leaves in the temporary folder are in the test's own.
     command.env("TMPDIR", folder);
     command.current_dir(folder).args(arguments);
@@ -24,7 +26,11 @@ pub fn isostar(folder: &Path, arguments: &[&str]) -> Output {
 /// What the command prints where it succeeds.
 pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = isostar(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -37,7 +43,10 @@ pub fn fails(folder: &Path, arguments: &[&str], named: &[&str]) {
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
     let lines: Vec<&str> = stderr.lines().collect();
-    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("  try: "), "{arguments:?}: {stderr}");
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("  try: "),
+        "{arguments:?}: {stderr}"
+    );
     for name in named {
         assert!(lines[0].contains(name), "{name:?} in {stderr}");
     }
@@ -46,7 +55,10 @@ pub fn fails(folder: &Path, arguments: &[&str], named: &[&str]) {
 
 /// What a folder holds, in order.
 pub fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::run::{Random, assert_undisturbed, faults, line, prepared, stderr, survived, undisturbed};
+use crate::run::{
+    Random, assert_undisturbed, faults, line, prepared, stderr, survived, undisturbed,
+};
 
 const DAMAGES: [&str; 4] = ["cut", "emptied", "zeroed", "altered"];
 
@@ -27,10 +29,17 @@ fn damage(path: &Path, how: &str, random: &mut Random) {
 /// All files below a folder, in order.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found
 }
@@ -40,12 +49,25 @@ fn stopped() -> tempfile::TempDir {
     for _ in 0..20 {
         let folder = prepared();
         let at = folder.path();
-        let mut child = line(at, "run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = || fs::read_to_string(at.join("run/metrics.jsonl")).unwrap_or_default().lines().count();
+        let mut child = line(at, "run")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = || {
+            fs::read_to_string(at.join("run/metrics.jsonl"))
+                .unwrap_or_default()
+                .lines()
+                .count()
+        };
         while lines() < 2 && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(2));
         }
-        Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        Command::new("kill")
+            .args(["-s", "TERM", &child.id().to_string()])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
         if !child.wait_with_output().unwrap().status.success() && lines() == 2 {
             return folder;
         }
@@ -64,8 +86,16 @@ fn a_damaged_file_is_passed_over_aloud_or_refused() {
         let folder = prepared();
         let at = folder.path();
         // Every other run is over.
-        let from = if number % 2 == 0 { stopped.path().join("run") } else { whole.at.join("run") };
-        Command::new("cp").arg("-r").args([&from, &at.join("run")]).status().unwrap();
+        let from = if number % 2 == 0 {
+            stopped.path().join("run")
+        } else {
+            whole.at.join("run")
+        };
+        Command::new("cp")
+            .arg("-r")
+            .args([&from, &at.join("run")])
+            .status()
+            .unwrap();
         let files = files(&at.join("run"));
         let file = &files[(number / 2) % files.len()];
         let before = fs::read(file).unwrap();
@@ -86,10 +116,15 @@ fn a_damaged_file_is_passed_over_aloud_or_refused() {
             passed_over += 1;
         } else {
             assert_eq!(output.status.code(), Some(1), "{what}: {text}");
-            assert!(text.contains("error: ") && text.contains("  try: "), "{what}: {text}");
+            assert!(
+                text.contains("error: ") && text.contains("  try: "),
+                "{what}: {text}"
+            );
             refused += 1;
         }
         survived("damaged", number, count);
     }
-    println!("{count} damaged files: {passed_over} passed over aloud with the same bits, {refused} refused");
+    println!(
+        "{count} damaged files: {passed_over} passed over aloud with the same bits, {refused} refused"
+    );
 }

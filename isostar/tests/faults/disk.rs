@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::run::{Random, assert_undisturbed, end, faults, line, line_with, prepared, shim, stderr, survived, undisturbed};
+use crate::run::{
+    Random, assert_undisturbed, end, faults, line, line_with, prepared, shim, stderr, survived,
+    undisturbed,
+};
 
 /// Bytes that the run writes, about.
 const WRITTEN: usize = 200_000_000;
@@ -15,7 +18,10 @@ fn assert_clear(output: &std::process::Output, named: &str, what: &str) {
     assert_eq!(output.status.code(), Some(1), "{what}: {text}");
     assert!(!text.contains("panicked"), "{what}: {text}");
     let lines: Vec<&str> = text.lines().rev().take(2).collect();
-    assert!(lines[1].starts_with("error: ") && lines[1].contains("run") && lines[1].contains(named), "{what}: {text}");
+    assert!(
+        lines[1].starts_with("error: ") && lines[1].contains("run") && lines[1].contains(named),
+        "{what}: {text}"
+    );
     assert!(lines[0].starts_with("  try: "), "{what}: {text}");
 }
 
@@ -30,11 +36,18 @@ fn a_disk_that_fills_up_is_named_and_the_same_line_goes_on_when_there_is_room() 
         let at = folder.path();
         let bytes = 1 + Random::new(3000 + number as u64).below(WRITTEN) * number / count.max(1);
         let mut command = line(at, "run");
-        command.env("LD_PRELOAD", shim).env("FAULT_PATH", "/run/").env("FAULT_BYTES", bytes.to_string());
+        command
+            .env("LD_PRELOAD", shim)
+            .env("FAULT_PATH", "/run/")
+            .env("FAULT_BYTES", bytes.to_string());
         let output = command.output().unwrap();
         if !output.status.success() {
             full += 1;
-            let named = if bytes > 100 { "No space left on device" } else { "" };
+            let named = if bytes > 100 {
+                "No space left on device"
+            } else {
+                ""
+            };
             assert_clear(&output, named, &format!("{bytes} bytes"));
             assert!(stderr(&output).contains(" free"), "{}", stderr(&output));
         }
@@ -53,7 +66,12 @@ fn a_faulty_disk_is_named_and_the_same_line_goes_on() {
     let folder = prepared();
     let counter = folder.path().join("calls");
     let mut command = line(folder.path(), "run");
-    let counted = command.env("LD_PRELOAD", shim).env("FAULT_PATH", "/run/").env("FAULT_COUNT", &counter).output().unwrap();
+    let counted = command
+        .env("LD_PRELOAD", shim)
+        .env("FAULT_PATH", "/run/")
+        .env("FAULT_COUNT", &counter)
+        .output()
+        .unwrap();
     assert!(counted.status.success(), "{}", stderr(&counted));
     let calls: usize = fs::read_to_string(&counter).unwrap().parse().unwrap();
     let count = faults(4, 20);
@@ -79,7 +97,9 @@ fn a_faulty_disk_is_named_and_the_same_line_goes_on() {
         assert_undisturbed(at, "run", &what);
         survived("faulty", number, count);
     }
-    println!("{count} of {count} runs on a faulty disk say so, and end with the same bits ({calls} calls)");
+    println!(
+        "{count} of {count} runs on a faulty disk say so, and end with the same bits ({calls} calls)"
+    );
 }
 
 /// A file system in memory; unmounted when dropped.
@@ -92,11 +112,17 @@ impl<'a> Mounted<'a> {
             .arg(at)
             .stderr(Stdio::null())
             .status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(at))
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(at))
     }
 
     fn resize(&self, megabytes: usize) {
-        let status = Command::new("mount").args(["-o", &format!("remount,size={megabytes}m")]).arg(self.0).status().unwrap();
+        let status = Command::new("mount")
+            .args(["-o", &format!("remount,size={megabytes}m")])
+            .arg(self.0)
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 }
@@ -123,8 +149,11 @@ fn a_small_file_system_is_refused_before_the_run_or_named_when_it_is_full() {
             return;
         };
         // With --keep 1 the run asks for less; some of it is taken while the run goes on.
-        let child =
-            line_with(at, "run", &["--snapshot-every", "3", "--keep", "1"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = line_with(at, "run", &["--snapshot-every", "3", "--keep", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let taken = run.join("taken");
         for _ in 0..4000 {
             if run.join("config.toml").exists() {
@@ -139,7 +168,11 @@ fn a_small_file_system_is_refused_before_the_run_or_named_when_it_is_full() {
             assert_clear(&output, "", &what);
             let text = stderr(&output);
             assert!(text.contains(" free"), "{what}: {text}");
-            if text.contains("the run needs ") { refused += 1 } else { full += 1 }
+            if text.contains("the run needs ") {
+                refused += 1
+            } else {
+                full += 1
+            }
         }
         let _ = fs::remove_file(taken);
         mounted.resize(400);
@@ -147,5 +180,7 @@ fn a_small_file_system_is_refused_before_the_run_or_named_when_it_is_full() {
         assert_undisturbed(at, "run", &what);
         survived("small", number, count);
     }
-    println!("{count} of {count} runs end with the same bits; {refused} were refused at their start, {full} met a full file system");
+    println!(
+        "{count} of {count} runs end with the same bits; {refused} were refused at their start, {full} met a full file system"
+    );
 }

@@ -3,7 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::run::{Random, assert_undisturbed, end, faults, line, prepared, shim, survived, undisturbed};
+use crate::run::{
+    Random, assert_undisturbed, end, faults, line, prepared, shim, survived, undisturbed,
+};
 
 #[test]
 fn a_run_killed_at_any_instant_ends_with_the_same_bits() {
@@ -19,16 +21,30 @@ fn a_run_killed_at_any_instant_ends_with_the_same_bits() {
         let slow = shim().filter(|_| number % 3 == 0);
         let mut longest = whole.duration.mul_f64(1.1);
         if let Some(shim) = slow {
-            command.env("LD_PRELOAD", shim).env("FAULT_PATH", "/.writing-").env("FAULT_SLOW", "10");
+            command
+                .env("LD_PRELOAD", shim)
+                .env("FAULT_PATH", "/.writing-")
+                .env("FAULT_SLOW", "10");
             longest *= 3;
         }
-        let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         if slow.is_some() {
             // Wait for a snapshot to be begun, and for a part of it.
             let checkpoint = at.join("run/checkpoint");
             let begun = || {
-                std::fs::read_dir(&checkpoint)
-                    .is_ok_and(|mut entries| entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(".writing-")))
+                std::fs::read_dir(&checkpoint).is_ok_and(|mut entries| {
+                    entries.any(|entry| {
+                        entry
+                            .unwrap()
+                            .file_name()
+                            .to_string_lossy()
+                            .starts_with(".writing-")
+                    })
+                })
             };
             for _ in 0..random.below(4) + 1 {
                 for _ in 0..20_000 {
@@ -53,5 +69,8 @@ fn a_run_killed_at_any_instant_ends_with_the_same_bits() {
     println!(
         "{count} of {count} killed runs end with the same bits; {unfinished} were killed before their end, {while_writing} while writing a snapshot"
     );
-    assert!(unfinished * 2 > count, "{unfinished} of {count} runs were killed before their end");
+    assert!(
+        unfinished * 2 > count,
+        "{unfinished} of {count} runs were killed before their end"
+    );
 }

@@ -17,7 +17,11 @@ pub const STEPS: usize = 24;
 
 /// Number of faults of a kind: `few`, or `all` with `ISOSTAR_FAULTS=full`.
 pub fn faults(few: usize, all: usize) -> usize {
-    if std::env::var_os("ISOSTAR_FAULTS").is_some_and(|value| value == "full") { all } else { few }
+    if std::env::var_os("ISOSTAR_FAULTS").is_some_and(|value| value == "full") {
+        all
+    } else {
+        few
+    }
 }
 
 /// Says that a fault has been survived, so that an interrupted test tells how far it has come.
@@ -37,7 +41,10 @@ impl Random {
 
     /// A number below `below`.
     pub fn below(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % below.max(1)
     }
 
@@ -57,11 +64,21 @@ pub struct Outcome {
 
 impl Outcome {
     pub fn read(run: &Path) -> Self {
-        let read = |name: &str| fs::read_to_string(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let lines = read("metrics.jsonl").lines().map(|line| line.split(",\"seconds\":").next().unwrap().to_string()).collect();
-        let mut result: BTreeMap<String, Value> = serde_json::from_str(&read("result.json")).unwrap();
+        let read = |name: &str| {
+            fs::read_to_string(run.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let lines = read("metrics.jsonl")
+            .lines()
+            .map(|line| line.split(",\"seconds\":").next().unwrap().to_string())
+            .collect();
+        let mut result: BTreeMap<String, Value> =
+            serde_json::from_str(&read("result.json")).unwrap();
         result.retain(|key, _| !key.contains("seconds") && key != "tokens_per_second");
-        Self { weights: fs::read(run.join("model/model.safetensors")).unwrap(), lines, result }
+        Self {
+            weights: fs::read(run.join("model/model.safetensors")).unwrap(),
+            lines,
+            result,
+        }
     }
 }
 
@@ -84,10 +101,19 @@ pub fn undisturbed() -> &'static Undisturbed {
         for run in ["first", "run"] {
             let began = Instant::now();
             let output = line(&at, run).output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             if run == "run" {
                 let outcome = Outcome::read(&at.join(run));
-                return Undisturbed { _folder: folder, at, outcome, duration: began.elapsed() };
+                return Undisturbed {
+                    _folder: folder,
+                    at,
+                    outcome,
+                    duration: began.elapsed(),
+                };
             }
         }
         unreachable!("the second run returns")
@@ -103,7 +129,11 @@ pub fn prepared() -> TempDir {
     fs::create_dir(folder.path().join("data")).unwrap();
     for (name, count) in [("train.tsv", 8 * STEPS / 2), ("dev.tsv", 48)] {
         let rows: Vec<&str> = lines.by_ref().take(count).collect();
-        fs::write(folder.path().join("data").join(name), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+        fs::write(
+            folder.path().join("data").join(name),
+            format!("{header}\n{}\n", rows.join("\n")),
+        )
+        .unwrap();
     }
     folder
 }
@@ -115,8 +145,20 @@ pub fn line(at: &Path, run: &str) -> Command {
 
 /// The line with other flags for its snapshots.
 pub fn line_with(at: &Path, run: &str, more: &[&str]) -> Command {
-    const LINE: [&str; 12] =
-        ["train", "--data", "data", "--epochs", "2", "--batch-size", "8", "--max-length", "24", "--resume", "--json", "--out"];
+    const LINE: [&str; 12] = [
+        "train",
+        "--data",
+        "data",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "8",
+        "--max-length",
+        "24",
+        "--resume",
+        "--json",
+        "--out",
+    ];
     let mut command = isostar_command(at, &LINE);
     command.arg(run).args(more);
     command
@@ -132,7 +174,11 @@ pub fn end(at: &Path, run: &str, times: usize) -> Output {
         }
     }
     let output = line(at, run).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
@@ -161,14 +207,20 @@ pub fn shim() -> Option<&'static Path> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shim.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/shim.c");
-        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&path).args([source, "-ldl"]).status();
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&path)
+            .args([source, "-ldl"])
+            .status();
         match built {
             Ok(status) => {
                 assert!(status.success(), "cc ended with {status}");
                 Some((folder, path))
             }
             Err(error) => {
-                eprintln!("faults of the file system are left out, there is no C compiler: {error}");
+                eprintln!(
+                    "faults of the file system are left out, there is no C compiler: {error}"
+                );
                 None
             }
         }

@@ -28,14 +28,24 @@ const ROUNDING: f64 = f32::EPSILON as f64;
 /// Learning by measuring eigenspectrum decay" (NeurIPS 2022).
 pub fn alpha_req(spectrum: &Spectrum) -> Option<f64> {
     let shares = spectrum.shares()?;
-    let above = shares.iter().take_while(|&&share| share > ROUNDING * shares[0]);
-    let logarithms: Vec<[f64; 2]> = above.enumerate().map(|(at, share)| [(at as f64 + 1.0).ln(), share.ln()]).collect();
+    let above = shares
+        .iter()
+        .take_while(|&&share| share > ROUNDING * shares[0]);
+    let logarithms: Vec<[f64; 2]> = above
+        .enumerate()
+        .map(|(at, share)| [(at as f64 + 1.0).ln(), share.ln()])
+        .collect();
     if logarithms.len() < 2 {
         return None;
     }
-    let mean = |axis: usize| logarithms.iter().map(|point| point[axis]).sum::<f64>() / logarithms.len() as f64;
+    let mean = |axis: usize| {
+        logarithms.iter().map(|point| point[axis]).sum::<f64>() / logarithms.len() as f64
+    };
     let (x, y) = (mean(0), mean(1));
-    let along: f64 = logarithms.iter().map(|point| (point[0] - x) * (y - point[1])).sum();
+    let along: f64 = logarithms
+        .iter()
+        .map(|point| (point[0] - x) * (y - point[1]))
+        .sum();
     let squares: f64 = logarithms.iter().map(|point| (point[0] - x).powi(2)).sum();
     // The eigenvalues descend, so only rounding can make the exponent negative.
     Some((along / squares).max(0.0))

@@ -75,7 +75,8 @@ impl Measure {
     pub fn of(&self, points: Tensor<2>) -> Option<f64> {
         let summary = Summary::from_points(points.clone()).expect("the device can be read");
         let summary = match self.needs {
-            Needs::Partition => summary.with_partition(&Partition::from_points(points).expect("the device can be read")),
+            Needs::Partition => summary
+                .with_partition(&Partition::from_points(points).expect("the device can be read")),
             Needs::Neighbours => summary.with_neighbours_of(points, &|_| ()),
             _ => summary,
         };

@@ -24,6 +24,9 @@ pub fn effective_rank(spectrum: &Spectrum) -> Option<f64> {
 
 /// exp(−Σ p·ln p) of shares that sum to 1, with 0·ln 0 = 0.
 pub(super) fn exponential_of_entropy(shares: impl Iterator<Item = f64>) -> f64 {
-    let entropy: f64 = shares.filter(|&share| share > 0.0).map(|share| -share * share.ln()).sum();
+    let entropy: f64 = shares
+        .filter(|&share| share > 0.0)
+        .map(|share| -share * share.ln())
+        .sum();
     entropy.exp()
 }

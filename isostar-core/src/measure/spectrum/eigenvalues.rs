@@ -55,8 +55,17 @@ impl Spectrum {
             return Self::all(0.0, width);
         }
         let matrix = MatRef::from_row_major_slice(&scaled, width, width);
-        let ascending = matrix.self_adjoint_eigenvalues(Side::Lower).expect("the eigenvalues of a finite symmetric matrix converge");
-        Self { unit: largest.sqrt(), values: ascending.into_iter().rev().map(|value| value.max(0.0)).collect() }
+        let ascending = matrix
+            .self_adjoint_eigenvalues(Side::Lower)
+            .expect("the eigenvalues of a finite symmetric matrix converge");
+        Self {
+            unit: largest.sqrt(),
+            values: ascending
+                .into_iter()
+                .rev()
+                .map(|value| value.max(0.0))
+                .collect(),
+        }
     }
 
     /// The spectrum of the sample covariance of a stream of points.
@@ -65,7 +74,11 @@ impl Spectrum {
         if degrees == 0 {
             return Self::all(0.0, moments.width());
         }
-        let covariance: Vec<f64> = moments.scatter().iter().map(|sum| sum / degrees as f64).collect();
+        let covariance: Vec<f64> = moments
+            .scatter()
+            .iter()
+            .map(|sum| sum / degrees as f64)
+            .collect();
         let rank = usize::try_from(degrees).unwrap_or(usize::MAX);
         Self::from_covariance(&covariance, moments.width()).of_rank(rank)
     }
@@ -77,10 +90,17 @@ impl Spectrum {
     /// If the width of the origin differs from that of the moments.
     pub fn from_second_moment(moments: &RunningMoments, origin: &[f64], unit: f64) -> Self {
         let d = moments.width();
-        assert_eq!(origin.len(), d, "Spectrum::from_second_moment: an origin of width {} for moments of width {d}", origin.len());
+        assert_eq!(
+            origin.len(),
+            d,
+            "Spectrum::from_second_moment: an origin of width {} for moments of width {d}",
+            origin.len()
+        );
         let (length, second) = second_moment(moments, origin, unit);
         let rank = usize::try_from(moments.count()).unwrap_or(usize::MAX);
-        Self::from_covariance(&second, d).of_rank(rank).scaled(length)
+        Self::from_covariance(&second, d)
+            .of_rank(rank)
+            .scaled(length)
     }
 
     /// The spectrum of the sample covariance of points.
@@ -104,7 +124,10 @@ impl Spectrum {
         let spectrum = if n < d {
             let product = exact_product(centred.clone(), centred.transpose());
             let products: Vec<f64> = product.try_to_vec_as().expect("the device can be read");
-            let covariance: Vec<f64> = products.iter().map(|product| product / (n - 1) as f64).collect();
+            let covariance: Vec<f64> = products
+                .iter()
+                .map(|product| product / (n - 1) as f64)
+                .collect();
             let mut spectrum = Self::from_covariance(&covariance, n).of_rank(n - 1);
             // The n×n product has the nonzero eigenvalues of the d×d one.
             spectrum.values.resize(d, 0.0);
@@ -112,7 +135,9 @@ impl Spectrum {
         } else {
             let mut moments = RunningMoments::new(d);
             for block in centred.split(BLOCK_ROWS, 0) {
-                moments.update(&Moments::from_points(block)).expect("the device can be read");
+                moments
+                    .update(&Moments::from_points(block))
+                    .expect("the device can be read");
             }
             Self::from_moments(&moments)
         };
@@ -133,7 +158,10 @@ impl Spectrum {
     /// The eigenvalues, descending: the variances along the principal components. Length d; values
     /// outside the range of f64 are ∞ or 0.
     pub fn eigenvalues(&self) -> Vec<f64> {
-        self.values.iter().map(|value| value * self.unit * self.unit).collect()
+        self.values
+            .iter()
+            .map(|value| value * self.unit * self.unit)
+            .collect()
     }
 
     /// The share of each principal component in the variance, pₖ = λₖ/Σλ, descending; `None` if the
@@ -145,12 +173,18 @@ impl Spectrum {
 
     /// A spectrum whose eigenvalues are all `value`.
     fn all(value: f64, width: usize) -> Self {
-        Self { unit: 1.0, values: vec![value; width] }
+        Self {
+            unit: 1.0,
+            values: vec![value; width],
+        }
     }
 
     /// Sets all eigenvalues after the first `rank` to 0.
     fn of_rank(mut self, rank: usize) -> Self {
-        self.values.iter_mut().skip(rank).for_each(|value| *value *= 0.0);
+        self.values
+            .iter_mut()
+            .skip(rank)
+            .for_each(|value| *value *= 0.0);
         self
     }
 }
@@ -158,7 +192,14 @@ impl Spectrum {
 /// The largest magnitude of a symmetric matrix, and the entries divided by it, ready to be
 /// decomposed. They are NaN if it is 0.
 pub(super) fn in_units_of_largest(entries: &[f64]) -> (f64, Vec<f64>) {
-    let largest = entries.iter().fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
+    let largest = entries
+        .iter()
+        .fold(0.0_f64, |largest, entry| largest.max(entry.abs()));
     let scaled = entries.iter().map(|entry| entry / largest);
-    (largest, scaled.map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry }).collect())
+    (
+        largest,
+        scaled
+            .map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry })
+            .collect(),
+    )
 }

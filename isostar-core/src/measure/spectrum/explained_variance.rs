@@ -36,14 +36,21 @@ pub struct ExplainedVariance {
 pub fn explained_variance(spectrum: &Spectrum, at_least: f64) -> Option<ExplainedVariance> {
     let mut share = 0.0;
     let mut components = 0;
-    for next in spectrum.shares()?.into_iter().take_while(|&share| share > 0.0) {
+    for next in spectrum
+        .shares()?
+        .into_iter()
+        .take_while(|&share| share > 0.0)
+    {
         share += next;
         components += 1;
         if share >= at_least - ROUNDING {
             break;
         }
     }
-    Some(ExplainedVariance { components, share: share.min(1.0) })
+    Some(ExplainedVariance {
+        components,
+        share: share.min(1.0),
+    })
 }
 
 /// The share of the variance that the first principal components would explain if all directions

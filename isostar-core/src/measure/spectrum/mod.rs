@@ -19,7 +19,9 @@ pub use alpha_req::alpha_req;
 pub use definition::{Ignores, Measure, Needs};
 pub use effective_rank::effective_rank;
 pub use eigenvalues::Spectrum;
-pub use explained_variance::{EXPLAINED_SHARE, ExplainedVariance, VAREX_FRACTION, explained_variance, varex};
+pub use explained_variance::{
+    EXPLAINED_SHARE, ExplainedVariance, VAREX_FRACTION, explained_variance, varex,
+};
 pub use nesum::nesum;
 pub use participation_ratio::participation_ratio;
 pub use partition::{Partition, partition};

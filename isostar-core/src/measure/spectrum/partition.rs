@@ -81,13 +81,30 @@ impl Partition {
     ///
     /// # Panics
     /// If the width of the origin differs from that of the moments.
-    pub fn from_deviations(moments: &RunningMoments, origin: &[f64], unit: f64, device: &Device) -> Self {
+    pub fn from_deviations(
+        moments: &RunningMoments,
+        origin: &[f64],
+        unit: f64,
+        device: &Device,
+    ) -> Self {
         let d = moments.width();
-        assert_eq!(origin.len(), d, "Partition::from_deviations: an origin of width {} for moments of width {d}", origin.len());
+        assert_eq!(
+            origin.len(),
+            d,
+            "Partition::from_deviations: an origin of width {} for moments of width {d}",
+            origin.len()
+        );
         let directions = directions(moments, origin, unit);
         let centre: Vec<f32> = moments.mean().iter().map(|mean| *mean as f32).collect();
-        let taken_off: Vec<f64> = origin.iter().zip(&centre).map(|(origin, centre)| origin + unit * f64::from(*centre)).collect();
-        let offsets = directions.chunks_exact(d.max(1)).map(|direction| dot(direction, &taken_off)).collect();
+        let taken_off: Vec<f64> = origin
+            .iter()
+            .zip(&centre)
+            .map(|(origin, centre)| origin + unit * f64::from(*centre))
+            .collect();
+        let offsets = directions
+            .chunks_exact(d.max(1))
+            .map(|direction| dot(direction, &taken_off))
+            .collect();
         let options = (device, DType::F32);
         let directions = TensorData::new(directions, [d, d]).convert_dtype(DType::F32);
         Self {
@@ -109,7 +126,12 @@ impl Partition {
     pub fn update(&mut self, block: Tensor<2>) -> Result<(), TensorReadError> {
         let [n, width] = block.dims();
         let d = self.offsets.len();
-        assert_eq!(width, d, "Partition::update: a block of shape {:?} for directions of width {d}", [n, width]);
+        assert_eq!(
+            width,
+            d,
+            "Partition::update: a block of shape {:?} for directions of width {d}",
+            [n, width]
+        );
         if n == 0 || d == 0 {
             return Ok(());
         }
@@ -129,13 +151,21 @@ impl Partition {
         // The exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent
         // but 0.
         let unit = self.unit.min(f64::from(f32::MAX));
-        let above = ((projected.clone() - highest.clone()) * unit).exp().sum_dim(1);
+        let above = ((projected.clone() - highest.clone()) * unit)
+            .exp()
+            .sum_dim(1);
         let below = ((lowest.clone() - projected) * unit).exp().sum_dim(1);
         let read: Vec<f64> = Tensor::cat(vec![highest, above, lowest, below], 0).try_to_vec_as()?;
         let [highest, above, lowest, below] = [0, 1, 2, 3].map(|column| &read[column * d..][..d]);
         for (at, [positive, negative]) in self.sums.iter_mut().enumerate() {
-            positive.absorb(ExponentialSum { largest: self.unit * highest[at], proportion: above[at] });
-            negative.absorb(ExponentialSum { largest: -self.unit * lowest[at], proportion: below[at] });
+            positive.absorb(ExponentialSum {
+                largest: self.unit * highest[at],
+                proportion: above[at],
+            });
+            negative.absorb(ExponentialSum {
+                largest: -self.unit * lowest[at],
+                proportion: below[at],
+            });
         }
         Ok(())
     }
@@ -145,9 +175,14 @@ impl Partition {
     /// # Panics
     /// If the directions differ.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(other.offsets, self.offsets, "Partition::merge: both must have the same directions");
+        assert_eq!(
+            other.offsets, self.offsets,
+            "Partition::merge: both must have the same directions"
+        );
         for (ours, theirs) in self.sums.iter_mut().zip(&other.sums) {
-            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| ours.absorb(*theirs));
+            ours.iter_mut()
+                .zip(theirs)
+                .for_each(|(ours, theirs)| ours.absorb(*theirs));
         }
     }
 
@@ -175,7 +210,12 @@ impl Partition {
     /// ln Z(u) and ln Z(−u) of each direction u, in ascending order of second moment; −∞ without
     /// points.
     pub fn log_sums(&self) -> impl Iterator<Item = [f64; 2]> {
-        self.sums.iter().zip(&self.offsets).map(|([positive, negative], offset)| [positive.log() + offset, negative.log() - offset])
+        self.sums
+            .iter()
+            .zip(&self.offsets)
+            .map(|([positive, negative], offset)| {
+                [positive.log() + offset, negative.log() - offset]
+            })
     }
 
     /// Logarithm of the score, ln I, at most 0; `None` without points or if a number is not finite.
@@ -201,14 +241,26 @@ impl Partition {
 /// A power of two near the largest magnitude, 1 if all are zero. In units of it squares stay within
 /// f32, and dividing by it does not round.
 pub(super) fn unit_of(points: &Tensor<2>) -> Result<f64, TensorReadError> {
-    let largest: f64 = if points.shape().num_elements() == 0 { 0.0 } else { points.clone().abs().max().try_into_scalar()? };
-    Ok(if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 })
+    let largest: f64 = if points.shape().num_elements() == 0 {
+        0.0
+    } else {
+        points.clone().abs().max().try_into_scalar()?
+    };
+    Ok(if largest > 0.0 {
+        largest.log2().floor().exp2()
+    } else {
+        1.0
+    })
 }
 
 /// The points split into blocks of rows; empty if there are no rows.
 pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
     let [n, _] = points.dims();
-    if n == 0 { vec![] } else { points.split(BLOCK_ROWS, 0) }
+    if n == 0 {
+        vec![]
+    } else {
+        points.split(BLOCK_ROWS, 0)
+    }
 }
 
 /// The [`Partition`] score of points: min Z/max Z over both signs of the eigenvectors of XᵀX.
@@ -219,7 +271,9 @@ pub(super) fn in_blocks(points: Tensor<2>) -> Vec<Tensor<2>> {
 /// # Shapes
 /// - `points`: `[n, d]`
 pub fn partition(points: Tensor<2>) -> Option<f64> {
-    Partition::from_points(points).expect("the device can be read").score()
+    Partition::from_points(points)
+        .expect("the device can be read")
+        .score()
 }
 
 /// The eigenvectors of the second moment of x, one per row, in ascending order of their
@@ -229,10 +283,14 @@ fn directions(moments: &RunningMoments, origin: &[f64], unit: f64) -> Vec<f64> {
     let (_, second) = second_moment(moments, origin, unit);
     let (_, scaled) = in_units_of_largest(&second);
     if !scaled.iter().all(|entry| entry.is_finite()) {
-        return (0..d * d).map(|at| if at / d == at % d { 1.0 } else { 0.0 }).collect();
+        return (0..d * d)
+            .map(|at| if at / d == at % d { 1.0 } else { 0.0 })
+            .collect();
     }
     let matrix = MatRef::from_row_major_slice(&scaled, d, d);
-    let eigen = matrix.self_adjoint_eigen(Side::Lower).expect("the eigenvectors of a finite symmetric matrix converge");
+    let eigen = matrix
+        .self_adjoint_eigen(Side::Lower)
+        .expect("the eigenvectors of a finite symmetric matrix converge");
     let vectors = eigen.U();
     (0..d * d).map(|at| vectors[(at % d, at / d)]).collect()
 }
@@ -249,16 +307,27 @@ struct ExponentialSum {
 }
 
 impl ExponentialSum {
-    const NOTHING: Self = Self { largest: f64::NEG_INFINITY, proportion: 0.0 };
+    const NOTHING: Self = Self {
+        largest: f64::NEG_INFINITY,
+        proportion: 0.0,
+    };
 
     fn absorb(&mut self, other: Self) {
         if self.largest == f64::NEG_INFINITY {
             *self = other;
             return;
         }
-        let (larger, smaller) = if other.largest > self.largest { (other, *self) } else { (*self, other) };
-        let proportion = larger.proportion + smaller.proportion * (smaller.largest - larger.largest).exp();
-        *self = Self { largest: larger.largest, proportion };
+        let (larger, smaller) = if other.largest > self.largest {
+            (other, *self)
+        } else {
+            (*self, other)
+        };
+        let proportion =
+            larger.proportion + smaller.proportion * (smaller.largest - larger.largest).exp();
+        *self = Self {
+            largest: larger.largest,
+            proportion,
+        };
     }
 
     fn log(self) -> f64 {

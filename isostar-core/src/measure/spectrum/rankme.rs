@@ -25,5 +25,7 @@ use super::effective_rank::exponential_of_entropy;
 pub fn rankme(second_moment: &Spectrum) -> Option<f64> {
     let singular: Vec<f64> = second_moment.shares()?.into_iter().map(f64::sqrt).collect();
     let total: f64 = singular.iter().sum();
-    Some(exponential_of_entropy(singular.into_iter().map(|value| value / total)))
+    Some(exponential_of_entropy(
+        singular.into_iter().map(|value| value / total),
+    ))
 }

@@ -7,9 +7,13 @@ use burn::tensor::TensorReadError;
 
 use super::partition::{in_blocks, unit_of};
 use super::{Partition, Spectrum};
-use crate::measure::{CosineSums, OutlierDimension, OutlierThreshold, TwoNn, outlier_dimensions, twonn};
+use crate::measure::{
+    CosineSums, OutlierDimension, OutlierThreshold, TwoNn, outlier_dimensions, twonn,
+};
 use crate::moments::widen;
-use crate::{Moments, NearestNeighbours, RunningMoments, ScaledCovariance, UnbiasedSums, nearest_neighbours};
+use crate::{
+    Moments, NearestNeighbours, RunningMoments, ScaledCovariance, UnbiasedSums, nearest_neighbours,
+};
 
 /// Number of neighbours per point in a summary.
 pub const NEIGHBOURS: usize = 20;
@@ -109,7 +113,8 @@ impl Summary {
             origin: vec![0.0; d],
             unit,
             unbiased,
-            cosines_of_distinct_pairs: directions.iter().map(|sum| sum * sum).sum::<f64>() - directed,
+            cosines_of_distinct_pairs: directions.iter().map(|sum| sum * sum).sum::<f64>()
+                - directed,
         }))
     }
 
@@ -138,8 +143,13 @@ impl Summary {
     /// If the reference has a different width.
     pub fn with_reference(mut self, reference: &ScaledCovariance, weight: f64) -> Self {
         let (width, found) = (self.width(), reference.width);
-        assert_eq!(found, width, "Summary::with_reference: a reference of width {found} for points of width {width}");
-        self.shrunk = self.covariance().map(|covariance| covariance.shrunk_towards(reference, weight));
+        assert_eq!(
+            found, width,
+            "Summary::with_reference: a reference of width {found} for points of width {width}"
+        );
+        self.shrunk = self
+            .covariance()
+            .map(|covariance| covariance.shrunk_towards(reference, weight));
         self
     }
 
@@ -160,12 +170,21 @@ impl Summary {
 
     /// The standard deviation of each dimension, with the divisor n − 1. Length d.
     pub fn standard_deviations(&self) -> Vec<f64> {
-        self.sums.moments.standard_deviations().into_iter().map(|deviation| deviation * self.sums.unit).collect()
+        self.sums
+            .moments
+            .standard_deviations()
+            .into_iter()
+            .map(|deviation| deviation * self.sums.unit)
+            .collect()
     }
 
     /// The outlier dimensions by the default [`OutlierThreshold`].
     pub fn outlier_dimensions(&self) -> Vec<OutlierDimension> {
-        outlier_dimensions(self.mean(), &self.standard_deviations(), OutlierThreshold::default())
+        outlier_dimensions(
+            self.mean(),
+            &self.standard_deviations(),
+            OutlierThreshold::default(),
+        )
     }
 
     /// The sample covariance; `None` with fewer than two points.
@@ -200,13 +219,20 @@ impl Summary {
 
     /// The eigenvalues of the sample covariance.
     pub fn spectrum(&self) -> &Spectrum {
-        self.spectrum.get_or_init(|| Spectrum::from_moments(&self.sums.moments).scaled(self.sums.unit))
+        self.spectrum
+            .get_or_init(|| Spectrum::from_moments(&self.sums.moments).scaled(self.sums.unit))
     }
 
     /// The eigenvalues of XᵀX of the uncentred points: the squares of the singular values of X.
     pub fn second_moment_spectrum(&self) -> &Spectrum {
-        let PointSums { moments, origin, unit, .. } = &self.sums;
-        self.second_moment_spectrum.get_or_init(|| Spectrum::from_second_moment(moments, origin, *unit))
+        let PointSums {
+            moments,
+            origin,
+            unit,
+            ..
+        } = &self.sums;
+        self.second_moment_spectrum
+            .get_or_init(|| Spectrum::from_second_moment(moments, origin, *unit))
     }
 
     /// The TwoNN estimates, if neighbours were added and the estimates have a value.

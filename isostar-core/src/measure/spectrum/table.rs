@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, effective_rank, explained_variance, nesum, participation_ratio,
-    rankme, stable_rank, varex,
+    EXPLAINED_SHARE, Ignores, Measure, Needs, VAREX_FRACTION, alpha_req, effective_rank,
+    explained_variance, nesum, participation_ratio, rankme, stable_rank, varex,
 };
 use crate::isoscore;
 use crate::measure::{cosreg, mean_cosine, mle};
@@ -56,7 +56,11 @@ pub const MEASURES: &[Measure] = &[
         digits: 4,
         range: |_, _| 0.0..=1.0,
         needs: Needs::Reference,
-        ignores: Ignores { translation: true, scale: false, rotation: false },
+        ignores: Ignores {
+            translation: true,
+            scale: false,
+            rotation: false,
+        },
         reference: "Rudman & Eickhoff, ICLR 2024",
         value: |summary| summary.shrunk()?.isoscore(),
         differentiable: None,
@@ -70,7 +74,12 @@ pub const MEASURES: &[Measure] = &[
         needs: Needs::Directions,
         ignores: SCALE_AND_ROTATION,
         reference: "Ethayarajh, EMNLP 2019",
-        value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * (summary.count() - 1.0)),
+        value: |summary| {
+            over(
+                summary.cosines_of_distinct_pairs(),
+                summary.count() * (summary.count() - 1.0),
+            )
+        },
         differentiable: Some(mean_cosine),
     },
     Measure {
@@ -82,7 +91,12 @@ pub const MEASURES: &[Measure] = &[
         needs: Needs::Directions,
         ignores: SCALE_AND_ROTATION,
         reference: "Gao et al., ICLR 2019",
-        value: |summary| over(summary.cosines_of_distinct_pairs(), summary.count() * summary.count()),
+        value: |summary| {
+            over(
+                summary.cosines_of_distinct_pairs(),
+                summary.count() * summary.count(),
+            )
+        },
         differentiable: Some(cosreg),
     },
     Measure {
@@ -92,7 +106,11 @@ pub const MEASURES: &[Measure] = &[
         digits: 4,
         range: |_, _| 0.0..=1.0,
         needs: Needs::Partition,
-        ignores: Ignores { translation: false, scale: false, rotation: true },
+        ignores: Ignores {
+            translation: false,
+            scale: false,
+            rotation: true,
+        },
         reference: "Mu & Viswanath, ICLR 2018",
         value: |summary| summary.partition(),
         differentiable: None,
@@ -130,7 +148,10 @@ pub const MEASURES: &[Measure] = &[
         needs: Needs::Spectrum,
         ignores: RIGID_AND_SCALE,
         reference: "Jolliffe, Principal Component Analysis, 2002",
-        value: |summary| explained_variance(summary.spectrum(), EXPLAINED_SHARE).map(|explained| explained.components as f64),
+        value: |summary| {
+            explained_variance(summary.spectrum(), EXPLAINED_SHARE)
+                .map(|explained| explained.components as f64)
+        },
         differentiable: None,
     },
     Measure {
@@ -236,7 +257,11 @@ pub const MEASURES: &[Measure] = &[
         digits: 0,
         range: |_, d| 0.0..=2.0 * d as f64 / 5.0,
         needs: Needs::Moments,
-        ignores: Ignores { translation: false, scale: true, rotation: false },
+        ignores: Ignores {
+            translation: false,
+            scale: true,
+            rotation: false,
+        },
         reference: "Rudman, Chen & Eickhoff, EMNLP 2023",
         value: |summary| Some(summary.outlier_dimensions().len() as f64),
         differentiable: None,
@@ -244,10 +269,18 @@ pub const MEASURES: &[Measure] = &[
 ];
 
 /// Invariant to translation, scale and rotation.
-const RIGID_AND_SCALE: Ignores = Ignores { translation: true, scale: true, rotation: true };
+const RIGID_AND_SCALE: Ignores = Ignores {
+    translation: true,
+    scale: true,
+    rotation: true,
+};
 
 /// Invariant to scale and rotation, but not to translation.
-const SCALE_AND_ROTATION: Ignores = Ignores { translation: false, scale: true, rotation: true };
+const SCALE_AND_ROTATION: Ignores = Ignores {
+    translation: false,
+    scale: true,
+    rotation: true,
+};
 
 /// From 1 to the number of directions in which n points of d dimensions can vary.
 fn directions_of_variance(n: usize, d: usize) -> RangeInclusive<f64> {

@@ -25,7 +25,11 @@ impl Class {
     /// The class that transformers chooses: that of tokenizer_config.json, else that of config.json, else that of the architecture.
     ///
     /// If the model of tokenizer.json does not match the class, the result is [`Class::Stored`].
-    pub fn new(options: &Options, config: &ModelConfig, stored: &Tokenizer) -> Result<Self, ModelError> {
+    pub fn new(
+        options: &Options,
+        config: &ModelConfig,
+        stored: &Tokenizer,
+    ) -> Result<Self, ModelError> {
         const FIELD: &str = "tokenizer_class";
         let named: Option<String> = options.get::<Option<String>>(FIELD)?.flatten();
         let named = named.or_else(|| config.to_json()[FIELD].as_str().map(String::from));
@@ -59,7 +63,11 @@ impl Class {
             | "LxmertTokenizer"
             | "MobileBertTokenizer"
             | "SqueezeBertTokenizer" => Self::Bert,
-            "RobertaTokenizer" | "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" | "MvpTokenizer" => Self::Roberta,
+            "RobertaTokenizer"
+            | "BartTokenizer"
+            | "LEDTokenizer"
+            | "LongformerTokenizer"
+            | "MvpTokenizer" => Self::Roberta,
             "AlbertTokenizer" => Self::Albert,
             "GPT2Tokenizer" => Self::Gpt2,
             _ => Self::Stored,

@@ -37,12 +37,19 @@ impl Options {
         let path = folder.join(TOKENIZER_CONFIG);
         let stored: Option<Map<String, Value>> = read_optional(&path)?;
         let is_stored = stored.is_some();
-        let mut options =
-            Self { path, is_stored, fields: stored.unwrap_or_default(), added_tokens: BTreeMap::new(), extra_is_mapped: false };
+        let mut options = Self {
+            path,
+            is_stored,
+            fields: stored.unwrap_or_default(),
+            added_tokens: BTreeMap::new(),
+            extra_is_mapped: false,
+        };
         if !options.fields.contains_key(ADDED_TOKENS) {
-            let map: Map<String, Value> = read_optional(&folder.join(SPECIAL_TOKENS_MAP))?.unwrap_or_default();
+            let map: Map<String, Value> =
+                read_optional(&folder.join(SPECIAL_TOKENS_MAP))?.unwrap_or_default();
             options.merge(map);
-            options.added_tokens = read_optional(&folder.join(ADDED_TOKENS_FILE))?.unwrap_or_default();
+            options.added_tokens =
+                read_optional(&folder.join(ADDED_TOKENS_FILE))?.unwrap_or_default();
         }
         Ok(options)
     }
@@ -76,29 +83,50 @@ impl Options {
 
     /// The special tokens without a role. The older field is used only if the newer one lists none.
     pub fn extra_special_tokens(&self) -> &[Value] {
-        let list = |name: &str| self.fields.get(name).and_then(Value::as_array).filter(|tokens| !tokens.is_empty());
-        list(EXTRA).or_else(|| list(ADDITIONAL)).map_or(&[], Vec::as_slice)
+        let list = |name: &str| {
+            self.fields
+                .get(name)
+                .and_then(Value::as_array)
+                .filter(|tokens| !tokens.is_empty())
+        };
+        list(EXTRA)
+            .or_else(|| list(ADDITIONAL))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The special tokens without a role that make a token of added_tokens.json special. Those of special_tokens_map.json do not: transformers
     /// adds them as ordinary tokens.
     pub fn specials_of_added(&self) -> &[Value] {
-        if self.extra_is_mapped { &[] } else { self.extra_special_tokens() }
+        if self.extra_is_mapped {
+            &[]
+        } else {
+            self.extra_special_tokens()
+        }
     }
 
     /// The special tokens with roles that are specific to this tokenizer, by role.
     pub fn own_special_tokens(&self) -> impl Iterator<Item = (&String, &Value)> {
-        ["model_specific_special_tokens", EXTRA].into_iter().filter_map(|name| self.fields.get(name)?.as_object()).flatten()
+        ["model_specific_special_tokens", EXTRA]
+            .into_iter()
+            .filter_map(|name| self.fields.get(name)?.as_object())
+            .flatten()
     }
 
     /// The value of a field; `None` if the field is absent.
     pub fn get<T: DeserializeOwned>(&self, field: &str) -> Result<Option<T>, ModelError> {
-        self.fields.get(field).map(|value| self.parse(field, value)).transpose()
+        self.fields
+            .get(field)
+            .map(|value| self.parse(field, value))
+            .transpose()
     }
 
     /// Parses a value that a field holds.
     pub fn parse<T: DeserializeOwned>(&self, field: &str, value: &Value) -> Result<T, ModelError> {
-        T::deserialize(value).map_err(|source| ModelError::FieldType { path: self.path.clone(), field: field.to_string(), source })
+        T::deserialize(value).map_err(|source| ModelError::FieldType {
+            path: self.path.clone(),
+            field: field.to_string(),
+            source,
+        })
     }
 
     /// The value of a boolean field, or `default` if the field is absent.
@@ -113,13 +141,18 @@ impl Options {
             None => Ok(None),
             Some(side) if side == "left" => Ok(Some(TruncationDirection::Left)),
             Some(side) if side == "right" => Ok(Some(TruncationDirection::Right)),
-            Some(other) => Err(ModelError::setting(FIELD, other, "\"left\" or \"right\"").in_file(&self.path)),
+            Some(other) => {
+                Err(ModelError::setting(FIELD, other, "\"left\" or \"right\"").in_file(&self.path))
+            }
         }
     }
 
     /// The error for a tokenizer.json that cannot be used with these settings.
     pub fn refused(&self, source: tokenizers::Error) -> ModelError {
-        ModelError::Tokenizer { path: self.path.with_file_name(TOKENIZER), source }
+        ModelError::Tokenizer {
+            path: self.path.with_file_name(TOKENIZER),
+            source,
+        }
     }
 
     /// The path of the file that adds tokens to those of tokenizer.json.

@@ -39,7 +39,10 @@ pub fn repository() -> State {
     State {
         name: NAME.to_string(),
         revisions: BTreeMap::from([("main".to_string(), COMMIT.to_string())]),
-        files: files.into_iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect(),
+        files: files
+            .into_iter()
+            .map(|(name, bytes)| (name.to_string(), bytes.to_vec()))
+            .collect(),
         large: vec![WEIGHTS.to_string()],
         ..State::default()
     }
@@ -49,7 +52,10 @@ pub fn sharded() -> State {
     let mut state = repository();
     let weights = state.files.remove(WEIGHTS).unwrap();
     let (one, two) = weights.split_at(300_000);
-    let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    let shards = [
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    ];
     state.files.insert(shards[0].to_string(), one.to_vec());
     state.files.insert(shards[1].to_string(), two.to_vec());
     set_index(&mut state, &[shards[0], shards[0], shards[1]]);
@@ -58,9 +64,15 @@ pub fn sharded() -> State {
 }
 
 pub fn set_index(state: &mut State, shards: &[&str]) {
-    let map: BTreeMap<_, _> = shards.iter().enumerate().map(|(i, shard)| (format!("tensor{i}"), *shard)).collect();
+    let map: BTreeMap<_, _> = shards
+        .iter()
+        .enumerate()
+        .map(|(i, shard)| (format!("tensor{i}"), *shard))
+        .collect();
     let index = serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map});
-    state.files.insert(INDEX.to_string(), index.to_string().into_bytes());
+    state
+        .files
+        .insert(INDEX.to_string(), index.to_string().into_bytes());
 }
 
 impl Bench {
@@ -70,7 +82,11 @@ impl Bench {
         let mut settings = HubSettings::new(cache.path());
         settings.endpoint = hub.endpoint.clone();
         settings.timeout = Duration::from_secs(10);
-        Self { hub, settings, cache }
+        Self {
+            hub,
+            settings,
+            cache,
+        }
     }
 
     pub fn fetch(&self, id: &str) -> Result<PathBuf, HubError> {
@@ -93,12 +109,20 @@ impl Bench {
 }
 
 pub fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
 
 pub fn bodies(requests: &[Request]) -> Vec<&str> {
-    let is_body = |request: &&Request| request.method == "GET" && !request.path.starts_with("/api/");
-    requests.iter().filter(is_body).map(|request| request.path.as_str()).collect()
+    let is_body =
+        |request: &&Request| request.method == "GET" && !request.path.starts_with("/api/");
+    requests
+        .iter()
+        .filter(is_body)
+        .map(|request| request.path.as_str())
+        .collect()
 }

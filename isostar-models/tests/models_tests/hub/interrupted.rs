@@ -17,7 +17,11 @@ fn offline_a_cached_model_is_used_and_another_is_an_error() {
     bench.settings.offline = true;
     assert_eq!(bench.fetch(NAME).unwrap(), folder);
     assert_eq!(bench.fetch(&format!("{NAME}@{COMMIT}")).unwrap(), folder);
-    for absent in ["org/another".to_string(), format!("{NAME}@v1"), format!("{NAME}@{OTHER_COMMIT}")] {
+    for absent in [
+        "org/another".to_string(),
+        format!("{NAME}@v1"),
+        format!("{NAME}@{OTHER_COMMIT}"),
+    ] {
         let error = bench.error(&absent);
         assert!(matches!(error, HubError::Offline { .. }), "{error}");
         assert!(error.to_string().contains(&absent));
@@ -27,7 +31,11 @@ fn offline_a_cached_model_is_used_and_another_is_an_error() {
 
 #[test]
 fn offline_an_incomplete_snapshot_is_not_used() {
-    for (state, file) in [(repository(), WEIGHTS), (repository(), "tokenizer.json"), (sharded(), "model-00002-of-00002.safetensors")] {
+    for (state, file) in [
+        (repository(), WEIGHTS),
+        (repository(), "tokenizer.json"),
+        (sharded(), "model-00002-of-00002.safetensors"),
+    ] {
         let mut bench = Bench::new(state);
         let folder = bench.fetch(NAME).unwrap();
         bench.settings.offline = true;
@@ -41,7 +49,10 @@ fn an_unreachable_hub_falls_back_to_the_cache_and_notifies_the_observer() {
     let mut bench = Bench::new(repository());
     let folder = bench.fetch(NAME).unwrap();
     let refuse = |bench: &mut Bench| {
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         bench.settings.endpoint = format!("http://{closed}");
     };
     let fail = |bench: &mut Bench| bench.hub.state().status = Some(503);
@@ -54,8 +65,14 @@ fn an_unreachable_hub_falls_back_to_the_cache_and_notifies_the_observer() {
             }
         });
         assert_eq!(found.unwrap(), folder);
-        assert!(matches!(causes.as_slice(), [cause] if cause.contains(&bench.settings.endpoint)), "{causes:?}");
-        assert!(matches!(bench.error("org/another"), HubError::Unreachable { .. }));
+        assert!(
+            matches!(causes.as_slice(), [cause] if cause.contains(&bench.settings.endpoint)),
+            "{causes:?}"
+        );
+        assert!(matches!(
+            bench.error("org/another"),
+            HubError::Unreachable { .. }
+        ));
     }
 }
 
@@ -76,17 +93,28 @@ fn an_interrupted_download_resumes_where_it_stopped() {
         if !large {
             bench.hub.state().large.clear();
         }
-        let tail = if large { format!("{file}?signature=abc%2F") } else { file.to_string() };
+        let tail = if large {
+            format!("{file}?signature=abc%2F")
+        } else {
+            file.to_string()
+        };
         bench.hub.state().cut = Some((tail, cut, None));
         let error = bench.error(NAME);
         let expected = (cut as u64, total as u64);
-        assert!(matches!(&error, HubError::Interrupted { received, total, .. } if (*received, *total) == expected), "{error}");
+        assert!(
+            matches!(&error, HubError::Interrupted { received, total, .. } if (*received, *total) == expected),
+            "{error}"
+        );
         bench.assert_no_snapshot();
 
         bench.hub.requests();
         let mut progress = Vec::new();
         let folder = fetch(&NAME.parse().unwrap(), &bench.settings, &mut |event| {
-            if let HubEvent::Progress { file: name, received, total } = event
+            if let HubEvent::Progress {
+                file: name,
+                received,
+                total,
+            } = event
                 && name == file
             {
                 progress.push((received, total));
@@ -94,9 +122,21 @@ fn an_interrupted_download_resumes_where_it_stopped() {
         });
         assert!(fs::read(folder.unwrap().join(file)).unwrap() == bench.hub.state().files[file]);
         let requests = bench.hub.requests();
-        assert!(requests.iter().any(|request| request.headers.get("range") == Some(&format!("bytes={cut}-"))), "{requests:?}");
-        assert_eq!((progress[0], progress[progress.len() - 1]), (expected, (expected.1, expected.1)));
-        assert_eq!(names(&bench.folder().join("blobs")).len(), 4, "no partial file remains");
+        assert!(
+            requests
+                .iter()
+                .any(|request| request.headers.get("range") == Some(&format!("bytes={cut}-"))),
+            "{requests:?}"
+        );
+        assert_eq!(
+            (progress[0], progress[progress.len() - 1]),
+            (expected, (expected.1, expected.1))
+        );
+        assert_eq!(
+            names(&bench.folder().join("blobs")).len(),
+            4,
+            "no partial file remains"
+        );
     }
 }
 
@@ -114,9 +154,19 @@ fn a_file_is_read_from_the_start_if_the_server_ignores_the_range() {
 fn a_silent_server_causes_a_timeout() {
     let mut bench = Bench::new(repository());
     bench.settings.timeout = Duration::from_millis(300);
-    bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, Some(Duration::from_secs(5))));
+    bench.hub.state().cut = Some((
+        format!("{WEIGHTS}?signature=abc%2F"),
+        400_000,
+        Some(Duration::from_secs(5)),
+    ));
     let start = std::time::Instant::now();
-    assert!(matches!(bench.error(NAME), HubError::Interrupted { received: 400_000, .. }));
+    assert!(matches!(
+        bench.error(NAME),
+        HubError::Interrupted {
+            received: 400_000,
+            ..
+        }
+    ));
     assert!(start.elapsed() < Duration::from_secs(4));
 }
 
@@ -126,7 +176,10 @@ fn the_content_of_a_partial_file_is_verified() {
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, None));
     bench.error(NAME);
     let blobs = bench.folder().join("blobs");
-    let part = names(&blobs).into_iter().find(|name| name.ends_with(".partial")).unwrap();
+    let part = names(&blobs)
+        .into_iter()
+        .find(|name| name.ends_with(".partial"))
+        .unwrap();
     let mut bytes = fs::read(blobs.join(&part)).unwrap();
     bytes[1000] ^= 1;
     fs::write(blobs.join(&part), &bytes).unwrap();
@@ -141,7 +194,10 @@ fn a_partial_file_longer_than_the_file_is_downloaded_from_the_start() {
     bench.hub.state().cut = Some((format!("{WEIGHTS}?signature=abc%2F"), 400_000, None));
     bench.error(NAME);
     let blobs = bench.folder().join("blobs");
-    let part = names(&blobs).into_iter().find(|name| name.ends_with(".partial")).unwrap();
+    let part = names(&blobs)
+        .into_iter()
+        .find(|name| name.ends_with(".partial"))
+        .unwrap();
     fs::write(blobs.join(&part), vec![0; 700_000]).unwrap();
     let folder = bench.fetch(NAME).unwrap();
     assert!(fs::read(folder.join(WEIGHTS)).unwrap() == bench.hub.state().files[WEIGHTS]);
@@ -149,9 +205,15 @@ fn a_partial_file_longer_than_the_file_is_downloaded_from_the_start() {
 
 #[test]
 fn corrupt_files_never_reach_a_snapshot() {
-    let bench = Bench::new(State { corrupts: true, ..repository() });
+    let bench = Bench::new(State {
+        corrupts: true,
+        ..repository()
+    });
     let error = bench.error(NAME);
-    assert!(matches!(&error, HubError::Damaged { file, .. } if file == WEIGHTS), "{error}");
+    assert!(
+        matches!(&error, HubError::Damaged { file, .. } if file == WEIGHTS),
+        "{error}"
+    );
     bench.assert_no_snapshot();
     bench.hub.state().corrupts = false;
     bench.fetch(NAME).unwrap();
@@ -174,10 +236,16 @@ fn concurrent_calls_download_a_file_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let folder = bench.fetch(NAME).unwrap();
-                assert!(fs::read(folder.join(WEIGHTS)).unwrap() == bench.hub.state().files[WEIGHTS]);
+                assert!(
+                    fs::read(folder.join(WEIGHTS)).unwrap() == bench.hub.state().files[WEIGHTS]
+                );
             });
         }
     });
     let requests = bench.hub.requests();
-    assert_eq!(requests.iter().filter(|request| request.by_cdn).count(), 1, "{requests:?}");
+    assert_eq!(
+        requests.iter().filter(|request| request.by_cdn).count(),
+        1,
+        "{requests:?}"
+    );
 }

@@ -98,16 +98,31 @@ fn serve(mut stream: TcpStream, by_cdn: bool, state: &Mutex<State>, cdn: &str) -
     let request = read(&stream, by_cdn)?;
     let mut state = state.lock().unwrap();
     state.requests.push(request.clone());
-    let reply = if by_cdn { send_large(&state, &request) } else { answer(&state, &request, cdn) };
-    let is_file = request.method == "GET" && matches!(reply.status, 200 | 206) && !request.path.starts_with("/api/");
-    let cut = state.cut.take_if(|(file, ..)| is_file && request.path.ends_with(file.as_str()));
+    let reply = if by_cdn {
+        send_large(&state, &request)
+    } else {
+        answer(&state, &request, cdn)
+    };
+    let is_file = request.method == "GET"
+        && matches!(reply.status, 200 | 206)
+        && !request.path.starts_with("/api/");
+    let cut = state
+        .cut
+        .take_if(|(file, ..)| is_file && request.path.ends_with(file.as_str()));
     drop(state);
 
-    let mut head = format!("HTTP/1.1 {} Some Reason\r\nConnection: close\r\n", reply.status);
+    let mut head = format!(
+        "HTTP/1.1 {} Some Reason\r\nConnection: close\r\n",
+        reply.status
+    );
     for (name, value) in &reply.headers {
         head += &format!("{name}: {value}\r\n");
     }
-    if !reply.headers.iter().any(|(name, _)| *name == "Content-Length") {
+    if !reply
+        .headers
+        .iter()
+        .any(|(name, _)| *name == "Content-Length")
+    {
         head += &format!("Content-Length: {}\r\n", reply.body.len());
     }
     stream.write_all((head + "\r\n").as_bytes()).ok()?;
@@ -125,16 +140,31 @@ fn serve(mut stream: TcpStream, by_cdn: bool, state: &Mutex<State>, cdn: &str) -
 }
 
 fn read(stream: &TcpStream, by_cdn: bool) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let mut lines = BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty());
     let first = lines.next()?;
     let mut words = first.split(' ').map(str::to_string);
     let (method, path) = (words.next()?, words.next()?);
-    let headers = lines.filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_string())));
-    Some(Request { by_cdn, method, path, headers: headers.collect() })
+    let headers = lines.filter_map(|line| {
+        line.split_once(": ")
+            .map(|(name, value)| (name.to_lowercase(), value.to_string()))
+    });
+    Some(Request {
+        by_cdn,
+        method,
+        path,
+        headers: headers.collect(),
+    })
 }
 
 fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
-    let refuse = |status, code: &str| Reply { status, headers: vec![("X-Error-Code", code.to_string())], body: b"refused".to_vec() };
+    let refuse = |status, code: &str| Reply {
+        status,
+        headers: vec![("X-Error-Code", code.to_string())],
+        body: b"refused".to_vec(),
+    };
     if let Some(status) = state.status {
         return refuse(status, "");
     }
@@ -142,55 +172,110 @@ fn answer(state: &State, request: &Request, cdn: &str) -> Reply {
         && request.path.contains(old.as_str())
     {
         let location = request.path.replace(old.as_str(), &state.name);
-        return Reply { status: 307, headers: vec![("Location", location)], body: Vec::new() };
+        return Reply {
+            status: 307,
+            headers: vec![("Location", location)],
+            body: Vec::new(),
+        };
     }
-    let sent = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let sent = request
+        .headers
+        .get("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "));
     let is_open = state.token.is_none() || state.token.as_deref() == sent;
     let path = request.path.split('?').next().unwrap();
 
-    let (group, folder) = if state.is_dataset { ("datasets", "/datasets") } else { ("models", "") };
+    let (group, folder) = if state.is_dataset {
+        ("datasets", "/datasets")
+    } else {
+        ("models", "")
+    };
     if let Some(rest) = path.strip_prefix(&format!("/api/{group}/{}/revision/", state.name)) {
         if !is_open && !state.gated {
-            return if sent.is_some() { refuse(401, "") } else { refuse(401, "RepoNotFound") };
+            return if sent.is_some() {
+                refuse(401, "")
+            } else {
+                refuse(401, "RepoNotFound")
+            };
         }
         let revision = rest.replace("%2F", "/");
-        let Some(sha) = state.revisions.get(&revision).or(state.revisions.values().find(|sha| **sha == revision)) else {
+        let Some(sha) = state
+            .revisions
+            .get(&revision)
+            .or(state.revisions.values().find(|sha| **sha == revision))
+        else {
             return refuse(404, "RevisionNotFound");
         };
-        let files = state.files.iter().map(|(name, bytes)| serde_json::json!({"rfilename": name, "size": bytes.len()}));
+        let files = state
+            .files
+            .iter()
+            .map(|(name, bytes)| serde_json::json!({"rfilename": name, "size": bytes.len()}));
         let listing = serde_json::json!({"sha": state.sha.as_ref().unwrap_or(sha), "siblings": files.collect::<Vec<_>>()});
-        return Reply { status: 200, headers: Vec::new(), body: listing.to_string().into_bytes() };
+        return Reply {
+            status: 200,
+            headers: Vec::new(),
+            body: listing.to_string().into_bytes(),
+        };
     }
     let Some(rest) = path.strip_prefix(&format!("{folder}/{}/resolve/", state.name)) else {
-        return if sent.is_some() { refuse(404, "RepoNotFound") } else { refuse(401, "RepoNotFound") };
+        return if sent.is_some() {
+            refuse(404, "RepoNotFound")
+        } else {
+            refuse(401, "RepoNotFound")
+        };
     };
     if !is_open {
-        return refuse(if sent.is_some() { 403 } else { 401 }, if state.gated { "GatedRepo" } else { "RepoNotFound" });
+        return refuse(
+            if sent.is_some() { 403 } else { 401 },
+            if state.gated {
+                "GatedRepo"
+            } else {
+                "RepoNotFound"
+            },
+        );
     }
     let (revision, file) = rest.split_once('/').unwrap();
-    let commit = state.revisions.get(revision).map_or(revision, String::as_str);
-    let Some(bytes) = state.files.get(file) else { return refuse(404, "EntryNotFound") };
+    let commit = state
+        .revisions
+        .get(revision)
+        .map_or(revision, String::as_str);
+    let Some(bytes) = state.files.get(file) else {
+        return refuse(404, "EntryNotFound");
+    };
     let mut reply = match state.large.iter().any(|large| large == file) {
         true => Reply {
             status: 302,
             headers: vec![
                 ("Location", format!("{cdn}/repos/{file}?signature=abc%2F")),
                 ("X-Linked-Size", bytes.len().to_string()),
-                ("X-Linked-Etag", format!("\"{}\"", hex(digest(&SHA256, bytes).as_ref()))),
+                (
+                    "X-Linked-Etag",
+                    format!("\"{}\"", hex(digest(&SHA256, bytes).as_ref())),
+                ),
             ],
             body: b"Found. Redirecting".to_vec(),
         },
         false => ranged(state, request, bytes.clone()),
     };
-    let etag = state.etag.clone().unwrap_or_else(|| hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()));
-    reply.headers.extend([("ETag", format!("W/\"{etag}\"")), ("X-Repo-Commit", commit.to_string())]);
+    let etag = state
+        .etag
+        .clone()
+        .unwrap_or_else(|| hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()));
+    reply.headers.extend([
+        ("ETag", format!("W/\"{etag}\"")),
+        ("X-Repo-Commit", commit.to_string()),
+    ]);
     reply
 }
 
 /// The response of the other server, which ignores commits and tokens and sends different entity
 /// tags.
 fn send_large(state: &State, request: &Request) -> Reply {
-    let file = request.path.strip_prefix("/repos/").and_then(|path| path.split('?').next()).unwrap();
+    let file = request
+        .path
+        .strip_prefix("/repos/")
+        .and_then(|path| path.split('?').next())
+        .unwrap();
     let mut bytes = state.files[file].clone();
     if state.corrupts {
         bytes[0] ^= 1;
@@ -201,19 +286,42 @@ fn send_large(state: &State, request: &Request) -> Reply {
 }
 
 fn ranged(state: &State, request: &Request, bytes: Vec<u8>) -> Reply {
-    let from = request.headers.get("range").filter(|_| !state.ignores_range);
-    let from = from.map(|range| range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse::<usize>().unwrap());
+    let from = request
+        .headers
+        .get("range")
+        .filter(|_| !state.ignores_range);
+    let from = from.map(|range| {
+        range
+            .strip_prefix("bytes=")
+            .unwrap()
+            .strip_suffix('-')
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    });
     let total = bytes.len();
     match from {
-        Some(from) if from >= total => {
-            Reply { status: 416, headers: vec![("Content-Range", format!("bytes */{total}"))], body: Vec::new() }
-        }
+        Some(from) if from >= total => Reply {
+            status: 416,
+            headers: vec![("Content-Range", format!("bytes */{total}"))],
+            body: Vec::new(),
+        },
         Some(from) => Reply {
             status: 206,
-            headers: vec![("Content-Range", format!("bytes {from}-{}/{total}", total - 1)), ("Accept-Ranges", "bytes".to_string())],
+            headers: vec![
+                (
+                    "Content-Range",
+                    format!("bytes {from}-{}/{total}", total - 1),
+                ),
+                ("Accept-Ranges", "bytes".to_string()),
+            ],
             body: bytes[from..].to_vec(),
         },
-        None => Reply { status: 200, headers: vec![("Content-Length", total.to_string())], body: bytes },
+        None => Reply {
+            status: 200,
+            headers: vec![("Content-Length", total.to_string())],
+            body: bytes,
+        },
     }
 }
 

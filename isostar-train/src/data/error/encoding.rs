@@ -30,7 +30,9 @@ impl fmt::Display for EncodingFault {
             Self::BrokenUtf8 => "invalid UTF-8 in a file that is valid UTF-8 up to here",
             Self::CutShort => "the file ends in the middle of a character",
             Self::UnmarkedUtf16 { .. } => "UTF-16 text without a byte-order mark",
-            Self::LoneSurrogate => "invalid UTF-16 (the encoding of the byte-order mark): unpaired surrogate",
+            Self::LoneSurrogate => {
+                "invalid UTF-16 (the encoding of the byte-order mark): unpaired surrogate"
+            }
             Self::Utf32 => "UTF-32 text, but only UTF-8 and UTF-16 are supported",
         })
     }

@@ -7,8 +7,14 @@ use crate::data::Format;
 
 /// Position in a file: a line or, in a Parquet file, a row.
 pub(super) fn at(path: &Path, line: usize) -> impl Display {
-    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
-    format!("{}, {} {line}", path.display(), if is_parquet { "row" } else { "line" })
+    let is_parquet = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case(Format::PARQUET));
+    format!(
+        "{}, {} {line}",
+        path.display(),
+        if is_parquet { "row" } else { "line" }
+    )
 }
 
 /// Name of a column separator.
@@ -23,7 +29,10 @@ pub(super) fn separator(character: char) -> &'static str {
 
 /// Quoted names, separated by commas.
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> impl Display {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{:?}", name.as_ref())).collect();
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("{:?}", name.as_ref()))
+        .collect();
     quoted.join(", ")
 }
 
@@ -33,8 +42,16 @@ mod tests {
 
     #[test]
     fn a_row_of_the_wrong_width_names_file_line_and_columns() {
-        let error = DataError::ColumnCount { path: "reviews.csv".into(), line: 7, expected: vec!["text".into(), "label".into()], found: 1 };
-        assert_eq!(error.to_string(), r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#);
+        let error = DataError::ColumnCount {
+            path: "reviews.csv".into(),
+            line: 7,
+            expected: vec!["text".into(), "label".into()],
+            found: 1,
+        };
+        assert_eq!(
+            error.to_string(),
+            r#"reviews.csv, line 7: 1 column, expected 2: "text", "label""#
+        );
     }
 
     #[test]
@@ -46,7 +63,10 @@ mod tests {
             known: vec!["negative".into(), "positive".into()],
         };
         let message = error.to_string();
-        assert!(message.starts_with("dev.tsv, line 3: label \"neutral\""), "{message}");
+        assert!(
+            message.starts_with("dev.tsv, line 3: label \"neutral\""),
+            "{message}"
+        );
         assert!(message.ends_with(r#""negative", "positive""#), "{message}");
     }
 }

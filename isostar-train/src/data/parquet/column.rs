@@ -78,13 +78,24 @@ impl Expected {
 
 impl Kind {
     fn of(column: &ColumnDescriptor) -> Option<Self> {
-        use ConvertedType::{ENUM, INT_8, INT_16, INT_32, INT_64, JSON, NONE, UINT_8, UINT_16, UINT_32, UINT_64, UTF8};
-        match (column.physical_type(), column.converted_type(), column.logical_type_ref()) {
-            (Type::BYTE_ARRAY, NONE, None) | (Type::BYTE_ARRAY, UTF8 | ENUM | JSON, _) => Some(Self::Text),
+        use ConvertedType::{
+            ENUM, INT_8, INT_16, INT_32, INT_64, JSON, NONE, UINT_8, UINT_16, UINT_32, UINT_64,
+            UTF8,
+        };
+        match (
+            column.physical_type(),
+            column.converted_type(),
+            column.logical_type_ref(),
+        ) {
+            (Type::BYTE_ARRAY, NONE, None) | (Type::BYTE_ARRAY, UTF8 | ENUM | JSON, _) => {
+                Some(Self::Text)
+            }
             (Type::BOOLEAN, ..) => Some(Self::Boolean),
             (Type::INT32 | Type::INT64, NONE, None) => Some(Self::Signed),
             (Type::INT32 | Type::INT64, INT_8 | INT_16 | INT_32 | INT_64, _) => Some(Self::Signed),
-            (Type::INT32 | Type::INT64, UINT_8 | UINT_16 | UINT_32 | UINT_64, _) => Some(Self::Unsigned),
+            (Type::INT32 | Type::INT64, UINT_8 | UINT_16 | UINT_32 | UINT_64, _) => {
+                Some(Self::Unsigned)
+            }
             (Type::FLOAT | Type::DOUBLE, ..) => Some(Self::Float),
             _ => None,
         }
@@ -96,39 +107,76 @@ impl Column {
     ///
     /// # Errors
     /// [`DataError::ColumnType`] if its type is not the expected one.
-    pub fn new(leaf: usize, column: &ColumnDescriptor, name: &str, expected: Expected, path: &Path) -> Result<Self, DataError> {
-        let kind = Kind::of(column).filter(|kind| expected.takes(*kind)).ok_or_else(|| {
-            let physical = column.physical_type().to_string();
-            let found = match column.logical_type_ref() {
-                Some(LogicalType::String) => "text".into(),
-                Some(logical) => format!("{physical} {logical:?}"),
-                None => physical,
-            };
-            DataError::ColumnType { path: path.into(), column: name.into(), expected: expected.name(), found }
-        })?;
+    pub fn new(
+        leaf: usize,
+        column: &ColumnDescriptor,
+        name: &str,
+        expected: Expected,
+        path: &Path,
+    ) -> Result<Self, DataError> {
+        let kind = Kind::of(column)
+            .filter(|kind| expected.takes(*kind))
+            .ok_or_else(|| {
+                let physical = column.physical_type().to_string();
+                let found = match column.logical_type_ref() {
+                    Some(LogicalType::String) => "text".into(),
+                    Some(logical) => format!("{physical} {logical:?}"),
+                    None => physical,
+                };
+                DataError::ColumnType {
+                    path: path.into(),
+                    column: name.into(),
+                    expected: expected.name(),
+                    found,
+                }
+            })?;
         let (present, listed) = (column.max_def_level(), column.repeated_ancestor_def_level());
-        Ok(Self { name: name.into(), leaf, is_unsigned: kind == Kind::Unsigned, present, listed })
+        Ok(Self {
+            name: name.into(),
+            leaf,
+            is_unsigned: kind == Kind::Unsigned,
+            present,
+            listed,
+        })
     }
 
     /// Reads the cells of the next `rows` rows, or fewer at the end of the row group.
     pub fn next(&self, reader: &mut ColumnReader, rows: usize) -> Result<Cells, ParquetError> {
         let unsigned = self.is_unsigned;
         match reader {
-            ColumnReader::ByteArrayColumnReader(reader) => self.decode(reader, rows, |value| match str::from_utf8(value.data()) {
-                Ok(text) => Cell::Text(text.into()),
-                Err(_) => Cell::NotUtf8,
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                self.decode(reader, rows, |value| match str::from_utf8(value.data()) {
+                    Ok(text) => Cell::Text(text.into()),
+                    Err(_) => Cell::NotUtf8,
+                })
+            }
+            ColumnReader::BoolColumnReader(reader) => {
+                self.decode(reader, rows, |value| Cell::Text(value.to_string()))
+            }
+            ColumnReader::Int32ColumnReader(reader) => self.decode(reader, rows, |value| {
+                Cell::Text(if unsigned {
+                    value.cast_unsigned().to_string()
+                } else {
+                    value.to_string()
+                })
             }),
-            ColumnReader::BoolColumnReader(reader) => self.decode(reader, rows, |value| Cell::Text(value.to_string())),
-            ColumnReader::Int32ColumnReader(reader) => {
-                self.decode(reader, rows, |value| Cell::Text(if unsigned { value.cast_unsigned().to_string() } else { value.to_string() }))
-            }
-            ColumnReader::Int64ColumnReader(reader) => {
-                self.decode(reader, rows, |value| Cell::Text(if unsigned { value.cast_unsigned().to_string() } else { value.to_string() }))
-            }
+            ColumnReader::Int64ColumnReader(reader) => self.decode(reader, rows, |value| {
+                Cell::Text(if unsigned {
+                    value.cast_unsigned().to_string()
+                } else {
+                    value.to_string()
+                })
+            }),
             // In JSON's notation: 1.0, not 1.
-            ColumnReader::FloatColumnReader(reader) => self.decode(reader, rows, |value| Cell::Text(format!("{value:?}"))),
-            ColumnReader::DoubleColumnReader(reader) => self.decode(reader, rows, |value| Cell::Text(format!("{value:?}"))),
-            _ => Err(ParquetError::General("its type differs from that in the schema".into())),
+            ColumnReader::FloatColumnReader(reader) => {
+                self.decode(reader, rows, |value| Cell::Text(format!("{value:?}")))
+            }
+            ColumnReader::DoubleColumnReader(reader) => {
+                self.decode(reader, rows, |value| Cell::Text(format!("{value:?}")))
+            }
+            _ => Err(ParquetError::General(
+                "its type differs from that in the schema".into(),
+            )),
         }
     }
 
@@ -139,7 +187,12 @@ impl Column {
         text: impl Fn(&T::T) -> Cell,
     ) -> Result<Cells, ParquetError> {
         let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        reader.read_records(rows, Some(&mut definitions), Some(&mut repetitions), &mut values)?;
+        reader.read_records(
+            rows,
+            Some(&mut definitions),
+            Some(&mut repetitions),
+            &mut values,
+        )?;
         if self.present == 0 {
             definitions = vec![0; values.len()];
         }
@@ -150,11 +203,18 @@ impl Column {
             _ => Some(Cell::Null),
         };
         let cells: Option<Vec<Cell>> = definitions.into_iter().map(cell).collect();
-        let cells = cells.ok_or_else(|| ParquetError::General("it contains fewer values than it declares".into()))?;
-        let (is_list, begins) = (self.listed > 0, repetitions.first().is_none_or(|level| *level == 0));
+        let cells = cells.ok_or_else(|| {
+            ParquetError::General("it contains fewer values than it declares".into())
+        })?;
+        let (is_list, begins) = (
+            self.listed > 0,
+            repetitions.first().is_none_or(|level| *level == 0),
+        );
         match begins && (!is_list || repetitions.len() == cells.len()) {
             true => Ok(Cells { cells, repetitions }),
-            false => Err(ParquetError::General("its lists do not match its rows".into())),
+            false => Err(ParquetError::General(
+                "its lists do not match its rows".into(),
+            )),
         }
     }
 }
@@ -171,14 +231,23 @@ impl Cell {
             Self::Null => "null",
             Self::EmptyList => "an empty list",
         };
-        Err(DataError::BadValue { path: path.into(), line, column: column.name.clone(), found })
+        Err(DataError::BadValue {
+            path: path.into(),
+            line,
+            column: column.name.clone(),
+            found,
+        })
     }
 }
 
 impl Cells {
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        if self.repetitions.is_empty() { self.cells.len() } else { self.repetitions.iter().filter(|level| **level == 0).count() }
+        if self.repetitions.is_empty() {
+            self.cells.len()
+        } else {
+            self.repetitions.iter().filter(|level| **level == 0).count()
+        }
     }
 
     /// One cell per row, for a column without lists.
@@ -194,7 +263,10 @@ impl Cells {
                 lists.push(Vec::new());
             }
             if cell != Cell::EmptyList {
-                lists.last_mut().expect("the first cell begins a row").push(cell);
+                lists
+                    .last_mut()
+                    .expect("the first cell begins a row")
+                    .push(cell);
             }
         }
         lists.into_iter()

@@ -37,27 +37,45 @@ impl<'a> Table<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
         let mut start = Vec::new();
-        (&file).take(64).read_to_end(&mut start).map_err(|error| FileError::reading(path, error))?;
+        (&file)
+            .take(64)
+            .read_to_end(&mut start)
+            .map_err(|error| FileError::reading(path, error))?;
         FileError::refuse_pointer(path, &start)?;
-        let reader = open(file).map_err(|error| DataError::NotParquet { path: path.into(), reason: error.to_string() })?;
+        let reader = open(file).map_err(|error| DataError::NotParquet {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
         Ok(Self { path, reader })
     }
 
     fn fields(&self) -> &[TypePtr] {
-        self.reader.metadata().file_metadata().schema_descr().root_schema().get_fields()
+        self.reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .root_schema()
+            .get_fields()
     }
 
     /// Names of the columns.
     fn header(&self) -> Vec<String> {
-        self.fields().iter().map(|field| field.name().to_string()).collect()
+        self.fields()
+            .iter()
+            .map(|field| field.name().to_string())
+            .collect()
     }
 
     /// Column at a position of the header, with one value per row.
     fn column(&self, position: usize, expected: Expected) -> Result<Column, DataError> {
         let field = &self.fields()[position];
         let schema = self.reader.metadata().file_metadata().schema_descr();
-        let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == position);
-        match leaf.filter(|_| field.is_primitive()).map(|leaf| (leaf, schema.column(leaf))) {
+        let leaf =
+            (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == position);
+        match leaf
+            .filter(|_| field.is_primitive())
+            .map(|leaf| (leaf, schema.column(leaf)))
+        {
             Some((leaf, descriptor)) if descriptor.max_rep_level() == 0 => {
                 Column::new(leaf, &descriptor, field.name(), expected, self.path)
             }
@@ -75,7 +93,11 @@ impl<'a> Table<'a> {
             parts[0] == outer && parts[1..].iter().any(|part| part == inner)
         };
         let Some(leaf) = (0..schema.num_columns()).find(is_asked_for) else {
-            return Err(DataError::NoSuchColumn { path: self.path.into(), name, columns: self.header() });
+            return Err(DataError::NoSuchColumn {
+                path: self.path.into(),
+                name,
+                columns: self.header(),
+            });
         };
         let descriptor = schema.column(leaf);
         match descriptor.max_rep_level() {
@@ -86,32 +108,51 @@ impl<'a> Table<'a> {
     }
 
     fn type_error(&self, column: &str, expected: Expected, found: &str) -> DataError {
-        DataError::ColumnType { path: self.path.into(), column: column.into(), expected: expected.name(), found: found.into() }
+        DataError::ColumnType {
+            path: self.path.into(),
+            column: column.into(),
+            expected: expected.name(),
+            found: found.into(),
+        }
     }
 
     /// Passes the cells of the columns to `take`, one chunk of rows at a time, with the number of
     /// preceding rows.
-    fn read(&self, columns: &[Column], mut take: impl FnMut(usize, Vec<Cells>) -> Result<(), DataError>) -> Result<(), DataError> {
+    fn read(
+        &self,
+        columns: &[Column],
+        mut take: impl FnMut(usize, Vec<Cells>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
         let mut row = 0;
         for group in 0..self.reader.num_row_groups() {
-            let refused = |column: &Column, row: usize, error: ParquetError| DataError::Undecodable {
-                path: self.path.into(),
-                line: row + 1,
-                column: column.name.clone(),
-                reason: error.to_string(),
+            let refused =
+                |column: &Column, row: usize, error: ParquetError| DataError::Undecodable {
+                    path: self.path.into(),
+                    line: row + 1,
+                    column: column.name.clone(),
+                    reason: error.to_string(),
+                };
+            let reader = |column: &Column| {
+                parquet_file::column(&self.reader, group, column.leaf)
+                    .map_err(|error| refused(column, row, error))
             };
-            let reader =
-                |column: &Column| parquet_file::column(&self.reader, group, column.leaf).map_err(|error| refused(column, row, error));
             let mut readers = columns.iter().map(reader).collect::<Result<Vec<_>, _>>()?;
             loop {
-                let next = columns
-                    .iter()
-                    .zip(&mut readers)
-                    .map(|(column, reader)| decoded(|| column.next(reader, ROWS_AT_ONCE)).map_err(|error| refused(column, row, error)));
+                let next = columns.iter().zip(&mut readers).map(|(column, reader)| {
+                    decoded(|| column.next(reader, ROWS_AT_ONCE))
+                        .map_err(|error| refused(column, row, error))
+                });
                 let cells = next.collect::<Result<Vec<Cells>, _>>()?;
                 let rows = cells[0].rows();
-                if let Some((column, _)) = columns.iter().zip(&cells).find(|(_, cells)| cells.rows() != rows) {
-                    let other = ParquetError::General(format!("its number of rows differs from that of {:?}", columns[0].name));
+                if let Some((column, _)) = columns
+                    .iter()
+                    .zip(&cells)
+                    .find(|(_, cells)| cells.rows() != rows)
+                {
+                    let other = ParquetError::General(format!(
+                        "its number of rows differs from that of {:?}",
+                        columns[0].name
+                    ));
                     return Err(refused(column, row, other));
                 }
                 if rows == 0 {
@@ -125,9 +166,14 @@ impl<'a> Table<'a> {
         match row {
             _ if row as i64 != declared => {
                 let reason = format!("it declares {declared} rows but contains {row}");
-                Err(DataError::NotParquet { path: self.path.into(), reason })
+                Err(DataError::NotParquet {
+                    path: self.path.into(),
+                    reason,
+                })
             }
-            0 => Err(DataError::NoRows { path: self.path.into() }),
+            0 => Err(DataError::NoRows {
+                path: self.path.into(),
+            }),
             _ => Ok(()),
         }
     }

@@ -32,8 +32,18 @@ type Set = fn(&mut TrainOptions, &str) -> Result<(), String>;
 impl Setting {
     /// Creates a row. `lines` are the lines of its documentation; `takes` is empty without a text,
     /// and holds an empty list if the text is called by the name of the setting.
-    pub(super) fn new<T: Kind>(name: &'static str, lines: &[&str], takes: &[&[&str]], range: Option<Range>, set: Set) -> Self {
-        let help = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    pub(super) fn new<T: Kind>(
+        name: &'static str,
+        lines: &[&str],
+        takes: &[&[&str]],
+        range: Option<Range>,
+        set: Set,
+    ) -> Self {
+        let help = lines
+            .iter()
+            .map(|line| line.trim())
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut schema = T::schema();
         schema["description"] = help.as_str().into();
         for bound in range.iter().flat_map(|range| range.bounds) {
@@ -43,8 +53,19 @@ impl Setting {
                 Bound::AtMost(high) => schema["maximum"] = high.into(),
             }
         }
-        let takes = takes.first().map(|word| word.first().map_or(name.to_uppercase(), |word| word.to_string()));
-        Self { name, help, takes, choices: T::choices(), is_signed: T::IS_SIGNED, schema, set }
+        let takes = takes.first().map(|word| {
+            word.first()
+                .map_or(name.to_uppercase(), |word| word.to_string())
+        });
+        Self {
+            name,
+            help,
+            takes,
+            choices: T::choices(),
+            is_signed: T::IS_SIGNED,
+            schema,
+            set,
+        }
     }
 
     /// Sets the setting from text.

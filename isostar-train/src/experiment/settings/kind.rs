@@ -84,7 +84,11 @@ impl Kind for PathBuf {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
+        if text.is_empty() {
+            Err("the path is empty".into())
+        } else {
+            Ok(text.into())
+        }
     }
 }
 
@@ -110,7 +114,8 @@ impl Kind for LayerSelection {
 
 impl Kind for Columns {
     fn schema() -> Value {
-        let column = |of: &str| json!({ "type": "string", "description": format!("The column of {of}") });
+        let column =
+            |of: &str| json!({ "type": "string", "description": format!("The column of {of}") });
         let kinds = [LabelKind::Classification, LabelKind::Regression];
         json!({
             "type": "object",
@@ -135,7 +140,8 @@ impl Kind for Columns {
 }
 
 impl Choice for Padding {
-    const CHOICES: &'static [(Self, &'static str, &'static str)] = &[(Self::Mask, "mask", ""), (Self::Keep, "keep", "")];
+    const CHOICES: &'static [(Self, &'static str, &'static str)] =
+        &[(Self::Mask, "mask", ""), (Self::Keep, "keep", "")];
 }
 
 /// Implements `Kind` for types with named values.
@@ -158,4 +164,12 @@ macro_rules! kind_by_names {
     )*};
 }
 
-kind_by_names!(Batching, OnSpike, Padding, PrecisionName, Preset, RegularizerName, Schedule);
+kind_by_names!(
+    Batching,
+    OnSpike,
+    Padding,
+    PrecisionName,
+    Preset,
+    RegularizerName,
+    Schedule
+);

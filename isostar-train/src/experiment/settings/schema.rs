@@ -24,12 +24,16 @@ impl TrainOptions {
     /// Returns the schema of each setting, by name.
     pub(crate) fn properties() -> Map<String, Value> {
         let defaults = constant_defaults();
-        let rows = Self::settings().into_iter().map(|Setting { name, mut schema, .. }| {
-            if let Some(default) = defaults.get(name) {
-                schema["default"] = default.clone();
-            }
-            (name.to_string(), schema)
-        });
+        let rows = Self::settings().into_iter().map(
+            |Setting {
+                 name, mut schema, ..
+             }| {
+                if let Some(default) = defaults.get(name) {
+                    schema["default"] = default.clone();
+                }
+                (name.to_string(), schema)
+            },
+        );
         rows.collect()
     }
 }
@@ -41,16 +45,31 @@ pub(crate) fn object(properties: Map<String, Value>) -> Value {
 
 /// Returns the defaults that are the same for all models, regularizers and devices.
 fn constant_defaults() -> Map<String, Value> {
-    let variants = RegularizerName::CHOICES.iter().flat_map(|(regularizer, ..)| {
-        [None, Some("pretrained")].map(|model| {
-            let options = TrainOptions { regularizer: Some(*regularizer), model: model.map(String::from), ..Default::default() };
-            match serde_json::to_value(TrainSettings::resolve(options)) {
-                Ok(Value::Object(settings)) => settings,
-                other => unreachable!("settings are plain values by name: {other:?}"),
-            }
-        })
+    let variants = RegularizerName::CHOICES
+        .iter()
+        .flat_map(|(regularizer, ..)| {
+            [None, Some("pretrained")].map(|model| {
+                let options = TrainOptions {
+                    regularizer: Some(*regularizer),
+                    model: model.map(String::from),
+                    ..Default::default()
+                };
+                match serde_json::to_value(TrainSettings::resolve(options)) {
+                    Ok(Value::Object(settings)) => settings,
+                    other => unreachable!("settings are plain values by name: {other:?}"),
+                }
+            })
+        });
+    let common = variants.reduce(|one, other| {
+        one.into_iter()
+            .filter(|(name, value)| other.get(name) == Some(value))
+            .collect()
     });
-    let common = variants.reduce(|one, other| one.into_iter().filter(|(name, value)| other.get(name) == Some(value)).collect());
-    let is_constant = |name: &str, value: &Value| !value.is_null() && !value.is_object() && name != "pad_to";
-    common.unwrap_or_default().into_iter().filter(|(name, value)| is_constant(name, value)).collect()
+    let is_constant =
+        |name: &str, value: &Value| !value.is_null() && !value.is_object() && name != "pad_to";
+    common
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(name, value)| is_constant(name, value))
+        .collect()
 }

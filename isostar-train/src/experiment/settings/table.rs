@@ -187,12 +187,21 @@ impl TrainSettings {
         if let Some(known) = options.task.as_deref().and_then(KnownTask::named) {
             options.task = Some(known.name.into());
         }
-        let scratch = options.model.as_deref().is_none_or(|model| model == SCRATCH);
+        let scratch = options
+            .model
+            .as_deref()
+            .is_none_or(|model| model == SCRATCH);
         let pad_to = match options.padding.unwrap_or_default() {
-            Padding::Mask => default_pad_to(options.device.as_deref().unwrap_or(default_device_name())),
+            Padding::Mask => {
+                default_pad_to(options.device.as_deref().unwrap_or(default_device_name()))
+            }
             Padding::Keep => no_multiple(),
         };
-        let about = About { scratch, regularizer: options.regularizer.unwrap_or_default(), pad_to };
+        let about = About {
+            scratch,
+            regularizer: options.regularizer.unwrap_or_default(),
+            pad_to,
+        };
         options.or_defaults(&about)
     }
 }

@@ -40,7 +40,10 @@ impl fmt::Display for SnapshotInterval {
             Self::Steps(steps) => write!(f, "{steps}"),
             Self::Time(time) => {
                 let seconds = time.as_secs();
-                let (unit, size) = UNITS.into_iter().find(|(_, size)| seconds.is_multiple_of(*size)).expect("a second divides all");
+                let (unit, size) = UNITS
+                    .into_iter()
+                    .find(|(_, size)| seconds.is_multiple_of(*size))
+                    .expect("a second divides all");
                 write!(f, "{}{unit}", seconds / size)
             }
         }
@@ -51,16 +54,31 @@ impl FromStr for SnapshotInterval {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("{text:?} is neither a number of steps, such as 500, nor a duration, such as 90s, 10min or 1h");
+        let refused = || {
+            format!(
+                "{text:?} is neither a number of steps, such as 500, nor a duration, such as 90s, 10min or 1h"
+            )
+        };
         let text = text.trim();
-        let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-        let number: u64 = text[..digits].parse().ok().filter(|number| *number > 0).ok_or_else(refused)?;
+        let digits = text
+            .find(|character: char| !character.is_ascii_digit())
+            .unwrap_or(text.len());
+        let number: u64 = text[..digits]
+            .parse()
+            .ok()
+            .filter(|number| *number > 0)
+            .ok_or_else(refused)?;
         match text[digits..].trim() {
             "" => Ok(Self::Steps(number as usize)),
             unit => {
                 let unit = if unit == "m" { "min" } else { unit };
-                let (_, size) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
-                Ok(Self::Time(Duration::from_secs(number.checked_mul(size).ok_or_else(refused)?)))
+                let (_, size) = UNITS
+                    .into_iter()
+                    .find(|(name, _)| *name == unit)
+                    .ok_or_else(refused)?;
+                Ok(Self::Time(Duration::from_secs(
+                    number.checked_mul(size).ok_or_else(refused)?,
+                )))
             }
         }
     }
@@ -95,18 +113,51 @@ mod tests {
 
     #[test]
     fn steps_and_durations_are_read_as_they_are_written() {
-        for (text, written) in [("500", "500"), ("90s", "90s"), ("600s", "10min"), ("10m", "10min"), ("2 h", "2h"), ("3600s", "1h")] {
-            assert_eq!(text.parse::<SnapshotInterval>().unwrap().to_string(), written);
+        for (text, written) in [
+            ("500", "500"),
+            ("90s", "90s"),
+            ("600s", "10min"),
+            ("10m", "10min"),
+            ("2 h", "2h"),
+            ("3600s", "1h"),
+        ] {
+            assert_eq!(
+                text.parse::<SnapshotInterval>().unwrap().to_string(),
+                written
+            );
         }
-        for wrong in ["", "0", "0s", "ten", "5 parsecs", "-1", "1.5h", "99999999999999999999", "9999999999999999999h"] {
-            assert!(wrong.parse::<SnapshotInterval>().unwrap_err().contains("such as"), "{wrong:?}");
+        for wrong in [
+            "",
+            "0",
+            "0s",
+            "ten",
+            "5 parsecs",
+            "-1",
+            "1.5h",
+            "99999999999999999999",
+            "9999999999999999999h",
+        ] {
+            assert!(
+                wrong
+                    .parse::<SnapshotInterval>()
+                    .unwrap_err()
+                    .contains("such as"),
+                "{wrong:?}"
+            );
         }
     }
 
     #[test]
     fn a_snapshot_is_due_after_its_steps_or_its_time() {
-        let (steps, time) = (SnapshotInterval::Steps(10), SnapshotInterval::Time(Duration::from_secs(5)));
+        let (steps, time) = (
+            SnapshotInterval::Steps(10),
+            SnapshotInterval::Time(Duration::from_secs(5)),
+        );
         assert!(!steps.is_due(9, Duration::MAX) && steps.is_due(10, Duration::ZERO));
-        assert!(!time.is_due(0, Duration::MAX) && !time.is_due(99, Duration::from_secs(4)) && time.is_due(1, Duration::from_secs(5)));
+        assert!(
+            !time.is_due(0, Duration::MAX)
+                && !time.is_due(99, Duration::from_secs(4))
+                && time.is_due(1, Duration::from_secs(5))
+        );
     }
 }

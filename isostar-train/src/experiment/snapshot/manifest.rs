@@ -21,7 +21,10 @@ pub(in crate::experiment) struct FileDigest {
 impl FileDigest {
     /// Returns the digest of bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.len() as u64, sha256: hex(ring::digest::digest(&SHA256, bytes).as_ref()) }
+        Self {
+            bytes: bytes.len() as u64,
+            sha256: hex(ring::digest::digest(&SHA256, bytes).as_ref()),
+        }
     }
 
     /// Returns the digest of a file.
@@ -36,7 +39,10 @@ impl FileDigest {
         loop {
             let read = file.read(&mut buffer)?;
             if read == 0 {
-                return Ok(Self { bytes, sha256: hex(context.finish().as_ref()) });
+                return Ok(Self {
+                    bytes,
+                    sha256: hex(context.finish().as_ref()),
+                });
             }
             context.update(&buffer[..read]);
             bytes += read as u64;
@@ -71,12 +77,16 @@ struct Sealed {
 impl Manifest {
     /// Returns the text of the manifest file.
     pub fn to_json(&self) -> String {
-        let sealed = Sealed { manifest: self.clone(), sha256: self.hash() };
+        let sealed = Sealed {
+            manifest: self.clone(),
+            sha256: self.hash(),
+        };
         serde_json::to_string_pretty(&sealed).expect("a manifest is plain values") + "\n"
     }
 
     fn hash(&self) -> String {
-        FileDigest::from_bytes(&serde_json::to_vec(self).expect("a manifest is plain values")).sha256
+        FileDigest::from_bytes(&serde_json::to_vec(self).expect("a manifest is plain values"))
+            .sha256
     }
 
     /// Reads the manifest of a folder, without reading its files.
@@ -84,8 +94,10 @@ impl Manifest {
     /// # Errors
     /// If it is missing, malformed or altered; the message names the fault.
     pub fn read(folder: &Path) -> Result<Self, String> {
-        let bytes = fs::read(folder.join(MANIFEST)).map_err(|error| format!("{MANIFEST}: {error}"))?;
-        let sealed: Sealed = serde_json::from_slice(&bytes).map_err(|error| format!("{MANIFEST} is damaged: {error}"))?;
+        let bytes =
+            fs::read(folder.join(MANIFEST)).map_err(|error| format!("{MANIFEST}: {error}"))?;
+        let sealed: Sealed = serde_json::from_slice(&bytes)
+            .map_err(|error| format!("{MANIFEST} is damaged: {error}"))?;
         if sealed.manifest.hash() != sealed.sha256 {
             return Err(format!("{MANIFEST} is damaged: its hash differs"));
         }
@@ -94,12 +106,17 @@ impl Manifest {
 
     /// Returns the files that are not as the manifest says, each with its fault.
     pub fn faults(&self, folder: &Path) -> Vec<String> {
-        let fault = |(name, expected): (&String, &FileDigest)| match FileDigest::from_file(&folder.join(name)) {
+        let fault = |(name, expected): (&String, &FileDigest)| match FileDigest::from_file(
+            &folder.join(name),
+        ) {
             Err(error) => Some(format!("{name}: {error}")),
-            Ok(found) if found.bytes != expected.bytes => {
-                Some(format!("{name} is damaged: it has {} bytes instead of {}", found.bytes, expected.bytes))
+            Ok(found) if found.bytes != expected.bytes => Some(format!(
+                "{name} is damaged: it has {} bytes instead of {}",
+                found.bytes, expected.bytes
+            )),
+            Ok(found) if found != *expected => {
+                Some(format!("{name} is damaged: its SHA-256 differs"))
             }
-            Ok(found) if found != *expected => Some(format!("{name} is damaged: its SHA-256 differs")),
             Ok(_) => None,
         };
         self.files.iter().filter_map(fault).collect()
@@ -115,7 +132,12 @@ mod tests {
             fs::write(folder.join(name), text).unwrap();
             (name.to_string(), FileDigest::from_bytes(text.as_bytes()))
         });
-        let manifest = Manifest { step: 7, epochs: 1, score: Some(0.1 + 0.2), files: files.into() };
+        let manifest = Manifest {
+            step: 7,
+            epochs: 1,
+            score: Some(0.1 + 0.2),
+            files: files.into(),
+        };
         fs::write(folder.join(MANIFEST), manifest.to_json()).unwrap();
         manifest
     }
@@ -127,10 +149,19 @@ mod tests {
         let manifest = written(at);
         assert_eq!(Manifest::read(at).unwrap(), manifest);
         assert!(manifest.faults(at).is_empty());
-        for (content, fault) in [("firs", "4 bytes instead of 5"), ("fIrst", "SHA-256 differs"), ("", "0 bytes instead of 5")] {
+        for (content, fault) in [
+            ("firs", "4 bytes instead of 5"),
+            ("fIrst", "SHA-256 differs"),
+            ("", "0 bytes instead of 5"),
+        ] {
             fs::write(at.join("a.bin"), content).unwrap();
-            let [found] = &manifest.faults(at)[..] else { panic!("{content:?}") };
-            assert!(found.starts_with("a.bin") && found.contains(fault), "{found}");
+            let [found] = &manifest.faults(at)[..] else {
+                panic!("{content:?}")
+            };
+            assert!(
+                found.starts_with("a.bin") && found.contains(fault),
+                "{found}"
+            );
         }
         fs::remove_file(at.join("b.bin")).unwrap();
         assert_eq!(manifest.faults(at).len(), 2);

@@ -38,6 +38,11 @@ pub(super) struct SnapshotNote<'a> {
 
 impl fmt::Display for SnapshotNote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is passed over: {}", self.folder.display(), self.fault)
+        write!(
+            f,
+            "{} is passed over: {}",
+            self.folder.display(),
+            self.fault
+        )
     }
 }

@@ -47,16 +47,27 @@ impl Parts {
         let model = self.model.into_bytes().map_err(|error| text(&error))?;
         let optimizer = self.optimizer.into_bytes().map_err(|error| text(&error))?;
         let [model, optimizer] = [model, optimizer].map(in_order);
-        let (model, optimizer) = (model.map_err(|error| text(&error))?, optimizer.map_err(|error| text(&error))?);
+        let (model, optimizer) = (
+            model.map_err(|error| text(&error))?,
+            optimizer.map_err(|error| text(&error))?,
+        );
         let state = serde_json::to_vec_pretty(&self.state).map_err(|error| text(&error))?;
-        let mut files = vec![(MODEL, model), (OPTIMIZER, optimizer), (STATE, Bytes::from_bytes_vec(state))];
+        let mut files = vec![
+            (MODEL, model),
+            (OPTIMIZER, optimizer),
+            (STATE, Bytes::from_bytes_vec(state)),
+        ];
         if let Some(reference) = self.reference {
             let shape = reference.shape().iter().copied().collect();
-            let view = TensorView::new(Dtype::F32, shape, reference.as_bytes()).map_err(|error| text(&error))?;
+            let view = TensorView::new(Dtype::F32, shape, reference.as_bytes())
+                .map_err(|error| text(&error))?;
             let file = serialize([("reference", view)], None).map_err(|error| text(&error))?;
             files.push((REFERENCE, Bytes::from_bytes_vec(file)));
         }
-        files.extend(self.answers.map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))));
+        files.extend(
+            self.answers
+                .map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))),
+        );
         Ok(files)
     }
 
@@ -65,14 +76,31 @@ impl Parts {
     /// # Errors
     /// If one cannot be read or parsed; the message names it.
     pub fn read(folder: &Path) -> Result<Self, String> {
-        let bytes = |name: &str| fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
-        let optional = |name: &str| if folder.join(name).exists() { bytes(name).map(Some) } else { Ok(None) };
-        let model = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes(MODEL)?)).map_err(|error| format!("{MODEL}: {error}"))?;
-        let optimizer =
-            OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes(OPTIMIZER)?)).map_err(|error| format!("{OPTIMIZER}: {error}"))?;
-        let state = serde_json::from_slice(&bytes(STATE)?).map_err(|error| format!("{STATE}: {error}"))?;
-        let reference = optional(REFERENCE)?.map(|bytes| read_reference(&bytes)).transpose()?;
-        Ok(Self { model, optimizer, state, reference, answers: optional(ANSWERS)? })
+        let bytes =
+            |name: &str| fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+        let optional = |name: &str| {
+            if folder.join(name).exists() {
+                bytes(name).map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let model = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes(MODEL)?))
+            .map_err(|error| format!("{MODEL}: {error}"))?;
+        let optimizer = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes(OPTIMIZER)?))
+            .map_err(|error| format!("{OPTIMIZER}: {error}"))?;
+        let state =
+            serde_json::from_slice(&bytes(STATE)?).map_err(|error| format!("{STATE}: {error}"))?;
+        let reference = optional(REFERENCE)?
+            .map(|bytes| read_reference(&bytes))
+            .transpose()?;
+        Ok(Self {
+            model,
+            optimizer,
+            state,
+            reference,
+            answers: optional(ANSWERS)?,
+        })
     }
 }
 
@@ -83,7 +111,11 @@ fn read_reference(bytes: &[u8]) -> Result<TensorData, String> {
     if tensor.dtype() != Dtype::F32 {
         return Err(fault(&format!("{:?} instead of F32", tensor.dtype())));
     }
-    Ok(TensorData::from_bytes_vec(tensor.data().to_vec(), tensor.shape().to_vec(), DType::F32))
+    Ok(TensorData::from_bytes_vec(
+        tensor.data().to_vec(),
+        tensor.shape().to_vec(),
+        DType::F32,
+    ))
 }
 
 /// Returns a burnpack file with its tensors in the order of their names. Burn writes those of a model

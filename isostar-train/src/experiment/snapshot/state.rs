@@ -53,15 +53,28 @@ pub(in crate::experiment) struct Before {
 
 impl Before {
     pub fn new(report: &SplitReport) -> Self {
-        let metrics = report.metrics.iter().map(|(name, value)| (name.clone(), finite(*value))).collect();
-        Self { rows: report.rows, metrics, task_loss: finite(report.task_loss), isoscore: report.isoscore.clone() }
+        let metrics = report
+            .metrics
+            .iter()
+            .map(|(name, value)| (name.clone(), finite(*value)))
+            .collect();
+        Self {
+            rows: report.rows,
+            metrics,
+            task_loss: finite(report.task_loss),
+            isoscore: report.isoscore.clone(),
+        }
     }
 
     pub fn report(&self) -> SplitReport {
         let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
         SplitReport {
             rows: self.rows,
-            metrics: self.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect(),
+            metrics: self
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.clone(), number(*value)))
+                .collect(),
             task_loss: number(self.task_loss),
             isoscore: self.isoscore.clone(),
             predictions: Vec::new(),

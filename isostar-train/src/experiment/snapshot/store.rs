@@ -36,27 +36,38 @@ impl SnapshotStore {
 
     /// Returns the steps of all snapshots, newest first. They may be damaged.
     pub fn steps(&self) -> Vec<usize> {
-        let mut steps: Vec<usize> = self.names().iter().filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
+        let mut steps: Vec<usize> = self
+            .names()
+            .iter()
+            .filter_map(|name| name.strip_prefix("step-")?.parse().ok())
+            .collect();
         steps.sort_unstable_by(|one, other| other.cmp(one));
         steps
     }
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Number of completed epochs according to the newest snapshot with a whole manifest; its files
     /// are not read.
     pub fn epochs(&self) -> usize {
-        self.steps().into_iter().find_map(|step| Manifest::read(&self.folder(step)).ok()).map_or(0, |manifest| manifest.epochs)
+        self.steps()
+            .into_iter()
+            .find_map(|step| Manifest::read(&self.folder(step)).ok())
+            .map_or(0, |manifest| manifest.epochs)
     }
 
     /// Returns the faults of a snapshot; none if it is whole.
     pub fn faults(&self, step: usize) -> Vec<String> {
         let folder = self.folder(step);
         match Manifest::read(&folder) {
-            Ok(manifest) if manifest.step != step => vec![format!("{MANIFEST} belongs to step {}", manifest.step)],
+            Ok(manifest) if manifest.step != step => {
+                vec![format!("{MANIFEST} belongs to step {}", manifest.step)]
+            }
             Ok(manifest) => manifest.faults(&folder),
             Err(fault) => vec![fault],
         }
@@ -70,7 +81,12 @@ impl SnapshotStore {
                 [] => self.read(step),
                 faults => Err(faults.join("; ")),
             };
-            let read = read.map_err(|fault| damaged(SnapshotNote { folder: &self.folder(step), fault: &fault }));
+            let read = read.map_err(|fault| {
+                damaged(SnapshotNote {
+                    folder: &self.folder(step),
+                    fault: &fault,
+                })
+            });
             Some((step, read.ok()?))
         })?;
         self.report_damaged(step, damaged);
@@ -82,7 +98,10 @@ impl SnapshotStore {
         for step in self.steps().into_iter().filter(|step| *step < before) {
             let faults = self.faults(step);
             if !faults.is_empty() {
-                damaged(SnapshotNote { folder: &self.folder(step), fault: &faults.join("; ") });
+                damaged(SnapshotNote {
+                    folder: &self.folder(step),
+                    fault: &faults.join("; "),
+                });
             }
         }
     }
@@ -107,7 +126,10 @@ impl SnapshotStore {
                 && !self.path.join(replaced).exists()
             {
                 fs::rename(&path, self.path.join(replaced)).map_err(ExperimentError::io(&path))?;
-            } else if [WRITING, REPLACED, REMOVING].iter().any(|prefix| name.starts_with(prefix)) {
+            } else if [WRITING, REPLACED, REMOVING]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            {
                 fs::remove_dir_all(&path).map_err(ExperimentError::io(&path))?;
             }
         }
@@ -118,15 +140,33 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// If the system fails to write it; earlier snapshots are kept.
-    pub fn write(&self, parts: Parts, score: Option<f64>, keep: usize) -> Result<(), ExperimentError> {
+    pub fn write(
+        &self,
+        parts: Parts,
+        score: Option<f64>,
+        keep: usize,
+    ) -> Result<(), ExperimentError> {
         let place = parts.state.place;
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
         let name = format!("step-{}", place.step);
         let beside = self.path.join(format!("{WRITING}{name}"));
-        let files = parts.into_files().map_err(|message| ExperimentError::Snapshot { path: self.folder(place.step), message })?;
+        let files = parts
+            .into_files()
+            .map_err(|message| ExperimentError::Snapshot {
+                path: self.folder(place.step),
+                message,
+            })?;
         remove_folder(&beside).map_err(ExperimentError::io(&beside))?;
-        let manifest = Manifest { step: place.step, epochs: place.epochs, score, files: Default::default() };
-        if let Err(error) = self.write_files(&beside, manifest, files).and_then(|()| self.publish(&beside, &name)) {
+        let manifest = Manifest {
+            step: place.step,
+            epochs: place.epochs,
+            score,
+            files: Default::default(),
+        };
+        if let Err(error) = self
+            .write_files(&beside, manifest, files)
+            .and_then(|()| self.publish(&beside, &name))
+        {
             // The disk may be full: make room for what the user does next.
             let _ = remove_folder(&beside);
             return Err(error);
@@ -134,13 +174,20 @@ impl SnapshotStore {
         self.prune(place.step, keep)
     }
 
-    fn write_files(&self, folder: &Path, mut manifest: Manifest, files: Vec<super::parts::NamedBytes>) -> Result<(), ExperimentError> {
+    fn write_files(
+        &self,
+        folder: &Path,
+        mut manifest: Manifest,
+        files: Vec<super::parts::NamedBytes>,
+    ) -> Result<(), ExperimentError> {
         fs::create_dir(folder).map_err(ExperimentError::io(folder))?;
         let need = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         for (name, bytes) in files {
             let path = folder.join(name);
             write_synced(&path, &bytes).map_err(write_error(&path, need))?;
-            manifest.files.insert(name.into(), FileDigest::from_bytes(&bytes));
+            manifest
+                .files
+                .insert(name.into(), FileDigest::from_bytes(&bytes));
         }
         let path = folder.join(MANIFEST);
         write_synced(&path, manifest.to_json().as_bytes()).map_err(write_error(&path, need))?;
@@ -149,7 +196,10 @@ impl SnapshotStore {
 
     /// Gives a written folder its name.
     fn publish(&self, beside: &Path, name: &str) -> Result<(), ExperimentError> {
-        let (target, replaced) = (self.path.join(name), self.path.join(format!("{REPLACED}{name}")));
+        let (target, replaced) = (
+            self.path.join(name),
+            self.path.join(format!("{REPLACED}{name}")),
+        );
         let failed = |error| ExperimentError::io(&target)(error);
         if target.exists() {
             remove_folder(&replaced).map_err(failed)?;
@@ -162,14 +212,27 @@ impl SnapshotStore {
 
     fn prune(&self, newest: usize, keep: usize) -> Result<(), ExperimentError> {
         // A step beyond the newest one is a damaged snapshot that was passed over.
-        let older: Vec<usize> = self.steps().into_iter().filter(|step| *step <= newest).collect();
+        let older: Vec<usize> = self
+            .steps()
+            .into_iter()
+            .filter(|step| *step <= newest)
+            .collect();
         let score = |step: &usize| Manifest::read(&self.folder(*step)).ok()?.score;
         let scored = older.iter().filter_map(|step| Some((score(step)?, *step)));
-        let best = scored.max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1))).map(|(_, step)| step);
-        let kept = |step: &usize| older.iter().take(keep.max(1)).any(|newer| newer == step) || best == Some(*step);
+        let best = scored
+            .max_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)))
+            .map(|(_, step)| step);
+        let kept = |step: &usize| {
+            older.iter().take(keep.max(1)).any(|newer| newer == step) || best == Some(*step)
+        };
         for step in self.steps().into_iter().filter(|step| !kept(step)) {
-            let (from, to) = (self.folder(step), self.path.join(format!("{REMOVING}step-{step}")));
-            let removed = remove_folder(&to).and_then(|()| fs::rename(&from, &to)).and_then(|()| remove_folder(&to));
+            let (from, to) = (
+                self.folder(step),
+                self.path.join(format!("{REMOVING}step-{step}")),
+            );
+            let removed = remove_folder(&to)
+                .and_then(|()| fs::rename(&from, &to))
+                .and_then(|()| remove_folder(&to));
             removed.map_err(ExperimentError::io(&from))?;
         }
         Ok(())
@@ -209,7 +272,11 @@ mod tests {
         let state = State {
             settings: TrainSettings::resolve(TrainOptions::default()),
             rows: String::new(),
-            place: Place { epochs: step / 4, batch: step % 4, step },
+            place: Place {
+                epochs: step / 4,
+                batch: step % 4,
+                step,
+            },
             sums: Sums::default(),
             split_seconds: 0.0,
             seconds: Seconds::default(),
@@ -220,9 +287,17 @@ mod tests {
             penalties: Vec::new(),
             is_collapse_reported: false,
         };
-        let model = LinearConfig::new(2, 2).init(&Device::default()).into_record();
+        let model = LinearConfig::new(2, 2)
+            .init(&Device::default())
+            .into_record();
         let reference = Some(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0]]));
-        Parts { model, optimizer: AdamWConfig::new().init().to_record(), state, reference, answers: Some(vec![step as u8]) }
+        Parts {
+            model,
+            optimizer: AdamWConfig::new().init().to_record(),
+            state,
+            reference,
+            answers: Some(vec![step as u8]),
+        }
     }
 
     fn written(steps: &[(usize, Option<f64>)], keep: usize) -> (tempfile::TempDir, SnapshotStore) {
@@ -238,15 +313,37 @@ mod tests {
     fn a_snapshot_is_read_as_it_was_written() {
         let (_kept, store) = written(&[(7, None)], 2);
         let found = store.newest(&|damaged| panic!("{damaged}")).unwrap();
-        assert_eq!(found.state.place, Place { epochs: 1, batch: 3, step: 7 });
-        assert_eq!((found.state.lines, found.answers), (vec!["line 7".to_string()], Some(vec![7])));
-        assert_eq!(found.reference.unwrap().iter::<f32>().collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(
+            found.state.place,
+            Place {
+                epochs: 1,
+                batch: 3,
+                step: 7
+            }
+        );
+        assert_eq!(
+            (found.state.lines, found.answers),
+            (vec!["line 7".to_string()], Some(vec![7]))
+        );
+        assert_eq!(
+            found.reference.unwrap().iter::<f32>().collect::<Vec<_>>(),
+            [1.0, 2.0, 3.0, 4.0]
+        );
         assert!(found.state.before.report().task_loss.is_nan());
     }
 
     #[test]
     fn the_newest_snapshots_and_the_best_are_kept() {
-        let (_kept, store) = written(&[(4, Some(0.5)), (8, Some(0.9)), (12, Some(0.7)), (14, None), (16, Some(0.8))], 2);
+        let (_kept, store) = written(
+            &[
+                (4, Some(0.5)),
+                (8, Some(0.9)),
+                (12, Some(0.7)),
+                (14, None),
+                (16, Some(0.8)),
+            ],
+            2,
+        );
         assert_eq!(store.steps(), [16, 14, 8]);
         assert_eq!(store.epochs(), 4);
         // Of equal scores, the newer one counts; a step beyond the newest one was passed over.
@@ -277,12 +374,20 @@ mod tests {
         fs::write(store.folder(12).join("state.json"), "{}").unwrap();
         fs::remove_file(store.folder(4).join(MANIFEST)).unwrap();
         let notes = RefCell::new(Vec::new());
-        let found = store.newest(&|damaged| notes.borrow_mut().push(damaged.to_string())).unwrap();
+        let found = store
+            .newest(&|damaged| notes.borrow_mut().push(damaged.to_string()))
+            .unwrap();
         assert_eq!(found.state.place.step, 8);
         let notes = notes.into_inner();
         assert_eq!(notes.len(), 2, "{notes:?}");
-        assert!(notes[0].contains("step-12 is passed over: state.json is damaged: it has 2 bytes"), "{notes:?}");
-        assert!(notes[1].contains("step-4 is passed over: manifest.json"), "{notes:?}");
+        assert!(
+            notes[0].contains("step-12 is passed over: state.json is damaged: it has 2 bytes"),
+            "{notes:?}"
+        );
+        assert!(
+            notes[1].contains("step-4 is passed over: manifest.json"),
+            "{notes:?}"
+        );
         // A snapshot under the name of another step is not believed.
         fs::rename(store.folder(8), store.folder(16)).unwrap();
         assert_eq!(store.faults(16), ["manifest.json belongs to step 8"]);

@@ -32,8 +32,16 @@ impl SnapshotWriter {
                 }
             }
         };
-        let thread = Builder::new().name("snapshots".into()).spawn(work).expect("the system has threads");
-        Self { jobs: Some(jobs), results, is_busy: false, thread: Some(thread) }
+        let thread = Builder::new()
+            .name("snapshots".into())
+            .spawn(work)
+            .expect("the system has threads");
+        Self {
+            jobs: Some(jobs),
+            results,
+            is_busy: false,
+            thread: Some(thread),
+        }
     }
 
     /// Whether a snapshot is still being written.
@@ -57,7 +65,8 @@ impl SnapshotWriter {
     pub fn begin(&mut self, parts: Parts, score: Option<f64>) -> Result<(), ExperimentError> {
         self.wait()?;
         let jobs = self.jobs.as_ref().expect("the writer runs");
-        jobs.send(Job { parts, score }).expect("the thread runs until the channel closes");
+        jobs.send(Job { parts, score })
+            .expect("the thread runs until the channel closes");
         self.is_busy = true;
         Ok(())
     }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::train::Interrupter;
-use burn::train::metric::{MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry};
+use burn::train::metric::{
+    MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry,
+};
 use burn::train::renderer::{MetricState, MetricsRenderer};
 
 use crate::experiment::{EpochReport, Observer};
@@ -23,7 +25,10 @@ pub(super) struct ShownMetric {
 
 impl ShownMetric {
     pub fn new(title: impl Into<String>, higher_is_better: bool) -> Self {
-        Self { title: title.into(), higher_is_better }
+        Self {
+            title: title.into(),
+            higher_is_better,
+        }
     }
 
     /// Name in metrics.jsonl; result.json uses the same names.
@@ -47,20 +52,33 @@ impl Display {
     /// stdout is a terminal; its key `q` triggers the interrupter.
     pub fn new(observer: Arc<dyn Observer>, interrupter: &Interrupter) -> Self {
         let dashboard = dashboard(interrupter, observer.as_ref());
-        Self { observer, dashboard, titles: BTreeMap::new() }
+        Self {
+            observer,
+            dashboard,
+            titles: BTreeMap::new(),
+        }
     }
 
     /// Begins a training of `epochs` epochs in `epoch`, counted from 1.
     pub fn start(&mut self, epochs: usize, epoch: usize, metrics: &[ShownMetric]) {
-        self.titles = metrics.iter().map(|metric| (metric.name(), metric.title.clone())).collect();
-        let Some(dashboard) = &mut self.dashboard else { return };
+        self.titles = metrics
+            .iter()
+            .map(|metric| (metric.name(), metric.title.clone()))
+            .collect();
+        let Some(dashboard) = &mut self.dashboard else {
+            return;
+        };
         for metric in metrics {
             let name = Arc::new(metric.title.clone());
             dashboard.register_metric(MetricDefinition {
                 metric_id: MetricId::new(name.clone()),
                 name,
                 description: None,
-                attributes: NumericAttributes { unit: None, higher_is_better: metric.higher_is_better }.into(),
+                attributes: NumericAttributes {
+                    unit: None,
+                    higher_is_better: metric.higher_is_better,
+                }
+                .into(),
             });
         }
         dashboard.start(epochs, epoch, None, None);
@@ -77,20 +95,38 @@ impl Display {
     /// Shows a metric of the current batch, and its mean over the epoch so far.
     pub fn metric(&mut self, phase: &Phase, name: &str, value: f64, mean: f64) {
         self.observer.metric(phase, name, value);
-        let entry = NumericEntry::Aggregated { aggregated_value: value, count: 1 };
-        self.show(phase, name, format!("epoch {mean:.4} - batch {value:.4}"), entry);
+        let entry = NumericEntry::Aggregated {
+            aggregated_value: value,
+            count: 1,
+        };
+        self.show(
+            phase,
+            name,
+            format!("epoch {mean:.4} - batch {value:.4}"),
+            entry,
+        );
     }
 
     /// Shows the metrics of a whole split.
     pub fn finals(&mut self, phase: &Phase, finals: &BTreeMap<String, f64>) {
         for (name, value) in finals {
-            self.show(phase, name, format!("split {value:.4}"), NumericEntry::Final(*value));
+            self.show(
+                phase,
+                name,
+                format!("split {value:.4}"),
+                NumericEntry::Final(*value),
+            );
         }
     }
 
     fn show(&mut self, phase: &Phase, name: &str, formatted: String, entry: NumericEntry) {
-        let (Some(dashboard), Some(title)) = (&mut self.dashboard, self.titles.get(name)) else { return };
-        let shown = MetricEntry::new(MetricId::new(Arc::new(title.clone())), SerializedEntry::new(formatted, entry.serialize()));
+        let (Some(dashboard), Some(title)) = (&mut self.dashboard, self.titles.get(name)) else {
+            return;
+        };
+        let shown = MetricEntry::new(
+            MetricId::new(Arc::new(title.clone())),
+            SerializedEntry::new(formatted, entry.serialize()),
+        );
         let state = MetricState::Numeric(shown, Some(entry));
         match split(phase) {
             "train" => dashboard.update_train(state),
@@ -135,15 +171,25 @@ impl Drop for Display {
 
 /// Name of a split in metrics.jsonl and in the dashboard.
 pub(super) fn split(phase: &Phase) -> &'static str {
-    if matches!(phase, Phase::Training { .. }) { "train" } else { "valid" }
+    if matches!(phase, Phase::Training { .. }) {
+        "train"
+    } else {
+        "valid"
+    }
 }
 
-fn dashboard(interrupter: &Interrupter, observer: &dyn Observer) -> Option<Box<dyn MetricsRenderer>> {
+fn dashboard(
+    interrupter: &Interrupter,
+    observer: &dyn Observer,
+) -> Option<Box<dyn MetricsRenderer>> {
     #[cfg(feature = "tui")]
     if observer.wants_dashboard() {
         use std::io::IsTerminal;
         if std::io::stdout().is_terminal() {
-            return Some(burn::train::renderer::default_renderer(interrupter.clone(), None));
+            return Some(burn::train::renderer::default_renderer(
+                interrupter.clone(),
+                None,
+            ));
         }
     }
     let _ = (interrupter, observer);

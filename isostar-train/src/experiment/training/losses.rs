@@ -46,7 +46,12 @@ impl fmt::Display for Spike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.median {
             Some(median) if self.loss.is_finite() => {
-                write!(f, "the loss is {:.4}, {:.1} times its running median {median:.4}", self.loss, self.loss / median)
+                write!(
+                    f,
+                    "the loss is {:.4}, {:.1} times its running median {median:.4}",
+                    self.loss,
+                    self.loss / median
+                )
             }
             _ => write!(f, "the loss is {}", self.loss),
         }
@@ -110,7 +115,11 @@ impl RecentLosses {
         let mut sorted: Vec<f64> = self.losses.iter().copied().collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let middle = sorted.len() / 2;
-        Some(if sorted.len().is_multiple_of(2) { (sorted[middle - 1] + sorted[middle]) / 2.0 } else { sorted[middle] })
+        Some(if sorted.len().is_multiple_of(2) {
+            (sorted[middle - 1] + sorted[middle]) / 2.0
+        } else {
+            sorted[middle]
+        })
     }
 }
 
@@ -122,12 +131,19 @@ mod tests {
     fn a_loss_far_above_the_median_is_a_spike_and_does_not_move_it() {
         let mut recent = RecentLosses::default();
         for step in 0..LEAST {
-            assert_eq!(recent.judge(if step == 3 { 90.0 } else { 1.0 }, 5.0), None, "too few losses to judge {step}");
+            assert_eq!(
+                recent.judge(if step == 3 { 90.0 } else { 1.0 }, 5.0),
+                None,
+                "too few losses to judge {step}"
+            );
         }
         assert_eq!(recent.judge(5.0, 5.0), None);
         let spike = recent.judge(5.1, 5.0).unwrap();
         assert_eq!((spike.loss, spike.median), (5.1, Some(1.0)));
-        assert_eq!(spike.to_string(), "the loss is 5.1000, 5.1 times its running median 1.0000");
+        assert_eq!(
+            spike.to_string(),
+            "the loss is 5.1000, 5.1 times its running median 1.0000"
+        );
         recent.judge(f64::NAN, 5.0).unwrap();
         assert_eq!((recent.in_a_row(), recent.count()), (2, 2));
         assert_eq!(recent.judge(1.0, 5.0), None);

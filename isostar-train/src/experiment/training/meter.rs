@@ -23,17 +23,33 @@ pub(super) struct TrainingMeter<M: TaskModel> {
 }
 
 impl<M: TaskModel> TrainingMeter<M> {
-    pub fn new(metrics: &[TaskMetric], answers: Option<M::Evaluator>, hook: &Hook<M::Batch>) -> Self {
-        Self { sums: Sums::default(), answers, metrics: metrics.to_vec(), measure: hook.measure_metric() }
+    pub fn new(
+        metrics: &[TaskMetric],
+        answers: Option<M::Evaluator>,
+        hook: &Hook<M::Batch>,
+    ) -> Self {
+        Self {
+            sums: Sums::default(),
+            answers,
+            metrics: metrics.to_vec(),
+            measure: hook.measure_metric(),
+        }
     }
 
     /// Adds a step, and shows its numbers; returns its task loss.
     ///
     /// # Errors
     /// If the device cannot be read.
-    pub fn add(&mut self, item: RegularizedOutput<M::Output>, phase: &Phase, display: &mut Display) -> Result<f64, TensorReadError> {
+    pub fn add(
+        &mut self,
+        item: RegularizedOutput<M::Output>,
+        phase: &Phase,
+        display: &mut Display,
+    ) -> Result<f64, TensorReadError> {
         let item = item.sync()?;
-        let mut show = |name: &str, value, sum: &Sum| display.metric(phase, name, value, sum.mean().unwrap_or(f64::NAN));
+        let mut show = |name: &str, value, sum: &Sum| {
+            display.metric(phase, name, value, sum.mean().unwrap_or(f64::NAN))
+        };
         let loss = add_loss::<M>(&mut self.sums.loss, &item.output)?;
         show("task_loss", loss, &self.sums.loss);
         if let Some(penalty) = &item.penalty {
@@ -42,7 +58,10 @@ impl<M: TaskModel> TrainingMeter<M> {
             show("penalty", value, &self.sums.penalty);
             let input: MeasureInput = item.adapt();
             self.measure.update(&input, &metadata())?;
-            let value = self.measure.value().map_or(f64::NAN, |value| value.current());
+            let value = self
+                .measure
+                .value()
+                .map_or(f64::NAN, |value| value.current());
             self.sums.measure.add(value, 1);
             show(&self.measure_name(), value, &self.sums.measure);
         }
@@ -59,9 +78,21 @@ impl<M: TaskModel> TrainingMeter<M> {
     /// Returns the metrics so far.
     pub fn metrics(&self) -> BTreeMap<String, f64> {
         let measure = self.measure_name();
-        let means = [("task_loss", self.sums.loss), ("penalty", self.sums.penalty), (measure.as_str(), self.sums.measure)];
-        let means = means.into_iter().filter_map(|(name, sum)| Some((name.to_string(), sum.mean()?)));
-        means.chain(self.answers.iter().flat_map(|answers| scores(&self.metrics, answers))).collect()
+        let means = [
+            ("task_loss", self.sums.loss),
+            ("penalty", self.sums.penalty),
+            (measure.as_str(), self.sums.measure),
+        ];
+        let means = means
+            .into_iter()
+            .filter_map(|(name, sum)| Some((name.to_string(), sum.mean()?)));
+        means
+            .chain(
+                self.answers
+                    .iter()
+                    .flat_map(|answers| scores(&self.metrics, answers)),
+            )
+            .collect()
     }
 
     /// Begins an epoch.
@@ -83,20 +114,35 @@ pub(super) struct ValidationMeter<M: TaskModel> {
 
 impl<M: TaskModel> ValidationMeter<M> {
     pub fn new(metrics: &[TaskMetric], answers: M::Evaluator, hook: &Hook<M::Batch>) -> Self {
-        Self { loss: Sum::default(), isoscore: hook.isoscore_metric(), answers, metrics: metrics.to_vec() }
+        Self {
+            loss: Sum::default(),
+            isoscore: hook.isoscore_metric(),
+            answers,
+            metrics: metrics.to_vec(),
+        }
     }
 
     /// Adds a batch, and shows its loss.
     ///
     /// # Errors
     /// If the device cannot be read.
-    pub fn add(&mut self, item: RegularizedOutput<M::Output>, phase: &Phase, display: &mut Display) -> Result<(), TensorReadError> {
+    pub fn add(
+        &mut self,
+        item: RegularizedOutput<M::Output>,
+        phase: &Phase,
+        display: &mut Display,
+    ) -> Result<(), TensorReadError> {
         let item = item.sync()?;
         let loss = add_loss::<M>(&mut self.loss, &item.output)?;
         let moments: MomentsInput = item.adapt();
         self.isoscore.update(&moments, &metadata())?;
         self.answers.add(&item.output)?;
-        display.metric(phase, "task_loss", loss, self.loss.mean().unwrap_or(f64::NAN));
+        display.metric(
+            phase,
+            "task_loss",
+            loss,
+            self.loss.mean().unwrap_or(f64::NAN),
+        );
         Ok(())
     }
 
@@ -114,8 +160,14 @@ impl<M: TaskModel> ValidationMeter<M> {
 }
 
 /// Scores of the metrics that are computed in every epoch.
-fn scores<E: Evaluator>(metrics: &[TaskMetric], answers: &E) -> impl Iterator<Item = (String, f64)> {
-    metrics.iter().filter(|metric| !metric.is_of_part()).map(|metric| (metric.name().to_string(), answers.score(*metric)))
+fn scores<E: Evaluator>(
+    metrics: &[TaskMetric],
+    answers: &E,
+) -> impl Iterator<Item = (String, f64)> {
+    metrics
+        .iter()
+        .filter(|metric| !metric.is_of_part())
+        .map(|metric| (metric.name().to_string(), answers.score(*metric)))
 }
 
 /// Adds the losses of a batch; returns their mean.
@@ -129,5 +181,9 @@ fn add_loss<M: TaskModel>(sum: &mut Sum, output: &M::Output) -> Result<f64, Tens
 
 /// The metrics of this crate use no metadata.
 fn metadata() -> MetricMetadata {
-    MetricMetadata { progress: burn::data::dataloader::Progress::new(0, 0, None), iteration: None, lr: None }
+    MetricMetadata {
+        progress: burn::data::dataloader::Progress::new(0, 0, None),
+        iteration: None,
+        lr: None,
+    }
 }

@@ -106,31 +106,49 @@ impl<'a, M: TaskModel> Training<'a, M> {
         recorder: Option<Recorder>,
         beginning: Beginning,
     ) -> Result<Self, ExperimentError> {
-        let Beginning { before, rows, parts } = beginning;
+        let Beginning {
+            before,
+            rows,
+            parts,
+        } = beginning;
         let settings = &run.settings;
         let device = run.device.clone().autodiff();
         let mut model = number_parameters(prepared.model.model.clone());
         let mut optimizer = adamw(settings.weight_decay, settings.adam_epsilon);
-        let mut meter = TrainingMeter::<M>::new(&run.metrics, prepared.train.evaluator.clone(), &hook);
+        let mut meter =
+            TrainingMeter::<M>::new(&run.metrics, prepared.train.evaluator.clone(), &hook);
         let mut state = None;
         if let Some(parts) = parts {
-            let unfit = |message: String| ExperimentError::Snapshot { path: run.folder.path().into(), message };
-            model = model.try_load_record(parts.model).map_err(|error| unfit(error.to_string()))?;
+            let unfit = |message: String| ExperimentError::Snapshot {
+                path: run.folder.path().into(),
+                message,
+            };
+            model = model
+                .try_load_record(parts.model)
+                .map_err(|error| unfit(error.to_string()))?;
             optimizer = optimizer.load_record(parts.optimizer);
             if let (Some(answers), Some(bytes)) = (&mut meter.answers, &parts.answers) {
-                answers.restore(bytes).ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
+                answers
+                    .restore(bytes)
+                    .ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
             }
             hook.restore(hook_state(&parts.state, parts.reference), &device);
             stopwatch.restore(parts.state.seconds);
             state = Some(parts.state);
         }
         let place = state.as_ref().map_or(Place::default(), |state| state.place);
-        let train = BatchLoader::training(prepared.train.source.clone(), run.order(place.epochs), &device).skipping(place.batch);
+        let train = BatchLoader::training(
+            prepared.train.source.clone(),
+            run.order(place.epochs),
+            &device,
+        )
+        .skipping(place.batch);
         let batches = train.batches();
         let steps = batches * settings.epochs;
         let warmup = (settings.warmup * steps as f64).round() as usize;
-        let (sums, split_seconds, losses, lines) =
-            state.map_or_else(Default::default, |state| (state.sums, state.split_seconds, state.losses, state.lines));
+        let (sums, split_seconds, losses, lines) = state.map_or_else(Default::default, |state| {
+            (state.sums, state.split_seconds, state.losses, state.lines)
+        });
         meter.sums = sums;
         Ok(Self {
             run,
@@ -161,7 +179,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
     }
 
     pub(super) fn model(&self) -> &Regularized<M> {
-        self.model.as_ref().expect("the optimizer has returned the model")
+        self.model
+            .as_ref()
+            .expect("the optimizer has returned the model")
     }
 
     /// Trains until the last epoch is complete, or until a place between two steps is reached.
@@ -170,7 +190,8 @@ impl<'a, M: TaskModel> Training<'a, M> {
     /// If the training diverges, is stopped, or the run folder cannot be written. Check
     /// [`Hook::divergence`] first.
     pub fn run(&mut self, until: Option<Place>) -> Result<(), ExperimentError> {
-        self.display.start(self.settings().epochs, self.place.epochs + 1, &self.shown());
+        self.display
+            .start(self.settings().epochs, self.place.epochs + 1, &self.shown());
         self.began = Instant::now();
         while self.place.epochs < self.settings().epochs {
             if until == Some(self.place) || self.epoch(until)?.is_break() {
@@ -182,22 +203,41 @@ impl<'a, M: TaskModel> Training<'a, M> {
 
     /// Returns the trained model.
     pub fn into_model(self) -> M {
-        self.model.expect("the optimizer has returned the model").into_inner().valid()
+        self.model
+            .expect("the optimizer has returned the model")
+            .into_inner()
+            .valid()
     }
 
     /// Metrics of the dashboard.
     fn shown(&self) -> Vec<ShownMetric> {
-        let mut shown = vec![ShownMetric::new("Loss", false), ShownMetric::new("IsoScore", true)];
-        shown.extend(self.run.metrics.iter().filter(|metric| !metric.is_of_part()).map(|metric| ShownMetric::new(metric.name(), true)));
+        let mut shown = vec![
+            ShownMetric::new("Loss", false),
+            ShownMetric::new("IsoScore", true),
+        ];
+        shown.extend(
+            self.run
+                .metrics
+                .iter()
+                .filter(|metric| !metric.is_of_part())
+                .map(|metric| ShownMetric::new(metric.name(), true)),
+        );
         if let Some(regularizer) = &self.run.regularizer {
-            shown.extend([ShownMetric::new("Penalty", false), ShownMetric::new(regularizer.measure_name(), true)]);
+            shown.extend([
+                ShownMetric::new("Penalty", false),
+                ShownMetric::new(regularizer.measure_name(), true),
+            ]);
         }
         shown
     }
 
     /// Trains for the rest of an epoch, and validates.
     fn epoch(&mut self, until: Option<Place>) -> Result<Flow, ExperimentError> {
-        let (epoch, epochs, began) = (self.place.epochs + 1, self.settings().epochs, Instant::now());
+        let (epoch, epochs, began) = (
+            self.place.epochs + 1,
+            self.settings().epochs,
+            Instant::now(),
+        );
         let phase = Phase::Training { epoch, epochs };
         let rows = self.train.num_items();
         self.display.begin(&phase, rows);
@@ -215,23 +255,41 @@ impl<'a, M: TaskModel> Training<'a, M> {
         let phase = Phase::Validation { epoch };
         let (validation, seconds) = self.validate(&phase)?;
         let valid_rows = self.prepared.dev.source.lengths().len();
-        let is_finite = |metrics: &BTreeMap<String, f64>| metrics.get("task_loss").is_none_or(|loss| loss.is_finite());
+        let is_finite = |metrics: &BTreeMap<String, f64>| {
+            metrics.get("task_loss").is_none_or(|loss| loss.is_finite())
+        };
         self.line(epoch, "train", rows, &training, self.split_seconds)?;
         if is_finite(&validation) {
             self.line(epoch, "valid", valid_rows, &validation, seconds)?;
         }
 
-        self.place = Place { epochs: epoch, batch: 0, step: self.place.step };
+        self.place = Place {
+            epochs: epoch,
+            batch: 0,
+            step: self.place.step,
+        };
         self.meter.clear();
         self.split_seconds = 0.0;
         self.epochs_since += 1;
         if is_finite(&validation) {
             let mean = self.began.elapsed() / self.epochs_since;
             let seconds_left = mean.as_secs_f64() * (epochs - epoch) as f64;
-            let main = self.run.metrics.first().and_then(|metric| validation.get(metric.name()));
+            let main = self
+                .run
+                .metrics
+                .first()
+                .and_then(|metric| validation.get(metric.name()));
             let score = main.copied().filter(|score| score.is_finite());
             let seconds = began.elapsed().as_secs_f64();
-            self.display.epoch(&EpochReport { epoch, epochs, training, validation, seconds, rows_per_second, seconds_left });
+            self.display.epoch(&EpochReport {
+                epoch,
+                epochs,
+                training,
+                validation,
+                seconds,
+                rows_per_second,
+                seconds_left,
+            });
             self.save(score)?;
         } else {
             self.save(None)?;
@@ -279,7 +337,10 @@ impl<'a, M: TaskModel> Training<'a, M> {
             return Ok(());
         }
         let rate = ModuleLearningRate::from(self.schedule.rate(self.place.step));
-        let model = self.model.take().expect("the optimizer has returned the model");
+        let model = self
+            .model
+            .take()
+            .expect("the optimizer has returned the model");
         self.model = Some(self.optimizer.step(rate, model, grads));
         let loss = self.meter.add(item, phase, &mut self.display)?;
         self.warn_of(loss, &rows);
@@ -290,10 +351,14 @@ impl<'a, M: TaskModel> Training<'a, M> {
     fn validate(&mut self, phase: &Phase) -> Result<(BTreeMap<String, f64>, f64), ExperimentError> {
         let began = Instant::now();
         let model = self.model().valid();
-        let loader =
-            BatchLoader::evaluation(self.prepared.dev.source.clone(), EVALUATION_BATCH, &self.run.device.clone().without_autodiff());
+        let loader = BatchLoader::evaluation(
+            self.prepared.dev.source.clone(),
+            EVALUATION_BATCH,
+            &self.run.device.clone().without_autodiff(),
+        );
         self.display.begin(phase, loader.rows());
-        let mut meter = ValidationMeter::<M>::new(&self.run.metrics, self.prepared.dev.evaluator(), &self.hook);
+        let mut meter =
+            ValidationMeter::<M>::new(&self.run.metrics, self.prepared.dev.evaluator(), &self.hook);
         let mut pass = loader.iter();
         while let Some(batch) = pass.next() {
             let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
@@ -320,8 +385,15 @@ impl<'a, M: TaskModel> Training<'a, M> {
         metrics: &BTreeMap<String, f64>,
         seconds: f64,
     ) -> Result<(), ExperimentError> {
-        let line = Line { epoch, split, rows, metrics, seconds };
-        self.lines.push(serde_json::to_string(&line).expect("a line is plain values"));
+        let line = Line {
+            epoch,
+            split,
+            rows,
+            metrics,
+            seconds,
+        };
+        self.lines
+            .push(serde_json::to_string(&line).expect("a line is plain values"));
         match &self.recorder {
             Some(_) => self.run.folder.write_metrics(&self.lines),
             None => Ok(()),
@@ -330,9 +402,17 @@ impl<'a, M: TaskModel> Training<'a, M> {
 
     /// Returns the error of a training that ended early.
     fn ended(&self, reason: Option<String>) -> ExperimentError {
-        let interruption = || self.hook.interrupter().interruption().map(|stop| stop.reason.unwrap_or_else(|| "interrupted".into()));
+        let interruption = || {
+            self.hook
+                .interrupter()
+                .interruption()
+                .map(|stop| stop.reason.unwrap_or_else(|| "interrupted".into()))
+        };
         let failure = || self.hook.failure().map(|failure| failure.to_string());
-        let reason = failure().or(reason).or_else(interruption).unwrap_or_else(|| "unknown reason".into());
+        let reason = failure()
+            .or(reason)
+            .or_else(interruption)
+            .unwrap_or_else(|| "unknown reason".into());
         self.run.stopped(self.place.epochs, reason)
     }
 }

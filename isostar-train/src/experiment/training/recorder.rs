@@ -19,7 +19,13 @@ pub(in crate::experiment) struct Recorder {
 impl Recorder {
     /// Creates a recorder for a training that begins after `step` steps.
     pub fn new(store: SnapshotStore, interval: SnapshotInterval, keep: usize, step: usize) -> Self {
-        Self { writer: SnapshotWriter::new(store.clone(), keep), store, interval, last: (step, Instant::now()), is_demanded: false }
+        Self {
+            writer: SnapshotWriter::new(store.clone(), keep),
+            store,
+            interval,
+            last: (step, Instant::now()),
+            is_demanded: false,
+        }
     }
 
     /// Whether a snapshot is due after `step` steps. None is while the last one is being written.
@@ -28,7 +34,11 @@ impl Recorder {
     /// If the last one could not be written.
     pub fn is_due(&mut self, step: usize) -> Result<bool, ExperimentError> {
         let is_busy = self.writer.is_busy()?;
-        Ok(!is_busy && (self.is_demanded || self.interval.is_due(step - self.last.0, self.last.1.elapsed())))
+        Ok(!is_busy
+            && (self.is_demanded
+                || self
+                    .interval
+                    .is_due(step - self.last.0, self.last.1.elapsed())))
     }
 
     /// Makes a snapshot due after the next step.

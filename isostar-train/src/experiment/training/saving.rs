@@ -13,7 +13,9 @@ impl<M: TaskModel> Training<'_, M> {
     pub(super) fn between_steps(&mut self) -> Result<(), ExperimentError> {
         self.stop_if_requested()?;
         let is_last = self.place.batch == self.batches;
-        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let Some(recorder) = &mut self.recorder else {
+            return Ok(());
+        };
         if !is_last && recorder.is_due(self.place.step)? {
             self.save(None)?;
         }
@@ -24,7 +26,9 @@ impl<M: TaskModel> Training<'_, M> {
     pub(super) fn stop_if_requested(&mut self) -> Result<(), ExperimentError> {
         let stop = self.run.observer.stop();
         let interrupter = self.hook.interrupter();
-        if (stop.is_none() && interrupter.interruption().is_none()) || self.hook.divergence().is_some() {
+        if (stop.is_none() && interrupter.interruption().is_none())
+            || self.hook.divergence().is_some()
+        {
             return Ok(());
         }
         self.save(None)?;
@@ -32,7 +36,10 @@ impl<M: TaskModel> Training<'_, M> {
             recorder.wait()?;
         }
         Err(match stop {
-            Some(stop) => self.run.interrupted(stop, self.place.step, self.batches * self.settings().epochs),
+            Some(stop) => {
+                self.run
+                    .interrupted(stop, self.place.step, self.batches * self.settings().epochs)
+            }
             None => self.ended(None),
         })
     }
@@ -42,13 +49,23 @@ impl<M: TaskModel> Training<'_, M> {
         if self.recorder.is_none() {
             return Ok(());
         }
-        let Some(parts) = self.parts()? else { return Ok(()) };
-        self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.begin(parts, score))
+        let Some(parts) = self.parts()? else {
+            return Ok(());
+        };
+        self.recorder
+            .as_mut()
+            .map_or(Ok(()), |recorder| recorder.begin(parts, score))
     }
 
     /// Returns the whole state; `None` if the training has diverged.
     pub fn parts(&self) -> Result<Option<Parts>, ExperimentError> {
-        let HookState { reference, task_losses, penalties, is_collapse_reported, .. } = self.hook.state()?;
+        let HookState {
+            reference,
+            task_losses,
+            penalties,
+            is_collapse_reported,
+            ..
+        } = self.hook.state()?;
         if self.hook.divergence().is_some() {
             return Ok(None);
         }
@@ -72,7 +89,12 @@ impl<M: TaskModel> Training<'_, M> {
             optimizer: self.optimizer.to_record(),
             state,
             reference: reference.filter(|_| is_within),
-            answers: self.meter.answers.as_ref().filter(|_| is_within).map(Evaluator::to_bytes),
+            answers: self
+                .meter
+                .answers
+                .as_ref()
+                .filter(|_| is_within)
+                .map(Evaluator::to_bytes),
         }))
     }
 }

@@ -56,9 +56,18 @@ mod tests {
     #[test]
     fn a_calibration_within_a_step_does_not_count_as_training() {
         let stopwatch = Stopwatch::default();
-        stopwatch.restore(Seconds { training: 2.0, calibration: 1.0 });
+        stopwatch.restore(Seconds {
+            training: 2.0,
+            calibration: 1.0,
+        });
         stopwatch.calibrated(0.5);
         stopwatch.trained(4.0);
-        assert_eq!(stopwatch.total(), Seconds { training: 5.5, calibration: 1.5 });
+        assert_eq!(
+            stopwatch.total(),
+            Seconds {
+                training: 5.5,
+                calibration: 1.5
+            }
+        );
     }
 }

@@ -15,26 +15,43 @@ impl<M: TaskModel> Training<'_, M> {
     ///
     /// # Errors
     /// If the settings, or too many spikes in a row, end the run.
-    pub(super) fn leaves_out(&mut self, item: &RegularizedOutput<M::Output>, rows: &[u32]) -> Result<bool, ExperimentError> {
+    pub(super) fn leaves_out(
+        &mut self,
+        item: &RegularizedOutput<M::Output>,
+        rows: &[u32],
+    ) -> Result<bool, ExperimentError> {
         let policy = self.run.settings.on_spike;
         if policy == OnSpike::Warn {
             return Ok(false);
         }
         let loss = item.task_loss.clone().try_into_scalar::<f64>()?;
-        let penalty = item.penalty.as_ref().map(|penalty| penalty.value.clone().try_into_scalar::<f64>()).transpose()?;
-        let judged = penalty.filter(|penalty| !penalty.is_finite()).unwrap_or(loss);
+        let penalty = item
+            .penalty
+            .as_ref()
+            .map(|penalty| penalty.value.clone().try_into_scalar::<f64>())
+            .transpose()?;
+        let judged = penalty
+            .filter(|penalty| !penalty.is_finite())
+            .unwrap_or(loss);
         if policy == OnSpike::Stop && !judged.is_finite() {
             // The guard of the hook ends the run, and its result says so.
             return Ok(false);
         }
-        let Some(spike) = self.losses.judge(judged, self.run.settings.spike_factor) else { return Ok(false) };
+        let Some(spike) = self.losses.judge(judged, self.run.settings.spike_factor) else {
+            return Ok(false);
+        };
         let place = self.spike_place(&spike, rows);
         self.hook.discard_step();
         if policy == OnSpike::Stop || self.losses.in_a_row() > MOST_IN_A_ROW {
             // The saved state is that before the batch: another setting can go on from there.
             self.save(None)?;
-            self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.wait())?;
-            return Err(ExperimentError::Spike { path: self.run.folder.path().into(), spike: place });
+            self.recorder
+                .as_mut()
+                .map_or(Ok(()), |recorder| recorder.wait())?;
+            return Err(ExperimentError::Spike {
+                path: self.run.folder.path().into(),
+                spike: place,
+            });
         }
         let done = match policy {
             OnSpike::Rollback => self.roll_back()?,
@@ -49,37 +66,72 @@ impl<M: TaskModel> Training<'_, M> {
         if self.run.settings.on_spike != OnSpike::Warn {
             return;
         }
-        let Some(spike) = self.losses.judge(loss, self.run.settings.spike_factor) else { return };
+        let Some(spike) = self.losses.judge(loss, self.run.settings.spike_factor) else {
+            return;
+        };
         self.losses.accept(loss);
         // The guard reports a loss that is not finite.
         if loss.is_finite() && self.losses.count() <= MOST_WARNINGS {
-            let last = if self.losses.count() == MOST_WARNINGS { "; further spikes are not reported" } else { "" };
-            self.run.observer.note(&format!("{}{last}", self.spike_place(&spike, rows)));
+            let last = if self.losses.count() == MOST_WARNINGS {
+                "; further spikes are not reported"
+            } else {
+                ""
+            };
+            self.run
+                .observer
+                .note(&format!("{}{last}", self.spike_place(&spike, rows)));
         }
     }
 
     fn spike_place(&self, spike: &Spike, rows: &[u32]) -> String {
         let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
-        format!("{spike} in step {} of epoch {}, rows {}", self.place.batch + 1, self.place.epochs + 1, rows.join(", "))
+        format!(
+            "{spike} in step {} of epoch {}, rows {}",
+            self.place.batch + 1,
+            self.place.epochs + 1,
+            rows.join(", ")
+        )
     }
 
     /// Returns to the weights and the optimizer of the newest snapshot; the batches since then are
     /// left out. Says what was done.
     fn roll_back(&mut self) -> Result<String, ExperimentError> {
-        let Some(recorder) = &mut self.recorder else { return Ok(String::new()) };
+        let Some(recorder) = &mut self.recorder else {
+            return Ok(String::new());
+        };
         recorder.wait()?;
         let observer = self.run.observer.clone();
-        let found = recorder.store.newest(&|damaged| observer.note(&damaged.to_string()));
-        let Some(Parts { model, optimizer, state, .. }) = found else {
+        let found = recorder
+            .store
+            .newest(&|damaged| observer.note(&damaged.to_string()));
+        let Some(Parts {
+            model,
+            optimizer,
+            state,
+            ..
+        }) = found
+        else {
             return Ok("there is no snapshot to return to; the batch is left out".into());
         };
-        let unfit = |message| ExperimentError::Snapshot { path: self.run.folder.path().into(), message };
-        let current = self.model.take().expect("the optimizer has returned the model");
-        self.model = Some(current.try_load_record(model).map_err(|error| unfit(error.to_string()))?);
+        let unfit = |message| ExperimentError::Snapshot {
+            path: self.run.folder.path().into(),
+            message,
+        };
+        let current = self
+            .model
+            .take()
+            .expect("the optimizer has returned the model");
+        self.model = Some(
+            current
+                .try_load_record(model)
+                .map_err(|error| unfit(error.to_string()))?,
+        );
         self.optimizer = self.optimizer.clone().load_record(optimizer);
         // What a resumed run goes on from must not depend on which snapshot was the newest.
         self.recorder.as_mut().map(Recorder::demand);
         let step = state.place.step;
-        Ok(format!("back to the weights after step {step} of the run, without the batches since"))
+        Ok(format!(
+            "back to the weights after step {step} of the run, without the batches since"
+        ))
     }
 }

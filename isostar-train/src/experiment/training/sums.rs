@@ -56,11 +56,15 @@ mod tests {
         for number in [0.1, -1e300, 1e-310, f64::NAN, f64::NEG_INFINITY] {
             let mut sum = Sum::default();
             sum.add(number, 3);
-            let mut stored: Sum = serde_json::from_str(&serde_json::to_string(&sum).unwrap()).unwrap();
+            let mut stored: Sum =
+                serde_json::from_str(&serde_json::to_string(&sum).unwrap()).unwrap();
             for sum in [&mut sum, &mut stored] {
                 sum.add(0.7, 5);
             }
-            assert_eq!(sum.mean().unwrap().to_bits(), stored.mean().unwrap().to_bits());
+            assert_eq!(
+                sum.mean().unwrap().to_bits(),
+                stored.mean().unwrap().to_bits()
+            );
         }
         assert_eq!(Sum::default().mean(), None);
     }

@@ -27,7 +27,12 @@ impl Reader<'_> {
         let count = self.u32()? as usize;
         let (numbers, rest) = self.0.split_at_checked(count.checked_mul(4)?)?;
         self.0 = rest;
-        Some(numbers.chunks_exact(4).map(|number| f32::from_le_bytes(number.try_into().expect("four bytes"))).collect())
+        Some(
+            numbers
+                .chunks_exact(4)
+                .map(|number| f32::from_le_bytes(number.try_into().expect("four bytes")))
+                .collect(),
+        )
     }
 
     pub fn is_empty(&self) -> bool {
@@ -38,5 +43,7 @@ impl Reader<'_> {
 /// Writes the count of numbers, and the numbers.
 pub(super) fn write_floats(bytes: &mut Vec<u8>, numbers: &[f32]) {
     bytes.extend((numbers.len() as u32).to_le_bytes());
-    numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    numbers
+        .iter()
+        .for_each(|number| bytes.extend(number.to_le_bytes()));
 }

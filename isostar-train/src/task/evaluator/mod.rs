@@ -52,7 +52,10 @@ pub trait Evaluator: Clone + Debug + Send + Sync + 'static {
 
     /// Returns all metrics by name.
     fn scores(&self) -> BTreeMap<String, f64> {
-        self.metrics().iter().map(|metric| (metric.name().to_string(), self.score(*metric))).collect()
+        self.metrics()
+            .iter()
+            .map(|metric| (metric.name().to_string(), self.score(*metric)))
+            .collect()
     }
 }
 

@@ -33,7 +33,11 @@ enum Right {
 impl SequenceEvaluator {
     /// Creates an evaluator for these labels and metrics.
     pub fn new(labels: Labels, metrics: impl Into<Arc<[TaskMetric]>>) -> Self {
-        Self { labels: Arc::new(labels), metrics: metrics.into(), rows: Vec::new() }
+        Self {
+            labels: Arc::new(labels),
+            metrics: metrics.into(),
+            rows: Vec::new(),
+        }
     }
 }
 
@@ -47,15 +51,29 @@ impl Evaluator for SequenceEvaluator {
         let right: Vec<Right> = match &output.targets {
             Targets::Classes(classes) => {
                 let classes: Vec<i64> = classes.clone().try_into_vec_as()?;
-                classes.into_iter().map(|class| Right::Class(class as usize)).collect()
+                classes
+                    .into_iter()
+                    .map(|class| Right::Class(class as usize))
+                    .collect()
             }
             Targets::Values(values) => {
                 let values: Vec<f64> = values.clone().try_into_vec_as()?;
                 values.into_iter().map(Right::Value).collect()
             }
         };
-        let rows = output.rows.iter().zip(losses).zip(right).zip(logits.chunks_exact(width));
-        self.rows.extend(rows.map(|(((index, loss), right), logits)| Row { index: *index, loss, right, logits: logits.to_vec() }));
+        let rows = output
+            .rows
+            .iter()
+            .zip(losses)
+            .zip(right)
+            .zip(logits.chunks_exact(width));
+        self.rows
+            .extend(rows.map(|(((index, loss), right), logits)| Row {
+                index: *index,
+                loss,
+                right,
+                logits: logits.to_vec(),
+            }));
         Ok(())
     }
 
@@ -65,7 +83,13 @@ impl Evaluator for SequenceEvaluator {
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for Row { index, loss, right, logits } in &self.rows {
+        for Row {
+            index,
+            loss,
+            right,
+            logits,
+        } in &self.rows
+        {
             let (kind, right) = match right {
                 Right::Class(class) => (0_u32, *class as u64),
                 Right::Value(value) => (1, value.to_bits()),
@@ -89,7 +113,12 @@ impl Evaluator for SequenceEvaluator {
                 (1, value) => Right::Value(f64::from_bits(value)),
                 _ => return None,
             };
-            self.rows.push(Row { index, loss, right, logits: reader.floats()? });
+            self.rows.push(Row {
+                index,
+                loss,
+                right,
+                logits: reader.floats()?,
+            });
         }
         Some(())
     }
@@ -125,10 +154,18 @@ impl Evaluator for SequenceEvaluator {
 
     fn predictions(&self) -> Vec<Prediction> {
         let answer = |row: &Row| match row.right {
-            Right::Class(_) => Answer::Label { label: self.labels.names()[argmax(&row.logits)].clone() },
-            Right::Value(_) => Answer::Value { value: row.logits[0] },
+            Right::Class(_) => Answer::Label {
+                label: self.labels.names()[argmax(&row.logits)].clone(),
+            },
+            Right::Value(_) => Answer::Value {
+                value: row.logits[0],
+            },
         };
-        let prediction = |row: &Row| Prediction { index: row.index as usize, answer: answer(row), scores: row.logits.clone() };
+        let prediction = |row: &Row| Prediction {
+            index: row.index as usize,
+            answer: answer(row),
+            scores: row.logits.clone(),
+        };
         let mut predictions: Vec<Prediction> = self.rows.iter().map(prediction).collect();
         predictions.sort_unstable_by_key(|prediction| prediction.index);
         predictions
@@ -137,7 +174,13 @@ impl Evaluator for SequenceEvaluator {
 
 /// Returns the index of the largest number, the first of several.
 fn argmax(numbers: &[f32]) -> usize {
-    (1..numbers.len()).fold(0, |best, at| if numbers[at] > numbers[best] { at } else { best })
+    (1..numbers.len()).fold(0, |best, at| {
+        if numbers[at] > numbers[best] {
+            at
+        } else {
+            best
+        }
+    })
 }
 
 #[cfg(test)]
@@ -152,7 +195,10 @@ mod tests {
         SequenceOutput {
             losses: Tensor::ones([count], &device) * 0.5,
             logits: Tensor::from_data(TensorData::new(logits.concat(), [count, 2]), &device),
-            targets: Targets::Classes(Tensor::from_data(TensorData::new(targets.to_vec(), [count]), &device)),
+            targets: Targets::Classes(Tensor::from_data(
+                TensorData::new(targets.to_vec(), [count]),
+                &device,
+            )),
             rows: rows.to_vec(),
         }
     }
@@ -163,18 +209,38 @@ mod tests {
         let mut evaluator = SequenceEvaluator::new(labels, [TaskMetric::Accuracy, TaskMetric::F1]);
         assert!(evaluator.score(TaskMetric::Accuracy).is_nan() && evaluator.loss().is_nan());
         // The mean of batch-wise F1 scores would be (1 + 0) / 2.
-        evaluator.add(&batch(&[[0.0, 1.0], [0.0, 2.0]], &[1, 1], &[2, 0])).unwrap();
+        evaluator
+            .add(&batch(&[[0.0, 1.0], [0.0, 2.0]], &[1, 1], &[2, 0]))
+            .unwrap();
         evaluator.add(&batch(&[[0.0, 3.0]], &[0], &[1])).unwrap();
-        assert_eq!(evaluator.scores().into_iter().collect::<Vec<_>>(), [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]);
+        assert_eq!(
+            evaluator.scores().into_iter().collect::<Vec<_>>(),
+            [("accuracy".to_string(), 2.0 / 3.0), ("f1".to_string(), 0.8)]
+        );
         assert_eq!(evaluator.loss(), 0.5);
         let bytes = evaluator.to_bytes();
         let mut restored = evaluator.clone();
         restored.clear();
         restored.restore(&bytes).unwrap();
-        assert_eq!((restored.predictions(), restored.loss()), (evaluator.predictions(), evaluator.loss()));
-        assert!((1..bytes.len()).filter(|length| restored.restore(&bytes[..*length]).is_some()).count() <= 2, "cut between two rows only");
+        assert_eq!(
+            (restored.predictions(), restored.loss()),
+            (evaluator.predictions(), evaluator.loss())
+        );
+        assert!(
+            (1..bytes.len())
+                .filter(|length| restored.restore(&bytes[..*length]).is_some())
+                .count()
+                <= 2,
+            "cut between two rows only"
+        );
         let predictions = evaluator.predictions();
-        assert_eq!(predictions.iter().map(|prediction| prediction.scores[1]).collect::<Vec<_>>(), [2.0, 3.0, 1.0]);
+        assert_eq!(
+            predictions
+                .iter()
+                .map(|prediction| prediction.scores[1])
+                .collect::<Vec<_>>(),
+            [2.0, 3.0, 1.0]
+        );
         let line = serde_json::to_string(&predictions[1]).unwrap();
         assert_eq!(line, r#"{"index":1,"label":"yes","scores":[0.0,3.0]}"#);
         evaluator.clear();
@@ -191,8 +257,10 @@ mod tests {
             rows: vec![0, 1, 2],
         };
         let evaluator = |found| {
-            let mut evaluator =
-                SequenceEvaluator::new(Labels::from_names(vec!["score".into()]), [TaskMetric::Pearson, TaskMetric::Spearman]);
+            let mut evaluator = SequenceEvaluator::new(
+                Labels::from_names(vec!["score".into()]),
+                [TaskMetric::Pearson, TaskMetric::Spearman],
+            );
             evaluator.add(&output(found)).unwrap();
             evaluator
         };

@@ -11,7 +11,11 @@ const READING: f64 = 3e-14;
 
 /// What models differ in, in the order of serde_json's maps: every measure of the table that needs no reference.
 fn measures() -> Vec<&'static str> {
-    let mut names: Vec<&str> = MEASURES.iter().filter(|measure| measure.needs != Needs::Reference).map(|measure| measure.name).collect();
+    let mut names: Vec<&str> = MEASURES
+        .iter()
+        .filter(|measure| measure.needs != Needs::Reference)
+        .map(|measure| measure.name)
+        .collect();
     names.sort_unstable();
     names
 }
@@ -24,13 +28,32 @@ fn a_difference_is_the_second_model_minus_the_first() {
     copy_model("bert_tanh", &folder.path().join("tanh"));
     let there = analyze(folder.path(), "bert", &["--against", "tanh"]);
     let back = analyze(folder.path(), "tanh", &["--against", "bert"]);
-    assert_eq!(there["against"]["layers"], back["layers"], "the second model is analyzed as it would be alone");
+    assert_eq!(
+        there["against"]["layers"], back["layers"],
+        "the second model is analyzed as it would be alone"
+    );
     assert_eq!(there["layers"], back["against"]["layers"]);
-    let keys = ["device", "layers", "model", "rows", "sample", "seconds", "seed", "split", "task", "tokens"];
-    assert_eq!(there["against"].as_object().unwrap().keys().collect::<Vec<_>>(), keys);
+    let keys = [
+        "device", "layers", "model", "rows", "sample", "seconds", "seed", "split", "task", "tokens",
+    ];
+    assert_eq!(
+        there["against"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        keys
+    );
 
     let differences = there["differences"].as_array().unwrap();
-    assert_eq!(differences.len(), there["layers"].as_array().unwrap().len().max(back["layers"].as_array().unwrap().len()));
+    assert_eq!(
+        differences.len(),
+        there["layers"]
+            .as_array()
+            .unwrap()
+            .len()
+            .max(back["layers"].as_array().unwrap().len())
+    );
     for (at, layer) in differences.iter().enumerate() {
         assert_eq!(layer["layer"], json!(at));
         for part in PARTS {
@@ -42,16 +65,33 @@ fn a_difference_is_the_second_model_minus_the_first() {
                     Value::Object(variance) => variance["components"].as_f64(),
                     value => value.as_f64(),
                 };
-                let expected = value(&back).zip(value(&there)).map(|(second, first)| second - first);
-                assert_eq!(difference.is_null(), expected.is_none(), "layer {at}, {name}");
+                let expected = value(&back)
+                    .zip(value(&there))
+                    .map(|(second, first)| second - first);
+                assert_eq!(
+                    difference.is_null(),
+                    expected.is_none(),
+                    "layer {at}, {name}"
+                );
                 let distance = (difference.as_f64().unwrap_or(0.0) - expected.unwrap_or(0.0)).abs();
-                assert!(distance <= READING, "layer {at}, {name}: {difference} and {expected:?}");
+                assert!(
+                    distance <= READING,
+                    "layer {at}, {name}: {difference} and {expected:?}"
+                );
                 let opposite = back["differences"][at][part][name].as_f64();
-                assert_eq!(difference.as_f64(), opposite.map(|opposite| -opposite), "{at}, {name}");
+                assert_eq!(
+                    difference.as_f64(),
+                    opposite.map(|opposite| -opposite),
+                    "{at}, {name}"
+                );
             }
         }
     }
-    assert!(differences.iter().any(|layer| layer["tokens"]["isoscore"].as_f64().unwrap() != 0.0));
+    assert!(
+        differences
+            .iter()
+            .any(|layer| layer["tokens"]["isoscore"].as_f64().unwrap() != 0.0)
+    );
 }
 
 #[test]
@@ -60,7 +100,13 @@ fn a_model_does_not_differ_from_itself() {
     let analysis = analyze(folder.path(), "bert", &["--against", "bert"]);
     for layer in analysis["differences"].as_array().unwrap() {
         for part in PARTS {
-            assert!(layer[part].as_object().unwrap().values().all(|difference| *difference == json!(0.0) || difference.is_null()));
+            assert!(
+                layer[part]
+                    .as_object()
+                    .unwrap()
+                    .values()
+                    .all(|difference| *difference == json!(0.0) || difference.is_null())
+            );
         }
     }
 }
@@ -77,10 +123,19 @@ fn a_layer_that_only_one_model_has_differs_from_nothing() {
     assert!(differences[1]["tokens"]["isoscore"].is_f64());
     for part in PARTS {
         let last = differences[2][part].as_object().unwrap();
-        assert!(last.contains_key("isoscore") && last.values().all(Value::is_null), "{last:?}");
+        assert!(
+            last.contains_key("isoscore") && last.values().all(Value::is_null),
+            "{last:?}"
+        );
     }
-    let table = succeed(folder.path(), &["analyze", "bert", "--data", "data", "--against", "short"]);
+    let table = succeed(
+        folder.path(),
+        &["analyze", "bert", "--data", "data", "--against", "short"],
+    );
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines.contains(&"short minus bert"), "{table}");
-    assert!(lines.last().unwrap().starts_with("layer 2 ") && lines.last().unwrap().ends_with(" -"), "{table}");
+    assert!(
+        lines.last().unwrap().starts_with("layer 2 ") && lines.last().unwrap().ends_with(" -"),
+        "{table}"
+    );
 }

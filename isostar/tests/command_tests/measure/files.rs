@@ -32,12 +32,22 @@ impl Folder {
 
     /// Rows of f64, as `numpy.save` writes them.
     pub fn write_rows(&self, name: &str, rows: &[Vec<f64>]) -> PathBuf {
-        let bytes: Vec<u8> = rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
-        self.write(name, npy("<f8", false, &[rows.len(), rows[0].len()], &bytes))
+        let bytes: Vec<u8> = rows
+            .iter()
+            .flatten()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        self.write(
+            name,
+            npy("<f8", false, &[rows.len(), rows[0].len()], &bytes),
+        )
     }
 
     pub fn names(&self) -> Vec<String> {
-        fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 }
 
@@ -45,7 +55,14 @@ impl Folder {
 pub fn npy(description: &str, fortran_order: bool, shape: &[usize], numbers: &[u8]) -> Vec<u8> {
     let extents: Vec<String> = shape.iter().map(|extent| format!("{extent},")).collect();
     let order = if fortran_order { "True" } else { "False" };
-    npy_of_header(1, &format!("{{'descr': '{description}', 'fortran_order': {order}, 'shape': ({}), }}", extents.join(" ")), numbers)
+    npy_of_header(
+        1,
+        &format!(
+            "{{'descr': '{description}', 'fortran_order': {order}, 'shape': ({}), }}",
+            extents.join(" ")
+        ),
+        numbers,
+    )
 }
 
 /// An .npy file with this header.
@@ -63,7 +80,10 @@ pub fn npy_of_header(version: u8, header: &str, numbers: &[u8]) -> Vec<u8> {
 
 /// An .npz archive of arrays, stored as `numpy.savez` does.
 pub fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let members: Vec<(String, &[u8])> = arrays.iter().map(|(name, array)| (format!("{name}.npy"), array.as_slice())).collect();
+    let members: Vec<(String, &[u8])> = arrays
+        .iter()
+        .map(|(name, array)| (format!("{name}.npy"), array.as_slice()))
+        .collect();
     zip_of(&members)
 }
 
@@ -71,7 +91,12 @@ pub fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
 pub fn zip_of(members: &[(String, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in members {
-        writer.start_file(name, SimpleFileOptions::default().compression_method(CompressionMethod::Stored)).unwrap();
+        writer
+            .start_file(
+                name,
+                SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+            )
+            .unwrap();
         writer.write_all(content).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -79,7 +104,12 @@ pub fn zip_of(members: &[(String, &[u8])]) -> Vec<u8> {
 
 /// A safetensors file.
 pub fn safetensors(tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) -> Vec<u8> {
-    let views = tensors.iter().map(|(name, dtype, shape, bytes)| (*name, TensorView::new(*dtype, shape.to_vec(), bytes).unwrap()));
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        (
+            *name,
+            TensorView::new(*dtype, shape.to_vec(), bytes).unwrap(),
+        )
+    });
     safetensors::serialize(views, None).unwrap()
 }
 
@@ -91,12 +121,16 @@ pub fn f32_bytes(values: impl IntoIterator<Item = f32>) -> Vec<u8> {
 pub fn cloud(points: usize, width: usize) -> Vec<Vec<f64>> {
     let mut state = 1_u64;
     let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
     let row = |_| {
         let shared = uniform();
-        (0..width).map(|column| (uniform() + 0.5 * shared) / (1 + column) as f64 + 0.5).collect()
+        (0..width)
+            .map(|column| (uniform() + 0.5 * shared) / (1 + column) as f64 + 0.5)
+            .collect()
     };
     (0..points).map(row).collect()
 }
@@ -105,7 +139,10 @@ pub fn cloud(points: usize, width: usize) -> Vec<Vec<f64>> {
 pub fn isostar<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("isostar");
     // What is no folder here is looked for on the hub: the tests ask nobody.
-    command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", "no-cache").args(arguments);
+    command
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_HOME", "no-cache")
+        .args(arguments);
     command
 }
 
@@ -116,9 +153,21 @@ pub fn measure(path: &Path, arguments: &[&str]) -> Vec<Value> {
 
 /// The same, and what stands on stderr.
 pub fn measure_and_notes(path: &Path, arguments: &[&str]) -> (Vec<Value>, String) {
-    let output = isostar(["measure", "--json"]).arg(path).args(arguments).assert().success().get_output().clone();
-    let [text, notes] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), notes)
+    let output = isostar(["measure", "--json"])
+        .arg(path)
+        .args(arguments)
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let [text, notes] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+        notes,
+    )
 }
 
 /// The same of a file with one tensor.
@@ -144,14 +193,27 @@ pub struct Oracle {
 impl Oracle {
     pub fn of(points: &[Vec<f64>]) -> Self {
         let (n, d) = (points.len(), points[0].len());
-        let mean: Vec<f64> = (0..d).map(|column| points.iter().map(|point| point[column]).sum::<f64>() / n as f64).collect();
-        let centred: Vec<Vec<f64>> = points.iter().map(|point| point.iter().zip(&mean).map(|(x, m)| x - m).collect()).collect();
-        let entry = |i: usize, j: usize| centred.iter().map(|point| point[i] * point[j]).sum::<f64>() / (n - 1) as f64;
+        let mean: Vec<f64> = (0..d)
+            .map(|column| points.iter().map(|point| point[column]).sum::<f64>() / n as f64)
+            .collect();
+        let centred: Vec<Vec<f64>> = points
+            .iter()
+            .map(|point| point.iter().zip(&mean).map(|(x, m)| x - m).collect())
+            .collect();
+        let entry = |i: usize, j: usize| {
+            centred.iter().map(|point| point[i] * point[j]).sum::<f64>() / (n - 1) as f64
+        };
         let trace: f64 = (0..d).map(|i| entry(i, i)).sum();
-        let frobenius: f64 = (0..d).map(|i| (0..d).map(|j| entry(i, j).powi(2)).sum::<f64>()).sum();
+        let frobenius: f64 = (0..d)
+            .map(|i| (0..d).map(|j| entry(i, j).powi(2)).sum::<f64>())
+            .sum();
 
         let cosine = |a: &[f64], b: &[f64]| dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt());
-        let pairs = || (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).filter(|(i, j)| i != j);
+        let pairs = || {
+            (0..n)
+                .flat_map(|i| (0..n).map(move |j| (i, j)))
+                .filter(|(i, j)| i != j)
+        };
         let cosines: f64 = pairs().map(|(i, j)| cosine(&points[i], &points[j])).sum();
         let count = n as f64;
         Self {
@@ -173,8 +235,13 @@ impl Oracle {
 
 /// The difference may be `tolerance` of the expected number.
 pub fn assert_close(found: &Value, name: &str, expected: f64, tolerance: f64) {
-    let number = found[name].as_f64().unwrap_or_else(|| panic!("{name} in {found}"));
-    assert!((number - expected).abs() <= tolerance * expected.abs(), "{name} is {number:e}, expected {expected:e}");
+    let number = found[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} in {found}"));
+    assert!(
+        (number - expected).abs() <= tolerance * expected.abs(),
+        "{name} is {number:e}, expected {expected:e}"
+    );
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -188,14 +255,20 @@ fn score(trace: f64, frobenius: f64, d: usize) -> f64 {
 /// The U-statistic of tr Σ², summed over tuples of distinct points as it is defined.
 fn unbiased_frobenius(points: &[Vec<f64>]) -> f64 {
     let n = points.len();
-    let gram: Vec<Vec<f64>> = points.iter().map(|a| points.iter().map(|b| dot(a, b)).collect()).collect();
+    let gram: Vec<Vec<f64>> = points
+        .iter()
+        .map(|a| points.iter().map(|b| dot(a, b)).collect())
+        .collect();
     let (mut pairs, mut triples, mut quadruples) = (0.0, 0.0, 0.0);
     for i in 0..n {
         for j in (0..n).filter(|j| *j != i) {
             pairs += gram[i][j] * gram[i][j];
             for k in (0..n).filter(|k| ![i, j].contains(k)) {
                 triples += gram[i][j] * gram[j][k];
-                quadruples += (0..n).filter(|l| ![i, j, k].contains(l)).map(|l| gram[i][j] * gram[k][l]).sum::<f64>();
+                quadruples += (0..n)
+                    .filter(|l| ![i, j, k].contains(l))
+                    .map(|l| gram[i][j] * gram[k][l])
+                    .sum::<f64>();
             }
         }
     }

@@ -4,7 +4,9 @@ use isostar::remedy::Remedy;
 use std::fs;
 use std::path::Path;
 
-use isostar_train::data::{Columns, DataError, Unanswerable, read_questions, read_rows, read_trees};
+use isostar_train::data::{
+    Columns, DataError, Unanswerable, read_questions, read_rows, read_trees,
+};
 use isostar_train::task::KnownTask;
 use tempfile::TempDir;
 
@@ -15,11 +17,22 @@ type Read<'a> = &'a dyn Fn(&Path) -> Result<usize, DataError>;
 fn every_file_of_the_corpus_is_read_or_rejected_with_a_remedy() {
     let table = &KnownTask::named("mrpc").unwrap().columns;
     let readers: [(&str, &str, Read<'_>); 5] = [
-        ("tsv", "train.tsv", &|path| read_rows(path, table).map(|rows| rows.len())),
-        ("json_lines", "train.jsonl", &|path| read_rows(path, &Columns::default()).map(|rows| rows.len())),
-        ("trees", "train.txt", &|path| read_trees(path).map(|rows| rows.len())),
-        ("squad", "train-v1.1.json", &|path| read_questions(path, Unanswerable::Refused).map(|read| read.rows.len())),
-        ("task_parquet", "train.parquet", &|path| match path.file_stem().is_some_and(|stem| stem == "train") {
+        ("tsv", "train.tsv", &|path| {
+            read_rows(path, table).map(|rows| rows.len())
+        }),
+        ("json_lines", "train.jsonl", &|path| {
+            read_rows(path, &Columns::default()).map(|rows| rows.len())
+        }),
+        ("trees", "train.txt", &|path| {
+            read_trees(path).map(|rows| rows.len())
+        }),
+        ("squad", "train-v1.1.json", &|path| {
+            read_questions(path, Unanswerable::Refused).map(|read| read.rows.len())
+        }),
+        ("task_parquet", "train.parquet", &|path| match path
+            .file_stem()
+            .is_some_and(|stem| stem == "train")
+        {
             true => read_rows(path, table).map(|rows| rows.len()),
             false => read_questions(path, Unanswerable::Refused).map(|read| read.rows.len()),
         }),
@@ -32,8 +45,18 @@ fn every_file_of_the_corpus_is_read_or_rejected_with_a_remedy() {
             let content = fs::read(&path).unwrap();
             // In squad and task_parquet, the first byte selects one of two layouts.
             let (name, content) = match (target, content.split_first()) {
-                ("squad", Some((first, content))) => (if first % 2 == 0 { name } else { "train.jsonl" }, content.to_vec()),
-                ("task_parquet", Some((first, content))) => (if first % 2 == 0 { name } else { "questions.parquet" }, content.to_vec()),
+                ("squad", Some((first, content))) => (
+                    if first % 2 == 0 { name } else { "train.jsonl" },
+                    content.to_vec(),
+                ),
+                ("task_parquet", Some((first, content))) => (
+                    if first % 2 == 0 {
+                        name
+                    } else {
+                        "questions.parquet"
+                    },
+                    content.to_vec(),
+                ),
                 _ => (name, content),
             };
             let copy = folder.path().join(name);

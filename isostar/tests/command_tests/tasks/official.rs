@@ -29,13 +29,33 @@ fn the_official_files_have_their_published_number_of_rows() {
     };
     for (name, folder, rows, classes) in COUNTS {
         let task = read(name, &data.join(folder)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!([task.splits.train.rows.len(), task.splits.dev.rows.len()], rows, "{name}");
+        assert_eq!(
+            [task.splits.train.rows.len(), task.splits.dev.rows.len()],
+            rows,
+            "{name}"
+        );
         if !classes.is_empty() {
             let labels: &Labels = &task.labels;
-            let count = |label: &String| task.splits.dev.rows.iter().filter(|row| row.label == *label).count();
-            assert_eq!(labels.names().iter().map(count).collect::<Vec<_>>(), classes, "{name}");
+            let count = |label: &String| {
+                task.splits
+                    .dev
+                    .rows
+                    .iter()
+                    .filter(|row| row.label == *label)
+                    .count()
+            };
+            assert_eq!(
+                labels.names().iter().map(count).collect::<Vec<_>>(),
+                classes,
+                "{name}"
+            );
         }
-        let answers: usize = task.questions.iter().flatten().map(|question| question.answers.len()).sum();
+        let answers: usize = task
+            .questions
+            .iter()
+            .flatten()
+            .map(|question| question.answers.len())
+            .sum();
         assert_eq!(answers, if name == "squad" { 17_778 } else { 0 }, "{name}");
     }
 }

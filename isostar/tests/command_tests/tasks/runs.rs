@@ -32,49 +32,110 @@ pub fn refused(at: &Path, arguments: &[&str]) -> String {
 fn trained(at: &Path, task: &str, more: &[&str], predictions: &str) -> (Value, Value, String) {
     let data = folder(task);
     let data = data.to_str().unwrap();
-    let base = ["train", "--task", task, "--data", data, "--epochs", "1", "--batch-size", "2", "--out", "run", "--json"];
+    let base = [
+        "train",
+        "--task",
+        task,
+        "--data",
+        data,
+        "--epochs",
+        "1",
+        "--batch-size",
+        "2",
+        "--out",
+        "run",
+        "--json",
+    ];
     let (stdout, stderr) = isostar(at, &base.iter().chain(more).copied().collect::<Vec<_>>());
     let result: Value = serde_json::from_str(&stdout).unwrap();
-    let (stdout, _) = isostar(at, &["evaluate", "run", "--json", "--predictions", predictions]);
+    let (stdout, _) = isostar(
+        at,
+        &["evaluate", "run", "--json", "--predictions", predictions],
+    );
     (result, serde_json::from_str(&stdout).unwrap(), stderr)
 }
 
 pub fn metrics(value: &Value) -> Vec<&str> {
-    value["metrics"].as_object().unwrap().keys().map(String::as_str).collect()
+    value["metrics"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 fn lines(at: &Path, name: &str) -> Vec<Value> {
-    fs::read_to_string(at.join(name)).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    fs::read_to_string(at.join(name))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
 fn a_task_reports_its_official_metrics_everywhere() {
     let folder = TempDir::new().unwrap();
-    let (result, evaluation, stderr) = trained(folder.path(), "mrpc", &["--weight", "0.1"], "predictions.jsonl");
+    let (result, evaluation, stderr) = trained(
+        folder.path(),
+        "mrpc",
+        &["--weight", "0.1"],
+        "predictions.jsonl",
+    );
     assert_eq!(metrics(&result), ["accuracy", "f1"]);
     assert_eq!(metrics(&evaluation), ["accuracy", "f1", "task_loss"]);
     assert_eq!(evaluation["metrics"]["f1"], result["metrics"]["f1"]);
     let epochs = lines(folder.path(), "run/metrics.jsonl");
     for line in &epochs {
-        assert!(line["metrics"]["accuracy"].is_f64() && line["metrics"]["f1"].is_f64(), "{line}");
+        assert!(
+            line["metrics"]["accuracy"].is_f64() && line["metrics"]["f1"].is_f64(),
+            "{line}"
+        );
     }
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
-    assert!(stderr.contains("mrpc: 2 training rows, 1 validation rows, 2 classes, majority 1.000"), "{stderr}");
-    assert!(stderr.contains("train: \"0\" 1 times, \"1\" 1 times, "), "{stderr}");
+    assert!(
+        stderr.contains("mrpc: 2 training rows, 1 validation rows, 2 classes, majority 1.000"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("train: \"0\" 1 times, \"1\" 1 times, "),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn similarity_is_a_regression_task() {
     let folder = TempDir::new().unwrap();
-    let (result, evaluation, stderr) = trained(folder.path(), "stsb", &["--regularizer", "none"], "predictions.jsonl");
+    let (result, evaluation, stderr) = trained(
+        folder.path(),
+        "stsb",
+        &["--regularizer", "none"],
+        "predictions.jsonl",
+    );
     assert_eq!(metrics(&result), ["pearson", "spearman"]);
-    let config: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("run/model/config.json")).unwrap()).unwrap();
-    assert_eq!((&config["problem_type"], &config["id2label"]["0"]), (&"regression".into(), &"score".into()));
+    let config: Value = serde_json::from_str(
+        &fs::read_to_string(folder.path().join("run/model/config.json")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(
+        (&config["problem_type"], &config["id2label"]["0"]),
+        (&"regression".into(), &"score".into())
+    );
     let predictions = lines(folder.path(), "predictions.jsonl");
-    let values: Vec<f64> = predictions.iter().map(|line| line["value"].as_f64().unwrap()).collect();
+    let values: Vec<f64> = predictions
+        .iter()
+        .map(|line| line["value"].as_f64().unwrap())
+        .collect();
     let rows = [5.0, 0.25];
-    let loss = values.iter().zip(rows).map(|(value, row)| (value - row) * (value - row)).sum::<f64>() / 2.0;
-    assert!((evaluation["metrics"]["task_loss"].as_f64().unwrap() - loss).abs() < 1e-5 * loss, "{evaluation} {loss}");
+    let loss = values
+        .iter()
+        .zip(rows)
+        .map(|(value, row)| (value - row) * (value - row))
+        .sum::<f64>()
+        / 2.0;
+    assert!(
+        (evaluation["metrics"]["task_loss"].as_f64().unwrap() - loss).abs() < 1e-5 * loss,
+        "{evaluation} {loss}"
+    );
     let found = evaluation["metrics"]["spearman"].as_f64().unwrap();
     assert_eq!(Some(found), score::spearman(&rows, &values));
     assert!(stderr.contains("numbers 2.433 ± 1.960"), "{stderr}");
@@ -91,20 +152,40 @@ fn squad_metrics_match_those_of_the_predictions_file() {
 
     let task = read("squad", &super::fixtures::folder("squad")).unwrap();
     let predictions: BTreeMap<String, String> =
-        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap())
+            .unwrap();
     assert_eq!(predictions.keys().collect::<Vec<_>>(), ["m1", "m2"]);
-    let golds: Vec<Vec<&str>> =
-        task.questions[1].iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
-    let answers = task.questions[1].iter().map(|question| predictions.get(&question.id).map(String::as_str));
+    let golds: Vec<Vec<&str>> = task.questions[1]
+        .iter()
+        .map(|question| {
+            question
+                .answers
+                .iter()
+                .map(|answer| answer.text.as_str())
+                .collect()
+        })
+        .collect();
+    let answers = task.questions[1]
+        .iter()
+        .map(|question| predictions.get(&question.id).map(String::as_str));
     let official = score::squad_score(answers.zip(golds.iter().map(Vec::as_slice))).unwrap();
     assert_eq!(evaluation["metrics"]["f1"].as_f64(), Some(official.f1));
-    assert_eq!(evaluation["metrics"]["exact_match"].as_f64(), Some(official.exact_match));
+    assert_eq!(
+        evaluation["metrics"]["exact_match"].as_f64(),
+        Some(official.exact_match)
+    );
     let epochs = lines(folder.path(), "run/metrics.jsonl");
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
 
-    isostar(folder.path(), &["evaluate", "run", "--predictions", "lines.jsonl"]);
+    isostar(
+        folder.path(),
+        &["evaluate", "run", "--predictions", "lines.jsonl"],
+    );
     let lines = lines(folder.path(), "lines.jsonl");
-    assert_eq!((&lines[1]["id"], &lines[1]["index"]), (&"m2".into(), &1.into()));
+    assert_eq!(
+        (&lines[1]["id"], &lines[1]["index"]),
+        (&"m2".into(), &1.into())
+    );
     assert_eq!(lines[0]["text"], predictions["m1"].as_str());
     assert!(lines[0]["scores"].as_array().unwrap().len() <= 20);
 }
@@ -114,21 +195,48 @@ fn squad2_metrics_match_those_of_the_predictions_file() {
     let folder = TempDir::new().unwrap();
     let more = ["--max-length", "48", "--stride", "12", "--weight", "0.1"];
     let (result, evaluation, _) = trained(folder.path(), "squad2", &more, "predictions.json");
-    let names = ["exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_exact_match", "no_answer_f1"];
+    let names = [
+        "exact_match",
+        "f1",
+        "has_answer_exact_match",
+        "has_answer_f1",
+        "no_answer_exact_match",
+        "no_answer_f1",
+    ];
     assert_eq!(metrics(&result), names);
     assert_eq!(metrics(&evaluation), [&names[..], &["task_loss"]].concat());
 
     let task = read("squad2", &super::fixtures::folder("squad2")).unwrap();
     let predictions: BTreeMap<String, String> =
-        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(folder.path().join("predictions.json")).unwrap())
+            .unwrap();
     assert_eq!(predictions.keys().collect::<Vec<_>>(), ["n1", "n2", "n3"]);
-    let golds: Vec<Vec<&str>> =
-        task.questions[1].iter().map(|question| question.answers.iter().map(|answer| answer.text.as_str()).collect()).collect();
-    let answers = task.questions[1].iter().map(|question| predictions[&question.id].as_str());
+    let golds: Vec<Vec<&str>> = task.questions[1]
+        .iter()
+        .map(|question| {
+            question
+                .answers
+                .iter()
+                .map(|answer| answer.text.as_str())
+                .collect()
+        })
+        .collect();
+    let answers = task.questions[1]
+        .iter()
+        .map(|question| predictions[&question.id].as_str());
     let official = score::squad2_score(answers.zip(golds.iter().map(Vec::as_slice))).unwrap();
-    let expected = [official.all, official.has_answer.unwrap(), official.no_answer.unwrap()].map(|part| [part.exact_match, part.f1]);
+    let expected = [
+        official.all,
+        official.has_answer.unwrap(),
+        official.no_answer.unwrap(),
+    ]
+    .map(|part| [part.exact_match, part.f1]);
     for (name, expected) in names.iter().zip(expected.as_flattened()) {
-        assert_eq!(evaluation["metrics"][name].as_f64(), Some(*expected), "{name}");
+        assert_eq!(
+            evaluation["metrics"][name].as_f64(),
+            Some(*expected),
+            "{name}"
+        );
     }
     let epochs = lines(folder.path(), "run/metrics.jsonl");
     assert_eq!(epochs[1]["metrics"]["f1"], result["metrics"]["f1"]);
@@ -139,45 +247,121 @@ fn squad2_metrics_match_those_of_the_predictions_file() {
         let file = super::fixtures::folder("squad").join(format!("{split}-v1.1.json"));
         fs::copy(file, data.path().join(format!("{split}-v2.0.json"))).unwrap();
     }
-    let arguments = ["evaluate", "run", "--task", "SQuAD-v2", "--data", data.path().to_str().unwrap(), "--json"];
+    let arguments = [
+        "evaluate",
+        "run",
+        "--task",
+        "SQuAD-v2",
+        "--data",
+        data.path().to_str().unwrap(),
+        "--json",
+    ];
     let evaluation: Value = serde_json::from_str(&isostar(folder.path(), &arguments).0).unwrap();
-    assert_eq!((&evaluation["task"], &evaluation["metrics"]["no_answer_f1"]), (&"squad2".into(), &Value::Null));
-    assert_eq!(evaluation["metrics"]["has_answer_f1"], evaluation["metrics"]["f1"]);
+    assert_eq!(
+        (&evaluation["task"], &evaluation["metrics"]["no_answer_f1"]),
+        (&"squad2".into(), &Value::Null)
+    );
+    assert_eq!(
+        evaluation["metrics"]["has_answer_f1"],
+        evaluation["metrics"]["f1"]
+    );
 }
 
 #[test]
 fn mnli_is_evaluated_on_both_validation_sets() {
     let folder = TempDir::new().unwrap();
-    let (result, matched, stderr) = trained(folder.path(), "mnli", &["--regularizer", "none"], "predictions.jsonl");
+    let (result, matched, stderr) = trained(
+        folder.path(),
+        "mnli",
+        &["--regularizer", "none"],
+        "predictions.jsonl",
+    );
     assert_eq!(metrics(&result), ["accuracy", "accuracy_mismatched"]);
-    assert!(stderr.contains("mnli: 3 training rows, 2 validation rows, 3 classes"), "{stderr}");
-    assert!(stderr.contains("before training: accuracy ") && stderr.contains("accuracy_mismatched "), "{stderr}");
-    assert_eq!((&matched["rows"], &matched["metrics"]["accuracy"]), (&2.into(), &result["metrics"]["accuracy"]));
-    assert_eq!(lines(folder.path(), "run/metrics.jsonl")[1]["metrics"]["accuracy"], result["metrics"]["accuracy"]);
+    assert!(
+        stderr.contains("mnli: 3 training rows, 2 validation rows, 3 classes"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("before training: accuracy ") && stderr.contains("accuracy_mismatched "),
+        "{stderr}"
+    );
+    assert_eq!(
+        (&matched["rows"], &matched["metrics"]["accuracy"]),
+        (&2.into(), &result["metrics"]["accuracy"])
+    );
+    assert_eq!(
+        lines(folder.path(), "run/metrics.jsonl")[1]["metrics"]["accuracy"],
+        result["metrics"]["accuracy"]
+    );
 
     let evaluate = |more: &[&str]| -> Value {
-        serde_json::from_str(&isostar(folder.path(), &[&["evaluate", "run", "--json"], more].concat()).0).unwrap()
+        serde_json::from_str(
+            &isostar(
+                folder.path(),
+                &[&["evaluate", "run", "--json"], more].concat(),
+            )
+            .0,
+        )
+        .unwrap()
     };
     let mismatched = evaluate(&["--split", "dev_mismatched"]);
-    assert_eq!((&mismatched["split"], &mismatched["rows"]), (&"dev_mismatched".into(), &3.into()));
-    assert_eq!(mismatched["metrics"]["accuracy"], result["metrics"]["accuracy_mismatched"]);
+    assert_eq!(
+        (&mismatched["split"], &mismatched["rows"]),
+        (&"dev_mismatched".into(), &3.into())
+    );
+    assert_eq!(
+        mismatched["metrics"]["accuracy"],
+        result["metrics"]["accuracy_mismatched"]
+    );
     let data = super::fixtures::folder("mnli");
     let by_name = evaluate(&["--task", "MNLI-mm", "--data", data.to_str().unwrap()]);
-    assert_eq!((&by_name["task"], &by_name["metrics"]), (&"mnli_mm".into(), &mismatched["metrics"]));
+    assert_eq!(
+        (&by_name["task"], &by_name["metrics"]),
+        (&"mnli_mm".into(), &mismatched["metrics"])
+    );
 
-    let (table, _) = isostar(folder.path(), &["evaluate", "run", "--split", "dev_mismatched"]);
-    assert!(table.contains("dev_mismatched: 3 rows of ") && table.contains("dev_mismatched.tsv"), "{table}");
-    let stderr = refused(folder.path(), &["evaluate", "run", "--task", "wnli", "--data", data.to_str().unwrap()]);
+    let (table, _) = isostar(
+        folder.path(),
+        &["evaluate", "run", "--split", "dev_mismatched"],
+    );
+    assert!(
+        table.contains("dev_mismatched: 3 rows of ") && table.contains("dev_mismatched.tsv"),
+        "{table}"
+    );
+    let stderr = refused(
+        folder.path(),
+        &[
+            "evaluate",
+            "run",
+            "--task",
+            "wnli",
+            "--data",
+            data.to_str().unwrap(),
+        ],
+    );
     assert!(stderr.contains("there is no dev split"), "{stderr}");
 }
 
 #[test]
 fn an_unknown_split_is_rejected_with_the_list_of_splits() {
     let folder = TempDir::new().unwrap();
-    trained(folder.path(), "wnli", &["--regularizer", "none"], "predictions.jsonl");
+    trained(
+        folder.path(),
+        "wnli",
+        &["--regularizer", "none"],
+        "predictions.jsonl",
+    );
     for command in ["evaluate", "analyze"] {
-        let stderr = refused(folder.path(), &[command, "run", "--split", "dev_mismatched"]);
-        assert!(stderr.contains("the task wnli has no split dev_mismatched\n  try: name one of train, dev\n"), "{stderr}");
+        let stderr = refused(
+            folder.path(),
+            &[command, "run", "--split", "dev_mismatched"],
+        );
+        assert!(
+            stderr.contains(
+                "the task wnli has no split dev_mismatched\n  try: name one of train, dev\n"
+            ),
+            "{stderr}"
+        );
     }
 }
 
@@ -185,24 +369,54 @@ fn an_unknown_split_is_rejected_with_the_list_of_splits() {
 fn task_names_are_recognized_in_any_spelling() {
     let folder = TempDir::new().unwrap();
     let data = super::fixtures::folder("sst2");
-    let train = ["train", "--task", "SST-2", "--data", data.to_str().unwrap(), "--epochs", "1", "--regularizer", "none", "--json"];
+    let train = [
+        "train",
+        "--task",
+        "SST-2",
+        "--data",
+        data.to_str().unwrap(),
+        "--epochs",
+        "1",
+        "--regularizer",
+        "none",
+        "--json",
+    ];
     let (stdout, _) = isostar(folder.path(), &train);
     let result: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&result["task"], metrics(&result)), (&"sst2".into(), vec!["accuracy"]), "GLUE's spelling of the name");
+    assert_eq!(
+        (&result["task"], metrics(&result)),
+        (&"sst2".into(), vec!["accuracy"]),
+        "GLUE's spelling of the name"
+    );
     let config = fs::read_to_string(folder.path().join("runs/sst2-1/config.toml")).unwrap();
     assert!(config.contains("task = \"sst2\""), "{config}");
     for wrong in ["sst-3", "sst2.0", "STS"] {
         let stderr = refused(folder.path(), &["train", "--task", wrong]);
         let known = "headlines, sst2, cola, mrpc, rte, qnli, qqp, stsb, sst5, squad, mnli, mnli_mm, wnli, squad2";
-        assert!(stderr.contains(&format!("{wrong:?} is neither a task nor a file")) && stderr.contains(known), "{stderr}");
+        assert!(
+            stderr.contains(&format!("{wrong:?} is neither a task nor a file"))
+                && stderr.contains(known),
+            "{stderr}"
+        );
     }
 }
 
 #[test]
 fn skipped_rows_are_reported_with_their_number() {
     let folder = TempDir::new().unwrap();
-    let (_, _, stderr) = trained(folder.path(), "qqp", &["--regularizer", "none"], "predictions.jsonl");
+    let (_, _, stderr) = trained(
+        folder.path(),
+        "qqp",
+        &["--regularizer", "none"],
+        "predictions.jsonl",
+    );
     let file = super::fixtures::folder("qqp").join("train.tsv");
-    assert!(stderr.contains(&format!("1 row of {} is broken across lines and skipped\n", file.display())), "{stderr}");
+    assert!(
+        stderr.contains(&format!(
+            "1 row of {} is broken across lines and skipped\n",
+            file.display()
+        )),
+        "{stderr}"
+    );
     assert!(!stderr.contains("dev.tsv"), "{stderr}");
 }

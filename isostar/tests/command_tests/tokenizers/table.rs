@@ -14,7 +14,12 @@ use tokenizers::Tokenizer;
 
 use crate::command::{names, succeed};
 
-const FILES: [&str; 4] = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+const FILES: [&str; 4] = [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+];
 
 /// The texts, alone or with their pairs, and the length to which they are cut.
 #[derive(Deserialize)]
@@ -54,18 +59,42 @@ impl Rows {
             let encode = |row| encoder.encode_row(&row).unwrap();
             self.texts().into_iter().map(encode).collect::<Vec<_>>()
         });
-        let ids = |encodings: &[tokenizers::Encoding]| encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect();
-        let second = whole.iter().map(|encoding| encoding.get_type_ids().iter().filter(|segment| **segment == 1).count()).collect();
-        Ids { whole: ids(&whole), cut: ids(&cut), second }
+        let ids = |encodings: &[tokenizers::Encoding]| {
+            encodings
+                .iter()
+                .map(|encoding| encoding.get_ids().to_vec())
+                .collect()
+        };
+        let second = whole
+            .iter()
+            .map(|encoding| {
+                encoding
+                    .get_type_ids()
+                    .iter()
+                    .filter(|segment| **segment == 1)
+                    .count()
+            })
+            .collect();
+        Ids {
+            whole: ids(&whole),
+            cut: ids(&cut),
+            second,
+        }
     }
 
     /// Compares row by row, so that a failure names the text.
     fn check(&self, name: &str, tokenizer: &Tokenizer) {
-        let (expected, found): (Ids, Ids) = (read_json(&table().join(name).join("expected.json")), self.ids(tokenizer));
+        let (expected, found): (Ids, Ids) = (
+            read_json(&table().join(name).join("expected.json")),
+            self.ids(tokenizer),
+        );
         for (at, row) in self.rows.iter().enumerate() {
             assert_eq!(found.whole[at], expected.whole[at], "{name}: {row:?}");
             assert_eq!(found.cut[at], expected.cut[at], "{name}: {row:?}, cut");
-            assert_eq!(found.second[at], expected.second[at], "{name}: {row:?}, tokens of the second segment");
+            assert_eq!(
+                found.second[at], expected.second[at],
+                "{name}: {row:?}, tokens of the second segment"
+            );
         }
         assert_eq!(found, expected, "{name}");
     }
@@ -80,7 +109,10 @@ fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
 }
 
 fn folders() -> Vec<String> {
-    let folders: Vec<String> = names(&table()).into_iter().filter(|name| table().join(name).is_dir()).collect();
+    let folders: Vec<String> = names(&table())
+        .into_iter()
+        .filter(|name| table().join(name).is_dir())
+        .collect();
     assert!(folders.len() >= 10);
     folders
 }
@@ -90,7 +122,10 @@ fn model(name: &str) -> TempDir {
     let (source, folder) = (table().join(name), tempfile::tempdir().unwrap());
     let config = ModelConfig::from_json(&fs::read(source.join("config.json")).unwrap()).unwrap();
     let tokenizer = Tokenizer::from_file(source.join("tokenizer.json")).unwrap();
-    Pretrained::<SequenceClassifier>::from_scratch(config, tokenizer, &Device::flex()).unwrap().write(folder.path()).unwrap();
+    Pretrained::<SequenceClassifier>::from_scratch(config, tokenizer, &Device::flex())
+        .unwrap()
+        .write(folder.path())
+        .unwrap();
     fs::remove_file(folder.path().join("tokenizer_config.json")).unwrap();
     for file in names(&source) {
         if !["config.json", "expected.json"].contains(&file.as_str()) {
@@ -101,7 +136,9 @@ fn model(name: &str) -> TempDir {
 }
 
 fn tokenizer(folder: &Path) -> Tokenizer {
-    Pretrained::<Encoder>::read(folder, &Device::flex()).unwrap().tokenizer
+    Pretrained::<Encoder>::read(folder, &Device::flex())
+        .unwrap()
+        .tokenizer
 }
 
 /// A run of the command that trains such a model: its folder holds `model`.
@@ -112,12 +149,39 @@ fn trained(name: &str) -> TempDir {
         .rows
         .into_iter()
         .filter(|row| row.len() == 1 && !row[0].trim().is_empty())
-        .filter(|row| row[0].chars().all(|character| character.is_alphanumeric() || character == ' '));
-    let lines: Vec<String> = rows.zip(labels).map(|(row, label)| format!("{},{label}", row[0])).take(20).collect();
-    fs::write(folder.path().join("rows.csv"), format!("text,label\n{}\n", lines.join("\n"))).unwrap();
+        .filter(|row| {
+            row[0]
+                .chars()
+                .all(|character| character.is_alphanumeric() || character == ' ')
+        });
+    let lines: Vec<String> = rows
+        .zip(labels)
+        .map(|(row, label)| format!("{},{label}", row[0]))
+        .take(20)
+        .collect();
+    fs::write(
+        folder.path().join("rows.csv"),
+        format!("text,label\n{}\n", lines.join("\n")),
+    )
+    .unwrap();
     let model = model.path().to_str().unwrap();
-    let base = ["train", "--task", "rows.csv", "--model", model, "--epochs", "1", "--batch-size", "4", "--max-length", "16"];
-    succeed(folder.path(), &[&base[..], &["--regularizer", "none", "--out", "run"]].concat());
+    let base = [
+        "train",
+        "--task",
+        "rows.csv",
+        "--model",
+        model,
+        "--epochs",
+        "1",
+        "--batch-size",
+        "4",
+        "--max-length",
+        "16",
+    ];
+    succeed(
+        folder.path(),
+        &[&base[..], &["--regularizer", "none", "--out", "run"]].concat(),
+    );
     folder
 }
 
@@ -138,18 +202,32 @@ fn a_trained_model_gives_texts_the_ids_of_the_one_it_was_trained_from() {
         let model = folder.path().join("run/model");
         rows.check(&name, &tokenizer(&model));
         assert_eq!(names(&model), FILES, "{name}: transformers reads these");
-        let [written, settings]: [Value; 2] = ["tokenizer.json", "tokenizer_config.json"].map(|file| read_json(&model.join(file)));
-        let source: Value =
-            fs::read(table().join(&name).join("tokenizer_config.json")).map_or(Value::Null, |file| serde_json::from_slice(&file).unwrap());
-        for (field, value) in source.as_object().into_iter().flatten().filter(|(field, _)| *field != "added_tokens_decoder") {
+        let [written, settings]: [Value; 2] =
+            ["tokenizer.json", "tokenizer_config.json"].map(|file| read_json(&model.join(file)));
+        let source: Value = fs::read(table().join(&name).join("tokenizer_config.json"))
+            .map_or(Value::Null, |file| serde_json::from_slice(&file).unwrap());
+        for (field, value) in source
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(field, _)| *field != "added_tokens_decoder")
+        {
             assert_eq!(&settings[field], value, "{name}: {field}");
         }
-        let listed: BTreeMap<String, Value> = serde_json::from_value(settings["added_tokens_decoder"].clone()).unwrap();
+        let listed: BTreeMap<String, Value> =
+            serde_json::from_value(settings["added_tokens_decoder"].clone()).unwrap();
         let added = written["added_tokens"].as_array().unwrap();
         assert_eq!(listed.len(), added.len(), "{name}");
         for token in added {
             let listed = &listed[&token["id"].to_string()];
-            assert!(listed.as_object().unwrap().iter().all(|(field, value)| token[field] == *value), "{name}: {token}, {listed}");
+            assert!(
+                listed
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .all(|(field, value)| token[field] == *value),
+                "{name}: {token}, {listed}"
+            );
         }
     }
 }
@@ -158,8 +236,14 @@ fn a_trained_model_gives_texts_the_ids_of_the_one_it_was_trained_from() {
 fn files_of_an_older_tokenizer_beside_a_written_one_change_nothing() {
     let rows = Rows::read();
     let folder = model("roberta_legacy");
-    Pretrained::<Encoder>::read(model("gpt2_prefix").path(), &Device::flex()).unwrap().write(folder.path()).unwrap();
-    assert!(folder.path().join("added_tokens.json").exists() && folder.path().join("special_tokens_map.json").exists());
+    Pretrained::<Encoder>::read(model("gpt2_prefix").path(), &Device::flex())
+        .unwrap()
+        .write(folder.path())
+        .unwrap();
+    assert!(
+        folder.path().join("added_tokens.json").exists()
+            && folder.path().join("special_tokens_map.json").exists()
+    );
     rows.check("gpt2_prefix", &tokenizer(folder.path()));
 }
 
@@ -172,7 +256,11 @@ fn trained_models_for_transformers() {
         let (folder, target) = (trained(&name), out.join(&name));
         fs::create_dir_all(&target).unwrap();
         for file in FILES {
-            fs::copy(folder.path().join("run/model").join(file), target.join(file)).unwrap();
+            fs::copy(
+                folder.path().join("run/model").join(file),
+                target.join(file),
+            )
+            .unwrap();
         }
     }
 }

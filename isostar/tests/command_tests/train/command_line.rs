@@ -6,8 +6,15 @@ use super::{names, succeed};
 
 /// The commands of `isostar --help`.
 fn commands(help: &str) -> Vec<&str> {
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    listed.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help").collect()
+    let listed = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    listed
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|name| *name != "help")
+        .collect()
 }
 
 #[test]
@@ -18,13 +25,22 @@ fn the_long_version_names_burn_features_and_devices_that_train_takes() {
     assert_eq!(lines[0], concat!("isostar ", env!("CARGO_PKG_VERSION")));
     assert!(lines[1].starts_with("Burn 0."), "{version}");
     let features = lines[2].strip_prefix("features: ").unwrap().split(", ");
-    assert_eq!(features.clone().any(|name| name == "hub"), cfg!(feature = "hub"));
-    assert_eq!(features.clone().any(|name| name == "cuda"), cfg!(feature = "cuda"));
+    assert_eq!(
+        features.clone().any(|name| name == "hub"),
+        cfg!(feature = "hub")
+    );
+    assert_eq!(
+        features.clone().any(|name| name == "cuda"),
+        cfg!(feature = "cuda")
+    );
     assert!(features.clone().any(|name| name == "flex"), "{version}");
     for device in lines[3].strip_prefix("devices: ").unwrap().split(", ") {
         isostar_train::device::parse_device(device).unwrap();
     }
-    assert_eq!(succeed(folder.path(), &["-V"]).lines().collect::<Vec<_>>(), lines[..1]);
+    assert_eq!(
+        succeed(folder.path(), &["-V"]).lines().collect::<Vec<_>>(),
+        lines[..1]
+    );
 }
 
 #[test]
@@ -39,10 +55,19 @@ fn every_shell_and_the_manual_know_every_command_and_its_flags() {
         for name in &commands {
             assert!(text.contains(name), "{target} does not know {name}");
         }
-        assert!(text.contains("batch-size") && text.contains("predictions"), "{target}");
+        assert!(
+            text.contains("batch-size") && text.contains("predictions"),
+            "{target}"
+        );
     }
     let manual = succeed(folder.path(), &["completions", "man"]);
-    let pages = manual.lines().filter(|line| line.starts_with(".TH isostar"));
-    assert_eq!(pages.count(), commands.len() + 1, "a page for isostar, and one for each command");
+    let pages = manual
+        .lines()
+        .filter(|line| line.starts_with(".TH isostar"));
+    assert_eq!(
+        pages.count(),
+        commands.len() + 1,
+        "a page for isostar, and one for each command"
+    );
     assert_eq!(names(folder.path()), Vec::<String>::new());
 }

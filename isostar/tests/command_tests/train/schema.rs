@@ -17,29 +17,46 @@ fn schema(arguments: &[&str]) -> Value {
 
 /// Whether a value satisfies the rules of a schema; `pattern` is left out.
 fn satisfies(value: &Value, schema: &Value) -> bool {
-    let number = |rule: &Value, holds: fn(f64, f64) -> bool| value.as_f64().is_none_or(|number| holds(number, rule.as_f64().unwrap()));
-    schema.as_object().unwrap().iter().all(|(keyword, rule)| match keyword.as_str() {
-        "$schema" | "title" | "description" | "default" | "pattern" => true,
-        "type" => match rule.as_array() {
-            Some(types) => types.iter().any(|name| is_of_type(value, name)),
-            None => is_of_type(value, rule),
-        },
-        "enum" => rule.as_array().unwrap().contains(value),
-        "minimum" => number(rule, |number, bound| number >= bound),
-        "exclusiveMinimum" => number(rule, |number, bound| number > bound),
-        "maximum" => number(rule, |number, bound| number <= bound),
-        "items" => value.as_array().is_none_or(|items| items.iter().all(|item| satisfies(item, rule))),
-        "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
-        "properties" => {
-            let mut properties = value.as_object().into_iter().flatten();
-            properties.all(|(name, value)| rule.get(name).is_none_or(|rule| satisfies(value, rule)))
-        }
-        "additionalProperties" => {
-            assert_eq!(rule, false);
-            value.as_object().is_none_or(|properties| properties.keys().all(|name| schema["properties"].get(name).is_some()))
-        }
-        other => panic!("no rule for {other}"),
-    })
+    let number = |rule: &Value, holds: fn(f64, f64) -> bool| {
+        value
+            .as_f64()
+            .is_none_or(|number| holds(number, rule.as_f64().unwrap()))
+    };
+    schema
+        .as_object()
+        .unwrap()
+        .iter()
+        .all(|(keyword, rule)| match keyword.as_str() {
+            "$schema" | "title" | "description" | "default" | "pattern" => true,
+            "type" => match rule.as_array() {
+                Some(types) => types.iter().any(|name| is_of_type(value, name)),
+                None => is_of_type(value, rule),
+            },
+            "enum" => rule.as_array().unwrap().contains(value),
+            "minimum" => number(rule, |number, bound| number >= bound),
+            "exclusiveMinimum" => number(rule, |number, bound| number > bound),
+            "maximum" => number(rule, |number, bound| number <= bound),
+            "items" => value
+                .as_array()
+                .is_none_or(|items| items.iter().all(|item| satisfies(item, rule))),
+            "minItems" => value
+                .as_array()
+                .is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
+            "properties" => {
+                let mut properties = value.as_object().into_iter().flatten();
+                properties
+                    .all(|(name, value)| rule.get(name).is_none_or(|rule| satisfies(value, rule)))
+            }
+            "additionalProperties" => {
+                assert_eq!(rule, false);
+                value.as_object().is_none_or(|properties| {
+                    properties
+                        .keys()
+                        .all(|name| schema["properties"].get(name).is_some())
+                })
+            }
+            other => panic!("no rule for {other}"),
+        })
 }
 
 fn is_of_type(value: &Value, name: &Value) -> bool {
@@ -62,7 +79,8 @@ fn refusal(text: &str) -> Option<String> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("settings.toml");
     fs::write(&path, text).unwrap();
-    let checked = TrainOptions::read(&path).and_then(|options| TrainSettings::resolve(options).check());
+    let checked =
+        TrainOptions::read(&path).and_then(|options| TrainSettings::resolve(options).check());
     checked.err().map(|error| error.to_string())
 }
 
@@ -70,10 +88,27 @@ fn refusal(text: &str) -> Option<String> {
 fn the_schema_has_the_keys_that_a_settings_file_may_have() {
     let schema = schema(&[]);
     let refused = refusal("epoch = 1\n").unwrap();
-    let known: BTreeSet<&str> = refused.split_once("expected one of").unwrap().1.split('`').skip(1).step_by(2).collect();
+    let known: BTreeSet<&str> = refused
+        .split_once("expected one of")
+        .unwrap()
+        .1
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .collect();
     let described = schema["properties"].as_object().unwrap();
-    assert_eq!(described.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
-    assert!(described.values().all(|setting| setting["description"].as_str().is_some_and(|text| !text.is_empty())));
+    assert_eq!(
+        described
+            .keys()
+            .map(String::as_str)
+            .collect::<BTreeSet<_>>(),
+        known
+    );
+    assert!(described.values().all(|setting| {
+        setting["description"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty())
+    }));
     assert!(!satisfies(&from_toml("epoch = 1"), &schema));
 }
 
@@ -83,18 +118,38 @@ fn the_schema_and_the_command_allow_the_same_values() {
     let mut tried = 0;
     for (name, setting) in schema["properties"].as_object().unwrap() {
         let values: Vec<Value> = match (&setting["enum"], setting["type"].as_str()) {
-            (Value::Array(names), _) => names.iter().cloned().chain(["other".into(), 1.into()]).collect(),
-            (_, Some("integer")) => [-1, 0, 1, 2, 3].map(Value::from).into_iter().chain([0.5.into(), "1".into()]).collect(),
-            (_, Some("number")) => [-1.0, 0.0, 0.5, 1.0, 1.5].map(Value::from).into_iter().chain([1.into(), "1".into()]).collect(),
+            (Value::Array(names), _) => names
+                .iter()
+                .cloned()
+                .chain(["other".into(), 1.into()])
+                .collect(),
+            (_, Some("integer")) => [-1, 0, 1, 2, 3]
+                .map(Value::from)
+                .into_iter()
+                .chain([0.5.into(), "1".into()])
+                .collect(),
+            (_, Some("number")) => [-1.0, 0.0, 0.5, 1.0, 1.5]
+                .map(Value::from)
+                .into_iter()
+                .chain([1.into(), "1".into()])
+                .collect(),
             (_, Some("string")) => vec!["all".into(), 1.into()],
-            (_, None) if setting["type"].is_array() => vec![1.into(), 0.into(), 0.5.into(), "10min".into()],
-            (_, Some("object")) => vec![json!({ "text": "a", "pair": "b", "label": "c", "kind": "regression", "header": ["a"] })],
+            (_, None) if setting["type"].is_array() => {
+                vec![1.into(), 0.into(), 0.5.into(), "10min".into()]
+            }
+            (_, Some("object")) => vec![
+                json!({ "text": "a", "pair": "b", "label": "c", "kind": "regression", "header": ["a"] }),
+            ],
             other => panic!("{name}: {other:?}"),
         };
         for value in values {
             let file = json!({ name: value });
             let refused = refusal(&toml::to_string(&file).unwrap());
-            assert_eq!(satisfies(&file, &schema), refused.is_none(), "{file}: {refused:?}");
+            assert_eq!(
+                satisfies(&file, &schema),
+                refused.is_none(),
+                "{file}: {refused:?}"
+            );
             tried += 1;
         }
         if let Some(default) = setting.get("default") {
@@ -107,11 +162,28 @@ fn the_schema_and_the_command_allow_the_same_values() {
 #[test]
 fn the_schema_of_a_plan_allows_the_example_and_no_unknown_key() {
     let schema = schema(&["plan"]);
-    let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/nine_tasks.toml")).unwrap();
+    let example = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/nine_tasks.toml"),
+    )
+    .unwrap();
     assert!(satisfies(&from_toml(&example), &schema));
-    assert!(satisfies(&from_toml("[settings]\nepochs = 1\n[vary]\nweight = [0.0, 1]\n[[runs]]\nname = 'one'\n"), &schema));
-    let unknown = ["[setting]", "[settings]\nepoch = 1", "[settings]\nname = 'one'", "[vary]\nepoch = [1]", "[[runs]]\nepoch = 1"];
-    let wrong = ["[vary]\nweight = 1", "[vary]\nweight = []", "[vary]\nepochs = [0]", "[[runs]]\nname = 1"];
+    assert!(satisfies(
+        &from_toml("[settings]\nepochs = 1\n[vary]\nweight = [0.0, 1]\n[[runs]]\nname = 'one'\n"),
+        &schema
+    ));
+    let unknown = [
+        "[setting]",
+        "[settings]\nepoch = 1",
+        "[settings]\nname = 'one'",
+        "[vary]\nepoch = [1]",
+        "[[runs]]\nepoch = 1",
+    ];
+    let wrong = [
+        "[vary]\nweight = 1",
+        "[vary]\nweight = []",
+        "[vary]\nepochs = [0]",
+        "[[runs]]\nname = 1",
+    ];
     for text in unknown.iter().chain(&wrong) {
         assert!(!satisfies(&from_toml(text), &schema), "{text}");
     }
