@@ -3,7 +3,7 @@
 
 mod adamw;
 mod attention;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[cfg(feature = "persistence")]
 mod compiled;
 mod composed;
 mod dropout;
@@ -33,7 +33,7 @@ mod wide;
 
 pub use adamw::{AdamWUpdate, adamw};
 pub use attention::attention;
-#[cfg(any(feature = "wgpu", feature = "cuda"))]
+#[cfg(feature = "persistence")]
 pub use compiled::keep_compiled_kernels;
 pub use composed::composed;
 pub use dropout::dropout;

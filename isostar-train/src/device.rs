@@ -68,8 +68,8 @@ pub fn default_pad_to(device: &str) -> usize {
 /// GPU.
 ///
 /// Enumerates the machine's devices first, because a missing driver would panic in a thread of the
-/// device. The first call for wgpu or CUDA makes the process keep compiled kernels and tuning results
-/// in `$ISOSTAR_CACHE/kernels`.
+/// device. With the feature `persistence`, the first call for wgpu or CUDA makes the process keep compiled
+/// kernels and tuning results in `$ISOSTAR_CACHE/kernels`.
 ///
 /// # Errors
 /// If the name is unknown, the backend is not compiled in, or the machine has no such device.
@@ -128,8 +128,11 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
 /// Keeps compiled kernels for later processes. Too late only if the program used a device before.
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn keep_kernels() {
-    let folder = crate::cache::cache_folder(|name| std::env::var_os(name)).join("kernels");
-    isostar_kernels::keep_compiled_kernels(&folder);
+    #[cfg(feature = "persistence")]
+    {
+        let folder = crate::cache::cache_folder(|name| std::env::var_os(name)).join("kernels");
+        isostar_kernels::keep_compiled_kernels(&folder);
+    }
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]

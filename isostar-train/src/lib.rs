@@ -21,7 +21,13 @@
 
 #[cfg(feature = "experiment")]
 pub mod analysis;
-#[cfg(all(feature = "experiment", any(test, feature = "wgpu", feature = "cuda")))]
+#[cfg(all(
+    feature = "experiment",
+    any(
+        test,
+        all(feature = "persistence", any(feature = "wgpu", feature = "cuda"))
+    )
+))]
 mod cache;
 #[cfg(feature = "experiment")]
 mod choice;
