@@ -1,5 +1,8 @@
 //! Training with products in bfloat16, and with batches that are padded further.
 
+use std::sync::Mutex;
+
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use isostar_core::{IStarConfig, Padding, Regularizer};
@@ -12,6 +15,8 @@ use isostar_train::hook::HiddenStateModel;
 use isostar_train::progress::Silent;
 
 const MAX_LENGTH: usize = 40;
+
+static DRAWING: Mutex<()> = Mutex::new(());
 
 fn examples(count: usize) -> Examples {
     let rows = &default_rows().train.rows[..count];
@@ -37,8 +42,12 @@ fn model(device: &Device) -> SequenceClassifier {
         initializer_range: 0.1,
         ..BertConfig::default()
     };
+    // The tests share the generator of the device.
+    let _drawing = DRAWING.lock().unwrap();
     device.seed(1);
-    SequenceClassifier::new(&ModelConfig::Bert(config), device).unwrap()
+    SequenceClassifier::new(&ModelConfig::Bert(config), device)
+        .unwrap()
+        .materialize()
 }
 
 /// Mean task loss and mean score of steps 1 to 200, in blocks of 50.
