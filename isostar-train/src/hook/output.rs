@@ -1,11 +1,13 @@
 use burn::prelude::*;
-use burn::tensor::{ExecutionError, TensorReadError};
+use burn::tensor::{ExecutionError, TensorReadError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
+
+use crate::readback::{host_for, read_all};
 
 /// Output of a step for the metrics, with loss and penalty apart, so that runs with different
 /// weights can be compared.
@@ -36,7 +38,8 @@ pub struct StateCount {
     /// Width d of the states.
     pub width: usize,
     layers: usize,
-    positions: usize,
+    /// Number of selected tokens, once it is known.
+    tokens: Option<usize>,
     mask: Option<Tensor<2, Bool>>,
 }
 
@@ -51,10 +54,11 @@ impl StateCount {
         let mask = selection
             .mask(states)
             .map(|mask| mask.clone().without_autodiff());
+        let tokens = mask.is_none().then_some(sequences * tokens);
         Self {
             width,
             layers: layers.len(),
-            positions: sequences * tokens,
+            tokens,
             mask,
         }
     }
@@ -64,23 +68,85 @@ impl StateCount {
     /// # Errors
     /// If the device cannot be read.
     pub fn count(&self) -> Result<usize, TensorReadError> {
-        let tokens = match &self.mask {
-            Some(mask) => mask.clone().int().sum().try_into_scalar::<i64>()? as usize,
-            None => self.positions,
+        let tokens = match (self.tokens, self.masked()) {
+            (Some(tokens), _) => tokens,
+            (None, Some(masked)) => masked.try_into_scalar::<i64>()? as usize,
+            (None, None) => 0,
         };
         Ok(tokens * self.layers)
+    }
+
+    /// Number of tokens under the mask, shape `[1]`; `None` if all tokens count.
+    fn masked(&self) -> Option<Tensor<1, Int>> {
+        self.mask.clone().map(|mask| mask.int().sum())
+    }
+}
+
+/// Reads the numbers of a step in one transfer, and places them on `host`.
+fn moved(
+    task_loss: Tensor<1>,
+    penalty: Option<Penalty>,
+    states: Option<StateCount>,
+    host: &Device,
+) -> Result<(Tensor<1>, Option<Penalty>, Option<StateCount>), ExecutionError> {
+    let on_host = |data| Tensor::from_data(data, host);
+    let Some(penalty) = penalty else {
+        let [task_loss] = read_all(Transaction::default().register(task_loss))?;
+        return Ok((on_host(task_loss), None, states));
+    };
+    let transaction = Transaction::default()
+        .register(task_loss)
+        .register(penalty.value)
+        .register(penalty.measure);
+    match states.as_ref().and_then(StateCount::masked) {
+        None => {
+            let [task_loss, value, measure] = read_all(transaction)?;
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
+        }
+        Some(masked) => {
+            let [task_loss, value, measure, masked] = read_all(transaction.register(masked))?;
+            let tokens = masked.iter::<i64>().next().map(|tokens| tokens as usize);
+            let states = states.map(|states| StateCount {
+                tokens,
+                mask: None,
+                ..states
+            });
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
+        }
     }
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
+    /// Moves the numbers of the step to the CPU, in one transfer, and the output as its own type
+    /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
+        let task_loss = self.task_loss.without_autodiff();
+        let penalty = self.penalty.map(|penalty| Penalty {
+            value: penalty.value.without_autodiff(),
+            measure: penalty.measure.without_autodiff(),
+        });
+        let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
+            Some(host) => moved(task_loss, penalty, self.states, &host)?,
+            None => (task_loss, penalty, self.states),
+        };
         Ok(Self {
-            task_loss: self.task_loss.without_autodiff(),
-            penalty: self.penalty.map(|penalty| Penalty {
-                value: penalty.value.without_autodiff(),
-                measure: penalty.measure.without_autodiff(),
-            }),
-            states: self.states,
+            task_loss,
+            penalty,
+            states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
                 mean: moments.mean.without_autodiff(),
