@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::train::metric::Metric;
 use isostar_core::{HiddenStates, IStarConfig, Padding, StateSelection};
-use isostar_train::hook::{HookConfig, HookEvent, MeasureInput, StateCount};
+use isostar_train::hook::{HookConfig, HookEvent};
+use isostar_train::metric::{MeasureInput, StateCount};
 
 use super::common;
 use super::{Events, metadata};
