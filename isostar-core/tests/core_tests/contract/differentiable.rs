@@ -4,7 +4,7 @@ use burn::prelude::*;
 use isostar_core::measure::MEASURES;
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Regularizer, Shrinkage, ShrinkageTarget,
-    StateSelection, Sum, isoscore_interval, isoscore_of_covariance, isoscore_star,
+    StateSelection, StepContext, Sum, isoscore_interval, isoscore_of_covariance, isoscore_star,
 };
 
 use super::{every_measure, odd_points, points};
@@ -40,7 +40,9 @@ const VARIANTS: &[(&str, Differentiable)] = &[
             StateSelection::default(),
         )
         .expect("valid settings");
-        istar.penalty(&two_layers(points), None).value
+        istar
+            .penalty(&two_layers(points), &StepContext::default())
+            .value
     }),
     ("Sum", |points| {
         let istar = IStar::new(
@@ -53,14 +55,14 @@ const VARIANTS: &[(&str, Differentiable)] = &[
             Box::new(istar),
             Box::new(CosRegConfig::new().init().expect("valid settings")),
         ])
-        .penalty(&two_layers(points), None)
+        .penalty(&two_layers(points), &StepContext::default())
         .value
     }),
     ("CosReg", |points| {
         CosRegConfig::new()
             .init()
             .expect("valid settings")
-            .penalty(&two_layers(points), None)
+            .penalty(&two_layers(points), &StepContext::default())
             .value
     }),
 ];

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, IStarConfig, LayerSelection, Regularizer, StateSelection,
-    Sum,
+    StepContext, Sum,
 };
 
 use crate::common::{
@@ -53,7 +53,7 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
                 regularizer
                     .penalty(
                         &HiddenStates::from_layers(vec![rows.unsqueeze()]),
-                        Some(&reference),
+                        &StepContext::default().with_reference(&reference),
                     )
                     .value
             })
@@ -76,8 +76,12 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
         );
 
         let states = HiddenStates::from_layers(vec![points.tensor(&device).unsqueeze()]);
-        let [ours, theirs] = [&sum as &dyn Regularizer, &first]
-            .map(|part| scalar(part.penalty(&states, Some(&reference)).measure));
+        let [ours, theirs] = [&sum as &dyn Regularizer, &first].map(|part| {
+            scalar(
+                part.penalty(&states, &StepContext::default().with_reference(&reference))
+                    .measure,
+            )
+        });
         assert_eq!(ours, theirs, "measure on {backend}");
     }
 }
