@@ -35,6 +35,7 @@ mod prepare;
 mod preset;
 mod result;
 mod run;
+mod run_hook;
 mod settings;
 mod snapshot;
 mod status;
