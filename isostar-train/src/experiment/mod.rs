@@ -55,7 +55,7 @@ pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
+pub use settings::{PrecisionName, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
 pub use snapshot::SnapshotInterval;
 pub use status::{Activity, RunStatus};
 pub use training::OnSpike;

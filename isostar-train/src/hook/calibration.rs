@@ -10,6 +10,7 @@ use burn::data::dataset::DatasetError;
 use burn::prelude::*;
 use burn::train::Interrupter;
 use isostar_core::StateSelection;
+use isostar_kernels::Precision;
 
 use super::event::Observer;
 use super::guard::Guard;
@@ -54,6 +55,8 @@ pub(super) struct Calibration<B> {
     seconds: Mutex<f64>,
     observer: Option<Observer>,
     interrupter: Interrupter,
+    /// Precision of the model's products.
+    pub(super) precision: Precision,
     pub(super) guard: Guard,
 }
 
@@ -66,6 +69,7 @@ impl<B: Send + 'static> Calibration<B> {
             calibration_loader,
             observer,
             interrupter,
+            precision,
         } = config;
         let source = calibration_loader.map(|loader| Source {
             loader,
@@ -90,6 +94,7 @@ impl<B: Send + 'static> Calibration<B> {
             seconds: Mutex::new(0.0),
             observer,
             interrupter,
+            precision,
             guard: Guard::default(),
         }
     }

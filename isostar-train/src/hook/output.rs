@@ -1,11 +1,14 @@
 use burn::prelude::*;
-use burn::tensor::{ExecutionError, TensorReadError};
+use burn::tensor::{ExecutionError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
-use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
+use isostar_core::{Moments, Penalty};
+
+use crate::metric::{MeasureInput, MomentsInput, PenaltyInput, StateCount};
+use crate::readback::{host_for, read_all};
 
 /// Output of a step for the metrics, with loss and penalty apart, so that runs with different
 /// weights can be compared.
@@ -30,57 +33,67 @@ pub struct RegularizedOutput<O> {
     pub output: O,
 }
 
-/// Width and number of a batch's states; the number is computed on demand.
-#[derive(Clone, Debug)]
-pub struct StateCount {
-    /// Width d of the states.
-    pub width: usize,
-    layers: usize,
-    positions: usize,
-    mask: Option<Tensor<2, Bool>>,
-}
-
-impl StateCount {
-    /// Describes the selected states of a batch.
-    ///
-    /// # Panics
-    /// If a selected layer does not exist.
-    pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
-        let layers = selection.layers(states);
-        let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection
-            .mask(states)
-            .map(|mask| mask.clone().without_autodiff());
-        Self {
-            width,
-            layers: layers.len(),
-            positions: sequences * tokens,
-            mask,
+/// Reads the numbers of a step in one transfer, and places them on `host`.
+fn moved(
+    task_loss: Tensor<1>,
+    penalty: Option<Penalty>,
+    states: Option<StateCount>,
+    host: &Device,
+) -> Result<(Tensor<1>, Option<Penalty>, Option<StateCount>), ExecutionError> {
+    let on_host = |data| Tensor::from_data(data, host);
+    let Some(penalty) = penalty else {
+        let [task_loss] = read_all(Transaction::default().register(task_loss))?;
+        return Ok((on_host(task_loss), None, states));
+    };
+    let transaction = Transaction::default()
+        .register(task_loss)
+        .register(penalty.value)
+        .register(penalty.measure);
+    match states.as_ref().and_then(StateCount::masked) {
+        None => {
+            let [task_loss, value, measure] = read_all(transaction)?;
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
         }
-    }
-
-    /// Number of states: selected tokens times layers.
-    ///
-    /// # Errors
-    /// If the device cannot be read.
-    pub fn count(&self) -> Result<usize, TensorReadError> {
-        let tokens = match &self.mask {
-            Some(mask) => mask.clone().int().sum().try_into_scalar::<i64>()? as usize,
-            None => self.positions,
-        };
-        Ok(tokens * self.layers)
+        Some(masked) => {
+            let [task_loss, value, measure, masked] = read_all(transaction.register(masked))?;
+            let tokens = masked.iter::<i64>().next().map(|tokens| tokens as usize);
+            let states = states.map(|states| states.read(tokens));
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
+        }
     }
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
+    /// Moves the numbers of the step to the CPU, in one transfer, and the output as its own type
+    /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
+        let task_loss = self.task_loss.without_autodiff();
+        let penalty = self.penalty.map(|penalty| Penalty {
+            value: penalty.value.without_autodiff(),
+            measure: penalty.measure.without_autodiff(),
+        });
+        let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
+            Some(host) => moved(task_loss, penalty, self.states, &host)?,
+            None => (task_loss, penalty, self.states),
+        };
         Ok(Self {
-            task_loss: self.task_loss.without_autodiff(),
-            penalty: self.penalty.map(|penalty| Penalty {
-                value: penalty.value.without_autodiff(),
-                measure: penalty.measure.without_autodiff(),
-            }),
-            states: self.states,
+            task_loss,
+            penalty,
+            states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
                 mean: moments.mean.without_autodiff(),
@@ -93,22 +106,6 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
 
 /// Output of the model, unchanged.
 pub struct ModelOutput<O>(pub O);
-
-/// Penalty of a batch, including the weight, shape `[1]`; `None` in validation or without a
-/// regularizer.
-pub struct PenaltyInput(pub Option<Tensor<1>>);
-
-/// Regularizer's measure of a batch.
-pub struct MeasureInput {
-    /// Measure, shape `[1]`; `None` in validation or without a regularizer.
-    pub measure: Option<Tensor<1>>,
-    /// Number of states behind the measure, if known.
-    pub states: Option<StateCount>,
-}
-
-/// Moments of a batch's states; `None` in training, or if
-/// [`Hook::isoscore_metric`](super::Hook::isoscore_metric) has not been called.
-pub struct MomentsInput(pub Option<Moments>);
 
 impl<O: Clone> Adaptor<ModelOutput<O>> for RegularizedOutput<O> {
     fn adapt(&self) -> ModelOutput<O> {

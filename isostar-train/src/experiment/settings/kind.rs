@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::RegularizerName;
+use super::{PrecisionName, RegularizerName};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -168,6 +168,7 @@ kind_by_names!(
     Batching,
     OnSpike,
     Padding,
+    PrecisionName,
     Preset,
     RegularizerName,
     Schedule
