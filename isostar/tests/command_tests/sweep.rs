@@ -259,6 +259,20 @@ fn a_sweep_with_a_run_that_diverged_and_one_that_was_killed_comes_to_its_end() {
             .collect::<Vec<_>>(),
         ["done", "diverged", "done", "done"]
     );
+    let listed = lines(&succeed(at, &["runs", "--json"]));
+    let states = listed.iter().map(|line| {
+        let [run, state] = ["run", "state"].map(|key| line[key].as_str().unwrap());
+        (run, state)
+    });
+    assert_eq!(
+        states.collect::<Vec<_>>(),
+        [
+            ("plan/four", "done"),
+            ("plan/killed", "done"),
+            ("plan/one", "done"),
+            ("plan/wild", "diverged")
+        ]
+    );
     succeed(at, &["report", "runs/plan"]);
     let page = fs::read_to_string(at.join("runs/plan/report.html")).unwrap();
     assert!(
