@@ -4,8 +4,6 @@
 //! whether it is whole: a file that a crash, a full disk or a fault of the disk has damaged is never
 //! believed.
 
-mod state;
-
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,8 +12,6 @@ use super::disk::replace;
 use super::lock::LOCK;
 use super::snapshot::{FileDigest, MANIFEST, Manifest, Parts, SnapshotStore};
 use super::{Diverged, ExperimentError, Observer, RunResult, TrainSettings};
-
-pub use state::RunState;
 
 /// The parent folder of runs without an explicit folder.
 const RUNS: &str = "runs";
@@ -33,6 +29,17 @@ const WRITING: &str = ".writing-";
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+}
+
+/// What there is of a run in its folder.
+#[derive(Debug)]
+pub enum RunState {
+    /// Nothing: a run begins.
+    Empty,
+    /// A run with these settings that is not over.
+    Unfinished(Box<TrainSettings>),
+    /// A whole run with these settings and this result.
+    Finished(Box<TrainSettings>, Box<RunResult>),
 }
 
 impl RunFolder {
@@ -76,8 +83,68 @@ impl RunFolder {
     }
 
     /// Whether the folder holds a run, or what is left of one.
-    pub(super) fn is_run(&self) -> bool {
+    pub(crate) fn is_run(&self) -> bool {
         self.config().exists() || self.path.join("checkpoint").exists()
+    }
+
+    /// Finds out what there is of a run. Damaged files are reported to the observer.
+    ///
+    /// # Errors
+    /// If the folder holds something else than a run, the run diverged, or its settings are damaged
+    /// and no snapshot holds them.
+    pub fn state(&self, observer: &dyn Observer) -> Result<RunState, ExperimentError> {
+        let nothing = |reason| ExperimentError::NothingToResume {
+            path: self.path.clone(),
+            reason,
+        };
+        if !self.is_taken() {
+            return Ok(RunState::Empty);
+        }
+        if self.snapshots().steps().is_empty() && self.has_earlier_checkpoints() {
+            return Err(nothing("its checkpoints are those of an earlier version"));
+        }
+        let settings = match self.stored_settings() {
+            Ok(Some(settings)) => settings,
+            found => {
+                let newest = self.snapshots().newest(&|_| {});
+                let (Some(parts), fault) = (newest, found.as_ref().err()) else {
+                    return Err(found
+                        .err()
+                        .unwrap_or_else(|| nothing("there is no config.toml")));
+                };
+                let fault = fault.map_or_else(
+                    || format!("{} is missing", self.config().display()),
+                    ToString::to_string,
+                );
+                observer.note(&format!(
+                    "{fault}; the settings are those of the newest snapshot"
+                ));
+                parts.state.settings
+            }
+        };
+        let settings = Box::new(settings);
+        match self.whole_result(observer)? {
+            Some(result) => match self.diverged(&settings, &result) {
+                Some(error) => Err(error),
+                None if result.epochs >= settings.epochs => {
+                    self.snapshots()
+                        .report_damaged(usize::MAX, &|damaged| observer.note(&damaged.to_string()));
+                    Ok(RunState::Finished(settings, Box::new(result)))
+                }
+                None => Ok(RunState::Unfinished(settings)),
+            },
+            None => Ok(RunState::Unfinished(settings)),
+        }
+    }
+
+    fn has_earlier_checkpoints(&self) -> bool {
+        let entries = fs::read_dir(self.path.join("checkpoint"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .into_iter()
+            .any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
     }
 
     /// Returns the error of a run that diverged according to its result.
