@@ -20,8 +20,12 @@ mod disk;
 mod diverged;
 mod error;
 mod evaluate;
+mod fingerprint;
 mod folder;
+mod heartbeat;
+mod holder;
 mod hook_events;
+mod integrity;
 mod isoscores;
 mod lock;
 mod observer;
@@ -34,6 +38,7 @@ mod run;
 mod run_hook;
 mod settings;
 mod snapshot;
+mod status;
 mod training;
 mod verify;
 
@@ -41,8 +46,9 @@ pub use diverged::Diverged;
 pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
+pub use holder::Holder;
 pub use isoscores::IsoScores;
-pub use lock::{Holder, RunLock};
+pub use lock::RunLock;
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
@@ -54,5 +60,6 @@ pub use settings::{
     TrainOptions, TrainSettings,
 };
 pub use snapshot::SnapshotInterval;
+pub use status::{Activity, RunStatus};
 pub use training::OnSpike;
 pub use verify::Verification;
