@@ -192,9 +192,9 @@ def cases():
     return [
         case("one_row_a_sequence_12x1x1x5", single, [1] * 12),
         case("equal_lengths_6x3x1x4", clustered(6, 3, 1, 4, 2), [3] * 6),
-        case("unequal_lengths_7x5x2x6", clustered(7, 5, 2, 6, 3), [5, 1, 3, 4, 2, 5, 3]),
+        case("unequal_lengths_7x5x2x6", clustered(7, 5, 2, 6, 13), [5, 1, 3, 4, 2, 5, 3]),
         case("more_rows_than_dimensions_5x4x3x4", clustered(5, 4, 3, 4, 4), [4, 4, 2, 3, 4]),
-        case("an_empty_sequence_6x3x1x8", clustered(6, 3, 1, 8, 5), [3, 0, 2, 3, 1, 3]),
+        case("an_empty_sequence_6x3x1x8", clustered(6, 3, 1, 8, 12), [3, 0, 2, 3, 2, 3]),
         case("four_sequences_4x6x2x5", clustered(4, 6, 2, 5, 16, within=0.2), [6, 6, 6, 6]),
         case("correlated_8x4x2x6", clustered(8, 4, 2, 6, 7, within=0.9), [4, 4, 3, 4, 2, 4, 4, 1]),
         case("offset_8x3x1x5", clustered(8, 3, 1, 5, 8, offset=30.0), [3] * 8),
