@@ -120,14 +120,14 @@ fn normalizations_are_those_of_flex() {
 
 #[test]
 fn linear_layers_are_those_of_flex() {
-    compare(
-        "linear",
-        [[7, 13], [13, 5], [1, 5]],
-        |[x, weight, bias]| linear(x, weight, Some(bias.reshape([5]))),
-    );
-    compare("linear without a bias", [[7, 13], [13, 5]], |[x, weight]| {
-        linear(x, weight, None)
+    compare("linear", [[7, 13], [13, 5], [1, 5]], |[x, weight, bias]| {
+        linear(x, weight, Some(bias.reshape([5])))
     });
+    compare(
+        "linear without a bias",
+        [[7, 13], [13, 5]],
+        |[x, weight]| linear(x, weight, None),
+    );
 }
 
 #[test]

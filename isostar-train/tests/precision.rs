@@ -47,7 +47,7 @@ fn curve(start: &SequenceClassifier, precision: Precision) -> Vec<[f64; 2]> {
     let examples = examples(512);
     let mut model = start.clone();
     let mut optimizer = adamw(0.01, 1e-8);
-    let istar = IStarConfig::new(-0.1).init().unwrap();
+    let istar = IStarConfig::new(-0.01).init().unwrap();
     let reference = Tensor::<2>::eye(32, &Device::flex());
     let steps: Vec<[f64; 2]> = (0..200u32)
         .map(|step| {
@@ -58,7 +58,7 @@ fn curve(start: &SequenceClassifier, precision: Precision) -> Vec<[f64; 2]> {
                 (forward.task_loss.clone() + penalty.value).backward(),
                 &model,
             );
-            model = optimizer.step(5e-4, model.clone(), gradients);
+            model = optimizer.step(1e-3, model.clone(), gradients);
             [
                 forward.task_loss.into_scalar(),
                 penalty.measure.into_scalar(),
@@ -91,7 +91,7 @@ fn two_hundred_steps_in_bf16_follow_those_in_f32() {
         }
     }
     assert!(
-        single[3][0] < 0.9 * single[0][0],
+        single[3][0] < 0.95 * single[0][0],
         "the loss falls: {single:?}"
     );
 }
