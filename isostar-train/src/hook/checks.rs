@@ -7,7 +7,9 @@
 //! | reference | when it is estimated | the step that would use it updates nothing |
 //!
 //! Reading a number waits for the device. The numbers of a step are therefore read one step later,
-//! when they are already available.
+//! when they are already available. A run of the command reads all numbers of a step in one transfer:
+//! on a GPU, it begins after the update of the weights and is awaited when the next step is queued, so
+//! that a training ends one step later there.
 
 use burn::data::dataset::DatasetError;
 use burn::module::{Module, ModuleVisitor, Param};
