@@ -24,7 +24,7 @@ use burn::train::{
     InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
     TrainStep,
 };
-use common::{Batches, Perceptron};
+use common::{Batches, Perceptron, test_device};
 use isostar_core::{HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection};
 use isostar_train::hook::{
     HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount,
@@ -65,7 +65,7 @@ fn values(tensor: Tensor<2>) -> Vec<f32> {
 
 #[test]
 fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
-    let model = Perceptron::new(0.1, &Device::flex().autodiff());
+    let model = Perceptron::new(0.1, &test_device().autodiff());
     let bytes = |record: burn::store::ModuleRecord| record.into_bytes().unwrap().to_vec();
     assert_eq!(
         bytes(hook(1.0).0.wrap(model.clone()).into_record()),
@@ -75,7 +75,7 @@ fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
 
 #[test]
 fn the_gradient_of_a_step_is_that_of_task_loss_plus_penalty() {
-    let device = Device::flex().autodiff();
+    let device = test_device().autodiff();
     let model = Perceptron::new(0.0, &device);
     let loader = Arc::new(Batches::random(3, 16, 1, &device));
     let (hook, _) = hook(2.5);
@@ -150,7 +150,7 @@ impl burn::module::ModuleVisitor for Collected {
 
 #[test]
 fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
-    let device = Device::flex();
+    let device = test_device();
     let folder = tempfile::tempdir().unwrap();
     let train = Batches::random(5, 8, 1, &device);
     let calibration = Batches::random(4, 8, 2, &device);
@@ -217,7 +217,7 @@ fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
 
 #[test]
 fn a_batch_beyond_the_limit_is_left_out() {
-    let device = Device::flex();
+    let device = test_device();
     let (hook, events) = hook_of(0.5, |config| config.with_limit(2 * 8 * 2 + 5));
     let tapped = hook.tap(Arc::new(Batches::random(
         5,
@@ -238,7 +238,7 @@ fn a_batch_beyond_the_limit_is_left_out() {
 
 #[test]
 fn a_calibration_ends_when_its_covariance_has_settled() {
-    let device = Device::flex();
+    let device = test_device();
     let calibrate = |tolerance: f64| {
         let (hook, events) = hook_of(0.5, |config| config.with_tolerance(tolerance));
         let tapped = hook.tap(Arc::new(Batches::random(
@@ -273,7 +273,7 @@ fn a_calibration_ends_when_its_covariance_has_settled() {
 
 #[test]
 fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
-    let device = Device::flex();
+    let device = test_device();
     let model = Perceptron::new(0.3, &device);
     let valid = Batches::random(4, 8, 5, &device);
     let (hook, _) = hook(100.0);
@@ -310,7 +310,7 @@ fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
 #[test]
 fn the_weight_has_its_sign() {
     let after = |weight: Option<f64>| {
-        let device = Device::flex();
+        let device = test_device();
         let folder = tempfile::tempdir().unwrap();
         let hook = weight.map_or_else(Hook::without_regularizer, |weight| hook(weight).0);
         let training = SupervisedTraining::new(
@@ -345,7 +345,7 @@ fn the_weight_has_its_sign() {
 
 #[test]
 fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
-    let device = Device::flex();
+    let device = test_device();
     let folder = tempfile::tempdir().unwrap();
     let run = |epochs: usize, from: Option<usize>, patience: usize| {
         let (hook, events) = hook(0.1);
@@ -411,7 +411,7 @@ fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
 
 #[test]
 fn a_reader_that_fails_during_calibration_stops_the_training() {
-    let device = Device::flex();
+    let device = test_device();
     let folder = tempfile::tempdir().unwrap();
     let broken = Batches {
         fails_at: Some(2),
@@ -451,7 +451,7 @@ fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
 
 /// Same as `collapses`, for a given treatment of padding.
 fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
-    let device = Device::flex();
+    let device = test_device();
     let states = StateSelection {
         padding,
         ..StateSelection::default()

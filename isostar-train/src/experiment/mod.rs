@@ -36,6 +36,7 @@ mod settings;
 mod snapshot;
 mod training;
 mod verify;
+mod waiting;
 
 pub use diverged::Diverged;
 pub use error::ExperimentError;

@@ -14,12 +14,12 @@ use burn::train::{
 use isostar_core::{HiddenStates, Penalty, Regularizer};
 use isostar_train::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 
-use super::common::{Batch, Batches, Perceptron};
+use super::common::{Batch, Batches, Perceptron, test_device};
 use super::{Events, hook_of, values};
 
 /// Creates batches of which one, counted from 1, is not finite.
 fn broken_at(step: usize, count: usize) -> Batches {
-    let batches = Batches::random(count, 16, 1, &Device::flex());
+    let batches = Batches::random(count, 16, 1, &test_device());
     let mut broken = (*batches.batches).clone();
     broken[step - 1].points = broken[step - 1].points.clone() * f32::NAN;
     Batches {
@@ -43,8 +43,8 @@ struct Training {
 impl Training {
     fn new(hook: Hook<Batch>, train: Batches) -> Self {
         let interrupter = Some(hook.interrupter());
-        let valid = Batches::random(2, 16, 2, &Device::flex());
-        let model = Perceptron::new(0.0, &Device::flex().autodiff());
+        let valid = Batches::random(2, 16, 2, &test_device());
+        let model = Perceptron::new(0.0, &test_device().autodiff());
         Self {
             folder: tempfile::tempdir().unwrap(),
             hook,
@@ -69,7 +69,7 @@ impl Training {
             training = training.with_interrupter(interrupter.clone());
         }
         if self.devices > 1 {
-            let devices = vec![Device::flex(); self.devices];
+            let devices = vec![test_device(); self.devices];
             training = training.with_training_strategy(
                 ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice).into(),
             );
@@ -109,7 +109,7 @@ fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
     for step in [1, 3, 6] {
         // With separate calibration batches the reference is finite, so the loss is the first
         // cause.
-        let calibration = Batches::random(2, 16, 3, &Device::flex());
+        let calibration = Batches::random(2, 16, 3, &test_device());
         let (hook, events) = hook_of(0.1, |config| {
             config.with_calibration_loader(Arc::new(calibration))
         });
@@ -177,7 +177,7 @@ fn several_devices_stop_at_the_first_loss_that_is_not_finite() {
 
 #[test]
 fn a_loader_that_is_not_tapped_leaves_the_parameters_as_the_diverging_step_left_them() {
-    let device = Device::flex();
+    let device = test_device();
     let hook = Hook::<Batch>::without_regularizer();
     let folder = tempfile::tempdir().unwrap();
     let (train, valid) = (broken_at(2, 6), Batches::random(2, 16, 2, &device));
@@ -209,7 +209,7 @@ fn parameters_that_are_not_finite_after_an_epoch_leave_no_checkpoint() {
         rate: 1e39,
         ..Training::new(
             Hook::without_regularizer(),
-            Batches::random(1, 16, 1, &Device::flex()),
+            Batches::random(1, 16, 1, &test_device()),
         )
     };
     assert!(training.launch().error.is_some());
@@ -260,7 +260,7 @@ impl Regularizer for Growing {
 fn a_penalty_that_is_not_finite_is_told_from_a_loss() {
     let training = Training::new(
         Hook::new(Growing::default()),
-        Batches::random(5, 16, 1, &Device::flex()),
+        Batches::random(5, 16, 1, &test_device()),
     );
     assert!(training.launch().error.is_some());
     let divergence = training.divergence();
@@ -285,7 +285,7 @@ fn a_reference_that_is_not_finite_changes_no_parameter() {
     let (hook, events) = hook_of(0.1, |config| {
         config.with_calibration_loader(Arc::new(broken_at(2, 3)))
     });
-    let training = Training::new(hook, Batches::random(4, 16, 1, &Device::flex()));
+    let training = Training::new(hook, Batches::random(4, 16, 1, &test_device()));
     let result = training.launch();
     assert!(result.error.is_some());
     let divergence = training.divergence();
@@ -301,7 +301,7 @@ fn a_reference_that_is_not_finite_changes_no_parameter() {
         (1, 0)
     );
     assert_eq!(told(&events).len(), 1);
-    let points = Batches::random(1, 8, 9, &Device::flex()).batches[0]
+    let points = Batches::random(1, 8, 9, &test_device()).batches[0]
         .points
         .clone();
     let output = |model: &Perceptron| values(model.layers(points.clone())[1].clone());

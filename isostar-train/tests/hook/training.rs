@@ -22,15 +22,15 @@ use isostar_train::hook::{
     HiddenStateModel, Hook, HookConfig, HookEvent, MomentsInput, Regularized, RegularizedOutput,
 };
 
-use super::common::{Batch, Batches, Perceptron};
+use super::common::{Batch, Batches, Perceptron, test_device};
 use super::{hook, hook_of, metadata};
 
 fn model() -> Perceptron {
-    Perceptron::new(0.0, &Device::flex().autodiff())
+    Perceptron::new(0.0, &test_device().autodiff())
 }
 
 fn batches(count: usize, seed: u64) -> Batches {
-    Batches::random(count, 8, seed, &Device::flex())
+    Batches::random(count, 8, seed, &test_device())
 }
 
 /// Trains as shown in the documentation.
@@ -223,7 +223,7 @@ fn several_devices_report_a_loader_that_is_not_tapped_as_the_error_of_the_traini
     let (hook, _) = hook(0.1);
     let folder = tempfile::tempdir().unwrap();
     let strategy = ExecutionStrategy::multi(
-        vec![Device::flex(), Device::flex()],
+        vec![test_device(), test_device()],
         MultiDeviceOptim::OptimMainDevice,
     );
     let training = SupervisedTraining::new(
@@ -277,7 +277,7 @@ fn a_long_pass_is_not_waited_for() {
 
 #[test]
 fn several_devices_and_batches_collected_before_the_first_step_are_no_mistake() {
-    let device = Device::flex().autodiff();
+    let device = test_device().autodiff();
     let (own_loop, _) = hook(0.1);
     let tapped = own_loop.tap(Arc::new(Batches::random(80, 8, 1, &device)));
     let wrapped = own_loop.wrap(model());
@@ -289,7 +289,7 @@ fn several_devices_and_batches_collected_before_the_first_step_are_no_mistake() 
     let (hook, _) = hook(0.1);
     let folder = tempfile::tempdir().unwrap();
     let strategy = ExecutionStrategy::multi(
-        vec![Device::flex(), Device::flex()],
+        vec![test_device(), test_device()],
         MultiDeviceOptim::OptimMainDevice,
     );
     let training = hook
@@ -394,7 +394,7 @@ fn a_sum_and_a_boxed_regularizer_train_like_any_other() {
 }
 
 fn output<O>(output: O) -> RegularizedOutput<O> {
-    let task_loss = Tensor::zeros([1], &Device::flex());
+    let task_loss = Tensor::zeros([1], &test_device());
     RegularizedOutput {
         task_loss,
         penalty: None,
@@ -410,8 +410,8 @@ struct Text;
 impl Adaptor<BleuInput> for Text {
     fn adapt(&self) -> BleuInput {
         BleuInput::new(
-            Tensor::zeros([1, 2], &Device::flex()),
-            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &test_device()),
+            Tensor::zeros([1, 2], &test_device()),
         )
     }
 }
@@ -419,8 +419,8 @@ impl Adaptor<BleuInput> for Text {
 impl Adaptor<RougeLInput> for Text {
     fn adapt(&self) -> RougeLInput {
         RougeLInput::new(
-            Tensor::zeros([1, 2], &Device::flex()),
-            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &test_device()),
+            Tensor::zeros([1, 2], &test_device()),
         )
     }
 }
@@ -433,7 +433,7 @@ fn value<M: Metric + Numeric>(mut metric: M, output: &impl Adaptor<M::Input>) ->
 
 #[test]
 fn the_metrics_of_burn_s_outputs_take_the_regularized_output() {
-    let device = Device::flex();
+    let device = test_device();
     let labels = || {
         let scores = Tensor::from_floats([[0.9, 0.1], [0.2, 0.8]], &device);
         MultiLabelClassificationOutput::new(
