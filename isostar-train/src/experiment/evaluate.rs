@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use burn::data::dataloader::DataLoader;
-use burn::module::Module;
 use isostar_core::{DeviceMoments, LayerSelection, StateSelection};
 
 use super::waiting::Waiting;

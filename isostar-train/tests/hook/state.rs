@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::prelude::*;
 use burn::train::{TrainOutput, TrainStep};
 use isostar_train::hook::{Hook, HookEvent, Regularized};
 
