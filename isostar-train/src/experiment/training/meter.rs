@@ -10,8 +10,8 @@ use isostar_core::{DeviceMoments, RunningMoments};
 use super::display::{Display, ShownMetric};
 use super::sums::{Sum, Sums};
 use crate::experiment::waiting::Waiting;
-use crate::hook::{Hook, MeasureInput, RegularizedOutput};
-use crate::metric::MeasureMetric;
+use crate::hook::{Hook, RegularizedOutput};
+use crate::metric::{MeasureInput, MeasureMetric};
 use crate::progress::Phase;
 use crate::task::{Evaluator, TaskMetric, TaskModel};
 
