@@ -68,7 +68,8 @@ fn run(
 ) -> Result<RunResult, ExperimentError> {
     let settings = TrainSettings::resolve(options);
     let experiment = Experiment::prepare(settings, watch.as_ref()).unwrap();
-    experiment.run(&RunFolder::at(folder), watch.clone())
+    let lock = RunFolder::at(folder).lock(watch.as_ref()).unwrap();
+    experiment.run(&lock, watch.clone())
 }
 
 /// metrics.jsonl of a run, without the times.

@@ -98,9 +98,9 @@ fn a_step_is_read_once_and_a_split_is_read_once() {
     let counts = Arc::new(Counts::default());
     let settings = TrainSettings::resolve(options);
     let experiment = Experiment::prepare(settings, counts.as_ref()).unwrap();
-    experiment
-        .run(&RunFolder::at(folder.path().join("run")), counts.clone())
-        .unwrap();
+    let run = RunFolder::at(folder.path().join("run"));
+    let lock = run.lock(counts.as_ref()).unwrap();
+    experiment.run(&lock, counts.clone()).unwrap();
 
     let steps = counts.steps.lock().unwrap();
     assert_eq!(steps.len(), 24);

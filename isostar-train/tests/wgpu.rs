@@ -188,7 +188,8 @@ fn fifty_steps_of_the_default_task_on_wgpu_follow_flex() {
         let experiment =
             Experiment::prepare(TrainSettings::resolve(options), losses.as_ref()).unwrap();
         let run = RunFolder::at(folder.path().join(device));
-        let result = experiment.run(&run, losses.clone()).unwrap();
+        let lock = run.lock(losses.as_ref()).unwrap();
+        let result = experiment.run(&lock, losses.clone()).unwrap();
         println!("{device}: {result:?}");
         let losses = losses.0.lock().unwrap().clone();
         losses
