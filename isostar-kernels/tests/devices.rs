@@ -145,7 +145,7 @@ fn moments_under_a_mask_are_those_of_flex() {
     for is_masked in [false, true] {
         compare("moments", [[35, 6], [35, 6]], |sets| {
             let device = sets[0].device().without_autodiff();
-            let mask = is_masked.then(|| Tensor::<1, Bool>::from_bool(is_token().into(), &device));
+            let mask = is_masked.then(|| Tensor::<1, Bool>::from_bool(is_token(), &device));
             let (_, mean, scatter) = moments(sets.to_vec(), mask);
             Tensor::cat(vec![mean.unsqueeze::<2>(), scatter / 10.0], 0)
         });
