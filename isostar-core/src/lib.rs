@@ -39,12 +39,15 @@ mod unbiased;
 pub use covariance::ScaledCovariance;
 pub use device_moments::DeviceMoments;
 pub use error::ConfigError;
-pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};
+pub use hidden_states::{HiddenStates, LayerGroup, LayerSelection, Padding, StateSelection};
 pub use interval::{IsoscoreJackknife, isoscore_interval};
 pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
-pub use regularizer::{CosReg, CosRegConfig, IStar, IStarConfig, Penalty, Regularizer, Sum};
+pub use regularizer::{
+    CosReg, CosRegConfig, Detail, IStar, IStarConfig, IsoScorer, Penalty, Regularizer, Scores,
+    StepContext, Sum,
+};
 pub use running::RunningMoments;
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

@@ -2,17 +2,22 @@
 
 #[path = "hook/calibration.rs"]
 mod calibration;
+#[path = "hook/collapse.rs"]
+mod collapse;
 mod common;
 #[path = "hook/guard.rs"]
 mod guard;
+#[path = "hook/mistakes.rs"]
+mod mistakes;
 #[path = "hook/precision.rs"]
 mod precision;
+#[path = "hook/reference.rs"]
+mod reference;
 #[path = "hook/state.rs"]
 mod state;
 #[path = "hook/training.rs"]
 mod training;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::{DataLoader, Progress};
@@ -24,10 +29,9 @@ use burn::train::{
     InferenceStep, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
     TrainStep,
 };
-use common::{Batches, Perceptron, test_device};
-use isostar_core::{HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection};
+use common::{Batches, Perceptron};
+use isostar_core::{IStarConfig, Moments, Regularizer, StateSelection, StepContext};
 use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent};
-use isostar_train::metric::{MeasureInput, StateCount};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
 
@@ -64,7 +68,7 @@ fn values(tensor: Tensor<2>) -> Vec<f32> {
 
 #[test]
 fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
-    let model = Perceptron::new(0.1, &test_device().autodiff());
+    let model = Perceptron::new(0.1, &Device::flex().autodiff());
     let bytes = |record: burn::store::ModuleRecord| record.into_bytes().unwrap().to_vec();
     assert_eq!(
         bytes(hook(1.0).0.wrap(model.clone()).into_record()),
@@ -74,26 +78,49 @@ fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
 
 #[test]
 fn the_gradient_of_a_step_is_that_of_task_loss_plus_penalty() {
-    let device = test_device().autodiff();
+    the_gradient_is_that_of_the_parts(StateSelection::default());
+}
+
+#[test]
+fn layers_with_scores_of_their_own_have_references_of_their_own() {
+    for layers in ["each", "1:0.5,2:-2"] {
+        the_gradient_is_that_of_the_parts(StateSelection {
+            layers: layers.parse().unwrap(),
+            ..StateSelection::default()
+        });
+    }
+}
+
+/// Compares a step of the hook with the sum of task loss and penalty, whose references are those of
+/// the training rows.
+fn the_gradient_is_that_of_the_parts(selection: StateSelection) {
+    let device = Device::flex().autodiff();
     let model = Perceptron::new(0.0, &device);
     let loader = Arc::new(Batches::random(3, 16, 1, &device));
-    let (hook, _) = hook(2.5);
+    let istar = IStarConfig::new(2.5)
+        .with_states(selection.clone())
+        .init()
+        .unwrap();
+    let hook = Hook::new(istar.clone());
     let tapped = hook.tap(loader.clone());
     let batch = tapped.iter().next().unwrap().unwrap();
 
-    let reference = {
-        let plain = model.valid();
-        let moments = loader
-            .batches
-            .iter()
-            .map(|batch| StateSelection::default().moments(&plain.hidden_states(batch.clone())));
+    let plain = model.valid();
+    let states = loader
+        .batches
+        .iter()
+        .map(|batch| selection.group_moments(&plain.hidden_states(batch.clone())));
+    let states: Vec<Vec<Moments>> = states.collect();
+    let covariance = |group: usize| {
+        let moments = states.iter().map(|batch| batch[group].clone());
         Moments::union(moments.collect()).covariance()
     };
+    let reference = Tensor::cat((0..states[0].len()).map(covariance).collect(), 0);
     let step = model.forward_step(batch.clone());
-    let penalty = IStarConfig::new(2.5)
-        .init()
-        .unwrap()
-        .penalty(&step.hidden_states, Some(&reference));
+    let penalty = istar.penalty(
+        &step.hidden_states,
+        &StepContext::default().with_reference(&reference),
+    );
     let by_hand = burn::optim::GradientsParams::from_grads(
         (step.task_loss + penalty.value).backward(),
         &model,
@@ -148,131 +175,8 @@ impl burn::module::ModuleVisitor for Collected {
 }
 
 #[test]
-fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
-    let device = test_device();
-    let folder = tempfile::tempdir().unwrap();
-    let train = Batches::random(5, 8, 1, &device);
-    let calibration = Batches::random(4, 8, 2, &device);
-    let (hook, events) = hook_of(0.5, |config| {
-        config
-            .with_limit(3 * 8 * 2)
-            .with_calibration_loader(Arc::new(calibration.clone()))
-    });
-    // Dropout makes training and evaluation mode differ.
-    let model = Perceptron::new(0.5, &device.clone().autodiff());
-    let score = {
-        let moments = calibration.batches[..3].iter().map(|batch| {
-            StateSelection::default().moments(&model.valid().hidden_states(batch.clone()))
-        });
-        isostar_core::isoscore_of_covariance(Moments::union(moments.collect()).covariance())
-            .into_scalar::<f64>()
-    };
-
-    let training = SupervisedTraining::new(
-        folder.path(),
-        hook.tap(Arc::new(train.clone())),
-        Arc::new(Batches::random(2, 8, 3, &device)),
-    )
-    .with_application_logger(None)
-    .num_epochs(3);
-    training.launch(Learner::new(
-        hook.wrap(model),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-
-    let events = events.lock().unwrap();
-    let finished: Vec<_> = events
-        .iter()
-        .filter(|event| matches!(event, HookEvent::CalibrationFinished { .. }))
-        .collect();
-    assert_eq!(finished.len(), 3, "{events:?}");
-    let HookEvent::CalibrationFinished {
-        epoch,
-        states,
-        isoscore,
-        ..
-    } = finished[0]
-    else {
-        unreachable!()
-    };
-    assert_eq!(
-        (*epoch, *states),
-        (1, 3 * 8 * 2),
-        "two layers of three batches are at the limit"
-    );
-    assert!(
-        (isoscore.unwrap() - score).abs() < 1e-5,
-        "{isoscore:?} {score}"
-    );
-    assert_eq!(calibration.iterated.load(Ordering::SeqCst), 3);
-    assert_eq!(calibration.given.load(Ordering::SeqCst), 9);
-    assert_eq!(
-        train.iterated.load(Ordering::SeqCst),
-        3,
-        "a loader of the hook's own spares the training loader"
-    );
-}
-
-#[test]
-fn a_batch_beyond_the_limit_is_left_out() {
-    let device = test_device();
-    let (hook, events) = hook_of(0.5, |config| config.with_limit(2 * 8 * 2 + 5));
-    let tapped = hook.tap(Arc::new(Batches::random(
-        5,
-        8,
-        1,
-        &device.clone().autodiff(),
-    )));
-    let batch = tapped.iter().next().unwrap().unwrap();
-    TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.autodiff())), batch);
-    let events = events.lock().unwrap();
-    assert!(
-        events
-            .iter()
-            .any(|event| matches!(event, HookEvent::CalibrationFinished { states: 32, .. })),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn a_calibration_ends_when_its_covariance_has_settled() {
-    let device = test_device();
-    let calibrate = |tolerance: f64| {
-        let (hook, events) = hook_of(0.5, |config| config.with_tolerance(tolerance));
-        let tapped = hook.tap(Arc::new(Batches::random(
-            64,
-            8,
-            1,
-            &device.clone().autodiff(),
-        )));
-        let batch = tapped.iter().next().unwrap().unwrap();
-        TrainStep::step(
-            &hook.wrap(Perceptron::new(0.0, &device.clone().autodiff())),
-            batch,
-        );
-        let events = events.lock().unwrap();
-        let found = events.iter().find_map(|event| match event {
-            HookEvent::CalibrationFinished {
-                states, settled, ..
-            } => Some((*states, *settled)),
-            _ => None,
-        });
-        found.expect("a calibration has finished")
-    };
-    assert_eq!(
-        calibrate(0.0),
-        (64 * 8 * 2, None),
-        "by default, all states are used"
-    );
-    let (states, settled) = calibrate(0.3);
-    assert!(states < 64 * 8 * 2 && states.is_power_of_two(), "{states}");
-    assert!(settled.is_some_and(|change| change < 0.3), "{settled:?}");
-}
-
-#[test]
 fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
-    let device = test_device();
+    let device = Device::flex();
     let model = Perceptron::new(0.3, &device);
     let valid = Batches::random(4, 8, 5, &device);
     let (hook, _) = hook(100.0);
@@ -309,7 +213,7 @@ fn validation_reports_the_task_loss_and_the_score_of_the_whole_split() {
 #[test]
 fn the_weight_has_its_sign() {
     let after = |weight: Option<f64>| {
-        let device = test_device();
+        let device = Device::flex();
         let folder = tempfile::tempdir().unwrap();
         let hook = weight.map_or_else(Hook::without_regularizer, |weight| hook(weight).0);
         let training = SupervisedTraining::new(
@@ -344,7 +248,7 @@ fn the_weight_has_its_sign() {
 
 #[test]
 fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
-    let device = test_device();
+    let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
     let run = |epochs: usize, from: Option<usize>, patience: usize| {
         let (hook, events) = hook(0.1);
@@ -410,7 +314,7 @@ fn checkpoints_early_stopping_and_resumption_work_as_without_the_hook() {
 
 #[test]
 fn a_reader_that_fails_during_calibration_stops_the_training() {
-    let device = test_device();
+    let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
     let broken = Batches {
         fails_at: Some(2),
@@ -440,75 +344,5 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
             .expect("the training failed")
             .to_string()
             .contains("on fire")
-    );
-}
-
-/// Events for batches with these scores and numbers of states, of width 4, in two layers.
-fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
-    collapses_with(Padding::Mask, batches)
-}
-
-/// Same as `collapses`, for a given treatment of padding.
-fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
-    let device = test_device();
-    let states = StateSelection {
-        padding,
-        ..StateSelection::default()
-    };
-    let events = Events::default();
-    let heard = events.clone();
-    let observer = move |event: &HookEvent| heard.lock().unwrap().push(event.clone());
-    let hook = HookConfig::<common::Batch>::new()
-        .with_observer(observer)
-        .init(IStarConfig::new(0.1).with_states(states).init().unwrap());
-    let mut metric = hook.measure_metric();
-    for (score, states) in batches {
-        // Twice as many positions; every second one is padding.
-        let layer = Tensor::zeros([1, *states, 4], &device);
-        let mask = Tensor::from_data(
-            TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]),
-            &device,
-        );
-        let states = StateCount::of(
-            &StateSelection::default(),
-            &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask),
-        );
-        let input = MeasureInput {
-            measure: Some(Tensor::from_floats([*score], &device)),
-            states: Some(states),
-        };
-        metric.update(&input, &metadata()).unwrap();
-    }
-    let events = events.lock().unwrap();
-    events.clone()
-}
-
-#[test]
-fn a_collapse_is_told_once() {
-    let events = collapses(&[(0.5, 8), (0.019, 8), (0.001, 8)]);
-    assert!(
-        matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn where_padding_counts_the_scores_of_the_published_runs_are_no_collapse() {
-    assert_eq!(collapses_with(Padding::Keep, &[(0.0184, 8)]), []);
-    assert_eq!(collapses_with(Padding::Keep, &[(0.0029, 8)]).len(), 1);
-}
-
-#[test]
-fn a_batch_of_fewer_states_than_twice_their_width_tells_no_collapse() {
-    assert_eq!(collapses(&[(0.001, 6), (0.001, 2)]), []);
-    assert_eq!(collapses(&[(0.001, 8)]).len(), 1);
-}
-
-#[test]
-fn a_score_that_is_no_number_is_a_collapse() {
-    let events = collapses(&[(f32::NAN, 2)]);
-    assert!(
-        matches!(events[..], [HookEvent::Collapsed { score, .. }] if score.is_nan()),
-        "{events:?}"
     );
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::DeviceKind;
-use isostar_core::{IStarConfig, Regularizer};
+use isostar_core::{IStarConfig, Regularizer, StepContext};
 use isostar_models::{
     BertConfig, ModelConfig, Pretrained, PretrainedModel, SequenceClassifier, TokenBatch,
 };
@@ -77,7 +77,10 @@ fn curve(device: Device) -> Vec<[f64; 2]> {
     let reference = Tensor::<2>::eye(WIDTH, &device.clone().without_autodiff());
     let steps = (0..5).map(|step| {
         let forward = model.forward_step(batch(step, &device));
-        let penalty = istar.penalty(&forward.hidden_states, Some(&reference));
+        let penalty = istar.penalty(
+            &forward.hidden_states,
+            &StepContext::default().with_reference(&reference),
+        );
         let gradients = (forward.task_loss.clone() + penalty.value).backward();
         let gradients = GradientsParams::from_grads(gradients, &model);
         model = optimizer.step(1e-2, model.clone(), gradients);

@@ -1,7 +1,7 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, Regularizer};
+use super::{Penalty, Regularizer, Scores, StepContext};
 use crate::measure::CosineSums;
 use crate::{ConfigError, HiddenStates, LayerSelection, Padding, StateSelection};
 
@@ -47,17 +47,24 @@ impl Regularizer for CosReg {
         "CosReg"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let mask = self.states.mask(states);
-        let layers = self.states.layers(states).into_iter();
-        let sums = layers
-            .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()))
-            .reduce(CosineSums::merge)
-            .expect("a selection names at least one layer");
-        let measure = sums.cosreg();
-        Penalty {
-            value: measure.clone() * self.weight,
-            measure: measure.without_autodiff(),
-        }
+        let measure = |layers: Vec<&Tensor<3>>| {
+            let sums = layers
+                .into_iter()
+                .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()));
+            let sums = sums.reduce(CosineSums::merge);
+            sums.expect("a selection names at least one layer").cosreg()
+        };
+        let groups = self.states.groups(states).into_iter();
+        let (groups, values) = groups
+            .map(|(group, layers)| (group, measure(layers)))
+            .unzip();
+        let measures = Scores {
+            groups,
+            values,
+            details: Vec::new(),
+        };
+        Penalty::new(measures.weighted_sum() * self.weight, measures.mean())
     }
 }

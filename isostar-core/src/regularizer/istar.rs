@@ -1,19 +1,8 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, Regularizer};
-use crate::{
-    ConfigError, HiddenStates, Padding, Shrinkage, StateSelection, TargetName,
-    isoscore_of_covariance,
-};
-
-/// With padding masked, runs whose score fell below this value no longer solved their task. The
-/// states of an unregularized BERT score 0.22; λ = −1 lowered the score to 0.01.
-const COLLAPSED: f64 = 0.02;
-
-/// The same fraction of the unregularized score for states that include padding: if two thirds of
-/// them are padding, they score 0.035. Runs at λ = −1 and −5 scored 0.02 and still learned the task.
-const COLLAPSED_WITH_PADDING: f64 = 0.003;
+use super::{IsoScorer, Penalty, Regularizer, StepContext};
+use crate::{ConfigError, HiddenStates, Shrinkage, StateSelection, TargetName};
 
 /// Settings of [`IStar`].
 #[derive(Config, Debug)]
@@ -54,21 +43,24 @@ impl IStarConfig {
 /// ```
 ///
 /// Σ_X is the covariance of the batch's states, pooled over all selected layers, and Σ_S is the
-/// reference covariance. The published code includes padding in both. With padding masked out, the
+/// reference covariance. Where the layers have scores of their own
+/// ([`Each`](crate::LayerSelection::Each), [`Weighted`](crate::LayerSelection::Weighted)), the
+/// penalty is λ·Σₗ wₗ(1 − IsoScore*ₗ). The published code includes padding in both. With padding masked out, the
 /// same weight has about ten times the effect: start with λ = ±0.1. The published values λ = −1 …
 /// −5 collapse masked states.
 ///
 /// ```
 /// use burn::prelude::*;
 /// use burn::tensor::Distribution;
-/// use isostar_core::{HiddenStates, IStarConfig, Regularizer};
+/// use isostar_core::{HiddenStates, IStarConfig, Regularizer, StepContext};
 ///
 /// let istar = IStarConfig::new(-0.1).init()?;
 /// let device = Device::flex().autodiff();
 /// let layer = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device).require_grad();
 /// let reference = Tensor::<2>::eye(32, &device);
 ///
-/// let penalty = istar.penalty(&HiddenStates::from_layers(vec![layer.clone()]), Some(&reference));
+/// let context = StepContext::default().with_reference(&reference);
+/// let penalty = istar.penalty(&HiddenStates::from_layers(vec![layer.clone()]), &context);
 /// let gradients = penalty.value.backward();
 /// assert_eq!(layer.grad(&gradients).unwrap().dims(), [8, 16, 32]);
 /// # Ok::<(), isostar_core::ConfigError>(())
@@ -79,8 +71,7 @@ impl IStarConfig {
 #[derive(Clone, Debug)]
 pub struct IStar {
     weight: f64,
-    shrinkage: Shrinkage,
-    states: StateSelection,
+    scorer: IsoScorer,
 }
 
 impl IStar {
@@ -93,52 +84,49 @@ impl IStar {
         shrinkage: Shrinkage,
         states: StateSelection,
     ) -> Result<Self, ConfigError> {
+        Self::with_scorer(weight, IsoScorer::new(shrinkage, states))
+    }
+
+    /// Creates I-STAR with weight λ = `weight` on the score that `scorer` computes.
+    ///
+    /// # Errors
+    /// If λ is not finite.
+    pub fn with_scorer(weight: f64, scorer: IsoScorer) -> Result<Self, ConfigError> {
         if !weight.is_finite() {
             return Err(ConfigError::Weight { value: weight });
         }
-        Ok(Self {
-            weight,
-            shrinkage,
-            states,
-        })
+        Ok(Self { weight, scorer })
     }
 
-    /// IsoScore* of the selected states. Shape `[1]`.
+    /// IsoScore* of the selected states, [`Scores::mean`](super::Scores::mean). Shape `[1]`.
     ///
     /// # Panics
     /// See [`Regularizer::penalty`].
-    pub fn score(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Tensor<1> {
-        let covariance = self.states.moments(states).covariance();
-        isoscore_of_covariance(self.shrinkage.apply(covariance, reference))
+    pub fn score(&self, states: &HiddenStates, context: &StepContext) -> Tensor<1> {
+        self.scorer.scores(states, context).mean()
     }
 }
 
 impl Regularizer for IStar {
     fn measure_name(&self) -> &str {
-        "IsoScore star"
+        self.scorer.measure_name()
     }
 
     fn reference_states(&self) -> Option<&StateSelection> {
-        self.shrinkage.needs_reference().then_some(&self.states)
+        self.scorer.reference_states()
     }
 
     fn states(&self) -> Option<&StateSelection> {
-        Some(&self.states)
+        Some(self.scorer.states())
     }
 
     fn collapsed_below(&self) -> Option<f64> {
-        match self.states.padding {
-            Padding::Mask => Some(COLLAPSED),
-            Padding::Keep => Some(COLLAPSED_WITH_PADDING),
-        }
+        Some(self.scorer.collapsed_below())
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        let score = self.score(states, reference);
-        let value = (score.clone().neg() + 1.0) * self.weight;
-        Penalty {
-            value,
-            measure: score.without_autodiff(),
-        }
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        let scores = self.scorer.scores(states, context);
+        let value = scores.defect() * self.weight;
+        Penalty::new(value, scores.mean()).with_details(scores.details)
     }
 }

@@ -1,6 +1,4 @@
-use burn::prelude::*;
-
-use super::{Penalty, Regularizer};
+use super::{Penalty, Regularizer, StepContext};
 use crate::{HiddenStates, StateSelection};
 
 /// Several regularizers at once: the penalty is the sum of theirs.
@@ -62,16 +60,16 @@ impl Regularizer for Sum {
         self.first().collapsed_below()
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        let first = self.first().penalty(states, reference);
-        // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in f32.
-        let dtype = first.value.dtype();
-        let others = self.0[1..]
-            .iter()
-            .map(|part| part.penalty(states, reference).value.cast(dtype));
-        Penalty {
-            value: others.fold(first.value, |sum, value| sum + value),
-            measure: first.measure,
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        let mut sum = self.first().penalty(states, context);
+        // Parts may compute in different precisions: I-STAR's penalty of states in half precision
+        // is in f32.
+        let dtype = sum.value.dtype();
+        for part in &self.0[1..] {
+            let penalty = part.penalty(states, context);
+            sum.value = sum.value + penalty.value.cast(dtype);
+            sum.details.extend(penalty.details);
         }
+        sum
     }
 }

@@ -53,6 +53,7 @@ mod checks;
 mod config;
 mod error;
 mod event;
+mod groups;
 mod guard;
 mod lock;
 mod model;

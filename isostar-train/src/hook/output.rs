@@ -5,7 +5,7 @@ use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
-use isostar_core::{Moments, Penalty};
+use isostar_core::{Detail, Moments, Penalty};
 
 use crate::metric::{MeasureInput, MomentsInput, PenaltyInput, StateCount};
 use crate::readback::{Gathered, host_for, next};
@@ -42,6 +42,9 @@ impl<O> RegularizedOutput<O> {
             transaction = transaction
                 .register(penalty.value.clone().without_autodiff())
                 .register(penalty.measure.clone().without_autodiff());
+            for detail in &penalty.details {
+                transaction = transaction.register(detail.value.clone().without_autodiff());
+            }
         }
         match self.states.as_ref().and_then(StateCount::masked) {
             Some(masked) => transaction.register(masked),
@@ -51,9 +54,17 @@ impl<O> RegularizedOutput<O> {
 
     fn with_numbers(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self {
         let task_loss = next(read, host);
-        let penalty = self.penalty.map(|_| Penalty {
+        let penalty = self.penalty.map(|penalty| Penalty {
             value: next(read, host),
             measure: next(read, host),
+            details: penalty
+                .details
+                .into_iter()
+                .map(|detail| Detail {
+                    value: next(read, host),
+                    ..detail
+                })
+                .collect(),
         });
         let states = self.states.map(|states| match states.is_masked() {
             true => {
@@ -74,10 +85,7 @@ impl<O> RegularizedOutput<O> {
     fn detached(self) -> Self {
         Self {
             task_loss: self.task_loss.without_autodiff(),
-            penalty: self.penalty.map(|penalty| Penalty {
-                value: penalty.value.without_autodiff(),
-                measure: penalty.measure.without_autodiff(),
-            }),
+            penalty: self.penalty.map(Penalty::without_autodiff),
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
                 mean: moments.mean.without_autodiff(),

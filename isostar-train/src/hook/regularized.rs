@@ -4,7 +4,7 @@ use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
-use isostar_core::StateSelection;
+use isostar_core::{StateSelection, StepContext};
 
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 use crate::metric::StateCount;
@@ -100,7 +100,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
             regularizer,
             calibration,
         } = &self.hook;
-        calibration.note_step();
+        let step = calibration.note_step();
         // Needed for a loader that is not tapped; a tapped loader has already checked.
         calibration.check_steps();
         let Ok(reference) = calibration.reference(&self.inner, &device) else {
@@ -117,9 +117,12 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         } = calibration
             .precision
             .scope(|| self.inner.forward_step(batch));
+        let context = StepContext::default()
+            .with_reference(reference.as_ref())
+            .with_step(step);
         let penalty = regularizer
             .as_ref()
-            .map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+            .map(|regularizer| regularizer.penalty(&hidden_states, &context));
         let states = regularizer
             .as_ref()
             .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));

@@ -14,14 +14,6 @@ use burn::train::ClassificationOutput;
 use isostar_core::HiddenStates;
 use isostar_train::hook::{ForwardStep, HiddenStateModel};
 
-/// The device of the tests: a GPU through wgpu, or else the CPU.
-pub fn test_device() -> Device {
-    #[cfg(feature = "wgpu")]
-    return Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
-    #[cfg(not(feature = "wgpu"))]
-    return Device::flex();
-}
-
 /// The width of the points and of every layer.
 pub const WIDTH: usize = 6;
 

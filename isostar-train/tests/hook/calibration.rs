@@ -11,14 +11,14 @@ use burn::train::{
 };
 use isostar_train::hook::{CalibrationError, Hook, HookEvent, Regularized};
 
-use super::common::{self, Batches, Perceptron, test_device};
+use super::common::{self, Batches, Perceptron};
 use super::{Events, hook, hook_of};
 
 /// The strategies of burn-train that run on a CPU.
 fn strategies() -> [ExecutionStrategy; 3] {
-    let devices = || vec![test_device(), test_device()];
+    let devices = || vec![Device::flex(), Device::flex()];
     [
-        ExecutionStrategy::single(test_device()),
+        ExecutionStrategy::single(Device::flex()),
         ExecutionStrategy::multi(devices(), MultiDeviceOptim::OptimMainDevice),
         ExecutionStrategy::multi(devices(), MultiDeviceOptim::OptimSharded),
     ]
@@ -32,14 +32,14 @@ fn train(
     strategy: ExecutionStrategy,
 ) -> LearningResult<Regularized<Perceptron>> {
     let folder = tempfile::tempdir().unwrap();
-    let valid = Batches::random(1, 8, 2, &test_device());
+    let valid = Batches::random(1, 8, 2, &Device::flex());
     let training =
         SupervisedTraining::new(folder.path(), hook.tap(Arc::new(train)), Arc::new(valid))
             .metric_train_numeric(LossMetric::new())
             .with_training_strategy(strategy.into())
             .with_application_logger(None)
             .num_epochs(epochs);
-    let model = Perceptron::new(0.0, &test_device().autodiff());
+    let model = Perceptron::new(0.0, &Device::flex().autodiff());
     training.launch(Learner::new(
         hook.wrap(model),
         AdamWConfig::new().init(),
@@ -49,7 +49,7 @@ fn train(
 
 /// Outputs of the model on fixed points; equal weights give equal bits.
 fn outputs(model: &Perceptron) -> Vec<f32> {
-    let points = Batches::random(1, 8, 9, &test_device()).batches[0]
+    let points = Batches::random(1, 8, 9, &Device::flex()).batches[0]
         .points
         .clone();
     model.valid().layers(points)[1]
@@ -110,7 +110,7 @@ fn assert_ended(
 
 #[test]
 fn a_calibration_loader_that_fails_ends_the_training_before_a_step_is_taken() {
-    let device = test_device();
+    let device = Device::flex();
     let before = outputs(&Perceptron::new(0.0, &device));
     for strategy in strategies() {
         let broken = Batches {
@@ -128,7 +128,7 @@ fn a_calibration_loader_that_fails_ends_the_training_before_a_step_is_taken() {
 
 #[test]
 fn a_training_loader_that_fails_during_calibration_ends_the_training_before_a_step_is_taken() {
-    let device = test_device();
+    let device = Device::flex();
     let before = outputs(&Perceptron::new(0.0, &device));
     for strategy in strategies() {
         let (hook, events) = hook(0.1);
@@ -148,7 +148,7 @@ fn a_training_loader_that_fails_during_calibration_ends_the_training_before_a_st
 
 #[test]
 fn a_calibration_that_fails_later_leaves_the_weights_of_the_epoch_before() {
-    let device = test_device();
+    let device = Device::flex();
     let run = |epochs: usize, fails_from_pass: usize| {
         let calibration = Batches {
             fails_at: Some(2),
@@ -177,16 +177,16 @@ fn a_calibration_that_fails_later_leaves_the_weights_of_the_epoch_before() {
 fn a_calibration_without_states_ends_the_training() {
     let empty = Batches {
         batches: Arc::default(),
-        ..Batches::random(1, 8, 1, &test_device())
+        ..Batches::random(1, 8, 1, &Device::flex())
     };
     let (hook, _) = hook_of(0.1, |config| {
         config.with_calibration_loader(Arc::new(empty))
     });
     let result = train(
         &hook,
-        Batches::random(4, 8, 1, &test_device()),
+        Batches::random(4, 8, 1, &Device::flex()),
         1,
-        ExecutionStrategy::single(test_device()),
+        ExecutionStrategy::single(Device::flex()),
     );
     let error = result.error.expect("the training failed").to_string();
     assert!(error.contains("0 hidden states"), "{error}");
@@ -194,7 +194,7 @@ fn a_calibration_without_states_ends_the_training() {
 
 #[test]
 fn an_interruption_during_calibration_takes_no_step() {
-    let device = test_device();
+    let device = Device::flex();
     let interrupter = Interrupter::new();
     let (hook, _) = hook_of(0.1, |config| {
         config
@@ -231,9 +231,14 @@ fn an_interruption_during_calibration_takes_no_step() {
 #[test]
 fn several_devices_share_one_reference_an_epoch() {
     let (hook, events) = hook(0.1);
-    let devices = vec![test_device(), test_device()];
+    let devices = vec![Device::flex(), Device::flex()];
     let strategy = ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice);
-    let result = train(&hook, Batches::random(6, 8, 1, &test_device()), 3, strategy);
+    let result = train(
+        &hook,
+        Batches::random(6, 8, 1, &Device::flex()),
+        3,
+        strategy,
+    );
     assert!(result.error.is_none(), "{:?}", result.error);
     assert_eq!(finished(&events), 3);
 }
@@ -242,7 +247,7 @@ fn several_devices_share_one_reference_an_epoch() {
 fn the_reference_of_every_epoch_is_estimated_on_the_device_of_the_first() {
     #[allow(deprecated, reason = "the only second device that every machine has")]
     let other = Device::ndarray().autodiff();
-    let device = test_device().autodiff();
+    let device = Device::flex().autodiff();
     let (hook, events) = hook(0.1);
     let tapped = hook.tap(Arc::new(Batches::random(3, 8, 1, &device)));
     let model = hook.wrap(Perceptron::new(0.0, &device));

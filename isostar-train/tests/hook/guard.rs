@@ -11,15 +11,15 @@ use burn::train::metric::LossMetric;
 use burn::train::{
     ExecutionStrategy, Interrupter, Learner, LearningResult, MultiDeviceOptim, SupervisedTraining,
 };
-use isostar_core::{HiddenStates, Penalty, Regularizer};
+use isostar_core::{HiddenStates, Penalty, Regularizer, StepContext};
 use isostar_train::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 
-use super::common::{Batch, Batches, Perceptron, test_device};
+use super::common::{Batch, Batches, Perceptron};
 use super::{Events, hook_of, values};
 
 /// Creates batches of which one, counted from 1, is not finite.
 fn broken_at(step: usize, count: usize) -> Batches {
-    let batches = Batches::random(count, 16, 1, &test_device());
+    let batches = Batches::random(count, 16, 1, &Device::flex());
     let mut broken = (*batches.batches).clone();
     broken[step - 1].points = broken[step - 1].points.clone() * f32::NAN;
     Batches {
@@ -43,8 +43,8 @@ struct Training {
 impl Training {
     fn new(hook: Hook<Batch>, train: Batches) -> Self {
         let interrupter = Some(hook.interrupter());
-        let valid = Batches::random(2, 16, 2, &test_device());
-        let model = Perceptron::new(0.0, &test_device().autodiff());
+        let valid = Batches::random(2, 16, 2, &Device::flex());
+        let model = Perceptron::new(0.0, &Device::flex().autodiff());
         Self {
             folder: tempfile::tempdir().unwrap(),
             hook,
@@ -69,7 +69,7 @@ impl Training {
             training = training.with_interrupter(interrupter.clone());
         }
         if self.devices > 1 {
-            let devices = vec![test_device(); self.devices];
+            let devices = vec![Device::flex(); self.devices];
             training = training.with_training_strategy(
                 ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice).into(),
             );
@@ -109,7 +109,7 @@ fn a_loss_that_is_not_finite_stops_the_training_within_a_step() {
     for step in [1, 3, 6] {
         // With separate calibration batches the reference is finite, so the loss is the first
         // cause.
-        let calibration = Batches::random(2, 16, 3, &test_device());
+        let calibration = Batches::random(2, 16, 3, &Device::flex());
         let (hook, events) = hook_of(0.1, |config| {
             config.with_calibration_loader(Arc::new(calibration))
         });
@@ -177,7 +177,7 @@ fn several_devices_stop_at_the_first_loss_that_is_not_finite() {
 
 #[test]
 fn a_loader_that_is_not_tapped_leaves_the_parameters_as_the_diverging_step_left_them() {
-    let device = test_device();
+    let device = Device::flex();
     let hook = Hook::<Batch>::without_regularizer();
     let folder = tempfile::tempdir().unwrap();
     let (train, valid) = (broken_at(2, 6), Batches::random(2, 16, 2, &device));
@@ -209,7 +209,7 @@ fn parameters_that_are_not_finite_after_an_epoch_leave_no_checkpoint() {
         rate: 1e39,
         ..Training::new(
             Hook::without_regularizer(),
-            Batches::random(1, 16, 1, &test_device()),
+            Batches::random(1, 16, 1, &Device::flex()),
         )
     };
     assert!(training.launch().error.is_some());
@@ -242,17 +242,14 @@ impl Regularizer for Growing {
         "Mean square"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let factor = if self.calls.fetch_add(1, Ordering::SeqCst) < 2 {
             1.0
         } else {
             f32::INFINITY
         };
         let measure = states.layer(1).clone().square().mean();
-        Penalty {
-            value: measure.clone() * factor,
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new(measure.clone() * factor, measure)
     }
 }
 
@@ -260,7 +257,7 @@ impl Regularizer for Growing {
 fn a_penalty_that_is_not_finite_is_told_from_a_loss() {
     let training = Training::new(
         Hook::new(Growing::default()),
-        Batches::random(5, 16, 1, &test_device()),
+        Batches::random(5, 16, 1, &Device::flex()),
     );
     assert!(training.launch().error.is_some());
     let divergence = training.divergence();
@@ -285,7 +282,7 @@ fn a_reference_that_is_not_finite_changes_no_parameter() {
     let (hook, events) = hook_of(0.1, |config| {
         config.with_calibration_loader(Arc::new(broken_at(2, 3)))
     });
-    let training = Training::new(hook, Batches::random(4, 16, 1, &test_device()));
+    let training = Training::new(hook, Batches::random(4, 16, 1, &Device::flex()));
     let result = training.launch();
     assert!(result.error.is_some());
     let divergence = training.divergence();
@@ -301,7 +298,7 @@ fn a_reference_that_is_not_finite_changes_no_parameter() {
         (1, 0)
     );
     assert_eq!(told(&events).len(), 1);
-    let points = Batches::random(1, 8, 9, &test_device()).batches[0]
+    let points = Batches::random(1, 8, 9, &Device::flex()).batches[0]
         .points
         .clone();
     let output = |model: &Perceptron| values(model.layers(points.clone())[1].clone());

@@ -8,7 +8,7 @@ use burn::prelude::*;
 use burn::tensor::DType;
 use burn::train::TrainStep;
 
-use super::common::{Batch, Batches, Perceptron, test_device};
+use super::common::{Batch, Batches, Perceptron};
 use super::hook;
 
 /// Casts every parameter.
@@ -41,7 +41,7 @@ fn numbers(model: &Perceptron, dtype: DType) -> Vec<f32> {
 
 #[test]
 fn a_model_in_half_precision_takes_a_step_with_a_finite_loss_of_its_own_type() {
-    let device = test_device().autodiff();
+    let device = Device::flex().autodiff();
     for dtype in [DType::F16, DType::BF16] {
         let model = Perceptron::new(0.0, &device).map(&mut Cast(dtype));
         let before = numbers(&model, dtype);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::prelude::*;
 use burn::train::{TrainOutput, TrainStep};
 use isostar_train::hook::{Hook, HookEvent, Regularized};
 
-use super::common::{self, Batches, Perceptron, test_device};
+use super::common::{self, Batches, Perceptron};
 use super::hook;
 
 /// Trains on one pass over a tapped loader; calls `between` after each step, with the number of
@@ -36,7 +37,7 @@ fn states(model: &Regularized<Perceptron>, batch: &common::Batch) -> Vec<f32> {
 
 #[test]
 fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_uninterrupted_one() {
-    let device = test_device().autodiff();
+    let device = Device::flex().autodiff();
     let loader = Batches::random(6, 32, 1, &device);
     let (whole, _) = hook(5.0);
     let mut saved = None;
@@ -110,7 +111,7 @@ fn a_training_resumed_within_an_epoch_has_the_reference_and_the_weights_of_an_un
 
 #[test]
 fn a_discarded_step_does_not_end_the_training() {
-    let device = test_device().autodiff();
+    let device = Device::flex().autodiff();
     let mut loader = Batches::random(3, 16, 1, &device);
     let broken = common::Batch {
         points: loader.batches[1].points.clone() * f32::NAN,

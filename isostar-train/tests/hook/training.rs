@@ -12,26 +12,27 @@ use burn::train::metric::{
     TopKAccuracyInput, WerInput, WordErrorRate,
 };
 use burn::train::{
-    ExecutionStrategy, InferenceStep, Learner, LearningResult, MultiDeviceOptim,
-    MultiLabelClassificationOutput, SequenceOutput, SupervisedTraining, TrainStep,
+    InferenceStep, Learner, LearningResult, MultiLabelClassificationOutput, SequenceOutput,
+    SupervisedTraining,
 };
 use isostar_core::{
-    HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, Sum,
+    HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, StepContext,
+    Sum,
 };
 use isostar_train::hook::{
     HiddenStateModel, Hook, HookConfig, HookEvent, Regularized, RegularizedOutput,
 };
 use isostar_train::metric::MomentsInput;
 
-use super::common::{Batch, Batches, Perceptron, test_device};
-use super::{hook, hook_of, metadata};
+use super::common::{Batch, Batches, Perceptron};
+use super::{hook, metadata};
 
-fn model() -> Perceptron {
-    Perceptron::new(0.0, &test_device().autodiff())
+pub fn model() -> Perceptron {
+    Perceptron::new(0.0, &Device::flex().autodiff())
 }
 
-fn batches(count: usize, seed: u64) -> Batches {
-    Batches::random(count, 8, seed, &test_device())
+pub fn batches(count: usize, seed: u64) -> Batches {
+    Batches::random(count, 8, seed, &Device::flex())
 }
 
 /// Trains as shown in the documentation.
@@ -180,136 +181,6 @@ fn a_split_without_a_penalty_logs_none() {
 }
 
 #[test]
-#[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
-fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step() {
-    // The reference could be estimated in the first epoch, but not again.
-    let (hook, _) = hook_of(0.1, |config| {
-        config.with_calibration_loader(Arc::new(batches(2, 4)))
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let training = SupervisedTraining::new(
-        folder.path(),
-        Arc::new(batches(4, 1)),
-        Arc::new(batches(1, 2)),
-    )
-    .with_application_logger(None);
-    training.launch(Learner::new(
-        hook.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-}
-
-#[test]
-#[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
-fn a_model_wrapped_by_another_hook_than_the_one_that_taps_is_told_so() {
-    let ((tapping, _), (wrapping, _)) = (hook(0.1), hook(0.1));
-    let folder = tempfile::tempdir().unwrap();
-    let training = tapping
-        .training(
-            folder.path(),
-            Arc::new(batches(4, 1)),
-            Arc::new(batches(1, 2)),
-        )
-        .with_application_logger(None);
-    training.launch(Learner::new(
-        wrapping.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-}
-
-#[test]
-fn several_devices_report_a_loader_that_is_not_tapped_as_the_error_of_the_training() {
-    let (hook, _) = hook(0.1);
-    let folder = tempfile::tempdir().unwrap();
-    let strategy = ExecutionStrategy::multi(
-        vec![test_device(), test_device()],
-        MultiDeviceOptim::OptimMainDevice,
-    );
-    let training = SupervisedTraining::new(
-        folder.path(),
-        Arc::new(batches(4, 1)),
-        Arc::new(batches(1, 2)),
-    )
-    .with_training_strategy(strategy.into())
-    .with_application_logger(None);
-    let result = training.launch(Learner::new(
-        hook.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-    let error = result.error.expect("the training failed").to_string();
-    assert!(
-        error.contains("not tapped: make the training with Hook::training"),
-        "{error}"
-    );
-}
-
-#[test]
-#[should_panic(
-    expected = "a tapped loader has given 4 batches, but no model that its hook wrapped has taken a training step"
-)]
-fn a_tapped_loader_whose_hook_wraps_no_model_says_so_after_its_pass() {
-    // A regularizer without a reference needs no tap, so only the loader can detect that the other
-    // hook's penalty is missing.
-    let (tapping, wrapping) = (hook(0.1).0, Hook::without_regularizer());
-    let folder = tempfile::tempdir().unwrap();
-    let training = tapping
-        .training(
-            folder.path(),
-            Arc::new(batches(4, 1)),
-            Arc::new(batches(1, 2)),
-        )
-        .with_application_logger(None);
-    training.launch(Learner::new(
-        wrapping.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-}
-
-#[test]
-#[should_panic(expected = "a tapped loader has given 64 batches")]
-fn a_long_pass_is_not_waited_for() {
-    let given = hook(0.1).0.tap(Arc::new(batches(200, 1))).iter().count();
-    println!("{given} batches were given");
-}
-
-#[test]
-fn several_devices_and_batches_collected_before_the_first_step_are_no_mistake() {
-    let device = test_device().autodiff();
-    let (own_loop, _) = hook(0.1);
-    let tapped = own_loop.tap(Arc::new(Batches::random(80, 8, 1, &device)));
-    let wrapped = own_loop.wrap(model());
-    let mut pass = tapped.iter();
-    let collected: Vec<Batch> = pass.by_ref().take(64).map(Result::unwrap).collect();
-    TrainStep::step(&wrapped, collected[0].clone());
-    assert_eq!(pass.count(), 16);
-
-    let (hook, _) = hook(0.1);
-    let folder = tempfile::tempdir().unwrap();
-    let strategy = ExecutionStrategy::multi(
-        vec![test_device(), test_device()],
-        MultiDeviceOptim::OptimMainDevice,
-    );
-    let training = hook
-        .training(
-            folder.path(),
-            Arc::new(batches(6, 1)),
-            Arc::new(batches(1, 2)),
-        )
-        .with_training_strategy(strategy.into())
-        .with_application_logger(None);
-    let result = training.launch(Learner::new(
-        hook.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-    assert!(result.error.is_none(), "{:?}", result.error);
-}
-
-#[test]
 fn validation_computes_moments_only_if_a_metric_wants_them() {
     let hook = Hook::new(IStarConfig::new(0.1).init().unwrap());
     let wrapped = hook.wrap(model()).valid();
@@ -365,12 +236,9 @@ impl Regularizer for UnitSquare {
         "Mean square"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let measure = states.layer(states.depth()).clone().square().mean();
-        Penalty {
-            value: (measure.clone() - 1.0).square(),
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new((measure.clone() - 1.0).square(), measure)
     }
 }
 
@@ -395,7 +263,7 @@ fn a_sum_and_a_boxed_regularizer_train_like_any_other() {
 }
 
 fn output<O>(output: O) -> RegularizedOutput<O> {
-    let task_loss = Tensor::zeros([1], &test_device());
+    let task_loss = Tensor::zeros([1], &Device::flex());
     RegularizedOutput {
         task_loss,
         penalty: None,
@@ -411,8 +279,8 @@ struct Text;
 impl Adaptor<BleuInput> for Text {
     fn adapt(&self) -> BleuInput {
         BleuInput::new(
-            Tensor::zeros([1, 2], &test_device()),
-            Tensor::zeros([1, 2], &test_device()),
+            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &Device::flex()),
         )
     }
 }
@@ -420,8 +288,8 @@ impl Adaptor<BleuInput> for Text {
 impl Adaptor<RougeLInput> for Text {
     fn adapt(&self) -> RougeLInput {
         RougeLInput::new(
-            Tensor::zeros([1, 2], &test_device()),
-            Tensor::zeros([1, 2], &test_device()),
+            Tensor::zeros([1, 2], &Device::flex()),
+            Tensor::zeros([1, 2], &Device::flex()),
         )
     }
 }
@@ -434,7 +302,7 @@ fn value<M: Metric + Numeric>(mut metric: M, output: &impl Adaptor<M::Input>) ->
 
 #[test]
 fn the_metrics_of_burn_s_outputs_take_the_regularized_output() {
-    let device = test_device();
+    let device = Device::flex();
     let labels = || {
         let scores = Tensor::from_floats([[0.9, 0.1], [0.2, 0.8]], &device);
         MultiLabelClassificationOutput::new(

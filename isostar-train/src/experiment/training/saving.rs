@@ -87,9 +87,13 @@ impl<M: TaskModel> Training<'_, M> {
             task_losses,
             penalties,
             is_collapse_reported,
+            batches: self.batches,
         };
+        let model = self.model().inner().clone();
         Ok(Some(Parts {
-            model: self.model().inner().clone().into_record(),
+            // Parameters and two moments of each, in single precision.
+            bytes: 12 * model.num_params() as u64,
+            model: model.into_record(),
             optimizer: self.optimizer.to_record(),
             state,
             reference: reference.filter(|_| is_within),
@@ -106,6 +110,7 @@ impl<M: TaskModel> Training<'_, M> {
 /// The state of the hook that a snapshot holds.
 pub(super) fn hook_state(state: &State, reference: Option<TensorData>) -> HookState {
     HookState {
+        total_steps: state.place.step as u64,
         reference,
         step: state.place.batch,
         task_losses: state.task_losses.clone(),
