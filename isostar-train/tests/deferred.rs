@@ -1,6 +1,6 @@
-//! Runs on a device other than the CPU backend flex, whose numbers are read a step later. ndarray
-//! stands in for a GPU.
+//! Runs on wgpu, whose numbers are read a step later than those of the CPU.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,34 @@ use isostar_train::experiment::{
 use isostar_train::progress::{Phase, Progress, Stop};
 use tempfile::TempDir;
 
-/// Twelve steps of the default task in two epochs.
-fn options(device: &str) -> TrainOptions {
+/// 48 training rows and 16 validation rows.
+fn write_rows(folder: &Path) {
+    const WORDS: [&str; 6] = ["rain", "vote", "bank", "game", "war", "fire"];
+    for (name, count) in [("train", 48), ("dev", 16)] {
+        let line = |row: usize| {
+            let word = |step: usize| WORDS[(row * step + row / 5) % WORDS.len()];
+            format!(
+                "{} {} {}\t{}\n",
+                word(1),
+                word(2),
+                word(5),
+                row * row % 3 % 2
+            )
+        };
+        let lines: String = (0..count).map(line).collect();
+        fs::write(
+            folder.join(format!("{name}.tsv")),
+            format!("sentence\tlabel\n{lines}"),
+        )
+        .unwrap();
+    }
+}
+
+/// Twelve steps in two epochs over the rows in a folder.
+fn options(device: &str, rows: &Path) -> TrainOptions {
     TrainOptions {
         device: Some(device.into()),
-        limit: Some(48),
+        data: Some(rows.into()),
         batch_size: Some(8),
         max_length: Some(8),
         weight: Some(-1.0),
@@ -83,9 +106,15 @@ fn metrics(folder: &Path) -> Vec<String> {
 #[test]
 fn a_run_whose_numbers_are_read_later_has_the_numbers_of_one_that_reads_at_once() {
     let folder = TempDir::new().unwrap();
-    let [expected, found] = ["flex", "ndarray"].map(|device| {
+    write_rows(folder.path());
+    let [expected, found] = ["flex", "wgpu"].map(|device| {
         let watch = Watch::stopping_after(usize::MAX);
-        run(options(device), &folder.path().join(device), &watch).unwrap();
+        run(
+            options(device, folder.path()),
+            &folder.path().join(device),
+            &watch,
+        )
+        .unwrap();
         let losses = watch.losses.lock().unwrap().clone();
         losses
     });
@@ -101,22 +130,23 @@ fn a_run_whose_numbers_are_read_later_has_the_numbers_of_one_that_reads_at_once(
             let lines = metrics(&folder.path().join(device));
             lines.iter().filter(|line| line.contains(split)).count()
         };
-        assert_eq!([count("flex"), count("ndarray")], [2, 2]);
+        assert_eq!([count("flex"), count("wgpu")], [2, 2]);
     }
 }
 
 #[test]
 fn a_run_that_is_stopped_before_its_last_number_is_read_goes_on_with_the_same_numbers() {
     let folder = TempDir::new().unwrap();
+    write_rows(folder.path());
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     run(
-        options("ndarray"),
+        options("wgpu", folder.path()),
         &whole,
         &Watch::stopping_after(usize::MAX),
     )
     .unwrap();
     let first = Watch::stopping_after(3);
-    let error = run(options("ndarray"), &parts, &first).unwrap_err();
+    let error = run(options("wgpu", folder.path()), &parts, &first).unwrap_err();
     assert!(
         matches!(error, ExperimentError::Interrupted { step: 3, .. }),
         "{error}"
@@ -127,7 +157,7 @@ fn a_run_that_is_stopped_before_its_last_number_is_read_goes_on_with_the_same_nu
         "the snapshot holds the last loss"
     );
     run(
-        options("ndarray"),
+        options("wgpu", folder.path()),
         &parts,
         &Watch::stopping_after(usize::MAX),
     )
@@ -138,10 +168,11 @@ fn a_run_that_is_stopped_before_its_last_number_is_read_goes_on_with_the_same_nu
 #[test]
 fn a_run_that_diverges_names_the_step_although_its_numbers_are_read_later() {
     let folder = TempDir::new().unwrap();
-    let [expected, found] = ["flex", "ndarray"].map(|device| {
+    write_rows(folder.path());
+    let [expected, found] = ["flex", "wgpu"].map(|device| {
         let options = TrainOptions {
             learning_rate: Some(1e30),
-            ..options(device)
+            ..options(device, folder.path())
         };
         let watch = Watch::stopping_after(usize::MAX);
         let error = run(options, &folder.path().join(device), &watch).unwrap_err();

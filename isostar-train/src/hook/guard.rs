@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn a_deferred_step_is_checked_once_its_numbers_come_and_later_steps_wait_for_it() {
         let guard = Guard::default();
-        let mut found = || lock(&guard.watch).read();
+        let found = || lock(&guard.watch).read();
         keep(&guard, 1.0);
         keep(&guard, 2.0);
         lock(&guard.watch).defer();
