@@ -4,7 +4,9 @@ mod context;
 mod cosreg;
 mod istar;
 mod scorer;
+mod sigreg;
 mod sum;
+mod vicreg;
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -16,8 +18,10 @@ use crate::{HiddenStates, StateSelection};
 pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
-pub use scorer::{IsoScorer, Scores};
+pub use scorer::{Estimator, IsoScorer, Scores};
+pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
 pub use sum::Sum;
+pub use vicreg::{VicReg, VicRegConfig};
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///

@@ -41,6 +41,7 @@ mod snapshot;
 mod status;
 mod training;
 mod verify;
+mod waiting;
 
 pub use diverged::Diverged;
 pub use error::ExperimentError;
@@ -55,7 +56,10 @@ pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{PrecisionName, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
+pub use settings::{
+    EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting, ShrinkageSetting,
+    TrainOptions, TrainSettings,
+};
 pub use snapshot::SnapshotInterval;
 pub use status::{Activity, RunStatus};
 pub use training::OnSpike;
