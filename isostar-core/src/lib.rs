@@ -16,6 +16,8 @@
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
 //! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
+//! - [`PooledRegularizer`], [`PooledPenalty`]: the exact penalty of a batch that is spread over
+//!   devices or micro-batches
 //!
 //! # Errors and degenerate cases
 //! Wrong shapes and `d < 2` panic with a message that states the shapes. Settings outside their
@@ -44,7 +46,10 @@ pub use interval::{IsoscoreJackknife, isoscore_interval};
 pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
-pub use regularizer::{CosReg, CosRegConfig, IStar, IStarConfig, Penalty, Regularizer, Sum};
+pub use regularizer::{
+    CosReg, CosRegConfig, IStar, IStarConfig, Penalty, PooledPenalty, PooledRegularizer,
+    Regularizer, Statistic, Statistics, Sum,
+};
 pub use running::RunningMoments;
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

@@ -17,6 +17,7 @@ mod moments;
 mod nonzero;
 #[cfg(all(test, feature = "flex"))]
 mod oracle;
+mod parts;
 #[cfg(feature = "flex")]
 mod product;
 mod silu;
@@ -39,4 +40,5 @@ pub use layer_norm::{Normalization, layer_norm, residual_norm};
 pub use linear::linear;
 pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
+pub use parts::DropoutKeys;
 pub use silu::silu;

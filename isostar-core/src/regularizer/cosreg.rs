@@ -1,7 +1,7 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, Regularizer};
+use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
 use crate::measure::CosineSums;
 use crate::{ConfigError, HiddenStates, LayerSelection, Padding, StateSelection};
 
@@ -47,13 +47,48 @@ impl Regularizer for CosReg {
         "CosReg"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        Some(self)
+    }
+
+    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
+        self.penalty_of(&self.statistics(states), reference)
+    }
+}
+
+impl PooledRegularizer for CosReg {
+    /// The sum of the directions, the number of nonzero states, and that of all.
+    fn statistics(&self, states: &HiddenStates) -> Statistics {
         let mask = self.states.mask(states);
         let layers = self.states.layers(states).into_iter();
-        let sums = layers
+        let CosineSums {
+            directions,
+            directed,
+            count,
+        } = layers
             .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()))
             .reduce(CosineSums::merge)
             .expect("a selection names at least one layer");
+        let sums = [directions, directed, count].map(|sum| Statistic::Sum(sum.squeeze_dim(0)));
+        Statistics(sums.to_vec())
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, _reference: Option<&Tensor<2>>) -> Penalty {
+        let [
+            Statistic::Sum(directions),
+            Statistic::Sum(directed),
+            Statistic::Sum(count),
+        ] = &statistics.0[..]
+        else {
+            panic!("CosReg::penalty_of: the statistics are those of another regularizer")
+        };
+        let [directions, directed, count] =
+            [directions, directed, count].map(|sum| sum.clone().unsqueeze_dim(0));
+        let sums = CosineSums {
+            directions,
+            directed,
+            count,
+        };
         let measure = sums.cosreg();
         Penalty {
             value: measure.clone() * self.weight,

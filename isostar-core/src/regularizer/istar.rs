@@ -1,9 +1,9 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, Regularizer};
+use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
 use crate::{
-    ConfigError, HiddenStates, Padding, Shrinkage, StateSelection, TargetName,
+    ConfigError, HiddenStates, Moments, Padding, Shrinkage, StateSelection, TargetName,
     isoscore_of_covariance,
 };
 
@@ -108,8 +108,12 @@ impl IStar {
     /// # Panics
     /// See [`Regularizer::penalty`].
     pub fn score(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Tensor<1> {
-        let covariance = self.states.moments(states).covariance();
-        isoscore_of_covariance(self.shrinkage.apply(covariance, reference))
+        self.score_of(&self.states.moments(states), reference)
+    }
+
+    fn score_of(&self, moments: &Moments, reference: Option<&Tensor<2>>) -> Tensor<1> {
+        let covariance = self.shrinkage.apply(moments.covariance(), reference);
+        isoscore_of_covariance(covariance)
     }
 }
 
@@ -133,8 +137,26 @@ impl Regularizer for IStar {
         }
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        Some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        let score = self.score(states, reference);
+        self.penalty_of(&self.statistics(states), reference)
+    }
+}
+
+impl PooledRegularizer for IStar {
+    /// The moments of the selected states.
+    fn statistics(&self, states: &HiddenStates) -> Statistics {
+        Statistics(vec![Statistic::Moments(self.states.moments(states))])
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+        let [Statistic::Moments(moments)] = &statistics.0[..] else {
+            panic!("IStar::penalty_of: the statistics are those of another regularizer")
+        };
+        let score = self.score_of(moments, reference);
         let value = (score.clone().neg() + 1.0) * self.weight;
         Penalty {
             value,

@@ -2,6 +2,7 @@
 
 mod cosreg;
 mod istar;
+mod pooled;
 mod sum;
 
 use core::fmt::Debug;
@@ -13,6 +14,7 @@ use crate::{HiddenStates, StateSelection};
 
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
+pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
 pub use sum::Sum;
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
@@ -63,6 +65,12 @@ pub trait Regularizer: Debug + Send + Sync {
         None
     }
 
+    /// This regularizer as a function of statistics that can be merged, if it is one. Only then can
+    /// the penalty of a batch be computed in parts; [`PooledPenalty`] says how.
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        None
+    }
+
     /// The penalty on the hidden states of one batch.
     ///
     /// # Shapes
@@ -101,6 +109,10 @@ macro_rules! delegate {
 
             fn collapsed_below(&self) -> Option<f64> {
                 self.as_ref().collapsed_below()
+            }
+
+            fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+                self.as_ref().pooled()
             }
 
             fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {

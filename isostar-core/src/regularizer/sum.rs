@@ -1,6 +1,6 @@
 use burn::prelude::*;
 
-use super::{Penalty, Regularizer};
+use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
 use crate::{HiddenStates, StateSelection};
 
 /// Several regularizers at once: the penalty is the sum of theirs.
@@ -62,16 +62,61 @@ impl Regularizer for Sum {
         self.first().collapsed_below()
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        let are_pooled = self.0.iter().all(|part| part.pooled().is_some());
+        are_pooled.then_some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        let first = self.first().penalty(states, reference);
-        // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in f32.
-        let dtype = first.value.dtype();
-        let others = self.0[1..]
-            .iter()
-            .map(|part| part.penalty(states, reference).value.cast(dtype));
-        Penalty {
-            value: others.fold(first.value, |sum, value| sum + value),
-            measure: first.measure,
-        }
+        added(
+            self.0
+                .iter()
+                .map(|part| part.penalty(states, reference))
+                .collect(),
+        )
+    }
+}
+
+impl PooledRegularizer for Sum {
+    /// The statistics of each part.
+    ///
+    /// # Panics
+    /// If a part is not [pooled](Regularizer::pooled).
+    fn statistics(&self, states: &HiddenStates) -> Statistics {
+        let of_part = |part: &Box<dyn Regularizer>| {
+            Statistic::Several(pooled(part.as_ref()).statistics(states))
+        };
+        Statistics(self.0.iter().map(of_part).collect())
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+        let of_part = |(part, statistic): (&Box<dyn Regularizer>, &Statistic)| match statistic {
+            Statistic::Several(statistics) => {
+                pooled(part.as_ref()).penalty_of(statistics, reference)
+            }
+            _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
+        };
+        added(self.0.iter().zip(&statistics.0).map(of_part).collect())
+    }
+}
+
+fn pooled(part: &dyn Regularizer) -> &dyn PooledRegularizer {
+    part.pooled()
+        .unwrap_or_else(|| panic!("Sum: {} is not pooled", part.measure_name()))
+}
+
+/// The sum of penalties, with the measure of the first.
+fn added(penalties: Vec<Penalty>) -> Penalty {
+    let mut penalties = penalties.into_iter();
+    let first = penalties
+        .next()
+        .expect("Sum: there must be at least one regularizer");
+    // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in
+    // f32.
+    let dtype = first.value.dtype();
+    let value = penalties.fold(first.value, |sum, part| sum + part.value.cast(dtype));
+    Penalty {
+        value,
+        measure: first.measure,
     }
 }

@@ -14,6 +14,7 @@ mod near_origin;
 mod neighbours;
 #[cfg(feature = "spectrum")]
 mod partition;
+mod pooled;
 mod properties;
 #[cfg(feature = "spectrum")]
 mod spectrum;

@@ -44,8 +44,10 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
+pub use settings::{
+    AccumulateScore, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings,
+};
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
 pub use snapshot::SnapshotInterval;
 pub use training::OnSpike;
 pub use verify::Verification;

@@ -14,7 +14,7 @@ use isostar_models::{
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
 use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder};
-use crate::device::parse_device;
+use crate::device::parse_devices;
 use crate::model::find_model;
 use crate::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel, TaskSummary};
 
@@ -62,7 +62,12 @@ impl Experiment {
     ) -> Result<Self, ExperimentError> {
         settings.check()?;
         let regularizer = settings.regularizer()?;
-        let device = parse_device(&settings.device)?;
+        // The model is read on the first device, and goes to the others in every step.
+        let devices = parse_devices(&settings.device)?;
+        let device = devices[0].clone();
+        if devices.len() * settings.accumulate > 1 {
+            check_pooled(regularizer.as_deref())?;
+        }
         let mut task = Task::read(settings.source(), observer)?;
         if let (TaskKind::Classification, [label]) = (task.kind, task.labels.names()) {
             let (rows, label) = (task.splits.train.rows.len(), label.clone());
@@ -183,6 +188,16 @@ impl<M: TaskModel> Prepared<M> {
             },
             summary,
         ))
+    }
+}
+
+/// Checks that the penalty of a batch can be computed in parts.
+fn check_pooled(regularizer: Option<&dyn Regularizer>) -> Result<(), ExperimentError> {
+    match regularizer {
+        Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
+            measure: regularizer.measure_name().into(),
+        }),
+        _ => Ok(()),
     }
 }
 

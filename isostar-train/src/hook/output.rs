@@ -37,7 +37,8 @@ pub struct StateCount {
     pub width: usize,
     layers: usize,
     positions: usize,
-    mask: Option<Tensor<2, Bool>>,
+    /// Of each part of the batch; empty if all positions count.
+    masks: Vec<Tensor<2, Bool>>,
 }
 
 impl StateCount {
@@ -48,15 +49,25 @@ impl StateCount {
     pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
         let layers = selection.layers(states);
         let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection
-            .mask(states)
-            .map(|mask| mask.clone().without_autodiff());
+        let mask = selection.mask(states);
+        let mask = mask.map(|mask| mask.clone().without_autodiff());
         Self {
             width,
             layers: layers.len(),
             positions: sequences * tokens,
-            mask,
+            masks: mask.into_iter().collect(),
         }
+    }
+
+    /// The states of all parts of a batch; `None` if there is no part, or nothing is known of one.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn sum(parts: Vec<Option<Self>>) -> Option<Self> {
+        let parts = parts.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
+        parts.reduce(|mut sum, part| {
+            sum.positions += part.positions;
+            sum.masks.extend(part.masks);
+            sum
+        })
     }
 
     /// Number of states: selected tokens times layers.
@@ -64,10 +75,14 @@ impl StateCount {
     /// # Errors
     /// If the device cannot be read.
     pub fn count(&self) -> Result<usize, TensorReadError> {
-        let tokens = match &self.mask {
-            Some(mask) => mask.clone().int().sum().try_into_scalar::<i64>()? as usize,
-            None => self.positions,
+        let mut tokens = if self.masks.is_empty() {
+            self.positions
+        } else {
+            0
         };
+        for mask in &self.masks {
+            tokens += mask.clone().int().sum().try_into_scalar::<i64>()? as usize;
+        }
         Ok(tokens * self.layers)
     }
 }

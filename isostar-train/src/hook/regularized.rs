@@ -18,6 +18,9 @@ pub struct Regularized<M: HiddenStateModel> {
     hook: Hook<M::Batch>,
 }
 
+/// No step can be taken: the hook knows why.
+pub(crate) struct NoStep;
+
 impl<B: Send + 'static> Hook<B> {
     /// Wraps the model for the Learner.
     ///
@@ -41,6 +44,29 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// Returns the bare model and drops the hook.
     pub fn into_inner(self) -> M {
         self.inner
+    }
+
+    /// Begins a training step; returns the reference of its epoch, if the regularizer needs one.
+    ///
+    /// # Errors
+    /// If the reference cannot be estimated, or the training has diverged.
+    pub(crate) fn begin_step(&self) -> Result<Option<Tensor<2>>, NoStep> {
+        let device = self
+            .inner
+            .devices()
+            .first()
+            .expect("a model has at least one parameter")
+            .clone();
+        let calibration = &self.hook.calibration;
+        calibration.note_step();
+        // Needed for a loader that is not tapped; a tapped loader has already checked.
+        calibration.check_steps();
+        let reference = calibration.reference(&self.inner, &device);
+        let reference = reference.map_err(|_| NoStep)?;
+        match calibration.divergence() {
+            Some(_) => Err(NoStep),
+            None => Ok(reference),
+        }
     }
 
     /// Step without a reference: the optimizer gets no gradients, and the tapped loader ends the
@@ -85,25 +111,13 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
-        let device = self
-            .inner
-            .devices()
-            .first()
-            .expect("a model has at least one parameter")
-            .clone();
+        let Ok(reference) = self.begin_step() else {
+            return self.step_without_gradients(batch);
+        };
         let Hook {
             regularizer,
             calibration,
         } = &self.hook;
-        calibration.note_step();
-        // Needed for a loader that is not tapped; a tapped loader has already checked.
-        calibration.check_steps();
-        let Ok(reference) = calibration.reference(&self.inner, &device) else {
-            return self.step_without_gradients(batch);
-        };
-        if calibration.divergence().is_some() {
-            return self.step_without_gradients(batch);
-        }
         let rows = M::rows(&batch);
         let ForwardStep {
             task_loss,

@@ -58,6 +58,7 @@ impl Remedy for ExperimentError {
         match self {
             Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
+            Self::NotPooled { .. } => "pass one --device, and leave out --accumulate".into(),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),

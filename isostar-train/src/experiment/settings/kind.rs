@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::RegularizerName;
+use super::{AccumulateScore, RegularizerName};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -165,6 +165,7 @@ macro_rules! kind_by_names {
 }
 
 kind_by_names!(
+    AccumulateScore,
     Batching,
     OnSpike,
     Padding,

@@ -11,6 +11,7 @@ mod recorder;
 mod saving;
 mod seconds;
 mod spikes;
+mod step;
 mod sums;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use burn::data::dataloader::DataLoader;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use burn::train::{InferenceStep, TrainStep};
 use serde::Serialize;
 
 use super::optimizer::{WarmupLinear, adamw};
@@ -31,7 +32,8 @@ use super::run::{EVALUATION_BATCH, Run};
 use super::snapshot::{Before, Parts, Place, number_parameters};
 use super::{EpochReport, ExperimentError, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
-use crate::hook::{Hook, Regularized};
+use crate::device::parse_devices;
+use crate::hook::{Hook, Regularized, RegularizedOutput};
 use crate::progress::Phase;
 use crate::task::{Evaluator, TaskModel};
 use display::{Display, ShownMetric};
@@ -41,6 +43,7 @@ use meter::{TrainingMeter, ValidationMeter};
 pub(super) use recorder::Recorder;
 use saving::hook_state;
 pub(super) use seconds::{Seconds, Stopwatch};
+use step::{Computed, Crew, Division, clip};
 pub(super) use sums::Sums;
 
 /// Whether the loop goes on, or has reached the place at which it was to end.
@@ -66,6 +69,8 @@ pub(super) struct Training<'a, M: TaskModel> {
     pub(super) model: Option<Regularized<M>>,
     pub(super) optimizer: ModuleOptimizer,
     schedule: WarmupLinear,
+    /// Computes steps in parts; `None` if one device takes each batch as a whole.
+    crew: Option<Crew<M>>,
     train: Arc<dyn DataLoader<M::Batch>>,
     /// Batches per epoch.
     batches: usize,
@@ -136,6 +141,14 @@ impl<'a, M: TaskModel> Training<'a, M> {
             stopwatch.restore(parts.state.seconds);
             state = Some(parts.state);
         }
+        let devices = parse_devices(&settings.device)?.into_iter();
+        let devices: Vec<_> = devices.map(|device| device.autodiff()).collect();
+        let division = Division {
+            rows: settings.batch_size,
+            score: settings.accumulate_score,
+        };
+        let is_cut = devices.len() * settings.accumulate > 1;
+        let crew = is_cut.then(|| Crew::new(&devices, hook.regularizer(), division));
         let place = state.as_ref().map_or(Place::default(), |state| state.place);
         let train = BatchLoader::training(
             prepared.train.source.clone(),
@@ -157,6 +170,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             model: Some(hook.wrap(model.fork(&device).train())),
             optimizer,
             schedule: WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule),
+            crew,
             train: hook.tap(Arc::new(train)),
             batches,
             place,
@@ -327,24 +341,55 @@ impl<'a, M: TaskModel> Training<'a, M> {
     /// Visits a batch: one step of the optimizer, unless its loss is a spike to leave out.
     fn step(&mut self, batch: M::Batch, phase: &Phase) -> Result<(), ExperimentError> {
         let rows = M::rows(&batch);
-        let TrainOutput { grads, item } = TrainStep::step(self.model(), batch);
-        if self.hook.failure().is_some() || self.hook.divergence().is_some() {
+        let Some(Computed { gradients, output }) = self.compute(batch)? else {
             // Before a reference there is no step, and the state is that between two steps.
             self.stop_if_requested()?;
             return Err(self.ended(None));
-        }
-        if self.leaves_out(&item, &rows)? {
+        };
+        if self.leaves_out(&output, &rows)? {
             return Ok(());
         }
+        let gradients = match self.settings().clip_norm {
+            Some(limit) => clip(self.model(), gradients, limit)?.0,
+            None => gradients,
+        };
         let rate = ModuleLearningRate::from(self.schedule.rate(self.place.step));
         let model = self
             .model
             .take()
             .expect("the optimizer has returned the model");
-        self.model = Some(self.optimizer.step(rate, model, grads));
-        let loss = self.meter.add(item, phase, &mut self.display)?;
+        self.model = Some(self.optimizer.step(rate, model, gradients));
+        let loss = self.meter.add(output, phase, &mut self.display)?;
         self.warn_of(loss, &rows);
         Ok(())
+    }
+
+    /// Computes the gradients of a batch; `None` if the hook ends the training.
+    fn compute(&mut self, batch: M::Batch) -> Result<Option<Computed<M::Output>>, ExperimentError> {
+        let model = self
+            .model
+            .as_ref()
+            .expect("the optimizer has returned the model");
+        let Some(crew) = &mut self.crew else {
+            let computed = Computed::from(TrainStep::step(model, batch));
+            let has_ended = self.hook.failure().is_some() || self.hook.divergence().is_some();
+            return Ok((!has_ended).then_some(computed));
+        };
+        let Ok(reference) = model.begin_step() else {
+            return Ok(None);
+        };
+        let rows = M::rows(&batch);
+        match crew.compute(model.inner(), &batch, reference.as_ref()) {
+            Ok(computed) => {
+                let RegularizedOutput {
+                    task_loss, penalty, ..
+                } = &computed.output;
+                let penalty = penalty.as_ref().map(|penalty| &penalty.value);
+                self.hook.keep_numbers(rows, task_loss, penalty);
+                Ok(Some(computed))
+            }
+            Err(failure) => Err(self.ended(Some(failure.to_string()))),
+        }
     }
 
     /// Returns the metrics of the validation rows, and the seconds it took.

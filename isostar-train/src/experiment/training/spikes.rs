@@ -15,9 +15,9 @@ impl<M: TaskModel> Training<'_, M> {
     ///
     /// # Errors
     /// If the settings, or too many spikes in a row, end the run.
-    pub(super) fn leaves_out(
+    pub(super) fn leaves_out<O>(
         &mut self,
-        item: &RegularizedOutput<M::Output>,
+        item: &RegularizedOutput<O>,
         rows: &[u32],
     ) -> Result<bool, ExperimentError> {
         let policy = self.run.settings.on_spike;

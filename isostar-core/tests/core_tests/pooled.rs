@@ -1,0 +1,250 @@
+//! The penalty of a batch in parts against that of the whole batch.
+
+use crate::common::{Points, assert_within, devices, distance, largest, scalar, values};
+use burn::prelude::*;
+use burn::tensor::DType;
+use isostar_core::{
+    CosRegConfig, HiddenStates, IStar, IStarConfig, Penalty, PooledPenalty, Regularizer, Shrinkage,
+    ShrinkageTarget, StateSelection, Sum, TargetName,
+};
+
+/// Sequences of each part: unequal, and one alone.
+const PARTS: [usize; 3] = [3, 1, 4];
+const TOKENS: usize = 5;
+const WIDTH: usize = 6;
+
+/// Largest error relative to the largest entry, in f64. Largest observed: 2e-14.
+const DOUBLE: f64 = 1e-12;
+/// The same in f32. Largest observed: 3e-6.
+const SINGLE: f64 = 2e-5;
+
+/// Two layers of states. The parts differ in mean, so that the score of the whole is not that of
+/// any part.
+fn layers() -> [Points; 2] {
+    let part = |row: usize| match row / TOKENS {
+        0..3 => 0.0,
+        3 => 2.0,
+        _ => -1.0,
+    };
+    let rows = PARTS.iter().sum::<usize>() * TOKENS;
+    [5, 6].map(|seed| {
+        let points = Points::gaussian(rows, WIDTH, seed);
+        Points::from_fn(rows, WIDTH, |row, column| {
+            points.row(row)[column] * (1.0 + column as f64) + part(row) * (column as f64 - 1.5)
+        })
+    })
+}
+
+/// Some padding in every part, and one sequence of a single token.
+fn mask(device: &Device) -> Tensor<2, Bool> {
+    let lengths = [5, 3, 4, 2, 5, 1, 4, 5];
+    let mask: Vec<bool> = lengths
+        .iter()
+        .flat_map(|length| (0..TOKENS).map(move |token| token < *length))
+        .collect();
+    Tensor::from_data(TensorData::new(mask, [lengths.len(), TOKENS]), device)
+}
+
+struct Batch {
+    layers: Vec<Tensor<3>>,
+    mask: Tensor<2, Bool>,
+}
+
+impl Batch {
+    fn new(device: &Device, dtype: DType) -> Self {
+        let rows = PARTS.iter().sum();
+        let autodiff = device.clone().autodiff();
+        let layers = layers().map(|points| {
+            let points = points.tensor_of(&autodiff, dtype);
+            points.reshape([rows, TOKENS, WIDTH]).require_grad()
+        });
+        Self {
+            layers: layers.to_vec(),
+            mask: mask(device),
+        }
+    }
+
+    fn states(&self, first: usize, rows: usize) -> HiddenStates {
+        let part = |layer: &Tensor<3>| layer.clone().narrow(0, first, rows);
+        HiddenStates::from_layers(self.layers.iter().map(part).collect())
+            .with_mask(self.mask.clone().narrow(0, first, rows))
+    }
+
+    fn whole(&self) -> HiddenStates {
+        self.states(0, PARTS.iter().sum())
+    }
+
+    fn parts(&self) -> Vec<HiddenStates> {
+        let mut first = 0;
+        PARTS
+            .map(|rows| {
+                first += rows;
+                self.states(first - rows, rows)
+            })
+            .to_vec()
+    }
+
+    /// The gradients of all layers, one after the other.
+    fn gradients(&self, loss: Tensor<1>) -> Vec<f64> {
+        let gradients = loss.backward();
+        // CosReg is of the last layer.
+        let of = |layer: &Tensor<3>| match layer.grad(&gradients) {
+            Some(gradient) => values(&gradient),
+            None => vec![0.0; layer.shape().num_elements()],
+        };
+        self.layers.iter().flat_map(of).collect()
+    }
+}
+
+fn regularizers(device: &Device, dtype: DType) -> Vec<(&'static str, Box<dyn Regularizer>)> {
+    let istar = |zeta| IStarConfig::new(-0.7).with_shrinkage(zeta).init().unwrap();
+    let scaled = IStarConfig::new(0.5)
+        .with_target(TargetName::ScaledIdentity)
+        .init();
+    let matrix = Points::from_fn(WIDTH, WIDTH, |row, column| f64::from(row == column) + 0.1);
+    let matrix = ShrinkageTarget::Matrix(matrix.tensor_of(device, dtype));
+    let matrix = Shrinkage::new(0.3, matrix).unwrap();
+    let matrix = IStar::new(2.0, matrix, StateSelection::default()).unwrap();
+    let cosreg = || CosRegConfig::new().with_weight(1.5).init().unwrap();
+    let sum = Sum(vec![Box::new(istar(0.2)), Box::new(cosreg())]);
+    vec![
+        ("I-STAR, ζ = 0", Box::new(istar(0.0))),
+        ("I-STAR, ζ = 0.2", Box::new(istar(0.2))),
+        ("I-STAR, scaled identity", Box::new(scaled.unwrap())),
+        ("I-STAR, matrix", Box::new(matrix)),
+        ("CosReg", Box::new(cosreg())),
+        ("I-STAR and CosReg", Box::new(sum)),
+    ]
+}
+
+#[test]
+fn the_surrogates_of_the_parts_have_the_gradient_of_the_penalty_of_the_whole() {
+    for (backend, device) in devices() {
+        let (dtype, tolerance) = if device.supports_dtype(DType::F64) {
+            (DType::F64, DOUBLE)
+        } else {
+            (DType::F32, SINGLE)
+        };
+        let reference = Points::from_fn(WIDTH, WIDTH, |row, column| {
+            if row == column { 3.0 + row as f64 } else { 0.4 }
+        });
+        let reference = reference.tensor_of(&device, dtype);
+        for (name, regularizer) in regularizers(&device, dtype) {
+            let what = format!("{name} on {backend}");
+            let batch = Batch::new(&device, dtype);
+            let expected = regularizer.penalty(&batch.whole(), Some(&reference));
+            let [value, measure] =
+                [&expected.value, &expected.measure].map(|number| scalar(number.clone()));
+            let expected = batch.gradients(expected.value);
+
+            let pooled = regularizer.pooled().unwrap();
+            let parts: Vec<_> = batch
+                .parts()
+                .iter()
+                .map(|part| pooled.statistics(part))
+                .collect();
+            let whole = PooledPenalty::new(pooled, parts.clone(), Some(&reference));
+            assert!(!whole.penalty.value.device().is_autodiff(), "{what}");
+            assert_within(
+                (scalar(whole.penalty.value.clone()) - value).abs(),
+                tolerance,
+                format!("value of {what}"),
+            );
+            assert_within(
+                (scalar(whole.penalty.measure.clone()) - measure).abs(),
+                tolerance,
+                format!("measure of {what}"),
+            );
+            // Each part is differentiated alone, as on its own device.
+            let mut found = vec![0.0; expected.len()];
+            for (index, part) in parts.iter().enumerate() {
+                let surrogate = whole.surrogate(index, part).unwrap();
+                found
+                    .iter_mut()
+                    .zip(batch.gradients(surrogate))
+                    .for_each(|(sum, gradient)| *sum += gradient);
+            }
+            let size = largest(&expected);
+            assert!(size > 1e-4, "{what}: a gradient of zero tests nothing");
+            assert_within(
+                distance(&found, &expected) / size,
+                tolerance,
+                format!("gradient of {what}"),
+            );
+
+            // The mean of the penalties of the parts is another penalty, with another gradient.
+            let mean = batch
+                .parts()
+                .iter()
+                .zip(PARTS)
+                .map(|(part, rows)| {
+                    let share = rows as f64 / PARTS.iter().sum::<usize>() as f64;
+                    regularizer.penalty(part, Some(&reference)).value * share
+                })
+                .reduce(|sum, part| sum + part)
+                .unwrap();
+            let apart = distance(&batch.gradients(mean), &expected) / size;
+            assert!(apart > 0.05, "{what}: penalties of parts differ by {apart}");
+        }
+    }
+}
+
+#[test]
+fn one_part_is_the_whole() {
+    let device = Device::flex();
+    let batch = Batch::new(&device, DType::F64);
+    for (name, regularizer) in regularizers(&device, DType::F64) {
+        let reference = Tensor::<2>::eye(WIDTH, &device).cast(DType::F64);
+        let pooled = regularizer.pooled().unwrap();
+        let statistics = pooled.statistics(&batch.whole());
+        let whole = PooledPenalty::new(pooled, vec![statistics.clone()], Some(&reference));
+        let expected = regularizer.penalty(&batch.whole(), Some(&reference)).value;
+        assert_eq!(
+            scalar(whole.penalty.value.clone()),
+            scalar(expected.clone()),
+            "{name}"
+        );
+        let found = batch.gradients(whole.surrogate(0, &statistics).unwrap());
+        let expected = batch.gradients(expected);
+        let apart = distance(&found, &expected) / largest(&expected);
+        assert_within(apart, DOUBLE, name);
+    }
+}
+
+/// A regularizer of which nothing is known but its penalty.
+#[derive(Debug)]
+struct Own;
+
+impl Regularizer for Own {
+    fn measure_name(&self) -> &str {
+        "Own"
+    }
+
+    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+        let value = states.layers[0].clone().square().mean();
+        Penalty {
+            measure: value.clone(),
+            value,
+        }
+    }
+}
+
+#[test]
+fn a_sum_is_pooled_if_every_part_is() {
+    let istar = || Box::new(IStarConfig::new(-0.1).init().unwrap());
+    assert!(Own.pooled().is_none());
+    assert!(Sum(vec![istar(), Box::new(Own)]).pooled().is_none());
+    assert!(Sum(vec![istar(), istar()]).pooled().is_some());
+}
+
+#[test]
+#[should_panic(expected = "the parts have [1, 3] statistics")]
+fn statistics_of_different_regularizers_do_not_merge() {
+    let device = Device::flex();
+    let batch = Batch::new(&device, DType::F64);
+    let (istar, cosreg) = (IStarConfig::new(1.0), CosRegConfig::new());
+    let (istar, cosreg) = (istar.init().unwrap(), cosreg.init().unwrap());
+    let [istar, cosreg] = [&istar as &dyn Regularizer, &cosreg]
+        .map(|regularizer| regularizer.pooled().unwrap().statistics(&batch.whole()));
+    isostar_core::Statistics::merge(vec![istar, cosreg]);
+}
