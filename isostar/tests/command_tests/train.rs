@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 mod command_line;
 mod no_tokens;
+mod parts;
 mod progress;
 mod schema;
 use crate::command::{fails, isostar, isostar_command, names, succeed};

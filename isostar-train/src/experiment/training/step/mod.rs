@@ -38,7 +38,7 @@ use isostar_kernels::DropoutKeys;
 pub(super) use clip::clip;
 use cut::cut;
 pub(super) use outputs::Outputs;
-use outputs::{Done, join};
+use outputs::join;
 use replica::{Begin, Part};
 use workers::{Failure, Workers};
 
