@@ -3,6 +3,8 @@
 #[path = "hook/calibration.rs"]
 mod calibration;
 mod common;
+#[path = "hook/devices.rs"]
+mod devices;
 #[path = "hook/guard.rs"]
 mod guard;
 #[path = "hook/precision.rs"]

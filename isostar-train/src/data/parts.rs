@@ -117,7 +117,7 @@ mod tests {
             |batch| batch.input.ids.to_data().iter().collect(),
             |batch| batch.input.type_ids.to_data().iter().collect(),
             |batch| batch.input.mask.clone().int().into_data().iter().collect(),
-            |batch| batch.targets.classes().into_data().iter().collect(),
+            |batch| batch.targets.clone().classes().into_data().iter().collect(),
             |batch| batch.rows.iter().map(|row| i64::from(*row)).collect(),
         ];
         for of in checks {

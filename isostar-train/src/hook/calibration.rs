@@ -12,6 +12,7 @@ use burn::train::Interrupter;
 use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
 
 use super::event::Observer;
+use super::exchange::Exchange;
 use super::guard::Guard;
 use super::lock::lock;
 use super::settling::Settling;
@@ -60,6 +61,7 @@ pub(super) struct Calibration<B> {
     observer: Option<Observer>,
     interrupter: Interrupter,
     pub(super) guard: Guard,
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl<B: Send + 'static> Calibration<B> {
@@ -96,6 +98,7 @@ impl<B: Send + 'static> Calibration<B> {
             observer,
             interrupter,
             guard: Guard::default(),
+            exchange: Arc::default(),
         }
     }
 

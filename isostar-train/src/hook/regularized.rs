@@ -14,8 +14,8 @@ use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 /// Burn treats it like the bare model: it adds no segment to parameter paths, so records,
 /// checkpoints and parameter groups are those of the bare model.
 pub struct Regularized<M: HiddenStateModel> {
-    inner: M,
-    hook: Hook<M::Batch>,
+    pub(super) inner: M,
+    pub(super) hook: Hook<M::Batch>,
 }
 
 /// No step can be taken: the hook knows why.
@@ -111,9 +111,14 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
+        // From here on, whatever keeps this step from its end tells the other workers.
+        let seat = self.hook.calibration.exchange.seat();
         let Ok(reference) = self.begin_step() else {
             return self.step_without_gradients(batch);
         };
+        if let Some(seat) = seat {
+            return self.step_jointly(batch, seat, reference.as_ref());
+        }
         let Hook {
             regularizer,
             calibration,

@@ -216,8 +216,10 @@ impl DataLoader<Batch> for Batches {
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
+        let fails_at = self.fails_at.filter(|at| (start..end).contains(at));
         Arc::new(Self {
             batches: Arc::new(self.batches[start..end].to_vec()),
+            fails_at: fails_at.map(|at| at - start),
             ..self.clone()
         })
     }
