@@ -29,8 +29,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Default::default()
     };
     let experiment = Experiment::prepare(TrainSettings::resolve(options), &Silent)?;
-    let folder = RunFolder::choose(None, &experiment.task.name)?;
-    let result = experiment.run(&folder, Arc::new(Silent))?;
+    let lock = RunFolder::lock_new(None, &experiment.task.name, &Silent)?;
+    let folder = lock.folder();
+    let result = experiment.run(&lock, Arc::new(Silent))?;
     println!(
         "accuracy {:?}, IsoScore {:?}, in {}",
         result.metrics["accuracy"],

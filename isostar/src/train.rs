@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use isostar_train::experiment::{
-    Experiment, ExperimentError, RunFolder, RunResult, RunState, TrainOptions, TrainSettings,
+    Experiment, ExperimentError, RunFolder, RunLock, RunResult, RunState, TrainOptions,
+    TrainSettings,
 };
 use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
 
@@ -48,23 +49,23 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
         TrainOptions::read(&path)
     })?;
     let mut options = options.0.over(base);
-    let found = match &out {
-        Some(path) if resume => RunFolder::at(path).state(console.as_ref())?,
-        _ => RunState::Empty,
+    let lock = match &out {
+        Some(path) if resume && path.is_dir() => Some(RunFolder::at(path).lock(console.as_ref())?),
+        _ => None,
     };
-    let (settings, folder) = match (found, &out) {
+    let found = lock.as_ref().map_or(Ok(RunState::Empty), |lock| {
+        lock.folder().state(console.as_ref())
+    })?;
+    let settings = match (found, &out) {
         (RunState::Finished(settings, result), Some(path)) => {
             let changed = changed(&settings, &options, path)?;
             if changed.epochs == settings.epochs {
                 console.line("the run is complete; --epochs N trains it further");
                 return print_result(&result, path, json);
             }
-            (changed, Some(RunFolder::at(path)))
+            changed
         }
-        (RunState::Unfinished(settings), Some(path)) => (
-            changed(&settings, &options, path)?,
-            Some(RunFolder::at(path)),
-        ),
+        (RunState::Unfinished(settings), Some(path)) => changed(&settings, &options, path)?,
         _ => {
             for setting in options
                 .preset
@@ -75,22 +76,36 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
                     setting.name, setting.value, setting.source
                 ));
             }
-            (TrainSettings::resolve(options), None)
+            TrainSettings::resolve(options)
         }
     };
     let experiment = Experiment::prepare(settings, console.as_ref())?;
-    let folder = match (folder, &out) {
-        (Some(folder), _) => folder,
-        (None, Some(path)) if resume => RunFolder::at(path),
-        (None, out) => RunFolder::choose(out.as_deref(), &experiment.task.name)?,
+    let lock = match lock {
+        Some(lock) => lock,
+        None => begin(out.as_deref(), resume, &experiment.task.name, &console)?,
     };
     describe(&experiment, &console);
-    match experiment.run(&folder, console.clone()) {
-        Ok(result) => print_result(&result, folder.path(), json),
+    match experiment.run(&lock, console.clone()) {
+        Ok(result) => print_result(&result, lock.folder().path(), json),
         Err(error @ ExperimentError::Interrupted { stop, .. }) => {
             signals::requeue(error.into(), stop)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the folder of a run that begins.
+fn begin(
+    out: Option<&Path>,
+    resume: bool,
+    name: &str,
+    console: &Console,
+) -> Result<RunLock, ExperimentError> {
+    match out {
+        // Of two processes that are given the same line at once, the second may find a run here by
+        // now; it goes on with it.
+        Some(path) if resume => RunFolder::at(path).lock(console),
+        out => RunFolder::lock_new(out, name, console),
     }
 }
 

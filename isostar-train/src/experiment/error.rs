@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::device::DeviceError;
-use crate::experiment::Diverged;
+use crate::experiment::{Diverged, Holder};
 use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
@@ -65,6 +65,14 @@ pub enum ExperimentError {
     FolderTaken {
         /// The folder.
         path: PathBuf,
+    },
+    /// Another process works on the run.
+    #[error("{} is being worked on by {holder}", path.display())]
+    Locked {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The process.
+        holder: Box<Holder>,
     },
     /// The folder has no run that can be resumed.
     #[error("{} has no run to resume: {reason}", path.display())]

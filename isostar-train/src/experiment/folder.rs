@@ -9,14 +9,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::replace;
+use super::lock::LOCK;
 use super::snapshot::{FileDigest, MANIFEST, Manifest, Parts, SnapshotStore};
 use super::{Diverged, ExperimentError, Observer, RunResult, TrainSettings};
 
 /// The parent folder of runs without an explicit folder.
 const RUNS: &str = "runs";
 
+/// The file name of a result.
+const RESULT: &str = "result.json";
+
 /// The beginning of config.toml, before the SHA-256 of its remaining lines.
 const HASH_LINE: &str = "# SHA-256 of the lines below: ";
+
+/// The beginning of the names of files that are being written.
+const WRITING: &str = ".writing-";
 
 /// The folder of a run and its files.
 #[derive(Clone, Debug)]
@@ -63,14 +70,24 @@ impl RunFolder {
         }
     }
 
-    /// Whether existing files prevent a new run in this folder.
+    /// Whether existing files prevent a new run in this folder. A lock alone does not, and neither
+    /// do files that are or were being written.
     pub fn is_taken(&self) -> bool {
-        self.path.is_file()
-            || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
+        let is_run = |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| {
+                entry.file_name() != LOCK
+                    && !entry.file_name().to_string_lossy().starts_with(WRITING)
+            })
+        };
+        self.path.is_file() || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.any(is_run))
     }
 
-    /// Finds out what there is of a run. Damaged files are reported to the observer, and what
-    /// interrupted processes have left is removed.
+    /// Whether the folder holds a run, or what is left of one.
+    pub(super) fn is_run(&self) -> bool {
+        self.config().exists() || self.path.join("checkpoint").exists()
+    }
+
+    /// Finds out what there is of a run. Damaged files are reported to the observer.
     ///
     /// # Errors
     /// If the folder holds something else than a run, the run diverged, or its settings are damaged
@@ -80,7 +97,6 @@ impl RunFolder {
             path: self.path.clone(),
             reason,
         };
-        self.sweep()?;
         if !self.is_taken() {
             return Ok(RunState::Empty);
         }
@@ -138,8 +154,10 @@ impl RunFolder {
             return Ok(None);
         }
         let faults = match Manifest::read(&self.path) {
+            // Stopped between the manifest and the result.
+            Ok(_) if !self.results().exists() => return Ok(None),
             Ok(manifest) => manifest.faults(&self.path),
-            // Stopped between the result and the manifest.
+            // Stopped while its files were removed, to go on with the run.
             Err(_) if !self.path.join(MANIFEST).exists() => return Ok(None),
             Err(fault) => vec![fault],
         };
@@ -231,8 +249,8 @@ impl RunFolder {
     /// If the system fails to write it.
     pub(super) fn begin(&self, settings: &TrainSettings) -> Result<(), ExperimentError> {
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
-        self.sweep()?;
-        for path in [self.path.join(MANIFEST), self.results()] {
+        // A result says that the run is over, so it goes first, and comes last.
+        for path in [self.results(), self.path.join(MANIFEST)] {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(ExperimentError::io(&path)(error));
@@ -251,11 +269,11 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes what interrupted processes have left.
-    fn sweep(&self) -> Result<(), ExperimentError> {
+    /// Removes what interrupted processes have left. Only who holds the lock may do so.
+    pub(super) fn sweep(&self) -> Result<(), ExperimentError> {
         for folder in [&self.path, &self.model()] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with(".writing-") {
+                if entry.file_name().to_string_lossy().starts_with(WRITING) {
                     let path = entry.path();
                     let removed = if path.is_dir() {
                         fs::remove_dir_all(&path)
@@ -308,13 +326,12 @@ impl RunFolder {
         self.write_metrics(lines)
     }
 
-    /// Writes result.json, and then the manifest of the whole run.
+    /// Writes the manifest of the whole run, and then result.json, which says that it is over.
     ///
     /// # Errors
     /// If the system fails to write them.
     pub(super) fn write_result(&self, result: &RunResult) -> Result<(), ExperimentError> {
         let text = serde_json::to_string_pretty(result).expect("a result is plain values");
-        replace(&self.results(), text.as_bytes())?;
         let mut manifest = Manifest {
             epochs: result.epochs,
             ..Default::default()
@@ -324,7 +341,7 @@ impl RunFolder {
             .flatten()
             .flatten()
             .map(|entry| entry.path());
-        for path in [self.config(), self.metrics(), self.results()]
+        for path in [self.config(), self.metrics()]
             .into_iter()
             .chain(model)
             .filter(|path| path.is_file())
@@ -339,7 +356,11 @@ impl RunFolder {
                 FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?,
             );
         }
-        replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())
+        manifest
+            .files
+            .insert(RESULT.into(), FileDigest::from_bytes(text.as_bytes()));
+        replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())?;
+        replace(&self.results(), text.as_bytes())
     }
 
     /// The path of the folder.
@@ -359,7 +380,7 @@ impl RunFolder {
 
     /// The path of result.json.
     pub fn results(&self) -> PathBuf {
-        self.path.join("result.json")
+        self.path.join(RESULT)
     }
 
     /// The path of the trained model.

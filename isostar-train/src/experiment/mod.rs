@@ -12,6 +12,7 @@
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | snapshots, from which the run is resumed |
+//! | lock | held by the process that works on the run; names the last one |
 //! | manifest.json | size and SHA-256 of the files of a run that is over |
 //! | model/ | config.json, model.safetensors and tokenizer.json, readable by transformers' `from_pretrained`; absent if the run diverged |
 
@@ -22,6 +23,7 @@ mod evaluate;
 mod folder;
 mod hook_events;
 mod isoscores;
+mod lock;
 mod observer;
 mod optimizer;
 mod predictions;
@@ -29,6 +31,7 @@ mod prepare;
 mod preset;
 mod result;
 mod run;
+mod run_hook;
 mod settings;
 mod snapshot;
 mod training;
@@ -39,6 +42,7 @@ pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
 pub use isoscores::IsoScores;
+pub use lock::{Holder, RunLock};
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use burn::train::Interrupter;
-use isostar_core::{Padding, Regularizer};
+use isostar_core::Regularizer;
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
-use super::hook_events::HookEvents;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
-    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunResult, SplitReport,
+    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
     TrainSettings, evaluate,
 };
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Divergence, Hook, HookConfig, NotFinite};
+use crate::hook::{Divergence, NotFinite};
 use crate::progress::Stop;
 use crate::task::{PreparedFor, TaskMetric, TaskModel};
 
@@ -38,7 +36,7 @@ impl Experiment {
     /// says so, and no model.
     pub fn run(
         self,
-        folder: &RunFolder,
+        lock: &RunLock,
         observer: Arc<dyn Observer>,
     ) -> Result<RunResult, ExperimentError> {
         let Self {
@@ -48,13 +46,15 @@ impl Experiment {
             regularizer,
             device,
         } = self;
+        let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
         let run = Run {
             settings,
-            name: task.name,
-            metrics: task.metrics,
+            name,
+            metrics,
             regularizer,
             device,
-            folder: folder.clone(),
+            folder,
+            lock: Some(lock.clone()),
             observer,
         };
         let _saving = Saving::begin(run.observer.clone());
@@ -89,6 +89,8 @@ pub(super) struct Run {
     pub regularizer: Option<Arc<dyn Regularizer>>,
     pub device: Device,
     pub folder: RunFolder,
+    /// The lock of the folder; `None` for a replay, which writes nothing.
+    pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
 }
 
@@ -279,72 +281,6 @@ impl Run {
             .folder
             .diverged(&self.settings, &result)
             .expect("its result says so"))
-    }
-
-    pub fn hook<M: TaskModel>(
-        &self,
-        prepared: &Prepared<M>,
-        parts: Option<&Parts>,
-        stopwatch: &Arc<Stopwatch>,
-    ) -> Hook<M::Batch> {
-        let Some(regularizer) = self.regularizer.clone() else {
-            return Hook::without_regularizer();
-        };
-        let layers = self
-            .settings
-            .layers
-            .indices(prepared.model.config.sizes().layers)
-            .map_or(1, |layers| layers.len());
-        let done = parts.map_or(0, |parts| parts.state.place.epochs);
-        // A snapshot within an epoch holds its reference; the next one is that of the next epoch.
-        let first = done + usize::from(parts.is_some_and(|parts| parts.reference.is_some()));
-        let (limit, padding, order, source) = (
-            self.settings.calibration_states,
-            self.settings.padding,
-            self.order(first),
-            &prepared.train.source,
-        );
-        // If padding is included, the batch size matters: the longest row of a batch determines its
-        // padding.
-        let batch_size = if padding == Padding::Keep {
-            order.batch_size
-        } else {
-            EVALUATION_BATCH
-        };
-        let plain = self.device.clone().without_autodiff();
-        let sample = BatchLoader::calibration(
-            source.clone(),
-            TrainingOrder {
-                batch_size,
-                ..order
-            },
-            padding,
-            limit / layers,
-            &plain,
-        );
-        let tolerance = self.settings.calibration_tolerance;
-        let sample = if tolerance > 0.0 {
-            sample.in_random_order()
-        } else {
-            sample
-        };
-        let interrupter = Interrupter::new();
-        let lengths = source.lengths();
-        let events = HookEvents {
-            observer: self.observer.clone(),
-            stopwatch: stopwatch.clone(),
-            done,
-            padding,
-            interrupter: interrupter.clone(),
-            training_padding: move |epoch| order.padding_share(&lengths, epoch),
-        };
-        HookConfig::new()
-            .with_interrupter(interrupter.clone())
-            .with_limit(limit)
-            .with_tolerance(tolerance)
-            .with_calibration_loader(Arc::new(sample))
-            .with_observer(move |event| events.tell(event))
-            .init(regularizer)
     }
 
     /// Order of the rows, from an epoch on, counted from 0.

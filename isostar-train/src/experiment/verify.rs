@@ -68,13 +68,15 @@ impl Experiment {
             regularizer,
             device,
         } = self;
+        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
         let run = Run {
             settings,
-            name: task.name,
-            metrics: task.metrics,
+            name,
+            metrics,
             regularizer,
             device,
-            folder: folder.clone(),
+            folder,
+            lock: None,
             observer,
         };
         let differences = match work {

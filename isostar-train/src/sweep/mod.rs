@@ -150,7 +150,8 @@ impl Sweep {
 impl SweepRun {
     fn finish(&self, observer: &Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
         let experiment = Experiment::prepare(self.planned.settings.clone(), observer.as_ref())?;
-        match experiment.run(&self.folder, observer.clone()) {
+        let lock = self.folder.lock(observer.as_ref())?;
+        match experiment.run(&lock, observer.clone()) {
             // The result records the divergence.
             Err(error @ ExperimentError::Diverged { .. }) => self.folder.result()?.ok_or(error),
             ended => ended,

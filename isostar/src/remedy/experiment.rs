@@ -62,6 +62,9 @@ impl Remedy for ExperimentError {
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
+            Self::Locked { .. } => {
+                "wait until it ends, or end it and give the same command again: its lock ends with it; or pass another --out".into()
+            }
             Self::NothingToResume { .. } => "pass the folder of an unfinished run with --out, or start a new run without --resume".into(),
             Self::Io { .. } => "check that the path exists and is writable, and that the disk has free space".into(),
             Self::Write { .. } => "free space there, or check that the disk is writable and sound; the same command goes on".into(),

@@ -409,6 +409,7 @@ fn a_run_that_diverges_stops_within_a_step_with_status_3() {
         names(&run),
         [
             "config.toml",
+            "lock",
             "manifest.json",
             "metrics.jsonl",
             "result.json"

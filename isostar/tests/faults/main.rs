@@ -15,6 +15,7 @@ mod command;
 mod damage;
 mod disk;
 mod kill;
+mod lock;
 mod run;
 mod signals;
 mod spikes;

@@ -1,3 +1,4 @@
+use burn::data::dataloader::DataLoader;
 use burn::data::dataloader::split::split_dataloader;
 
 use super::super::{DEFAULT_TOKENIZER, SequenceBatch, TextEncoder, default_rows};

@@ -4,6 +4,7 @@
 //! to itself, and can be neither saved nor begun within an epoch. The step is that of a hook under
 //! the Learner, see [`Regularized`].
 
+mod beginning;
 mod display;
 mod losses;
 mod meter;
@@ -26,24 +27,23 @@ use burn::optim::ModuleOptimizer;
 use burn::train::{InferenceStep, TrainStep};
 use serde::Serialize;
 
-use super::optimizer::{WarmupLinear, adamw};
+use super::optimizer::WarmupLinear;
 use super::prepare::Prepared;
 use super::run::{EVALUATION_BATCH, Run};
-use super::snapshot::{Before, Parts, Place, number_parameters};
+use super::snapshot::{Before, Place};
 use super::{EpochReport, ExperimentError, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
-use crate::device::parse_devices;
 use crate::hook::{Hook, Regularized, RegularizedOutput};
 use crate::progress::Phase;
-use crate::task::{Evaluator, TaskModel};
+use crate::task::TaskModel;
+pub(super) use beginning::Beginning;
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;
 use meter::{TrainingMeter, ValidationMeter};
 pub(super) use recorder::Recorder;
-use saving::hook_state;
 pub(super) use seconds::{Seconds, Stopwatch};
-use step::{Computed, Crew, Division, clip};
+use step::{Computed, Crew, clip};
 pub(super) use sums::Sums;
 
 /// Whether the loop goes on, or has reached the place at which it was to end.
@@ -88,106 +88,7 @@ pub(super) struct Training<'a, M: TaskModel> {
     epochs_since: u32,
 }
 
-/// Where a training begins.
-pub(super) struct Beginning {
-    /// The evaluation before training.
-    pub before: Before,
-    /// Fingerprint of the tokenized rows.
-    pub rows: String,
-    /// The state to go on from.
-    pub parts: Option<Parts>,
-}
-
 impl<'a, M: TaskModel> Training<'a, M> {
-    /// Sets a training up, without taking a step.
-    ///
-    /// # Errors
-    /// If the state belongs to another model.
-    pub fn new(
-        run: &'a Run,
-        prepared: &'a Prepared<M>,
-        hook: Hook<M::Batch>,
-        stopwatch: Arc<Stopwatch>,
-        recorder: Option<Recorder>,
-        beginning: Beginning,
-    ) -> Result<Self, ExperimentError> {
-        let Beginning {
-            before,
-            rows,
-            parts,
-        } = beginning;
-        let settings = &run.settings;
-        let device = run.device.clone().autodiff();
-        let mut model = number_parameters(prepared.model.model.clone());
-        let mut optimizer = adamw(settings.weight_decay, settings.adam_epsilon);
-        let mut meter =
-            TrainingMeter::<M>::new(&run.metrics, prepared.train.evaluator.clone(), &hook);
-        let mut state = None;
-        if let Some(parts) = parts {
-            let unfit = |message: String| ExperimentError::Snapshot {
-                path: run.folder.path().into(),
-                message,
-            };
-            model = model
-                .try_load_record(parts.model)
-                .map_err(|error| unfit(error.to_string()))?;
-            optimizer = optimizer.load_record(parts.optimizer);
-            if let (Some(answers), Some(bytes)) = (&mut meter.answers, &parts.answers) {
-                answers
-                    .restore(bytes)
-                    .ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
-            }
-            hook.restore(hook_state(&parts.state, parts.reference), &device);
-            stopwatch.restore(parts.state.seconds);
-            state = Some(parts.state);
-        }
-        let devices = parse_devices(&settings.device)?.into_iter();
-        let devices: Vec<_> = devices.map(|device| device.autodiff()).collect();
-        let division = Division {
-            rows: settings.batch_size,
-            score: settings.accumulate_score,
-        };
-        let is_cut = devices.len() * settings.accumulate > 1;
-        let crew = is_cut.then(|| Crew::new(&devices, hook.regularizer(), division));
-        let place = state.as_ref().map_or(Place::default(), |state| state.place);
-        let train = BatchLoader::training(
-            prepared.train.source.clone(),
-            run.order(place.epochs),
-            &device,
-        )
-        .skipping(place.batch);
-        let batches = train.batches();
-        let steps = batches * settings.epochs;
-        let warmup = (settings.warmup * steps as f64).round() as usize;
-        let (sums, split_seconds, losses, lines) = state.map_or_else(Default::default, |state| {
-            (state.sums, state.split_seconds, state.losses, state.lines)
-        });
-        meter.sums = sums;
-        Ok(Self {
-            run,
-            prepared,
-            stopwatch,
-            model: Some(hook.wrap(model.fork(&device).train())),
-            optimizer,
-            schedule: WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule),
-            crew,
-            train: hook.tap(Arc::new(train)),
-            batches,
-            place,
-            meter,
-            split_seconds,
-            losses,
-            lines,
-            before,
-            rows,
-            recorder,
-            display: Display::new(run.observer.clone(), &hook.interrupter()),
-            hook,
-            began: Instant::now(),
-            epochs_since: 0,
-        })
-    }
-
     fn settings(&self) -> &'a TrainSettings {
         &self.run.settings
     }

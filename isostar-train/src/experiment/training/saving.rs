@@ -12,6 +12,9 @@ impl<M: TaskModel> Training<'_, M> {
     /// Saves the state if it is due, and ends the training if that is requested.
     pub(super) fn between_steps(&mut self) -> Result<(), ExperimentError> {
         self.stop_if_requested()?;
+        if let Some(lock) = &self.run.lock {
+            lock.beat(self.place.step, self.batches * self.settings().epochs);
+        }
         let is_last = self.place.batch == self.batches;
         let Some(recorder) = &mut self.recorder else {
             return Ok(());
