@@ -32,6 +32,7 @@
 //! run with a snapshot is resumed. A diverged run counts as finished, because it would diverge
 //! again. Shards split a sweep across machines with a shared file system.
 
+mod cluster;
 mod error;
 mod plan;
 mod schema;

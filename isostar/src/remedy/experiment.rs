@@ -147,7 +147,11 @@ impl Remedy for SweepError {
             Self::SameName { .. } => "give each of [[runs]] its own name".into(),
             Self::OtherSettings { .. } => "pass another folder with --out, or move the run to another folder".into(),
             Self::Folder(error) => error.remedy(),
-            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N".into(),
+            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N, or --shard auto under SLURM or MPI".into(),
+            Self::NoLauncher => {
+                "start the command in a SLURM array, or with srun, mpirun or mpiexec; or pass --shard I/N with I from 1 to N".into()
+            }
+            Self::Launcher { .. } => "pass --shard I/N with I from 1 to N".into(),
             _ => UNKNOWN.into(),
         }
     }
