@@ -3,7 +3,7 @@
 
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_kernels::moments;
+use isostar_kernels::{exact_product, moments};
 
 /// Count, mean and scatter of a set of points.
 ///
@@ -153,7 +153,7 @@ impl Moments {
         let offsets = means - centre.clone();
         let residual = (offsets.clone() * counts.clone()).sum_dim(0) / divisor;
         let spread = (offsets - residual.clone()) * counts.sqrt();
-        let scatter = within + spread.clone().transpose().matmul(spread);
+        let scatter = within + exact_product(spread.clone().transpose(), spread);
         Self {
             count,
             mean: (centre + residual).squeeze_dim(0),

@@ -1,7 +1,7 @@
 //! An estimator of IsoScore that corrects the bias of the plug-in score at small sample sizes.
 
 use burn::prelude::*;
-use isostar_kernels::sum_of_rows;
+use isostar_kernels::{exact_product, sum_of_rows};
 
 use crate::moments::widen;
 
@@ -50,10 +50,11 @@ impl UnbiasedSums {
         }
         let centred = centred / largest;
         let norms: Tensor<2> = centred.clone().square().sum_dim(1);
+        let transposed = centred.clone().transpose();
         let products = if n < d {
-            centred.clone().matmul(centred.transpose())
+            exact_product(centred, transposed)
         } else {
-            centred.clone().transpose().matmul(centred)
+            exact_product(transposed, centred)
         };
         let total = |column: Tensor<2>| -> f64 { column.sum_dim(0).into_scalar() };
         Self {

@@ -10,6 +10,7 @@ use burn::nn::Dropout;
 use burn::prelude::*;
 
 use crate::dropout::dropout;
+use crate::precision::product;
 
 /// Averages the values for each token and head, weighted by the softmax of the token's scores.
 ///
@@ -26,7 +27,7 @@ use crate::dropout::dropout;
 /// Replaces the split into heads, two products, the sum with the mask, softmax and dropout. On flex,
 /// in f32, each head of each sequence is one thread's work, block by block of tokens: the scores
 /// stay in the core's cache, no head is copied, and the tape keeps two numbers per token and head.
-/// The backward pass computes P and D again.
+/// The backward pass computes P and D again. The two products are in the current [`Precision`](crate::Precision).
 ///
 /// # Shapes
 /// - `query`, `key`, `value`, output: `[sequences, tokens, d]`
@@ -65,7 +66,10 @@ pub fn attention(
     );
 
     #[cfg(feature = "flex")]
-    if [&query, &key, &value].into_iter().all(crate::flex::holds) && crate::flex::holds(&mask) {
+    if crate::precision::is_single()
+        && [&query, &key, &value].into_iter().all(crate::flex::holds)
+        && crate::flex::holds(&mask)
+    {
         let row = heads * tokens * tokens;
         let stream = crate::stream::Stream::draw(settings, &query.device(), row);
         let sizes = flex::Sizes {
@@ -97,7 +101,7 @@ pub fn attention(
             .swap_dims(1, 2)
     };
     let [query, key, value] = [query.mul_scalar(scale), key, value].map(split);
-    let context = weighted(query.matmul(key.transpose()), mask, value, settings);
+    let context = weighted(product(query, key.transpose()), mask, value, settings);
     context.swap_dims(1, 2).reshape([sequences, tokens, d])
 }
 
@@ -109,7 +113,7 @@ fn weighted(scores: Tensor<4>, mask: Tensor<4>, value: Tensor<4>, settings: &Dro
     let largest = scores.clone().detach().max_dim(3);
     let weights = (scores - largest).exp();
     let total = weights.clone().sum_dim(3);
-    dropout(settings, weights).matmul(value) / total
+    product(dropout(settings, weights), value) / total
 }
 
 #[cfg(feature = "flex")]

@@ -8,6 +8,7 @@ use burn::prelude::*;
 use burn::tensor::TensorReadError;
 use rayon::prelude::*;
 
+use crate::exact::exact_product;
 use crate::host::on_host;
 
 /// Maximum number of rows per part. Products within a part are summed in the points' precision,
@@ -28,7 +29,7 @@ const TILE: usize = 32;
 ///
 /// Replaces `rows.transpose().matmul(rows)`, which computes both halves of a symmetric matrix. On
 /// flex with the feature `faer`, only the lower half is computed, on all threads; elsewhere, it
-/// computes `part.transpose().matmul(part)` for each part.
+/// computes the [`exact_product`] of each part with its transpose.
 ///
 /// # Shapes
 /// - `rows`: `[n, d]` with n ≥ 1
@@ -38,7 +39,7 @@ const TILE: usize = 32;
 pub fn gram(rows: Tensor<2>) -> Result<Vec<f64>, TensorReadError> {
     let d = rows.dims()[1];
     #[cfg(all(feature = "flex", feature = "faer"))]
-    if crate::host::is_flex(&rows.device()) {
+    if crate::host::is_flex(&rows.device()) && !crate::exact::rounds_factors(&rows.device()) {
         use triangular::products;
         let rows = rows.try_into_data()?;
         return Ok(on_host(
@@ -62,7 +63,7 @@ fn products_on_device(rows: Tensor<2>) -> Tensor<3> {
     Tensor::stack(
         parts
             .into_iter()
-            .map(|part| part.clone().transpose().matmul(part))
+            .map(|part| exact_product(part.clone().transpose(), part))
             .collect(),
         0,
     )

@@ -6,8 +6,14 @@ use burn::tensor::{DType, Element};
 /// Whether `device` is the CPU backend flex, whose tensors are in the host's memory and are read
 /// without a copy.
 #[cfg(feature = "flex")]
-pub(crate) fn is_flex(device: &Device) -> bool {
+pub fn is_flex(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
+}
+
+/// Whether `device` is the CPU backend flex: never, because it is not compiled in.
+#[cfg(not(feature = "flex"))]
+pub fn is_flex(_device: &Device) -> bool {
+    false
 }
 
 /// Calls `single` or `double` with the numbers of `data`, depending on their precision.

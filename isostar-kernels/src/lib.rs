@@ -3,8 +3,11 @@
 
 mod adamw;
 mod attention;
+#[cfg(feature = "persistence")]
+mod compiled;
 mod composed;
 mod dropout;
+mod exact;
 #[cfg(feature = "flex")]
 mod flex;
 mod gelu;
@@ -18,6 +21,7 @@ mod nonzero;
 #[cfg(all(test, feature = "flex"))]
 mod oracle;
 mod parts;
+mod precision;
 #[cfg(feature = "flex")]
 mod product;
 mod silu;
@@ -30,15 +34,21 @@ mod wide;
 
 pub use adamw::{AdamWUpdate, adamw};
 pub use attention::attention;
+#[cfg(feature = "persistence")]
+pub use compiled::keep_compiled_kernels;
 pub use composed::composed;
 pub use dropout::dropout;
+pub use exact::exact_product;
+#[cfg(feature = "simulate")]
+pub use exact::simulate;
 pub use gelu::gelu;
 pub use gelu_new::gelu_new;
 pub use gram::gram;
-pub use host::on_host;
+pub use host::{is_flex, on_host};
 pub use layer_norm::{Normalization, layer_norm, residual_norm};
 pub use linear::linear;
 pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
 pub use parts::DropoutKeys;
+pub use precision::Precision;
 pub use silu::silu;

@@ -7,13 +7,15 @@
 
 use burn::prelude::*;
 
+use crate::precision::product;
+
 /// Applies a linear layer to each row.
 ///
 /// ```text
 ///   Y = X W + 1 bᵀ        dX = dY Wᵀ        dW = Xᵀ dY        db = dYᵀ 1
 /// ```
 ///
-/// Replaces a product and a sum. On flex, in f32, the product is added to rows that hold the bias.
+/// The product is in the current [`Precision`](crate::Precision). Replaces a product and a sum. On flex, in f32, the product is added to rows that hold the bias.
 ///
 /// # Shapes
 /// - `rows`: `[n, k]`
@@ -33,7 +35,8 @@ pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Te
         assert_eq!(bias.dims(), [m], "linear: a bias as wide as the output");
     }
     #[cfg(feature = "flex")]
-    if !crate::composed::is_composed()
+    if crate::precision::is_single()
+        && !crate::composed::is_composed()
         && crate::flex::holds(&rows)
         && crate::flex::holds(&weight)
         && bias.as_ref().is_none_or(crate::flex::holds)
@@ -44,7 +47,7 @@ pub fn linear(rows: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Te
             None => flex::apply([rows, weight]),
         });
     }
-    let product = rows.matmul(weight);
+    let product = product(rows, weight);
     match bias {
         Some(bias) => product + bias.unsqueeze(),
         None => product,

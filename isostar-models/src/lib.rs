@@ -58,5 +58,6 @@ pub use head::{
     ClassificationHead, ClassifiedToken, Dense, Head, PretrainedModel, SequenceClassifier,
     SpanExtractor, SpanHead, loss,
 };
+pub use isostar_kernels::Precision;
 pub use pretrained::{Checkpoint, Pretrained};
 pub use roberta::RobertaConfig;

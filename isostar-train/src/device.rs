@@ -1,6 +1,8 @@
 //! Parsing the name of a device on the command line into a Burn device that exists.
 
 use burn::prelude::*;
+use burn::tensor::DType;
+use serde::Serialize;
 use thiserror::Error;
 
 /// Why a device cannot be used.
@@ -30,6 +32,9 @@ pub enum DeviceError {
     },
 }
 
+/// The backends by the names that [`parse_device`] takes.
+const BACKENDS: &[&str] = &["flex", "ndarray", "wgpu", "cuda"];
+
 /// The names of the devices compiled into this build.
 pub fn compiled_devices() -> Vec<&'static str> {
     let devices = [
@@ -49,11 +54,22 @@ pub fn default_device_name() -> &'static str {
     compiled_devices().first().copied().unwrap_or("flex")
 }
 
+/// The default multiple of the width of a batch on a device: 32 on CUDA and 16 on wgpu, which
+/// compile and tune kernels for each shape; 1 on the CPU.
+pub fn default_pad_to(device: &str) -> usize {
+    match device.split(':').next() {
+        Some("cuda") => 32,
+        Some("wgpu") => 16,
+        _ => 1,
+    }
+}
+
 /// Returns the device called `name`: `flex`, `ndarray`, `wgpu`, `cuda`, or `cuda:1` for the second
 /// GPU.
 ///
 /// Enumerates the machine's devices first, because a missing driver would panic in a thread of the
-/// device.
+/// device. With the feature `persistence`, the first call for wgpu or CUDA makes the process keep compiled
+/// kernels and tuning results in `$ISOSTAR_CACHE/kernels`.
 ///
 /// # Errors
 /// If the name is unknown, the backend is not compiled in, or the machine has no such device.
@@ -67,7 +83,7 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         ),
         None => (name, 0),
     };
-    if !["flex", "ndarray", "wgpu", "cuda"].contains(&kind) || (index > 0 && kind != "cuda") {
+    if !BACKENDS.contains(&kind) || (index > 0 && kind != "cuda") {
         return Err(DeviceError::Unknown {
             name: name.to_string(),
         });
@@ -84,6 +100,7 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         #[cfg(feature = "wgpu")]
         "wgpu" => {
             use burn::tensor::{DeviceKind, DeviceType};
+            keep_kernels();
             present(
                 name,
                 0,
@@ -94,6 +111,7 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
         #[cfg(feature = "cuda")]
         "cuda" => {
             use burn::tensor::DeviceType;
+            keep_kernels();
             present(
                 name,
                 index,
@@ -127,6 +145,16 @@ pub(crate) fn is_cpu(device: &Device) -> bool {
     cpus.into_iter().flatten().any(|cpu| cpu == plain)
 }
 
+/// Keeps compiled kernels for later processes. Too late only if the program used a device before.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn keep_kernels() {
+    #[cfg(feature = "persistence")]
+    {
+        let folder = crate::cache::cache_folder(|name| std::env::var_os(name)).join("kernels");
+        isostar_kernels::keep_compiled_kernels(&folder);
+    }
+}
+
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn present(name: &str, index: usize, found: usize) -> Result<(), DeviceError> {
     if index < found {
@@ -137,6 +165,81 @@ fn present(name: &str, index: usize, found: usize) -> Result<(), DeviceError> {
             found,
         })
     }
+}
+
+/// What is known of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// The name of the hardware.
+    pub name: String,
+    /// Memory in MiB; `None` if unknown.
+    pub memory_mib: Option<u64>,
+    /// The version of the driver; `None` if unknown.
+    pub driver: Option<String>,
+    /// Whether it computes in double precision.
+    pub f64: bool,
+    /// Whether it computes in bfloat16.
+    pub bf16: bool,
+}
+
+/// Lists the devices of every backend by the names that [`parse_device`] takes, with the reason why
+/// a backend has none.
+pub fn list_devices() -> Vec<(String, Result<DeviceInfo, DeviceError>)> {
+    let mut all = Vec::new();
+    for backend in BACKENDS {
+        let first = parse_device(backend).map(|device| describe(backend, 0, &device));
+        let is_cuda = first.is_ok() && *backend == "cuda";
+        all.push((backend.to_string(), first));
+        let more = (1..).map_while(|index| {
+            let name = format!("{backend}:{index}");
+            let device = is_cuda.then(|| parse_device(&name).ok()).flatten()?;
+            Some((name, Ok(describe(backend, index, &device))))
+        });
+        all.extend(more);
+    }
+    all
+}
+
+fn describe(backend: &str, index: usize, device: &Device) -> DeviceInfo {
+    let (memory_mib, driver) = if backend == "cuda" {
+        nvidia_smi(index).unwrap_or_default()
+    } else {
+        (None, None)
+    };
+    DeviceInfo {
+        name: hardware(device).unwrap_or_else(|| "the CPU".into()),
+        memory_mib,
+        driver,
+        f64: device.supports_dtype(DType::F64),
+        bf16: device.supports_dtype(DType::BF16),
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn hardware(device: &Device) -> Option<String> {
+    device.identity().map(|identity| identity.name)
+}
+
+#[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+fn hardware(_device: &Device) -> Option<String> {
+    None
+}
+
+/// Memory in MiB and driver version of a GPU, from the program that comes with NVIDIA's driver.
+fn nvidia_smi(index: usize) -> Option<(Option<u64>, Option<String>)> {
+    let fields = [
+        "--query-gpu=memory.total,driver_version",
+        "--format=csv,noheader,nounits",
+        &format!("--id={index}"),
+    ];
+    let output = std::process::Command::new("nvidia-smi")
+        .args(fields)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (memory, driver) = text.trim().split_once(", ")?;
+    Some((memory.parse().ok(), Some(driver.to_string())))
 }
 
 #[cfg(test)]

@@ -21,6 +21,14 @@
 
 #[cfg(feature = "experiment")]
 pub mod analysis;
+#[cfg(all(
+    feature = "experiment",
+    any(
+        test,
+        all(feature = "persistence", any(feature = "wgpu", feature = "cuda"))
+    )
+))]
+mod cache;
 #[cfg(feature = "experiment")]
 mod choice;
 #[cfg(feature = "experiment")]
@@ -39,6 +47,7 @@ pub mod metric;
 pub mod model;
 #[cfg(feature = "experiment")]
 pub mod progress;
+mod readback;
 #[cfg(feature = "experiment")]
 pub mod score;
 #[cfg(feature = "experiment")]

@@ -147,7 +147,8 @@ fn a_step_of_four_micro_batches_takes_the_memory_of_one() {
         let experiment =
             Experiment::prepare(TrainSettings::resolve(options), steps.as_ref()).unwrap();
         let run = RunFolder::at(out.path().join("run"));
-        experiment.run(&run, steps.clone()).unwrap();
+        let lock = run.lock(steps.as_ref()).unwrap();
+        experiment.run(&lock, steps.clone()).unwrap();
         let steps = steps.0.lock().unwrap();
         // The first step calibrates; the second creates what AdamW keeps.
         let [[_, before], [peak, _]] = [steps[1], steps[2]];

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use clap::Args;
 use isostar_models::{Pretrained, SequenceClassifier, SpanExtractor};
 use isostar_train::data::{BatchLoader, TextEncoder};
-use isostar_train::device::{default_device_name, parse_device};
+use isostar_train::device::{default_device_name, default_pad_to, parse_device};
 use isostar_train::experiment::{SplitReport, evaluate};
 use isostar_train::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel};
 use serde::Serialize;
@@ -127,11 +127,13 @@ fn report<M: TaskModel>(
         .max_length(run, model.config.sizes().positions)?;
     let encoder = TextEncoder::new(model.tokenizer.clone(), max_length)?.for_model(&model.config);
     let stride = arguments.rows.stride(run, max_length);
+    let pad_to = default_pad_to(&arguments.device);
     let preparation = Preparation {
         encoder: &encoder,
         labels: &labels,
         stride,
         is_evaluated: true,
+        pad_to,
     };
     let prepared: PreparedFor<M> = M::prepare(task.take(arguments.rows.split())?, preparation)?;
     let loader = BatchLoader::evaluation(prepared.source.clone(), BATCH, device);

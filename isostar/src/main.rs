@@ -4,9 +4,11 @@ mod allocator;
 mod analyze;
 mod completions;
 mod console;
+mod devices;
 mod embed;
 mod evaluate;
 mod failure;
+mod host;
 mod layers;
 mod measure;
 mod models;
@@ -55,6 +57,8 @@ enum Command {
     Analyze(Box<analyze::AnalyzeArgs>),
     Embed(embed::EmbedArgs),
     Measure(measure::MeasureArgs),
+    /// List the devices of this machine, and what the missing ones need
+    Devices(devices::DevicesArgs),
     /// List the models that can be read
     Models(models::ModelsArgs),
     Verify(verify::VerifyArgs),
@@ -66,6 +70,7 @@ enum Command {
 
 fn main() -> ExitCode {
     allocator::keep_pages();
+    host::make_default();
     signals::watch();
     let result: Result<(), Failure> = match CommandLine::parse().command {
         Command::Train(arguments) => train::run(*arguments),
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         Command::Analyze(arguments) => analyze::run(*arguments),
         Command::Embed(arguments) => embed::run(arguments),
         Command::Measure(arguments) => measure::run(arguments),
+        Command::Devices(arguments) => devices::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),

@@ -1,7 +1,7 @@
 //! Cosine similarity over all pairs of points in O(n·d), without forming the n×n matrix.
 
 use burn::prelude::*;
-use isostar_kernels::nonzero_rows;
+use isostar_kernels::{exact_product, nonzero_rows};
 
 use crate::moments::widen;
 
@@ -44,7 +44,7 @@ impl CosineSums {
         let norms = squared.clone().mask_fill(zero, 1.0).sqrt();
         let directed = weights.clone() * nonzero_rows(squared);
         Self {
-            directions: directed.clone().matmul(points / norms),
+            directions: exact_product(directed.clone(), points / norms),
             directed: directed.sum_dim(1),
             count: weights.sum_dim(1),
         }

@@ -11,6 +11,11 @@ mod sums;
 
 use burn::prelude::*;
 
+use crate::exact::exact_product;
+
+/// A way to multiply matrices.
+type Multiply<const D: usize> = fn(Tensor<D>, Tensor<D>) -> Tensor<D>;
+
 /// Count, mean and scatter of the union of `sets` of points.
 ///
 /// ```text
@@ -68,7 +73,7 @@ pub fn moments(
         );
     }
     #[cfg(feature = "flex")]
-    if sets.iter().all(crate::flex::holds) {
+    if sets.iter().all(crate::flex::holds) && !crate::exact::rounds_factors(&sets[0].device()) {
         return operation::fused(sets, mask);
     }
     composition(sets, mask)
@@ -94,6 +99,13 @@ fn composition(
         constants[0].dims()[0],
         (&constants[0].device(), constants[0].dtype()),
     );
+    let tracked = sets.iter().any(|set| set.is_tracked());
+    // The gradient of a training step does not need exact products.
+    let multiply: Multiply<2> = if tracked {
+        Tensor::matmul
+    } else {
+        exact_product
+    };
     let weights = match &mask {
         Some(mask) => mask
             .clone()
@@ -103,31 +115,37 @@ fn composition(
             .reshape([1, rows]),
         None => Tensor::<2>::ones([1, rows], options),
     };
+    // Not the transpose of the weights: fused kernels of wgpu go wrong on a masked, transposed factor.
+    let column = mask.as_ref().map(|mask| {
+        mask.clone()
+            .without_autodiff()
+            .float()
+            .cast(options.1)
+            .reshape([rows, 1])
+    });
     let count = weights.clone().sum_dim(1) * sets.len() as f64;
     let divisor = count.clone().clamp_min(1.0);
 
     // A second pass reduces the error to half a unit in the last place. The mean of constant
     // points is then exact.
     let mean_of = |sets: &mut dyn Iterator<Item = Tensor<2>>| -> Tensor<2> {
-        sum(sets.map(|set| sum_of_rows(weights.clone(), set))) / divisor.clone()
+        sum(sets.map(|set| summed(weights.clone(), set, !tracked))) / divisor.clone()
     };
     let near = mean_of(&mut constants.iter().cloned());
     let centre = mean_of(&mut constants.iter().map(|set| set.clone() - near.clone())) + near;
 
-    let tracked = sets.iter().any(|set| set.is_tracked());
     let (mut products, mut residuals) = (vec![], vec![]);
     for (points, constant) in sets.into_iter().zip(constants) {
         let centred = points - centre.clone();
         // The mask is applied once for both uses, so that the backward pass holds one gradient of
         // this size per set instead of two.
-        let centred = if mask.is_some() {
-            centred * weights.clone().transpose()
-        } else {
-            centred
+        let centred = match &column {
+            Some(weights) => centred * weights.clone(),
+            None => centred,
         };
-        residuals.push(weights.clone().matmul(centred.clone()));
+        residuals.push(multiply(weights.clone(), centred.clone()));
         let left = if tracked { constant } else { centred.clone() };
-        products.push(left.transpose().matmul(centred));
+        products.push(multiply(left.transpose(), centred));
     }
     let residual = sum(residuals.into_iter());
     let mean = residual.clone() / divisor + centre.clone();
@@ -136,7 +154,7 @@ fn composition(
     } else {
         mean.clone() - centre
     };
-    let product = sum(products.into_iter()) - left_mean.transpose().matmul(residual);
+    let product = sum(products.into_iter()) - multiply(left_mean.transpose(), residual);
     let twice = product.clone() + product.transpose();
     let scatter = twice.clone() - twice.without_autodiff() * 0.5;
     (count.squeeze_dim(0), mean.squeeze_dim(0), scatter)
@@ -153,22 +171,37 @@ fn sum<const D: usize>(tensors: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
 /// The sum is computed in blocks: a single f32 sum over tens of thousands of rows loses three
 /// digits.
 pub fn sum_of_rows(weights: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+    summed(weights, rows, true)
+}
+
+/// [`sum_of_rows`], in products that are exact on every device if `exact`.
+fn summed(weights: Tensor<2>, rows: Tensor<2>, exact: bool) -> Tensor<2> {
     const BLOCK: usize = 64;
     let [n, d] = rows.dims();
     let blocks = n / BLOCK;
     if blocks < 2 {
-        return weights.matmul(rows);
+        return if exact {
+            exact_product(weights, rows)
+        } else {
+            weights.matmul(rows)
+        };
     }
     let whole = blocks * BLOCK;
     if whole < n {
-        let rest = sum_of_rows(
+        let rest = summed(
             weights.clone().narrow(1, whole, n - whole),
             rows.clone().narrow(0, whole, n - whole),
+            exact,
         );
-        return sum_of_rows(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole)) + rest;
+        return summed(weights.narrow(1, 0, whole), rows.narrow(0, 0, whole), exact) + rest;
     }
     let weights: Tensor<3> = weights.reshape([blocks, 1, BLOCK]);
-    let sums: Tensor<3> = weights.matmul(rows.reshape([blocks, BLOCK, d]));
+    let rows: Tensor<3> = rows.reshape([blocks, BLOCK, d]);
+    let sums = if exact {
+        exact_product(weights, rows)
+    } else {
+        weights.matmul(rows)
+    };
     sums.sum_dim(0).squeeze_dim(0)
 }
 

@@ -1,6 +1,6 @@
 use burn::nn::{Dropout, Embedding};
 use burn::prelude::*;
-use isostar_kernels::dropout;
+use isostar_kernels::{dropout, is_flex};
 
 use super::norm::LayerNorm;
 
@@ -71,7 +71,7 @@ impl Embeddings {
         };
         let mut sum = look_up(&self.word, ids, self.padding);
         if let Some(table) = &self.token_type {
-            sum = sum + table.forward(type_ids);
+            sum = sum + segments(table, type_ids);
         }
         dropout(&self.dropout, self.norm.forward(sum + position))
     }
@@ -101,7 +101,65 @@ fn look_up(table: &Embedding, ids: Tensor<2, Int>, padding: Option<usize>) -> Te
     }
 }
 
+/// The rows of a segment table.
+///
+/// Burn 0.22's GPU backends compute the gradient of a table token by token in one thread per column.
+/// Two rows are therefore combined without a table, as row₀·(1 − t) + row₁·t, which is exact. flex
+/// looks them up faster.
+fn segments(table: &Embedding, type_ids: Tensor<2, Int>) -> Tensor<3> {
+    let rows = table.weight.val();
+    if rows.dims()[0] != 2 || is_flex(&rows.device()) {
+        return table.forward(type_ids);
+    }
+    combined(rows, type_ids)
+}
+
+/// row₀·(1 − t) + row₁·t of a table with two rows.
+fn combined(rows: Tensor<2>, type_ids: Tensor<2, Int>) -> Tensor<3> {
+    let second: Tensor<3> = type_ids.float().cast(rows.dtype()).unsqueeze_dim(2);
+    let first = second.ones_like() - second.clone();
+    rows.clone().narrow(0, 0, 1).unsqueeze::<3>() * first
+        + rows.narrow(0, 1, 1).unsqueeze::<3>() * second
+}
+
 fn places_after(padding: usize, ids: &Tensor<2, Int>) -> Tensor<2, Int> {
     let is_token = ids.clone().not_equal_elem(padding as i64).int();
     is_token.clone().cumsum(1) * is_token + padding as i64
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_segments_without_a_table_have_its_values_and_gradients() {
+        let device = Device::flex().autodiff();
+        let table = Embedding {
+            weight: burn::module::Param::from_data([[0.1, -0.7, 3.0], [1e-3, 0.3, -2.0]], &device),
+        };
+        let ids = Tensor::<2, Int>::from_ints([[0, 1, 1, 0], [1, 0, 0, 0]], &device);
+        let weights = Tensor::<3>::random(
+            [2, 4, 3],
+            burn::tensor::Distribution::Normal(0.0, 1.0),
+            &device,
+        );
+        let [expected, found] = [
+            table.forward(ids.clone()),
+            combined(table.weight.val(), ids),
+        ]
+        .map(|rows| {
+            let gradients = (rows.clone() * weights.clone()).sum().backward();
+            (
+                rows.into_data(),
+                table
+                    .weight
+                    .val()
+                    .grad(&gradients)
+                    .expect("the table is tracked"),
+            )
+        });
+        assert_eq!(found.0, expected.0, "the values are exact");
+        let difference: f32 = (found.1 - expected.1).abs().max().into_scalar();
+        assert!(difference < 1e-6, "{difference}");
+    }
 }

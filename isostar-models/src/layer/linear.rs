@@ -24,7 +24,7 @@ pub(crate) fn each_token(linear: &Linear, hidden: Tensor<3>) -> Tensor<3> {
 /// initialization.
 pub(crate) fn linear(d_input: usize, d_output: usize, std: f64, device: &Device) -> Linear {
     Linear {
-        weight: normal(std).init([d_input, d_output], device),
+        weight: normal([d_input, d_output], std, device),
         bias: Some(Initializer::Zeros.init([d_output], device)),
     }
 }
@@ -37,7 +37,7 @@ pub(crate) fn embedding(
     padding: Option<usize>,
     device: &Device,
 ) -> Embedding {
-    let weight: Param<Tensor<2>> = normal(std).init([rows, d], device);
+    let weight = normal([rows, d], std, device);
     let weight = match padding {
         Some(row) => weight.init_mapper(move |table| table.slice_fill(row..row + 1, 0.0)),
         None => weight,
@@ -45,6 +45,33 @@ pub(crate) fn embedding(
     Embedding { weight }
 }
 
-fn normal(std: f64) -> Initializer {
-    Initializer::Normal { mean: 0.0, std }
+/// A weight from N(0, `std`²), drawn when it is first used.
+///
+/// If the CPU backend flex is compiled in, its generator draws the weights of models on every device,
+/// so that a seed of flex gives the same model everywhere.
+fn normal(shape: [usize; 2], std: f64, device: &Device) -> Param<Tensor<2>> {
+    #[cfg(feature = "flex")]
+    if !isostar_kernels::is_flex(device) {
+        let draw = move |device: &Device, is_tracked: bool| {
+            let drawn = Tensor::<2>::random(
+                shape,
+                burn::tensor::Distribution::Normal(0.0, std),
+                &Device::flex(),
+            );
+            let weight = Tensor::from_data(drawn.into_data(), device);
+            if is_tracked {
+                weight.require_grad()
+            } else {
+                weight
+            }
+        };
+        return Param::uninitialized(
+            burn::module::ParamId::new(),
+            draw,
+            device.clone(),
+            true,
+            shape.into(),
+        );
+    }
+    Initializer::Normal { mean: 0.0, std }.init(shape, device)
 }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use isostar_models::TokenBatch;
 
 use super::tokens::Tokens;
-use super::{BatchSource, PaddingSide, RowTargets, Targets};
+use super::{BatchSource, BatchWidth, PaddingSide, RowTargets, Targets};
 
 /// Tokenized rows: token ids, segments and targets, without padding.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,14 @@ impl Examples {
     pub(super) fn new(tokens: Tokens, targets: RowTargets) -> Self {
         assert_eq!(tokens.len(), targets.len(), "every row needs a label");
         Self { tokens, targets }
+    }
+
+    /// The same rows, in batches of these widths.
+    pub fn with_width(self, width: BatchWidth) -> Self {
+        Self {
+            tokens: self.tokens.with_width(width),
+            ..self
+        }
     }
 
     /// Number of rows.

@@ -62,8 +62,8 @@ mod tokens;
 mod trees;
 mod windows;
 
-pub use batch::BatchSource;
 pub(crate) use batch::pad;
+pub use batch::{BatchSource, BatchWidth};
 pub(crate) use columns::position;
 pub use columns::{ColumnIndices, Columns, LabelKind, Layout};
 pub use error::{DataError, EncodingFault};

@@ -128,6 +128,13 @@ impl TextEncoder {
         )
     }
 
+    /// Maximum number of tokens of a sequence.
+    pub fn max_length(&self) -> usize {
+        self.tokenizer
+            .get_truncation()
+            .map_or(usize::MAX, |truncation| truncation.max_length)
+    }
+
     /// Adapts the encoder to a model: uses its padding token, and omits segments if the model has
     /// fewer than two.
     pub fn for_model(mut self, config: &ModelConfig) -> Self {

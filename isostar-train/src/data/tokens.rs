@@ -7,7 +7,7 @@ use isostar_models::TokenBatch;
 use tokenizers::Encoding;
 
 use super::segments::Segments;
-use super::{PaddingSide, pad};
+use super::{BatchWidth, PaddingSide, pad};
 
 /// Concatenated token ids and segments of sequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) struct Tokens {
     cut: usize,
     padding_id: u32,
     padding_side: PaddingSide,
+    width: BatchWidth,
 }
 
 impl Tokens {
@@ -33,6 +34,7 @@ impl Tokens {
             cut: 0,
             padding_id,
             padding_side,
+            width: BatchWidth::default(),
         }
     }
 
@@ -107,7 +109,12 @@ impl Tokens {
         self.padding_side
     }
 
-    /// Batch of sequences on the device, padded to the longest of them.
+    /// The same sequences, in batches of these widths.
+    pub fn with_width(self, width: BatchWidth) -> Self {
+        Self { width, ..self }
+    }
+
+    /// Batch of sequences on the device, padded to the longest of them or further.
     ///
     /// # Panics
     /// If `sequences` is empty.
@@ -121,6 +128,12 @@ impl Tokens {
             .zip(&type_ids)
             .map(|(sequence, type_ids)| (self.ids(*sequence), type_ids.as_deref()))
             .collect();
-        pad(&sequences, self.padding_id, self.padding_side, device)
+        pad(
+            &sequences,
+            self.width,
+            self.padding_id,
+            self.padding_side,
+            device,
+        )
     }
 }

@@ -10,7 +10,9 @@ use tokenizers::Encoding;
 
 use super::cutter::Cutter;
 use super::tokens::Tokens;
-use super::{BatchSource, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow};
+use super::{
+    BatchSource, BatchWidth, DataError, GoldAnswer, PaddingSide, Question, TextEncoder, TextRow,
+};
 
 /// Number of questions encoded before their ids are copied.
 const QUESTIONS_AT_ONCE: usize = 512;
@@ -55,6 +57,14 @@ impl Windows {
     /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The same windows, in batches of these widths.
+    pub fn with_width(self, width: BatchWidth) -> Self {
+        Self {
+            tokens: self.tokens.with_width(width),
+            ..self
+        }
     }
 
     /// Number of tokens in all windows.

@@ -4,7 +4,7 @@ use burn::module::Module;
 use isostar_models::{Checkpoint, Encoder, ModelConfig, Pretrained};
 
 use super::{EmbedError, Sequences};
-use crate::data::{PaddingSide, order, pad};
+use crate::data::{BatchWidth, PaddingSide, order, pad};
 
 /// An encoder and its configuration, for embedding sequences of token ids.
 pub trait EmbeddingModel {
@@ -58,7 +58,13 @@ pub(super) fn for_each_sequence(
                 )
             })
             .collect();
-        let batch = pad(&padded, padding, PaddingSide::Right, &device);
+        let batch = pad(
+            &padded,
+            BatchWidth::default(),
+            padding,
+            PaddingSide::Right,
+            &device,
+        );
         let [_, tokens] = batch.ids.dims();
         let states = encoder.forward(batch);
         for (at, layer) in layers.iter().enumerate() {

@@ -49,7 +49,7 @@ pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub use settings::{
-    AccumulateScore, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings,
+    AccumulateScore, PrecisionName, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings,
 };
 pub(crate) use settings::{DIALECT, object};
 pub use snapshot::SnapshotInterval;

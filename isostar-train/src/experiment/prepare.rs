@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use isostar_core::Regularizer;
+use isostar_core::{Padding, Regularizer};
+use isostar_kernels::Precision;
 use isostar_models::{
     BertConfig, Labels, ModelConfig, Pretrained, PretrainedModel, ProblemType, SequenceClassifier,
     SpanExtractor,
@@ -61,6 +62,14 @@ impl Experiment {
         observer: &dyn Observer,
     ) -> Result<Self, ExperimentError> {
         settings.check()?;
+        if settings.padding == Padding::Keep && settings.pad_to > 1 {
+            let expected = "1 under --padding keep, where padding is part of the score";
+            return Err(ExperimentError::Setting {
+                name: "pad_to",
+                value: settings.pad_to.to_string(),
+                expected,
+            });
+        }
         let regularizer = settings.regularizer()?;
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
@@ -68,13 +77,26 @@ impl Experiment {
         if devices.len() * settings.accumulate > 1 {
             check_pooled(regularizer.as_deref())?;
         }
+        let precision = Precision::from(settings.precision);
+        if !devices.iter().all(|device| precision.is_supported(device)) {
+            let expected = "f32 on this device, which does not compute in bf16";
+            return Err(ExperimentError::Setting {
+                name: "precision",
+                value: "bf16".into(),
+                expected,
+            });
+        }
         let mut task = Task::read(settings.source(), observer)?;
         if let (TaskKind::Classification, [label]) = (task.kind, task.labels.names()) {
             let (rows, label) = (task.splits.train.rows.len(), label.clone());
             return Err(DataError::OneLabel { rows, label }.into());
         }
 
-        device.seed(device_seed(settings.seed, 0, Purpose::Weights));
+        let seed = device_seed(settings.seed, 0, Purpose::Weights);
+        device.seed(seed);
+        // It draws the fresh weights of models on every device.
+        #[cfg(feature = "flex")]
+        Device::flex().seed(seed);
         let (task, work) = match task.kind {
             TaskKind::Classification | TaskKind::Regression => {
                 let problem = if task.kind == TaskKind::Regression {
@@ -166,6 +188,7 @@ impl<M: TaskModel> Prepared<M> {
             labels: &labels,
             stride,
             is_evaluated: false,
+            pad_to: settings.pad_to,
         };
         let train = M::prepare(task.take_train(), preparation)?;
         let evaluated = Preparation {

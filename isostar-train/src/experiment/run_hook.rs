@@ -22,8 +22,9 @@ impl Run {
         parts: Option<&Parts>,
         stopwatch: &Arc<Stopwatch>,
     ) -> Hook<M::Batch> {
+        let config = HookConfig::new().with_precision(self.settings.precision.into());
         let Some(regularizer) = self.regularizer.clone() else {
-            return Hook::without_regularizer();
+            return config.init_without_regularizer();
         };
         let layers = self
             .settings
@@ -73,7 +74,7 @@ impl Run {
             interrupter: interrupter.clone(),
             training_padding: move |epoch| order.padding_share(&lengths, epoch),
         };
-        HookConfig::new()
+        config
             .with_interrupter(interrupter.clone())
             .with_limit(limit)
             .with_tolerance(tolerance)

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use isostar_core::{
     ConfigError, CosRegConfig, IStarConfig, Regularizer, StateSelection, TargetName,
 };
+use isostar_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 pub use define::Setting;
@@ -53,6 +54,28 @@ choice! {
         /// Those of each micro-batch: one forward pass less per row, but the score of few states is
         /// biased.
         Micro = "micro",
+    }
+}
+
+choice! {
+    /// Precision of the matrix products of a run.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum PrecisionName {
+        /// Single precision.
+        #[default]
+        F32 = "f32",
+        /// bfloat16, with sums in single precision.
+        Bf16 = "bf16",
+    }
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Bf16 => Self::Bf16,
+        }
     }
 }
 

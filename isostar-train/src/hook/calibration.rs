@@ -10,6 +10,7 @@ use burn::data::dataset::DatasetError;
 use burn::prelude::*;
 use burn::train::Interrupter;
 use isostar_core::StateSelection;
+use isostar_kernels::Precision;
 
 use super::event::Observer;
 use super::exchange::Exchange;
@@ -55,6 +56,8 @@ pub(super) struct Calibration<B> {
     seconds: Mutex<f64>,
     observer: Option<Observer>,
     interrupter: Interrupter,
+    /// Precision of the model's products.
+    pub(super) precision: Precision,
     pub(super) guard: Guard,
     pub(super) exchange: Arc<Exchange>,
 }
@@ -68,6 +71,7 @@ impl<B: Send + 'static> Calibration<B> {
             calibration_loader,
             observer,
             interrupter,
+            precision,
         } = config;
         let source = calibration_loader.map(|loader| Source {
             loader,
@@ -92,6 +96,7 @@ impl<B: Send + 'static> Calibration<B> {
             seconds: Mutex::new(0.0),
             observer,
             interrupter,
+            precision,
             guard: Guard::default(),
             exchange: Arc::default(),
         }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::train::Interrupter;
+use isostar_kernels::Precision;
 
 use super::event::{HookEvent, Observer};
 
@@ -35,17 +36,22 @@ pub struct HookConfig<B> {
     pub observer: Option<Observer>,
     /// Interrupter of the training, as returned by [`Hook::interrupter`](super::Hook::interrupter). A new one by default.
     pub interrupter: Interrupter,
+    /// Precision of the matrix products of isostar's models, in training, validation and calibration.
+    /// f32 by default.
+    pub precision: Precision,
 }
 
 impl<B: Send + 'static> HookConfig<B> {
     /// Returns the default configuration.
     pub fn new() -> Self {
+        let (interrupter, precision) = (Interrupter::new(), Precision::default());
         Self {
             limit: CALIBRATION_LIMIT,
             tolerance: 0.0,
             calibration_loader: None,
             observer: None,
-            interrupter: Interrupter::new(),
+            interrupter,
+            precision,
         }
     }
 
@@ -81,6 +87,11 @@ impl<B: Send + 'static> HookConfig<B> {
             interrupter,
             ..self
         }
+    }
+
+    /// Sets the [`precision`](Self::precision).
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 }
 

@@ -1,11 +1,13 @@
 use burn::prelude::*;
-use burn::tensor::{ExecutionError, TensorReadError};
+use burn::tensor::{ExecutionError, TensorReadError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
 use isostar_core::{HiddenStates, Moments, Penalty, StateSelection};
+
+use crate::readback::{host_for, read_all};
 
 /// Output of a step for the metrics, with loss and penalty apart, so that runs with different
 /// weights can be compared.
@@ -36,8 +38,9 @@ pub struct StateCount {
     /// Width d of the states.
     pub width: usize,
     layers: usize,
-    positions: usize,
-    /// Of each part of the batch; empty if all positions count.
+    /// Number of selected tokens that are known.
+    tokens: usize,
+    /// Masks of further tokens, whose number is not read yet; one per part of the batch.
     masks: Vec<Tensor<2, Bool>>,
 }
 
@@ -49,12 +52,17 @@ impl StateCount {
     pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
         let layers = selection.layers(states);
         let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection.mask(states);
-        let mask = mask.map(|mask| mask.clone().without_autodiff());
+        let mask = selection
+            .mask(states)
+            .map(|mask| mask.clone().without_autodiff());
+        let tokens = match mask {
+            Some(_) => 0,
+            None => sequences * tokens,
+        };
         Self {
             width,
             layers: layers.len(),
-            positions: sequences * tokens,
+            tokens,
             masks: mask.into_iter().collect(),
         }
     }
@@ -64,7 +72,7 @@ impl StateCount {
     pub(crate) fn sum(parts: Vec<Option<Self>>) -> Option<Self> {
         let parts = parts.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
         parts.reduce(|mut sum, part| {
-            sum.positions += part.positions;
+            sum.tokens += part.tokens;
             sum.masks.extend(part.masks);
             sum
         })
@@ -75,27 +83,88 @@ impl StateCount {
     /// # Errors
     /// If the device cannot be read.
     pub fn count(&self) -> Result<usize, TensorReadError> {
-        let mut tokens = if self.masks.is_empty() {
-            self.positions
-        } else {
-            0
+        let masked = match self.masked() {
+            Some(masked) => masked.try_into_scalar::<i64>()? as usize,
+            None => 0,
         };
-        for mask in &self.masks {
-            tokens += mask.clone().int().sum().try_into_scalar::<i64>()? as usize;
+        Ok((self.tokens + masked) * self.layers)
+    }
+
+    /// Number of tokens under the masks, shape `[1]`; `None` if there is no mask.
+    fn masked(&self) -> Option<Tensor<1, Int>> {
+        let device = self.masks.first()?.device();
+        let counts = self.masks.iter().map(|mask| mask.clone().int().sum());
+        counts
+            .map(|count| count.to_device(&device))
+            .reduce(|sum, count| sum + count)
+    }
+}
+
+/// Reads the numbers of a step in one transfer, and places them on `host`.
+fn moved(
+    task_loss: Tensor<1>,
+    penalty: Option<Penalty>,
+    states: Option<StateCount>,
+    host: &Device,
+) -> Result<(Tensor<1>, Option<Penalty>, Option<StateCount>), ExecutionError> {
+    let on_host = |data| Tensor::from_data(data, host);
+    let Some(penalty) = penalty else {
+        let [task_loss] = read_all(Transaction::default().register(task_loss))?;
+        return Ok((on_host(task_loss), None, states));
+    };
+    let transaction = Transaction::default()
+        .register(task_loss)
+        .register(penalty.value)
+        .register(penalty.measure);
+    match states.as_ref().and_then(StateCount::masked) {
+        None => {
+            let [task_loss, value, measure] = read_all(transaction)?;
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
         }
-        Ok(tokens * self.layers)
+        Some(masked) => {
+            let [task_loss, value, measure, masked] = read_all(transaction.register(masked))?;
+            let masked = masked.iter::<i64>().next().unwrap_or(0) as usize;
+            let states = states.map(|states| StateCount {
+                tokens: states.tokens + masked,
+                masks: Vec::new(),
+                ..states
+            });
+            Ok((
+                on_host(task_loss),
+                Some(Penalty {
+                    value: on_host(value),
+                    measure: on_host(measure),
+                }),
+                states,
+            ))
+        }
     }
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
+    /// Moves the numbers of the step to the CPU, in one transfer, and the output as its own type
+    /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
+        let task_loss = self.task_loss.without_autodiff();
+        let penalty = self.penalty.map(|penalty| Penalty {
+            value: penalty.value.without_autodiff(),
+            measure: penalty.measure.without_autodiff(),
+        });
+        let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
+            Some(host) => moved(task_loss, penalty, self.states, &host)?,
+            None => (task_loss, penalty, self.states),
+        };
         Ok(Self {
-            task_loss: self.task_loss.without_autodiff(),
-            penalty: self.penalty.map(|penalty| Penalty {
-                value: penalty.value.without_autodiff(),
-                measure: penalty.measure.without_autodiff(),
-            }),
-            states: self.states,
+            task_loss,
+            penalty,
+            states,
             moments: self.moments.map(|moments| Moments {
                 count: moments.count.without_autodiff(),
                 mean: moments.mean.without_autodiff(),

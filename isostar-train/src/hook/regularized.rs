@@ -72,9 +72,14 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// Step without a reference: the optimizer gets no gradients, and the tapped loader ends the
     /// training before the next batch.
     fn step_without_gradients(&self, batch: M::Batch) -> TrainOutput<RegularizedOutput<M::Output>> {
+        let model = self.inner.valid();
         let ForwardStep {
             task_loss, output, ..
-        } = self.inner.valid().forward_step(batch);
+        } = self
+            .hook
+            .calibration
+            .precision
+            .scope(|| model.forward_step(batch));
         TrainOutput {
             grads: GradientsParams::new(),
             item: RegularizedOutput {
@@ -128,7 +133,9 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
             task_loss,
             hidden_states,
             output,
-        } = self.inner.forward_step(batch);
+        } = calibration
+            .precision
+            .scope(|| self.inner.forward_step(batch));
         let penalty = regularizer
             .as_ref()
             .map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
@@ -173,7 +180,9 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
             task_loss,
             hidden_states,
             output,
-        } = self.inner.forward_step(batch);
+        } = calibration
+            .precision
+            .scope(|| self.inner.forward_step(batch));
         // All layers without padding, independent of the regularizer, so that runs can be compared.
         let moments = calibration
             .wants_moments()

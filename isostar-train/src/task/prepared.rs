@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{SequenceEvaluator, SpanEvaluator, SplitSummary, TaskRows};
 use crate::data::{
-    BatchSource, DataError, Examples, Labels, Split, TextEncoder, WindowSettings, Windows,
+    BatchSource, BatchWidth, DataError, Examples, Labels, Split, TextEncoder, WindowSettings,
+    Windows,
 };
 
 /// How to tokenize rows.
@@ -19,6 +20,17 @@ pub struct Preparation<'a> {
     pub stride: usize,
     /// Whether predictions for these rows are scored. Paragraphs are kept only then.
     pub is_evaluated: bool,
+    /// The number of which the width of a batch is a multiple.
+    pub pad_to: usize,
+}
+
+impl Preparation<'_> {
+    fn width(&self) -> BatchWidth {
+        BatchWidth {
+            multiple: self.pad_to,
+            longest: self.encoder.max_length(),
+        }
+    }
 }
 
 /// The tokenized rows of a split.
@@ -71,7 +83,7 @@ impl PreparedSplit<Examples, SequenceEvaluator> {
             rows.metrics,
         ));
         Ok(Self {
-            source: Arc::new(examples),
+            source: Arc::new(examples.with_width(preparation.width())),
             evaluator,
             summary,
         })
@@ -95,12 +107,11 @@ impl PreparedSplit<Windows, SpanEvaluator> {
             stride: preparation.stride,
             keep_places: preparation.is_evaluated,
         };
-        let windows = Arc::new(preparation.encoder.encode_windows(
-            &split.rows,
-            &questions,
-            settings,
-            &split.path,
-        )?);
+        let windows =
+            preparation
+                .encoder
+                .encode_windows(&split.rows, &questions, settings, &split.path)?;
+        let windows = Arc::new(windows.with_width(preparation.width()));
         let questions_of_windows = (0..)
             .zip(windows.lengths())
             .map(|(window, length)| (length, windows.question(window)));

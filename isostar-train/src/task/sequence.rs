@@ -1,7 +1,7 @@
 //! The training step of a model with one class or number per sequence.
 
 use burn::prelude::*;
-use burn::tensor::ExecutionError;
+use burn::tensor::{ExecutionError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{Adaptor, LossInput};
 use isostar_core::HiddenStates;
@@ -9,6 +9,7 @@ use isostar_models::{SequenceClassifier, loss};
 
 use crate::data::{SequenceBatch, Targets};
 use crate::hook::{ForwardStep, HiddenStateModel};
+use crate::readback::{host_for, read_all};
 
 /// The output of a model for the rows of one batch.
 #[derive(Clone, Debug)]
@@ -68,15 +69,37 @@ impl HiddenStateModel for SequenceClassifier {
 }
 
 impl ItemLazy for SequenceOutput {
+    /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        self.logits.device().flush()?;
+        let (losses, logits) = (
+            self.losses.without_autodiff(),
+            self.logits.without_autodiff(),
+        );
         let targets = match self.targets {
             Targets::Classes(classes) => Targets::Classes(classes.without_autodiff()),
             Targets::Values(values) => Targets::Values(values.without_autodiff()),
         };
+        let Some(host) = host_for(&logits.device()) else {
+            return Ok(Self {
+                losses,
+                logits,
+                targets,
+                rows: self.rows,
+            });
+        };
+        let transaction = Transaction::default().register(losses).register(logits);
+        let (transaction, are_classes) = match targets {
+            Targets::Classes(classes) => (transaction.register(classes), true),
+            Targets::Values(values) => (transaction.register(values), false),
+        };
+        let [losses, logits, targets] = read_all(transaction)?;
+        let targets = match are_classes {
+            true => Targets::Classes(Tensor::from_data(targets, &host)),
+            false => Targets::Values(Tensor::from_data(targets, &host)),
+        };
         Ok(Self {
-            losses: self.losses.without_autodiff(),
-            logits: self.logits.without_autodiff(),
+            losses: Tensor::from_data(losses, &host),
+            logits: Tensor::from_data(logits, &host),
             targets,
             rows: self.rows,
         })

@@ -1,7 +1,7 @@
 //! The training step of a model that extracts answers.
 
 use burn::prelude::*;
-use burn::tensor::ExecutionError;
+use burn::tensor::{ExecutionError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{Adaptor, LossInput};
 use isostar_core::HiddenStates;
@@ -9,6 +9,7 @@ use isostar_models::{SpanExtractor, loss};
 
 use crate::data::SpanBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
+use crate::readback::{host_for, read_all};
 
 /// The output of a model for the windows of one batch.
 #[derive(Clone, Debug)]
@@ -58,11 +59,30 @@ impl HiddenStateModel for SpanExtractor {
 }
 
 impl ItemLazy for SpanOutput {
+    /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        self.losses.device().flush()?;
+        let (losses, logits) = (
+            self.losses.without_autodiff(),
+            self.logits.map(Tensor::without_autodiff),
+        );
+        let Some(host) = host_for(&losses.device()) else {
+            return Ok(Self {
+                losses,
+                logits,
+                windows: self.windows,
+            });
+        };
+        let [starts, ends] = logits;
+        let [losses, starts, ends] = read_all(
+            Transaction::default()
+                .register(losses)
+                .register(starts)
+                .register(ends),
+        )?;
+        let logits = [starts, ends].map(|logits| Tensor::from_data(logits, &host));
         Ok(Self {
-            losses: self.losses.without_autodiff(),
-            logits: self.logits.map(Tensor::without_autodiff),
+            losses: Tensor::from_data(losses, &host),
+            logits,
             windows: self.windows,
         })
     }

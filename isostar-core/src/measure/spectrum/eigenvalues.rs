@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use faer::{MatRef, Side};
+use isostar_kernels::exact_product;
 
 use super::second_moment::second_moment;
 use crate::moments::widen;
@@ -121,11 +122,8 @@ impl Spectrum {
         }
         let centred = centred / unit;
         let spectrum = if n < d {
-            let products: Vec<f64> = centred
-                .clone()
-                .matmul(centred.transpose())
-                .try_to_vec_as()
-                .expect("the device can be read");
+            let product = exact_product(centred.clone(), centred.transpose());
+            let products: Vec<f64> = product.try_to_vec_as().expect("the device can be read");
             let covariance: Vec<f64> = products
                 .iter()
                 .map(|product| product / (n - 1) as f64)

@@ -3,6 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
 use faer::{MatRef, Side};
+use isostar_kernels::exact_product;
 
 use super::eigenvalues::in_units_of_largest;
 use super::second_moment::second_moment;
@@ -145,11 +146,7 @@ impl Partition {
         let dtype = rows.dtype();
         let deviations = rows - self.centre.clone().cast(dtype);
         // One direction per row: on the CPU, sums and extremes along rows are five times as fast.
-        let projected = self
-            .directions
-            .clone()
-            .cast(dtype)
-            .matmul(deviations.transpose());
+        let projected = exact_product(self.directions.clone().cast(dtype), deviations.transpose());
         let (highest, lowest) = (projected.clone().max_dim(1), projected.clone().min_dim(1));
         // The exponents are at most 0 and in units of s: if s is beyond f32, so is every exponent
         // but 0.

@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::{AccumulateScore, RegularizerName};
+use super::{AccumulateScore, PrecisionName, RegularizerName};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -169,6 +169,7 @@ kind_by_names!(
     Batching,
     OnSpike,
     Padding,
+    PrecisionName,
     Preset,
     RegularizerName,
     Schedule

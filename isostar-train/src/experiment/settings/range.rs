@@ -69,9 +69,9 @@ impl Range {
             number
         };
         let holds = self.bounds.iter().all(|bound| match *bound {
-            Bound::AtLeast(low) => number >= low.into(),
-            Bound::Above(low) => number > low.into(),
-            Bound::AtMost(high) => number <= high.into(),
+            Bound::AtLeast(low) => number >= f64::from(low),
+            Bound::Above(low) => number > f64::from(low),
+            Bound::AtMost(high) => number <= f64::from(high),
         });
         if holds && number.is_finite() {
             Ok(())

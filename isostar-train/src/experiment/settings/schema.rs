@@ -43,7 +43,7 @@ pub(crate) fn object(properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
-/// Returns the defaults that are the same for all models and regularizers.
+/// Returns the defaults that are the same for all models, regularizers and devices.
 fn constant_defaults() -> Map<String, Value> {
     let variants = RegularizerName::CHOICES
         .iter()
@@ -65,9 +65,11 @@ fn constant_defaults() -> Map<String, Value> {
             .filter(|(name, value)| other.get(name) == Some(value))
             .collect()
     });
+    let is_constant =
+        |name: &str, value: &Value| !value.is_null() && !value.is_object() && name != "pad_to";
     common
         .unwrap_or_default()
         .into_iter()
-        .filter(|(_, value)| !value.is_null() && !value.is_object())
+        .filter(|(name, value)| is_constant(name, value))
         .collect()
 }

@@ -9,9 +9,9 @@ use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval}
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
-use super::{AccumulateScore, RegularizerName, SCRATCH};
+use super::{AccumulateScore, PrecisionName, RegularizerName, SCRATCH};
 use crate::data::{Batching, Columns};
-use crate::device::default_device_name;
+use crate::device::{default_device_name, default_pad_to};
 use crate::hook::CALIBRATION_LIMIT;
 use crate::task::KnownTask;
 
@@ -20,6 +20,8 @@ struct About {
     /// Whether the model is trained from nothing.
     scratch: bool,
     regularizer: RegularizerName,
+    /// The multiple of the width of a batch.
+    pad_to: usize,
 }
 
 settings! {
@@ -75,6 +77,12 @@ settings! {
     /// Batches of rows of similar length, or of random rows (default: length)
     #[takes()]
     batching: Batching = |_| Batching::default();
+
+    /// Pad each batch to a multiple of N tokens: GPUs compile and tune kernels for each length. Not under --padding keep, where padding is part of
+    /// the score (default: 32 on cuda, 16 on wgpu, else 1)
+    #[takes("N")]
+    #[stored(default = "no_multiple")]
+    pad_to: usize = |about| about.pad_to, in AT_LEAST_ONE;
 
     /// Layers under the penalty: all, last, or numbers such as 1,3,12 (default: all; cosreg: last)
     #[takes("all|last|1,3,12")]
@@ -155,6 +163,12 @@ settings! {
     #[takes("NAME")]
     device: String = |_| default_device_name().into();
 
+    /// Precision of the matrix products of the model in training: f32, or bf16 on devices that have it. Parameters, the optimizer and the penalty
+    /// stay in f32 (default: f32)
+    #[takes()]
+    #[stored(default)]
+    precision: PrecisionName = |_| PrecisionName::default();
+
     /// Save the state of the run every N steps, or after a duration such as 90s, 10min or 1h; and after every epoch (default: 10min)
     #[takes("STEPS|DURATION")]
     #[stored(default)]
@@ -194,9 +208,16 @@ impl TrainSettings {
             .model
             .as_deref()
             .is_none_or(|model| model == SCRATCH);
+        let pad_to = match options.padding.unwrap_or_default() {
+            Padding::Mask => {
+                default_pad_to(options.device.as_deref().unwrap_or(default_device_name()))
+            }
+            Padding::Keep => no_multiple(),
+        };
         let about = About {
             scratch,
             regularizer: options.regularizer.unwrap_or_default(),
+            pad_to,
         };
         options.or_defaults(&about)
     }
@@ -212,6 +233,11 @@ fn default_epsilon() -> f64 {
 }
 
 fn default_accumulate() -> usize {
+    1
+}
+
+/// Batches as wide as their longest row, and those of runs whose settings do not name a multiple.
+fn no_multiple() -> usize {
     1
 }
 

@@ -61,7 +61,8 @@ impl<B: Send + 'static> Calibration<B> {
                 batch: index + 1,
                 source,
             })?;
-            let hidden_states = without_autodiff(model.hidden_states(batch));
+            let hidden_states =
+                without_autodiff(self.precision.scope(|| model.hidden_states(batch)));
             let moments = states.moments(&hidden_states);
             // Only the count is read back; the moments stay on the device.
             let added = moments
