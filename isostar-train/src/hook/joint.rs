@@ -36,7 +36,9 @@ impl<M: HiddenStateModel> Regularized<M> {
             task_loss,
             hidden_states,
             output,
-        } = self.inner.forward_step(batch);
+        } = calibration
+            .precision
+            .scope(|| self.inner.forward_step(batch));
         let sequences = || hidden_states.layers.first().map(|layer| layer.dims()[0]);
         let terms = terms.or_else(sequences).unwrap_or(1) as f64;
         let pooled = regularizer.and_then(|regularizer| regularizer.pooled());

@@ -125,6 +125,7 @@ fn crew<M: TaskModel>(
     let division = Division {
         rows: settings.batch_size,
         score: settings.accumulate_score,
+        precision: settings.precision.into(),
     };
     let is_cut = devices.len() * settings.accumulate > 1;
     Ok(is_cut.then(|| Crew::new(&devices, hook.regularizer(), division)))

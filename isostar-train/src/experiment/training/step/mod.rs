@@ -33,7 +33,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 use burn::train::TrainOutput;
 use isostar_core::{Penalty, PooledPenalty, Regularizer, Statistics};
-use isostar_kernels::DropoutKeys;
+use isostar_kernels::{DropoutKeys, Precision};
 
 pub(super) use clip::clip;
 use cut::cut;
@@ -46,13 +46,15 @@ use super::super::AccumulateScore;
 use crate::data::RowBatch;
 use crate::hook::{HiddenStateModel, RegularizedOutput};
 
-/// How a batch is cut into parts.
+/// How a batch is cut into parts, and computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Division {
     /// Rows per micro-batch.
     pub rows: usize,
     /// Which states have one penalty.
     pub score: AccumulateScore,
+    /// Precision of the products of forward passes.
+    pub precision: Precision,
 }
 
 /// Gradients and numbers of a batch.
@@ -130,6 +132,7 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
                 (group == 0).then(|| Begin {
                     model: model.clone(),
                     keys: keys.clone(),
+                    precision: self.division.precision,
                 })
             };
             let own = micro_batches.iter().flatten().map(ExactSizeIterator::len);

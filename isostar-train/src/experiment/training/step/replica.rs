@@ -6,7 +6,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 use burn::train::ItemLazy;
 use isostar_core::{PooledPenalty, PooledRegularizer, Regularizer, Statistics};
-use isostar_kernels::DropoutKeys;
+use isostar_kernels::{DropoutKeys, Precision};
 
 use super::outputs::Done;
 use crate::data::RowBatch;
@@ -25,6 +25,8 @@ pub(super) struct Part<B> {
 pub(super) struct Begin<M> {
     pub model: M,
     pub keys: DropoutKeys,
+    /// Precision of the products of forward passes.
+    pub precision: Precision,
 }
 
 /// A model on its device, and what it has computed of the current step.
@@ -60,9 +62,9 @@ impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
         begin: Option<Begin<M>>,
         parts: Vec<Part<M::Batch>>,
     ) -> Vec<Statistics> {
-        if let Some(Begin { model, keys }) = begin {
-            let model = model.fork(&self.device);
-            self.step = Some(Begin { model, keys });
+        if let Some(begin) = begin {
+            let model = begin.model.fork(&self.device);
+            self.step = Some(Begin { model, ..begin });
         }
         let to_device = |part: Part<M::Batch>| Part {
             batch: part.batch.to_device(&self.device),
@@ -160,7 +162,8 @@ fn pooled(regularizer: Option<&Arc<dyn Regularizer>>) -> Option<&dyn PooledRegul
 
 impl<M: HiddenStateModel<Batch: RowBatch>> Begin<M> {
     fn run(&self, model: &M, part: &Part<M::Batch>) -> ForwardStep<M::Output> {
+        let forward = || model.forward_step(part.batch.clone());
         self.keys
-            .for_part(part.first_row, || model.forward_step(part.batch.clone()))
+            .for_part(part.first_row, || self.precision.scope(forward))
     }
 }

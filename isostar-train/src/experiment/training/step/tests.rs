@@ -71,7 +71,12 @@ fn crew(
     regularizer: &Arc<dyn Regularizer>,
 ) -> Crew<Model> {
     let devices = vec![Device::flex().autodiff(); devices];
-    let division = Division { rows, score };
+    let precision = Precision::F32;
+    let division = Division {
+        rows,
+        score,
+        precision,
+    };
     Crew::new(&devices, Some(regularizer.clone()), division)
 }
 
@@ -189,6 +194,7 @@ fn without_a_regularizer_the_task_loss_alone_is_differentiated() {
     let division = Division {
         rows: 7,
         score: AccumulateScore::Full,
+        precision: Precision::F32,
     };
     let computed = Crew::new(&devices, None, division)
         .compute(&model, &batch, None)

@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use isostar_core::{PooledPenalty, Regularizer, Statistics};
-use isostar_kernels::Precision;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::outputs::Done;
@@ -206,11 +205,8 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Worker<M> {
         job: impl FnOnce(&mut Replica<M>) -> Result<T, String> + Send + 'static,
     ) -> Answer<T> {
         let (sender, answer) = channel();
-        // Precision is a setting of the thread that drives the training.
-        let precision = Precision::current();
         let job = move |replica: &mut Replica<M>| {
-            let job = || precision.scope(|| job(replica));
-            let result = catch_unwind(AssertUnwindSafe(job));
+            let result = catch_unwind(AssertUnwindSafe(|| job(replica)));
             let result = result.unwrap_or_else(|panic| Err(message(panic.as_ref())));
             // Nobody waits for the answer if the training has ended.
             let _ = sender.send(result);
