@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod schema;
 mod signals;
+mod slurm;
 mod source;
 mod stderr;
 mod sweep;

@@ -14,7 +14,12 @@ pub struct SlurmArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     slurm: Option<u32>,
     /// Time limit of a task, as sbatch takes it. Two minutes before its end, a task saves its run and goes back to the queue
-    #[arg(long, value_name = "TIME", default_value = "24:00:00", requires = "slurm")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "24:00:00",
+        requires = "slurm"
+    )]
     time: String,
     /// GPUs of a task
     #[arg(long, value_name = "N", requires = "slurm")]
@@ -60,18 +65,21 @@ impl SlurmArgs {
             format!("#SBATCH --time={}", self.time),
         ];
         let counts = [("gpus", self.gpus), ("cpus-per-task", self.cpus)];
-        let counts = counts.into_iter().filter_map(|(name, count)| Some((name, count?)));
+        let counts = counts
+            .into_iter()
+            .filter_map(|(name, count)| Some((name, count?)));
         lines.extend(counts.map(|(name, count)| format!("#SBATCH --{name}={count}")));
         lines.extend([
             format!("#SBATCH --output={log}"),
             "#SBATCH --open-mode=append".into(),
             "#SBATCH --requeue".into(),
-            "# Two minutes before the time is over, the run saves its state and requeues its task.".into(),
+            "# Two minutes before the time is over, the run saves its state and requeues its task."
+                .into(),
             "#SBATCH --signal=USR1@120".into(),
             String::new(),
             "# A cancelled or requeued task goes on where it was.".into(),
             format!(
-                "exec srun {} sweep {} --out {}",
+                "exec srun {} sweep {} --out {} --shard $SLURM_ARRAY_TASK_ID/{tasks}",
                 quoted(&program),
                 quoted(plan),
                 quoted(out)
