@@ -57,7 +57,7 @@ pub fn default_device_name() -> &'static str {
 /// The default multiple of the width of a batch on a device: 32 on CUDA and 16 on wgpu, which
 /// compile and tune kernels for each shape; 1 on the CPU.
 pub fn default_pad_to(device: &str) -> usize {
-    match device.split(':').next() {
+    match device.split([':', ',']).next() {
         Some("cuda") => 32,
         Some("wgpu") => 16,
         _ => 1,
