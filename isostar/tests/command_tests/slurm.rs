@@ -40,8 +40,8 @@ fn the_script_of_an_array_is_written_and_its_line_is_printed() {
         assert!(text.contains(&expected), "{expected:?} in {text}");
     }
     assert!(!text.contains("cpus-per-task"), "{text}");
-    let is_valid = std::process::Command::new("bash").arg("-n").arg(&script);
-    assert!({ is_valid }.status().unwrap().success());
+    let mut bash = std::process::Command::new("bash");
+    assert!(bash.arg("-n").arg(&script).status().unwrap().success());
 }
 
 #[test]
