@@ -5,8 +5,8 @@ use burn::prelude::*;
 use burn::train::TrainOutput;
 
 use super::exchange::{Arrival, Seat};
-use super::output::StateCount;
 use super::{ForwardStep, HiddenStateModel, Hook, Regularized, RegularizedOutput};
+use crate::metric::StateCount;
 
 impl<M: HiddenStateModel> Regularized<M> {
     /// Takes a step of which other workers compute the other parts. The sum of all gradients is that

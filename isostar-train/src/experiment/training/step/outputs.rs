@@ -5,7 +5,8 @@ use burn::tensor::ExecutionError;
 use burn::train::ItemLazy;
 use isostar_core::Penalty;
 
-use crate::hook::{RegularizedOutput, StateCount};
+use crate::hook::RegularizedOutput;
+use crate::metric::StateCount;
 
 /// The model's outputs of the parts of a batch, in the order of its rows.
 pub(in super::super) struct Outputs<O>(pub Vec<O>);

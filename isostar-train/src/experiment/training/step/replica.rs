@@ -10,7 +10,8 @@ use isostar_kernels::{DropoutKeys, Precision};
 
 use super::outputs::Done;
 use crate::data::RowBatch;
-use crate::hook::{ForwardStep, HiddenStateModel, StateCount};
+use crate::hook::{ForwardStep, HiddenStateModel};
+use crate::metric::StateCount;
 
 /// A part of a batch.
 pub(super) struct Part<B> {
