@@ -5,7 +5,7 @@
 
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, Sum};
+use isostar_core::{HiddenStates, IStarConfig, Penalty, Regularizer, StepContext, Sum};
 
 /// penalty = weight·(m/d − 1)², where m is the mean squared norm of the last layer's states.
 #[derive(Debug)]
@@ -18,13 +18,10 @@ impl Regularizer for UnitVariance {
         "Mean squared norm"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let last = states.layer(states.depth());
         let measure = last.clone().square().mean();
-        Penalty {
-            value: (measure.clone() - 1.0).square() * self.weight,
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new((measure.clone() - 1.0).square() * self.weight, measure)
     }
 }
 
@@ -46,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         states = states.detach().require_grad();
         let penalty = both.penalty(
             &HiddenStates::from_layers(vec![states.clone()]),
-            Some(&reference),
+            &StepContext::default().with_reference(&reference),
         );
         if step % 50 == 0 {
             let (score, norm): (f64, f64) = (

@@ -47,7 +47,9 @@ pub enum ConfigError {
     #[error("the selection of layers is empty")]
     NoLayers,
     /// The text is not a valid layer selection.
-    #[error("{text:?} selects no layers: write all, last, or numbers such as 1,3,12")]
+    #[error(
+        "{text:?} selects no layers: write all, last, each, numbers such as 1,3,12, or numbers with weights such as 1:0.5,6:2"
+    )]
     LayerSyntax {
         /// The text given.
         text: String,

@@ -41,14 +41,14 @@ mod unbiased;
 pub use covariance::ScaledCovariance;
 pub use device_moments::DeviceMoments;
 pub use error::ConfigError;
-pub use hidden_states::{HiddenStates, LayerSelection, Padding, StateSelection};
+pub use hidden_states::{HiddenStates, LayerGroup, LayerSelection, Padding, StateSelection};
 pub use interval::{IsoscoreJackknife, isoscore_interval};
 pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, IStar, IStarConfig, Penalty, PooledPenalty, PooledRegularizer,
-    Regularizer, Statistic, Statistics, Sum,
+    CosReg, CosRegConfig, Detail, IStar, IStarConfig, IsoScorer, Penalty, PooledPenalty,
+    PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext, Sum,
 };
 pub use running::RunningMoments;
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};

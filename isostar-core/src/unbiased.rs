@@ -8,7 +8,7 @@ use crate::moments::widen;
 /// The smallest ratio of F̂ to the sum of its absolute terms that is accepted, 2⁻¹⁶. If the terms
 /// cancel, f32 rounding leaves a residue of 6e-6 of them for 500 points. A smaller F̂ would mean a
 /// score above 3 in ten thousand dimensions, and a larger one in fewer dimensions.
-const LEAST_SHARE: f64 = 1.0 / 65_536.0;
+pub(crate) const LEAST_SHARE: f64 = 1.0 / 65_536.0;
 
 /// The sums over centred points xᵢ − m that the unbiased estimator requires.
 ///

@@ -10,7 +10,7 @@ use burn::prelude::*;
 use common::{Normal, scalar};
 use isostar_core::{
     HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage, ShrinkageTarget,
-    StateSelection, nearest_neighbours,
+    StateSelection, StepContext, nearest_neighbours,
 };
 
 /// The system allocator, counting the bytes in use.
@@ -112,10 +112,16 @@ fn a_penalty_keeps_no_copy_of_any_layer() {
             states
         };
         // A first run allocates what persists: thread pools and their buffers.
-        drop(istar.penalty(&states, None).value.backward());
+        drop(
+            istar
+                .penalty(&states, &StepContext::default())
+                .value
+                .backward(),
+        );
 
         let run = || {
-            let (penalty, tape, forward) = measure(|| istar.penalty(&states, None).value);
+            let (penalty, tape, forward) =
+                measure(|| istar.penalty(&states, &StepContext::default()).value);
             let (gradients, kept, backward) = measure(|| penalty.backward());
             assert!(layers.iter().all(|layer| layer.grad(&gradients).is_some()));
             assert!(scalar(penalty).is_finite());

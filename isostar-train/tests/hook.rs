@@ -27,7 +27,9 @@ use burn::train::{
     TrainStep,
 };
 use common::{Batches, Perceptron};
-use isostar_core::{HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection};
+use isostar_core::{
+    HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection, StepContext,
+};
 use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent};
 use isostar_train::metric::{MeasureInput, StateCount};
 
@@ -76,26 +78,49 @@ fn records_of_the_wrapped_model_are_those_of_the_bare_one() {
 
 #[test]
 fn the_gradient_of_a_step_is_that_of_task_loss_plus_penalty() {
+    the_gradient_is_that_of_the_parts(StateSelection::default());
+}
+
+#[test]
+fn layers_with_scores_of_their_own_have_references_of_their_own() {
+    for layers in ["each", "1:0.5,2:-2"] {
+        the_gradient_is_that_of_the_parts(StateSelection {
+            layers: layers.parse().unwrap(),
+            ..StateSelection::default()
+        });
+    }
+}
+
+/// Compares a step of the hook with the sum of task loss and penalty, whose references are those of
+/// the training rows.
+fn the_gradient_is_that_of_the_parts(selection: StateSelection) {
     let device = Device::flex().autodiff();
     let model = Perceptron::new(0.0, &device);
     let loader = Arc::new(Batches::random(3, 16, 1, &device));
-    let (hook, _) = hook(2.5);
+    let istar = IStarConfig::new(2.5)
+        .with_states(selection.clone())
+        .init()
+        .unwrap();
+    let hook = Hook::new(istar.clone());
     let tapped = hook.tap(loader.clone());
     let batch = tapped.iter().next().unwrap().unwrap();
 
-    let reference = {
-        let plain = model.valid();
-        let moments = loader
-            .batches
-            .iter()
-            .map(|batch| StateSelection::default().moments(&plain.hidden_states(batch.clone())));
+    let plain = model.valid();
+    let states = loader
+        .batches
+        .iter()
+        .map(|batch| selection.group_moments(&plain.hidden_states(batch.clone())));
+    let states: Vec<Vec<Moments>> = states.collect();
+    let covariance = |group: usize| {
+        let moments = states.iter().map(|batch| batch[group].clone());
         Moments::union(moments.collect()).covariance()
     };
+    let reference = Tensor::cat((0..states[0].len()).map(covariance).collect(), 0);
     let step = model.forward_step(batch.clone());
-    let penalty = IStarConfig::new(2.5)
-        .init()
-        .unwrap()
-        .penalty(&step.hidden_states, Some(&reference));
+    let penalty = istar.penalty(
+        &step.hidden_states,
+        &StepContext::default().with_reference(&reference),
+    );
     let by_hand = burn::optim::GradientsParams::from_grads(
         (step.task_loss + penalty.value).backward(),
         &model,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use isostar_core::{IStarConfig, Padding, Regularizer};
+use isostar_core::{IStarConfig, Padding, Regularizer, StepContext};
 use isostar_models::{BertConfig, ModelConfig, Precision, PretrainedModel, SequenceClassifier};
 use isostar_train::data::{
     BatchSource, BatchWidth, DEFAULT_TOKENIZER, Examples, TextEncoder, default_rows,
@@ -62,7 +62,10 @@ fn curve(start: &SequenceClassifier, precision: Precision) -> Vec<[f64; 2]> {
         .map(|step| {
             let rows = (0..16).map(|row| (16 * step + row) % 512).collect();
             let forward = precision.scope(|| model.forward_step(examples.batch(rows, &device)));
-            let penalty = istar.penalty(&forward.hidden_states, Some(&reference));
+            let penalty = istar.penalty(
+                &forward.hidden_states,
+                &StepContext::default().with_reference(&reference),
+            );
             let gradients = GradientsParams::from_grads(
                 (forward.task_loss.clone() + penalty.value).backward(),
                 &model,
@@ -147,7 +150,10 @@ fn further_padding_changes_neither_loss_nor_score() {
         let batch = examples.batch((0..24).collect(), &device);
         let [_, tokens] = batch.input.ids.dims();
         let forward = model.forward_step(batch);
-        let penalty = istar.penalty(&forward.hidden_states, Some(&reference));
+        let penalty = istar.penalty(
+            &forward.hidden_states,
+            &StepContext::default().with_reference(&reference),
+        );
         (
             tokens,
             [

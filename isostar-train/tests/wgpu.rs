@@ -3,7 +3,7 @@
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::DeviceKind;
-use isostar_core::{IStarConfig, Regularizer};
+use isostar_core::{IStarConfig, Regularizer, StepContext};
 use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifier, TokenBatch};
 use isostar_train::data::{SequenceBatch, Targets};
 use isostar_train::device::parse_device;
@@ -68,7 +68,10 @@ fn curve(device: Device) -> Vec<[f64; 2]> {
     let reference = Tensor::<2>::eye(WIDTH, &device.clone().without_autodiff());
     let steps = (0..5).map(|step| {
         let forward = model.forward_step(batch(step, &device));
-        let penalty = istar.penalty(&forward.hidden_states, Some(&reference));
+        let penalty = istar.penalty(
+            &forward.hidden_states,
+            &StepContext::default().with_reference(&reference),
+        );
         let gradients = (forward.task_loss.clone() + penalty.value).backward();
         let gradients = GradientsParams::from_grads(gradients, &model);
         model = optimizer.step(1e-2, model.clone(), gradients);

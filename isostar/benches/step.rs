@@ -15,7 +15,7 @@ use std::time::Instant;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use isostar_core::{IStar, IStarConfig, Regularizer};
+use isostar_core::{IStar, IStarConfig, Regularizer, StepContext};
 use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifier, TokenBatch};
 use isostar_train::data::{SequenceBatch, Targets};
 use isostar_train::experiment::adamw;
@@ -116,7 +116,10 @@ impl Training {
             loss = loss
                 + self
                     .istar
-                    .penalty(&step.hidden_states, Some(&self.reference))
+                    .penalty(
+                        &step.hidden_states,
+                        &StepContext::default().with_reference(&self.reference),
+                    )
                     .value;
         }
         drop(step.hidden_states);

@@ -1,9 +1,9 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
+use super::{Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext};
 use crate::measure::CosineSums;
-use crate::{ConfigError, HiddenStates, LayerSelection, Padding, StateSelection};
+use crate::{ConfigError, HiddenStates, LayerGroup, LayerSelection, Padding, StateSelection};
 
 /// Settings of [`CosReg`].
 #[derive(Config, Debug)]
@@ -51,48 +51,64 @@ impl Regularizer for CosReg {
         Some(self)
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        self.penalty_of(&self.statistics(states), reference)
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
+        let groups = self.states.groups(states).into_iter();
+        let groups = groups.map(|(group, _)| group).collect();
+        self.weighted(groups, self.sums(states))
     }
 }
 
 impl PooledRegularizer for CosReg {
-    /// The sum of the directions, the number of nonzero states, and that of all.
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
-        let mask = self.states.mask(states);
-        let layers = self.states.layers(states).into_iter();
-        let CosineSums {
-            directions,
-            directed,
-            count,
-        } = layers
-            .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()))
-            .reduce(CosineSums::merge)
-            .expect("a selection names at least one layer");
-        let sums = [directions, directed, count].map(|sum| Statistic::Sum(sum.squeeze_dim(0)));
-        Statistics(sums.to_vec())
+    /// Of each group of layers: the sum of the directions, the number of nonzero states, and that of
+    /// all.
+    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
+        let of_group = |sums: CosineSums| {
+            let sums = [sums.directions, sums.directed, sums.count];
+            sums.map(|sum| Statistic::Sum(sum.squeeze_dim(0)))
+        };
+        Statistics(self.sums(states).into_iter().flat_map(of_group).collect())
     }
 
-    fn penalty_of(&self, statistics: &Statistics, _reference: Option<&Tensor<2>>) -> Penalty {
-        let [
-            Statistic::Sum(directions),
-            Statistic::Sum(directed),
-            Statistic::Sum(count),
-        ] = &statistics.0[..]
-        else {
-            panic!("CosReg::penalty_of: the statistics are those of another regularizer")
+    fn penalty_of(&self, statistics: &Statistics, _context: &StepContext) -> Penalty {
+        let sums = statistics.0.as_chunks::<3>().0.iter().map(|of_group| {
+            let [directions, directed, count] = of_group.each_ref().map(|statistic| {
+                let Statistic::Sum(sum) = statistic else {
+                    panic!("CosReg::penalty_of: the statistics are those of another regularizer")
+                };
+                sum.clone().unsqueeze_dim(0)
+            });
+            CosineSums {
+                directions,
+                directed,
+                count,
+            }
+        });
+        let sums: Vec<CosineSums> = sums.collect();
+        self.weighted(self.states.layers.groups_of(sums.len()), sums)
+    }
+}
+
+impl CosReg {
+    /// The sums of each group of layers.
+    fn sums(&self, states: &HiddenStates) -> Vec<CosineSums> {
+        let mask = self.states.mask(states);
+        let sums = |layers: Vec<&Tensor<3>>| {
+            let sums = layers
+                .into_iter()
+                .map(|layer| CosineSums::from_sequences(layer.clone(), mask.cloned()));
+            let sums = sums.reduce(CosineSums::merge);
+            sums.expect("a selection names at least one layer")
         };
-        let [directions, directed, count] =
-            [directions, directed, count].map(|sum| sum.clone().unsqueeze_dim(0));
-        let sums = CosineSums {
-            directions,
-            directed,
-            count,
+        let groups = self.states.groups(states).into_iter();
+        groups.map(|(_, layers)| sums(layers)).collect()
+    }
+
+    fn weighted(&self, groups: Vec<LayerGroup>, sums: Vec<CosineSums>) -> Penalty {
+        let measures = Scores {
+            groups,
+            values: sums.iter().map(CosineSums::cosreg).collect(),
+            details: Vec::new(),
         };
-        let measure = sums.cosreg();
-        Penalty {
-            value: measure.clone() * self.weight,
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new(measures.weighted_sum() * self.weight, measures.mean())
     }
 }

@@ -1,19 +1,10 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
-use crate::{
-    ConfigError, HiddenStates, Moments, Padding, Shrinkage, StateSelection, TargetName,
-    isoscore_of_covariance,
+use super::{
+    IsoScorer, Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext,
 };
-
-/// With padding masked, runs whose score fell below this value no longer solved their task. The
-/// states of an unregularized BERT score 0.22; λ = −1 lowered the score to 0.01.
-const COLLAPSED: f64 = 0.02;
-
-/// The same fraction of the unregularized score for states that include padding: if two thirds of
-/// them are padding, they score 0.035. Runs at λ = −1 and −5 scored 0.02 and still learned the task.
-const COLLAPSED_WITH_PADDING: f64 = 0.003;
+use crate::{ConfigError, HiddenStates, Shrinkage, StateSelection, TargetName};
 
 /// Settings of [`IStar`].
 #[derive(Config, Debug)]
@@ -54,21 +45,24 @@ impl IStarConfig {
 /// ```
 ///
 /// Σ_X is the covariance of the batch's states, pooled over all selected layers, and Σ_S is the
-/// reference covariance. The published code includes padding in both. With padding masked out, the
+/// reference covariance. Where the layers have scores of their own
+/// ([`Each`](crate::LayerSelection::Each), [`Weighted`](crate::LayerSelection::Weighted)), the
+/// penalty is λ·Σₗ wₗ(1 − IsoScore*ₗ). The published code includes padding in both. With padding masked out, the
 /// same weight has about ten times the effect: start with λ = ±0.1. The published values λ = −1 …
 /// −5 collapse masked states.
 ///
 /// ```
 /// use burn::prelude::*;
 /// use burn::tensor::Distribution;
-/// use isostar_core::{HiddenStates, IStarConfig, Regularizer};
+/// use isostar_core::{HiddenStates, IStarConfig, Regularizer, StepContext};
 ///
 /// let istar = IStarConfig::new(-0.1).init()?;
 /// let device = Device::flex().autodiff();
 /// let layer = Tensor::<3>::random([8, 16, 32], Distribution::Normal(0.0, 1.0), &device).require_grad();
 /// let reference = Tensor::<2>::eye(32, &device);
 ///
-/// let penalty = istar.penalty(&HiddenStates::from_layers(vec![layer.clone()]), Some(&reference));
+/// let context = StepContext::default().with_reference(&reference);
+/// let penalty = istar.penalty(&HiddenStates::from_layers(vec![layer.clone()]), &context);
 /// let gradients = penalty.value.backward();
 /// assert_eq!(layer.grad(&gradients).unwrap().dims(), [8, 16, 32]);
 /// # Ok::<(), isostar_core::ConfigError>(())
@@ -79,8 +73,7 @@ impl IStarConfig {
 #[derive(Clone, Debug)]
 pub struct IStar {
     weight: f64,
-    shrinkage: Shrinkage,
-    states: StateSelection,
+    scorer: IsoScorer,
 }
 
 impl IStar {
@@ -93,74 +86,72 @@ impl IStar {
         shrinkage: Shrinkage,
         states: StateSelection,
     ) -> Result<Self, ConfigError> {
+        Self::with_scorer(weight, IsoScorer::new(shrinkage, states))
+    }
+
+    /// Creates I-STAR with weight λ = `weight` on the score that `scorer` computes.
+    ///
+    /// # Errors
+    /// If λ is not finite.
+    pub fn with_scorer(weight: f64, scorer: IsoScorer) -> Result<Self, ConfigError> {
         if !weight.is_finite() {
             return Err(ConfigError::Weight { value: weight });
         }
-        Ok(Self {
-            weight,
-            shrinkage,
-            states,
-        })
+        Ok(Self { weight, scorer })
     }
 
-    /// IsoScore* of the selected states. Shape `[1]`.
+    fn weighted(&self, scores: Scores) -> Penalty {
+        let value = scores.defect() * self.weight;
+        Penalty::new(value, scores.mean()).with_details(scores.details)
+    }
+
+    /// IsoScore* of the selected states, [`Scores::mean`](super::Scores::mean). Shape `[1]`.
     ///
     /// # Panics
     /// See [`Regularizer::penalty`].
-    pub fn score(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Tensor<1> {
-        self.score_of(&self.states.moments(states), reference)
-    }
-
-    fn score_of(&self, moments: &Moments, reference: Option<&Tensor<2>>) -> Tensor<1> {
-        let covariance = self.shrinkage.apply(moments.covariance(), reference);
-        isoscore_of_covariance(covariance)
+    pub fn score(&self, states: &HiddenStates, context: &StepContext) -> Tensor<1> {
+        self.scorer.scores(states, context).mean()
     }
 }
 
 impl Regularizer for IStar {
     fn measure_name(&self) -> &str {
-        "IsoScore star"
+        self.scorer.measure_name()
     }
 
     fn reference_states(&self) -> Option<&StateSelection> {
-        self.shrinkage.needs_reference().then_some(&self.states)
+        self.scorer.reference_states()
     }
 
     fn states(&self) -> Option<&StateSelection> {
-        Some(&self.states)
+        Some(self.scorer.states())
     }
 
     fn collapsed_below(&self) -> Option<f64> {
-        match self.states.padding {
-            Padding::Mask => Some(COLLAPSED),
-            Padding::Keep => Some(COLLAPSED_WITH_PADDING),
-        }
+        Some(self.scorer.collapsed_below())
     }
 
     fn pooled(&self) -> Option<&dyn PooledRegularizer> {
         Some(self)
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        self.penalty_of(&self.statistics(states), reference)
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        self.weighted(self.scorer.scores(states, context))
     }
 }
 
 impl PooledRegularizer for IStar {
-    /// The moments of the selected states.
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
-        Statistics(vec![Statistic::Moments(self.states.moments(states))])
+    /// The moments of each group of layers.
+    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
+        let moments = self.scorer.states().group_moments(states);
+        Statistics(moments.into_iter().map(Statistic::Moments).collect())
     }
 
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
-        let [Statistic::Moments(moments)] = &statistics.0[..] else {
-            panic!("IStar::penalty_of: the statistics are those of another regularizer")
-        };
-        let score = self.score_of(moments, reference);
-        let value = (score.clone().neg() + 1.0) * self.weight;
-        Penalty {
-            value,
-            measure: score.without_autodiff(),
-        }
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
+        let moments = statistics.0.iter().map(|statistic| match statistic {
+            Statistic::Moments(moments) => moments.clone(),
+            _ => panic!("IStar::penalty_of: the statistics are those of another regularizer"),
+        });
+        self.weighted(self.scorer.scores_of(moments.collect(), context))
     }
 }

@@ -1,8 +1,10 @@
 //! Penalties on the hidden states of a batch, which are added to the task loss.
 
+mod context;
 mod cosreg;
 mod istar;
 mod pooled;
+mod scorer;
 mod sum;
 
 use core::fmt::Debug;
@@ -12,9 +14,11 @@ use burn::prelude::*;
 
 use crate::{HiddenStates, StateSelection};
 
+pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
 pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
+pub use scorer::{IsoScorer, Scores};
 pub use sum::Sum;
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
@@ -25,7 +29,7 @@ pub use sum::Sum;
 ///
 /// ```
 /// use burn::prelude::*;
-/// use isostar_core::{HiddenStates, Penalty, Regularizer};
+/// use isostar_core::{HiddenStates, Penalty, Regularizer, StepContext};
 ///
 /// /// Pulls the mean norm of the last layer's states towards 1.
 /// #[derive(Debug)]
@@ -36,9 +40,9 @@ pub use sum::Sum;
 ///         "Mean norm"
 ///     }
 ///
-///     fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+///     fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
 ///         let norm = states.layer(states.depth()).clone().square().sum_dim(2).sqrt().mean();
-///         Penalty { value: (norm.clone() - 1.0).square(), measure: norm }
+///         Penalty::new((norm.clone() - 1.0).square(), norm)
 ///     }
 /// }
 /// ```
@@ -73,13 +77,11 @@ pub trait Regularizer: Debug + Send + Sync {
 
     /// The penalty on the hidden states of one batch.
     ///
-    /// # Shapes
-    /// - `reference`: `[d, d]`; present if [`reference_states`](Self::reference_states) returns a
-    ///   selection
-    ///
     /// # Panics
-    /// If the shapes of the states or the reference are not those that the regularizer expects.
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty;
+    /// If the shapes of the states or the reference are not those that the regularizer expects, or
+    /// if [`reference_states`](Self::reference_states) returns a selection and the context has no
+    /// reference.
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty;
 }
 
 /// The penalty of one batch, and the measure that it is based on.
@@ -87,8 +89,54 @@ pub trait Regularizer: Debug + Send + Sync {
 pub struct Penalty {
     /// The term added to the task loss, weight included. Shape `[1]`.
     pub value: Tensor<1>,
-    /// The measure of this batch, without the weight. Shape `[1]`.
+    /// The measure of this batch, without the weight and without gradient. Shape `[1]`.
     pub measure: Tensor<1>,
+    /// Further numbers of this batch, for logs.
+    pub details: Vec<Detail>,
+}
+
+/// A number of a batch besides its measure, such as the shrinkage weight that was estimated from it.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// The name in logs, in lower case.
+    pub name: String,
+    /// The number, without gradient. Shape `[1]`.
+    pub value: Tensor<1>,
+}
+
+impl Penalty {
+    /// A penalty without further numbers. The measure is detached from the graph.
+    pub fn new(value: Tensor<1>, measure: Tensor<1>) -> Self {
+        Self {
+            value,
+            measure: measure.without_autodiff(),
+            details: Vec::new(),
+        }
+    }
+
+    /// The same penalty with these further numbers.
+    pub fn with_details(mut self, details: impl IntoIterator<Item = Detail>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// The same penalty without gradients.
+    pub fn without_autodiff(self) -> Self {
+        Self {
+            value: self.value.without_autodiff(),
+            ..self
+        }
+    }
+}
+
+impl Detail {
+    /// A number with a name. It is detached from the graph.
+    pub fn new(name: impl Into<String>, value: Tensor<1>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.without_autodiff(),
+        }
+    }
 }
 
 /// A regularizer behind a pointer is a regularizer, whether its type is known or not.
@@ -115,8 +163,8 @@ macro_rules! delegate {
                 self.as_ref().pooled()
             }
 
-            fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-                self.as_ref().penalty(states, reference)
+            fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+                self.as_ref().penalty(states, context)
             }
         }
     )*};

@@ -4,7 +4,7 @@
 use burn::prelude::*;
 use burn::tensor::Gradients;
 
-use super::{Penalty, Regularizer};
+use super::{Penalty, Regularizer, StepContext};
 use crate::{HiddenStates, Moments};
 
 /// One statistic of the states of a part of a batch.
@@ -125,13 +125,13 @@ pub trait PooledRegularizer: Regularizer {
     ///
     /// # Panics
     /// See [`Regularizer::penalty`].
-    fn statistics(&self, states: &HiddenStates) -> Statistics;
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics;
 
     /// The penalty of a batch with these statistics. A step of the optimizer calls it once.
     ///
     /// # Panics
     /// See [`Regularizer::penalty`].
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty;
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty;
 }
 
 /// The penalty of a batch, and its gradient with respect to the statistics of each part.
@@ -148,7 +148,9 @@ pub trait PooledRegularizer: Regularizer {
 /// ```
 /// use burn::prelude::*;
 /// use burn::tensor::Distribution;
-/// use isostar_core::{HiddenStates, IStarConfig, PooledPenalty, PooledRegularizer};
+/// use isostar_core::{
+///     HiddenStates, IStarConfig, PooledPenalty, PooledRegularizer, StepContext,
+/// };
 ///
 /// let istar = IStarConfig::new(-0.1).with_shrinkage(0.0).init()?;
 /// let device = Device::flex().autodiff();
@@ -156,8 +158,10 @@ pub trait PooledRegularizer: Regularizer {
 ///     Tensor::<3>::random([4, 16, 32], Distribution::Default, &device).require_grad()
 /// });
 ///
-/// let parts = states.map(|part| istar.statistics(&HiddenStates::from_layers(vec![part])));
-/// let whole = PooledPenalty::new(&istar, parts.to_vec(), None);
+/// let context = StepContext::default();
+/// let states = states.map(|part| HiddenStates::from_layers(vec![part]));
+/// let parts = states.map(|part| istar.statistics(&part, &context));
+/// let whole = PooledPenalty::new(&istar, parts.to_vec(), &context);
 /// let gradients = parts.iter().enumerate().map(|(k, part)| whole.surrogate(k, part).backward());
 /// # assert_eq!(gradients.count(), 2);
 /// # Ok::<(), isostar_core::ConfigError>(())
@@ -229,7 +233,7 @@ impl PooledPenalty {
     pub fn new(
         regularizer: &(impl PooledRegularizer + ?Sized),
         parts: Vec<Statistics>,
-        reference: Option<&Tensor<2>>,
+        context: &StepContext,
     ) -> Self {
         let device = parts.first().and_then(Statistics::device);
         let leaf = |part: Statistics| {
@@ -243,8 +247,8 @@ impl PooledPenalty {
             })
         };
         let leaves: Vec<Statistics> = parts.into_iter().map(leaf).collect();
-        let Penalty { value, measure } =
-            regularizer.penalty_of(&Statistics::merge(leaves.clone()), reference);
+        let penalty = regularizer.penalty_of(&Statistics::merge(leaves.clone()), context);
+        let value = &penalty.value;
         let slopes = match value.is_tracked() {
             true => {
                 let gradients = value.backward();
@@ -252,10 +256,7 @@ impl PooledPenalty {
             }
             false => vec![Vec::new(); leaves.len()],
         };
-        let penalty = Penalty {
-            value: value.without_autodiff(),
-            measure: measure.without_autodiff(),
-        };
+        let penalty = penalty.without_autodiff();
         Self { penalty, slopes }
     }
 

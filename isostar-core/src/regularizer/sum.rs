@@ -1,6 +1,4 @@
-use burn::prelude::*;
-
-use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics};
+use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics, StepContext};
 use crate::{HiddenStates, StateSelection};
 
 /// Several regularizers at once: the penalty is the sum of theirs.
@@ -67,13 +65,9 @@ impl Regularizer for Sum {
         are_pooled.then_some(self)
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        added(
-            self.0
-                .iter()
-                .map(|part| part.penalty(states, reference))
-                .collect(),
-        )
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        let parts = self.0.iter().map(|part| part.penalty(states, context));
+        added(parts.collect())
     }
 }
 
@@ -82,18 +76,16 @@ impl PooledRegularizer for Sum {
     ///
     /// # Panics
     /// If a part is not [pooled](Regularizer::pooled).
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
         let of_part = |part: &Box<dyn Regularizer>| {
-            Statistic::Several(pooled(part.as_ref()).statistics(states))
+            Statistic::Several(pooled(part.as_ref()).statistics(states, context))
         };
         Statistics(self.0.iter().map(of_part).collect())
     }
 
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
         let of_part = |(part, statistic): (&Box<dyn Regularizer>, &Statistic)| match statistic {
-            Statistic::Several(statistics) => {
-                pooled(part.as_ref()).penalty_of(statistics, reference)
-            }
+            Statistic::Several(statistics) => pooled(part.as_ref()).penalty_of(statistics, context),
             _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
         };
         added(self.0.iter().zip(&statistics.0).map(of_part).collect())
@@ -108,15 +100,15 @@ fn pooled(part: &dyn Regularizer) -> &dyn PooledRegularizer {
 /// The sum of penalties, with the measure of the first.
 fn added(penalties: Vec<Penalty>) -> Penalty {
     let mut penalties = penalties.into_iter();
-    let first = penalties
+    let mut sum = penalties
         .next()
         .expect("Sum: there must be at least one regularizer");
     // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in
     // f32.
-    let dtype = first.value.dtype();
-    let value = penalties.fold(first.value, |sum, part| sum + part.value.cast(dtype));
-    Penalty {
-        value,
-        measure: first.measure,
+    let dtype = sum.value.dtype();
+    for penalty in penalties {
+        sum.value = sum.value + penalty.value.cast(dtype);
+        sum.details.extend(penalty.details);
     }
+    sum
 }

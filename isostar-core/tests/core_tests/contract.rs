@@ -9,8 +9,8 @@ use burn::prelude::*;
 use isostar_core::measure::{MEASURES, Measure, Needs, Summary};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, IStarConfig, LayerSelection, Moments, Regularizer,
-    ScaledCovariance, Shrinkage, ShrinkageTarget, StateSelection, Sum, isoscore_interval,
-    isoscore_of_covariance, isoscore_star,
+    ScaledCovariance, Shrinkage, ShrinkageTarget, StateSelection, StepContext, Sum,
+    isoscore_interval, isoscore_of_covariance, isoscore_star,
 };
 
 type Differentiable = fn(Tensor<2>) -> Tensor<1>;
@@ -43,7 +43,9 @@ const VARIANTS: &[(&str, Differentiable)] = &[
             StateSelection::default(),
         )
         .expect("valid settings");
-        istar.penalty(&two_layers(points), None).value
+        istar
+            .penalty(&two_layers(points), &StepContext::default())
+            .value
     }),
     ("Sum", |points| {
         let istar = IStar::new(
@@ -56,14 +58,14 @@ const VARIANTS: &[(&str, Differentiable)] = &[
             Box::new(istar),
             Box::new(CosRegConfig::new().init().expect("valid settings")),
         ])
-        .penalty(&two_layers(points), None)
+        .penalty(&two_layers(points), &StepContext::default())
         .value
     }),
     ("CosReg", |points| {
         CosRegConfig::new()
             .init()
             .expect("valid settings")
-            .penalty(&two_layers(points), None)
+            .penalty(&two_layers(points), &StepContext::default())
             .value
     }),
 ];
@@ -462,7 +464,7 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
                 regularizer
                     .penalty(
                         &HiddenStates::from_layers(vec![rows.unsqueeze()]),
-                        Some(&reference),
+                        &StepContext::default().with_reference(&reference),
                     )
                     .value
             })
@@ -485,8 +487,12 @@ fn the_penalty_of_a_sum_is_the_sum_of_the_penalties_and_its_measure_the_first_on
         );
 
         let states = HiddenStates::from_layers(vec![points.tensor(&device).unsqueeze()]);
-        let [ours, theirs] = [&sum as &dyn Regularizer, &first]
-            .map(|part| scalar(part.penalty(&states, Some(&reference)).measure));
+        let [ours, theirs] = [&sum as &dyn Regularizer, &first].map(|part| {
+            scalar(
+                part.penalty(&states, &StepContext::default().with_reference(&reference))
+                    .measure,
+            )
+        });
         assert_eq!(ours, theirs, "measure on {backend}");
     }
 }

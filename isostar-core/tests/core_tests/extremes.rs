@@ -10,7 +10,7 @@ use burn::tensor::DType;
 use isostar_core::measure::{cosreg, mean_cosine};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Regularizer, RunningMoments, Shrinkage,
-    ShrinkageTarget, StateSelection, isoscore, isoscore_of_covariance, isoscore_star,
+    ShrinkageTarget, StateSelection, StepContext, isoscore, isoscore_of_covariance, isoscore_star,
     isoscore_unbiased,
 };
 
@@ -376,7 +376,7 @@ fn a_batch_that_is_all_padding_has_no_score_and_no_gradient() {
                 Shrinkage::new(zeta, ShrinkageTarget::Identity).expect("a weight in [0, 1]");
             IStar::new(3.0, shrinkage, StateSelection::default())
                 .expect("valid settings")
-                .penalty(&states, None)
+                .penalty(&states, &StepContext::default())
         };
         for (what, penalty, expected) in [
             ("plain", istar(0.0), 3.0),
@@ -386,7 +386,7 @@ fn a_batch_that_is_all_padding_has_no_score_and_no_gradient() {
                 CosRegConfig::new()
                     .init()
                     .expect("valid settings")
-                    .penalty(&states, None),
+                    .penalty(&states, &StepContext::default()),
                 0.0,
             ),
         ] {

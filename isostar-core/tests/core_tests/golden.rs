@@ -11,7 +11,7 @@ use burn::tensor::DType;
 use isostar_core::measure::{CosineSums, MEASURES, Needs, cosreg, mean_cosine};
 use isostar_core::{
     HiddenStates, IStar, Moments, Padding, RunningMoments, Shrinkage, ShrinkageTarget,
-    StateSelection, isoscore, isoscore_of_covariance, isoscore_star,
+    StateSelection, StepContext, isoscore, isoscore_of_covariance, isoscore_star,
 };
 use serde_json::Value;
 
@@ -247,7 +247,10 @@ fn selections_of_layers_and_padding_match_the_authors() {
 
             let istar = IStar::new(1.0, shrinkage(zeta, ShrinkageTarget::Reference), selection)
                 .expect("valid settings");
-            let score = istar.score(&hidden_states, Some(&reference));
+            let score = istar.score(
+                &hidden_states,
+                &StepContext::default().with_reference(&reference),
+            );
             let gradients = score.backward();
             let what = format!("layers {selected}, padding {padding} on {backend}");
             let expected = row["isoscore_star"].as_f64().expect("a score");

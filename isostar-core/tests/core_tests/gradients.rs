@@ -8,7 +8,7 @@ use burn::tensor::DType;
 use isostar_core::measure::{CosineSums, cosreg, mean_cosine};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Padding, Regularizer, Shrinkage, ShrinkageTarget,
-    StateSelection, isoscore, isoscore_of_covariance, isoscore_star,
+    StateSelection, StepContext, isoscore, isoscore_of_covariance, isoscore_star,
 };
 
 /// Step, and largest error relative to the largest entry, in f64. The step's own error is about
@@ -278,7 +278,10 @@ fn istar_penalties_of_both_signs() {
                 &points,
                 |points, device| {
                     istar
-                        .penalty(&two_layers(points, device), Some(&covariance(3, device)))
+                        .penalty(
+                            &two_layers(points, device),
+                            &StepContext::default().with_reference(&covariance(3, device)),
+                        )
                         .value
                 },
             );
@@ -298,7 +301,11 @@ fn cosine_penalties_of_both_signs() {
         check(
             &format!("weight {weight}"),
             &cloud(16, 3, 12),
-            |points, device| regularizer.penalty(&two_layers(points, device), None).value,
+            |points, device| {
+                regularizer
+                    .penalty(&two_layers(points, device), &StepContext::default())
+                    .value
+            },
         );
     }
 }
@@ -318,7 +325,7 @@ fn the_reported_measure_carries_no_gradient() {
             StateSelection::default(),
         )
         .expect("valid settings");
-        let penalty = istar.penalty(&states, None);
+        let penalty = istar.penalty(&states, &StepContext::default());
         assert!(
             penalty.value.is_tracked() && !penalty.measure.is_autodiff(),
             "on {backend}"

@@ -5,7 +5,7 @@ use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, IStarConfig, Penalty, PooledPenalty, Regularizer, Shrinkage,
-    ShrinkageTarget, StateSelection, Sum, TargetName,
+    ShrinkageTarget, StateSelection, StepContext, Sum, TargetName,
 };
 
 /// Sequences of each part: unequal, and one alone.
@@ -105,6 +105,10 @@ fn regularizers(device: &Device, dtype: DType) -> Vec<(&'static str, Box<dyn Reg
     let matrix = ShrinkageTarget::Matrix(matrix.tensor_of(device, dtype));
     let matrix = Shrinkage::new(0.3, matrix).unwrap();
     let matrix = IStar::new(2.0, matrix, StateSelection::default()).unwrap();
+    let mut each = IStarConfig::new(-0.7).with_shrinkage(0.0);
+    each.states.layers = "each".parse().unwrap();
+    let mut weighted = CosRegConfig::new();
+    weighted.states.layers = "2:0.5,1:2".parse().unwrap();
     let cosreg = || CosRegConfig::new().with_weight(1.5).init().unwrap();
     let sum = Sum(vec![Box::new(istar(0.2)), Box::new(cosreg())]);
     vec![
@@ -112,7 +116,9 @@ fn regularizers(device: &Device, dtype: DType) -> Vec<(&'static str, Box<dyn Reg
         ("I-STAR, ζ = 0.2", Box::new(istar(0.2))),
         ("I-STAR, scaled identity", Box::new(scaled.unwrap())),
         ("I-STAR, matrix", Box::new(matrix)),
+        ("I-STAR of each layer", Box::new(each.init().unwrap())),
         ("CosReg", Box::new(cosreg())),
+        ("CosReg, weighted", Box::new(weighted.init().unwrap())),
         ("I-STAR and CosReg", Box::new(sum)),
     ]
 }
@@ -131,9 +137,11 @@ fn the_surrogates_of_the_parts_have_the_gradient_of_the_penalty_of_the_whole() {
         });
         let reference = reference.tensor_of(&device, dtype);
         for (name, regularizer) in regularizers(&device, dtype) {
+            let needed = regularizer.reference_states().map(|_| &reference);
+            let context = StepContext::default().with_reference(needed);
             let what = format!("{name} on {backend} in {dtype:?}");
             let batch = Batch::new(&device, dtype);
-            let expected = regularizer.penalty(&batch.whole(), Some(&reference));
+            let expected = regularizer.penalty(&batch.whole(), &context);
             let [value, measure] =
                 [&expected.value, &expected.measure].map(|number| scalar(number.clone()));
             let expected = batch.gradients(expected.value);
@@ -142,9 +150,9 @@ fn the_surrogates_of_the_parts_have_the_gradient_of_the_penalty_of_the_whole() {
             let parts: Vec<_> = batch
                 .parts()
                 .iter()
-                .map(|part| pooled.statistics(part))
+                .map(|part| pooled.statistics(part, &context))
                 .collect();
-            let whole = PooledPenalty::new(pooled, parts.clone(), Some(&reference));
+            let whole = PooledPenalty::new(pooled, parts.clone(), &context);
             assert!(!whole.penalty.value.device().is_autodiff(), "{what}");
             assert_within(
                 (scalar(whole.penalty.value.clone()) - value).abs(),
@@ -180,7 +188,7 @@ fn the_surrogates_of_the_parts_have_the_gradient_of_the_penalty_of_the_whole() {
                 .zip(PARTS)
                 .map(|(part, rows)| {
                     let share = rows as f64 / PARTS.iter().sum::<usize>() as f64;
-                    regularizer.penalty(part, Some(&reference)).value * share
+                    regularizer.penalty(part, &context).value * share
                 })
                 .reduce(|sum, part| sum + part)
                 .unwrap();
@@ -196,10 +204,12 @@ fn one_part_is_the_whole() {
     let batch = Batch::new(&device, DType::F64);
     for (name, regularizer) in regularizers(&device, DType::F64) {
         let reference = Tensor::<2>::eye(WIDTH, &device).cast(DType::F64);
+        let needed = regularizer.reference_states().map(|_| &reference);
+        let context = StepContext::default().with_reference(needed);
         let pooled = regularizer.pooled().unwrap();
-        let statistics = pooled.statistics(&batch.whole());
-        let whole = PooledPenalty::new(pooled, vec![statistics.clone()], Some(&reference));
-        let expected = regularizer.penalty(&batch.whole(), Some(&reference)).value;
+        let statistics = pooled.statistics(&batch.whole(), &context);
+        let whole = PooledPenalty::new(pooled, vec![statistics.clone()], &context);
+        let expected = regularizer.penalty(&batch.whole(), &context).value;
         assert_eq!(
             scalar(whole.penalty.value.clone()),
             scalar(expected.clone()),
@@ -221,12 +231,9 @@ impl Regularizer for Own {
         "Own"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let value = states.layers[0].clone().square().mean();
-        Penalty {
-            measure: value.clone(),
-            value,
-        }
+        Penalty::new(value.clone(), value)
     }
 }
 
@@ -245,8 +252,10 @@ fn statistics_of_different_regularizers_do_not_merge() {
     let batch = Batch::new(&device, DType::F64);
     let (istar, cosreg) = (IStarConfig::new(1.0), CosRegConfig::new());
     let (istar, cosreg) = (istar.init().unwrap(), cosreg.init().unwrap());
-    let [istar, cosreg] = [&istar as &dyn Regularizer, &cosreg]
-        .map(|regularizer| regularizer.pooled().unwrap().statistics(&batch.whole()));
+    let [istar, cosreg] = [&istar as &dyn Regularizer, &cosreg].map(|regularizer| {
+        let pooled = regularizer.pooled().unwrap();
+        pooled.statistics(&batch.whole(), &StepContext::default())
+    });
     isostar_core::Statistics::merge(vec![istar, cosreg]);
 }
 
@@ -264,11 +273,13 @@ fn the_exchange_of_two_parts_takes_a_few_milliseconds() {
             HiddenStates::from_layers(vec![states])
         };
         let pooled = istar.pooled().unwrap();
-        let parts: Vec<_> = [1, 2].map(|seed| pooled.statistics(&part(seed))).to_vec();
+        let context = StepContext::default().with_reference(&reference);
+        let parts = [1, 2].map(|seed| pooled.statistics(&part(seed), &context));
+        let parts = parts.to_vec();
         let mut seconds: Vec<f64> = (0..21)
             .map(|_| {
                 let began = std::time::Instant::now();
-                let whole = PooledPenalty::new(pooled, parts.clone(), Some(&reference));
+                let whole = PooledPenalty::new(pooled, parts.clone(), &context);
                 assert!(whole.penalty.value.into_scalar::<f32>() < 0.0);
                 began.elapsed().as_secs_f64()
             })

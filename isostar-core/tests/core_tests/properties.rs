@@ -8,7 +8,7 @@ use burn::prelude::*;
 use isostar_core::measure::{cosreg, mean_cosine};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, Moments, Padding, Regularizer, RunningMoments, Shrinkage,
-    ShrinkageTarget, StateSelection, UnbiasedSums, isoscore, isoscore_of_covariance,
+    ShrinkageTarget, StateSelection, StepContext, UnbiasedSums, isoscore, isoscore_of_covariance,
     isoscore_unbiased,
 };
 use proptest::prelude::*;
@@ -145,10 +145,10 @@ proptest! {
             for (name, regularizer) in regularizers {
                 let autodiff = device.clone().autodiff();
                 let (without, expected) = differentiate_tensor(kept.tensor(&autodiff), |rows| {
-                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]), None).value
+                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]), &StepContext::default()).value
                 });
                 let (with, gradient) = differentiate_tensor(padded.tensor(&autodiff), |rows| {
-                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]).with_mask(mask.clone()), None).value
+                    regularizer.penalty(&HiddenStates::from_layers(vec![rows.unsqueeze()]).with_mask(mask.clone()), &StepContext::default()).value
                 });
                 let what = format!("{name} with masked rows of size {size:e} on {backend}");
                 assert_within((with - without).abs(), SCORE, &what);

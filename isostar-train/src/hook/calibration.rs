@@ -2,7 +2,7 @@
 
 mod estimate;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::DataLoader;
@@ -47,6 +47,8 @@ pub(super) struct Calibration<B> {
     tapped: AtomicBool,
     /// Whether a wrapped model has taken a training step.
     stepped: AtomicBool,
+    /// Number of training steps, with those before a resumption.
+    steps: AtomicU64,
     /// Whether a metric uses the moments of validation batches.
     moments_wanted: AtomicBool,
     collapse_reported: AtomicBool,
@@ -85,6 +87,7 @@ impl<B: Send + 'static> Calibration<B> {
             requested: AtomicUsize::new(1),
             tapped: AtomicBool::new(false),
             stepped: AtomicBool::new(false),
+            steps: AtomicU64::new(0),
             moments_wanted: AtomicBool::new(false),
             collapse_reported: AtomicBool::new(false),
             source: Mutex::new(source),
@@ -122,9 +125,10 @@ impl<B: Send + 'static> Calibration<B> {
         self.moments_wanted.load(Ordering::SeqCst)
     }
 
-    /// Records that a wrapped model takes a training step.
-    pub(super) fn note_step(&self) {
+    /// Records that a wrapped model takes a training step; returns the number of steps before it.
+    pub(super) fn note_step(&self) -> u64 {
         self.stepped.store(true, Ordering::SeqCst);
+        self.steps.fetch_add(1, Ordering::SeqCst)
     }
 
     pub(super) fn has_stepped(&self) -> bool {
@@ -169,8 +173,19 @@ impl<B: Send + 'static> Calibration<B> {
         self.collapse_reported.load(Ordering::SeqCst)
     }
 
-    /// Continues in the first epoch of this training with this reference.
-    pub(super) fn restore(&self, covariance: Option<Tensor<2>>, is_collapse_reported: bool) {
+    /// Number of training steps, with those before a resumption.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::SeqCst)
+    }
+
+    /// Continues after `steps` steps, in the first epoch of this training, with this reference.
+    pub(super) fn restore(
+        &self,
+        steps: u64,
+        covariance: Option<Tensor<2>>,
+        is_collapse_reported: bool,
+    ) {
+        self.steps.store(steps, Ordering::SeqCst);
         self.collapse_reported
             .store(is_collapse_reported, Ordering::SeqCst);
         let epoch = usize::from(covariance.is_some());

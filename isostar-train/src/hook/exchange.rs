@@ -11,13 +11,18 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use burn::prelude::*;
-use isostar_core::{Penalty, PooledPenalty, Regularizer, Statistics};
+use isostar_core::{Penalty, PooledPenalty, Regularizer, Statistics, StepContext};
 
 use super::lock::lock;
+
+/// How long a worker waits for the others. The workers of Burn arrive within a step of each other; a
+/// strategy of one's own that takes steps on several slices one after the other would wait for ever.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Exchange between the workers of one training.
 #[derive(Default)]
@@ -226,7 +231,7 @@ impl Seat {
         mut self,
         arrival: impl FnOnce(usize) -> Arrival,
         regularizer: Option<&dyn Regularizer>,
-        reference: Option<&Tensor<2>>,
+        context: &StepContext,
     ) -> Result<Share, Abandoned> {
         let arrival = arrival(self.number);
         let terms = arrival.terms;
@@ -242,7 +247,7 @@ impl Seat {
                 break outcome.clone();
             }
             if state.is_complete() {
-                let shared = share(&mut state, regularizer, reference);
+                let shared = share(&mut state, regularizer, context);
                 state.round.outcome = Some(Outcome::Shared(Arc::new(shared)));
                 exchange.changed.notify_all();
                 continue;
@@ -273,17 +278,24 @@ impl Drop for Seat {
     }
 }
 
+/// # Panics
+/// If nothing changes for [`LIMIT`].
 fn wait<'a>(changed: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    changed
-        .wait(state)
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    let waited = changed.wait_timeout(state, LIMIT);
+    let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+    assert!(
+        !waited.timed_out(),
+        "a worker has waited for the others for half an hour: only burn-train's MultiDevice strategy may take steps on \
+         batches of several slices at the same time"
+    );
+    state
 }
 
 /// The penalty of all parts, in an order that does not depend on which worker came first.
 fn share(
     state: &mut State,
     regularizer: Option<&dyn Regularizer>,
-    reference: Option<&Tensor<2>>,
+    context: &StepContext,
 ) -> Shared {
     let mut arrived = std::mem::take(&mut state.round.arrived);
     arrived.sort_by(order);
@@ -295,7 +307,7 @@ fn share(
     Shared {
         penalty: pooled
             .zip(parts)
-            .map(|(pooled, parts)| PooledPenalty::new(pooled, parts, reference)),
+            .map(|(pooled, parts)| PooledPenalty::new(pooled, parts, context)),
         terms,
         seats,
     }

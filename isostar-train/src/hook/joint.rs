@@ -1,10 +1,10 @@
 //! A training step of one of several workers.
 
 use burn::optim::GradientsParams;
-use burn::prelude::*;
 use burn::train::TrainOutput;
 
 use super::exchange::{Arrival, Seat};
+use super::regularized::StepStart;
 use super::{ForwardStep, HiddenStateModel, Hook, Regularized, RegularizedOutput};
 use crate::metric::StateCount;
 
@@ -23,13 +23,14 @@ impl<M: HiddenStateModel> Regularized<M> {
         &self,
         batch: M::Batch,
         seat: Seat,
-        reference: Option<&Tensor<2>>,
+        start: &StepStart,
     ) -> TrainOutput<RegularizedOutput<M::Output>> {
         let Hook {
             regularizer,
             calibration,
         } = &self.hook;
         let regularizer = regularizer.as_deref();
+        let context = start.context();
         let rows = M::rows(&batch);
         let terms = M::loss_terms(&batch);
         let ForwardStep {
@@ -42,16 +43,16 @@ impl<M: HiddenStateModel> Regularized<M> {
         let sequences = || hidden_states.layers.first().map(|layer| layer.dims()[0]);
         let terms = terms.or_else(sequences).unwrap_or(1) as f64;
         let pooled = regularizer.and_then(|regularizer| regularizer.pooled());
-        let statistics = pooled.map(|pooled| pooled.statistics(&hidden_states));
+        let statistics = pooled.map(|pooled| pooled.statistics(&hidden_states, &context));
         let own = regularizer.filter(|_| pooled.is_none());
-        let own = own.map(|regularizer| regularizer.penalty(&hidden_states, reference));
+        let own = own.map(|regularizer| regularizer.penalty(&hidden_states, &context));
         let states = regularizer
             .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
 
         let arrival = |seat| Arrival::new(seat, statistics.as_ref(), terms, &rows, &task_loss);
-        let Ok(share) = seat.exchange(arrival, regularizer, reference) else {
+        let Ok(share) = seat.exchange(arrival, regularizer, &context) else {
             return TrainOutput {
                 grads: GradientsParams::new(),
                 item: RegularizedOutput {

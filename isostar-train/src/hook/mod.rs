@@ -60,6 +60,7 @@ mod config;
 mod error;
 mod event;
 mod exchange;
+mod groups;
 mod guard;
 mod joint;
 mod lock;
@@ -85,6 +86,8 @@ pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
 pub use output::{ModelOutput, RegularizedOutput};
 pub use regularized::Regularized;
+#[cfg(feature = "experiment")]
+pub(crate) use regularized::StepStart;
 pub use state::HookState;
 pub use training::HookMetrics;
 

@@ -5,7 +5,7 @@ use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
-use isostar_core::{Moments, Penalty};
+use isostar_core::{Detail, Moments, Penalty};
 
 use crate::metric::{MeasureInput, MomentsInput, PenaltyInput, StateCount};
 use crate::readback::{host_for, read_all};
@@ -45,36 +45,38 @@ fn moved(
         let [task_loss] = read_all(Transaction::default().register(task_loss))?;
         return Ok((on_host(task_loss), None, states));
     };
-    let transaction = Transaction::default()
+    let mut transaction = Transaction::default()
         .register(task_loss)
         .register(penalty.value)
         .register(penalty.measure);
-    match states.as_ref().and_then(StateCount::masked) {
-        None => {
-            let [task_loss, value, measure] = read_all(transaction)?;
-            Ok((
-                on_host(task_loss),
-                Some(Penalty {
-                    value: on_host(value),
-                    measure: on_host(measure),
-                }),
-                states,
-            ))
-        }
-        Some(masked) => {
-            let [task_loss, value, measure, masked] = read_all(transaction.register(masked))?;
-            let masked = masked.iter::<i64>().next().unwrap_or(0) as usize;
-            let states = states.map(|states| states.read(masked));
-            Ok((
-                on_host(task_loss),
-                Some(Penalty {
-                    value: on_host(value),
-                    measure: on_host(measure),
-                }),
-                states,
-            ))
-        }
+    for detail in &penalty.details {
+        transaction = transaction.register(detail.value.clone());
     }
+    let masked = states.as_ref().and_then(StateCount::masked);
+    let counts = masked.is_some();
+    if let Some(masked) = masked {
+        transaction = transaction.register(masked);
+    }
+    let mut read = transaction.try_execute()?.into_iter();
+    let mut next = || read.next().expect("as many numbers as were registered");
+    let (task_loss, value, measure) = (next(), next(), next());
+    let details = penalty.details.into_iter().map(|detail| Detail {
+        value: on_host(next()),
+        ..detail
+    });
+    let penalty = Penalty {
+        value: on_host(value),
+        measure: on_host(measure),
+        details: details.collect(),
+    };
+    let states = match counts {
+        true => {
+            let masked = next().iter::<i64>().next().unwrap_or(0) as usize;
+            states.map(|states| states.read(masked))
+        }
+        false => states,
+    };
+    Ok((on_host(task_loss), Some(penalty), states))
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
@@ -82,10 +84,7 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
         let task_loss = self.task_loss.without_autodiff();
-        let penalty = self.penalty.map(|penalty| Penalty {
-            value: penalty.value.without_autodiff(),
-            measure: penalty.measure.without_autodiff(),
-        });
+        let penalty = self.penalty.map(Penalty::without_autodiff);
         let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
             Some(host) => moved(task_loss, penalty, self.states, &host)?,
             None => (task_loss, penalty, self.states),

@@ -4,7 +4,7 @@ use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
-use isostar_core::StateSelection;
+use isostar_core::{StateSelection, StepContext};
 
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 use crate::metric::StateCount;
@@ -16,6 +16,24 @@ use crate::metric::StateCount;
 pub struct Regularized<M: HiddenStateModel> {
     pub(super) inner: M,
     pub(super) hook: Hook<M::Batch>,
+}
+
+/// What a hook knows of a step before its batch.
+#[derive(Clone)]
+pub(crate) struct StepStart {
+    /// Reference of the epoch, if the regularizer needs one.
+    pub reference: Option<Tensor<2>>,
+    /// Number of steps that the training has taken.
+    pub step: u64,
+}
+
+impl StepStart {
+    /// Context of the penalty.
+    pub fn context(&self) -> StepContext<'_> {
+        StepContext::default()
+            .with_reference(self.reference.as_ref())
+            .with_step(self.step)
+    }
 }
 
 /// No step can be taken: the hook knows why.
@@ -46,11 +64,11 @@ impl<M: HiddenStateModel> Regularized<M> {
         self.inner
     }
 
-    /// Begins a training step; returns the reference of its epoch, if the regularizer needs one.
+    /// Begins a training step.
     ///
     /// # Errors
     /// If the reference cannot be estimated, or the training has diverged.
-    pub(crate) fn begin_step(&self) -> Result<Option<Tensor<2>>, NoStep> {
+    pub(crate) fn begin_step(&self) -> Result<StepStart, NoStep> {
         let device = self
             .inner
             .devices()
@@ -58,14 +76,14 @@ impl<M: HiddenStateModel> Regularized<M> {
             .expect("a model has at least one parameter")
             .clone();
         let calibration = &self.hook.calibration;
-        calibration.note_step();
+        let step = calibration.note_step();
         // Needed for a loader that is not tapped; a tapped loader has already checked.
         calibration.check_steps();
         let reference = calibration.reference(&self.inner, &device);
         let reference = reference.map_err(|_| NoStep)?;
         match calibration.divergence() {
             Some(_) => Err(NoStep),
-            None => Ok(reference),
+            None => Ok(StepStart { reference, step }),
         }
     }
 
@@ -118,11 +136,11 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         // From here on, whatever keeps this step from its end tells the other workers.
         let seat = self.hook.calibration.exchange.seat();
-        let Ok(reference) = self.begin_step() else {
+        let Ok(start) = self.begin_step() else {
             return self.step_without_gradients(batch);
         };
         if let Some(seat) = seat {
-            return self.step_jointly(batch, seat, reference.as_ref());
+            return self.step_jointly(batch, seat, &start);
         }
         let Hook {
             regularizer,
@@ -138,7 +156,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
             .scope(|| self.inner.forward_step(batch));
         let penalty = regularizer
             .as_ref()
-            .map(|regularizer| regularizer.penalty(&hidden_states, reference.as_ref()));
+            .map(|regularizer| regularizer.penalty(&hidden_states, &start.context()));
         let states = regularizer
             .as_ref()
             .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));

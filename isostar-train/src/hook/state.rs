@@ -12,9 +12,11 @@ use super::lock::lock;
 /// epoch begins with a new reference.
 #[derive(Clone, Debug, Default)]
 pub struct HookState {
-    /// Reference covariance of the current epoch, shape `[d, d]`; `None` if no step of the epoch has
+    /// Reference covariance of the current epoch, shape `[groups·d, d]` as in [`StepContext`](isostar_core::StepContext); `None` if no step of the epoch has
     /// estimated it.
     pub reference: Option<TensorData>,
+    /// Number of steps that the training has taken in all epochs.
+    pub total_steps: u64,
     /// Number of steps that the current epoch has taken.
     pub step: usize,
     /// Last finite task losses, oldest first; at most five.
@@ -40,6 +42,7 @@ impl<B: Send + 'static> Hook<B> {
             .map(Tensor::try_into_data)
             .transpose()?;
         Ok(HookState {
+            total_steps: calibration.steps(),
             reference,
             step,
             task_losses,
@@ -54,6 +57,7 @@ impl<B: Send + 'static> Hook<B> {
     /// Call it before the first pass.
     pub fn restore(&self, state: HookState, device: &Device) {
         let HookState {
+            total_steps,
             reference,
             step,
             task_losses,
@@ -62,7 +66,8 @@ impl<B: Send + 'static> Hook<B> {
         } = state;
         let plain = device.clone().without_autodiff();
         let covariance = reference.map(|reference| Tensor::<2>::from_data(reference, &plain));
-        self.calibration.restore(covariance, is_collapse_reported);
+        self.calibration
+            .restore(total_steps, covariance, is_collapse_reported);
         self.calibration.guard.restore(step, task_losses, penalties);
     }
 

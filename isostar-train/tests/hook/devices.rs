@@ -116,8 +116,8 @@ impl Regularizer for Apart {
         self.0.measure_name()
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        self.0.penalty(states, reference)
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        self.0.penalty(states, context)
     }
 }
 
@@ -203,24 +203,24 @@ impl Regularizer for Failing {
         Some(self)
     }
 
-    fn penalty(&self, _: &HiddenStates, _: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, _: &HiddenStates, _: &StepContext) -> Penalty {
         panic!("a step on several devices calls the methods of PooledRegularizer")
     }
 }
 
 impl PooledRegularizer for Failing {
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
         if !self.in_penalty {
             self.call();
         }
-        self.inner.statistics(states)
+        self.inner.statistics(states, context)
     }
 
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
         if self.in_penalty {
             self.call();
         }
-        self.inner.penalty_of(statistics, reference)
+        self.inner.penalty_of(statistics, context)
     }
 }
 
@@ -320,21 +320,21 @@ impl Regularizer for Stopping {
         Some(self)
     }
 
-    fn penalty(&self, states: &HiddenStates, reference: Option<&Tensor<2>>) -> Penalty {
-        self.inner.penalty(states, reference)
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        self.inner.penalty(states, context)
     }
 }
 
 impl PooledRegularizer for Stopping {
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
-        self.inner.statistics(states)
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        self.inner.statistics(states, context)
     }
 
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
         if self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.stop_at {
             let interrupter = self.interrupter.lock().unwrap().clone();
             interrupter.unwrap().stop(Some("enough"));
         }
-        self.inner.penalty_of(statistics, reference)
+        self.inner.penalty_of(statistics, context)
     }
 }

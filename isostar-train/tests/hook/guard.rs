@@ -11,7 +11,7 @@ use burn::train::metric::LossMetric;
 use burn::train::{
     ExecutionStrategy, Interrupter, Learner, LearningResult, MultiDeviceOptim, SupervisedTraining,
 };
-use isostar_core::{HiddenStates, Penalty, Regularizer};
+use isostar_core::{HiddenStates, Penalty, Regularizer, StepContext};
 use isostar_train::hook::{Divergence, Hook, HookEvent, NotFinite, Regularized};
 
 use super::common::{Batch, Batches, Perceptron};
@@ -242,17 +242,14 @@ impl Regularizer for Growing {
         "Mean square"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let factor = if self.calls.fetch_add(1, Ordering::SeqCst) < 2 {
             1.0
         } else {
             f32::INFINITY
         };
         let measure = states.layer(1).clone().square().mean();
-        Penalty {
-            value: measure.clone() * factor,
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new(measure.clone() * factor, measure)
     }
 }
 

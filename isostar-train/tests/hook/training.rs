@@ -16,7 +16,8 @@ use burn::train::{
     MultiLabelClassificationOutput, SequenceOutput, SupervisedTraining, TrainStep,
 };
 use isostar_core::{
-    HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, Sum,
+    HiddenStates, IStarConfig, Penalty, Regularizer, RunningMoments, StateSelection, StepContext,
+    Sum,
 };
 use isostar_train::hook::{
     HiddenStateModel, Hook, HookConfig, HookEvent, Regularized, RegularizedOutput,
@@ -365,12 +366,9 @@ impl Regularizer for UnitSquare {
         "Mean square"
     }
 
-    fn penalty(&self, states: &HiddenStates, _reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
         let measure = states.layer(states.depth()).clone().square().mean();
-        Penalty {
-            value: (measure.clone() - 1.0).square(),
-            measure: measure.without_autodiff(),
-        }
+        Penalty::new((measure.clone() - 1.0).square(), measure)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::prelude::*;
-use isostar_core::Regularizer;
+use isostar_core::{Regularizer, StepContext};
 use isostar_models::{BertConfig, ModelConfig, Precision, SequenceClassifier, TokenBatch};
 use isostar_train::data::{SequenceBatch, Targets};
 use isostar_train::hook::HiddenStateModel;
@@ -84,8 +84,12 @@ pub fn step(
     precision: Precision,
 ) -> (SequenceClassifier, Tensor<1>, Option<Tensor<1>>) {
     let step = precision.scope(|| model.forward_step(batch));
-    let penalty = regularizer
-        .map(|(regularizer, reference)| regularizer.penalty(&step.hidden_states, Some(reference)));
+    let penalty = regularizer.map(|(regularizer, reference)| {
+        regularizer.penalty(
+            &step.hidden_states,
+            &StepContext::default().with_reference(reference),
+        )
+    });
     drop(step.hidden_states);
     let loss = match &penalty {
         Some(penalty) => step.task_loss.clone() + penalty.value.clone(),

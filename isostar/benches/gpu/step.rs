@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::optim::GradientsParams;
 use burn::prelude::*;
-use isostar_core::{IStarConfig, Regularizer};
+use isostar_core::{IStarConfig, Regularizer, StepContext};
 use isostar_models::{PretrainedModel, SequenceClassifier};
 use isostar_train::experiment::adamw;
 use isostar_train::hook::HiddenStateModel;
@@ -100,7 +100,10 @@ pub fn run(device: &Device, arguments: &Arguments) {
         };
         let forward = precision.scope(|| model.forward_step(batches[at % 4].clone()));
         part(0);
-        let score = istar.penalty(&forward.hidden_states, Some(&reference));
+        let score = istar.penalty(
+            &forward.hidden_states,
+            &StepContext::default().with_reference(&reference),
+        );
         let loss = forward.task_loss + score.value;
         drop(forward.hidden_states);
         part(1);

@@ -104,7 +104,7 @@ impl Kind for SnapshotInterval {
 
 impl Kind for LayerSelection {
     fn schema() -> Value {
-        json!({ "type": "string", "pattern": "^\\s*(all|last|\\d+\\s*(,\\s*\\d+\\s*)*)\\s*$" })
+        json!({ "type": "string", "pattern": "^\\s*(all|last|each|\\d+\\s*(,\\s*\\d+\\s*)*|\\d+\\s*:[^,:]+(,\\s*\\d+\\s*:[^,:]+)*)\\s*$" })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

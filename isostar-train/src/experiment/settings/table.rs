@@ -84,8 +84,9 @@ settings! {
     #[stored(default = "no_multiple")]
     pad_to: usize = |about| about.pad_to, in AT_LEAST_ONE;
 
-    /// Layers under the penalty: all, last, or numbers such as 1,3,12 (default: all; cosreg: last)
-    #[takes("all|last|1,3,12")]
+    /// Layers under the penalty: all, last, or numbers such as 1,3,12, pooled into one score; each, for the mean of the layers' own scores; or
+    /// weights of the layers' own scores, such as 1:0.5,6:2 (default: all; cosreg: last)
+    #[takes("LAYERS")]
     layers: LayerSelection = |about| match about.regularizer {
         RegularizerName::Cosreg => LayerSelection::Last,
         _ => LayerSelection::All,

@@ -276,11 +276,11 @@ impl<'a, M: TaskModel> Training<'a, M> {
             let has_ended = self.hook.failure().is_some() || self.hook.divergence().is_some();
             return Ok((!has_ended).then_some(computed));
         };
-        let Ok(reference) = model.begin_step() else {
+        let Ok(start) = model.begin_step() else {
             return Ok(None);
         };
         let rows = M::rows(&batch);
-        match crew.compute(model.inner(), &batch, reference.as_ref()) {
+        match crew.compute(model.inner(), &batch, &start) {
             Ok(computed) => {
                 let RegularizedOutput {
                     task_loss, penalty, ..

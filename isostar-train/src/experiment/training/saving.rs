@@ -105,6 +105,7 @@ impl<M: TaskModel> Training<'_, M> {
 /// The state of the hook that a snapshot holds.
 pub(super) fn hook_state(state: &State, reference: Option<TensorData>) -> HookState {
     HookState {
+        total_steps: state.place.step as u64,
         reference,
         step: state.place.batch,
         task_losses: state.task_losses.clone(),

@@ -6,11 +6,11 @@ use std::time::Instant;
 use burn::data::dataloader::DataLoader;
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
-use isostar_core::{DeviceMoments, HiddenStates, Padding, StateSelection};
+use isostar_core::{HiddenStates, Padding, StateSelection};
 
 use super::{Calibration, Source};
+use crate::hook::groups::{GroupStreams, reference_of};
 use crate::hook::lock::lock;
-use crate::hook::settling::Settling;
 use crate::hook::{CalibrationError, HiddenStateModel, HookEvent};
 
 /// Bytes of moments that may wait on the device: enough for a dozen batches of width 384 or more, and
@@ -48,10 +48,9 @@ impl<B: Send + 'static> Calibration<B> {
 
         let unreadable = |source| CalibrationError::Device { epoch, source };
         let model = model.valid().fork(&device);
-        let mut stream: Option<DeviceMoments> = None;
+        let mut streams = GroupStreams::new(PENDING, self.tolerance);
         let mut count = 0;
         let mut positions = Positions::default();
-        let mut settling = Settling::new(self.tolerance);
         for (index, batch) in loader.iter().enumerate() {
             if self.interrupter.should_stop() {
                 return Err(CalibrationError::Interrupted { epoch });
@@ -63,22 +62,18 @@ impl<B: Send + 'static> Calibration<B> {
             })?;
             let hidden_states =
                 without_autodiff(self.precision.scope(|| model.hidden_states(batch)));
-            let moments = states.moments(&hidden_states);
+            let moments = states.group_moments(&hidden_states);
             // Only the count is read back; the moments stay on the device.
-            let added = moments
-                .count
-                .clone()
-                .try_into_scalar::<f64>()
-                .map_err(unreadable)? as usize;
+            let counts = moments.iter().map(|group| group.count.clone());
+            let added = Tensor::cat(counts.collect(), 0).sum();
+            let added = added.try_into_scalar::<f64>().map_err(unreadable)? as usize;
             // The first batch is used even if it alone exceeds the limit: a reference needs some
             // states.
             if count + added > limit && count > 0 {
                 break;
             }
             count += added;
-            let stream = stream
-                .get_or_insert_with(|| DeviceMoments::new(moments.width()).with_limit(PENDING));
-            stream.add(moments).map_err(unreadable)?;
+            streams.add(moments).map_err(unreadable)?;
             if states.padding == Padding::Keep {
                 positions.add(&hidden_states).map_err(unreadable)?;
             }
@@ -86,24 +81,22 @@ impl<B: Send + 'static> Calibration<B> {
                 epoch,
                 states: count,
             });
-            if count >= limit || settling.has_settled(count, stream).map_err(unreadable)? {
+            if count >= limit || streams.have_settled(count).map_err(unreadable)? {
                 break;
             }
         }
 
-        let stream = stream
-            .filter(|_| count >= 2)
-            .ok_or(CalibrationError::TooFewStates {
+        let running = streams.read().map_err(unreadable)?;
+        if running.is_empty() || running.iter().any(|group| group.count() < 2) {
+            return Err(CalibrationError::TooFewStates {
                 epoch,
                 states: count,
-            })?;
-        let running = stream.read().map_err(unreadable)?;
-        let covariance = running
-            .covariance(&device)
-            .expect("there are at least two states");
-        let (isoscore, seconds) = (running.isoscore(), start.elapsed().as_secs_f64());
+            });
+        }
+        let (covariance, isoscore) = reference_of(&running, &device);
+        let seconds = start.elapsed().as_secs_f64();
         *lock(&self.seconds) += seconds;
-        let (padding, settled) = (positions.padding_share(), settling.change());
+        let (padding, settled) = (positions.padding_share(), streams.change());
         self.tell(HookEvent::CalibrationFinished {
             epoch,
             states: count,
@@ -112,7 +105,9 @@ impl<B: Send + 'static> Calibration<B> {
             settled,
             seconds,
         });
-        self.check_reference(&running, epoch);
+        for group in &running {
+            self.check_reference(group, epoch);
+        }
         Ok(covariance)
     }
 }

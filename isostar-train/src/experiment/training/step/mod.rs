@@ -32,7 +32,7 @@ use std::sync::Arc;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 use burn::train::TrainOutput;
-use isostar_core::{Penalty, PooledPenalty, Regularizer, Statistics};
+use isostar_core::{Detail, Penalty, PooledPenalty, Regularizer, Statistics};
 use isostar_kernels::{DropoutKeys, Precision};
 
 pub(super) use clip::clip;
@@ -44,7 +44,7 @@ use workers::{Failure, Workers};
 
 use super::super::AccumulateScore;
 use crate::data::RowBatch;
-use crate::hook::{HiddenStateModel, RegularizedOutput};
+use crate::hook::{HiddenStateModel, RegularizedOutput, StepStart};
 
 /// How a batch is cut into parts, and computed.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +113,7 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
         &mut self,
         model: &M,
         batch: &M::Batch,
-        reference: Option<&Tensor<2>>,
+        start: &StepStart,
     ) -> Result<Computed<M::Output>, Failure> {
         let rows = batch.count();
         let count = self.workers.count();
@@ -132,6 +132,7 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
                 (group == 0).then(|| Begin {
                     model: model.clone(),
                     keys: keys.clone(),
+                    start: start.clone(),
                     precision: self.division.precision,
                 })
             };
@@ -148,7 +149,7 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
                 }
             }
             let statistics = self.workers.forward(begin, parts)?;
-            let penalty = self.exchange(&statistics, reference).map(Arc::new);
+            let penalty = self.exchange(&statistics, start).map(Arc::new);
             if let Some(penalty) = &penalty {
                 penalties.push((share, penalty.penalty.clone()));
             }
@@ -163,14 +164,10 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
     }
 
     /// The penalty of the union of all parts.
-    fn exchange(
-        &self,
-        statistics: &[Vec<Statistics>],
-        reference: Option<&Tensor<2>>,
-    ) -> Option<PooledPenalty> {
+    fn exchange(&self, statistics: &[Vec<Statistics>], start: &StepStart) -> Option<PooledPenalty> {
         let regularizer = self.regularizer.as_ref()?.pooled()?;
         let parts = statistics.iter().flatten().cloned().collect();
-        Some(PooledPenalty::new(regularizer, parts, reference))
+        Some(PooledPenalty::new(regularizer, parts, &start.context()))
     }
 
     /// The sum of the gradients of all devices, on the first.
@@ -194,13 +191,15 @@ fn mean(penalties: Vec<(f64, Penalty)>) -> Option<Penalty> {
     if penalties.len() == 1 {
         return penalties.into_iter().next().map(|(_, penalty)| penalty);
     }
-    let weighted = penalties.into_iter().map(|(share, penalty)| Penalty {
-        value: penalty.value * share,
-        measure: penalty.measure * share,
+    let weighted = penalties.into_iter().map(|(share, penalty)| {
+        let detail = |detail: Detail| Detail::new(detail.name, detail.value * share);
+        Penalty::new(penalty.value * share, penalty.measure * share)
+            .with_details(penalty.details.into_iter().map(detail))
     });
-    weighted.reduce(|sum, penalty| Penalty {
-        value: sum.value + penalty.value,
-        measure: sum.measure + penalty.measure,
+    weighted.reduce(|sum, penalty| {
+        let details = sum.details.into_iter().zip(penalty.details);
+        let details = details.map(|(sum, part)| Detail::new(sum.name, sum.value + part.value));
+        Penalty::new(sum.value + penalty.value, sum.measure + penalty.measure).with_details(details)
     })
 }
 

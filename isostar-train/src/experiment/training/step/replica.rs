@@ -5,12 +5,12 @@ use std::sync::Arc;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
 use burn::train::ItemLazy;
-use isostar_core::{PooledPenalty, PooledRegularizer, Regularizer, Statistics};
+use isostar_core::{PooledPenalty, PooledRegularizer, Regularizer, Statistics, StepContext};
 use isostar_kernels::{DropoutKeys, Precision};
 
 use super::outputs::Done;
 use crate::data::RowBatch;
-use crate::hook::{ForwardStep, HiddenStateModel};
+use crate::hook::{ForwardStep, HiddenStateModel, StepStart};
 use crate::metric::StateCount;
 
 /// A part of a batch.
@@ -26,6 +26,7 @@ pub(super) struct Part<B> {
 pub(super) struct Begin<M> {
     pub model: M,
     pub keys: DropoutKeys,
+    pub start: StepStart,
     /// Precision of the products of forward passes.
     pub precision: Precision,
 }
@@ -84,11 +85,12 @@ impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
             let model = begin.model.clone().no_grad();
             for part in before {
                 let states = begin.run(&model, part).hidden_states;
-                found.push(regularizer.statistics(&states).without_autodiff());
+                let statistics = regularizer.statistics(&states, &begin.context(part));
+                found.push(statistics.without_autodiff());
             }
         }
         let step = begin.run(&begin.model, last);
-        let statistics = regularizer.statistics(&step.hidden_states);
+        let statistics = regularizer.statistics(&step.hidden_states, &begin.context(last));
         found.push(statistics.clone().without_autodiff());
         self.kept = Some((step, Some(statistics)));
         found
@@ -117,7 +119,8 @@ impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
         for (index, part) in parts.rev() {
             let (step, statistics) = self.kept.take().unwrap_or_else(|| {
                 let step = begin.run(&begin.model, &part);
-                let statistics = pooled(regularizer).map(|of| of.statistics(&step.hidden_states));
+                let statistics = pooled(regularizer)
+                    .map(|of| of.statistics(&step.hidden_states, &begin.context(&part)));
                 (step, statistics)
             });
             let ForwardStep {
@@ -162,6 +165,10 @@ fn pooled(regularizer: Option<&Arc<dyn Regularizer>>) -> Option<&dyn PooledRegul
 }
 
 impl<M: HiddenStateModel<Batch: RowBatch>> Begin<M> {
+    fn context(&self, part: &Part<M::Batch>) -> StepContext<'_> {
+        self.start.context().with_first_sequence(part.first_row)
+    }
+
     fn run(&self, model: &M, part: &Part<M::Batch>) -> ForwardStep<M::Output> {
         let forward = || model.forward_step(part.batch.clone());
         self.keys

@@ -53,11 +53,31 @@ fn whole(
     reference: &Tensor<2>,
 ) -> (f64, f64, GradientsParams) {
     let step = model.forward_step(batch.clone());
-    let penalty = regularizer.penalty(&step.hidden_states, Some(reference));
+    let penalty = regularizer.penalty(
+        &step.hidden_states,
+        &start(regularizer, reference).context(),
+    );
     let numbers = [&step.task_loss, &penalty.measure].map(number);
     let gradients = (step.task_loss + penalty.value).backward();
     let gradients = GradientsParams::from_grads(gradients, model);
     (numbers[0], numbers[1], gradients)
+}
+
+/// The first step, with the reference if the regularizer needs one.
+fn start(regularizer: &dyn Regularizer, reference: &Tensor<2>) -> StepStart {
+    let needed = regularizer.reference_states().map(|_| reference);
+    StepStart {
+        reference: needed.cloned(),
+        step: 0,
+    }
+}
+
+/// The first step without a reference.
+fn first() -> StepStart {
+    StepStart {
+        reference: None,
+        step: 0,
+    }
 }
 
 fn optimizer() -> ModuleOptimizer {
@@ -82,6 +102,8 @@ fn crew(
 
 fn regularizers() -> Vec<Arc<dyn Regularizer>> {
     let istar = |zeta| IStarConfig::new(-0.7).with_shrinkage(zeta).init().unwrap();
+    let mut each = IStarConfig::new(-0.7).with_shrinkage(0.0);
+    each.states.layers = LayerSelection::Each;
     let mut cosreg = CosRegConfig::new();
     cosreg.states.layers = LayerSelection::All;
     let mut padded = IStarConfig::new(0.5);
@@ -91,6 +113,7 @@ fn regularizers() -> Vec<Arc<dyn Regularizer>> {
         Arc::new(istar(0.2)),
         Arc::new(cosreg.init().unwrap()),
         Arc::new(padded.init().unwrap()),
+        Arc::new(each.init().unwrap()),
     ]
 }
 
@@ -114,7 +137,9 @@ fn every_division_follows_the_whole_batch_for_twenty_steps() {
             let (mut model, mut optimizer) = (start.clone(), self::optimizer());
             for (step, (loss, score, gradients)) in expected.iter().enumerate() {
                 let batch = Batch::random(step as u64, &device);
-                let computed = crew.compute(&model, &batch, Some(&reference)).unwrap();
+                let computed = crew
+                    .compute(&model, &batch, &start(regularizer.as_ref(), &reference))
+                    .unwrap();
                 let penalty = computed.output.penalty.unwrap();
                 let found = [&computed.output.task_loss, &penalty.measure].map(number);
                 let found_gradients = values(&model, &computed.gradients);
@@ -149,7 +174,7 @@ fn micro_batches_have_penalties_of_their_own_which_devices_share() {
     let (_, score, gradients) = whole(&model, &batch, regularizer.as_ref(), &reference);
     let of = |devices, rows, score| {
         let computed = crew(devices, rows, score, &regularizer)
-            .compute(&model, &batch, None)
+            .compute(&model, &batch, &first())
             .unwrap();
         let score = number(&computed.output.penalty.unwrap().measure);
         (score, values(&model, &computed.gradients))
@@ -175,7 +200,7 @@ fn the_bits_of_a_step_are_the_same_every_time() {
     let regularizer = regularizers().swap_remove(0);
     let mut crew = crew(3, 5, AccumulateScore::Full, &regularizer);
     let mut gradients = || {
-        let computed = crew.compute(&model, &batch, None).unwrap();
+        let computed = crew.compute(&model, &batch, &first()).unwrap();
         values(&model, &computed.gradients)
     };
     let first = gradients();
@@ -197,7 +222,7 @@ fn without_a_regularizer_the_task_loss_alone_is_differentiated() {
         precision: Precision::F32,
     };
     let computed = Crew::new(&devices, None, division)
-        .compute(&model, &batch, None)
+        .compute(&model, &batch, &first())
         .unwrap();
     assert!(computed.output.penalty.is_none());
     assert_eq!(computed.output.output.0.len(), 8);

@@ -6,10 +6,11 @@ use std::time::Duration;
 use burn::prelude::*;
 use isostar_core::{
     HiddenStates, IStar, IStarConfig, Penalty, PooledRegularizer, Regularizer, Statistics,
+    StepContext,
 };
 
 use super::model::{Batch, Fault, Model};
-use super::{crew, regularizers};
+use super::{crew, first, regularizers};
 use crate::experiment::AccumulateScore;
 
 /// Runs a test on a thread of its own.
@@ -39,21 +40,21 @@ impl Regularizer for Failing {
         Some(self)
     }
 
-    fn penalty(&self, _: &HiddenStates, _: Option<&Tensor<2>>) -> Penalty {
+    fn penalty(&self, _: &HiddenStates, _: &StepContext) -> Penalty {
         panic!("a step in parts calls the methods of PooledRegularizer")
     }
 }
 
 impl PooledRegularizer for Failing {
-    fn statistics(&self, states: &HiddenStates) -> Statistics {
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
         let is_here = std::thread::current().name() == self.thread.as_deref();
         assert!(!is_here, "the states are lost");
-        self.inner.statistics(states)
+        self.inner.statistics(states, context)
     }
 
-    fn penalty_of(&self, statistics: &Statistics, reference: Option<&Tensor<2>>) -> Penalty {
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
         assert!(self.thread.is_some(), "the penalty is lost");
-        self.inner.penalty_of(statistics, reference)
+        self.inner.penalty_of(statistics, context)
     }
 }
 
@@ -93,7 +94,7 @@ fn a_device_that_fails_ends_the_step_with_its_message() {
                 let mut batch = Batch::random(6, &device);
                 batch.fault = Some(fault);
                 let mut crew = crew(3, 8, AccumulateScore::Full, &regularizer);
-                let result = crew.compute(&Model::new(&device), &batch, None);
+                let result = crew.compute(&Model::new(&device), &batch, &first());
                 result.map(|_| ()).unwrap_err().to_string()
             });
             let named = message.starts_with(&format!("device {device} of 3 failed: "));
@@ -109,7 +110,7 @@ fn a_training_that_ends_between_the_passes_leaves_no_device_waiting() {
         let batch = Batch::random(7, &device);
         std::panic::catch_unwind(|| {
             let mut crew = crew(3, 8, AccumulateScore::Full, &failing(None));
-            let _ = crew.compute(&Model::new(&device), &batch, None);
+            let _ = crew.compute(&Model::new(&device), &batch, &first());
         })
     });
     let panic = result.unwrap_err();
@@ -127,7 +128,7 @@ fn a_crew_that_is_dropped_ends_its_threads() {
             let mut crew = crew(3, 8, AccumulateScore::Full, &regularizer);
             for step in 0..steps {
                 let batch = Batch::random(step, &device);
-                assert!(crew.compute(&model, &batch, None).is_ok());
+                assert!(crew.compute(&model, &batch, &first()).is_ok());
             }
         }
     });
