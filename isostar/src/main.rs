@@ -13,8 +13,10 @@ mod layers;
 mod measure;
 mod models;
 mod options;
+mod outcome;
 mod progress;
 mod report;
+mod runs;
 mod schema;
 mod signals;
 mod slurm;
@@ -64,6 +66,7 @@ enum Command {
     Models(models::ModelsArgs),
     Verify(verify::VerifyArgs),
     Sweep(sweep::SweepArgs),
+    Runs(runs::RunsArgs),
     Report(report::ReportArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
+        Command::Runs(arguments) => runs::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),

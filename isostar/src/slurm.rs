@@ -77,9 +77,9 @@ impl SlurmArgs {
                 .into(),
             "#SBATCH --signal=USR1@120".into(),
             String::new(),
-            "# A cancelled or requeued task goes on where it was.".into(),
+            "# Each task takes the runs that are free; a requeued one goes on where a run was left.".into(),
             format!(
-                "exec srun {} sweep {} --out {} --shard $SLURM_ARRAY_TASK_ID/{tasks}",
+                "exec srun {} sweep {} --out {} --no-wait",
                 quoted(&program),
                 quoted(plan),
                 quoted(out)

@@ -7,9 +7,11 @@ use isostar_core::Regularizer;
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
+use super::fingerprint::fingerprint;
+use super::heartbeat::Heartbeat;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
-use super::snapshot::{Before, FileDigest, Parts};
+use super::snapshot::{Before, Parts};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
     Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
@@ -47,6 +49,10 @@ impl Experiment {
             device,
         } = self;
         let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let observer = Arc::new(Heartbeat {
+            observer,
+            lock: lock.clone(),
+        });
         let run = Run {
             settings,
             name,
@@ -321,15 +327,4 @@ impl Run {
             stopped: None,
         }
     }
-}
-
-/// Fingerprint of the tokenized training and validation rows.
-pub(super) fn fingerprint<M: TaskModel>(prepared: &Prepared<M>) -> String {
-    let lengths = [&prepared.train, &prepared.dev].map(|split| split.source.lengths());
-    let bytes: Vec<u8> = lengths
-        .iter()
-        .flat_map(|lengths| std::iter::once(lengths.len() as u32).chain(lengths.iter().copied()))
-        .flat_map(u32::to_le_bytes)
-        .collect();
-    FileDigest::from_bytes(&bytes).sha256
 }

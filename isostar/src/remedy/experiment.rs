@@ -77,6 +77,9 @@ impl Remedy for ExperimentError {
             Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
             Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
             Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),
+            Self::Damaged { path, .. } => {
+                format!("make the file anew with `isostar train --resume --out {}`", path.display())
+            }
             Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
             Self::Interrupted { path: Some(path), step, .. } => {
                 let saved = if *step > 0 { "the state is saved; " } else { "" };

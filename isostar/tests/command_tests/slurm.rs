@@ -35,7 +35,7 @@ fn the_script_of_an_array_is_written_and_its_line_is_printed() {
         "#SBATCH --requeue\n".into(),
         "#SBATCH --signal=USR1@120\n".into(),
         format!(" sweep '{}' --out ", at.join("six seeds.toml").display()),
-        " --shard $SLURM_ARRAY_TASK_ID/3\n".into(),
+        " --no-wait\n".into(),
     ] {
         assert!(text.contains(&expected), "{expected:?} in {text}");
     }

@@ -14,8 +14,10 @@ mod command;
 
 mod damage;
 mod disk;
+mod files;
 mod kill;
 mod lock;
+mod plan;
 mod run;
 mod signals;
 mod spikes;

@@ -40,6 +40,8 @@ pub(in crate::experiment) struct State {
     pub task_losses: Vec<f64>,
     pub penalties: Vec<f64>,
     pub is_collapse_reported: bool,
+    /// Number of batches of an epoch.
+    pub batches: usize,
 }
 
 /// The evaluation before training, without predictions.
