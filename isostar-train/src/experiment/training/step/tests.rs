@@ -121,10 +121,10 @@ fn regularizers() -> Vec<Arc<dyn Regularizer>> {
 fn every_division_follows_the_whole_batch_for_twenty_steps() {
     let device = Device::flex().autodiff();
     let reference = Tensor::<2>::eye(WIDTH, &Device::flex()) * 0.3;
-    let start = Model::new(&device);
+    let initial = Model::new(&device);
     for regularizer in regularizers() {
         let mut expected = Vec::new();
-        let (mut model, mut optimizer) = (start.clone(), self::optimizer());
+        let (mut model, mut optimizer) = (initial.clone(), self::optimizer());
         for step in 0..20 {
             let batch = Batch::random(step, &device);
             let (loss, score, gradients) = whole(&model, &batch, regularizer.as_ref(), &reference);
@@ -134,7 +134,7 @@ fn every_division_follows_the_whole_batch_for_twenty_steps() {
         let mut largest: f64 = 0.0;
         for (devices, rows) in [(1, ROWS), (1, 6), (2, ROWS), (3, ROWS), (2, 6), (3, 4)] {
             let mut crew = crew(devices, rows, AccumulateScore::Full, &regularizer);
-            let (mut model, mut optimizer) = (start.clone(), self::optimizer());
+            let (mut model, mut optimizer) = (initial.clone(), self::optimizer());
             for (step, (loss, score, gradients)) in expected.iter().enumerate() {
                 let batch = Batch::random(step as u64, &device);
                 let computed = crew
