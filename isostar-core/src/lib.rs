@@ -4,6 +4,8 @@
 //! # Overview
 //! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: IsoScore
 //!   and its variants
+//! - [`isoscore_disjoint`]: the unbiased estimate for states that depend on each other within a
+//!   sequence
 //! - [`isoscore_interval`], [`IsoscoreJackknife`]: confidence intervals of the unbiased estimate
 //! - [`measure`]: other measures of the same points and, with the feature `spectrum`, the table of
 //!   all measures
@@ -14,7 +16,7 @@
 //! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
 //! - [`HiddenStates`], [`StateSelection`]: the hidden states of a model and which of them count
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
-//! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` adds
+//! - [`Regularizer`], [`IStar`], [`CosReg`], [`VicReg`], [`SigReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
 //! - [`PooledRegularizer`], [`PooledPenalty`]: the exact penalty of a batch that is spread over
 //!   devices or micro-batches
@@ -35,7 +37,9 @@ mod moments;
 mod neighbours;
 mod regularizer;
 mod running;
+mod sequences;
 mod shrinkage;
+mod stream;
 mod unbiased;
 
 pub use covariance::ScaledCovariance;
@@ -47,9 +51,11 @@ pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, Detail, IStar, IStarConfig, IsoScorer, Penalty, PooledPenalty,
-    PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext, Sum,
+    CosReg, CosRegConfig, Detail, Estimator, IStar, IStarConfig, IsoScorer, Penalty, PooledPenalty,
+    PooledRegularizer, Regularizer, Scores, SigReg, SigRegConfig, SigRegPreset, Statistic,
+    Statistics, StepContext, Sum, VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
+pub use sequences::{DisjointEstimate, isoscore_disjoint};
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

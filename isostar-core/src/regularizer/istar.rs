@@ -131,8 +131,9 @@ impl Regularizer for IStar {
         Some(self.scorer.collapsed_below())
     }
 
+    /// Of the moments, if no estimator or sample needs the states.
     fn pooled(&self) -> Option<&dyn PooledRegularizer> {
-        Some(self)
+        self.scorer.is_of_moments().then_some(self)
     }
 
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {

@@ -5,7 +5,9 @@ mod cosreg;
 mod istar;
 mod pooled;
 mod scorer;
+mod sigreg;
 mod sum;
+mod vicreg;
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -18,8 +20,10 @@ pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
 pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
-pub use scorer::{IsoScorer, Scores};
+pub use scorer::{Estimator, IsoScorer, Scores};
+pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
 pub use sum::Sum;
+pub use vicreg::{VicReg, VicRegConfig};
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///

@@ -55,7 +55,8 @@ pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub use settings::{
-    AccumulateScore, PrecisionName, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings,
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting,
+    ShrinkageSetting, TrainOptions, TrainSettings,
 };
 pub(crate) use settings::{DIALECT, object};
 pub use snapshot::SnapshotInterval;

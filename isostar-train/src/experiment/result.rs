@@ -19,7 +19,7 @@ pub struct RunResult {
     pub regularizer: RegularizerName,
     /// The penalty weight λ.
     pub weight: Option<f64>,
-    /// The shrinkage ζ.
+    /// The shrinkage ζ; `None` if it was estimated from each batch.
     pub shrinkage: Option<f64>,
     /// The layers that the penalty applies to.
     pub layers: LayerSelection,

@@ -309,7 +309,7 @@ impl Run {
             model: settings.model.clone(),
             regularizer: settings.regularizer,
             weight: finite(settings.weight),
-            shrinkage: finite(settings.shrinkage),
+            shrinkage: settings.shrinkage.fixed().and_then(finite),
             layers: settings.layers.clone(),
             seed: settings.seed,
             epochs,

@@ -18,10 +18,12 @@ impl Remedy for ConfigError {
     fn remedy(&self) -> String {
         let remedy = match self {
             ConfigError::Shrinkage { .. } => {
-                "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone); the paper uses 0.2 to 0.8"
+                "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone), or auto; the paper uses 0.2 to 0.8"
             }
             ConfigError::Weight { .. } => "choose a finite --weight, such as -0.1",
-            _ => "choose --layers all, last, or numbers such as 1,3,12",
+            _ => {
+                "choose --layers all, last, each, numbers such as 1,3,12, or weights such as 1:0.5,6:2"
+            }
         };
         remedy.into()
     }

@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::{AccumulateScore, PrecisionName, RegularizerName};
+use super::{AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -112,6 +112,18 @@ impl Kind for LayerSelection {
     }
 }
 
+impl Kind for ShrinkageSetting {
+    const IS_SIGNED: bool = true;
+
+    fn schema() -> Value {
+        json!({ "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, { "const": "auto" }] })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
 impl Kind for Columns {
     fn schema() -> Value {
         let column =
@@ -166,6 +178,7 @@ macro_rules! kind_by_names {
 
 kind_by_names!(
     AccumulateScore,
+    EstimatorName,
     Batching,
     OnSpike,
     Padding,
