@@ -41,6 +41,7 @@ mod snapshot;
 mod status;
 mod training;
 mod verify;
+mod waiting;
 
 pub use diverged::Diverged;
 pub use error::ExperimentError;

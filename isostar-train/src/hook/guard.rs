@@ -135,26 +135,53 @@ pub(super) struct Guard {
 pub(super) struct Watch {
     pub epoch: usize,
     pub step: usize,
-    unread: Vec<Unread>,
+    unread: VecDeque<Unread>,
     task_losses: VecDeque<f64>,
     penalties: VecDeque<f64>,
     /// Whether parameters may have changed since they were last checked.
     pub trained: bool,
 }
 
-/// Numbers of a step that are still on the device.
+/// Numbers of a step that have not been checked.
 struct Unread {
     epoch: usize,
     step: usize,
     rows: Vec<u32>,
-    /// Task loss and, with a regularizer, the penalty.
-    numbers: Tensor<1>,
+    numbers: Numbers,
+}
+
+/// Task loss and, with a regularizer, the penalty of a step.
+enum Numbers {
+    /// On the device.
+    There(Tensor<1>),
+    /// The training loop reads them with its own numbers, see [`Watch::defer`].
+    Deferred,
+    /// Read.
+    Here(Vec<f64>),
 }
 
 impl Watch {
     /// Forgets the last step.
     pub(super) fn discard(&mut self) {
-        self.unread.pop();
+        self.unread.pop_back();
+    }
+
+    /// Leaves the numbers of the last step to the training loop: until it passes them to
+    /// [`accept`](Self::accept), neither this step nor a later one is checked.
+    #[cfg(feature = "experiment")]
+    pub(super) fn defer(&mut self) {
+        if let Some(last) = self.unread.back_mut() {
+            last.numbers = Numbers::Deferred;
+        }
+    }
+
+    /// Takes the numbers of the first deferred step.
+    #[cfg(feature = "experiment")]
+    pub(super) fn accept(&mut self, numbers: Vec<f64>) {
+        let is_deferred = |unread: &&mut Unread| matches!(unread.numbers, Numbers::Deferred);
+        if let Some(first) = self.unread.iter_mut().find(is_deferred) {
+            first.numbers = Numbers::Here(numbers);
+        }
     }
 
     pub fn divergence(
@@ -175,18 +202,22 @@ impl Watch {
         }
     }
 
-    /// Reads all unread numbers, up to the first that is not finite.
+    /// Reads all unread numbers, up to the first that is deferred or not finite.
     pub fn read(&mut self) -> Option<Divergence> {
-        for Unread {
+        while let Some(Unread {
             epoch,
             step,
             rows,
             numbers,
-        } in std::mem::take(&mut self.unread)
+        }) = self
+            .unread
+            .pop_front_if(|unread| !matches!(unread.numbers, Numbers::Deferred))
         {
-            // If the device cannot be read, the metrics report it.
-            let Ok(numbers) = numbers.try_into_vec_as::<f64>() else {
-                continue;
+            let numbers = match numbers {
+                // If the device cannot be read, the metrics report it.
+                Numbers::There(numbers) => numbers.try_into_vec_as::<f64>().unwrap_or_default(),
+                Numbers::Here(numbers) => numbers,
+                Numbers::Deferred => unreachable!("deferred numbers stay"),
             };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
@@ -197,6 +228,7 @@ impl Watch {
                     continue;
                 }
             };
+            self.unread.clear();
             return Some(self.divergence(cause, epoch, Some(step), rows));
         }
         None
@@ -249,11 +281,51 @@ impl Guard {
         watch.step += 1;
         watch.trained = true;
         let step = watch.step;
-        watch.unread.push(Unread {
+        watch.unread.push_back(Unread {
             epoch,
             step,
             rows,
-            numbers,
+            numbers: Numbers::There(numbers),
         });
+    }
+}
+
+#[cfg(all(test, feature = "experiment"))]
+mod tests {
+    use super::*;
+
+    fn keep(guard: &Guard, loss: f32) {
+        let loss = Tensor::<1>::from_floats([loss], &Device::default());
+        guard.keep(1, vec![7, 8], &loss, None);
+    }
+
+    #[test]
+    fn a_deferred_step_is_checked_once_its_numbers_come_and_later_steps_wait_for_it() {
+        let guard = Guard::default();
+        let found = || lock(&guard.watch).read();
+        keep(&guard, 1.0);
+        keep(&guard, 2.0);
+        lock(&guard.watch).defer();
+        keep(&guard, f32::NAN);
+        assert_eq!(found(), None, "step 3 waits for step 2");
+        assert_eq!(guard.numbers(1), (3, vec![1.0], vec![]));
+
+        lock(&guard.watch).accept(vec![2.0]);
+        let divergence = found().unwrap();
+        assert_eq!(
+            (divergence.step, divergence.task_losses),
+            (Some(3), vec![1.0, 2.0])
+        );
+        assert_eq!(found(), None);
+
+        keep(&guard, 1.0);
+        lock(&guard.watch).defer();
+        lock(&guard.watch).discard();
+        lock(&guard.watch).accept(vec![f64::NAN]);
+        assert_eq!(found(), None, "the step was left out");
+        keep(&guard, 1.0);
+        lock(&guard.watch).defer();
+        lock(&guard.watch).accept(vec![1.0, f64::INFINITY]);
+        assert_eq!(found().map(|found| found.cause), Some(NotFinite::Penalty));
     }
 }

@@ -78,6 +78,11 @@ impl StateCount {
         Ok((self.tokens + masked) * self.layers)
     }
 
+    /// Whether a mask selects the tokens, whose number has not been read.
+    pub(crate) fn is_masked(&self) -> bool {
+        !self.masks.is_empty()
+    }
+
     /// Number of tokens under the masks, shape `[1]`; `None` if there is no mask.
     pub(crate) fn masked(&self) -> Option<Tensor<1, Int>> {
         let device = self.masks.first()?.device();

@@ -100,6 +100,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             batches,
             place,
             meter,
+            unsettled: None,
             split_seconds,
             losses,
             lines,

@@ -45,6 +45,7 @@ use workers::{Failure, Workers};
 use super::super::AccumulateScore;
 use crate::data::RowBatch;
 use crate::hook::{HiddenStateModel, RegularizedOutput, StepStart};
+use crate::readback::Gathered;
 
 /// How a batch is cut into parts, and computed.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +88,7 @@ pub(super) struct Crew<M: HiddenStateModel> {
     division: Division,
 }
 
-impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Crew<M> {
+impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Crew<M> {
     /// A crew on these devices with autodiff, at least one.
     ///
     /// # Panics

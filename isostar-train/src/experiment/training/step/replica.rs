@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::prelude::*;
+use burn::tensor::ExecutionError;
 use burn::train::ItemLazy;
 use isostar_core::{PooledPenalty, PooledRegularizer, Regularizer, Statistics, StepContext};
 use isostar_kernels::{DropoutKeys, Precision};
@@ -12,6 +13,7 @@ use super::outputs::Done;
 use crate::data::RowBatch;
 use crate::hook::{ForwardStep, HiddenStateModel, StepStart};
 use crate::metric::StateCount;
+use crate::readback::{Gathered, gather, host_for};
 
 /// A part of a batch.
 pub(super) struct Part<B> {
@@ -44,7 +46,7 @@ pub(super) struct Replica<M: HiddenStateModel> {
     gradients: GradientsAccumulator<M>,
 }
 
-impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
+impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered>> Replica<M> {
     /// A replica without a model, on a device with autodiff.
     pub fn new(device: Device, regularizer: Option<Arc<dyn Regularizer>>) -> Self {
         Self {
@@ -113,6 +115,7 @@ impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
     ) -> Result<Vec<Done<M::Output>>, String> {
         let begin = self.step.as_ref().expect("a step has begun");
         let regularizer = self.regularizer.as_ref();
+        let text = |error: ExecutionError| error.to_string();
         let mut done = Vec::new();
         // From the last part on, whose graph exists, so that there is never a second one.
         let parts = std::mem::take(&mut self.parts).into_iter().enumerate();
@@ -144,9 +147,12 @@ impl<M: HiddenStateModel<Batch: RowBatch>> Replica<M> {
             done.push(Done {
                 first_row: part.first_row,
                 weight: part.weight,
-                task_loss: task_loss.without_autodiff(),
+                task_loss: match host_for(&self.device) {
+                    Some(host) => task_loss.without_autodiff().to_device(&host),
+                    None => task_loss.without_autodiff(),
+                },
                 states,
-                output: output.sync().map_err(|error| error.to_string())?,
+                output: gather(output.sync().map_err(text)?, &self.device).map_err(text)?,
             });
         }
         Ok(done)

@@ -17,6 +17,7 @@ use super::replica::{Begin, Part, Replica};
 use crate::data::RowBatch;
 use crate::device::is_cpu;
 use crate::hook::HiddenStateModel;
+use crate::readback::Gathered;
 
 /// A device that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub(super) struct Worker<M: HiddenStateModel> {
     thread: Option<JoinHandle<()>>,
 }
 
-impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Workers<M> {
+impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Workers<M> {
     /// Replicas on these devices, at least one. CPU devices share the threads of the process.
     pub fn new(devices: &[Device], regularizer: Option<Arc<dyn Regularizer>>) -> Self {
         let main = devices
@@ -175,7 +176,7 @@ impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Workers<M> {
     }
 }
 
-impl<M: HiddenStateModel<Batch: RowBatch> + 'static> Worker<M> {
+impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Worker<M> {
     /// Starts the thread of the device with this number.
     ///
     /// # Arguments

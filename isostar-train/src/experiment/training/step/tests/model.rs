@@ -8,12 +8,13 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::prelude::*;
-use burn::tensor::ExecutionError;
+use burn::tensor::{ExecutionError, Transaction};
 use burn::train::ItemLazy;
 use isostar_core::HiddenStates;
 
 use crate::data::RowBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
+use crate::readback::Gathered;
 
 pub(super) const WIDTH: usize = 6;
 const TOKENS: usize = 5;
@@ -106,6 +107,16 @@ impl ItemLazy for Output {
             }),
             _ => Ok(self),
         }
+    }
+}
+
+impl Gathered for Output {
+    fn register(&self, transaction: Transaction) -> Transaction {
+        transaction
+    }
+
+    fn placed(self, _: &mut dyn Iterator<Item = TensorData>, _: &Device) -> Self {
+        self
     }
 }
 
