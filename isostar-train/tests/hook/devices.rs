@@ -11,7 +11,7 @@ use burn::prelude::*;
 use burn::train::{ExecutionStrategy, Interrupter, Learner, LearningResult, MultiDeviceOptim};
 use isostar_core::{
     CosRegConfig, HiddenStates, IStar, IStarConfig, Penalty, PooledRegularizer, Regularizer,
-    Statistics,
+    Statistics, StepContext,
 };
 use isostar_train::hook::{Hook, HookConfig, Regularized};
 
