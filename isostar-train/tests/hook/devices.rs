@@ -264,7 +264,7 @@ fn a_loader_that_fails_leaves_no_worker_waiting() {
     for slice in 0..3 {
         for batch in 0..5 {
             let mut batches = Batches::random(15, 8, 1, &Device::flex());
-            batches.fails_at = Some(slice * 5 + batch);
+            batches.slice_fails_at = Some(slice * 5 + batch);
             let regularizer = IStarConfig::new(-0.5).init().unwrap();
             let error = error_within_limit(hook(Some(Box::new(regularizer))), batches);
             assert!(error.contains("the disk is on fire"), "{error}");
