@@ -18,6 +18,8 @@
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
 //! - [`Regularizer`], [`IStar`], [`CosReg`], [`VicReg`], [`SigReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
+//! - [`PooledRegularizer`], [`PooledPenalty`]: the exact penalty of a batch that is spread over
+//!   devices or micro-batches
 //!
 //! # Errors and degenerate cases
 //! Wrong shapes and `d < 2` panic with a message that states the shapes. Settings outside their
@@ -49,8 +51,9 @@ pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, Detail, Estimator, IStar, IStarConfig, IsoScorer, Penalty, Regularizer,
-    Scores, SigReg, SigRegConfig, SigRegPreset, StepContext, Sum, VicReg, VicRegConfig,
+    CosReg, CosRegConfig, Detail, Estimator, IStar, IStarConfig, IsoScorer, Penalty, PooledPenalty,
+    PooledRegularizer, Regularizer, Scores, SigReg, SigRegConfig, SigRegPreset, Statistic,
+    Statistics, StepContext, Sum, VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
 pub use sequences::{DisjointEstimate, isoscore_disjoint};

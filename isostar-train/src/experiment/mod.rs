@@ -55,11 +55,11 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
-pub(crate) use settings::{DIALECT, object};
 pub use settings::{
-    EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting, ShrinkageSetting,
-    TrainOptions, TrainSettings,
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting,
+    ShrinkageSetting, TrainOptions, TrainSettings,
 };
+pub(crate) use settings::{DIALECT, object};
 pub use snapshot::SnapshotInterval;
 pub use status::{Activity, RunStatus};
 pub use training::OnSpike;

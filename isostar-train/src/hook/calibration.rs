@@ -13,6 +13,7 @@ use isostar_core::StateSelection;
 use isostar_kernels::Precision;
 
 use super::event::Observer;
+use super::exchange::Exchange;
 use super::guard::Guard;
 use super::lock::lock;
 use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
@@ -60,6 +61,7 @@ pub(super) struct Calibration<B> {
     /// Precision of the model's products.
     pub(super) precision: Precision,
     pub(super) guard: Guard,
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl<B: Send + 'static> Calibration<B> {
@@ -99,6 +101,7 @@ impl<B: Send + 'static> Calibration<B> {
             interrupter,
             precision,
             guard: Guard::default(),
+            exchange: Arc::default(),
         }
     }
 

@@ -91,4 +91,23 @@ impl<B: Send + 'static> Hook<B> {
     pub fn discard_step(&self) {
         lock(&self.calibration.guard.watch).discard();
     }
+
+    /// The regularizer of this hook.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn regularizer(&self) -> Option<std::sync::Arc<dyn isostar_core::Regularizer>> {
+        self.regularizer.clone()
+    }
+
+    /// Keeps the numbers of a step that a loop has computed itself, until the next one begins.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn keep_numbers(
+        &self,
+        rows: Vec<u32>,
+        task_loss: &Tensor<1>,
+        penalty: Option<&Tensor<1>>,
+    ) {
+        let calibration = &self.calibration;
+        let epoch = calibration.epoch();
+        calibration.guard.keep(epoch, rows, task_loss, penalty);
+    }
 }

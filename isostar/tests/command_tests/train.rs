@@ -9,6 +9,7 @@ use tempfile::TempDir;
 mod command_line;
 mod diverged;
 mod no_tokens;
+mod parts;
 mod progress;
 mod refused;
 mod resumed;

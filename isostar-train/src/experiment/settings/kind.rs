@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::{EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting};
+use super::{AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -177,6 +177,7 @@ macro_rules! kind_by_names {
 }
 
 kind_by_names!(
+    AccumulateScore,
     EstimatorName,
     Batching,
     OnSpike,
