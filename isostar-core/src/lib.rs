@@ -22,6 +22,7 @@
 //! range return a [`ConfigError`]. Points without variance (a single point, constant points, Σ = 0)
 //! score 0 with zero gradient; functions that return an `Option` return `None` for them.
 
+mod control;
 mod covariance;
 mod device_moments;
 mod error;
@@ -31,11 +32,15 @@ mod isoscore;
 pub mod measure;
 mod moments;
 mod neighbours;
+#[cfg(test)]
+mod noise;
 mod regularizer;
 mod running;
 mod shrinkage;
+mod stream_score;
 mod unbiased;
 
+pub use control::{ControlConfig, ControlStep, ControlTerm, Controller, ControllerState};
 pub use covariance::ScaledCovariance;
 pub use device_moments::DeviceMoments;
 pub use error::ConfigError;
@@ -45,8 +50,8 @@ pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, Detail, IStar, IStarConfig, IsoScorer, Penalty, Regularizer, Scores,
-    StepContext, Sum,
+    CosReg, CosRegConfig, Detail, HeldStep, Hold, IStar, IStarConfig, IsoScorer, Penalty, Ramp,
+    Regularizer, RegularizerState, Scores, StepContext, StepNumbers, Sum, Target,
 };
 pub use running::RunningMoments;
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};

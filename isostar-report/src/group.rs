@@ -127,6 +127,9 @@ fn label(run: &Run, all: &[&Run]) -> String {
         .iter()
         .any(|run| run.text("regularizer") == Some("cosreg"));
     let weight = match run.text("regularizer") {
+        _ if run.settings.contains_key("target") => {
+            format!("held at {}", plain(&run.settings["target"]))
+        }
         Some("none") => "no penalty".into(),
         Some("cosreg") => format!("CosReg λ = {}", setting(run.weight())),
         Some("istar") if penalties => format!("I-STAR λ = {}", setting(run.weight())),
@@ -134,7 +137,7 @@ fn label(run: &Run, all: &[&Run]) -> String {
     };
     // Settings of the regularizer mean nothing without one.
     let silent = |key: &&str| {
-        matches!(*key, "weight" | "regularizer")
+        matches!(*key, "weight" | "regularizer" | "target")
             || (regularizers && matches!(*key, "layers" | "shrinkage"))
     };
     let others =
@@ -197,6 +200,7 @@ mod tests {
             name: name.into(),
             settings: toml::from_str(settings).unwrap(),
             epochs: Vec::new(),
+            steps: Vec::new(),
             outcome: None,
         }
     }

@@ -1,6 +1,7 @@
 //! The figures of a report: those that have data, and what the others need.
 
 mod activation;
+mod control;
 mod dimension;
 mod layers;
 mod metric;
@@ -49,6 +50,16 @@ impl Figures {
             "The penalty while training",
             "a run with a penalty, `weight` other than 0",
             training::penalty(groups),
+        );
+        figures.add(
+            "Isotropy held at a target",
+            "a run with `target`",
+            control::held(groups),
+        );
+        figures.add(
+            "Shrinkage while training",
+            "a run with `shrinkage = \"auto\"`",
+            control::shrinkage(groups),
         );
         figures.add(
             "IsoScore of each layer after training",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::read::{parse_json, read_text};
+use super::steps::{ControlLine, read_steps};
 use crate::ReportError;
 
 /// A training run.
@@ -19,6 +20,8 @@ pub struct Run {
     pub settings: toml::Table,
     /// The contents of `metrics.jsonl`, one line per epoch and split.
     pub epochs: Vec<EpochLine>,
+    /// The contents of `control.jsonl`, one line per step; empty unless the regularizer adapts.
+    pub steps: Vec<ControlLine>,
     /// The contents of `result.json`; `None` for an unfinished run.
     pub outcome: Option<Outcome>,
 }
@@ -157,6 +160,7 @@ impl Run {
             name,
             settings,
             epochs,
+            steps: read_steps(&folder.join("control.jsonl"))?,
             outcome,
         })
     }

@@ -378,6 +378,11 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// The path of control.jsonl, the steps of a regularizer that adapts.
+    pub fn control(&self) -> PathBuf {
+        self.path.join("control.jsonl")
+    }
+
     /// The path of result.json.
     pub fn results(&self) -> PathBuf {
         self.path.join(RESULT)

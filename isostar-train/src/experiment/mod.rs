@@ -10,12 +10,14 @@
 //! |---|---|
 //! | config.toml | the resolved settings |
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
+//! | control.jsonl | one line per step of a regularizer that adapts: `step, task_loss, details{name: value}, held[]`; absent otherwise |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | snapshots, from which the run is resumed |
 //! | lock | held by the process that works on the run; names the last one |
 //! | manifest.json | size and SHA-256 of the files of a run that is over |
 //! | model/ | config.json, model.safetensors and tokenizer.json, readable by transformers' `from_pretrained`; absent if the run diverged |
 
+mod control_log;
 mod disk;
 mod diverged;
 mod error;
@@ -49,7 +51,9 @@ pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub(crate) use settings::{DIALECT, object};
-pub use settings::{PrecisionName, RegularizerName, SCRATCH, Setting, TrainOptions, TrainSettings};
+pub use settings::{
+    PrecisionName, RegularizerName, SCRATCH, Setting, Targets, TrainOptions, TrainSettings,
+};
 pub use snapshot::SnapshotInterval;
 pub use training::OnSpike;
 pub use verify::Verification;

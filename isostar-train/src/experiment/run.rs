@@ -6,6 +6,7 @@ use burn::prelude::*;
 use isostar_core::Regularizer;
 use isostar_models::Pretrained;
 
+use super::control_log::ControlLog;
 use super::disk::check_space;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
@@ -125,7 +126,8 @@ impl Run {
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
             (parts.state.place.epochs, parts.state.place.step)
         });
-        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch);
+        let log = ControlLog::new(self.folder.control(), step as u64)?;
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(log));
         let recorder = Recorder::new(
             self.folder.snapshots(),
             self.settings.snapshot_every,
@@ -307,6 +309,7 @@ impl Run {
             model: settings.model.clone(),
             regularizer: settings.regularizer,
             weight: finite(settings.weight),
+            target: settings.target.clone(),
             shrinkage: finite(settings.shrinkage),
             layers: settings.layers.clone(),
             seed: settings.seed,

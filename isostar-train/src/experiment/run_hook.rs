@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::train::Interrupter;
 use isostar_core::Padding;
 
+use super::control_log::ControlLog;
 use super::hook_events::HookEvents;
 use super::prepare::Prepared;
 use super::run::{EVALUATION_BATCH, Run};
@@ -15,12 +16,14 @@ use crate::hook::{Hook, HookConfig};
 use crate::task::TaskModel;
 
 impl Run {
-    /// Returns the hook of a run that begins, or goes on from a snapshot.
+    /// Returns the hook of a run that begins, or goes on from a snapshot. Without a log, as in a
+    /// replay, the steps of the regularizer are not written.
     pub fn hook<M: TaskModel>(
         &self,
         prepared: &Prepared<M>,
         parts: Option<&Parts>,
         stopwatch: &Arc<Stopwatch>,
+        log: Option<ControlLog>,
     ) -> Hook<M::Batch> {
         let config = HookConfig::new().with_precision(self.settings.precision.into());
         let Some(regularizer) = self.regularizer.clone() else {
@@ -69,6 +72,7 @@ impl Run {
         let events = HookEvents {
             observer: self.observer.clone(),
             stopwatch: stopwatch.clone(),
+            log,
             done,
             padding,
             interrupter: interrupter.clone(),

@@ -1,10 +1,12 @@
 //! Settings of a run: the options that a user passes and the settings they resolve to.
 
+mod control;
 mod define;
 mod kind;
 mod range;
 mod schema;
 mod table;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use define::Setting;
 pub(crate) use schema::{DIALECT, object};
 pub use table::{TrainOptions, TrainSettings};
+pub use targets::Targets;
 
 use super::ExperimentError;
 use crate::choice::choice;

@@ -112,7 +112,7 @@ impl Run {
         let place = end.state.place;
 
         let stopwatch = Arc::new(Stopwatch::default());
-        let hook = self.hook(prepared, Some(&begin), &stopwatch);
+        let hook = self.hook(prepared, Some(&begin), &stopwatch, None);
         let beginning = Beginning {
             before: begin.state.before.clone(),
             rows,

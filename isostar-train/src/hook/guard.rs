@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 use burn::prelude::*;
+use burn::tensor::DType;
+use isostar_core::{Penalty, StepNumbers};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -144,11 +146,27 @@ pub(super) struct Watch {
 
 /// Numbers of a step that are still on the device.
 struct Unread {
+    /// Number of steps of the training before it.
+    before: u64,
     epoch: usize,
     step: usize,
     rows: Vec<u32>,
-    /// Task loss and, with a regularizer, the penalty.
+    /// Task loss and, with a regularizer, the penalty and its details.
     numbers: Tensor<1>,
+    /// Names of the details.
+    names: Vec<String>,
+}
+
+impl Unread {
+    /// The numbers for the regularizer.
+    fn step_numbers(&self, numbers: &[f64]) -> StepNumbers {
+        let details = numbers.iter().skip(2).copied();
+        StepNumbers {
+            step: self.before,
+            task_loss: numbers[0],
+            details: self.names.iter().cloned().zip(details).collect(),
+        }
+    }
 }
 
 impl Watch {
@@ -175,31 +193,31 @@ impl Watch {
         }
     }
 
-    /// Reads all unread numbers, up to the first that is not finite.
-    pub fn read(&mut self) -> Option<Divergence> {
-        for Unread {
-            epoch,
-            step,
-            rows,
-            numbers,
-        } in std::mem::take(&mut self.unread)
-        {
+    /// Reads all unread numbers, up to the first that is not finite. Returns those of the steps
+    /// before it, and the divergence.
+    pub fn read(&mut self) -> (Vec<StepNumbers>, Option<Divergence>) {
+        let mut steps = Vec::new();
+        for unread in std::mem::take(&mut self.unread) {
             // If the device cannot be read, the metrics report it.
-            let Ok(numbers) = numbers.try_into_vec_as::<f64>() else {
+            let Ok(numbers) = unread.numbers.clone().try_into_vec_as::<f64>() else {
                 continue;
             };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
-                [_, penalty] if !penalty.is_finite() => NotFinite::Penalty,
+                [_, penalty, ..] if !penalty.is_finite() => NotFinite::Penalty,
                 _ => {
                     remember(&mut self.task_losses, numbers.first());
                     remember(&mut self.penalties, numbers.get(1));
+                    steps.push(unread.step_numbers(&numbers));
                     continue;
                 }
             };
-            return Some(self.divergence(cause, epoch, Some(step), rows));
+            let Unread {
+                epoch, step, rows, ..
+            } = unread;
+            return (steps, Some(self.divergence(cause, epoch, Some(step), rows)));
         }
-        None
+        (steps, None)
     }
 }
 
@@ -229,19 +247,31 @@ impl Guard {
         (watch.task_losses, watch.penalties) = (task_losses.into(), penalties.into());
     }
 
-    /// Keeps the numbers of a training step until the next one begins.
+    /// Keeps the numbers of a training step until the next one begins. `before` is the number of
+    /// steps of the training before it.
     pub(super) fn keep(
         &self,
+        before: u64,
         epoch: usize,
         rows: Vec<u32>,
         task_loss: &Tensor<1>,
-        penalty: Option<&Tensor<1>>,
+        penalty: Option<&Penalty>,
     ) {
-        let dtype = task_loss.dtype();
+        // Half precision would round the numbers that the regularizer learns from.
+        let dtype = match task_loss.dtype() {
+            DType::F64 => DType::F64,
+            _ => DType::F32,
+        };
+        let of_penalty = penalty.into_iter().flat_map(|penalty| {
+            let details = penalty.details.iter().map(|detail| &detail.value);
+            std::iter::once(&penalty.value).chain(details)
+        });
         let parts = std::iter::once(task_loss)
-            .chain(penalty)
+            .chain(of_penalty)
             .map(|part| part.clone().without_autodiff().cast(dtype));
         let numbers = Tensor::cat(parts.collect(), 0);
+        let details = penalty.map_or(&[][..], |penalty| &penalty.details);
+        let names = details.iter().map(|detail| detail.name.clone()).collect();
         let mut watch = lock(&self.watch);
         if watch.epoch != epoch {
             (watch.epoch, watch.step) = (epoch, 0);
@@ -250,10 +280,12 @@ impl Guard {
         watch.trained = true;
         let step = watch.step;
         watch.unread.push(Unread {
+            before,
             epoch,
             step,
             rows,
             numbers,
+            names,
         });
     }
 }

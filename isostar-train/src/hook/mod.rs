@@ -182,10 +182,10 @@ impl<B: Send + 'static> Hook<B> {
 impl<B: Send + 'static> HookConfig<B> {
     /// Creates a hook that adds `regularizer`'s penalty to the loss.
     pub fn init(self, regularizer: impl Regularizer + 'static) -> Hook<B> {
-        let states = regularizer.reference_states().cloned();
+        let regularizer: Arc<dyn Regularizer> = Arc::new(regularizer);
         Hook {
-            regularizer: Some(Arc::new(regularizer)),
-            calibration: Arc::new(Calibration::new(states, self)),
+            regularizer: Some(regularizer.clone()),
+            calibration: Arc::new(Calibration::new(Some(regularizer), self)),
         }
     }
 

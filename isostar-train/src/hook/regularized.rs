@@ -129,10 +129,11 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
         calibration.guard.keep(
+            step,
             calibration.epoch(),
             rows,
             &task_loss,
-            penalty.as_ref().map(|penalty| &penalty.value),
+            penalty.as_ref(),
         );
         let loss = match &penalty {
             Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),

@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::{PrecisionName, RegularizerName};
+use super::{PrecisionName, RegularizerName, Targets};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -105,6 +105,22 @@ impl Kind for SnapshotInterval {
 impl Kind for LayerSelection {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^\\s*(all|last|each|\\d+\\s*(,\\s*\\d+\\s*)*|\\d+\\s*:[^,:]+(,\\s*\\d+\\s*:[^,:]+)*)\\s*$" })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
+impl Kind for Targets {
+    fn schema() -> Value {
+        let number = r"\s*[0-9.eE+-]+\s*";
+        json!({
+            "type": ["number", "string"],
+            "minimum": 0,
+            "maximum": 1,
+            "pattern": format!("^({number}|\\s*\\d+\\s*:{number}(,\\s*\\d+\\s*:{number})*)$"),
+        })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

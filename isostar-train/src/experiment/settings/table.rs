@@ -9,7 +9,7 @@ use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval}
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
-use super::{PrecisionName, RegularizerName, SCRATCH};
+use super::{PrecisionName, RegularizerName, SCRATCH, Targets};
 use crate::data::{Batching, Columns};
 use crate::device::{default_device_name, default_pad_to};
 use crate::hook::CALIBRATION_LIMIT;
@@ -22,6 +22,8 @@ struct About {
     regularizer: RegularizerName,
     /// The multiple of the width of a batch.
     pad_to: usize,
+    /// Whether a target is held, which sets the weight.
+    held: bool,
 }
 
 settings! {
@@ -56,6 +58,7 @@ settings! {
     /// Penalty weight λ: above 0 raises isotropy, below 0 lowers it (default: -0.1; from scratch: -0.02; cosreg: 1; none: 0)
     #[takes("W")]
     weight: f64 = |about| match (about.regularizer, about.scratch) {
+        _ if about.held => 0.0,
         (RegularizerName::None, _) => 0.0,
         (RegularizerName::Cosreg, _) => 1.0,
         // These lower isotropy where padding is masked, at a cost that depends on the task: at −0.1, six of the eight tasks measured keep their
@@ -64,6 +67,21 @@ settings! {
         (_, true) => -0.02,
         (_, false) => -0.1,
     };
+
+    /// Share of the steps over which the penalty weight rises from 0, 0 to 1 (default: 0)
+    #[takes("SHARE")]
+    #[stored(default)]
+    weight_warmup: f64 = |_| 0.0, in SHARE;
+
+    /// Isotropy to hold instead of a weight: an IsoScore between 0 and 1 of the selected layers together, such as 0.3, or one per layer, such as
+    /// 1:0.4,6:0.2. The weight follows from step to step
+    #[takes("T|1:T,6:T")]
+    target: Targets;
+
+    /// Share of the steps over which the held isotropy moves from that of the untouched states to the target, 0 to 1 (default: 0.3)
+    #[takes("SHARE")]
+    #[stored(default = "default_target_warmup")]
+    target_warmup: f64 = |_| default_target_warmup(), in SHARE;
 
     /// Share ζ of the reference in the covariance, 0 to 1 (default: 0.2)
     #[takes("Z")]
@@ -202,6 +220,7 @@ impl TrainSettings {
             scratch,
             regularizer: options.regularizer.unwrap_or_default(),
             pad_to,
+            held: options.target.is_some(),
         };
         options.or_defaults(&about)
     }
@@ -219,6 +238,10 @@ fn default_epsilon() -> f64 {
 /// Batches as wide as their longest row, and those of runs whose settings do not name a multiple.
 fn no_multiple() -> usize {
     1
+}
+
+fn default_target_warmup() -> f64 {
+    0.3
 }
 
 fn default_keep() -> usize {

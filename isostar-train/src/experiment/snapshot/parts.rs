@@ -20,6 +20,8 @@ const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 /// Reference covariance of the epoch.
 const REFERENCE: &str = "reference.safetensors";
+/// Tensors that the regularizer remembers, by number.
+const REGULARIZER: &str = "regularizer.safetensors";
 /// Predictions on the training rows of the epoch so far.
 const ANSWERS: &str = "answers.bin";
 
@@ -30,6 +32,8 @@ pub(in crate::experiment) struct Parts {
     pub state: State,
     /// Reference covariance, `[d, d]` in single precision; `None` between epochs.
     pub reference: Option<TensorData>,
+    /// Tensors that the regularizer remembers, in single precision.
+    pub regularizer: Vec<TensorData>,
     /// Predictions on the training rows, as the evaluator writes them.
     pub answers: Option<Vec<u8>>,
 }
@@ -58,11 +62,15 @@ impl Parts {
             (STATE, Bytes::from_bytes_vec(state)),
         ];
         if let Some(reference) = self.reference {
-            let shape = reference.shape().iter().copied().collect();
-            let view = TensorView::new(Dtype::F32, shape, reference.as_bytes())
-                .map_err(|error| text(&error))?;
-            let file = serialize([("reference", view)], None).map_err(|error| text(&error))?;
-            files.push((REFERENCE, Bytes::from_bytes_vec(file)));
+            files.push((
+                REFERENCE,
+                tensor_file([("reference".to_string(), &reference)])?,
+            ));
+        }
+        if !self.regularizer.is_empty() {
+            let numbered = self.regularizer.iter().enumerate();
+            let named = numbered.map(|(number, tensor)| (number.to_string(), tensor));
+            files.push((REGULARIZER, tensor_file(named)?));
         }
         files.extend(
             self.answers
@@ -92,22 +100,46 @@ impl Parts {
         let state =
             serde_json::from_slice(&bytes(STATE)?).map_err(|error| format!("{STATE}: {error}"))?;
         let reference = optional(REFERENCE)?
-            .map(|bytes| read_reference(&bytes))
+            .map(|bytes| read_tensor(&bytes, REFERENCE, "reference"))
             .transpose()?;
+        let regularizer = optional(REGULARIZER)?.map_or(Ok(Vec::new()), |bytes| {
+            let file = SafeTensors::deserialize(&bytes)
+                .map_err(|error| format!("{REGULARIZER}: {error}"))?;
+            let numbers = 0..file.len();
+            numbers
+                .map(|number| read_tensor(&bytes, REGULARIZER, &number.to_string()))
+                .collect()
+        })?;
         Ok(Self {
             model,
             optimizer,
             state,
             reference,
+            regularizer,
             answers: optional(ANSWERS)?,
         })
     }
 }
 
-fn read_reference(bytes: &[u8]) -> Result<TensorData, String> {
-    let fault = |error: &dyn std::fmt::Display| format!("{REFERENCE}: {error}");
-    let file = SafeTensors::deserialize(bytes).map_err(|error| fault(&error))?;
-    let tensor = file.tensor("reference").map_err(|error| fault(&error))?;
+/// Returns a safetensors file of tensors in single precision.
+fn tensor_file<'a>(
+    tensors: impl IntoIterator<Item = (String, &'a TensorData)>,
+) -> Result<Bytes, String> {
+    let views = tensors.into_iter().map(|(name, tensor)| {
+        let shape = tensor.shape().iter().copied().collect();
+        let view = TensorView::new(Dtype::F32, shape, tensor.as_bytes());
+        view.map(|view| (name, view))
+            .map_err(|error| error.to_string())
+    });
+    let views: Vec<_> = views.collect::<Result<_, _>>()?;
+    let file = serialize(views, None).map_err(|error| error.to_string())?;
+    Ok(Bytes::from_bytes_vec(file))
+}
+
+fn read_tensor(bytes: &[u8], file: &str, name: &str) -> Result<TensorData, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("{file}: {error}");
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| fault(&error))?;
+    let tensor = tensors.tensor(name).map_err(|error| fault(&error))?;
     if tensor.dtype() != Dtype::F32 {
         return Err(fault(&format!("{:?} instead of F32", tensor.dtype())));
     }

@@ -65,7 +65,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
                     .restore(bytes)
                     .ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
             }
-            hook.restore(hook_state(&parts.state, parts.reference), &device);
+            let of_hook = hook_state(&parts.state, parts.reference, parts.regularizer)
+                .ok_or_else(|| unfit("the tensors of the regularizer are malformed".into()))?;
+            hook.restore(of_hook, &device);
             stopwatch.restore(parts.state.seconds);
             state = Some(parts.state);
         }

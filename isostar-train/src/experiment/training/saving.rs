@@ -67,11 +67,13 @@ impl<M: TaskModel> Training<'_, M> {
             task_losses,
             penalties,
             is_collapse_reported,
+            regularizer,
             ..
         } = self.hook.state()?;
         if self.hook.divergence().is_some() {
             return Ok(None);
         }
+        let (regularizer, tensors) = regularizer.split();
         let is_within = self.place.batch > 0;
         let state = State {
             settings: self.settings().clone(),
@@ -86,11 +88,13 @@ impl<M: TaskModel> Training<'_, M> {
             task_losses,
             penalties,
             is_collapse_reported,
+            regularizer,
         };
         Ok(Some(Parts {
             model: self.model().inner().clone().into_record(),
             optimizer: self.optimizer.to_record(),
             state,
+            regularizer: tensors,
             reference: reference.filter(|_| is_within),
             answers: self
                 .meter
@@ -102,14 +106,19 @@ impl<M: TaskModel> Training<'_, M> {
     }
 }
 
-/// The state of the hook that a snapshot holds.
-pub(super) fn hook_state(state: &State, reference: Option<TensorData>) -> HookState {
-    HookState {
+/// The state of the hook that a snapshot holds; `None` if its tensors are of another regularizer.
+pub(super) fn hook_state(
+    state: &State,
+    reference: Option<TensorData>,
+    tensors: Vec<TensorData>,
+) -> Option<HookState> {
+    Some(HookState {
         total_steps: state.place.step as u64,
         reference,
         step: state.place.batch,
         task_losses: state.task_losses.clone(),
         penalties: state.penalties.clone(),
         is_collapse_reported: state.is_collapse_reported,
-    }
+        regularizer: state.regularizer.clone().join(tensors)?,
+    })
 }
