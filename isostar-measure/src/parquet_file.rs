@@ -3,16 +3,30 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parquet::basic::Compression;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
+use ruzstd::decoding::StreamingDecoder;
 
 /// Open Parquet file.
-pub type ParquetReader<R> = SerializedFileReader<Ending<R>>;
+pub struct ParquetReader<R> {
+    file: Arc<Ending<R>>,
+    metadata: ParquetMetaData,
+}
+
+impl<R> ParquetReader<R> {
+    /// The metadata of the file.
+    pub fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
 
 /// Opens a Parquet file and checks that its columns lie within the file.
 ///
@@ -20,9 +34,9 @@ pub type ParquetReader<R> = SerializedFileReader<Ending<R>>;
 /// If it is not a complete Parquet file.
 pub fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>, ParquetError> {
     let length = file.len();
-    let reader = decoded(|| SerializedFileReader::new(Ending(file)))?;
-    let columns = reader
-        .metadata()
+    let file = Arc::new(Ending(file));
+    let metadata = decoded(|| ParquetMetaDataReader::new().parse_and_finish(&*file))?;
+    let columns = metadata
         .row_groups()
         .iter()
         .flat_map(|group| group.columns());
@@ -39,7 +53,7 @@ pub fn open<R: ChunkReader + 'static>(file: R) -> Result<ParquetReader<R>, Parqu
             .filter(|end| *end <= length)
     };
     match columns.map(within).all(|end| end.is_some()) {
-        true => Ok(reader),
+        true => Ok(ParquetReader { file, metadata }),
         false => Err(ParquetError::General(
             "a column lies outside the file".into(),
         )),
@@ -95,37 +109,154 @@ pub fn column<R: ChunkReader + 'static>(
     leaf: usize,
 ) -> Result<ColumnReader, ParquetError> {
     decoded(|| {
-        let pages = reader.get_row_group(group)?.get_column_page_reader(leaf)?;
-        let descriptor = reader
-            .metadata()
-            .file_metadata()
-            .schema_descr()
-            .column(leaf);
-        Ok(get_column_reader(descriptor, Box::new(Checked(pages))))
+        let group = reader.metadata.row_group(group);
+        let chunk = group.column(leaf);
+        let rows = usize::try_from(group.num_rows())?;
+        let pages: Box<dyn PageReader> = match chunk.compression() {
+            Compression::ZSTD(_) => {
+                let stored = chunk
+                    .clone()
+                    .into_builder()
+                    .set_compression(Compression::UNCOMPRESSED)
+                    .build()?;
+                Box::new(Pages {
+                    stored: SerializedPageReader::new(reader.file.clone(), &stored, rows, None)?,
+                    open: unpack,
+                })
+            }
+            _ => Box::new(Pages {
+                stored: SerializedPageReader::new(reader.file.clone(), chunk, rows, None)?,
+                open: Ok,
+            }),
+        };
+        let descriptor = reader.metadata.file_metadata().schema_descr().column(leaf);
+        Ok(get_column_reader(descriptor, pages))
     })
 }
 
-/// Page reader that rejects pages that declare more values than they can hold.
-struct Checked(Box<dyn PageReader>);
-
-impl Checked {
-    fn check(page: Page) -> Result<Page, ParquetError> {
-        let most = match &page {
-            // Every value of a dictionary takes at least one byte.
-            Page::DictionaryPage { buf, .. } => buf.len(),
-            Page::DataPage { .. } | Page::DataPageV2 { .. } => MOST_LEVELS,
-        };
-        match page.num_values() as usize <= most {
-            true => Ok(page),
-            false => Err(ParquetError::General(format!(
-                "a page declares {} values, more than it can hold",
-                page.num_values()
-            ))),
+/// Decompresses a page.
+///
+/// zstd's pages are read as they are stored, and decompressed here: the parquet crate knows only
+/// zstd in C, which takes a C compiler and a minute of its time.
+fn unpack(page: Page) -> Result<Page, ParquetError> {
+    Ok(match page {
+        Page::DictionaryPage {
+            buf,
+            num_values,
+            encoding,
+            is_sorted,
+        } => Page::DictionaryPage {
+            buf: decompress(&buf, 0)?,
+            num_values,
+            encoding,
+            is_sorted,
+        },
+        Page::DataPage {
+            buf,
+            num_values,
+            encoding,
+            def_level_encoding,
+            rep_level_encoding,
+            statistics,
+        } => Page::DataPage {
+            buf: decompress(&buf, 0)?,
+            num_values,
+            encoding,
+            def_level_encoding,
+            rep_level_encoding,
+            statistics,
+        },
+        Page::DataPageV2 {
+            buf,
+            num_values,
+            encoding,
+            num_nulls,
+            num_rows,
+            def_levels_byte_len,
+            rep_levels_byte_len,
+            is_compressed,
+            statistics,
+        } => {
+            // The levels come first, and are not compressed.
+            let buf = if is_compressed {
+                decompress(
+                    &buf,
+                    def_levels_byte_len as usize + rep_levels_byte_len as usize,
+                )?
+            } else {
+                buf
+            };
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                num_nulls,
+                num_rows,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                is_compressed: false,
+                statistics,
+            }
         }
+    })
+}
+
+/// The most bytes that a page may hold.
+const MOST_BYTES: u64 = i32::MAX as u64;
+
+/// Returns the bytes with those after `start` decompressed: frames of zstd, or nothing.
+fn decompress(bytes: &Bytes, start: usize) -> Result<Bytes, ParquetError> {
+    let refused =
+        |reason: String| ParquetError::General(format!("a page is not zstd data: {reason}"));
+    let (plain, mut packed) = bytes
+        .split_at_checked(start)
+        .ok_or_else(|| refused("it is too short".into()))?;
+    let mut unpacked = plain.to_vec();
+    while !packed.is_empty() {
+        let frame =
+            StreamingDecoder::new(&mut packed).map_err(|error| refused(error.to_string()))?;
+        let left = (MOST_BYTES + 1).saturating_sub(unpacked.len() as u64);
+        frame
+            .take(left)
+            .read_to_end(&mut unpacked)
+            .map_err(|error| refused(error.to_string()))?;
+        if unpacked.len() as u64 > MOST_BYTES {
+            return Err(refused("it is larger than a page may be".into()));
+        }
+    }
+    Ok(unpacked.into())
+}
+
+/// Page reader that decompresses pages, and rejects those that declare more values than they can
+/// hold.
+struct Pages<P> {
+    stored: P,
+    open: fn(Page) -> Result<Page, ParquetError>,
+}
+
+impl<P: PageReader> Pages<P> {
+    fn read(&self, page: Page) -> Result<Page, ParquetError> {
+        check((self.open)(page)?)
     }
 }
 
-impl Iterator for Checked {
+/// Rejects a page that declares more values than it can hold.
+fn check(page: Page) -> Result<Page, ParquetError> {
+    let most = match &page {
+        // Every value of a dictionary takes at least one byte.
+        Page::DictionaryPage { buf, .. } => buf.len(),
+        Page::DataPage { .. } | Page::DataPageV2 { .. } => MOST_LEVELS,
+    };
+    match page.num_values() as usize <= most {
+        true => Ok(page),
+        false => Err(ParquetError::General(format!(
+            "a page declares {} values, more than it can hold",
+            page.num_values()
+        ))),
+    }
+}
+
+impl<P: PageReader> Iterator for Pages<P> {
     type Item = Result<Page, ParquetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -133,21 +264,24 @@ impl Iterator for Checked {
     }
 }
 
-impl PageReader for Checked {
+impl<P: PageReader> PageReader for Pages<P> {
     fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
-        self.0.get_next_page()?.map(Self::check).transpose()
+        self.stored
+            .get_next_page()?
+            .map(|page| self.read(page))
+            .transpose()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
-        self.0.peek_next_page()
+        self.stored.peek_next_page()
     }
 
     fn skip_next_page(&mut self) -> Result<(), ParquetError> {
-        self.0.skip_next_page()
+        self.stored.skip_next_page()
     }
 
     fn at_record_boundary(&mut self) -> Result<bool, ParquetError> {
-        self.0.at_record_boundary()
+        self.stored.at_record_boundary()
     }
 }
 
@@ -171,7 +305,7 @@ mod tests {
     fn a_page_that_declares_more_values_than_it_can_hold_is_rejected() {
         let dictionary = |num_values| {
             let buf = Bytes::from_static(&[1, 0, 0, 0, b'a', 1, 0, 0, 0, b'b']);
-            Checked::check(Page::DictionaryPage {
+            check(Page::DictionaryPage {
                 buf,
                 num_values,
                 encoding: Encoding::PLAIN,

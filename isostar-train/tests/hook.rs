@@ -28,9 +28,8 @@ use common::{Batches, Perceptron};
 use isostar_core::{
     HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection, StepContext,
 };
-use isostar_train::hook::{
-    HiddenStateModel, Hook, HookConfig, HookEvent, MeasureInput, StateCount,
-};
+use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent};
+use isostar_train::metric::{MeasureInput, StateCount};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
-use parquet::file::reader::FileReader;
 
 use super::batch::{Batch, Fault, Levels};
 use super::error::FormatError;
@@ -82,7 +81,7 @@ impl Leaf {
             tensor: Some(self.name.clone()),
         };
         let mut done = 0;
-        for group in 0..reader.num_row_groups() {
+        for group in 0..reader.metadata().num_row_groups() {
             let mut column = parquet_file::column(reader, group, self.index).map_err(refused)?;
             loop {
                 let batch = Batch::read(&mut column, (BATCH_NUMBERS / self.width.max(1)).max(1))

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{ConvertedType, LogicalType, Type};
-use parquet::file::reader::FileReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::batch::Levels;

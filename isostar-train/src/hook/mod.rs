@@ -76,9 +76,7 @@ pub use error::CalibrationError;
 pub use event::HookEvent;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
-pub use output::{
-    MeasureInput, ModelOutput, MomentsInput, PenaltyInput, RegularizedOutput, StateCount,
-};
+pub use output::{ModelOutput, RegularizedOutput};
 pub use regularized::Regularized;
 pub use state::HookState;
 pub use training::HookMetrics;

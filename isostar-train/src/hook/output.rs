@@ -1,12 +1,13 @@
 use burn::prelude::*;
-use burn::tensor::{ExecutionError, TensorReadError, Transaction};
+use burn::tensor::{ExecutionError, Transaction};
 use burn::train::ItemLazy;
 use burn::train::metric::{
     AccuracyInput, Adaptor, BleuInput, CerInput, ConfusionStatsInput, HammingScoreInput, LossInput,
     PerplexityInput, RougeLInput, TopKAccuracyInput, WerInput,
 };
-use isostar_core::{Detail, HiddenStates, Moments, Penalty, StateSelection};
+use isostar_core::{Detail, Moments, Penalty};
 
+use crate::metric::{MeasureInput, MomentsInput, PenaltyInput, StateCount};
 use crate::readback::{host_for, read_all};
 
 /// Output of a step for the metrics, with loss and penalty apart, so that runs with different
@@ -30,56 +31,6 @@ pub struct RegularizedOutput<O> {
     pub moments: Option<Moments>,
     /// Output of the model.
     pub output: O,
-}
-
-/// Width and number of a batch's states; the number is computed on demand.
-#[derive(Clone, Debug)]
-pub struct StateCount {
-    /// Width d of the states.
-    pub width: usize,
-    layers: usize,
-    /// Number of selected tokens, once it is known.
-    tokens: Option<usize>,
-    mask: Option<Tensor<2, Bool>>,
-}
-
-impl StateCount {
-    /// Describes the selected states of a batch.
-    ///
-    /// # Panics
-    /// If a selected layer does not exist.
-    pub fn of(selection: &StateSelection, states: &HiddenStates) -> Self {
-        let layers = selection.layers(states);
-        let [sequences, tokens, width] = layers[0].dims();
-        let mask = selection
-            .mask(states)
-            .map(|mask| mask.clone().without_autodiff());
-        let tokens = mask.is_none().then_some(sequences * tokens);
-        Self {
-            width,
-            layers: layers.len(),
-            tokens,
-            mask,
-        }
-    }
-
-    /// Number of states: selected tokens times layers.
-    ///
-    /// # Errors
-    /// If the device cannot be read.
-    pub fn count(&self) -> Result<usize, TensorReadError> {
-        let tokens = match (self.tokens, self.masked()) {
-            (Some(tokens), _) => tokens,
-            (None, Some(masked)) => masked.try_into_scalar::<i64>()? as usize,
-            (None, None) => 0,
-        };
-        Ok(tokens * self.layers)
-    }
-
-    /// Number of tokens under the mask, shape `[1]`; `None` if all tokens count.
-    fn masked(&self) -> Option<Tensor<1, Int>> {
-        self.mask.clone().map(|mask| mask.int().sum())
-    }
 }
 
 /// Reads the numbers of a step in one transfer, and places them on `host`.
@@ -121,11 +72,7 @@ fn moved(
     let states = match counts {
         true => {
             let tokens = next().iter::<i64>().next().map(|tokens| tokens as usize);
-            states.map(|states| StateCount {
-                tokens,
-                mask: None,
-                ..states
-            })
+            states.map(|states| states.read(tokens))
         }
         false => states,
     };
@@ -158,22 +105,6 @@ impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
 
 /// Output of the model, unchanged.
 pub struct ModelOutput<O>(pub O);
-
-/// Penalty of a batch, including the weight, shape `[1]`; `None` in validation or without a
-/// regularizer.
-pub struct PenaltyInput(pub Option<Tensor<1>>);
-
-/// Regularizer's measure of a batch.
-pub struct MeasureInput {
-    /// Measure, shape `[1]`; `None` in validation or without a regularizer.
-    pub measure: Option<Tensor<1>>,
-    /// Number of states behind the measure, if known.
-    pub states: Option<StateCount>,
-}
-
-/// Moments of a batch's states; `None` in training, or if
-/// [`Hook::isoscore_metric`](super::Hook::isoscore_metric) has not been called.
-pub struct MomentsInput(pub Option<Moments>);
 
 impl<O: Clone> Adaptor<ModelOutput<O>> for RegularizedOutput<O> {
     fn adapt(&self) -> ModelOutput<O> {

@@ -6,8 +6,8 @@ use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
 use isostar_core::{StateSelection, StepContext};
 
-use super::output::StateCount;
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
+use crate::metric::StateCount;
 
 /// Model whose training loss includes a penalty on its hidden states.
 ///

@@ -8,7 +8,7 @@ use burn::train::metric::{
     SerializedEntry,
 };
 
-use crate::hook::{MeasureInput, PenaltyInput, StateCount};
+use super::input::{MeasureInput, PenaltyInput, StateCount};
 
 /// Mean over batches of a value that exists only in training with a regularizer. A split without
 /// values leaves no entry in Burn's logs.

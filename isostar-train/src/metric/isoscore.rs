@@ -7,7 +7,7 @@ use burn::train::metric::{
 };
 use isostar_core::{DeviceMoments, RunningMoments};
 
-use crate::hook::MomentsInput;
+use super::input::MomentsInput;
 
 /// Metric of the IsoScore of all states of a split; created by
 /// [`Hook::isoscore_metric`](crate::hook::Hook::isoscore_metric).

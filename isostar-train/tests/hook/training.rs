@@ -20,8 +20,9 @@ use isostar_core::{
     Sum,
 };
 use isostar_train::hook::{
-    HiddenStateModel, Hook, HookConfig, HookEvent, MomentsInput, Regularized, RegularizedOutput,
+    HiddenStateModel, Hook, HookConfig, HookEvent, Regularized, RegularizedOutput,
 };
+use isostar_train::metric::MomentsInput;
 
 use super::common::{Batch, Batches, Perceptron};
 use super::{hook, hook_of, metadata};

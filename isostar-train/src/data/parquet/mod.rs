@@ -14,7 +14,6 @@ use std::path::Path;
 
 use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
-use parquet::file::reader::FileReader;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::DataError;
@@ -124,7 +123,7 @@ impl<'a> Table<'a> {
         mut take: impl FnMut(usize, Vec<Cells>) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut row = 0;
-        for group in 0..self.reader.num_row_groups() {
+        for group in 0..self.reader.metadata().num_row_groups() {
             let refused =
                 |column: &Column, row: usize, error: ParquetError| DataError::Undecodable {
                     path: self.path.into(),

@@ -8,8 +8,8 @@ use burn::train::metric::{Adaptor, Metric, MetricMetadata, Numeric};
 
 use super::display::{Display, ShownMetric};
 use super::sums::{Sum, Sums};
-use crate::hook::{Hook, MeasureInput, MomentsInput, RegularizedOutput};
-use crate::metric::{IsoScoreMetric, MeasureMetric};
+use crate::hook::{Hook, RegularizedOutput};
+use crate::metric::{IsoScoreMetric, MeasureInput, MeasureMetric, MomentsInput};
 use crate::progress::Phase;
 use crate::task::{Evaluator, TaskMetric, TaskModel};
 
