@@ -19,12 +19,15 @@ pub enum Targets {
 }
 
 impl Targets {
-    /// Returns what a regularizer holds, with this warm-up in steps. `layers` are those of a single
-    /// target.
-    pub(super) fn holds(&self, layers: &LayerSelection, warmup: usize) -> Vec<Hold> {
+    /// Returns what a regularizer holds, with these settings of each controller but its target.
+    /// `layers` are those of a single target.
+    pub(super) fn holds(&self, layers: &LayerSelection, control: &ControlConfig) -> Vec<Hold> {
         let hold = |layers, target| Hold {
             layers,
-            control: ControlConfig::new(target).with_warmup(warmup),
+            control: ControlConfig {
+                target,
+                ..control.clone()
+            },
         };
         match self {
             Self::Together(target) => vec![hold(layers.clone(), *target)],
@@ -148,7 +151,8 @@ mod tests {
     fn every_layer_of_a_list_is_held_by_itself() {
         let holds = |text: &str| {
             let targets: Targets = text.parse().unwrap();
-            let holds = targets.holds(&LayerSelection::Last, 7);
+            let control = ControlConfig::new(0.0).with_warmup(7);
+            let holds = targets.holds(&LayerSelection::Last, &control);
             holds
                 .into_iter()
                 .map(|hold| {
