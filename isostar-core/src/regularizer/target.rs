@@ -27,7 +27,7 @@ use crate::{ConfigError, HiddenStates, LayerSelection, StateSelection};
 /// use isostar_core::{Hold, LayerSelection, Padding, Regularizer, Target};
 ///
 /// let target = Target::new(vec![Hold::new(LayerSelection::All, 0.3)], Padding::Mask)?;
-/// assert_eq!(target.measure_name(), "IsoScore");
+/// assert_eq!(target.measure_name(), "Held IsoScore");
 /// # Ok::<(), isostar_core::ConfigError>(())
 /// ```
 #[derive(Debug)]
@@ -133,7 +133,7 @@ fn penalty(term: ControlTerm, score: Tensor<1>) -> Tensor<1> {
 
 impl Regularizer for Target {
     fn measure_name(&self) -> &str {
-        "IsoScore"
+        "Held IsoScore"
     }
 
     fn states(&self) -> Option<&StateSelection> {

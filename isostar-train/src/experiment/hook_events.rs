@@ -6,7 +6,7 @@ use burn::train::Interrupter;
 use isostar_core::Padding;
 
 use super::Observer;
-use super::control_log::ControlLog;
+use super::step_log::{ControlLine, StepLog};
 use super::training::Stopwatch;
 use crate::hook::HookEvent;
 use crate::progress::Phase;
@@ -19,7 +19,7 @@ pub(super) struct HookEvents<F> {
     /// Ends a calibration if the observer asks to stop.
     pub interrupter: Interrupter,
     /// Receives the steps of a regularizer that adapts; `None` for a replay.
-    pub log: Option<ControlLog>,
+    pub log: Option<StepLog>,
     /// The number of epochs before this training.
     pub done: usize,
     /// Whether the hidden states of padding count.
@@ -89,7 +89,7 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
                     self.observer.note(&held.to_string());
                 }
                 if let Some(log) = &self.log {
-                    log.add(numbers, held, self.observer.as_ref());
+                    log.add(&ControlLine::new(numbers, held), self.observer.as_ref());
                 }
             }
             // The error of the run contains all details.

@@ -11,13 +11,13 @@
 //! | config.toml | the resolved settings |
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
 //! | control.jsonl | one line per step of a regularizer that adapts: `step, task_loss, details{name: value}, held[]`; absent otherwise |
+//! | geometry.jsonl | one line per measurement of a monitor: `step, layers[]`, see [`StepGeometry`](crate::hook::StepGeometry); absent without one |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | snapshots, from which the run is resumed |
 //! | lock | held by the process that works on the run; names the last one |
 //! | manifest.json | size and SHA-256 of the files of a run that is over |
 //! | model/ | config.json, model.safetensors and tokenizer.json, readable by transformers' `from_pretrained`; absent if the run diverged |
 
-mod control_log;
 mod disk;
 mod diverged;
 mod error;
@@ -25,6 +25,7 @@ mod evaluate;
 mod folder;
 mod hook_events;
 mod isoscores;
+mod limits;
 mod lock;
 mod observer;
 mod optimizer;
@@ -36,6 +37,7 @@ mod run;
 mod run_hook;
 mod settings;
 mod snapshot;
+mod step_log;
 mod training;
 mod verify;
 
@@ -44,6 +46,7 @@ pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
 pub use isoscores::IsoScores;
+pub use limits::Thresholds;
 pub use lock::{Holder, RunLock};
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};

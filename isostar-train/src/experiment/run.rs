@@ -6,11 +6,12 @@ use burn::prelude::*;
 use isostar_core::Regularizer;
 use isostar_models::Pretrained;
 
-use super::control_log::ControlLog;
 use super::disk::check_space;
+use super::limits::Limits;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, FileDigest, Parts};
+use super::step_log::StepLogs;
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
     Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
@@ -48,6 +49,7 @@ impl Experiment {
             device,
         } = self;
         let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let limits = Limits::new(&settings);
         let run = Run {
             settings,
             name,
@@ -55,6 +57,7 @@ impl Experiment {
             regularizer,
             device,
             folder,
+            limits: Arc::new(limits),
             lock: Some(lock.clone()),
             observer,
         };
@@ -90,6 +93,7 @@ pub(super) struct Run {
     pub regularizer: Option<Arc<dyn Regularizer>>,
     pub device: Device,
     pub folder: RunFolder,
+    pub limits: Arc<Limits>,
     /// The lock of the folder; `None` for a replay, which writes nothing.
     pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
@@ -126,8 +130,8 @@ impl Run {
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
             (parts.state.place.epochs, parts.state.place.step)
         });
-        let log = ControlLog::new(self.folder.control(), step as u64)?;
-        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(log));
+        let logs = StepLogs::new(&self.folder, step as u64)?;
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(logs));
         let recorder = Recorder::new(
             self.folder.snapshots(),
             self.settings.snapshot_every,

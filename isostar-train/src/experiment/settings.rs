@@ -92,12 +92,15 @@ impl TrainOptions {
 const LONGEST_STRIDE: usize = 128;
 
 /// Settings that may change when a run is resumed.
-const FREE: [&str; 5] = [
+const FREE: [&str; 8] = [
     "epochs",
     "snapshot_every",
     "keep",
     "on_spike",
     "spike_factor",
+    "monitor",
+    "stop_below",
+    "stop_above",
 ];
 
 /// Describes the settings that pass the filter and differ.
@@ -195,7 +198,7 @@ impl TrainSettings {
     }
 
     /// Returns these settings of a stored run as `options` change them on a resumption. Epochs may
-    /// grow, and the settings of snapshots and spikes may change; the others decide the numbers of
+    /// grow, and the settings of snapshots, spikes, limits and the monitor may change; the others decide the numbers of
     /// the run.
     ///
     /// # Errors
@@ -220,6 +223,9 @@ impl TrainSettings {
                 "keep" => changed.keep = asked.keep,
                 "on_spike" => changed.on_spike = asked.on_spike,
                 "spike_factor" => changed.spike_factor = asked.spike_factor,
+                "monitor" => changed.monitor = asked.monitor,
+                "stop_below" => changed.stop_below = asked.stop_below.clone(),
+                "stop_above" => changed.stop_above = asked.stop_above.clone(),
                 _ => {}
             }
         }

@@ -76,6 +76,8 @@ impl Experiment {
             regularizer,
             device,
             folder,
+            // A replay ends where the run went on.
+            limits: Arc::default(),
             lock: None,
             observer,
         };

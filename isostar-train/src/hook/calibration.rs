@@ -3,7 +3,7 @@
 mod estimate;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
@@ -15,6 +15,7 @@ use isostar_kernels::Precision;
 use super::event::Observer;
 use super::guard::Guard;
 use super::lock::lock;
+use super::monitor::Monitor;
 use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
 
 /// Source of the calibration batches. The training loader does not replace a separate calibration
@@ -62,6 +63,8 @@ pub(super) struct Calibration<B> {
     /// Precision of the model's products.
     pub(super) precision: Precision,
     pub(super) guard: Guard,
+    /// Monitor of the geometry, if any.
+    pub(super) monitor: OnceLock<Monitor>,
 }
 
 impl<B: Send + 'static> Calibration<B> {
@@ -104,6 +107,7 @@ impl<B: Send + 'static> Calibration<B> {
             interrupter,
             precision,
             guard: Guard::default(),
+            monitor: OnceLock::new(),
         }
     }
 

@@ -57,6 +57,7 @@ mod groups;
 mod guard;
 mod lock;
 mod model;
+mod monitor;
 mod output;
 mod regularized;
 mod settling;
@@ -76,6 +77,7 @@ pub use error::CalibrationError;
 pub use event::HookEvent;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
+pub use monitor::{LayerGeometry, MonitorConfig, StepGeometry};
 pub use output::{ModelOutput, RegularizedOutput};
 pub use regularized::Regularized;
 pub use state::HookState;
@@ -83,6 +85,7 @@ pub use training::HookMetrics;
 
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 use calibration::Calibration;
+use monitor::Monitor;
 use tap::EpochTap;
 
 /// Connects a regularizer with a model and its training loader, for one training. `B` is the
@@ -169,6 +172,28 @@ impl<B: Send + 'static> Hook<B> {
     pub fn isoscore_metric(&self) -> IsoScoreMetric {
         self.calibration.want_moments();
         IsoScoreMetric::new()
+    }
+
+    /// Measures the geometry of every layer in each few training steps, on sampled tokens, and
+    /// passes it to `sink`: a file, a logger, a channel. It needs no regularizer. Call it before
+    /// the first step; a second call changes nothing.
+    ///
+    /// ```
+    /// use isostar_train::hook::{Hook, MonitorConfig};
+    ///
+    /// let hook = Hook::<()>::without_regularizer();
+    /// hook.monitor(MonitorConfig::default(), |geometry| {
+    ///     let scores = geometry.layers.iter().map(|layer| layer.isoscore);
+    ///     println!("step {}: {:?}", geometry.step, scores.collect::<Vec<_>>());
+    /// });
+    /// ```
+    pub fn monitor(
+        &self,
+        config: MonitorConfig,
+        sink: impl Fn(&StepGeometry) + Send + Sync + 'static,
+    ) {
+        let sink = Box::new(sink);
+        let _ = self.calibration.monitor.set(Monitor { config, sink });
     }
 
     /// Total calibration time so far, in seconds.

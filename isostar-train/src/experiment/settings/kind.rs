@@ -6,7 +6,7 @@ use std::str::FromStr;
 use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
-use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
+use super::super::{OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
 use super::{PrecisionName, RegularizerName, Targets};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
@@ -121,6 +121,16 @@ impl Kind for Targets {
             "maximum": 1,
             "pattern": format!("^({number}|\\s*\\d+\\s*:{number}(,\\s*\\d+\\s*:{number})*)$"),
         })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
+impl Kind for Thresholds {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": r"^[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*$" })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use isostar_core::{LayerSelection, Padding};
 use serde::{Deserialize, Serialize};
 
-use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval};
+use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
@@ -191,6 +191,19 @@ settings! {
     #[takes("F")]
     #[stored(default = "default_spike_factor")]
     spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
+
+    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl (default: never)
+    #[takes("N")]
+    monitor: usize, in AT_LEAST_ONE;
+
+    /// End the run with exit status 3, its state saved, once a measure falls below a limit: names of metrics.jsonl, such as isoscore=0.02, in
+    /// training steps and validation, and those of geometry.jsonl in any layer (default: no limit)
+    #[takes("MEASURE=VALUE")]
+    stop_below: Thresholds;
+
+    /// The same once a measure rises above a limit, such as task_loss=5 (default: no limit)
+    #[takes("MEASURE=VALUE")]
+    stop_above: Thresholds;
 
     /// Columns of a file (default: guessed from their names), and whether labels are classes or numbers (default: classes)
     #[stored(default)]

@@ -102,7 +102,11 @@ impl<'a, M: TaskModel> Training<'a, M> {
             before,
             rows,
             recorder,
-            display: Display::new(run.observer.clone(), &hook.interrupter()),
+            display: Display::new(
+                run.observer.clone(),
+                run.limits.clone(),
+                &hook.interrupter(),
+            ),
             hook,
             began: Instant::now(),
             epochs_since: 0,

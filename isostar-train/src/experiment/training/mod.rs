@@ -205,6 +205,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
         } else {
             self.save(None)?;
         }
+        if epoch < epochs {
+            self.stop_at_limit()?;
+        }
         Ok(Flow::Continue(()))
     }
 

@@ -12,6 +12,7 @@ impl<M: TaskModel> Training<'_, M> {
     /// Saves the state if it is due, and ends the training if that is requested.
     pub(super) fn between_steps(&mut self) -> Result<(), ExperimentError> {
         self.stop_if_requested()?;
+        self.stop_at_limit()?;
         if let Some(lock) = &self.run.lock {
             lock.beat(self.place.step, self.batches * self.settings().epochs);
         }
@@ -44,6 +45,22 @@ impl<M: TaskModel> Training<'_, M> {
                     .interrupted(stop, self.place.step, self.batches * self.settings().epochs)
             }
             None => self.ended(None),
+        })
+    }
+
+    /// Saves the state and ends the training, if a measure has passed a limit.
+    pub(super) fn stop_at_limit(&mut self) -> Result<(), ExperimentError> {
+        let Some(message) = self.run.limits.passed() else {
+            return Ok(());
+        };
+        self.save(None)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.wait()?;
+        }
+        Err(ExperimentError::Limit {
+            path: self.run.folder.path().into(),
+            message,
+            step: self.place.step,
         })
     }
 

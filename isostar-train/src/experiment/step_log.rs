@@ -1,4 +1,5 @@
-//! The log of a regularizer that adapts: control.jsonl, one line per step.
+//! Logs of the steps of a run, one line of JSON each: control.jsonl of a regularizer that adapts,
+//! geometry.jsonl of a monitor.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::replace;
 use super::result::finite;
-use super::{ExperimentError, Observer};
+use super::{ExperimentError, Observer, RunFolder};
 
 /// A line of control.jsonl.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct ControlLine<'a> {
     /// Step of the run, from 1.
     step: u64,
     task_loss: Option<f64>,
@@ -26,27 +27,65 @@ struct Line<'a> {
     held: &'a [HeldStep],
 }
 
+impl<'a> ControlLine<'a> {
+    pub fn new(numbers: &'a StepNumbers, held: &'a [HeldStep]) -> Self {
+        let details = numbers.details.iter();
+        Self {
+            step: numbers.step + 1,
+            task_loss: finite(numbers.task_loss),
+            details: details
+                .map(|(name, value)| (name.as_str(), finite(*value)))
+                .collect(),
+            held,
+        }
+    }
+}
+
 /// The part of a line that says where it belongs.
 #[derive(Deserialize)]
 struct Place {
     step: u64,
 }
 
-/// Writes control.jsonl. The file tells how a run was controlled; no run reads it.
-pub(super) struct ControlLog {
+/// Writes a log. It tells what happened; no run reads it.
+pub(super) struct StepLog {
     path: PathBuf,
     file: Mutex<LogFile>,
 }
 
+/// The logs of a run.
+pub(super) struct StepLogs {
+    control: StepLog,
+    geometry: StepLog,
+}
+
+impl StepLogs {
+    /// The logs of a run that goes on after `steps` steps.
+    ///
+    /// # Errors
+    /// If the system fails to write a file.
+    pub fn new(folder: &RunFolder, steps: u64) -> Result<Self, ExperimentError> {
+        Ok(Self {
+            control: StepLog::new(folder.control(), steps)?,
+            geometry: StepLog::new(folder.geometry(), steps)?,
+        })
+    }
+
+    /// The logs of the regularizer and of the monitor.
+    pub fn split(self) -> (Option<StepLog>, Option<StepLog>) {
+        (Some(self.control), Some(self.geometry))
+    }
+}
+
 enum LogFile {
-    /// No line has been written: a run whose regularizer does not adapt has no file.
+    /// No line has been written: there is no file.
     Closed,
     Open(File),
     /// A line could not be written, which has been reported.
     Failed,
 }
 
-impl ControlLog {
+impl StepLog {
     /// The log of a run that goes on after `steps` steps. Later lines are dropped, because the run
     /// writes them again, and so are damaged ones.
     ///
@@ -70,18 +109,9 @@ impl ControlLog {
         })
     }
 
-    /// Adds a step. A failure is reported once, and ends the log, not the run.
-    pub fn add(&self, numbers: &StepNumbers, held: &[HeldStep], observer: &dyn Observer) {
-        let details = numbers.details.iter();
-        let line = Line {
-            step: numbers.step + 1,
-            task_loss: finite(numbers.task_loss),
-            details: details
-                .map(|(name, value)| (name.as_str(), finite(*value)))
-                .collect(),
-            held,
-        };
-        let text = serde_json::to_string(&line).expect("a line is plain values") + "\n";
+    /// Adds a line. A failure is reported once, and ends the log, not the run.
+    pub fn add(&self, line: &impl Serialize, observer: &dyn Observer) {
+        let text = serde_json::to_string(line).expect("a line is plain values") + "\n";
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write(&self.path, &text) {
             *file = LogFile::Failed;
@@ -119,9 +149,9 @@ mod tests {
     fn a_resumed_log_has_each_step_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.jsonl");
-        let log = ControlLog::new(path.clone(), 0).unwrap();
+        let log = StepLog::new(path.clone(), 0).unwrap();
         assert!(!path.exists());
-        (1..=5).for_each(|number| log.add(&step(number), &[], &Silent));
+        (1..=5).for_each(|number| log.add(&ControlLine::new(&step(number), &[]), &Silent));
         let whole = fs::read_to_string(&path).unwrap();
         let first = whole.lines().next().unwrap();
         assert_eq!(
@@ -131,8 +161,8 @@ mod tests {
 
         // Killed within a line, and resumed after step 3.
         fs::write(&path, &whole[..whole.len() - 9]).unwrap();
-        let log = ControlLog::new(path.clone(), 3).unwrap();
-        (4..=5).for_each(|number| log.add(&step(number), &[], &Silent));
+        let log = StepLog::new(path.clone(), 3).unwrap();
+        (4..=5).for_each(|number| log.add(&ControlLine::new(&step(number), &[]), &Silent));
         assert_eq!(fs::read_to_string(&path).unwrap(), whole);
     }
 }
