@@ -201,6 +201,7 @@ mod tests {
             settings: toml::from_str(settings).unwrap(),
             epochs: Vec::new(),
             steps: Vec::new(),
+            geometry: Vec::new(),
             outcome: None,
         }
     }

@@ -127,6 +127,21 @@ fn layers(run: &Run) -> Vec<&str> {
     held.map(|held| held.layers.as_str()).collect()
 }
 
+/// The points of a line, at most [`POINTS`]. Steps without a value are left out.
+pub(super) fn points(values: impl Iterator<Item = (u64, Option<f64>)>) -> Vec<Point> {
+    let values: Vec<(u64, f64)> = values
+        .filter_map(|(step, value)| Some((step, value?)))
+        .collect();
+    let each = values.len().div_ceil(POINTS).max(1);
+    let mean = |steps: &[(u64, f64)]| {
+        steps.iter().map(|(_, value)| value).sum::<f64>() / steps.len() as f64
+    };
+    values
+        .chunks(each)
+        .map(|steps| Point::new(steps[steps.len() - 1].0 as f64, Some(mean(steps))))
+        .collect()
+}
+
 /// A line of a run; `None` without any value.
 fn series(
     values: impl Iterator<Item = (u64, Option<f64>)>,
@@ -135,17 +150,7 @@ fn series(
     layers: Option<&str>,
     style: Style,
 ) -> Option<Series> {
-    let values: Vec<(u64, f64)> = values
-        .filter_map(|(step, value)| Some((step, value?)))
-        .collect();
-    let each = values.len().div_ceil(POINTS).max(1);
-    let points: Vec<Point> = values
-        .chunks(each)
-        .map(|steps| {
-            let mean = steps.iter().map(|(_, value)| value).sum::<f64>() / steps.len() as f64;
-            Point::new(steps[steps.len() - 1].0 as f64, Some(mean))
-        })
-        .collect();
+    let points = points(values);
     let is_layer = layers.filter(|layers| !matches!(*layers, "all" | "last"));
     let parts = (groups.len() > 1).then(|| group.label.clone());
     let parts = parts

@@ -3,6 +3,7 @@
 mod activation;
 mod control;
 mod dimension;
+mod geometry;
 mod layers;
 mod metric;
 mod model;
@@ -60,6 +61,11 @@ impl Figures {
             "Shrinkage while training",
             "a run with `shrinkage = \"auto\"`",
             control::shrinkage(groups),
+        );
+        figures.add(
+            "The geometry of layers while training",
+            "a run with `monitor`",
+            geometry::figures(groups),
         );
         figures.add(
             "IsoScore of each layer after training",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::ReportError;
 pub use analysis::{Analysis, Geometry, Layer, OutlierDimension, Share};
 pub use run::{EpochLine, Outcome, Run};
-pub use steps::{ControlLine, HeldScore};
+pub use steps::{ControlLine, GeometryLine, HeldScore};
 
 /// The runs and analyses of a report.
 #[derive(Clone, Debug, Default, PartialEq)]

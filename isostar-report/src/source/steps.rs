@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::read::{parse_json, read_text};
 use crate::ReportError;
@@ -35,9 +36,9 @@ pub struct HeldScore {
     pub weight: Option<f64>,
 }
 
-/// Reads `control.jsonl`; empty if there is none. A last line that is cut short, as that of a run
-/// that goes on, is left out.
-pub(super) fn read_steps(path: &Path) -> Result<Vec<ControlLine>, ReportError> {
+/// Reads the lines of a file; none if there is no file. A last line that is cut short, as that of a
+/// run that goes on, is left out.
+pub(super) fn read_steps<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReportError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -47,4 +48,14 @@ pub(super) fn read_steps(path: &Path) -> Result<Vec<ControlLine>, ReportError> {
     lines
         .map(|(at, line)| parse_json(line, path, at + 1))
         .collect()
+}
+
+/// A line of `geometry.jsonl`: the measures of every layer in one step, by name. Numbers that do not
+/// exist are null.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct GeometryLine {
+    /// The step of the run, from 1.
+    pub step: u64,
+    /// The layers, first to last.
+    pub layers: Vec<BTreeMap<String, Option<f64>>>,
 }

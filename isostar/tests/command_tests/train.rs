@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod command_line;
+mod control;
 mod no_tokens;
 mod progress;
 mod schema;
