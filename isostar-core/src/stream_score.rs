@@ -188,9 +188,9 @@ fn sum(matrix: Tensor<2>) -> Tensor<1> {
     matrix.sum_dim(1).sum_dim(0).squeeze_dim(0)
 }
 
-/// Replaces a trace of 0, of states without variance, by the smallest positive number.
+/// Replaces a trace of 0, of states without variance, by a number whose inverse keeps gradients finite.
 fn positive(number: Tensor<1>) -> Tensor<1> {
-    number.clamp_min(f32::MIN_POSITIVE)
+    number.clamp_min(1e-24)
 }
 
 #[cfg(test)]

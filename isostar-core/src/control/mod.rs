@@ -25,12 +25,12 @@ pub struct ControlConfig {
     /// default, as measured on a pretrained encoder at a learning rate of 5e-5; it grows with the
     /// learning rate.
     pub response: f64,
-    /// The share κ of an error that a step is to remove. 0.1 by default.
+    /// The share κ of an error that a step is to remove. 0.04 by default.
     pub rate: f64,
     /// Number of steps n in which λ takes over what the quadratic term does. 100 by default.
     pub takeover: f64,
     /// The weight β of the past in the score that the controller is given, in [0, 1): how far it
-    /// lags. 0.8 by default, that of [`Target`](crate::Target).
+    /// lags. 0.9 by default, that of [`Target`](crate::Target).
     pub memory: f64,
     /// The largest error m whose square counts; a larger error counts linearly. 0.1 by default.
     pub error_limit: f64,
@@ -48,9 +48,9 @@ impl ControlConfig {
             target,
             warmup: 0,
             response: 0.0025,
-            rate: 0.1,
+            rate: 0.04,
             takeover: 100.0,
-            memory: 0.8,
+            memory: 0.9,
             error_limit: 0.1,
             weight_limit: 3.0,
             loss_rise: 0.5,
@@ -121,7 +121,8 @@ impl ControlConfig {
 /// estimated from the steps themselves, from a first guess K₀ on. m is 0.1, or L/ρ if that is less.
 ///
 /// The first ten steps have no penalty; the score after them is the untouched score, from which the
-/// held value τₜ moves linearly to τ over the warm-up. Numbers that are not finite change nothing.
+/// held value τₜ moves to τ over the warm-up, along half a cosine. Meanwhile (τₜ₊₁ − τₜ)/K̂ is added to
+/// λ in the penalty, within ±L. Numbers that are not finite change nothing.
 ///
 /// λ is frozen while the task loss is above its running median by more than a set share and the score
 /// moves; the quadratic term still acts.
@@ -160,7 +161,7 @@ pub struct ControlStep {
     pub target: f64,
     /// The error τₜ − s.
     pub error: f64,
-    /// The multiplier λ during this step.
+    /// The multiplier λ during this step, with what moves the score along with the held value.
     pub multiplier: f64,
     /// The factor ρ during this step.
     pub penalty: f64,
@@ -173,7 +174,7 @@ pub struct ControlStep {
 /// The numbers that a penalty needs for the next step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ControlTerm {
-    /// The multiplier λ.
+    /// The multiplier λ, with what moves the score along with the held value.
     pub multiplier: f64,
     /// The factor ρ of the quadratic term.
     pub penalty: f64,
@@ -209,27 +210,30 @@ impl Controller {
 
     /// The term of the next step; `None` while the score is still untouched.
     pub fn term(&self) -> Option<ControlTerm> {
-        let config = &self.config;
-        let penalty = config.rate / self.state.response.estimate(config.response);
-        (self.state.steps >= UNTOUCHED).then(|| ControlTerm {
-            multiplier: self.state.multiplier,
+        let Self { config, state } = self;
+        let done = (state.steps + 1).checked_sub(UNTOUCHED + 1)?;
+        let response = state.response.estimate(config.response);
+        let penalty = config.rate / response;
+        let target = self.held(done + 1);
+        let limit = config.weight_limit;
+        // What moves the score along with the held value.
+        let ahead = (self.held(done + 2) - target) / response;
+        Some(ControlTerm {
+            multiplier: (state.multiplier + ahead).clamp(-limit, limit),
             penalty,
-            target: self.held(),
-            error_limit: config.error_limit.min(config.weight_limit / penalty),
+            target,
+            error_limit: config.error_limit.min(limit / penalty),
         })
     }
 
-    /// The held value τₜ of the next step.
-    fn held(&self) -> f64 {
-        let ControllerState {
-            steps, untouched, ..
-        } = self.state;
+    /// The held value τₜ in a step of the warm-up, from 1.
+    fn held(&self, step: usize) -> f64 {
         let ControlConfig { target, warmup, .. } = self.config;
-        let done = (steps + 1).saturating_sub(UNTOUCHED);
-        if done >= warmup {
+        if step >= warmup {
             return target;
         }
-        untouched + (target - untouched) * done as f64 / warmup as f64
+        let share = (1.0 - (std::f64::consts::PI * step as f64 / warmup as f64).cos()) / 2.0;
+        self.state.untouched + (target - self.state.untouched) * share
     }
 
     /// Takes in the score and the task loss of a step. `None` if one of them is not finite, which
@@ -245,7 +249,7 @@ impl Controller {
             .guard
             .is_frozen(state.frozen, task_loss, score, config.loss_rise);
         let weight = term.map_or(0.0, |term| term.weight(score));
-        let multiplier = state.multiplier;
+        let multiplier = term.map_or(0.0, |term| term.multiplier);
         let target = term.map_or(score, |term| term.target);
         let error = target - score;
         match term {
@@ -256,7 +260,7 @@ impl Controller {
                 if !state.frozen && error.abs() <= term.error_limit {
                     let limit = config.weight_limit;
                     let step = term.penalty * error / config.takeover;
-                    state.multiplier = (multiplier + step).clamp(-limit, limit);
+                    state.multiplier = (state.multiplier + step).clamp(-limit, limit);
                 }
             }
         }

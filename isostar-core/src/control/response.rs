@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 const MOMENTUM: f64 = 0.9;
 /// The weight of the past in the sums of the estimate, about a hundred steps.
 const FORGETTING: f64 = 0.99;
-/// The weight of the first guess, in squares of the acting weight.
-const PRIOR: f64 = 0.3;
+/// The weight of the first guess, in squares of the acting weight: that of a hundred steps at 0.17.
+const PRIOR: f64 = 3.0;
 
 /// An estimate of how far the score moves per step and unit of the acting weight.
 ///
@@ -38,9 +38,10 @@ impl Response {
         *second = memory * *second + (1.0 - memory) * *first;
     }
 
-    /// K̂, at least a thousandth of the first guess.
+    /// K̂, between a fifth and forty times the first guess: the response of a score that is as fast as
+    /// it can be, or that noise hides, must not make the weight jump between its limits.
     pub fn estimate(&self, guess: f64) -> f64 {
         let estimate = (self.products + PRIOR * guess) / (self.squares + PRIOR);
-        estimate.max(1e-3 * guess)
+        estimate.clamp(guess / 5.0, guess * 40.0)
     }
 }

@@ -16,7 +16,7 @@ use crate::{ConfigError, HiddenStates, LayerSelection, StateSelection};
 ///   λ·e + ρ·h(e),     e = τₜ − s
 /// ```
 ///
-/// s is the IsoScore of a stream of batches with fading memory, β = 0.8 per batch. It counts products
+/// s is the IsoScore of a stream of batches with fading memory, β = 0.9 per batch. It counts products
 /// of different batches only, so that neither the size of the batches nor the likeness of the tokens
 /// of a sentence biases it, and it needs no reference covariance. The first ten steps have no penalty.
 ///

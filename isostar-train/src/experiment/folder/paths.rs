@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::RunFolder;
+use super::{RESULT, RunFolder};
 
 impl RunFolder {
     /// The path of the folder.
