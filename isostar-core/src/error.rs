@@ -59,6 +59,9 @@ pub enum ConfigError {
         /// How many layers there are.
         depth: usize,
     },
+    /// No random direction is to be drawn.
+    #[error("SIGReg needs at least one random direction")]
+    NoSlices,
     /// The selection contains no layer.
     #[error("the selection of layers is empty")]
     NoLayers,

@@ -4,6 +4,8 @@
 //! # Overview
 //! - [`isoscore`], [`isoscore_star`], [`isoscore_of_covariance`], [`isoscore_unbiased`]: IsoScore
 //!   and its variants
+//! - [`isoscore_disjoint`]: the unbiased estimate for states that depend on each other within a
+//!   sequence
 //! - [`isoscore_interval`], [`IsoscoreJackknife`]: confidence intervals of the unbiased estimate
 //! - [`measure`]: other measures of the same points and, with the feature `spectrum`, the table of
 //!   all measures
@@ -14,7 +16,7 @@
 //! - [`ScaledCovariance`]: IsoScore of a covariance on the host, in f64
 //! - [`HiddenStates`], [`StateSelection`]: the hidden states of a model and which of them count
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
-//! - [`Regularizer`], [`IStar`], [`CosReg`], [`Sum`]: penalties for training; `isostar-train` adds
+//! - [`Regularizer`], [`IStar`], [`CosReg`], [`VicReg`], [`SigReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
 //!
 //! # Errors and degenerate cases
@@ -36,7 +38,9 @@ mod neighbours;
 mod noise;
 mod regularizer;
 mod running;
+mod sequences;
 mod shrinkage;
+mod stream;
 mod stream_score;
 mod unbiased;
 
@@ -50,9 +54,11 @@ pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, Detail, HeldStep, Hold, IStar, IStarConfig, IsoScorer, Penalty, Ramp,
-    Regularizer, RegularizerState, Scores, StepContext, StepNumbers, Sum, Target,
+    CosReg, CosRegConfig, Detail, Estimator, HeldStep, Hold, IStar, IStarConfig, IsoScorer,
+    Penalty, Ramp, Regularizer, RegularizerState, Scores, SigReg, SigRegConfig, SigRegPreset,
+    StepContext, StepNumbers, Sum, Target, VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
+pub use sequences::{DisjointEstimate, isoscore_disjoint};
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

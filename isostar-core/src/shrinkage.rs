@@ -84,9 +84,14 @@ impl Shrinkage {
         self.weight
     }
 
+    /// The target.
+    pub(crate) fn target(&self) -> &ShrinkageTarget {
+        &self.target
+    }
+
     /// Whether [`apply`](Self::apply) requires a reference covariance.
     pub fn needs_reference(&self) -> bool {
-        matches!(self.target, ShrinkageTarget::Reference) && self.weight > 0.0
+        self.target.needs_reference() && self.weight > 0.0
     }
 
     /// The shrunk covariance. No gradient flows into the target, except through the trace of [`ScaledIdentity`](ShrinkageTarget::ScaledIdentity).
@@ -101,17 +106,37 @@ impl Shrinkage {
         if self.weight == 0.0 {
             return covariance;
         }
-        let target = match &self.target {
-            ShrinkageTarget::Reference => constant(
+        let target = self.target.matrix(&covariance, reference);
+        covariance * (1.0 - self.weight) + target * self.weight
+    }
+}
+
+impl ShrinkageTarget {
+    /// Whether the target is the reference covariance.
+    pub fn needs_reference(&self) -> bool {
+        matches!(self, Self::Reference)
+    }
+
+    /// The target of a covariance.
+    ///
+    /// # Panics
+    /// As [`Shrinkage::apply`].
+    pub(crate) fn matrix(
+        &self,
+        covariance: &Tensor<2>,
+        reference: Option<&Tensor<2>>,
+    ) -> Tensor<2> {
+        let target = match self {
+            Self::Reference => constant(
                 reference
                     .expect("Shrinkage::apply: the target is the reference, and none was given"),
-                &covariance,
+                covariance,
             ),
-            ShrinkageTarget::Matrix(matrix) => constant(matrix, &covariance),
-            ShrinkageTarget::Identity => identity_like(&covariance),
-            ShrinkageTarget::ScaledIdentity => {
+            Self::Matrix(matrix) => constant(matrix, covariance),
+            Self::Identity => identity_like(covariance),
+            Self::ScaledIdentity => {
                 let d = covariance.dims()[0];
-                let identity = identity_like(&covariance);
+                let identity = identity_like(covariance);
                 let trace = (covariance.clone() * identity.clone())
                     .sum_dim(1)
                     .sum_dim(0);
@@ -125,7 +150,7 @@ impl Shrinkage {
             target.dims(),
             covariance.dims()
         );
-        covariance * (1.0 - self.weight) + target * self.weight
+        target
     }
 }
 

@@ -2,6 +2,10 @@
 
 #[path = "common/altered.rs"]
 mod altered;
+#[path = "malformed/archives.rs"]
+mod archives;
+#[path = "malformed/arrays.rs"]
+mod arrays;
 #[path = "../../isostar-train/tests/common/counting.rs"]
 mod counting;
 
@@ -11,6 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use altered::altered;
+use archives::archives;
+use arrays::arrays;
 use burn::tensor::Device;
 use counting::{IN_USE, PEAK};
 use isostar_measure::{EmbeddingsError, EmbeddingsFile, Measures, measure};
@@ -87,44 +93,6 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     archive(CompressionMethod::Deflated, &[("x.npy", content)])
 }
 
-/// Every occurrence of some bytes replaced by as many others.
-fn replaced(mut file: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let places: Vec<usize> = (0..file.len() - from.len())
-        .filter(|at| file[*at..].starts_with(from))
-        .collect();
-    assert!(!places.is_empty());
-    for at in places {
-        file[at..at + to.len()].copy_from_slice(to);
-    }
-    file
-}
-
-/// Bytes at an offset of the entry in the central directory replaced.
-fn patched(mut file: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
-    let entry = (0..file.len())
-        .rposition(|at| file[at..].starts_with(b"PK\x01\x02"))
-        .unwrap();
-    file[entry + offset..][..bytes.len()].copy_from_slice(bytes);
-    file
-}
-
-/// The same in the local header as well, where it stands two bytes earlier.
-fn patched_twice(file: Vec<u8>, offset: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut file = patched(file, offset, bytes);
-    file[offset - 2..][..bytes.len()].copy_from_slice(bytes);
-    file
-}
-
-/// A member of a million numbers, all 0, that says it holds one more than deflate could put there.
-fn bomb() -> Vec<u8> {
-    patched(
-        deflated(&declaring("<f4", "(500000, 2)", &vec![0; 4_000_000])),
-        24,
-        &0xf000_0000_u32.to_le_bytes(),
-    )
-}
-
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -154,245 +122,6 @@ fn parquet_of_footer(length: u32) -> Vec<u8> {
 
 /// A file, and what its refusal says.
 type Case = (&'static str, Vec<u8>, &'static str);
-
-fn arrays() -> Vec<Case> {
-    let long = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': (8, 2), }}{}\n",
-        " ".repeat(70_000)
-    );
-    vec![
-        (
-            "magic.npy",
-            b"\x93NUMPY".to_vec(),
-            "the file ends within its header",
-        ),
-        (
-            "version.npy",
-            npy(9, b"{}", &[]),
-            "unknown version of the .npy format",
-        ),
-        (
-            "length.npy",
-            array()[..9].to_vec(),
-            "the file ends within its header",
-        ),
-        (
-            "middle.npy",
-            array()[..40].to_vec(),
-            "the file ends within its header",
-        ),
-        (
-            "beyond.npy",
-            [b"\x93NUMPY\x02\0\xff\xff\xff\xff", &[b' '; 90][..]].concat(),
-            "the file ends within its header",
-        ),
-        (
-            "long.npy",
-            npy(2, long.as_bytes(), &[0; 64]),
-            "the header is longer than 64 KiB",
-        ),
-        (
-            "latin.npy",
-            npy(1, b"{'descr': '\xe9'}", &[]),
-            "the header cannot be parsed",
-        ),
-        (
-            "no_shape.npy",
-            npy(1, b"{'descr': '<f4', 'fortran_order': False}", &[0; 64]),
-            "the header cannot be parsed",
-        ),
-        (
-            "nested.npy",
-            npy(1, &[b'['; 60_000], &[]),
-            "the header cannot be parsed",
-        ),
-        (
-            "negative.npy",
-            declaring("<f4", "(-8, 2)", &[0; 64]),
-            "the header cannot be parsed",
-        ),
-        (
-            "float_shape.npy",
-            declaring("<f4", "(8.0, 2)", &[0; 64]),
-            "the header cannot be parsed",
-        ),
-        (
-            "overflow.npy",
-            declaring("<f4", "(4611686018427387904, 4)", &[0; 64]),
-            "but only 64 bytes follow",
-        ),
-        (
-            "beyond_u64.npy",
-            declaring("<f4", "(99999999999999999999, 2)", &[0; 64]),
-            "the header cannot be parsed",
-        ),
-        (
-            "huge.npy",
-            declaring("<f8", "(1000000000000, 768)", &[0; 64]),
-            "numbers of 8 bytes, but only 64 bytes follow",
-        ),
-        (
-            "cut.npy",
-            cut(array(), 1),
-            "the header declares [8, 2] numbers of 4 bytes, but only 63 bytes follow",
-        ),
-        (
-            "objects.npy",
-            declaring("|O", "(8, 2)", &[0; 128]),
-            "elements of type |O (Python objects) are not supported",
-        ),
-        (
-            "complex.npy",
-            declaring("<c8", "(8, 2)", &[0; 128]),
-            "elements of type <c8 (complex numbers) are not supported",
-        ),
-        (
-            "line.npy",
-            declaring("<f4", "(16,)", &[0; 64]),
-            "shape [16] is neither [points, dimension]",
-        ),
-        (
-            "scalar.npy",
-            declaring("<f4", "()", &[0; 4]),
-            "shape [] is neither [points, dimension]",
-        ),
-        (
-            "no_points.npy",
-            declaring("<f4", "(0, 1000)", &[]),
-            "0 points have no covariance",
-        ),
-        (
-            "no_width.npy",
-            declaring("<f4", "(99999999999999, 0)", &[]),
-            "points of width 0 have no isotropy",
-        ),
-        (
-            "wide.npy",
-            declaring("|i1", "(2, 20000)", &[0; 40_000]),
-            "points of width 20000 are too wide",
-        ),
-        ("nan.npy", with(5, f32::NAN), "NaN at row 2, column 1"),
-        (
-            "infinite.npy",
-            with(14, f32::NEG_INFINITY),
-            "-inf at row 7, column 0",
-        ),
-        ("equal.npy", with(0, 1.5), "all points are equal"),
-    ]
-}
-
-fn archives() -> Vec<Case> {
-    let two = || {
-        archive(
-            CompressionMethod::Stored,
-            &[("x.npy", &array()), ("y.npy", &array())],
-        )
-    };
-    // The second entry of the central directory leads to the first member.
-    let overlapping = patched(two(), 42, &[0; 4]);
-    vec![
-        (
-            "text.npz",
-            b"1.0 2.0\n".to_vec(),
-            "not a complete .npz archive",
-        ),
-        (
-            "cut.npz",
-            cut(stored("x.npy"), 30),
-            "not a complete .npz archive",
-        ),
-        (
-            "up.npz",
-            stored("../../etc/x.npy"),
-            "the member \"../../etc/x.npy\" is a path outside the archive",
-        ),
-        (
-            "inside_up.npz",
-            stored("a/../../x.npy"),
-            "is a path outside the archive",
-        ),
-        (
-            "absolute.npz",
-            replaced(stored("_tmp/x.npy"), b"_tmp/x.npy", b"/tmp/x.npy"),
-            "the member \"/tmp/x.npy\" is a path outside the archive",
-        ),
-        (
-            "backslash.npz",
-            replaced(stored("aa/../x.npy"), b"aa/../x.npy", b"aa\\..\\x.npy"),
-            "is a path outside the archive",
-        ),
-        (
-            "drive.npz",
-            replaced(stored("C_x.npy"), b"C_x.npy", b"C:x.npy"),
-            "is a path outside the archive",
-        ),
-        (
-            "nul.npz",
-            replaced(stored("a_x.npy"), b"a_x.npy", b"a\0x.npy"),
-            "is a path outside the archive",
-        ),
-        (
-            "twins.npz",
-            replaced(two(), b"y.npy", b"x.npy"),
-            "two members of the archive have the same name",
-        ),
-        (
-            "overlapping.npz",
-            overlapping,
-            "members of the archive overlap",
-        ),
-        (
-            "bomb.npz",
-            bomb(),
-            "declares 4026531840 bytes, more than its",
-        ),
-        (
-            "stored_size.npz",
-            patched(stored("x.npy"), 24, &9999_u32.to_le_bytes()),
-            "declares 9999 bytes",
-        ),
-        (
-            "encrypted.npz",
-            patched_twice(stored("x.npy"), 8, &[1, 0]),
-            "tensor \"x\": encrypted",
-        ),
-        (
-            "method.npz",
-            patched_twice(stored("x.npy"), 10, &[12, 0]),
-            "tensor \"x\": the compression method",
-        ),
-        (
-            "no_array.npz",
-            archive(CompressionMethod::Stored, &[("x.npy", b"hello")]),
-            "tensor \"x\": it does not start with the .npy magic number",
-        ),
-        (
-            "no_arrays.npz",
-            archive(CompressionMethod::Stored, &[("x.txt", b"hello")]),
-            "holds no floating-point tensor",
-        ),
-        (
-            "inner_huge.npz",
-            deflated(&declaring("<f4", "(1000000000000, 768)", &[0; 64])),
-            "but only 64 bytes follow",
-        ),
-        (
-            "checksum.npz",
-            patched_twice(deflated(&array()), 16, &[0; 4]),
-            "tensor \"x\": cannot be decompressed",
-        ),
-        (
-            "garbage.npz",
-            replaced(deflated(&array()), &deflated(&array())[40..60], &[0xff; 20]),
-            "tensor \"x\": it does not start with the .npy magic number",
-        ),
-        (
-            "inner_nan.npz",
-            deflated(&with(5, f32::NAN)),
-            "tensor \"x\": NaN at row 2, column 1",
-        ),
-    ]
-}
 
 fn others() -> Vec<Case> {
     let huge =

@@ -116,6 +116,17 @@ fn differing<'a>(one: &'a Run, other: &'a Run) -> impl Iterator<Item = &'a str> 
     here.chain(there).filter(|key| !NOT_COMPARED.contains(key))
 }
 
+/// The name of a penalty that is not I-STAR.
+fn other_penalty(run: &Run) -> Option<&'static str> {
+    match run.text("regularizer")? {
+        "cosreg" => Some("CosReg"),
+        "vicreg" => Some("VICReg"),
+        "sigreg" => Some("SIGReg"),
+        "sigreg-minimal" => Some("SIGReg minimal"),
+        _ => None,
+    }
+}
+
 /// Label of a group: λ, and every other setting in which the groups differ.
 fn label(run: &Run, all: &[&Run]) -> String {
     let mut keys: Vec<&str> = all.iter().flat_map(|other| differing(run, other)).collect();
@@ -123,17 +134,17 @@ fn label(run: &Run, all: &[&Run]) -> String {
     keys.dedup();
     let regularizers = keys.contains(&"regularizer");
     // I-STAR is named only if another penalty is present.
-    let penalties = all
-        .iter()
-        .any(|run| run.text("regularizer") == Some("cosreg"));
+    let penalties = all.iter().any(|run| other_penalty(run).is_some());
     let weight = match run.text("regularizer") {
         _ if run.settings.contains_key("target") => {
             format!("held at {}", plain(&run.settings["target"]))
         }
         Some("none") => "no penalty".into(),
-        Some("cosreg") => format!("CosReg λ = {}", setting(run.weight())),
         Some("istar") if penalties => format!("I-STAR λ = {}", setting(run.weight())),
-        _ => format!("λ = {}", setting(run.weight())),
+        _ => match other_penalty(run) {
+            Some(name) => format!("{name} λ = {}", setting(run.weight())),
+            None => format!("λ = {}", setting(run.weight())),
+        },
     };
     // Settings of the regularizer mean nothing without one.
     let silent = |key: &&str| {
@@ -166,10 +177,8 @@ pub fn plain(value: &toml::Value) -> String {
 fn colours(firsts: &[&Run]) -> Vec<Colour> {
     let only_weight =
         |run: &&&Run| differing(firsts[0], run).all(|key| matches!(key, "weight" | "regularizer"));
-    let cosreg = firsts
-        .iter()
-        .any(|run| run.text("regularizer") == Some("cosreg"));
-    if firsts.len() < 3 || cosreg || !firsts.iter().all(|run| only_weight(&run)) {
+    let others = firsts.iter().any(|run| other_penalty(run).is_some());
+    if firsts.len() < 3 || others || !firsts.iter().all(|run| only_weight(&run)) {
         return (0..firsts.len()).map(Colour::Category).collect();
     }
     // λ is ranked separately below and above 0; the rank farthest from 0 has the strongest colour.

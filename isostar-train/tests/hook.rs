@@ -2,17 +2,22 @@
 
 #[path = "hook/calibration.rs"]
 mod calibration;
+#[path = "hook/collapse.rs"]
+mod collapse;
 mod common;
 #[path = "hook/guard.rs"]
 mod guard;
+#[path = "hook/mistakes.rs"]
+mod mistakes;
 #[path = "hook/precision.rs"]
 mod precision;
+#[path = "hook/reference.rs"]
+mod reference;
 #[path = "hook/state.rs"]
 mod state;
 #[path = "hook/training.rs"]
 mod training;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::{DataLoader, Progress};
@@ -25,11 +30,8 @@ use burn::train::{
     TrainStep,
 };
 use common::{Batches, Perceptron};
-use isostar_core::{
-    HiddenStates, IStarConfig, Moments, Padding, Regularizer, StateSelection, StepContext,
-};
+use isostar_core::{IStarConfig, Moments, Regularizer, StateSelection, StepContext};
 use isostar_train::hook::{HiddenStateModel, Hook, HookConfig, HookEvent};
-use isostar_train::metric::{MeasureInput, StateCount};
 
 type Events = Arc<Mutex<Vec<HookEvent>>>;
 
@@ -170,129 +172,6 @@ impl burn::module::ModuleVisitor for Collected {
             .expect("every parameter has a gradient");
         self.found.push(gradient.try_into_vec_as().unwrap());
     }
-}
-
-#[test]
-fn the_reference_is_estimated_once_an_epoch_in_evaluation_mode() {
-    let device = Device::flex();
-    let folder = tempfile::tempdir().unwrap();
-    let train = Batches::random(5, 8, 1, &device);
-    let calibration = Batches::random(4, 8, 2, &device);
-    let (hook, events) = hook_of(0.5, |config| {
-        config
-            .with_limit(3 * 8 * 2)
-            .with_calibration_loader(Arc::new(calibration.clone()))
-    });
-    // Dropout makes training and evaluation mode differ.
-    let model = Perceptron::new(0.5, &device.clone().autodiff());
-    let score = {
-        let moments = calibration.batches[..3].iter().map(|batch| {
-            StateSelection::default().moments(&model.valid().hidden_states(batch.clone()))
-        });
-        isostar_core::isoscore_of_covariance(Moments::union(moments.collect()).covariance())
-            .into_scalar::<f64>()
-    };
-
-    let training = SupervisedTraining::new(
-        folder.path(),
-        hook.tap(Arc::new(train.clone())),
-        Arc::new(Batches::random(2, 8, 3, &device)),
-    )
-    .with_application_logger(None)
-    .num_epochs(3);
-    training.launch(Learner::new(
-        hook.wrap(model),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
-
-    let events = events.lock().unwrap();
-    let finished: Vec<_> = events
-        .iter()
-        .filter(|event| matches!(event, HookEvent::CalibrationFinished { .. }))
-        .collect();
-    assert_eq!(finished.len(), 3, "{events:?}");
-    let HookEvent::CalibrationFinished {
-        epoch,
-        states,
-        isoscore,
-        ..
-    } = finished[0]
-    else {
-        unreachable!()
-    };
-    assert_eq!(
-        (*epoch, *states),
-        (1, 3 * 8 * 2),
-        "two layers of three batches are at the limit"
-    );
-    assert!(
-        (isoscore.unwrap() - score).abs() < 1e-5,
-        "{isoscore:?} {score}"
-    );
-    assert_eq!(calibration.iterated.load(Ordering::SeqCst), 3);
-    assert_eq!(calibration.given.load(Ordering::SeqCst), 9);
-    assert_eq!(
-        train.iterated.load(Ordering::SeqCst),
-        3,
-        "a loader of the hook's own spares the training loader"
-    );
-}
-
-#[test]
-fn a_batch_beyond_the_limit_is_left_out() {
-    let device = Device::flex();
-    let (hook, events) = hook_of(0.5, |config| config.with_limit(2 * 8 * 2 + 5));
-    let tapped = hook.tap(Arc::new(Batches::random(
-        5,
-        8,
-        1,
-        &device.clone().autodiff(),
-    )));
-    let batch = tapped.iter().next().unwrap().unwrap();
-    TrainStep::step(&hook.wrap(Perceptron::new(0.0, &device.autodiff())), batch);
-    let events = events.lock().unwrap();
-    assert!(
-        events
-            .iter()
-            .any(|event| matches!(event, HookEvent::CalibrationFinished { states: 32, .. })),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn a_calibration_ends_when_its_covariance_has_settled() {
-    let device = Device::flex();
-    let calibrate = |tolerance: f64| {
-        let (hook, events) = hook_of(0.5, |config| config.with_tolerance(tolerance));
-        let tapped = hook.tap(Arc::new(Batches::random(
-            64,
-            8,
-            1,
-            &device.clone().autodiff(),
-        )));
-        let batch = tapped.iter().next().unwrap().unwrap();
-        TrainStep::step(
-            &hook.wrap(Perceptron::new(0.0, &device.clone().autodiff())),
-            batch,
-        );
-        let events = events.lock().unwrap();
-        let found = events.iter().find_map(|event| match event {
-            HookEvent::CalibrationFinished {
-                states, settled, ..
-            } => Some((*states, *settled)),
-            _ => None,
-        });
-        found.expect("a calibration has finished")
-    };
-    assert_eq!(
-        calibrate(0.0),
-        (64 * 8 * 2, None),
-        "by default, all states are used"
-    );
-    let (states, settled) = calibrate(0.3);
-    assert!(states < 64 * 8 * 2 && states.is_power_of_two(), "{states}");
-    assert!(settled.is_some_and(|change| change < 0.3), "{settled:?}");
 }
 
 #[test]
@@ -465,75 +344,5 @@ fn a_reader_that_fails_during_calibration_stops_the_training() {
             .expect("the training failed")
             .to_string()
             .contains("on fire")
-    );
-}
-
-/// Events for batches with these scores and numbers of states, of width 4, in two layers.
-fn collapses(batches: &[(f32, usize)]) -> Vec<HookEvent> {
-    collapses_with(Padding::Mask, batches)
-}
-
-/// Same as `collapses`, for a given treatment of padding.
-fn collapses_with(padding: Padding, batches: &[(f32, usize)]) -> Vec<HookEvent> {
-    let device = Device::flex();
-    let states = StateSelection {
-        padding,
-        ..StateSelection::default()
-    };
-    let events = Events::default();
-    let heard = events.clone();
-    let observer = move |event: &HookEvent| heard.lock().unwrap().push(event.clone());
-    let hook = HookConfig::<common::Batch>::new()
-        .with_observer(observer)
-        .init(IStarConfig::new(0.1).with_states(states).init().unwrap());
-    let mut metric = hook.measure_metric();
-    for (score, states) in batches {
-        // Twice as many positions; every second one is padding.
-        let layer = Tensor::zeros([1, *states, 4], &device);
-        let mask = Tensor::from_data(
-            TensorData::new((0..*states).map(|at| at % 2 == 0).collect(), [1, *states]),
-            &device,
-        );
-        let states = StateCount::of(
-            &StateSelection::default(),
-            &HiddenStates::from_layers(vec![layer.clone(), layer]).with_mask(mask),
-        );
-        let input = MeasureInput {
-            measure: Some(Tensor::from_floats([*score], &device)),
-            states: Some(states),
-        };
-        metric.update(&input, &metadata()).unwrap();
-    }
-    let events = events.lock().unwrap();
-    events.clone()
-}
-
-#[test]
-fn a_collapse_is_told_once() {
-    let events = collapses(&[(0.5, 8), (0.019, 8), (0.001, 8)]);
-    assert!(
-        matches!(events[..], [HookEvent::Collapsed { score, threshold: 0.02 }] if (score - 0.019).abs() < 1e-6),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn where_padding_counts_the_scores_of_the_published_runs_are_no_collapse() {
-    assert_eq!(collapses_with(Padding::Keep, &[(0.0184, 8)]), []);
-    assert_eq!(collapses_with(Padding::Keep, &[(0.0029, 8)]).len(), 1);
-}
-
-#[test]
-fn a_batch_of_fewer_states_than_twice_their_width_tells_no_collapse() {
-    assert_eq!(collapses(&[(0.001, 6), (0.001, 2)]), []);
-    assert_eq!(collapses(&[(0.001, 8)]).len(), 1);
-}
-
-#[test]
-fn a_score_that_is_no_number_is_a_collapse() {
-    let events = collapses(&[(f32::NAN, 2)]);
-    assert!(
-        matches!(events[..], [HookEvent::Collapsed { score, .. }] if score.is_nan()),
-        "{events:?}"
     );
 }

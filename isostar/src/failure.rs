@@ -49,6 +49,11 @@ impl Failure {
         }
     }
 
+    /// Replaces the remedy.
+    pub fn with_remedy(self, remedy: String) -> Self {
+        Self { remedy, ..self }
+    }
+
     /// Returns the remedy.
     pub fn remedy(&self) -> &str {
         &self.remedy

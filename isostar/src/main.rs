@@ -13,8 +13,10 @@ mod layers;
 mod measure;
 mod models;
 mod options;
+mod outcome;
 mod progress;
 mod report;
+mod runs;
 mod schema;
 mod signals;
 mod source;
@@ -63,6 +65,7 @@ enum Command {
     Models(models::ModelsArgs),
     Verify(verify::VerifyArgs),
     Sweep(sweep::SweepArgs),
+    Runs(runs::RunsArgs),
     Report(report::ReportArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
+        Command::Runs(arguments) => runs::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),

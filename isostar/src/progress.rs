@@ -107,7 +107,10 @@ fn numbers(of: &BTreeMap<String, f64>) -> String {
 
 /// Whether a metric of metrics.jsonl measures hidden states.
 pub fn is_geometry(name: &str) -> bool {
-    matches!(name, "isoscore" | "isoscore_star" | "cosreg")
+    matches!(
+        name,
+        "isoscore" | "isoscore_star" | "isoscore_unbiased" | "cosreg" | "vicreg" | "sigreg"
+    )
 }
 
 /// Formats a metric of metrics.jsonl with its display name.
@@ -116,6 +119,9 @@ pub fn number(name: &str, value: f64) -> String {
         "task_loss" => "loss",
         "isoscore" => "IsoScore",
         "isoscore_star" => "IsoScore*",
+        "isoscore_unbiased" => "IsoScore (unbiased)",
+        "vicreg" => "VICReg",
+        "sigreg" => "SIGReg",
         "cosreg" => "CosReg",
         other => other,
     };

@@ -24,13 +24,15 @@ pub struct Source {
 }
 
 impl Source {
-    /// Finds a model from a run folder, a model folder, or a name on the hub.
+    /// Finds a model from a run folder, a model folder, or a name on the hub. The model of a run is
+    /// checked against the run's manifest.
     pub fn find(name: &str, console: &Console) -> Result<Self, Failure> {
         let folder = find_model(name, console)?;
-        Ok(Self {
-            run: RunFolder::at(&folder).settings()?,
-            folder,
-        })
+        let run = RunFolder::at(&folder).settings()?;
+        if run.is_some() {
+            RunFolder::at(&folder).check_model()?;
+        }
+        Ok(Self { run, folder })
     }
 
     /// Returns the folder of the model.

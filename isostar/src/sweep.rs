@@ -6,19 +6,22 @@ use std::sync::Arc;
 use clap::Args;
 use isostar::remedy::{Remedy, advice};
 use isostar_train::experiment::{ExperimentError, Observer, RunResult};
-use isostar_train::hook::Divergence;
-use isostar_train::sweep::{Plan, RunState, Shard, Sweep, SweepRun};
+use isostar_train::sweep::{Plan, RunState, Shard, Sweep, SweepOptions, SweepRun};
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::{number, print};
+use crate::outcome::{aligned, outcome};
+use crate::signals;
 
 /// Run the trainings of a plan
 ///
 /// A plan is a TOML file with `[settings]` that all runs share, `[vary]` with a list of values per setting, and `[[runs]]`; the keys are the
-/// flags of train with _ instead of -. Started again, a sweep continues where it stopped; a run that diverged is not repeated. `isostar report`
-/// makes one page of its folder. The exit status is 1 if a run failed, and 3 if none failed but one diverged.
+/// flags of train with _ instead of -. Started again, a sweep continues where it stopped; a run that diverged is not repeated. The same command
+/// in several processes, on one machine or on several with a common file system, shares the plan: each takes the first run that is free, and all
+/// end when every run is over. SIGTERM, SIGINT and SIGUSR1 save the run and end the sweep. `isostar report` makes one page of its folder, and
+/// `isostar runs` lists what is done and what is left. The exit status is 1 if a run failed, and 3 if none failed but one diverged.
 #[derive(Args)]
 pub struct SweepArgs {
     /// Plan file
@@ -30,6 +33,12 @@ pub struct SweepArgs {
     /// Folder of the run folders (default: runs/PLAN)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// End the sweep when a run fails; by default, the other runs are made
+    #[arg(long)]
+    fail_fast: bool,
+    /// End when no run is free; by default, a sweep waits for the runs of other processes, and takes over those whose process ends early
+    #[arg(long)]
+    no_wait: bool,
     /// Print one JSON object per run that ended or diverged, one per line
     #[arg(long)]
     json: bool,
@@ -40,6 +49,7 @@ pub struct SweepArgs {
 struct Line<'a> {
     run: &'a str,
     folder: String,
+    state: &'a str,
     #[serde(flatten)]
     result: &'a RunResult,
 }
@@ -50,6 +60,8 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
         plan: path,
         shard,
         out,
+        fail_fast,
+        no_wait,
         json,
     } = arguments;
     let plan = Plan::read(&path)?.shard(shard.parse::<Shard>()?);
@@ -59,21 +71,24 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     // Of the runs' own output, stdout is left to the sweep's.
     let console = Arc::new(Console::new(true));
     let observer: Arc<dyn Observer> = console.clone();
-    sweep.run(&observer, &|run, number, count| {
-        let begun = match run.state {
-            RunState::Unfinished { epochs } if epochs >= run.planned.settings.epochs => {
-                ", whose epochs are all done".into()
-            }
-            RunState::Unfinished { epochs } if epochs > 0 => {
-                format!(", from epoch {} on", epochs + 1)
-            }
-            _ => String::new(),
+    let options = SweepOptions {
+        fail_fast,
+        wait: !no_wait,
+    };
+    let begin = |run: &SweepRun, number, count| {
+        let begun = match run.folder.epochs_done() {
+            0 => String::new(),
+            epochs if epochs >= run.planned.settings.epochs => ", whose epochs are all done".into(),
+            epochs => format!(", from epoch {} on", epochs + 1),
         };
         console.line(&format!(
             "run {number} of {count}: {}{begun}",
             run.planned.name
         ));
-    });
+    };
+    if let Err(error) = sweep.run(options, &observer, &begin) {
+        return interrupted(error);
+    }
 
     print(&if json {
         json_lines(&sweep)?
@@ -81,6 +96,20 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
         table(&sweep)
     })?;
     failure(&sweep).map_or(Ok(()), Err)
+}
+
+/// Ends a sweep that a signal has stopped.
+fn interrupted(error: ExperimentError) -> Result<(), Failure> {
+    let &ExperimentError::Interrupted { stop, step, .. } = &error else {
+        return Err(error.into());
+    };
+    let saved = if step > 0 {
+        "the state of the run is saved; "
+    } else {
+        ""
+    };
+    let remedy = format!("{saved}go on with the plan by the same command");
+    signals::requeue(Failure::from(error).with_remedy(remedy), stop)
 }
 
 /// What the runs that did not end make of the sweep: one that failed may be made by the next start, one that diverged is over.
@@ -136,6 +165,7 @@ fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
         let line = Line {
             run: &run.planned.name,
             folder: run.folder.path().display().to_string(),
+            state: run.state.name(),
             result,
         };
         lines += &serde_json::to_string(&line)
@@ -145,36 +175,15 @@ fn json_lines(sweep: &Sweep) -> Result<String, Failure> {
     Ok(lines)
 }
 
-/// A run a row: its scores or how it ended, its IsoScore, its time.
+/// A run a row: its state, its scores or how it ended, its IsoScore, its time.
 fn table(sweep: &Sweep) -> String {
-    let mut rows = vec![["run", "scores", "IsoScore", "seconds"].map(String::from)];
+    let mut rows = vec![["run", "state", "scores", "IsoScore", "seconds"].map(String::from)];
     for run in sweep.runs() {
         let outcome = match &run.state {
-            RunState::Finished(result) => {
-                let score = |(name, value): (&String, &Option<f64>)| {
-                    format!(
-                        "{name} {}",
-                        value.map_or("-".into(), |value| format!("{value:.4}"))
-                    )
-                };
-                result
-                    .metrics
-                    .iter()
-                    .map(score)
-                    .collect::<Vec<_>>()
-                    .join("  ")
-            }
-            RunState::Diverged(result) => match result.divergence() {
-                Some(Divergence {
-                    epoch,
-                    step: Some(step),
-                    ..
-                }) => format!("diverged in step {step} of epoch {epoch}"),
-                Some(Divergence { epoch, .. }) => format!("diverged in epoch {epoch}"),
-                None => "diverged".into(),
-            },
-            RunState::Failed(error) => format!("failed: {error}"),
-            _ => "not made".into(),
+            RunState::Finished(result) | RunState::Diverged(result) => outcome(result),
+            RunState::Failed(error) => error.to_string(),
+            RunState::Elsewhere(holder) => holder.to_string(),
+            _ => "-".into(),
         };
         let result = run.result();
         let isoscore = result
@@ -183,20 +192,11 @@ fn table(sweep: &Sweep) -> String {
         let seconds = result.and_then(|result| Some(result.seconds? + result.calibration_seconds?));
         rows.push([
             run.planned.name.clone(),
+            run.state.name().into(),
             outcome,
             isoscore,
             seconds.map_or("-".into(), |seconds| format!("{seconds:.0}")),
         ]);
     }
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let [names, scores, isoscores, seconds] = [0, 1, 2, 3].map(width);
-    let line = |[name, score, isoscore, time]: &[String; 4]| {
-        format!("{name:names$}  {score:scores$}  {isoscore:>isoscores$}  {time:>seconds$}\n")
-    };
-    rows.iter().map(line).collect()
+    aligned(&rows, &[3, 4])
 }

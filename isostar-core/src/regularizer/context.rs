@@ -22,6 +22,8 @@ pub struct StepContext<'a> {
     /// The index of the first of these sequences in the batch of the step. It is above 0 if several
     /// devices share a batch.
     pub first_sequence: usize,
+    /// The number of sequences in the batch of the step; by default, it ends with these.
+    pub batch_sequences: Option<usize>,
 }
 
 impl<'a> StepContext<'a> {
@@ -42,6 +44,14 @@ impl<'a> StepContext<'a> {
     pub fn with_first_sequence(self, first_sequence: usize) -> Self {
         Self {
             first_sequence,
+            ..self
+        }
+    }
+
+    /// The same context for a part of a batch of this many sequences.
+    pub fn with_batch_sequences(self, sequences: usize) -> Self {
+        Self {
+            batch_sequences: Some(sequences),
             ..self
         }
     }

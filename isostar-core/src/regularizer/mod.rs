@@ -5,9 +5,11 @@ mod cosreg;
 mod istar;
 mod ramp;
 mod scorer;
+mod sigreg;
 mod state;
 mod sum;
 mod target;
+mod vicreg;
 
 use core::fmt::Debug;
 use std::sync::Arc;
@@ -21,10 +23,12 @@ pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
 pub use ramp::Ramp;
-pub use scorer::{IsoScorer, Scores};
+pub use scorer::{Estimator, IsoScorer, Scores};
+pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
 pub use state::{HeldStep, RegularizerState, StepNumbers};
 pub use sum::Sum;
 pub use target::{Hold, Target};
+pub use vicreg::{VicReg, VicRegConfig};
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
 ///

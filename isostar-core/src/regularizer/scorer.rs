@@ -1,9 +1,14 @@
 use burn::prelude::*;
 
 use super::{Detail, StepContext};
+use crate::sequences::{
+    Sample, SequenceRows, disjoint_isoscore, isoscore_of_sample, ledoit_wolf, oracle_approximating,
+    sample,
+};
+use crate::stream::Stream;
 use crate::{
-    HiddenStates, LayerGroup, LayerSelection, Padding, Shrinkage, StateSelection,
-    isoscore_of_covariance,
+    HiddenStates, LayerGroup, LayerSelection, Moments, Padding, Shrinkage, ShrinkageTarget,
+    StateSelection, isoscore_of_covariance,
 };
 
 /// With padding masked, runs whose score fell below this value no longer solved their task. The
@@ -14,12 +19,53 @@ const COLLAPSED: f64 = 0.02;
 /// them are padding, they score 0.035. Runs at λ = −1 and −5 scored 0.02 and still learned the task.
 const COLLAPSED_WITH_PADDING: f64 = 0.003;
 
+/// The purpose of the stream of sampled states of the first group; the next group has the next.
+pub(super) const STATES: u64 = 2;
+
+/// How a score is computed from the states of a batch.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a run has a single estimator, and a box would only make it harder to construct"
+)]
+pub enum Estimator {
+    /// IsoScore\*, the score of (1 − ζ)·Σ_X + ζ·T with a given ζ.
+    Shrunk(Shrinkage),
+    /// IsoScore\* with a ζ that is estimated from each batch, without gradient: the Ledoit–Wolf
+    /// weight, with the variance of Σ_X estimated over sequences. For the scaled identity, the oracle
+    /// approximating shrinkage of independent Gaussian states.
+    ///
+    /// A reference that the states have drifted away from is given less weight: ζ is the variance of
+    /// Σ_X over its squared distance to T.
+    AutoShrunk(ShrinkageTarget),
+    /// The unbiased estimates of tr Σ² and (tr Σ)² over tuples of different sequences, which need no
+    /// reference and assume nothing about the states within a sequence.
+    ///
+    /// It needs four sequences with states. A batch without an estimate scores 0 with zero gradient.
+    /// The ratio of the two estimates lies outside [0, 1] in some batches.
+    Unbiased,
+}
+
+impl From<Shrinkage> for Estimator {
+    fn from(shrinkage: Shrinkage) -> Self {
+        Self::Shrunk(shrinkage)
+    }
+}
+
 /// Computes the differentiable IsoScores of a batch's hidden states: of the union of the selected
 /// layers, or of each layer.
 #[derive(Clone, Debug)]
 pub struct IsoScorer {
-    shrinkage: Shrinkage,
+    estimator: Estimator,
     states: StateSelection,
+    sampled: Option<SampledStates>,
+}
+
+/// The states that a step draws.
+#[derive(Clone, Copy, Debug)]
+struct SampledStates {
+    count: usize,
+    seed: u64,
 }
 
 /// The scores of a batch: one for a union of layers, or one per layer.
@@ -30,19 +76,41 @@ pub struct Scores {
     /// The score of each group, with gradient. Shape `[1]` each.
     pub values: Vec<Tensor<1>>,
     /// Further numbers, for logs: the score of each layer as `isoscore LAYER`, if layers have
-    /// scores of their own.
+    /// scores of their own; the estimated ζ as `shrinkage`, the mean of the layers'; and for the
+    /// unbiased estimator, the share of scores that exist as `estimated`.
     pub details: Vec<Detail>,
 }
 
 impl IsoScorer {
-    /// Scores of the selected states with this shrinkage.
-    pub fn new(shrinkage: Shrinkage, states: StateSelection) -> Self {
-        Self { shrinkage, states }
+    /// Scores of the selected states with this estimator.
+    pub fn new(estimator: impl Into<Estimator>, states: StateSelection) -> Self {
+        Self {
+            estimator: estimator.into(),
+            states,
+            sampled: None,
+        }
+    }
+
+    /// Scores from `count` states per step instead of all, drawn over sequences, tokens and layers
+    /// by a stream of the seed and the [step](StepContext::step). Layers with scores of their own
+    /// share the count. 0 keeps all states.
+    ///
+    /// Positions are drawn before padding is left out, so that the device is not read; a batch with
+    /// padding has fewer states. Every set of positions has the same probability. The sums that a
+    /// score is made of are unbiased estimates of those of all states: for a given ζ, of the plug-in
+    /// tr Σ² and (tr Σ)² of the whole batch; for the unbiased estimator, of its tr Σ² and (tr Σ)²;
+    /// and so are their gradients. An estimated ζ is that of a batch of as many states.
+    pub fn with_sample(self, count: usize, seed: u64) -> Self {
+        let sampled = (count > 0).then_some(SampledStates { count, seed });
+        Self { sampled, ..self }
     }
 
     /// The name of the score in logs.
     pub fn measure_name(&self) -> &'static str {
-        "IsoScore star"
+        match self.estimator {
+            Estimator::Shrunk(_) | Estimator::AutoShrunk(_) => "IsoScore star",
+            Estimator::Unbiased => "IsoScore unbiased",
+        }
     }
 
     /// The states of which scores are computed.
@@ -52,7 +120,12 @@ impl IsoScorer {
 
     /// The states whose covariance is the reference; `None` if no reference is needed.
     pub fn reference_states(&self) -> Option<&StateSelection> {
-        self.shrinkage.needs_reference().then_some(&self.states)
+        let needs_reference = match &self.estimator {
+            Estimator::Shrunk(shrinkage) => shrinkage.needs_reference(),
+            Estimator::AutoShrunk(target) => target.needs_reference(),
+            Estimator::Unbiased => false,
+        };
+        needs_reference.then_some(&self.states)
     }
 
     /// The score under which states count as collapsed.
@@ -69,36 +142,109 @@ impl IsoScorer {
     /// If a selected layer does not exist, or a required reference is missing or not of shape
     /// `[groups·d, d]`.
     pub fn scores(&self, states: &HiddenStates, context: &StepContext) -> Scores {
-        let groups: Vec<LayerGroup> = self
-            .states
-            .groups(states)
-            .into_iter()
-            .map(|(group, _)| group)
-            .collect();
-        let moments = self.states.group_moments(states);
-        let score = |(at, moments): (usize, crate::Moments)| {
-            let reference = context.reference_of_group(at, groups.len());
-            isoscore_of_covariance(
-                self.shrinkage
-                    .apply(moments.covariance(), reference.as_ref()),
-            )
-        };
-        let values: Vec<Tensor<1>> = moments.into_iter().enumerate().map(score).collect();
-        let details = match self.states.layers {
-            LayerSelection::Each | LayerSelection::Weighted(_) => {
-                let named = |(group, value): (&LayerGroup, &Tensor<1>)| {
-                    Detail::new(format!("isoscore {}", group.layers[0]), value.clone())
-                };
-                groups.iter().zip(&values).map(named).collect()
-            }
-            _ => Vec::new(),
-        };
+        let (groups, layers): (Vec<LayerGroup>, Vec<_>) =
+            self.states.groups(states).into_iter().unzip();
+        let mask = self.states.mask(states);
+        let mut found = Found::default();
+        for (at, layers) in layers.into_iter().enumerate() {
+            let layers = layers.into_iter().cloned().collect();
+            let place = [at, groups.len()];
+            self.score(layers, mask.cloned(), place, context, &mut found);
+        }
+        let mut details = Vec::new();
+        if matches!(
+            self.states.layers,
+            LayerSelection::Each | LayerSelection::Weighted(_)
+        ) {
+            details.extend(groups.iter().zip(&found.values).map(|(group, value)| {
+                Detail::new(format!("isoscore {}", group.layers[0]), value.clone())
+            }));
+        }
+        details.extend(mean_of(found.weights).map(|mean| Detail::new("shrinkage", mean)));
+        details.extend(mean_of(found.exist).map(|mean| Detail::new("estimated", mean)));
         Scores {
             groups,
-            values,
+            values: found.values,
             details,
         }
     }
+
+    /// Adds the score of one of several groups.
+    fn score(
+        &self,
+        layers: Vec<Tensor<3>>,
+        mask: Option<Tensor<2, Bool>>,
+        [at, groups]: [usize; 2],
+        context: &StepContext,
+        found: &mut Found,
+    ) {
+        let reference = context.reference_of_group(at, groups);
+        let reference = reference.as_ref();
+        let drawn = self.sampled.and_then(|SampledStates { count, seed }| {
+            let stream = Stream::new(seed, context.step, STATES + at as u64);
+            sample(
+                &layers,
+                mask.as_ref(),
+                (count / groups).max(1),
+                stream,
+                context,
+            )
+        });
+        match (&self.estimator, drawn) {
+            (Estimator::Shrunk(shrinkage), None) => {
+                let covariance = Moments::from_layers(layers, mask).covariance();
+                let covariance = shrinkage.apply(covariance, reference);
+                found.values.push(isoscore_of_covariance(covariance));
+            }
+            (Estimator::Shrunk(shrinkage), Some(drawn)) => {
+                let score = isoscore_of_sample(&drawn, shrinkage, reference);
+                found.values.push(score);
+            }
+            (Estimator::AutoShrunk(target), drawn) => {
+                let (rows, moments) = match drawn {
+                    Some(Sample { rows, .. }) => (rows.clone(), rows.moments()),
+                    None => (
+                        SequenceRows::from_layers(layers.clone(), mask.clone()),
+                        Moments::from_layers(layers, mask),
+                    ),
+                };
+                let covariance = moments.covariance();
+                let matrix = target.matrix(&covariance, reference);
+                let weight = match target {
+                    ShrinkageTarget::ScaledIdentity => {
+                        oracle_approximating(&moments.count, &moments.scatter)
+                    }
+                    _ => ledoit_wolf(&rows, &matrix),
+                };
+                found.weights.push(weight.clone());
+                let weight: Tensor<2> = weight.unsqueeze();
+                let covariance = covariance * (weight.clone().neg() + 1.0) + matrix * weight;
+                found.values.push(isoscore_of_covariance(covariance));
+            }
+            (Estimator::Unbiased, drawn) => {
+                let rows = drawn.map(|drawn| drawn.rows);
+                let rows = rows.unwrap_or_else(|| SequenceRows::from_layers(layers, mask));
+                let estimate = disjoint_isoscore(&rows);
+                found.values.push(estimate.score);
+                found.exist.push(estimate.exists);
+            }
+        }
+    }
+}
+
+/// What is found of the groups of layers.
+#[derive(Default)]
+struct Found {
+    values: Vec<Tensor<1>>,
+    /// Estimated ζ.
+    weights: Vec<Tensor<1>>,
+    /// 1 where an unbiased score exists.
+    exist: Vec<Tensor<1>>,
+}
+
+/// The mean of numbers; `None` if there are none.
+fn mean_of(numbers: Vec<Tensor<1>>) -> Option<Tensor<1>> {
+    (!numbers.is_empty()).then(|| Tensor::cat(numbers, 0).mean())
 }
 
 impl Scores {

@@ -1,5 +1,8 @@
 //! Values and gradients against the authors' code.
 
+mod cosines;
+mod moments;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::{
@@ -8,10 +11,10 @@ use crate::common::{
 };
 use burn::prelude::*;
 use burn::tensor::DType;
-use isostar_core::measure::{CosineSums, MEASURES, Needs, cosreg, mean_cosine};
+use isostar_core::measure::{MEASURES, Needs};
 use isostar_core::{
-    HiddenStates, IStar, Moments, Padding, RunningMoments, Shrinkage, ShrinkageTarget,
-    StateSelection, StepContext, isoscore, isoscore_of_covariance, isoscore_star,
+    HiddenStates, IStar, Padding, Shrinkage, ShrinkageTarget, StateSelection, StepContext,
+    isoscore, isoscore_of_covariance, isoscore_star,
 };
 use serde_json::Value;
 
@@ -270,176 +273,6 @@ fn selections_of_layers_and_padding_match_the_authors() {
                 distance(&ours, &gradient),
                 GRADIENT * largest(&gradient),
                 format!("{what}, gradient"),
-            );
-        }
-    }
-}
-
-#[test]
-fn moments_of_uneven_batches_match_numpy_on_host_and_device() {
-    let file = golden("covariance");
-    let batches: Vec<Points> = cases(&file, "batches")
-        .iter()
-        .map(|rows| {
-            if rows.as_array().is_some_and(|rows| rows.is_empty()) {
-                Points::new(0, 5, vec![])
-            } else {
-                Points::from_json(rows)
-            }
-        })
-        .collect();
-    assert_eq!(
-        batches.iter().map(|batch| batch.n).collect::<Vec<_>>(),
-        [1, 7, 0, 12, 17]
-    );
-    let mean = numbers(&file["mean"]).expect("a mean");
-    let covariance = numbers(&file["covariance"]).expect("a covariance");
-    let score = file["isoscore_star_of_covariance"]
-        .as_f64()
-        .expect("a score");
-
-    for (backend, device) in devices() {
-        let parts: Vec<Moments> = batches
-            .iter()
-            .map(|batch| Moments::from_points(batch.tensor(&device)))
-            .collect();
-        let mut running = RunningMoments::new(5);
-        parts
-            .iter()
-            .for_each(|part| running.update(part).expect("the device can be read"));
-        assert_eq!(running.count(), 37);
-        let on_host = running
-            .covariance(&device)
-            .expect("37 points have a covariance");
-        assert_within(
-            (running.isoscore().expect("the points vary") - score).abs(),
-            SCORE,
-            format!("score on the host, {backend}"),
-        );
-        check(
-            running.mean(),
-            &mean,
-            &on_host,
-            &covariance,
-            &format!("on the host, {backend}"),
-        );
-        let deviations: Vec<f64> = covariance
-            .iter()
-            .step_by(6)
-            .map(|variance| variance.sqrt())
-            .collect();
-        let difference =
-            distance(&running.standard_deviations(), &deviations) / largest(&deviations);
-        assert_within(
-            difference,
-            MOMENTS,
-            format!("standard deviations, {backend}"),
-        );
-
-        let union = Moments::union(parts);
-        assert_eq!(union.count.clone().into_scalar::<f64>(), 37.0);
-        let on_device = union.covariance();
-        assert_within(
-            (scalar(isoscore_of_covariance(on_device.clone())) - score).abs(),
-            SCORE,
-            format!("score on {backend}"),
-        );
-        check(
-            &values(&union.mean),
-            &mean,
-            &on_device,
-            &covariance,
-            &format!("on {backend}"),
-        );
-    }
-}
-
-/// Largest error of a mean or covariance in f32 relative to its largest entry; the largest observed
-/// is 2e-8.
-const MOMENTS: f64 = 1e-6;
-
-fn check(
-    our_mean: &[f64],
-    mean: &[f64],
-    our_covariance: &Tensor<2>,
-    covariance: &[f64],
-    what: &str,
-) {
-    assert_within(
-        distance(our_mean, mean) / largest(mean),
-        MOMENTS,
-        format!("mean {what}"),
-    );
-    assert_within(
-        distance(&values(our_covariance), covariance) / largest(covariance),
-        MOMENTS,
-        format!("covariance {what}"),
-    );
-}
-
-/// Tolerance where the exact gradient is 0: rounding leaves 1.5e-8 if coordinates are about 1.
-const COSINE_ROUNDING: f64 = 6e-8;
-
-#[test]
-fn cosines_and_their_gradients_match_the_authors_and_scikit_learn() {
-    for case in cases(&golden("cosine"), "cases") {
-        let points = Points::from_json(&case["points"]);
-        for (backend, device) in devices() {
-            let what = format!("{} on {backend}", name(&case));
-            let (ours, our_gradient) = differentiate(&points, &device, cosreg);
-            match (case["cosreg"].as_f64(), numbers(&case["grad_points"])) {
-                (Some(expected), Some(gradient)) => {
-                    assert_within((ours - expected).abs(), SCORE, format!("cosreg, {what}"));
-                    // If all points have one direction, the gradient is 0 up to rounding.
-                    let tolerance = (GRADIENT * largest(&gradient)).max(COSINE_ROUNDING);
-                    assert_within(
-                        distance(&our_gradient, &gradient),
-                        tolerance,
-                        format!("cosreg gradient, {what}"),
-                    );
-                }
-                // The authors' code divides by the norm of a zero row; this crate counts its
-                // cosines as 0.
-                _ => {
-                    let zero_row = (0..points.n)
-                        .find(|&row| points.row(row).iter().all(|&entry| entry == 0.0))
-                        .expect("a zero row");
-                    let distinct = case["mean_cosine_distinct_pairs"]
-                        .as_f64()
-                        .expect("scikit-learn has a value");
-                    let n = points.n as f64;
-                    assert_within(
-                        (ours - distinct * (n - 1.0) / n).abs(),
-                        SCORE,
-                        format!("cosreg, {what}"),
-                    );
-                    assert!(
-                        our_gradient[zero_row * points.d..][..points.d]
-                            .iter()
-                            .all(|&entry| entry == 0.0),
-                        "{what}"
-                    );
-                    assert!(our_gradient.iter().all(|entry| entry.is_finite()), "{what}");
-                }
-            }
-            if let Some(expected) = case["mean_cosine_all_pairs"].as_f64() {
-                let sums = CosineSums::from_rows(points.tensor(&device), None);
-                let all = values(&sums.directions)
-                    .iter()
-                    .map(|sum| sum * sum)
-                    .sum::<f64>()
-                    / (points.n as f64).powi(2);
-                assert_within(
-                    (all - expected).abs(),
-                    SCORE,
-                    format!("mean cosine of all pairs, {what}"),
-                );
-            }
-            let expected = case["mean_cosine_distinct_pairs"].as_f64().unwrap_or(0.0);
-            assert_within(
-                (scalar(mean_cosine(points.tensor(&device))) - expected).abs(),
-                SCORE,
-                format!("mean cosine, {what}"),
             );
         }
     }

@@ -5,6 +5,7 @@
 mod common;
 #[cfg(feature = "spectrum")]
 mod contract;
+mod control;
 mod dimension;
 mod extremes;
 mod golden;

@@ -65,6 +65,12 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
                     "IsoScore* of training batches",
                     Dash::Dashed,
                 ),
+                curve(
+                    "train",
+                    "isoscore_unbiased",
+                    "unbiased IsoScore of training batches",
+                    Dash::Dashed,
+                ),
                 curve("valid", "isoscore", "IsoScore of validation", Dash::Solid),
             ],
             "IsoScore of the token states of all layers, from the whole validation split. \

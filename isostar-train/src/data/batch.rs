@@ -15,11 +15,25 @@ pub trait BatchSource: Debug + Send + Sync + 'static {
     /// Length of each row, in tokens.
     fn lengths(&self) -> Vec<u32>;
 
+    /// Passes the rows to a hash: token ids, segments and targets, in a fixed order and with their
+    /// lengths. Sources give equal bytes exactly if their rows are equal.
+    fn feed(&self, sink: &mut dyn FnMut(&[u8]));
+
     /// Pads the given rows to the longest of them or further, and moves them to the device.
     ///
     /// # Panics
     /// If `rows` is empty or contains an index out of range.
     fn batch(&self, rows: Vec<u32>, device: &Device) -> Self::Batch;
+}
+
+/// Passes numbers to a hash, after their count.
+pub(super) fn feed_numbers(
+    numbers: impl ExactSizeIterator<Item = [u8; 4]>,
+    sink: &mut dyn FnMut(&[u8]),
+) {
+    sink(&(numbers.len() as u64).to_le_bytes());
+    let bytes: Vec<u8> = numbers.flatten().collect();
+    sink(&bytes);
 }
 
 /// The number of tokens to which the rows of a batch are padded.

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use isostar_models::TokenBatch;
 
+use super::batch::feed_numbers;
 use super::tokens::Tokens;
 use super::{BatchSource, BatchWidth, PaddingSide, RowTargets, Targets};
 
@@ -104,6 +105,18 @@ impl BatchSource for Examples {
         self.tokens.lengths()
     }
 
+    fn feed(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.tokens.feed(sink);
+        match &self.targets {
+            RowTargets::Classes(classes) => {
+                feed_numbers(classes.iter().map(|class| class.to_le_bytes()), sink)
+            }
+            RowTargets::Values(values) => {
+                feed_numbers(values.iter().map(|value| value.to_le_bytes()), sink)
+            }
+        }
+    }
+
     fn batch(&self, rows: Vec<u32>, device: &Device) -> SequenceBatch {
         SequenceBatch {
             input: self.tokens.batch(&rows, device),
@@ -191,6 +204,28 @@ mod tests {
                 0, 0, 0, 1, 1, 0, 0, /* longer row */ 0, 0, 0, 0, 1, 1, 1
             ]
         );
+    }
+
+    #[test]
+    fn what_a_hash_is_fed_tells_apart_rows_of_equal_length() {
+        let fed = |texts: &[(&str, Option<&str>)]| {
+            let mut bytes = Vec::new();
+            examples(texts).feed(&mut |part| bytes.extend_from_slice(part));
+            bytes
+        };
+        let texts = [("area man", None), ("man area", None)];
+        assert_eq!(fed(&texts), fed(&texts));
+        assert_ne!(fed(&texts), fed(&[texts[1], texts[0]]));
+        assert_ne!(fed(&[("man", Some("man"))]), fed(&[("man man", None)]));
+        // The same ids, with another label.
+        let labelled = |class: u32| {
+            let mut bytes = Vec::new();
+            let tokens = examples(&[("man", None)]).tokens;
+            Examples::new(tokens, RowTargets::Classes(vec![class]))
+                .feed(&mut |part| bytes.extend_from_slice(part));
+            bytes
+        };
+        assert_ne!(labelled(0), labelled(1));
     }
 
     #[test]

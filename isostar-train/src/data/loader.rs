@@ -43,8 +43,9 @@ impl TrainingOrder {
 /// Data loader that pads batches and moves them to a device.
 ///
 /// A [`training`](Self::training) loader uses the order of epoch `first_epoch + e` in pass *e* (the
-/// *e*-th call of [`iter`](burn::data::dataloader::DataLoader::iter), counted from 0). The order depends only on the seed
-/// and the epoch, so a resumed run sees the same batches as an uninterrupted one.
+/// *e*-th call of [`iter`](burn::data::dataloader::DataLoader::iter), counted from 0). The order
+/// depends only on the seed and the epoch, so a resumed run sees the same batches as an
+/// uninterrupted one.
 ///
 /// On a device with autodiff, each batch of a training loader also seeds the device's random number
 /// generator, which makes dropout reproducible: every combination of seed, epoch and step has its

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use isostar_models::TokenBatch;
 use tokenizers::Encoding;
 
+use super::batch::feed_numbers;
 use super::segments::Segments;
 use super::{BatchWidth, PaddingSide, pad};
 
@@ -97,6 +98,28 @@ impl Tokens {
             .windows(2)
             .map(|ends| (ends[1] - ends[0]) as u32)
             .collect()
+    }
+
+    /// Passes all sequences to a hash.
+    pub fn feed(&self, sink: &mut dyn FnMut(&[u8])) {
+        sink(&(self.len() as u64).to_le_bytes());
+        for sequence in 0..self.len() as u32 {
+            let ids = self.ids(sequence).iter();
+            feed_numbers(ids.map(|id| id.to_le_bytes()), sink);
+            // Where none are stored, every token belongs to segment 0.
+            let segments = self.type_ids(sequence).unwrap_or_default();
+            let is_plain = segments.iter().all(|segment| *segment == 0);
+            let stored = if is_plain { &[] } else { &segments[..] };
+            feed_numbers(stored.iter().map(|segment| segment.to_le_bytes()), sink);
+        }
+        let is_left = self.padding_side == PaddingSide::Left;
+        sink(
+            &[
+                self.padding_id.to_le_bytes(),
+                u32::from(is_left).to_le_bytes(),
+            ]
+            .concat(),
+        );
     }
 
     /// Id of the padding token.

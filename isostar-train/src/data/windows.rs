@@ -8,6 +8,7 @@ use isostar_models::TokenBatch;
 use rayon::prelude::*;
 use tokenizers::Encoding;
 
+use super::batch::feed_numbers;
 use super::cutter::Cutter;
 use super::tokens::Tokens;
 use super::{
@@ -135,6 +136,17 @@ impl BatchSource for Windows {
 
     fn lengths(&self) -> Vec<u32> {
         self.tokens.lengths()
+    }
+
+    fn feed(&self, sink: &mut dyn FnMut(&[u8])) {
+        self.tokens.feed(sink);
+        feed_numbers(
+            self.questions.iter().map(|question| question.to_le_bytes()),
+            sink,
+        );
+        for [first, last] in &self.answers {
+            sink(&[first.to_le_bytes(), last.to_le_bytes()].concat());
+        }
     }
 
     fn batch(&self, windows: Vec<u32>, device: &Device) -> SpanBatch {

@@ -134,6 +134,14 @@ pub enum ExperimentError {
         /// The file.
         path: PathBuf,
     },
+    /// Files of a run that is over are not as its manifest says.
+    #[error("{}: {}", path.display(), faults.join("; "))]
+    Damaged {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The files, each with its fault.
+        faults: Vec<String>,
+    },
     /// A run has too few snapshots to replay the steps between two of them.
     #[error("{} has {found} of the two snapshots between which steps are replayed", path.display())]
     NothingToVerify {

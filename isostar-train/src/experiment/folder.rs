@@ -85,7 +85,7 @@ impl RunFolder {
     }
 
     /// Whether the folder holds a run, or what is left of one.
-    pub(super) fn is_run(&self) -> bool {
+    pub(crate) fn is_run(&self) -> bool {
         self.config().exists() || self.path.join("checkpoint").exists()
     }
 
@@ -147,32 +147,6 @@ impl RunFolder {
         entries
             .into_iter()
             .any(|entry| entry.file_name().to_string_lossy().starts_with("model-"))
-    }
-
-    /// Reads the result of a run whose files are all as its manifest says; reports those that are
-    /// not.
-    fn whole_result(&self, observer: &dyn Observer) -> Result<Option<RunResult>, ExperimentError> {
-        if !self.results().exists() && !self.path.join(MANIFEST).exists() {
-            return Ok(None);
-        }
-        let faults = match Manifest::read(&self.path) {
-            // Stopped between the manifest and the result.
-            Ok(_) if !self.results().exists() => return Ok(None),
-            Ok(manifest) => manifest.faults(&self.path),
-            // Stopped while its files were removed, to go on with the run.
-            Err(_) if !self.path.join(MANIFEST).exists() => return Ok(None),
-            Err(fault) => vec![fault],
-        };
-        if faults.is_empty() {
-            return self.result();
-        }
-        for fault in faults {
-            observer.note(&format!(
-                "{}: {fault}; it is made anew",
-                self.path.display()
-            ));
-        }
-        Ok(None)
     }
 
     /// Returns the error of a run that diverged according to its result.

@@ -8,13 +8,12 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::disk::write_error;
-use super::{ExperimentError, Observer, RunFolder};
+use super::holder::now;
+use super::{ExperimentError, Holder, Observer, RunFolder};
 
 /// The file name of a lock.
 pub(super) const LOCK: &str = "lock";
@@ -25,52 +24,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Time between two reports of how far a run has come.
 const BEAT: Duration = Duration::from_secs(2);
-
-/// A process that works on a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The name of its machine.
-    pub host: String,
-    /// The number of the process.
-    pub process: u32,
-    /// When it began to work on the run, in seconds since 1970-01-01 UTC.
-    pub since: u64,
-    /// The number of steps that the run has taken.
-    pub step: usize,
-    /// The number of steps of the run; 0 if it is not known yet.
-    pub steps: usize,
-    /// Seconds that the remaining steps take at the present pace.
-    pub seconds_left: Option<f64>,
-}
-
-impl Holder {
-    fn this_process() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| elapsed.as_secs());
-        Self {
-            host: host(),
-            process: std::process::id(),
-            since,
-            ..Self::default()
-        }
-    }
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.process == 0 {
-            return f.write_str("another process");
-        }
-        write!(
-            f,
-            "process {} on {}, since {}",
-            self.process,
-            self.host,
-            utc(self.since)
-        )
-    }
-}
 
 /// The right to work on a run folder, until the last copy is dropped.
 #[derive(Clone, Debug)]
@@ -83,8 +36,10 @@ pub struct RunLock {
 struct Held {
     file: File,
     holder: Holder,
-    /// Step and time of the first report, and time of the last one.
-    beats: Option<(usize, Instant, Instant)>,
+    /// Step and time of the first report of steps.
+    first: Option<(usize, Instant)>,
+    /// When the file was last written.
+    written: Instant,
 }
 
 impl RunFolder {
@@ -130,7 +85,8 @@ impl RunFolder {
         let mut held = Held {
             file,
             holder: Holder::this_process(),
-            beats: None,
+            first: None,
+            written: Instant::now(),
         };
         held.write();
         self.sweep()?;
@@ -167,6 +123,11 @@ impl RunFolder {
         }
     }
 
+    /// Returns the process that worked on the run last, if the lock names it.
+    pub(super) fn last_holder(&self) -> Option<Holder> {
+        read(&mut File::open(self.path().join(LOCK)).ok()?)
+    }
+
     /// Returns the process that works on the run, on whatever machine; `None` if there is none.
     pub fn holder(&self) -> Option<Holder> {
         let mut file = OpenOptions::new()
@@ -186,29 +147,45 @@ impl RunLock {
         &self.folder
     }
 
-    /// Notes how far the run has come, at most every two seconds.
+    /// Notes how far the run has come.
     pub(super) fn beat(&self, step: usize, steps: usize) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         let now = Instant::now();
-        let (first, began, last) = *held.beats.get_or_insert((step, now, now));
-        if held.holder.steps > 0 && now - last < BEAT {
-            return;
-        }
-        held.beats = Some((first, began, now));
+        let (first, began) = *held.first.get_or_insert((step, now));
         let left = (now - began).as_secs_f64() / step.saturating_sub(first) as f64
             * steps.saturating_sub(step) as f64;
-        (
-            held.holder.step,
-            held.holder.steps,
-            held.holder.seconds_left,
-        ) = (step, steps, Some(left).filter(|left| left.is_finite()));
-        held.write();
+        let seconds_left = Some(left).filter(|left| left.is_finite());
+        // The number of steps is reported as soon as it is known.
+        let is_due = held.is_due() || held.holder.steps == 0;
+        let holder = &mut held.holder;
+        (holder.step, holder.steps, holder.seconds_left) = (step, steps, seconds_left);
+        if is_due {
+            held.write();
+        }
+    }
+
+    /// Notes that the process progresses.
+    pub(super) fn pulse(&self) {
+        let mut held = self.held();
+        if held.is_due() {
+            held.write();
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
+    /// Whether the next report is due.
+    fn is_due(&self) -> bool {
+        self.written.elapsed() >= BEAT
+    }
+
     /// Writes the holder. Without it, the lock still holds: a full disk is no reason to fail.
     fn write(&mut self) {
+        (self.holder.heartbeat, self.written) = (now(), Instant::now());
         let text = serde_json::to_string(&self.holder).expect("a holder is plain values") + "\n";
         let mut write = || -> io::Result<()> {
             self.file.seek(SeekFrom::Start(0))?;
@@ -246,49 +223,6 @@ fn read(file: &mut File) -> Option<Holder> {
         std::thread::sleep(PAUSE / 10);
     }
     None
-}
-
-/// The name of this machine.
-fn host() -> String {
-    let of_kernel = || fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let of_command = || {
-        Some(
-            String::from_utf8_lossy(&std::process::Command::new("hostname").output().ok()?.stdout)
-                .into_owned(),
-        )
-    };
-    let name = of_kernel().or_else(of_command).unwrap_or_default();
-    if name.trim().is_empty() {
-        "an unnamed machine".into()
-    } else {
-        name.trim().into()
-    }
-}
-
-/// Formats seconds since 1970, such as `2026-11-27 17:50:01 UTC`.
-fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days since 0000-03-01, in eras of 400 years; H. Hinnant, "chrono-Compatible Low-Level Date
-    // Algorithms", civil_from_days.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!(
-        "{year}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
 }
 
 #[cfg(test)]
@@ -353,13 +287,5 @@ mod tests {
             RunFolder::lock_new(Some(&named), "t", &Silent),
             Err(ExperimentError::FolderTaken { .. })
         ));
-    }
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(utc(951_782_399), "2000-02-28 23:59:59 UTC");
-        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
-        assert_eq!(utc(1_795_801_801), "2026-11-27 17:50:01 UTC");
     }
 }

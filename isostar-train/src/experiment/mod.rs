@@ -22,8 +22,12 @@ mod disk;
 mod diverged;
 mod error;
 mod evaluate;
+mod fingerprint;
 mod folder;
+mod heartbeat;
+mod holder;
 mod hook_events;
+mod integrity;
 mod isoscores;
 mod limits;
 mod lock;
@@ -37,6 +41,7 @@ mod run;
 mod run_hook;
 mod settings;
 mod snapshot;
+mod status;
 mod step_log;
 mod training;
 mod verify;
@@ -45,9 +50,10 @@ pub use diverged::Diverged;
 pub use error::ExperimentError;
 pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
+pub use holder::Holder;
 pub use isoscores::IsoScores;
 pub use limits::Thresholds;
-pub use lock::{Holder, RunLock};
+pub use lock::RunLock;
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
@@ -55,8 +61,10 @@ pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub(crate) use settings::{DIALECT, object};
 pub use settings::{
-    PrecisionName, RegularizerName, SCRATCH, Setting, Targets, TrainOptions, TrainSettings,
+    EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting, ShrinkageSetting, Targets,
+    TrainOptions, TrainSettings,
 };
 pub use snapshot::SnapshotInterval;
+pub use status::{Activity, RunStatus};
 pub use training::OnSpike;
 pub use verify::Verification;

@@ -3,7 +3,7 @@
 use isostar_core::{LayerSelection, Padding};
 use serde::Deserialize;
 
-use super::{RegularizerName, Schedule, TrainOptions};
+use super::{RegularizerName, Schedule, ShrinkageSetting, TrainOptions};
 use crate::choice::choice;
 use crate::data::Batching;
 use crate::task::{KnownTask, TaskKind};
@@ -84,7 +84,13 @@ impl Preset {
             }
             RegularizerName::Istar => {
                 filled.number(&mut options.weight, "weight", -5.0, EXAMPLE);
-                filled.number(&mut options.shrinkage, "shrinkage", 0.2, EXAMPLE);
+                filled.named(
+                    &mut options.shrinkage,
+                    "shrinkage",
+                    ShrinkageSetting::Fixed(0.2),
+                    "0.2",
+                    EXAMPLE,
+                );
                 filled.named(
                     &mut options.layers,
                     "layers",
@@ -109,7 +115,11 @@ impl Preset {
                     PAPER,
                 );
             }
-            RegularizerName::None => {}
+            // Not in the paper.
+            RegularizerName::Vicreg
+            | RegularizerName::Sigreg
+            | RegularizerName::SigregMinimal
+            | RegularizerName::None => {}
         }
         filled.named(&mut options.padding, "padding", Padding::Keep, "keep", CODE);
         filled.named(
@@ -219,7 +229,7 @@ mod tests {
         });
         assert_eq!(
             (settings.weight, settings.shrinkage, settings.padding),
-            (-5.0, 0.2, Padding::Keep)
+            (-5.0, ShrinkageSetting::Fixed(0.2), Padding::Keep)
         );
         assert_eq!(
             (settings.epochs, settings.batch_size, settings.learning_rate),

@@ -22,7 +22,7 @@ pub struct RunResult {
     /// The isotropy that was held instead of a weight; absent without a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Targets>,
-    /// The shrinkage ζ.
+    /// The shrinkage ζ; `None` if it was estimated from each batch.
     pub shrinkage: Option<f64>,
     /// The layers that the penalty applies to.
     pub layers: LayerSelection,

@@ -7,10 +7,12 @@ use isostar_core::Regularizer;
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
+use super::fingerprint::fingerprint;
+use super::heartbeat::Heartbeat;
 use super::limits::Limits;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
-use super::snapshot::{Before, FileDigest, Parts};
+use super::snapshot::{Before, Parts};
 use super::step_log::StepLogs;
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
@@ -50,6 +52,10 @@ impl Experiment {
         } = self;
         let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
         let limits = Limits::new(&settings);
+        let observer = Arc::new(Heartbeat {
+            observer,
+            lock: lock.clone(),
+        });
         let run = Run {
             settings,
             name,
@@ -314,7 +320,7 @@ impl Run {
             regularizer: settings.regularizer,
             weight: finite(settings.weight),
             target: settings.target.clone(),
-            shrinkage: finite(settings.shrinkage),
+            shrinkage: settings.shrinkage.fixed().and_then(finite),
             layers: settings.layers.clone(),
             seed: settings.seed,
             epochs,
@@ -332,15 +338,4 @@ impl Run {
             stopped: None,
         }
     }
-}
-
-/// Fingerprint of the tokenized training and validation rows.
-pub(super) fn fingerprint<M: TaskModel>(prepared: &Prepared<M>) -> String {
-    let lengths = [&prepared.train, &prepared.dev].map(|split| split.source.lengths());
-    let bytes: Vec<u8> = lengths
-        .iter()
-        .flat_map(|lengths| std::iter::once(lengths.len() as u32).chain(lengths.iter().copied()))
-        .flat_map(u32::to_le_bytes)
-        .collect();
-    FileDigest::from_bytes(&bytes).sha256
 }

@@ -3,6 +3,7 @@
 mod control;
 mod define;
 mod kind;
+mod penalty;
 mod range;
 mod schema;
 mod table;
@@ -11,15 +12,12 @@ mod targets;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use isostar_core::{
-    ConfigError, CosRegConfig, IStarConfig, Regularizer, StateSelection, TargetName,
-};
 use isostar_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 pub use define::Setting;
+pub use penalty::{EstimatorName, ShrinkageSetting};
 pub(crate) use schema::{DIALECT, object};
 pub use table::{TrainOptions, TrainSettings};
 pub use targets::Targets;
@@ -41,6 +39,13 @@ choice! {
         Istar = "istar",
         /// Cosine regularization.
         Cosreg = "cosreg",
+        /// Variance and covariance terms of VICReg.
+        Vicreg = "vicreg",
+        /// SIGReg, as in the paper: the integral from -5 to 5.
+        Sigreg = "sigreg",
+        /// SIGReg, as in its authors' minimal example: the integral from 0 to 3, doubled.
+        #[serde(rename = "sigreg-minimal")]
+        SigregMinimal = "sigreg-minimal",
         /// None: the loss is the task's.
         None = "none",
     }
@@ -253,37 +258,5 @@ impl TrainSettings {
         } else {
             self.weight
         }
-    }
-
-    /// Creates the regularizer of these settings; `None` without a regularizer or if its weight is
-    /// 0.
-    ///
-    /// # Errors
-    /// If ζ is outside [0, 1] or λ is not finite.
-    pub fn regularizer(&self) -> Result<Option<Arc<dyn Regularizer>>, ConfigError> {
-        let states = StateSelection {
-            layers: self.layers.clone(),
-            padding: self.padding,
-        };
-        let regularizer: Arc<dyn Regularizer> = match self.regularizer {
-            RegularizerName::None => return Ok(None),
-            RegularizerName::Istar => Arc::new(
-                IStarConfig {
-                    weight: self.weight,
-                    shrinkage: self.shrinkage,
-                    target: TargetName::Reference,
-                    states,
-                }
-                .init()?,
-            ),
-            RegularizerName::Cosreg => Arc::new(
-                CosRegConfig {
-                    weight: self.weight,
-                    states,
-                }
-                .init()?,
-            ),
-        };
-        Ok((self.weight != 0.0).then_some(regularizer))
     }
 }

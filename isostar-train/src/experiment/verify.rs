@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::disk::size;
+use super::fingerprint::fingerprint;
 use super::prepare::{Prepared, Work};
 use super::run::Run;
-use super::snapshot::{Manifest, Parts, SnapshotStore};
+use super::snapshot::{Parts, SnapshotStore};
 use super::training::{Beginning, Stopwatch, Training};
 use super::{Experiment, ExperimentError, Observer, RunFolder};
 use crate::task::TaskModel;
@@ -109,7 +110,7 @@ impl Run {
                 })
         };
         let (begin, end) = (read(from)?, read(to)?);
-        let rows = super::run::fingerprint(prepared);
+        let rows = fingerprint(prepared);
         self.check_origin(&begin, &rows)?;
         let place = end.state.place;
 
@@ -177,14 +178,4 @@ fn differences(reached: Parts, mut expected: Parts) -> Vec<String> {
         }
     }
     differences
-}
-
-impl RunFolder {
-    /// Checks the files of a run that is over against its manifest; returns the faults.
-    pub fn faults(&self) -> Vec<String> {
-        match Manifest::read(self.path()) {
-            Ok(manifest) => manifest.faults(self.path()),
-            Err(fault) => vec![fault],
-        }
-    }
 }

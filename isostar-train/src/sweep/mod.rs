@@ -30,26 +30,35 @@
 //! The runs are called `rte,seed=1,weight=0.0` and so on, with the varied keys in alphabetical
 //! order. An interrupted sweep continues when it is started again: finished runs are kept, and a
 //! run with a snapshot is resumed. A diverged run counts as finished, because it would diverge
-//! again. Shards split a sweep across machines with a shared file system.
+//! again.
+//!
+//! A process works on a run only while it holds the lock of the run's folder. Processes with a
+//! common file system therefore share a plan: each takes the first run that is free, and looks again
+//! at those that others work on until they are over, or free because their process has ended.
+//! Shards split a plan beforehand.
 
 mod error;
 mod plan;
+mod run;
 mod schema;
 mod shard;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use toml::{Table, Value};
 
 pub use error::SweepError;
 pub use plan::{Plan, PlannedRun};
+pub use run::{RunState, SweepRun};
 pub use shard::Shard;
 
-use crate::experiment::{
-    Experiment, ExperimentError, Observer, RunFolder, RunResult, TrainSettings,
-};
+use crate::experiment::{ExperimentError, Observer, TrainSettings};
+
+/// Time between two looks at the runs that other processes work on.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The runs of a plan, with their states.
 #[derive(Debug)]
@@ -57,139 +66,101 @@ pub struct Sweep {
     runs: Vec<SweepRun>,
 }
 
-/// A run of a sweep.
-#[derive(Debug)]
-pub struct SweepRun {
-    /// The name and the settings.
-    pub planned: PlannedRun,
-    /// The folder of the run.
-    pub folder: RunFolder,
-    /// The state of the run.
-    pub state: RunState,
+/// When a sweep ends before its runs are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepOptions {
+    /// Whether a run that fails ends the sweep; by default, the others are made.
+    pub fail_fast: bool,
+    /// Whether to wait for the runs that other processes work on, and to make those whose process
+    /// ends before they are over; the default.
+    pub wait: bool,
 }
 
-/// The state of a run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunState {
-    /// Not finished.
-    Unfinished {
-        /// The number of completed epochs.
-        epochs: usize,
-    },
-    /// Finished, with this result.
-    Finished(RunResult),
-    /// Diverged, with this result. Starting it again would diverge again.
-    Diverged(RunResult),
-    /// Failed with this error.
-    Failed(ExperimentError),
+impl Default for SweepOptions {
+    fn default() -> Self {
+        Self {
+            fail_fast: false,
+            wait: true,
+        }
+    }
 }
 
 impl Sweep {
-    /// Reads the state of each run of the plan from `folder`. Writes nothing.
+    /// Reads the state of each run of the plan from `folder`. Writes nothing. Files of a run that
+    /// cannot be read are looked at again when the run is made.
     ///
     /// # Errors
-    /// If a run in the folder has other settings than in the plan, or its files cannot be read.
+    /// If a run in the folder has other settings than in the plan, or there is something else under
+    /// its name.
     pub fn open(plan: Plan, folder: &Path) -> Result<Self, SweepError> {
-        let runs = plan.runs.into_iter().map(|planned| {
-            let folder = RunFolder::at(folder.join(&planned.name));
-            let state = match folder.settings()? {
-                Some(found) if !planned.settings.ask_for(&found) => {
-                    return Err(SweepError::OtherSettings {
-                        path: folder.path().into(),
-                        keys: differing(&found, &planned.settings),
-                    });
-                }
-                Some(_) => match folder.result()? {
-                    Some(result) => RunState::over(result),
-                    None => RunState::Unfinished {
-                        epochs: folder.epochs_done(),
-                    },
-                },
-                None if folder.is_taken() => {
-                    return Err(ExperimentError::FolderTaken {
-                        path: folder.path().into(),
-                    }
-                    .into());
-                }
-                None => RunState::Unfinished { epochs: 0 },
-            };
-            Ok(SweepRun {
-                planned,
-                folder,
-                state,
-            })
-        });
+        let runs = plan
+            .runs
+            .into_iter()
+            .map(|planned| SweepRun::open(planned, folder));
         Ok(Self {
             runs: runs.collect::<Result<_, _>>()?,
         })
     }
 
-    /// Makes the unfinished runs one after the other. A run that fails or diverges does not stop
-    /// the others.
+    /// Makes the unfinished runs, one after the other. A run that diverges does not stop the others,
+    /// and neither does one that fails, which is not tried again. A run that another process works on
+    /// is left to that process, and looked at again after the others.
     ///
-    /// `begin` is called before each run with the run, its number from 1, and the number of runs to
-    /// make.
-    pub fn run(&mut self, observer: &Arc<dyn Observer>, begin: &dyn Fn(&SweepRun, usize, usize)) {
-        let is_left = |run: &SweepRun| matches!(run.state, RunState::Unfinished { .. });
-        let count = self.runs.iter().filter(|run| is_left(run)).count();
-        for (number, run) in self.runs.iter_mut().filter(|run| is_left(run)).enumerate() {
-            begin(run, number + 1, count);
-            run.state = run
-                .finish(observer)
-                .map_or_else(RunState::Failed, RunState::over);
+    /// `begin` is called before each run with the run, its number from 1, and the number of runs that
+    /// were left at the start.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Interrupted`] if the observer asks to stop before the runs are over. The
+    /// state of a run that was going on is saved.
+    pub fn run(
+        &mut self,
+        options: SweepOptions,
+        observer: &Arc<dyn Observer>,
+        begin: &dyn Fn(&SweepRun, usize, usize),
+    ) -> Result<(), ExperimentError> {
+        let count = self.left();
+        loop {
+            for at in 0..self.runs.len() {
+                let number = count - self.left() + 1;
+                let run = &mut self.runs[at];
+                if !run.is_left() {
+                    continue;
+                }
+                run.make(observer, &|run| begin(run, number, count))?;
+                if options.fail_fast && run.failure().is_some() {
+                    return Ok(());
+                }
+                self.stop(observer.as_ref())?;
+            }
+            if self.left() == 0 || !options.wait {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK);
+            self.stop(observer.as_ref())?;
+        }
+    }
+
+    /// The number of runs that are not over and have not failed.
+    fn left(&self) -> usize {
+        self.runs.iter().filter(|run| run.is_left()).count()
+    }
+
+    /// Ends the sweep, if that is requested and it is not over.
+    fn stop(&self, observer: &dyn Observer) -> Result<(), ExperimentError> {
+        match observer.stop().filter(|_| self.left() > 0) {
+            Some(stop) => Err(ExperimentError::Interrupted {
+                path: None,
+                stop,
+                step: 0,
+                steps: 0,
+            }),
+            None => Ok(()),
         }
     }
 
     /// The runs, in the order of the plan.
     pub fn runs(&self) -> &[SweepRun] {
         &self.runs
-    }
-}
-
-impl SweepRun {
-    fn finish(&self, observer: &Arc<dyn Observer>) -> Result<RunResult, ExperimentError> {
-        let experiment = Experiment::prepare(self.planned.settings.clone(), observer.as_ref())?;
-        let lock = self.folder.lock(observer.as_ref())?;
-        match experiment.run(&lock, observer.clone()) {
-            // The result records the divergence.
-            Err(error @ ExperimentError::Diverged { .. }) => self.folder.result()?.ok_or(error),
-            ended => ended,
-        }
-    }
-
-    /// Returns the result, if the run has finished or diverged.
-    pub fn result(&self) -> Option<&RunResult> {
-        match &self.state {
-            RunState::Finished(result) | RunState::Diverged(result) => Some(result),
-            _ => None,
-        }
-    }
-
-    /// Returns the error, if the run failed.
-    pub fn failure(&self) -> Option<&ExperimentError> {
-        match &self.state {
-            RunState::Failed(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Returns the divergence, if the run diverged.
-    pub fn divergence(&self) -> Option<ExperimentError> {
-        match &self.state {
-            RunState::Diverged(result) => self.folder.diverged(&self.planned.settings, result),
-            _ => None,
-        }
-    }
-}
-
-impl RunState {
-    fn over(result: RunResult) -> Self {
-        if result.divergence().is_some() {
-            Self::Diverged(result)
-        } else {
-            Self::Finished(result)
-        }
     }
 }
 

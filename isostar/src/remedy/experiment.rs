@@ -18,11 +18,13 @@ impl Remedy for ConfigError {
     fn remedy(&self) -> String {
         let remedy = match self {
             ConfigError::Shrinkage { .. } => {
-                "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone); the paper uses 0.2 to 0.8"
+                "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone), or auto; the paper uses 0.2 to 0.8"
             }
             ConfigError::Weight { .. } => "choose a finite --weight, such as -0.1",
             ConfigError::Target { .. } => "choose --target between 0 and 1, such as 0.3",
-            _ => "choose --layers all, last, or numbers such as 1,3,12",
+            _ => {
+                "choose --layers all, last, each, numbers such as 1,3,12, or weights such as 1:0.5,6:2"
+            }
         };
         remedy.into()
     }
@@ -77,6 +79,9 @@ impl Remedy for ExperimentError {
             Self::OtherSettings { .. } => "leave these flags out, or start a new run with another --out; only --epochs may grow".into(),
             Self::OtherRows { .. } => "restore the files of the task, or start a new run with another --out".into(),
             Self::Altered { .. } => "restore the file, or start a new run with another --out".into(),
+            Self::Damaged { path, .. } => {
+                format!("make the file anew with `isostar train --resume --out {}`", path.display())
+            }
             Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
             Self::Interrupted { path: Some(path), step, .. } => {
                 let saved = if *step > 0 { "the state is saved; " } else { "" };

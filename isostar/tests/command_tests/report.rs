@@ -1,12 +1,14 @@
 //! `isostar report`: what is on the page, what it makes of names and numbers from files, and what it says of files that are broken.
 
-use isostar::remedy::Remedy;
+mod incomplete;
+mod refused;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use isostar_core::measure::{MEASURES, Measure};
-use isostar_report::{Report, ReportError};
+use isostar_report::Report;
 use tempfile::TempDir;
 
 const CONFIG: &str = "model = \"scratch\"\nregularizer = \"istar\"\nweight = WEIGHT\nepochs = 1\nseed = SEED\ndevice = \"flex\"\n";
@@ -219,210 +221,6 @@ fn names_from_files_are_text_and_nothing_else() {
 }
 
 #[test]
-fn what_has_no_data_is_left_out_and_the_page_says_what_would_produce_it() {
-    let folder = TempDir::new().unwrap();
-    run(folder.path(), 0.5, 1, 0.6, "task");
-    let alone = Report::read(&[folder.path().into()]).unwrap();
-    assert_eq!(
-        ids(&alone),
-        [
-            "training-loss",
-            "training-metric",
-            "training-isoscore",
-            "layers-runs"
-        ]
-    );
-    let html = alone.html();
-    assert!(
-        html.contains("Not shown")
-            && html.contains("<code>isostar analyze</code>")
-            && html.contains("<code>weight</code>")
-    );
-
-    let analysis = Report::read(&[fixture("analysis")]).unwrap();
-    assert!(
-        ids(&analysis)
-            .iter()
-            .all(|id| !id.starts_with("training") && id != "tradeoff")
-    );
-    assert!(analysis.html().contains("Training curves: needs"));
-}
-
-#[test]
-fn runs_that_are_not_over_and_numbers_that_are_none_are_shown_as_such() {
-    let folder = TempDir::new().unwrap();
-    run(&folder.path().join("a"), 0.5, 1, 0.6, "task");
-    run(&folder.path().join("b"), 0.1, 1, 0.6, "task");
-    let diverged = fs::read_to_string(folder.path().join("a/result.json")).unwrap();
-    let diverged = diverged
-        .replace("\"task_loss\":0.5", "\"task_loss\":null")
-        .replace("\"all\":0.2", "\"all\":null");
-    fs::write(folder.path().join("a/result.json"), diverged).unwrap();
-    fs::remove_file(folder.path().join("b/result.json")).unwrap();
-    let html = html(&[folder.path().into()]);
-    assert!(html.contains("Not over: b.") && !html.contains("NaN"));
-
-    fs::remove_file(folder.path().join("b/metrics.jsonl")).unwrap();
-    assert!(
-        Report::read(&[folder.path().join("b")]).is_ok(),
-        "a run that has just begun"
-    );
-}
-
-#[test]
-fn runs_from_before_a_setting_could_be_named_are_grouped_with_those_that_name_its_value() {
-    let folder = TempDir::new().unwrap();
-    for (seed, optimizer) in [
-        (1, "weight_decay = 0.01\n"),
-        (2, "weight_decay = 0.01\nadam_epsilon = 1e-8\n"),
-    ] {
-        let at = folder.path().join(format!("run-{seed}"));
-        run(&at, 0.5, seed, 0.6, "task");
-        let config = fs::read_to_string(at.join("config.toml")).unwrap();
-        fs::write(at.join("config.toml"), config + optimizer).unwrap();
-    }
-    assert!(html(&[folder.path().into()]).contains("<td>1, 2</td>"));
-}
-
-#[test]
-fn a_run_that_diverged_is_shown_as_such_and_is_in_no_mean() {
-    let folder = TempDir::new().unwrap();
-    for seed in [1, 2, 3] {
-        run(
-            &folder.path().join(format!("run-{seed}")),
-            0.5,
-            seed,
-            0.6,
-            "task",
-        );
-    }
-    let file = folder.path().join("run-2/result.json");
-    let written = fs::read_to_string(&file).unwrap();
-    let numbers = [
-        "\"accuracy\":0.6",
-        "\"task_loss\":0.5",
-        "\"all\":0.2",
-        "\"tokens_per_second\":100.0",
-    ];
-    let diverged = numbers.iter().fold(written.clone(), |text, number| {
-        text.replace(
-            number,
-            &format!("{}null", number.trim_end_matches(|letter| letter != ':')),
-        )
-    });
-    let stopped = r#""seconds":9000.0,"stopped":{"cause":"task_loss","epoch":1,"step":7,"rows":[3,1],"task_losses":[0.7],"penalties":[]}"#;
-    fs::write(&file, diverged.replace("\"seconds\":1.0", stopped)).unwrap();
-    let page = html(&[folder.path().into()]);
-    for text in [
-        "Diverged: run-2 (task loss not finite in step 7 of epoch 1).",
-        "2, 1 diverged",
-        "<td>1.0</td>",
-    ] {
-        assert!(page.contains(text), "{text}");
-    }
-    assert!(!page.contains("NaN") && !page.contains("Not over"));
-
-    // A result of an earlier version, which did not stop.
-    fs::write(
-        &file,
-        written.replace("\"task_loss\":0.5", "\"task_loss\":null"),
-    )
-    .unwrap();
-    assert!(html(&[folder.path().into()]).contains("Diverged: run-2 (task loss not finite)."));
-}
-
-#[track_caller]
-fn refused(folder: &Path, names: &[&str]) -> ReportError {
-    let error = Report::read(&[folder.into()]).unwrap_err();
-    let text = error.to_string();
-    for name in names {
-        assert!(text.contains(name), "{name:?} in {text}");
-    }
-    assert!(!error.remedy().is_empty());
-    error
-}
-
-#[test]
-fn broken_files_are_named_with_their_line() {
-    let folder = TempDir::new().unwrap();
-    let at = folder.path();
-    refused(&at.join("absent"), &["absent", "no such folder"]);
-    refused(at, &["holds no run"]);
-    let broken = |name: &str, file: &str, text: &str| {
-        let path = at.join(name);
-        run(&path, 0.5, 1, 0.6, "task");
-        fs::write(path.join(file), text).unwrap();
-        path
-    };
-    refused(
-        &broken("toml", "config.toml", "seed = 1\nweight = = 2\n"),
-        &["toml/config.toml", "line 2"],
-    );
-    refused(
-        &broken("result", "result.json", "{\n\"task\": 3}"),
-        &["result/result.json", "line 2", "string"],
-    );
-    refused(
-        &broken("cut", "result.json", ""),
-        &["cut/result.json", "line 1"],
-    );
-    let lines = format!("{}\n{{\"epoch\": 2}}\n", LINE.replace("ACCURACY", "0.5"));
-    refused(
-        &broken("lines", "metrics.jsonl", &lines),
-        &["lines/metrics.jsonl", "line 2", "split"],
-    );
-}
-
-#[test]
-fn broken_analyses_are_named_with_what_is_wrong() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("analysis.json");
-    let geometry = |more: &str| {
-        format!(
-            r#"{{"model":"m","rows":2,"tokens":4,"seed":1,"layers":[{{"layer":3,"tokens":{{"points":4,"dimension":2{more}}},"sentences":null}}]}}"#
-        )
-    };
-    fs::write(&file, geometry("")).unwrap();
-    assert!(
-        Report::read(&[folder.path().into()]).is_ok(),
-        "measures may be missing"
-    );
-    let nulls = r#","isoscore":null,"isoscore_interval":[0.1,null],"mean":[1.0,null],"std":null,"outlier_dimensions":[{"dimension":1,"mean":null,"std":2.0}],
-        "explained_variance":{"components":1,"share":null}"#;
-    fs::write(&file, geometry(nulls)).unwrap();
-    assert!(
-        !html(&[folder.path().into()]).contains("NaN"),
-        "numbers may be null"
-    );
-    fs::write(&file, geometry(",\"mean\":[1.0,2.0,3.0]")).unwrap();
-    refused(
-        folder.path(),
-        &[
-            "analysis.json",
-            "layer 3",
-            "tokens",
-            "mean has 3 numbers",
-            "dimension is 2",
-        ],
-    );
-    fs::write(
-        &file,
-        geometry(",\"outlier_dimensions\":[{\"dimension\":7,\"mean\":1,\"std\":1}]"),
-    )
-    .unwrap();
-    refused(
-        folder.path(),
-        &["analysis.json", "layer 3", "outlier_dimensions"],
-    );
-    fs::write(&file, geometry(",\"twonn\":\"many\"")).unwrap();
-    refused(folder.path(), &["analysis.json", "line 1", "many"]);
-    fs::write(&file, b"\xff\xfe").unwrap();
-    refused(folder.path(), &["analysis.json", "cannot be read"]);
-    fs::write(&file, "").unwrap();
-    refused(folder.path(), &["analysis.json", "line 1"]);
-}
-
-#[test]
 fn every_measure_of_the_table_is_on_the_page_and_in_the_comparison() {
     let folder = TempDir::new().unwrap();
     // Values that differ between measures and between models, of which JSON holds some as more than one number.
@@ -482,17 +280,6 @@ fn every_measure_of_the_table_is_on_the_page_and_in_the_comparison() {
             && html.contains("<td>12</td>")
             && html.contains("<td>+1.000</td>")
     );
-}
-
-#[test]
-fn a_finished_run_without_metrics_is_named() {
-    let folder = TempDir::new().unwrap();
-    run(folder.path(), 0.5, 1, 0.6, "task");
-    fs::remove_file(folder.path().join("metrics.jsonl")).unwrap();
-    assert!(matches!(
-        refused(folder.path(), &["metrics.jsonl", "missing"]),
-        ReportError::Missing { .. }
-    ));
 }
 
 fn isostar(folder: &Path, arguments: &[&str]) -> Output {

@@ -151,7 +151,7 @@ macro_rules! settings {
             /// The first setting that is out of range.
             pub fn check(&self) -> Result<(), ExperimentError> {
                 $($($range.check(stringify!($name), &self.$name)?;)?)*
-                Ok(())
+                self.check_penalty()
             }
         }
 

@@ -7,7 +7,7 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
-use super::{PrecisionName, RegularizerName, Targets};
+use super::{EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting, Targets};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -138,6 +138,18 @@ impl Kind for Thresholds {
     }
 }
 
+impl Kind for ShrinkageSetting {
+    const IS_SIGNED: bool = true;
+
+    fn schema() -> Value {
+        json!({ "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, { "const": "auto" }] })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
 impl Kind for Columns {
     fn schema() -> Value {
         let column =
@@ -191,6 +203,7 @@ macro_rules! kind_by_names {
 }
 
 kind_by_names!(
+    EstimatorName,
     Batching,
     OnSpike,
     Padding,

@@ -9,7 +9,7 @@ use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval,
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
-use super::{PrecisionName, RegularizerName, SCRATCH, Targets};
+use super::{EstimatorName, PrecisionName, RegularizerName, SCRATCH, ShrinkageSetting, Targets};
 use crate::data::{Batching, Columns};
 use crate::device::{default_device_name, default_pad_to};
 use crate::hook::CALIBRATION_LIMIT;
@@ -55,12 +55,15 @@ settings! {
     #[takes()]
     regularizer: RegularizerName = |_| RegularizerName::default();
 
-    /// Penalty weight λ: above 0 raises isotropy, below 0 lowers it (default: -0.1; from scratch: -0.02; cosreg: 1; none: 0)
+    /// Penalty weight λ: above 0 raises isotropy, below 0 lowers it (default: -0.1; from scratch: -0.02; cosreg: 1; vicreg: 0.01; sigreg: 0.0001; none: 0)
     #[takes("W")]
     weight: f64 = |about| match (about.regularizer, about.scratch) {
         _ if about.held => 0.0,
         (RegularizerName::None, _) => 0.0,
         (RegularizerName::Cosreg, _) => 1.0,
+        // The published weights belong to losses of their own; these leave the task's loss in charge.
+        (RegularizerName::Vicreg, _) => 0.01,
+        (RegularizerName::Sigreg | RegularizerName::SigregMinimal, _) => 1e-4,
         // These lower isotropy where padding is masked, at a cost that depends on the task: at −0.1, six of the eight tasks measured keep their
         // score to within two points, QNLI loses four and CoLA falls from 0.293 to 0.118 (docs/measurements.md). The published −1 … −5 belong
         // to padded states, and fresh weights yield sooner than pretrained ones.
@@ -83,9 +86,22 @@ settings! {
     #[stored(default = "default_target_warmup")]
     target_warmup: f64 = |_| default_target_warmup(), in SHARE;
 
-    /// Share ζ of the reference in the covariance, 0 to 1 (default: 0.2)
-    #[takes("Z")]
-    shrinkage: f64 = |_| 0.2;
+    /// Share ζ of the reference in the covariance, 0 to 1; or auto, which estimates it from each batch by Ledoit and Wolf's rule, with the
+    /// variance of the covariance over the batch's rows: a reference that the states have left is given less weight (default: 0.2)
+    #[takes("Z|auto")]
+    shrinkage: ShrinkageSetting = |_| ShrinkageSetting::Fixed(0.2);
+
+    /// Estimator of IsoScore in istar (default: plugin)
+    #[takes()]
+    #[stored(default)]
+    estimator: EstimatorName = |_| EstimatorName::default();
+
+    /// Compute the penalty from N states per step instead of all, drawn over rows, tokens and layers by the seed and the step; 0 uses all. For
+    /// istar and sigreg (default: 0)
+    #[takes("N")]
+    #[stored(default)]
+    penalty_tokens: usize = |_| 0;
+
 
     /// Padding among the states, in training and in the reference: mask excludes it; keep includes it, as the published code does, which also
     /// draws its batches at random (default: mask)

@@ -50,6 +50,13 @@ impl FileDigest {
     }
 }
 
+/// Returns the SHA-256 of everything that `feed` passes on.
+pub(in crate::experiment) fn sha256(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> String {
+    let mut context = Context::new(&SHA256);
+    feed(&mut |bytes| context.update(bytes));
+    hex(context.finish().as_ref())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -25,7 +25,7 @@ use std::path::Path;
 
 pub(super) use ids::number_parameters;
 pub use interval::SnapshotInterval;
-pub(super) use manifest::{FileDigest, MANIFEST, Manifest};
+pub(super) use manifest::{FileDigest, MANIFEST, Manifest, sha256};
 pub(super) use parts::Parts;
 pub(super) use state::{Before, Place, State};
 pub(super) use store::SnapshotStore;

@@ -1,6 +1,9 @@
 //! The files of a snapshot.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use burn::optim::OptimizerRecord;
@@ -10,7 +13,9 @@ use burn_pack::{Reader, Writer};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
-use super::State;
+use super::super::ExperimentError;
+use super::super::disk::{write_error, write_synced};
+use super::{FileDigest, Manifest, State};
 
 /// Parameters.
 const MODEL: &str = "model.bpk";
@@ -36,13 +41,57 @@ pub(in crate::experiment) struct Parts {
     pub regularizer: Vec<TensorData>,
     /// Predictions on the training rows, as the evaluator writes them.
     pub answers: Option<Vec<u8>>,
+    /// Bytes of the files, about; for messages.
+    pub bytes: u64,
 }
 
 /// A file name and its bytes.
-pub(super) type NamedBytes = (&'static str, Bytes);
+type NamedBytes = (&'static str, Bytes);
 
 impl Parts {
-    /// Returns the files. Equal contents give equal bytes.
+    /// Writes the files into a folder, and waits until they are on the disk; returns their digests.
+    /// Parameters are written one at a time, without another copy in memory.
+    ///
+    /// # Errors
+    /// If the system fails to write a file, or the state cannot be serialized.
+    pub fn write(self, folder: &Path) -> Result<BTreeMap<String, FileDigest>, ExperimentError> {
+        let unfit = |message: String| ExperimentError::Snapshot {
+            path: folder.into(),
+            message,
+        };
+        let small = [
+            Some(self.state.to_file().map_err(unfit)?),
+            reference_file(self.reference.as_ref()).map_err(unfit)?,
+            regularizer_file(&self.regularizer).map_err(unfit)?,
+            self.answers
+                .map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))),
+        ];
+        let mut digests = BTreeMap::new();
+        for (name, bytes) in small.into_iter().flatten() {
+            let path = folder.join(name);
+            write_synced(&path, &bytes).map_err(write_error(&path, self.bytes))?;
+            digests.insert(name.into(), FileDigest::from_bytes(&bytes));
+        }
+        let (model, optimizer) = (folder.join(MODEL), folder.join(OPTIMIZER));
+        let failed = |path: &Path, error: &dyn Display| {
+            write_error(path, self.bytes)(system_error(&error.to_string()))
+        };
+        let saved = self.model.save(&model);
+        saved.map_err(|error| failed(&model, &error))?;
+        let ordered = self.optimizer.into_bytes();
+        let ordered = ordered.map_err(|error| unfit(error.to_string()))?;
+        let ordered = in_order(ordered).map_err(|error| unfit(error.to_string()))?;
+        let saved = ordered.write_to_file(&optimizer);
+        saved.map_err(|error| failed(&optimizer, &error))?;
+        for (name, path) in [(MODEL, model), (OPTIMIZER, optimizer)] {
+            let digest = FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?;
+            digests.insert(name.into(), digest);
+        }
+        Ok(digests)
+    }
+
+    /// Returns the contents of the files, with tensors in the order of their names. Equal states
+    /// give equal bytes.
     ///
     /// # Errors
     /// If a record cannot be serialized.
@@ -50,28 +99,19 @@ impl Parts {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let model = self.model.into_bytes().map_err(|error| text(&error))?;
         let optimizer = self.optimizer.into_bytes().map_err(|error| text(&error))?;
-        let [model, optimizer] = [model, optimizer].map(in_order);
+        let [model, optimizer] =
+            [model, optimizer].map(|bytes| in_order(bytes).and_then(Writer::into_bytes));
         let (model, optimizer) = (
             model.map_err(|error| text(&error))?,
             optimizer.map_err(|error| text(&error))?,
         );
-        let state = serde_json::to_vec_pretty(&self.state).map_err(|error| text(&error))?;
         let mut files = vec![
             (MODEL, model),
             (OPTIMIZER, optimizer),
-            (STATE, Bytes::from_bytes_vec(state)),
+            self.state.to_file()?,
         ];
-        if let Some(reference) = self.reference {
-            files.push((
-                REFERENCE,
-                tensor_file([("reference".to_string(), &reference)])?,
-            ));
-        }
-        if !self.regularizer.is_empty() {
-            let numbered = self.regularizer.iter().enumerate();
-            let named = numbered.map(|(number, tensor)| (number.to_string(), tensor));
-            files.push((REGULARIZER, tensor_file(named)?));
-        }
+        files.extend(reference_file(self.reference.as_ref())?);
+        files.extend(regularizer_file(&self.regularizer)?);
         files.extend(
             self.answers
                 .map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))),
@@ -117,8 +157,52 @@ impl Parts {
             reference,
             regularizer,
             answers: optional(ANSWERS)?,
+            bytes: 0,
         })
     }
+}
+
+impl State {
+    fn to_file(&self) -> Result<NamedBytes, String> {
+        let text = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
+        Ok((STATE, Bytes::from_bytes_vec(text)))
+    }
+
+    /// Reads the state of a snapshot, without its tensors.
+    ///
+    /// # Errors
+    /// If the file is missing, malformed or not as the manifest says; the message names it.
+    pub fn read(folder: &Path, manifest: &Manifest) -> Result<Self, String> {
+        let bytes = fs::read(folder.join(STATE)).map_err(|error| format!("{STATE}: {error}"))?;
+        if manifest.files.get(STATE) != Some(&FileDigest::from_bytes(&bytes)) {
+            return Err(format!("{STATE} is damaged"));
+        }
+        serde_json::from_slice(&bytes).map_err(|error| format!("{STATE}: {error}"))
+    }
+}
+
+/// Returns the system's error that a message of Burn ends with; the message repeats the path.
+fn system_error(message: &str) -> io::Error {
+    let number = message
+        .rsplit_once("(os error ")
+        .and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    number.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error)
+}
+
+fn reference_file(reference: Option<&TensorData>) -> Result<Option<NamedBytes>, String> {
+    let file = |reference| tensor_file([("reference".to_string(), reference)]);
+    let file = reference.map(file).transpose()?;
+    Ok(file.map(|file| (REFERENCE, file)))
+}
+
+/// Returns the file of the tensors that a regularizer remembers, if there are any.
+fn regularizer_file(tensors: &[TensorData]) -> Result<Option<NamedBytes>, String> {
+    if tensors.is_empty() {
+        return Ok(None);
+    }
+    let numbered = tensors.iter().enumerate();
+    let file = tensor_file(numbered.map(|(number, tensor)| (number.to_string(), tensor)))?;
+    Ok(Some((REGULARIZER, file)))
 }
 
 /// Returns a safetensors file of tensors in single precision.
@@ -150,10 +234,10 @@ fn read_tensor(bytes: &[u8], file: &str, name: &str) -> Result<TensorData, Strin
     ))
 }
 
-/// Returns a burnpack file with its tensors in the order of their names. Burn writes those of a model
-/// in the order of its fields, or as they were read, and those of an optimizer in the order of a hash
-/// table, which differs from process to process.
-fn in_order(bytes: Bytes) -> Result<Bytes, burn_pack::Error> {
+/// Orders the tensors of a burnpack file by their names. Burn writes those of a model in the order of
+/// its fields, or as they were read, and those of an optimizer in the order of a hash table, which
+/// differs from process to process.
+fn in_order(bytes: Bytes) -> Result<Writer, burn_pack::Error> {
     let reader = Reader::from_bytes(bytes)?;
     let (scalars, metadata) = (reader.scalars().clone(), reader.metadata().clone());
     let mut writer = Writer::new(reader.into_tensors()?);
@@ -163,5 +247,5 @@ fn in_order(bytes: Bytes) -> Result<Bytes, burn_pack::Error> {
     for (name, value) in metadata {
         writer = writer.with_metadata(&name, &value);
     }
-    writer.into_bytes()
+    Ok(writer)
 }

@@ -44,6 +44,8 @@ pub(in crate::experiment) struct State {
     /// What the regularizer remembers, without its tensors.
     #[serde(default)]
     pub regularizer: RegularizerState,
+    /// Number of batches of an epoch.
+    pub batches: usize,
 }
 
 /// The evaluation before training, without predictions.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::ExperimentError;
 use super::super::disk::{sync_folder, write_error, write_synced};
-use super::manifest::{FileDigest, MANIFEST, Manifest};
-use super::{Parts, SnapshotNote};
+use super::manifest::{MANIFEST, Manifest};
+use super::{Parts, SnapshotNote, State};
 
 const WRITING: &str = ".writing-";
 const REPLACED: &str = ".replaced-";
@@ -59,6 +59,15 @@ impl SnapshotStore {
             .into_iter()
             .find_map(|step| Manifest::read(&self.folder(step)).ok())
             .map_or(0, |manifest| manifest.epochs)
+    }
+
+    /// Returns the state in the newest snapshot whose manifest and state are whole, without its
+    /// tensors.
+    pub fn newest_state(&self) -> Option<State> {
+        self.steps().into_iter().find_map(|step| {
+            let folder = self.folder(step);
+            State::read(&folder, &Manifest::read(&folder).ok()?).ok()
+        })
     }
 
     /// Returns the faults of a snapshot; none if it is whole.
@@ -150,12 +159,6 @@ impl SnapshotStore {
         fs::create_dir_all(&self.path).map_err(ExperimentError::io(&self.path))?;
         let name = format!("step-{}", place.step);
         let beside = self.path.join(format!("{WRITING}{name}"));
-        let files = parts
-            .into_files()
-            .map_err(|message| ExperimentError::Snapshot {
-                path: self.folder(place.step),
-                message,
-            })?;
         remove_folder(&beside).map_err(ExperimentError::io(&beside))?;
         let manifest = Manifest {
             step: place.step,
@@ -164,7 +167,7 @@ impl SnapshotStore {
             files: Default::default(),
         };
         if let Err(error) = self
-            .write_files(&beside, manifest, files)
+            .write_files(&beside, manifest, parts)
             .and_then(|()| self.publish(&beside, &name))
         {
             // The disk may be full: make room for what the user does next.
@@ -177,18 +180,15 @@ impl SnapshotStore {
     fn write_files(
         &self,
         folder: &Path,
-        mut manifest: Manifest,
-        files: Vec<super::parts::NamedBytes>,
+        manifest: Manifest,
+        parts: Parts,
     ) -> Result<(), ExperimentError> {
         fs::create_dir(folder).map_err(ExperimentError::io(folder))?;
-        let need = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        for (name, bytes) in files {
-            let path = folder.join(name);
-            write_synced(&path, &bytes).map_err(write_error(&path, need))?;
-            manifest
-                .files
-                .insert(name.into(), FileDigest::from_bytes(&bytes));
-        }
+        let need = parts.bytes;
+        let manifest = Manifest {
+            files: parts.write(folder)?,
+            ..manifest
+        };
         let path = folder.join(MANIFEST);
         write_synced(&path, manifest.to_json().as_bytes()).map_err(write_error(&path, need))?;
         sync_folder(folder).map_err(ExperimentError::io(folder))
@@ -256,7 +256,7 @@ mod tests {
     use burn::optim::AdamWConfig;
     use burn::prelude::*;
 
-    use super::super::{Before, Place, State};
+    use super::super::{Before, Place};
     use super::*;
     use crate::experiment::training::{RecentLosses, Seconds, Sums};
     use crate::experiment::{IsoScores, SplitReport, TrainOptions, TrainSettings};
@@ -287,6 +287,7 @@ mod tests {
             task_losses: Vec::new(),
             penalties: Vec::new(),
             is_collapse_reported: false,
+            batches: 4,
         };
         let model = LinearConfig::new(2, 2)
             .init(&Device::default())
@@ -299,6 +300,7 @@ mod tests {
             state,
             reference,
             answers: Some(vec![step as u8]),
+            bytes: 0,
         }
     }
 

@@ -201,6 +201,8 @@ impl<'a, M: TaskModel> Training<'a, M> {
                 rows_per_second,
                 seconds_left,
             });
+            // After the last epoch too: more epochs may follow, `verify` needs it, and a process that
+            // ends before its result is written has lost nothing.
             self.save(score)?;
         } else {
             self.save(None)?;

@@ -106,9 +106,13 @@ impl<M: TaskModel> Training<'_, M> {
             penalties,
             is_collapse_reported,
             regularizer,
+            batches: self.batches,
         };
+        let model = self.model().inner().clone();
         Ok(Some(Parts {
-            model: self.model().inner().clone().into_record(),
+            // Parameters and two moments of each, in single precision.
+            bytes: 12 * model.num_params() as u64,
+            model: model.into_record(),
             optimizer: self.optimizer.to_record(),
             state,
             regularizer: tensors,

@@ -1,6 +1,8 @@
 //! Known tasks and custom data: reading their files, from small fixtures to the official downloads,
 //! and running the commands on them.
 
+mod classes;
+mod compressed;
 mod corpus;
 mod drawn;
 mod fixtures;
@@ -12,5 +14,7 @@ mod official;
 mod own;
 mod parquet;
 mod refused;
+mod regression;
 mod runs;
+mod spans;
 mod windows;

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::{names, succeed};
+use crate::command::{names, succeed};
 
 /// The commands of `isostar --help`.
 fn commands(help: &str) -> Vec<&str> {

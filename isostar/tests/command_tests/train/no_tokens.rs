@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{fails, succeed};
+use crate::command::{fails, succeed};
 
 #[test]
 fn a_text_without_tokens_is_named_before_anything_is_written() {

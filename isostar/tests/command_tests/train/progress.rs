@@ -7,7 +7,8 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{isostar, isostar_command, names, rows, small};
+use super::{rows, small};
+use crate::command::{isostar, isostar_command, names};
 
 /// The lines on stderr of a run that ends.
 fn progress(folder: &Path, arguments: &[&str]) -> Vec<String> {

@@ -1,0 +1,100 @@
+//! Shrinkage weights estimated from a batch.
+
+use burn::prelude::*;
+
+use super::rows::SequenceRows;
+
+/// The Ledoit–Wolf weight of a target T, with the variance estimated over sequences. Shape `[1]`,
+/// in [0, 1], without gradient.
+///
+/// ```text
+///   ζ = Σᵢⱼ Var(Sᵢⱼ)/Σᵢⱼ (Sᵢⱼ − Tᵢⱼ)²        S = P/(n − 1),  P = Σ Sₖ
+///   Σᵢⱼ Var(Sᵢⱼ) = K/(K − 1) · Σₖ ‖Sₖ − nₖP/n‖²/(n − 1)²
+/// ```
+///
+/// Sₖ is the scatter of the nₖ rows of sequence k about the mean of all n rows, and K the number of
+/// sequences that have rows. With one row per sequence, this is the estimate of Schäfer & Strimmer.
+/// With fewer than two sequences, there is no variance to estimate, and ζ = 1.
+///
+/// # Shapes
+/// - `target`: `[d, d]`
+///
+/// # References
+/// Ledoit & Wolf, "Improved estimation of the covariance matrix of stock returns" (2003); Schäfer &
+/// Strimmer, "A shrinkage approach to large-scale covariance matrix estimation" (2005).
+pub(crate) fn ledoit_wolf(sequences: &SequenceRows, target: &Tensor<2>) -> Tensor<1> {
+    let centred = sequences.centred();
+    let [_, length, d] = centred.rows.dims();
+    let total = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1).sum_dim(0);
+    let count = centred.count;
+    let scatter: Tensor<3> = centred.scatter.unsqueeze();
+    // In units of the root mean square deviation, so that squares of products stay in range.
+    let diagonal = Tensor::<2>::eye(d, &scatter.device()).cast(scatter.dtype());
+    let trace = total(scatter.clone() * diagonal.unsqueeze());
+    let nothing = trace.clone().lower_equal_scalar(0.0);
+    let trace = trace.mask_fill(nothing, 1.0);
+    let rows = centred.rows / (trace.clone() / count.clone()).sqrt();
+    let unit = count.clone() / trace.clone();
+    let scatter = scatter / trace;
+
+    let left = rows.clone();
+    let products = match length <= d {
+        true => left.matmul(rows.clone().swap_dims(1, 2)),
+        false => left.swap_dims(1, 2).matmul(rows.clone()),
+    } / count.clone();
+    let shares = centred.counts.clone() / count.clone();
+    let [sequences, ..] = rows.dims();
+    let flat: Tensor<2> = rows.clone().reshape([sequences * length, d]);
+    let matrix: Tensor<2> = scatter.clone().squeeze_dim(0);
+    let along: Tensor<3> = flat.matmul(matrix).reshape([sequences, length, d]) * rows;
+    let along = along.sum_dim(2).sum_dim(1) / count.clone();
+    let size = total(scatter.clone().square());
+    // Σ ‖Sₖ/n − (nₖ/n)·P/n‖² = Σ ‖Sₖ‖² − 2 Σ nₖ⟨Sₖ, P⟩ + Σ nₖ²‖P‖², each divided by its powers of n.
+    let deviation = total(products.square()) - total(along * shares.clone()) * 2.0
+        + total(shares.square()) * size;
+
+    let present = centred.counts.greater_scalar(0.0).float();
+    let number = total(present.cast(deviation.dtype()));
+    let others = (number.clone() - 1.0).clamp_min(1.0);
+    let divisor = (count.clone() - 1.0).clamp_min(1.0) / count;
+    let variance = deviation * number.clone() / others / divisor.clone().square();
+    let target: Tensor<3> = target.clone().unsqueeze();
+    let distance = total((scatter / divisor - target * unit).square());
+    let equal = distance.clone().lower_equal_scalar(0.0);
+    let weight = variance / distance.mask_fill(equal.clone(), 1.0);
+    let weight = weight.mask_fill(equal, 1.0).clamp(0.0, 1.0);
+    let weight = weight.mask_fill(number.lower_scalar(1.5), 1.0);
+    weight.reshape([1])
+}
+
+/// The weight of the scaled identity by the oracle approximating shrinkage, for n independent
+/// Gaussian rows. Shape `[1]`, in [0, 1], without gradient.
+///
+/// ```text
+///   ζ = ((1 − 2/d)·tr S² + (tr S)²)/((n + 1 − 2/d)·(tr S² − (tr S)²/d))        S = P/n
+/// ```
+///
+/// # Shapes
+/// - `count`: `[1]`
+/// - `scatter`: `[d, d]`, P
+///
+/// # References
+/// Chen, Wiesel, Eldar & Hero, "Shrinkage algorithms for MMSE covariance estimation" (2010), eq. 23.
+pub(crate) fn oracle_approximating(count: &Tensor<1>, scatter: &Tensor<2>) -> Tensor<1> {
+    let scatter = scatter.clone().without_autodiff();
+    let d = scatter.dims()[0] as f64;
+    let count: Tensor<2> = count.clone().without_autodiff().unsqueeze();
+    let identity = Tensor::<2>::eye(d as usize, &scatter.device()).cast(scatter.dtype());
+    let trace = (scatter.clone() * identity.clone()).sum_dim(1).sum_dim(0);
+    let nothing = trace.clone().lower_equal_scalar(0.0);
+    // Shares of the trace: the weight does not depend on scale.
+    let shares = scatter / trace.mask_fill(nothing, 1.0);
+    let squares = shares.clone().square().sum_dim(1).sum_dim(0);
+    // tr S² − (tr S)²/d as the squared distance to the identity, which is not negative.
+    let distance = (shares - identity / d).square().sum_dim(1).sum_dim(0);
+    let numerator = squares * (1.0 - 2.0 / d) + 1.0;
+    let denominator = (count + (1.0 - 2.0 / d)) * distance;
+    let none = denominator.clone().lower_equal_scalar(0.0);
+    let weight = numerator / denominator.mask_fill(none.clone(), 1.0);
+    weight.mask_fill(none, 1.0).clamp(0.0, 1.0).reshape([1])
+}
