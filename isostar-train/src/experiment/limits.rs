@@ -6,8 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainSettings;
-
 /// Limits of measures as a setting, such as `isoscore=0.02,accuracy=0.6`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -64,12 +62,12 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub fn new(settings: &TrainSettings) -> Self {
+    pub fn new(below: Option<&Thresholds>, above: Option<&Thresholds>) -> Self {
         let list =
-            |limits: &Option<Thresholds>| limits.clone().map_or(Vec::new(), |limits| limits.0);
+            |limits: Option<&Thresholds>| limits.map_or(Vec::new(), |limits| limits.0.clone());
         Self {
-            below: list(&settings.stop_below),
-            above: list(&settings.stop_above),
+            below: list(below),
+            above: list(above),
             passed: Mutex::new(None),
         }
     }
@@ -107,16 +105,11 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::TrainOptions;
     use super::*;
 
     fn limits(below: &str, above: &str) -> Limits {
-        let options = TrainOptions {
-            stop_below: Some(below.parse().unwrap()),
-            stop_above: Some(above.parse().unwrap()),
-            ..Default::default()
-        };
-        Limits::new(&TrainSettings::resolve(options))
+        let read = |text: &str| text.parse::<Thresholds>().unwrap();
+        Limits::new(Some(&read(below)), Some(&read(above)))
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Experiment {
             device,
         } = self;
         let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
-        let limits = Limits::new(&settings);
+        let limits = Limits::new(settings.stop_below.as_ref(), settings.stop_above.as_ref());
         let observer = Arc::new(Heartbeat {
             observer,
             lock: lock.clone(),
