@@ -126,10 +126,10 @@ enum Products {
     Scatter(Tensor<3>),
 }
 
-/// The sums, for rows in units of the root mean square deviation σ√d, and divided by the number n of
-/// rows, so that tr P = 1.
+/// The sums, for rows y = (x − m)/(σ√d) in units of the root mean square deviation, and divided by
+/// the number n of rows, so that tr P = 1.
 struct Sums {
-    /// Rows y = (x − m)/(σ√d). Shape `[K, R, d]`.
+    /// x − m, or 0 where a row does not count. Shape `[K, R, d]`.
     rows: Tensor<3>,
     weights: Tensor<3>,
     /// n and σ√d. Shape `[1, 1, 1]`.
@@ -149,6 +149,8 @@ struct Sums {
     squares: Tensor<3>,
     /// Number of sequences with rows. Shape `[1, 1, 1]`.
     present: Tensor<3>,
+    /// nₖ/n. Shape `[K, 1, 1]`.
+    shares: Tensor<3>,
     /// N₂/n², N₃/n³, N₄/n⁴. Shape `[1, 1, 1]`.
     pairs: [Tensor<3>; 3],
 }
@@ -195,29 +197,39 @@ impl Sums {
         let diagonal = Tensor::<2>::eye(d, &rows.device()).cast(rows.dtype());
         let trace = or_one(total(scatter.clone() * diagonal.unsqueeze()));
         let size = (trace.clone() / count.clone()).sqrt();
-        let rows = rows / size.clone();
+        let left = rows.clone();
         let products = match length <= d {
-            true => {
-                Products::Gram(rows.clone().matmul(rows.clone().swap_dims(1, 2)) / count.clone())
-            }
-            false => {
-                Products::Scatter(rows.clone().swap_dims(1, 2).matmul(rows.clone()) / count.clone())
-            }
+            true => Products::Gram(left.matmul(rows.clone().swap_dims(1, 2)) / trace.clone()),
+            false => Products::Scatter(left.swap_dims(1, 2).matmul(rows.clone()) / trace.clone()),
         };
-        let totals = rows.clone().sum_dim(1) / count.clone();
+        let unit = size.clone() * count.clone();
+        let totals = rows.clone().sum_dim(1) / unit;
         let flat: Tensor<2> = totals.clone().squeeze_dim(1);
         let spread = flat.clone().transpose().matmul(flat);
         let projections = match &products {
             Products::Gram(gram) => gram.clone().sum_dim(2),
-            Products::Scatter(_) => rows.clone().matmul(totals.clone().swap_dims(1, 2)),
+            Products::Scatter(_) => {
+                rows.clone().matmul(totals.clone().swap_dims(1, 2)) / size.clone()
+            }
+        };
+        // tr Sₖ is that of either product.
+        let traces = match &products {
+            Products::Gram(products) | Products::Scatter(products) => {
+                let [_, n, _] = products.dims();
+                let diagonal = Tensor::<2>::eye(n, &products.device()).cast(products.dtype());
+                (products.clone() * diagonal.unsqueeze())
+                    .sum_dim(2)
+                    .sum_dim(1)
+            }
         };
         let present = counts.clone().greater_scalar(0.0).float().sum_dim(0);
         let shares = counts / count.clone();
         Self {
-            traces: rows.clone().square().sum_dim(2).sum_dim(1) / count.clone(),
+            traces,
             squares: totals.clone().square().sum_dim(2),
             present,
             pairs: tuples(&shares),
+            shares,
             scatter: scatter / trace,
             rows,
             weights,
@@ -301,7 +313,7 @@ impl Sums {
         let own = match &self.products {
             Products::Gram(_) => {
                 let weighted = self.projections.clone().swap_dims(1, 2);
-                weighted.matmul(self.rows.clone()) / self.count.clone()
+                weighted.matmul(self.rows.clone()) / (self.count.clone() * self.size.clone())
             }
             Products::Scatter(scatter) => totals.clone().matmul(scatter.clone()),
         };
@@ -309,7 +321,7 @@ impl Sums {
             - totals.clone() * self.squares.clone() * 6.0)
             * 4.0
             / quadruples;
-        let third = (own * 2.0 - times(&totals, &self.scatter)) * -4.0 / triples.clone();
+        let third = (own.clone() * 2.0 - times(&totals, &self.scatter)) * -4.0 / triples.clone();
         let third_trace =
             totals.clone() * (self.traces.clone() * 2.0 - trace.clone()) * -4.0 / triples.clone();
         let constant =
@@ -323,6 +335,19 @@ impl Sums {
         let matrix = (self.scatter.clone() / pairs.clone() + self.spread.clone() / triples.clone())
             * (beta.clone() * 4.0);
         let own_factor = beta.clone() * -4.0 / pairs;
+        let along = beta * -8.0 / triples;
+
+        // The mean of the rows moves with each of them: the mean gradient is subtracted. Σ yᵢ = 0, so
+        // that the matrix has no part in it.
+        let sum = totals.clone() * factor.clone()
+            + own.clone() * own_factor.clone()
+            + totals.clone() * self.squares.clone() * along.clone()
+            + constant.clone() * self.shares.clone();
+        let constant = constant - sum.sum_dim(0);
+
+        let unit = self.size.clone();
+        let matrix = matrix / unit.clone();
+        let own_factor = own_factor / unit.clone();
         let product = match &self.products {
             Products::Gram(gram) => {
                 times(&self.rows, &matrix) + gram.clone().matmul(self.rows.clone()) * own_factor
@@ -332,12 +357,14 @@ impl Sums {
                 .clone()
                 .matmul(scatter.clone() * own_factor + matrix),
         };
-        let along = self.projections.clone() * (beta * -8.0 / triples);
-        let gradient = self.rows.clone() * factor + product + along * totals + constant;
-        let gradient = gradient * self.weights.clone();
-        // The mean of the rows moves with each of them.
-        let mean = gradient.clone().sum_dim(1).sum_dim(0) / self.count.clone();
-        (gradient - mean) * self.weights.clone() / (self.count.clone() * self.size.clone())
+        // The terms along sₖ and the constant ones, as one product of rank two.
+        let left = Tensor::cat(
+            vec![self.projections.clone() * along, self.weights.clone()],
+            2,
+        );
+        let right = Tensor::cat(vec![totals, constant], 1);
+        let scale = (self.count.clone() * unit.clone()).recip();
+        self.rows.clone() * (factor / unit * scale.clone()) + (product + left.matmul(right)) * scale
     }
 }
 

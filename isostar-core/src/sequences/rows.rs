@@ -148,11 +148,13 @@ impl SequenceRows {
             .map(|mask| mask.reshape([sequences * rows]));
         let (count, mean, scatter) = moments(vec![flat], mask);
         let count: Tensor<3> = count.clamp_min(1.0).unsqueeze();
-        let centred = (points - mean.unsqueeze()) * weights.clone();
-        // The mean is rounded; a second pass removes what that leaves.
-        let rest = centred.clone().sum_dim(1).sum_dim(0) / count.clone();
+        let centred = points - mean.unsqueeze();
+        let centred = match self.mask {
+            Some(_) => centred * weights.clone(),
+            None => centred,
+        };
         CentredRows {
-            rows: (centred - rest) * weights.clone(),
+            rows: centred,
             counts: weights.clone().sum_dim(1),
             weights,
             count,

@@ -9,11 +9,18 @@ use super::rows::SequenceRows;
 ///
 /// ```text
 ///   ζ = Σᵢⱼ Var(Sᵢⱼ)/Σᵢⱼ (Sᵢⱼ − Tᵢⱼ)²        S = P/(n − 1),  P = Σ Sₖ
-///   Σᵢⱼ Var(Sᵢⱼ) = K/(K − 1) · Σₖ ‖Sₖ − nₖP/n‖²/(n − 1)²
+///   Σᵢⱼ Var(Sᵢⱼ) = (K − 1)/K · Σₖ ‖S₍₋ₖ₎ − S‖²
 /// ```
 ///
-/// Sₖ is the scatter of the nₖ rows of sequence k about the mean of all n rows, and K the number of
-/// sequences that have rows. With one row per sequence, this is the estimate of Schäfer & Strimmer.
+/// S₍₋ₖ₎ is the covariance without sequence k, and K the number of sequences that have rows: the
+/// jackknife, which sees that the mean is estimated, too. With the scatter Sₖ and the sum sₖ of the nₖ
+/// rows of sequence k about the mean of all n rows,
+///
+/// ```text
+///   S₍₋ₖ₎ − S = −(Sₖ + sₖsₖᵀ/(n − nₖ) − nₖP/(n − 1))/(n − nₖ − 1)
+/// ```
+///
+/// For one row per sequence, the variance is ((n − 1)/(n − 2))² times that of Schäfer & Strimmer.
 /// With fewer than two sequences, there is no variance to estimate, and ζ = 1.
 ///
 /// # Shapes
@@ -21,18 +28,23 @@ use super::rows::SequenceRows;
 ///
 /// # References
 /// Ledoit & Wolf, "Improved estimation of the covariance matrix of stock returns" (2003); Schäfer &
-/// Strimmer, "A shrinkage approach to large-scale covariance matrix estimation" (2005).
+/// Strimmer, "A shrinkage approach to large-scale covariance matrix estimation" (2005); Efron &
+/// Stein, "The jackknife estimate of variance" (1981).
 pub(crate) fn ledoit_wolf(sequences: &SequenceRows, target: &Tensor<2>) -> Tensor<1> {
     let centred = sequences.centred();
-    let [_, length, d] = centred.rows.dims();
+    let [number, length, d] = centred.rows.dims();
     let total = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1).sum_dim(0);
+    let of_sequence = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1);
+    let or_one = |tensor: Tensor<3>| {
+        let none = tensor.clone().lower_equal_scalar(0.0);
+        tensor.mask_fill(none, 1.0)
+    };
     let count = centred.count;
     let scatter: Tensor<3> = centred.scatter.unsqueeze();
-    // In units of the root mean square deviation, so that squares of products stay in range.
+    // In units of the root mean square deviation, so that squares of products stay in range; sums
+    // are divided by n.
     let diagonal = Tensor::<2>::eye(d, &scatter.device()).cast(scatter.dtype());
-    let trace = total(scatter.clone() * diagonal.unsqueeze());
-    let nothing = trace.clone().lower_equal_scalar(0.0);
-    let trace = trace.mask_fill(nothing, 1.0);
+    let trace = or_one(total(scatter.clone() * diagonal.unsqueeze()));
     let rows = centred.rows / (trace.clone() / count.clone()).sqrt();
     let unit = count.clone() / trace.clone();
     let scatter = scatter / trace;
@@ -42,24 +54,36 @@ pub(crate) fn ledoit_wolf(sequences: &SequenceRows, target: &Tensor<2>) -> Tenso
         true => left.matmul(rows.clone().swap_dims(1, 2)),
         false => left.swap_dims(1, 2).matmul(rows.clone()),
     } / count.clone();
-    let shares = centred.counts.clone() / count.clone();
-    let [sequences, ..] = rows.dims();
-    let flat: Tensor<2> = rows.clone().reshape([sequences * length, d]);
+    let own = of_sequence(products.square());
+    let flat: Tensor<2> = rows.clone().reshape([number * length, d]);
     let matrix: Tensor<2> = scatter.clone().squeeze_dim(0);
-    let along: Tensor<3> = flat.matmul(matrix).reshape([sequences, length, d]) * rows;
-    let along = along.sum_dim(2).sum_dim(1) / count.clone();
-    let size = total(scatter.clone().square());
-    // Σ ‖Sₖ/n − (nₖ/n)·P/n‖² = Σ ‖Sₖ‖² − 2 Σ nₖ⟨Sₖ, P⟩ + Σ nₖ²‖P‖², each divided by its powers of n.
-    let deviation = total(products.square()) - total(along * shares.clone()) * 2.0
-        + total(shares.square()) * size;
+    let turned: Tensor<3> = flat.matmul(matrix.clone()).reshape([number, length, d]);
+    let along = of_sequence(turned * rows.clone()) / count.clone();
+    let totals = rows.clone().sum_dim(1) / count.clone();
+    let projections = rows.matmul(totals.clone().swap_dims(1, 2));
+    let own_totals = of_sequence(projections.square()) / count.clone();
+    let flat: Tensor<2> = totals.clone().squeeze_dim(1);
+    let turned: Tensor<3> = flat.matmul(matrix).unsqueeze_dim(1);
+    let along_totals = of_sequence(turned * totals.clone());
+    let squares = of_sequence(totals.square());
 
+    // ‖Sₖ + sₖsₖᵀ/(n − nₖ) − nₖP/(n − 1)‖²/n², term by term.
+    let shares = centred.counts.clone() / count.clone();
+    let rest = or_one(shares.clone().neg() + 1.0);
+    let others = (count.clone() - 1.0).clamp_min(1.0) / count.clone();
+    let mine = shares.clone() / others.clone();
+    let size = total(scatter.clone().square());
+    let deviations = own + own_totals * 2.0 / rest.clone() + (squares / rest.clone()).square()
+        - mine.clone() * (along + along_totals / rest) * 2.0
+        + mine.square() * size;
+    let without = or_one(shares.neg() + 1.0 - count.recip());
     let present = centred.counts.greater_scalar(0.0).float();
-    let number = total(present.cast(deviation.dtype()));
-    let others = (number.clone() - 1.0).clamp_min(1.0);
-    let divisor = (count.clone() - 1.0).clamp_min(1.0) / count;
-    let variance = deviation * number.clone() / others / divisor.clone().square();
+    let number = total(present.cast(deviations.dtype()));
+    let variance = total(deviations / without.square()) * (number.clone() - 1.0)
+        / number.clone().clamp_min(1.0);
+
     let target: Tensor<3> = target.clone().unsqueeze();
-    let distance = total((scatter / divisor - target * unit).square());
+    let distance = total((scatter / others - target * unit).square());
     let equal = distance.clone().lower_equal_scalar(0.0);
     let weight = variance / distance.mask_fill(equal.clone(), 1.0);
     let weight = weight.mask_fill(equal, 1.0).clamp(0.0, 1.0);

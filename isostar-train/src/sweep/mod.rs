@@ -43,19 +43,16 @@ mod run;
 mod schema;
 mod shard;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-use toml::{Table, Value};
 
 pub use error::SweepError;
 pub use plan::{Plan, PlannedRun};
 pub use run::{RunState, SweepRun};
 pub use shard::Shard;
 
-use crate::experiment::{ExperimentError, Observer, TrainSettings};
+use crate::experiment::{ExperimentError, Observer};
 
 /// Time between two looks at the runs that other processes work on.
 const LOOK: Duration = Duration::from_secs(1);
@@ -162,24 +159,4 @@ impl Sweep {
     pub fn runs(&self) -> &[SweepRun] {
         &self.runs
     }
-}
-
-/// Describes the settings in which an existing run differs from the plan.
-fn differing(found: &TrainSettings, planned: &TrainSettings) -> Vec<String> {
-    let [found, planned] = [found, planned]
-        .map(|settings| Table::try_from(settings).expect("settings are plain values"));
-    let keys: BTreeSet<&String> = found.keys().chain(planned.keys()).collect();
-    let named = |table: &Table, key: &str| table.get(key).map_or("unset".into(), Value::to_string);
-    let differing = keys
-        .into_iter()
-        .filter(|key| found.get(*key) != planned.get(*key));
-    differing
-        .map(|key| {
-            format!(
-                "{key} is {} in the run and {} in the plan",
-                named(&found, key),
-                named(&planned, key)
-            )
-        })
-        .collect()
 }

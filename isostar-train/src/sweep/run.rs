@@ -1,10 +1,15 @@
 //! A run of a sweep, which one process at a time makes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{PlannedRun, SweepError, differing};
-use crate::experiment::{Experiment, ExperimentError, Holder, Observer, RunFolder, RunResult};
+use toml::{Table, Value};
+
+use super::{PlannedRun, SweepError};
+use crate::experiment::{
+    Experiment, ExperimentError, Holder, Observer, RunFolder, RunResult, TrainSettings,
+};
 
 /// A run of a sweep.
 #[derive(Debug)]
@@ -188,4 +193,24 @@ impl RunState {
             Self::Unfinished { .. } => "not made",
         }
     }
+}
+
+/// Describes the settings in which an existing run differs from the plan.
+fn differing(found: &TrainSettings, planned: &TrainSettings) -> Vec<String> {
+    let [found, planned] = [found, planned]
+        .map(|settings| Table::try_from(settings).expect("settings are plain values"));
+    let keys: BTreeSet<&String> = found.keys().chain(planned.keys()).collect();
+    let named = |table: &Table, key: &str| table.get(key).map_or("unset".into(), Value::to_string);
+    let differing = keys
+        .into_iter()
+        .filter(|key| found.get(*key) != planned.get(*key));
+    differing
+        .map(|key| {
+            format!(
+                "{key} is {} in the run and {} in the plan",
+                named(&found, key),
+                named(&planned, key)
+            )
+        })
+        .collect()
 }
