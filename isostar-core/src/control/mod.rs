@@ -27,7 +27,7 @@ pub struct ControlConfig {
     pub response: f64,
     /// The share κ of an error that a step is to remove. 0.04 by default.
     pub rate: f64,
-    /// Number of steps n in which λ takes over what the quadratic term does. 100 by default.
+    /// Number of steps n in which λ takes over what the quadratic term does. 200 by default.
     pub takeover: f64,
     /// The weight β of the past in the score that the controller is given, in [0, 1): how far it
     /// lags. 0.9 by default, that of [`Target`](crate::Target).
@@ -49,7 +49,7 @@ impl ControlConfig {
             warmup: 0,
             response: 0.0025,
             rate: 0.04,
-            takeover: 100.0,
+            takeover: 200.0,
             memory: 0.9,
             error_limit: 0.1,
             weight_limit: 3.0,
@@ -161,11 +161,12 @@ pub struct ControlStep {
     pub target: f64,
     /// The error τₜ − s.
     pub error: f64,
-    /// The multiplier λ during this step, with what moves the score along with the held value.
+    /// The multiplier λ during this step.
     pub multiplier: f64,
     /// The factor ρ during this step.
     pub penalty: f64,
-    /// The acting weight λ + ρ·clip(e, ±m) of this step; 0 while the score is untouched.
+    /// The acting weight of this step: λ + ρ·clip(e, ±m), and what moves the score along with the held
+    /// value; 0 while the score is untouched.
     pub weight: f64,
     /// Whether λ is frozen after this step.
     pub frozen: bool,
@@ -249,7 +250,7 @@ impl Controller {
             .guard
             .is_frozen(state.frozen, task_loss, score, config.loss_rise);
         let weight = term.map_or(0.0, |term| term.weight(score));
-        let multiplier = term.map_or(0.0, |term| term.multiplier);
+        let multiplier = state.multiplier;
         let target = term.map_or(score, |term| term.target);
         let error = target - score;
         match term {
