@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{fails, isostar_command, rows, small, succeed};
+use super::{rows, small};
+use crate::command::{fails, isostar_command, succeed};
 
 #[test]
 fn a_target_excludes_the_settings_that_it_replaces() {
