@@ -1,7 +1,8 @@
 //! Moments of a stream of batches, read back many batches at a time.
 
-use burn::tensor::TensorReadError;
+use burn::tensor::{TensorData, TensorReadError, Transaction};
 
+use crate::running::register;
 use crate::{Moments, RunningMoments};
 
 /// Count, mean and scatter of a stream of points, of which many batches at a time are read back from
@@ -95,6 +96,28 @@ impl DeviceMoments {
     /// The width d of the points.
     pub fn width(&self) -> usize {
         self.read.width()
+    }
+
+    /// Adds the moments that wait on the device to a transaction, which reads them together with other
+    /// tensors. Pass what it has read to [`absorb`](Self::absorb).
+    pub fn register(&self, transaction: Transaction) -> Transaction {
+        register(&self.pending, transaction)
+    }
+
+    /// Takes the moments that [`register`](Self::register) added to a transaction, in the order of
+    /// registration. No batch may have been added in between.
+    ///
+    /// # Errors
+    /// If the numbers have an unexpected type.
+    ///
+    /// # Panics
+    /// If `read` ends before the last of them.
+    pub fn absorb(
+        &mut self,
+        read: &mut dyn Iterator<Item = TensorData>,
+    ) -> Result<(), TensorReadError> {
+        let batches = std::mem::take(&mut self.pending).len();
+        self.read.absorb_read(batches, read)
     }
 
     /// The moments of all batches so far.

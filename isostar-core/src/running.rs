@@ -8,6 +8,21 @@ use isostar_kernels::gram;
 use crate::Moments;
 use crate::moments::widen;
 
+/// Adds the count, mean and scatter of every batch to a transaction.
+pub(crate) fn register(batches: &[Moments], transaction: Transaction) -> Transaction {
+    batches.iter().fold(transaction, |transaction, batch| {
+        let Moments {
+            count,
+            mean,
+            scatter,
+        } = batch.clone();
+        transaction
+            .register(count.without_autodiff())
+            .register(mean.without_autodiff())
+            .register(scatter.without_autodiff())
+    })
+}
+
 /// Count, mean and scatter of a stream of points, merged batch by batch in f64 on the host.
 ///
 /// Memory is O(d²), independent of the length of the stream: at d = 768 the scatter takes 4.7 MB,
@@ -61,19 +76,22 @@ impl RunningMoments {
 
     /// Adds batches of one device in their order, in one read.
     pub(crate) fn update_all(&mut self, batches: &[Moments]) -> Result<(), TensorReadError> {
-        let read = batches.iter().fold(Transaction::default(), |read, batch| {
-            let Moments {
-                count,
-                mean,
-                scatter,
-            } = batch.clone();
-            read.register(count.without_autodiff())
-                .register(mean.without_autodiff())
-                .register(scatter.without_autodiff())
-        });
-        let mut read = read.try_execute()?.into_iter();
-        while let (Some(count), Some(mean), Some(scatter)) = (read.next(), read.next(), read.next())
-        {
+        let read = register(batches, Transaction::default()).try_execute()?;
+        self.absorb_read(batches.len(), &mut read.into_iter())
+    }
+
+    /// Adds `batches` batches that a transaction has read, see [`register`].
+    ///
+    /// # Panics
+    /// If `read` ends before them.
+    pub(crate) fn absorb_read(
+        &mut self,
+        batches: usize,
+        read: &mut dyn Iterator<Item = TensorData>,
+    ) -> Result<(), TensorReadError> {
+        for _ in 0..batches {
+            let [count, mean, scatter] =
+                std::array::from_fn(|_| read.next().expect("every number was read"));
             let (count, mean): (Vec<f64>, Vec<f64>) = (wide(count)?, wide(mean)?);
             let d = self.width();
             if scatter.dtype() == DType::F64 {

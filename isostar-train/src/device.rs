@@ -5,6 +5,11 @@ use burn::tensor::DType;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::cache::cache_folder;
+
+/// The folder of compiled kernels and tuning results, in the user's cache.
+const KERNELS: &str = "kernels";
+
 /// Why a device cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -130,9 +135,25 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
 fn keep_kernels() {
     #[cfg(feature = "persistence")]
     {
-        let folder = crate::cache::cache_folder(|name| std::env::var_os(name)).join("kernels");
+        let folder = cache_folder(|name| std::env::var_os(name)).join(KERNELS);
         isostar_kernels::keep_compiled_kernels(&folder);
     }
+}
+
+/// What to expect of the first steps on a device that compiles kernels; `None` on the CPU.
+pub(crate) fn kernel_note(device: &str) -> Option<String> {
+    if !matches!(device.split(':').next(), Some("wgpu" | "cuda")) {
+        return None;
+    }
+    let kept = if cfg!(feature = "persistence") {
+        let folder = cache_folder(|name| std::env::var_os(name)).join(KERNELS);
+        format!("; {} keeps them for later runs", folder.display())
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "the first steps compile and tune kernels for {device}{kept}"
+    ))
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
@@ -240,6 +261,14 @@ mod tests {
                 name: "cuda:1".into()
             }
         );
+    }
+
+    #[test]
+    fn devices_that_compile_kernels_say_so() {
+        assert_eq!(kernel_note("flex"), None);
+        let note = kernel_note("cuda:1").unwrap();
+        assert!(note.starts_with("the first steps compile and tune kernels for cuda:1"));
+        assert_eq!(note.contains("keeps them"), cfg!(feature = "persistence"));
     }
 
     #[test]

@@ -21,13 +21,7 @@
 
 #[cfg(feature = "experiment")]
 pub mod analysis;
-#[cfg(all(
-    feature = "experiment",
-    any(
-        test,
-        all(feature = "persistence", any(feature = "wgpu", feature = "cuda"))
-    )
-))]
+#[cfg(feature = "experiment")]
 mod cache;
 #[cfg(feature = "experiment")]
 mod choice;
@@ -54,5 +48,7 @@ pub mod score;
 pub mod sweep;
 #[cfg(feature = "experiment")]
 pub mod task;
+#[cfg(feature = "experiment")]
+mod transfer;
 #[cfg(feature = "experiment")]
 mod whole_file;

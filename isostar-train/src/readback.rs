@@ -1,6 +1,7 @@
 //! Where the numbers of a step are read.
 
 use burn::prelude::*;
+use burn::tensor::kind::Basic;
 use burn::tensor::{ExecutionError, Transaction};
 
 /// The CPU device to which the output of a step on `device` is moved, in one transfer.
@@ -20,15 +21,39 @@ pub(crate) fn host_for(device: &Device) -> Option<Device> {
     }
 }
 
-/// Reads `N` tensors in one transfer.
+/// A value with tensors that one transfer reads, together with those of other values.
+pub trait Gathered: Sized {
+    /// Adds the tensors to a transaction, without autodiff.
+    fn register(&self, transaction: Transaction) -> Transaction;
+
+    /// Replaces the tensors by what the transaction has read, on `host`, in the order of
+    /// registration.
+    ///
+    /// # Panics
+    /// If `read` ends before the last of them.
+    fn placed(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self;
+}
+
+/// Reads the tensors of a value in one transfer, unless they are on the CPU.
 ///
 /// # Errors
 /// If an operation on the device failed.
-pub(crate) fn read_all<const N: usize>(
-    transaction: Transaction,
-) -> Result<[TensorData; N], ExecutionError> {
-    let read = transaction.try_execute()?;
-    Ok(read
-        .try_into()
-        .unwrap_or_else(|read: Vec<TensorData>| panic!("{} tensors were read for {N}", read.len())))
+#[cfg(feature = "experiment")]
+pub(crate) fn gather<T: Gathered>(value: T, device: &Device) -> Result<T, ExecutionError> {
+    let Some(host) = host_for(device) else {
+        return Ok(value);
+    };
+    let read = value.register(Transaction::default()).try_execute()?;
+    Ok(value.placed(&mut read.into_iter(), &host))
+}
+
+/// The next tensor of a transfer.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn next<const D: usize, K: Basic>(
+    read: &mut dyn Iterator<Item = TensorData>,
+    host: &Device,
+) -> Tensor<D, K> {
+    Tensor::from_data(read.next().expect("every tensor was read"), host)
 }

@@ -1,14 +1,23 @@
 //! Training on wgpu beside flex.
 
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::DeviceKind;
 use isostar_core::{IStarConfig, Regularizer, StepContext};
-use isostar_models::{BertConfig, ModelConfig, PretrainedModel, SequenceClassifier, TokenBatch};
-use isostar_train::data::{SequenceBatch, Targets};
+use isostar_models::{
+    BertConfig, ModelConfig, Pretrained, PretrainedModel, SequenceClassifier, TokenBatch,
+};
+use isostar_train::data::{DEFAULT_TOKENIZER, SequenceBatch, Targets, TextEncoder};
 use isostar_train::device::parse_device;
-use isostar_train::experiment::adamw;
+use isostar_train::experiment::{
+    Experiment, Observer, RunFolder, Schedule, TrainOptions, TrainSettings, adamw,
+};
 use isostar_train::hook::HiddenStateModel;
+use isostar_train::progress::{Phase, Progress};
+use tempfile::TempDir;
 
 const VOCABULARY: usize = 50;
 const WIDTH: usize = 24;
@@ -120,4 +129,89 @@ fn the_share_of_dropped_numbers_on_wgpu_is_the_probability() {
     let zeros: f64 = kept.equal_elem(0.0).int().sum().into_scalar();
     let (share, error) = (zeros / COUNT as f64, (0.1f64 * 0.9 / COUNT as f64).sqrt());
     assert!((share - 0.1).abs() < 5.0 * error, "{share}");
+}
+
+/// The losses of the training steps.
+#[derive(Default)]
+struct Losses(Mutex<Vec<f64>>);
+
+impl Progress for Losses {}
+
+impl Observer for Losses {
+    fn metric(&self, phase: &Phase, name: &str, value: f64) {
+        if matches!(phase, Phase::Training { .. }) && name == "task_loss" {
+            self.0.lock().unwrap().push(value);
+        }
+    }
+}
+
+/// The model that the command trains by default, without dropout.
+fn write_model(folder: &Path) {
+    const TOKENS: usize = 64;
+    let tokenizer = TextEncoder::from_json(DEFAULT_TOKENIZER, TOKENS)
+        .unwrap()
+        .tokenizer()
+        .clone();
+    let config = BertConfig {
+        vocab_size: tokenizer.get_vocab_size(true),
+        hidden_size: 128,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+        intermediate_size: 512,
+        max_position_embeddings: TOKENS,
+        hidden_dropout_prob: 0.0,
+        attention_probs_dropout_prob: 0.0,
+        ..BertConfig::default()
+    };
+    Device::flex().seed(1);
+    let model: Pretrained<SequenceClassifier> =
+        Pretrained::from_scratch(ModelConfig::Bert(config), tokenizer, &Device::flex()).unwrap();
+    model.write(folder).unwrap();
+}
+
+/// 50 steps of the default task, with its evaluations: minutes on a GPU that the CPU emulates.
+#[test]
+#[ignore = "takes minutes on llvmpipe"]
+fn fifty_steps_of_the_default_task_on_wgpu_follow_flex() {
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("model");
+    write_model(&model);
+    let [expected, found] = ["flex", "wgpu"].map(|device| {
+        let options = TrainOptions {
+            model: Some(model.to_str().unwrap().into()),
+            device: Some(device.into()),
+            limit: Some(50 * 32),
+            epochs: Some(1),
+            learning_rate: Some(5e-4),
+            warmup: Some(0.1),
+            schedule: Some(Schedule::Linear),
+            ..TrainOptions::default()
+        };
+        let losses = Arc::new(Losses::default());
+        let experiment =
+            Experiment::prepare(TrainSettings::resolve(options), losses.as_ref()).unwrap();
+        let run = RunFolder::at(folder.path().join(device));
+        let lock = run.lock(losses.as_ref()).unwrap();
+        let result = experiment.run(&lock, losses.clone()).unwrap();
+        println!("{device}: {result:?}");
+        let losses = losses.0.lock().unwrap().clone();
+        losses
+    });
+    assert_eq!([expected.len(), found.len()], [50, 50]);
+    let largest = |losses: &[f64]| {
+        let differences = losses.iter().zip(&expected);
+        differences.fold(0.0, |largest: f64, (found, expected)| {
+            largest.max((found - expected).abs())
+        })
+    };
+    println!("largest difference of a loss: {}", largest(&found));
+    assert!(
+        largest(&found) < 1e-3,
+        "{found:?} on wgpu, {expected:?} on flex"
+    );
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    assert!(
+        mean(&found[40..]) < mean(&found[..10]),
+        "the loss falls: {found:?}"
+    );
 }

@@ -5,7 +5,7 @@ mod command;
 
 use std::time::{Duration, Instant};
 
-use command::{fails, succeed};
+use command::{fails, isostar_command, succeed};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -63,4 +63,45 @@ fn a_device_that_is_not_there_ends_the_command_within_a_second() {
             start.elapsed()
         );
     }
+}
+
+/// As on a machine without a driver: the loaders of Vulkan and of EGL are told to read no description
+/// of one. In a build without wgpu, the cause is another.
+#[test]
+fn wgpu_without_a_driver_ends_the_command_within_a_second() {
+    let folder = TempDir::new().unwrap();
+    let mut command = isostar_command(
+        folder.path(),
+        &["train", "--device", "wgpu", "--out", "run"],
+    );
+    for drivers in [
+        "VK_ICD_FILENAMES",
+        "VK_DRIVER_FILES",
+        "__EGL_VENDOR_LIBRARY_FILENAMES",
+    ] {
+        command.env(drivers, "/nonexistent.json");
+    }
+    let start = Instant::now();
+    let output = command.output().unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<&str> = stderr.lines().collect();
+    let has_wgpu = isostar_train::device::compiled_devices().contains(&"wgpu");
+    let [cause, remedy] = if has_wgpu {
+        ["this machine has 0 of its kind", "mesa-vulkan-drivers"]
+    } else {
+        ["is not compiled in", "--features wgpu"]
+    };
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(lines.len() == 2, "{stderr}");
+    assert!(
+        lines[0].starts_with("error: ") && lines[0].contains(cause),
+        "{stderr}"
+    );
+    assert!(
+        lines[1].starts_with("  try: ") && lines[1].contains(remedy),
+        "{stderr}"
+    );
+    assert!(output.stdout.is_empty() && !folder.path().join("run").exists());
+    assert!(seconds < 1.0, "{seconds} s");
 }

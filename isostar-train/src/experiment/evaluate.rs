@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::data::dataloader::DataLoader;
 use isostar_core::{DeviceMoments, LayerSelection, StateSelection};
 
+use super::waiting::Waiting;
 use super::{ExperimentError, IsoScores};
 use crate::data::BatchLoader;
 use crate::progress::{Phase, Progress};
@@ -47,6 +48,8 @@ pub fn evaluate<M: TaskModel>(
 
     let mut done = loader.iter();
     let mut layers: Vec<DeviceMoments> = Vec::new();
+    let devices = model.devices();
+    let mut waiting = Waiting::new(devices.first().expect("a model has parameters"));
     while let Some(batch) = done.next() {
         if let Some(stop) = observer.stop() {
             return Err(ExperimentError::Interrupted {
@@ -72,8 +75,13 @@ pub fn evaluate<M: TaskModel>(
             }
             layers[layer].add(moments)?;
         }
-        evaluator.add(&step.output)?;
+        for output in waiting.add(step.output)? {
+            evaluator.add(&output)?;
+        }
         observer.advance(&Phase::Evaluation, done.progress().items_processed);
+    }
+    for output in waiting.finish(&mut layers)? {
+        evaluator.add(&output)?;
     }
     observer.end(&Phase::Evaluation);
 

@@ -45,6 +45,7 @@ mod status;
 mod step_log;
 mod training;
 mod verify;
+mod waiting;
 
 pub use diverged::Diverged;
 pub use error::ExperimentError;

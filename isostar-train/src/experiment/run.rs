@@ -20,6 +20,7 @@ use super::{
     TrainSettings, evaluate,
 };
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
+use crate::device::kernel_note;
 use crate::hook::{Divergence, NotFinite};
 use crate::progress::Stop;
 use crate::task::{PreparedFor, TaskMetric, TaskModel};
@@ -121,6 +122,9 @@ impl Run {
                 .note("there is no whole snapshot; the run starts from the beginning");
         }
         self.folder.begin(&self.settings)?;
+        if let Some(note) = kernel_note(&self.settings.device) {
+            self.observer.note(&note);
+        }
 
         let before = match &parts {
             Some(parts) => parts.state.before.report(),

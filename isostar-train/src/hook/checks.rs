@@ -7,7 +7,9 @@
 //! | reference | when it is estimated | the step that would use it updates nothing |
 //!
 //! Reading a number waits for the device. The numbers of a step are therefore read one step later,
-//! when they are already available.
+//! when they are already available. A run of the command reads all numbers of a step in one transfer:
+//! on a GPU, it begins after the update of the weights and is awaited when the next step is queued, so
+//! that a training ends one step later there.
 
 use burn::data::dataset::DatasetError;
 use burn::module::{Module, ModuleVisitor, Param};
@@ -83,26 +85,29 @@ impl<B: Send + 'static> Calibration<B> {
     }
 }
 
-/// Whether every parameter of a model is finite.
+/// Whether every parameter of a model is finite. One read per device that holds parameters.
 fn all_finite<M: Module>(model: &M) -> bool {
-    struct AllFinite(bool);
+    /// Whether the parameters are finite, by device.
+    struct Finite(Vec<(Device, Vec<Tensor<1, Bool>>)>);
 
-    impl ModuleVisitor for AllFinite {
+    impl ModuleVisitor for Finite {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            // Parameters may be on several devices, so each is read separately. If one cannot be
-            // read, writing the checkpoint reports it.
-            self.0 = self.0
-                && param
-                    .val()
-                    .without_autodiff()
-                    .is_finite()
-                    .all()
-                    .try_into_scalar::<bool>()
-                    .unwrap_or(true);
+            let value = param.val().without_autodiff();
+            let device = value.device();
+            let is_finite = value.is_finite().all();
+            match self.0.iter_mut().find(|(other, _)| *other == device) {
+                Some((_, flags)) => flags.push(is_finite),
+                None => self.0.push((device, vec![is_finite])),
+            }
         }
     }
 
-    let mut finite = AllFinite(true);
+    let mut finite = Finite(Vec::new());
     model.visit(&mut finite);
-    finite.0
+    // If the parameters cannot be read, writing the checkpoint reports it.
+    let read = |flags| Tensor::cat(flags, 0).all().try_into_scalar::<bool>();
+    finite
+        .0
+        .into_iter()
+        .all(|(_, flags)| read(flags).unwrap_or(true))
 }

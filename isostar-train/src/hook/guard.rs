@@ -137,23 +137,22 @@ pub(super) struct Guard {
 pub(super) struct Watch {
     pub epoch: usize,
     pub step: usize,
-    unread: Vec<Unread>,
+    unread: VecDeque<Unread>,
     task_losses: VecDeque<f64>,
     penalties: VecDeque<f64>,
     /// Whether parameters may have changed since they were last checked.
     pub trained: bool,
 }
 
-/// Numbers of a step that are still on the device.
+/// Numbers of a step that have not been checked.
 struct Unread {
     /// Number of steps of the training before it.
     before: u64,
     epoch: usize,
     step: usize,
     rows: Vec<u32>,
-    /// Task loss and, with a regularizer, the penalty and its details.
-    numbers: Tensor<1>,
-    /// Names of the details.
+    numbers: Numbers,
+    /// Names of the penalty's details.
     names: Vec<String>,
 }
 
@@ -169,10 +168,38 @@ impl Unread {
     }
 }
 
+/// Task loss and, with a regularizer, the penalty of a step and its details.
+enum Numbers {
+    /// On the device.
+    There(Tensor<1>),
+    /// The training loop reads them with its own numbers, see [`Watch::defer`].
+    Deferred,
+    /// Read.
+    Here(Vec<f64>),
+}
+
 impl Watch {
     /// Forgets the last step.
     pub(super) fn discard(&mut self) {
-        self.unread.pop();
+        self.unread.pop_back();
+    }
+
+    /// Leaves the numbers of the last step to the training loop: until it passes them to
+    /// [`accept`](Self::accept), neither this step nor a later one is checked.
+    #[cfg(feature = "experiment")]
+    pub(super) fn defer(&mut self) {
+        if let Some(last) = self.unread.back_mut() {
+            last.numbers = Numbers::Deferred;
+        }
+    }
+
+    /// Takes the numbers of the first deferred step.
+    #[cfg(feature = "experiment")]
+    pub(super) fn accept(&mut self, numbers: Vec<f64>) {
+        let is_deferred = |unread: &&mut Unread| matches!(unread.numbers, Numbers::Deferred);
+        if let Some(first) = self.unread.iter_mut().find(is_deferred) {
+            first.numbers = Numbers::Here(numbers);
+        }
     }
 
     pub fn divergence(
@@ -193,14 +220,19 @@ impl Watch {
         }
     }
 
-    /// Reads all unread numbers, up to the first that is not finite. Returns those of the steps
-    /// before it, and the divergence.
+    /// Reads all unread numbers, up to the first that is deferred or not finite. Returns those of the
+    /// finite steps, and the divergence.
     pub fn read(&mut self) -> (Vec<StepNumbers>, Option<Divergence>) {
         let mut steps = Vec::new();
-        for unread in std::mem::take(&mut self.unread) {
-            // If the device cannot be read, the metrics report it.
-            let Ok(numbers) = unread.numbers.clone().try_into_vec_as::<f64>() else {
-                continue;
+        while let Some(mut unread) = self
+            .unread
+            .pop_front_if(|unread| !matches!(unread.numbers, Numbers::Deferred))
+        {
+            let numbers = match std::mem::replace(&mut unread.numbers, Numbers::Deferred) {
+                // If the device cannot be read, the metrics report it.
+                Numbers::There(numbers) => numbers.try_into_vec_as::<f64>().unwrap_or_default(),
+                Numbers::Here(numbers) => numbers,
+                Numbers::Deferred => unreachable!("deferred numbers stay"),
             };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
@@ -208,13 +240,16 @@ impl Watch {
                 _ => {
                     remember(&mut self.task_losses, numbers.first());
                     remember(&mut self.penalties, numbers.get(1));
-                    steps.push(unread.step_numbers(&numbers));
+                    if !numbers.is_empty() {
+                        steps.push(unread.step_numbers(&numbers));
+                    }
                     continue;
                 }
             };
             let Unread {
                 epoch, step, rows, ..
             } = unread;
+            self.unread.clear();
             return (steps, Some(self.divergence(cause, epoch, Some(step), rows)));
         }
         (steps, None)
@@ -279,13 +314,53 @@ impl Guard {
         watch.step += 1;
         watch.trained = true;
         let step = watch.step;
-        watch.unread.push(Unread {
+        watch.unread.push_back(Unread {
             before,
             epoch,
             step,
             rows,
-            numbers,
+            numbers: Numbers::There(numbers),
             names,
         });
+    }
+}
+
+#[cfg(all(test, feature = "experiment"))]
+mod tests {
+    use super::*;
+
+    fn keep(guard: &Guard, loss: f32) {
+        let loss = Tensor::<1>::from_floats([loss], &Device::default());
+        guard.keep(0, 1, vec![7, 8], &loss, None);
+    }
+
+    #[test]
+    fn a_deferred_step_is_checked_once_its_numbers_come_and_later_steps_wait_for_it() {
+        let guard = Guard::default();
+        let found = || lock(&guard.watch).read().1;
+        keep(&guard, 1.0);
+        keep(&guard, 2.0);
+        lock(&guard.watch).defer();
+        keep(&guard, f32::NAN);
+        assert_eq!(found(), None, "step 3 waits for step 2");
+        assert_eq!(guard.numbers(1), (3, vec![1.0], vec![]));
+
+        lock(&guard.watch).accept(vec![2.0]);
+        let divergence = found().unwrap();
+        assert_eq!(
+            (divergence.step, divergence.task_losses),
+            (Some(3), vec![1.0, 2.0])
+        );
+        assert_eq!(found(), None);
+
+        keep(&guard, 1.0);
+        lock(&guard.watch).defer();
+        lock(&guard.watch).discard();
+        lock(&guard.watch).accept(vec![f64::NAN]);
+        assert_eq!(found(), None, "the step was left out");
+        keep(&guard, 1.0);
+        lock(&guard.watch).defer();
+        lock(&guard.watch).accept(vec![1.0, f64::INFINITY]);
+        assert_eq!(found().map(|found| found.cause), Some(NotFinite::Penalty));
     }
 }

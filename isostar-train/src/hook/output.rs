@@ -8,7 +8,7 @@ use burn::train::metric::{
 use isostar_core::{Detail, Moments, Penalty};
 
 use crate::metric::{MeasureInput, MomentsInput, PenaltyInput, StateCount};
-use crate::readback::{host_for, read_all};
+use crate::readback::{Gathered, host_for, next};
 
 /// Output of a step for the metrics, with loss and penalty apart, so that runs with different
 /// weights can be compared.
@@ -33,73 +33,101 @@ pub struct RegularizedOutput<O> {
     pub output: O,
 }
 
-/// Reads the numbers of a step in one transfer, and places them on `host`.
-fn moved(
-    task_loss: Tensor<1>,
-    penalty: Option<Penalty>,
-    states: Option<StateCount>,
-    host: &Device,
-) -> Result<(Tensor<1>, Option<Penalty>, Option<StateCount>), ExecutionError> {
-    let on_host = |data| Tensor::from_data(data, host);
-    let Some(penalty) = penalty else {
-        let [task_loss] = read_all(Transaction::default().register(task_loss))?;
-        return Ok((on_host(task_loss), None, states));
-    };
-    let mut transaction = Transaction::default()
-        .register(task_loss)
-        .register(penalty.value)
-        .register(penalty.measure);
-    for detail in &penalty.details {
-        transaction = transaction.register(detail.value.clone());
-    }
-    let masked = states.as_ref().and_then(StateCount::masked);
-    let counts = masked.is_some();
-    if let Some(masked) = masked {
-        transaction = transaction.register(masked);
-    }
-    let mut read = transaction.try_execute()?.into_iter();
-    let mut next = || read.next().expect("as many numbers as were registered");
-    let (task_loss, value, measure) = (next(), next(), next());
-    let details = penalty.details.into_iter().map(|detail| Detail {
-        value: on_host(next()),
-        ..detail
-    });
-    let penalty = Penalty {
-        value: on_host(value),
-        measure: on_host(measure),
-        details: details.collect(),
-    };
-    let states = match counts {
-        true => {
-            let tokens = next().iter::<i64>().next().map(|tokens| tokens as usize);
-            states.map(|states| states.read(tokens))
+impl<O> RegularizedOutput<O> {
+    /// Adds the numbers of the step to a transaction; not the output, nor the moments, which stay on
+    /// the device until those of many batches are read.
+    fn register_numbers(&self, transaction: Transaction) -> Transaction {
+        let mut transaction = transaction.register(self.task_loss.clone().without_autodiff());
+        if let Some(penalty) = &self.penalty {
+            transaction = transaction
+                .register(penalty.value.clone().without_autodiff())
+                .register(penalty.measure.clone().without_autodiff());
+            for detail in &penalty.details {
+                transaction = transaction.register(detail.value.clone().without_autodiff());
+            }
         }
-        false => states,
-    };
-    Ok((on_host(task_loss), Some(penalty), states))
+        match self.states.as_ref().and_then(StateCount::masked) {
+            Some(masked) => transaction.register(masked),
+            None => transaction,
+        }
+    }
+
+    fn with_numbers(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self {
+        let task_loss = next(read, host);
+        let penalty = self.penalty.map(|penalty| Penalty {
+            value: next(read, host),
+            measure: next(read, host),
+            details: penalty
+                .details
+                .into_iter()
+                .map(|detail| Detail {
+                    value: next(read, host),
+                    ..detail
+                })
+                .collect(),
+        });
+        let states = self.states.map(|states| match states.is_masked() {
+            true => {
+                let tokens = read.next().and_then(|tokens| tokens.iter::<i64>().next());
+                states.read(tokens.map(|tokens| tokens as usize))
+            }
+            false => states,
+        });
+        Self {
+            task_loss,
+            penalty,
+            states,
+            ..self
+        }
+    }
+
+    /// The numbers and the moments without autodiff.
+    fn detached(self) -> Self {
+        Self {
+            task_loss: self.task_loss.without_autodiff(),
+            penalty: self.penalty.map(Penalty::without_autodiff),
+            moments: self.moments.map(|moments| Moments {
+                count: moments.count.without_autodiff(),
+                mean: moments.mean.without_autodiff(),
+                scatter: moments.scatter.without_autodiff(),
+            }),
+            ..self
+        }
+    }
 }
 
 impl<O: ItemLazy> ItemLazy for RegularizedOutput<O> {
     /// Moves the numbers of the step to the CPU, in one transfer, and the output as its own type
     /// does. Moments stay on the device, where those of all batches are summed.
     fn sync(self) -> Result<Self, ExecutionError> {
-        let task_loss = self.task_loss.without_autodiff();
-        let penalty = self.penalty.map(Penalty::without_autodiff);
-        let (task_loss, penalty, states) = match host_for(&task_loss.device()) {
-            Some(host) => moved(task_loss, penalty, self.states, &host)?,
-            None => (task_loss, penalty, self.states),
+        let moved = match host_for(&self.task_loss.device()) {
+            Some(host) => {
+                let read = self
+                    .register_numbers(Transaction::default())
+                    .try_execute()?;
+                self.with_numbers(&mut read.into_iter(), &host)
+            }
+            None => self,
         };
+        let detached = moved.detached();
         Ok(Self {
-            task_loss,
-            penalty,
-            states,
-            moments: self.moments.map(|moments| Moments {
-                count: moments.count.without_autodiff(),
-                mean: moments.mean.without_autodiff(),
-                scatter: moments.scatter.without_autodiff(),
-            }),
-            output: self.output.sync()?,
+            output: detached.output.sync()?,
+            ..detached
         })
+    }
+}
+
+impl<O: Gathered> Gathered for RegularizedOutput<O> {
+    fn register(&self, transaction: Transaction) -> Transaction {
+        self.output.register(self.register_numbers(transaction))
+    }
+
+    fn placed(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self {
+        let placed = self.with_numbers(read, host);
+        Self {
+            output: placed.output.placed(read, host),
+            ..placed
+        }
     }
 }
 

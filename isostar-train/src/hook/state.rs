@@ -83,6 +83,22 @@ impl<B: Send + 'static> Hook<B> {
         self.calibration.guard.restore(step, task_losses, penalties);
     }
 
+    /// Leaves reading the numbers of the last step to the caller, who reads them in one transfer with
+    /// other numbers of the step and passes them to [`numbers_read`](Self::numbers_read). Until then,
+    /// neither this step nor a later one is checked.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn defer_numbers(&self) {
+        lock(&self.calibration.guard.watch).defer();
+    }
+
+    /// Takes the numbers of the first deferred step, and stops the training if they are not finite.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn numbers_read(&self, task_loss: f64, penalty: Option<f64>) {
+        let numbers = std::iter::once(task_loss).chain(penalty).collect();
+        lock(&self.calibration.guard.watch).accept(numbers);
+        self.calibration.check_steps();
+    }
+
     /// Forgets the last step, whose gradients are not used: its numbers do not end the training.
     pub fn discard_step(&self) {
         lock(&self.calibration.guard.watch).discard();

@@ -64,6 +64,11 @@ impl StateCount {
         Ok(tokens * self.layers)
     }
 
+    /// Whether a mask selects the tokens, whose number has not been read.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.mask.is_some()
+    }
+
     /// Number of tokens under the mask, shape `[1]`; `None` if all tokens count.
     pub(crate) fn masked(&self) -> Option<Tensor<1, Int>> {
         self.mask.clone().map(|mask| mask.int().sum())

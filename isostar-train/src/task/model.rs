@@ -8,11 +8,12 @@ use super::{
 };
 use crate::data::{BatchSource, DataError, Examples, Windows};
 use crate::hook::HiddenStateModel;
+use crate::readback::Gathered;
 
 /// A model with the head of a task kind: how its rows are tokenized, and how its predictions are
 /// scored.
 pub trait TaskModel:
-    HiddenStateModel<Output: Adaptor<LossInput> + Clone> + PretrainedModel + 'static
+    HiddenStateModel<Output: Adaptor<LossInput> + Clone + Gathered> + PretrainedModel + 'static
 {
     /// The tokenized rows.
     type Source: BatchSource<Batch = Self::Batch>;

@@ -9,7 +9,7 @@ use isostar_models::{SequenceClassifier, loss};
 
 use crate::data::{SequenceBatch, Targets};
 use crate::hook::{ForwardStep, HiddenStateModel};
-use crate::readback::{host_for, read_all};
+use crate::readback::{Gathered, gather, next};
 
 /// The output of a model for the rows of one batch.
 #[derive(Clone, Debug)]
@@ -68,40 +68,43 @@ impl HiddenStateModel for SequenceClassifier {
     }
 }
 
+impl Gathered for SequenceOutput {
+    fn register(&self, transaction: Transaction) -> Transaction {
+        let transaction = transaction
+            .register(self.losses.clone().without_autodiff())
+            .register(self.logits.clone().without_autodiff());
+        match &self.targets {
+            Targets::Classes(classes) => transaction.register(classes.clone().without_autodiff()),
+            Targets::Values(values) => transaction.register(values.clone().without_autodiff()),
+        }
+    }
+
+    fn placed(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self {
+        Self {
+            losses: next(read, host),
+            logits: next(read, host),
+            targets: match self.targets {
+                Targets::Classes(_) => Targets::Classes(next(read, host)),
+                Targets::Values(_) => Targets::Values(next(read, host)),
+            },
+            rows: self.rows,
+        }
+    }
+}
+
 impl ItemLazy for SequenceOutput {
     /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        let (losses, logits) = (
-            self.losses.without_autodiff(),
-            self.logits.without_autodiff(),
-        );
-        let targets = match self.targets {
-            Targets::Classes(classes) => Targets::Classes(classes.without_autodiff()),
-            Targets::Values(values) => Targets::Values(values.without_autodiff()),
-        };
-        let Some(host) = host_for(&logits.device()) else {
-            return Ok(Self {
-                losses,
-                logits,
-                targets,
-                rows: self.rows,
-            });
-        };
-        let transaction = Transaction::default().register(losses).register(logits);
-        let (transaction, are_classes) = match targets {
-            Targets::Classes(classes) => (transaction.register(classes), true),
-            Targets::Values(values) => (transaction.register(values), false),
-        };
-        let [losses, logits, targets] = read_all(transaction)?;
-        let targets = match are_classes {
-            true => Targets::Classes(Tensor::from_data(targets, &host)),
-            false => Targets::Values(Tensor::from_data(targets, &host)),
-        };
+        let device = self.logits.device();
+        let output = gather(self, &device)?;
         Ok(Self {
-            losses: Tensor::from_data(losses, &host),
-            logits: Tensor::from_data(logits, &host),
-            targets,
-            rows: self.rows,
+            losses: output.losses.without_autodiff(),
+            logits: output.logits.without_autodiff(),
+            targets: match output.targets {
+                Targets::Classes(classes) => Targets::Classes(classes.without_autodiff()),
+                Targets::Values(values) => Targets::Values(values.without_autodiff()),
+            },
+            rows: output.rows,
         })
     }
 }

@@ -9,7 +9,7 @@ use isostar_models::{SpanExtractor, loss};
 
 use crate::data::SpanBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
-use crate::readback::{host_for, read_all};
+use crate::readback::{Gathered, gather, next};
 
 /// The output of a model for the windows of one batch.
 #[derive(Clone, Debug)]
@@ -58,32 +58,33 @@ impl HiddenStateModel for SpanExtractor {
     }
 }
 
+impl Gathered for SpanOutput {
+    fn register(&self, transaction: Transaction) -> Transaction {
+        let [starts, ends] = self.logits.clone().map(Tensor::without_autodiff);
+        transaction
+            .register(self.losses.clone().without_autodiff())
+            .register(starts)
+            .register(ends)
+    }
+
+    fn placed(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self {
+        Self {
+            losses: next(read, host),
+            logits: [next(read, host), next(read, host)],
+            windows: self.windows,
+        }
+    }
+}
+
 impl ItemLazy for SpanOutput {
     /// Moves the output to the CPU, in one transfer.
     fn sync(self) -> Result<Self, ExecutionError> {
-        let (losses, logits) = (
-            self.losses.without_autodiff(),
-            self.logits.map(Tensor::without_autodiff),
-        );
-        let Some(host) = host_for(&losses.device()) else {
-            return Ok(Self {
-                losses,
-                logits,
-                windows: self.windows,
-            });
-        };
-        let [starts, ends] = logits;
-        let [losses, starts, ends] = read_all(
-            Transaction::default()
-                .register(losses)
-                .register(starts)
-                .register(ends),
-        )?;
-        let logits = [starts, ends].map(|logits| Tensor::from_data(logits, &host));
+        let device = self.losses.device();
+        let output = gather(self, &device)?;
         Ok(Self {
-            losses: Tensor::from_data(losses, &host),
-            logits,
-            windows: self.windows,
+            losses: output.losses.without_autodiff(),
+            logits: output.logits.map(Tensor::without_autodiff),
+            windows: output.windows,
         })
     }
 }

@@ -96,6 +96,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             batches,
             place,
             meter,
+            unsettled: None,
             split_seconds,
             losses,
             lines,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use burn::prelude::Device;
 use burn::tensor::TensorReadError;
-use burn::train::ItemLazy;
 use burn::train::metric::{Adaptor, Metric, MetricMetadata, Numeric};
+use isostar_core::{DeviceMoments, RunningMoments};
 
 use super::display::{Display, ShownMetric};
 use super::sums::{Sum, Sums};
+use crate::experiment::waiting::Waiting;
 use crate::hook::{Hook, RegularizedOutput};
-use crate::metric::{IsoScoreMetric, MeasureInput, MeasureMetric, MomentsInput};
+use crate::metric::{MeasureInput, MeasureMetric};
 use crate::progress::Phase;
 use crate::task::{Evaluator, TaskMetric, TaskModel};
 
@@ -36,7 +38,7 @@ impl<M: TaskModel> TrainingMeter<M> {
         }
     }
 
-    /// Adds a step, and shows its numbers; returns its task loss.
+    /// Adds a step whose numbers have been read, and shows them; returns its task loss.
     ///
     /// # Errors
     /// If the device cannot be read.
@@ -46,7 +48,6 @@ impl<M: TaskModel> TrainingMeter<M> {
         phase: &Phase,
         display: &mut Display,
     ) -> Result<f64, TensorReadError> {
-        let item = item.sync()?;
         let mut show = |name: &str, value, sum: &Sum| {
             display.metric(phase, name, value, sum.mean().unwrap_or(f64::NAN))
         };
@@ -107,22 +108,24 @@ impl<M: TaskModel> TrainingMeter<M> {
 /// Metrics of the validation rows.
 pub(super) struct ValidationMeter<M: TaskModel> {
     loss: Sum,
-    isoscore: IsoScoreMetric,
+    moments: Option<DeviceMoments>,
+    waiting: Waiting<M::Output>,
     answers: M::Evaluator,
     metrics: Vec<TaskMetric>,
 }
 
 impl<M: TaskModel> ValidationMeter<M> {
-    pub fn new(metrics: &[TaskMetric], answers: M::Evaluator, hook: &Hook<M::Batch>) -> Self {
+    pub fn new(metrics: &[TaskMetric], answers: M::Evaluator, device: &Device) -> Self {
         Self {
             loss: Sum::default(),
-            isoscore: hook.isoscore_metric(),
+            moments: None,
+            waiting: Waiting::new(device),
             answers,
             metrics: metrics.to_vec(),
         }
     }
 
-    /// Adds a batch, and shows its loss.
+    /// Adds a batch. Shows its loss, if it is on the CPU.
     ///
     /// # Errors
     /// If the device cannot be read.
@@ -132,29 +135,38 @@ impl<M: TaskModel> ValidationMeter<M> {
         phase: &Phase,
         display: &mut Display,
     ) -> Result<(), TensorReadError> {
-        let item = item.sync()?;
-        let loss = add_loss::<M>(&mut self.loss, &item.output)?;
-        let moments: MomentsInput = item.adapt();
-        self.isoscore.update(&moments, &metadata())?;
-        self.answers.add(&item.output)?;
-        display.metric(
-            phase,
-            "task_loss",
-            loss,
-            self.loss.mean().unwrap_or(f64::NAN),
-        );
+        if let Some(batch) = item.moments {
+            self.moments
+                .get_or_insert_with(|| DeviceMoments::new(batch.width()))
+                .add(batch)?;
+        }
+        for output in self.waiting.add(item.output)? {
+            let loss = self.judge(&output)?;
+            let mean = self.loss.mean().unwrap_or(f64::NAN);
+            display.metric(phase, "task_loss", loss, mean);
+        }
         Ok(())
     }
 
-    /// Returns the metrics of all rows.
+    fn judge(&mut self, output: &M::Output) -> Result<f64, TensorReadError> {
+        self.answers.add(output)?;
+        add_loss::<M>(&mut self.loss, output)
+    }
+
+    /// Returns the metrics of all rows. Reads what is on the device in one transfer.
     ///
     /// # Errors
     /// If the device cannot be read.
     pub fn metrics(mut self) -> Result<BTreeMap<String, f64>, TensorReadError> {
+        let mut moments: Vec<DeviceMoments> = self.moments.take().into_iter().collect();
+        for output in self.waiting.finish(&mut moments)? {
+            self.judge(&output)?;
+        }
         let mut metrics: BTreeMap<String, f64> = scores(&self.metrics, &self.answers).collect();
         metrics.extend(self.loss.mean().map(|loss| ("task_loss".to_string(), loss)));
-        self.isoscore.compute()?;
-        metrics.insert("isoscore".into(), self.isoscore.final_value().current());
+        let moments = moments.first().map(DeviceMoments::read).transpose()?;
+        let isoscore = moments.as_ref().and_then(RunningMoments::isoscore);
+        metrics.insert("isoscore".into(), isoscore.unwrap_or(f64::NAN));
         Ok(metrics)
     }
 }

@@ -8,6 +8,7 @@ mod beginning;
 mod display;
 mod losses;
 mod meter;
+mod reading;
 mod recorder;
 mod saving;
 mod seconds;
@@ -34,12 +35,14 @@ use super::{EpochReport, ExperimentError, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
 use crate::hook::{Hook, Regularized};
 use crate::progress::Phase;
+use crate::readback::host_for;
 use crate::task::TaskModel;
 pub(super) use beginning::Beginning;
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;
 use meter::{TrainingMeter, ValidationMeter};
+use reading::Reading;
 pub(super) use recorder::Recorder;
 pub(super) use seconds::{Seconds, Stopwatch};
 pub(super) use sums::Sums;
@@ -72,6 +75,8 @@ pub(super) struct Training<'a, M: TaskModel> {
     batches: usize,
     pub(super) place: Place,
     meter: TrainingMeter<M>,
+    /// The last step, if its numbers are not in the meter.
+    unsettled: Option<Reading<M::Output>>,
     split_seconds: f64,
     pub(super) losses: RecentLosses,
     lines: Vec<String>,
@@ -222,7 +227,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             // Also checks the numbers of the last step, and ends a diverged training.
             let Some(batch) = pass.next() else { break };
             let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
-            self.step(batch, phase)?;
+            self.step(batch)?;
             self.place.batch += 1;
             self.place.step += 1;
             let seconds = began.elapsed().as_secs_f64();
@@ -230,10 +235,12 @@ impl<'a, M: TaskModel> Training<'a, M> {
             self.split_seconds += seconds;
             self.display.advance(phase, pass.progress().items_processed);
             if until == Some(self.place) {
+                self.settle()?;
                 return Ok(Flow::Break(()));
             }
             self.between_steps()?;
         }
+        self.settle()?;
         if self.hook.divergence().is_some() {
             return Err(self.ended(None));
         }
@@ -241,7 +248,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
     }
 
     /// Visits a batch: one step of the optimizer, unless its loss is a spike to leave out.
-    fn step(&mut self, batch: M::Batch, phase: &Phase) -> Result<(), ExperimentError> {
+    fn step(&mut self, batch: M::Batch) -> Result<(), ExperimentError> {
         let rows = M::rows(&batch);
         let TrainOutput { grads, item } = TrainStep::step(self.model(), batch);
         if self.hook.failure().is_some() || self.hook.divergence().is_some() {
@@ -249,8 +256,20 @@ impl<'a, M: TaskModel> Training<'a, M> {
             self.stop_if_requested()?;
             return Err(self.ended(None));
         }
-        if self.leaves_out(&item, &rows)? {
-            return Ok(());
+        // A regularizer that adapts needs its numbers before the next step.
+        let adapts = item
+            .penalty
+            .as_ref()
+            .is_some_and(|penalty| !penalty.details.is_empty());
+        let mut reading = Reading::new(item, rows, self.place);
+        if host_for(&self.run.device).is_some() && !adapts {
+            self.hook.defer_numbers();
+        }
+        if self.settings().on_spike != OnSpike::Warn {
+            reading = reading.begin().wait()?;
+            if self.leaves_out(&reading)? {
+                return Ok(());
+            }
         }
         let rate = ModuleLearningRate::from(self.schedule.rate(self.place.step));
         let model = self
@@ -258,9 +277,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             .take()
             .expect("the optimizer has returned the model");
         self.model = Some(self.optimizer.step(rate, model, grads));
-        let loss = self.meter.add(item, phase, &mut self.display)?;
-        self.warn_of(loss, &rows);
-        Ok(())
+        self.take(reading.begin())
     }
 
     /// Returns the metrics of the validation rows, and the seconds it took.
@@ -273,8 +290,10 @@ impl<'a, M: TaskModel> Training<'a, M> {
             &self.run.device.clone().without_autodiff(),
         );
         self.display.begin(phase, loader.rows());
-        let mut meter =
-            ValidationMeter::<M>::new(&self.run.metrics, self.prepared.dev.evaluator(), &self.hook);
+        // Also makes the hook compute the moments of the batches.
+        let _ = self.hook.isoscore_metric();
+        let evaluator = self.prepared.dev.evaluator();
+        let mut meter = ValidationMeter::<M>::new(&self.run.metrics, evaluator, &self.run.device);
         let mut pass = loader.iter();
         while let Some(batch) = pass.next() {
             let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;

@@ -69,6 +69,7 @@ impl<M: TaskModel> Training<'_, M> {
         if self.recorder.is_none() {
             return Ok(());
         }
+        self.settle()?;
         let Some(parts) = self.parts()? else {
             return Ok(());
         };

@@ -3,10 +3,10 @@
 use burn::module::Module;
 
 use super::losses::{MOST_IN_A_ROW, MOST_WARNINGS, OnSpike, Spike};
+use super::reading::Reading;
 use super::{Recorder, Training};
 use crate::experiment::ExperimentError;
-use crate::experiment::snapshot::Parts;
-use crate::hook::RegularizedOutput;
+use crate::experiment::snapshot::{Parts, Place};
 use crate::task::TaskModel;
 
 impl<M: TaskModel> Training<'_, M> {
@@ -17,13 +17,9 @@ impl<M: TaskModel> Training<'_, M> {
     /// If the settings, or too many spikes in a row, end the run.
     pub(super) fn leaves_out(
         &mut self,
-        item: &RegularizedOutput<M::Output>,
-        rows: &[u32],
+        step: &Reading<M::Output>,
     ) -> Result<bool, ExperimentError> {
-        let policy = self.run.settings.on_spike;
-        if policy == OnSpike::Warn {
-            return Ok(false);
-        }
+        let (policy, item) = (self.run.settings.on_spike, step.item());
         let loss = item.task_loss.clone().try_into_scalar::<f64>()?;
         let penalty = item
             .penalty
@@ -40,7 +36,7 @@ impl<M: TaskModel> Training<'_, M> {
         let Some(spike) = self.losses.judge(judged, self.run.settings.spike_factor) else {
             return Ok(false);
         };
-        let place = self.spike_place(&spike, rows);
+        let place = spike_place(&spike, step.rows(), step.place());
         self.hook.discard_step();
         if policy == OnSpike::Stop || self.losses.in_a_row() > MOST_IN_A_ROW {
             // The saved state is that before the batch: another setting can go on from there.
@@ -62,7 +58,7 @@ impl<M: TaskModel> Training<'_, M> {
     }
 
     /// Reports a spike that the training has used.
-    pub(super) fn warn_of(&mut self, loss: f64, rows: &[u32]) {
+    pub(super) fn warn_of(&mut self, loss: f64, rows: &[u32], place: Place) {
         if self.run.settings.on_spike != OnSpike::Warn {
             return;
         }
@@ -79,18 +75,8 @@ impl<M: TaskModel> Training<'_, M> {
             };
             self.run
                 .observer
-                .note(&format!("{}{last}", self.spike_place(&spike, rows)));
+                .note(&format!("{}{last}", spike_place(&spike, rows, place)));
         }
-    }
-
-    fn spike_place(&self, spike: &Spike, rows: &[u32]) -> String {
-        let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
-        format!(
-            "{spike} in step {} of epoch {}, rows {}",
-            self.place.batch + 1,
-            self.place.epochs + 1,
-            rows.join(", ")
-        )
     }
 
     /// Returns to the weights and the optimizer of the newest snapshot; the batches since then are
@@ -134,4 +120,15 @@ impl<M: TaskModel> Training<'_, M> {
             "back to the weights after step {step} of the run, without the batches since"
         ))
     }
+}
+
+/// Names a spike and the step of a batch, which begins at `place`.
+fn spike_place(spike: &Spike, rows: &[u32], place: Place) -> String {
+    let rows: Vec<String> = rows.iter().map(u32::to_string).collect();
+    format!(
+        "{spike} in step {} of epoch {}, rows {}",
+        place.batch + 1,
+        place.epochs + 1,
+        rows.join(", ")
+    )
 }
