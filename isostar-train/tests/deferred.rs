@@ -1,6 +1,8 @@
 //! Runs on wgpu, whose numbers are read a step later than those of the CPU.
 
-use std::fs;
+#[path = "common/rows.rs"]
+mod rows;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,30 +11,8 @@ use isostar_train::experiment::{
     Experiment, ExperimentError, Observer, RunFolder, RunResult, TrainOptions, TrainSettings,
 };
 use isostar_train::progress::{Phase, Progress, Stop};
+use rows::write_rows;
 use tempfile::TempDir;
-
-/// 48 training rows and 16 validation rows.
-fn write_rows(folder: &Path) {
-    const WORDS: [&str; 6] = ["rain", "vote", "bank", "game", "war", "fire"];
-    for (name, count) in [("train", 48), ("dev", 16)] {
-        let line = |row: usize| {
-            let word = |step: usize| WORDS[(row * step + row / 5) % WORDS.len()];
-            format!(
-                "{} {} {}\t{}\n",
-                word(1),
-                word(2),
-                word(5),
-                row * row % 3 % 2
-            )
-        };
-        let lines: String = (0..count).map(line).collect();
-        fs::write(
-            folder.join(format!("{name}.tsv")),
-            format!("sentence\tlabel\n{lines}"),
-        )
-        .unwrap();
-    }
-}
 
 /// Twelve steps in two epochs over the rows in a folder.
 fn options(device: &str, rows: &Path) -> TrainOptions {

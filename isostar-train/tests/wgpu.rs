@@ -126,7 +126,10 @@ fn the_share_of_dropped_numbers_on_wgpu_is_the_probability() {
         &settings,
         Tensor::<1>::ones([COUNT], &device).require_grad(),
     );
-    let zeros: f64 = kept.equal_elem(0.0).int().sum().into_scalar();
+    // Counted on the host: llvmpipe ends each loop of a shader after 65,535 rounds, and a sum over
+    // more numbers than 4 × 65,533 in one row loses the rest.
+    let kept = kept.into_data();
+    let zeros = kept.iter::<f32>().filter(|number| *number == 0.0).count() as f64;
     let (share, error) = (zeros / COUNT as f64, (0.1f64 * 0.9 / COUNT as f64).sqrt());
     assert!((share - 0.1).abs() < 5.0 * error, "{share}");
 }

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 
-use super::rows::{CentredRows, SequenceRows};
+use super::rows::{CentredRows, Products, SequenceRows, or_one, total};
 use crate::unbiased::LEAST_SHARE;
 
 /// A score with gradient, and 1 where the estimate exists, otherwise 0. Shape `[1]` each.
@@ -33,7 +33,7 @@ pub(crate) struct DisjointScore {
 /// ```
 ///
 /// ‖Sₖ‖² and sₖᵀSₖsₖ come from the Gram matrix of a sequence, or from its d×d scatter where it has
-/// more than d rows. The gradient is in closed form, so the tape keeps one tensor of the size of the
+/// more than d/2 rows. The gradient is in closed form, so the tape keeps one tensor of the size of the
 /// rows. Where F̂ is below T̂/d, which no covariance reaches, the gradient is taken at F̂ = T̂/d, so
 /// that it stays bounded.
 ///
@@ -73,7 +73,7 @@ pub struct DisjointEstimate {
 ///
 /// The states of one sequence depend on each other, so the estimates are means over pairs, triples
 /// and quadruples of states of *different* sequences, in time n·d² and without a d×d matrix per
-/// sequence unless a sequence has more than d states. If all sequences have the same number of
+/// sequence unless a sequence has more than d/2 states. If all sequences have the same number of
 /// states, both estimates are unbiased; otherwise their bias is of the order 1/K² of K sequences,
 /// because the mean of all states is subtracted. The score is a ratio of the two, and its bias is of
 /// the order of the relative variance of F̂. Not differentiable; see
@@ -111,19 +111,6 @@ pub fn isoscore_disjoint(states: Tensor<3>, mask: Option<Tensor<2, Bool>>) -> Di
         square_of_trace: sum(estimate.trace),
         isoscore: (number(estimate.exists) > 0.5).then(|| number(estimate.score)),
     }
-}
-
-/// Σ over everything, row sums first: a single long f32 sum loses precision. Shape `[1, 1, 1]`.
-fn total(tensor: Tensor<3>) -> Tensor<3> {
-    tensor.sum_dim(2).sum_dim(1).sum_dim(0)
-}
-
-/// The products of the rows of each sequence.
-enum Products {
-    /// YₖYₖᵀ/n, shape `[K, R, R]`.
-    Gram(Tensor<3>),
-    /// YₖᵀYₖ/n, shape `[K, d, d]`.
-    Scatter(Tensor<3>),
 }
 
 /// The sums, for rows y = (x − m)/(σ√d) in units of the root mean square deviation, and divided by
@@ -166,12 +153,6 @@ struct Estimate {
     by_frobenius: Tensor<3>,
 }
 
-/// `tensor` where it is positive, otherwise 1.
-fn or_one(tensor: Tensor<3>) -> Tensor<3> {
-    let none = tensor.clone().lower_equal_scalar(0.0);
-    tensor.mask_fill(none, 1.0)
-}
-
 /// Σ over tuples of 2, 3 and 4 different entries of the shares, `[K, 1, 1]`, by elementary symmetric
 /// polynomials, whose terms are all positive.
 fn tuples(shares: &Tensor<3>) -> [Tensor<3>; 3] {
@@ -190,18 +171,12 @@ impl Sums {
             weights,
             counts,
             count,
+            products,
             scatter,
+            trace,
+            varies,
         } = centred;
-        let [_, length, d] = rows.dims();
-        let scatter: Tensor<3> = scatter.unsqueeze();
-        let diagonal = Tensor::<2>::eye(d, &rows.device()).cast(rows.dtype());
-        let trace = or_one(total(scatter.clone() * diagonal.unsqueeze()));
         let size = (trace.clone() / count.clone()).sqrt();
-        let left = rows.clone();
-        let products = match length <= d {
-            true => Products::Gram(left.matmul(rows.clone().swap_dims(1, 2)) / trace.clone()),
-            false => Products::Scatter(left.swap_dims(1, 2).matmul(rows.clone()) / trace.clone()),
-        };
         let unit = size.clone() * count.clone();
         let totals = rows.clone().sum_dim(1) / unit;
         let flat: Tensor<2> = totals.clone().squeeze_dim(1);
@@ -222,7 +197,8 @@ impl Sums {
                     .sum_dim(1)
             }
         };
-        let present = counts.clone().greater_scalar(0.0).float().sum_dim(0);
+        // States without variance have no estimate, as if there were no sequences.
+        let present = counts.clone().greater_scalar(0.0).float().sum_dim(0) * varies.float();
         let shares = counts / count.clone();
         Self {
             traces,

@@ -1,5 +1,6 @@
 use burn::prelude::*;
-use isostar_kernels::moments;
+use burn::tensor::DType;
+use isostar_kernels::{moments, sum_of_rows};
 
 use crate::moments::{Moments, widen};
 
@@ -14,7 +15,7 @@ pub(crate) struct SequenceRows {
     mask: Option<Tensor<2, Bool>>,
 }
 
-/// The rows about their mean, zero where they do not count, without gradient.
+/// The rows about their mean, zero where they do not count, and their products, without gradient.
 pub(crate) struct CentredRows {
     /// x − m, or 0. Shape `[sequences, rows, d]`.
     pub rows: Tensor<3>,
@@ -24,8 +25,33 @@ pub(crate) struct CentredRows {
     pub counts: Tensor<3>,
     /// Number of all rows, at least 1. Shape `[1, 1, 1]`.
     pub count: Tensor<3>,
-    /// Scatter about the mean, Σᵢ (xᵢ − m)(xᵢ − m)ᵀ. Shape `[d, d]`.
-    pub scatter: Tensor<2>,
+    /// Products of the rows of each sequence.
+    pub products: Products,
+    /// Scatter P about the mean, Σᵢ (xᵢ − m)(xᵢ − m)ᵀ. Shape `[1, d, d]`.
+    pub scatter: Tensor<3>,
+    /// tr P, or 1 if it is 0. Shape `[1, 1, 1]`.
+    pub trace: Tensor<3>,
+    /// Whether the rows vary by more than the rounding of their mean. Shape `[1, 1, 1]`.
+    pub varies: Tensor<3, Bool>,
+}
+
+/// The products of the rows of each sequence, divided by tr P.
+pub(crate) enum Products {
+    /// XₖXₖᵀ/tr P, shape `[K, R, R]`.
+    Gram(Tensor<3>),
+    /// Sₖ/tr P = XₖᵀXₖ/tr P, shape `[K, d, d]`.
+    Scatter(Tensor<3>),
+}
+
+/// Σ over everything, row sums first: a single long f32 sum loses precision. Shape `[1, 1, 1]`.
+pub(super) fn total(tensor: Tensor<3>) -> Tensor<3> {
+    tensor.sum_dim(2).sum_dim(1).sum_dim(0)
+}
+
+/// `tensor` where it is positive, otherwise 1.
+pub(super) fn or_one(tensor: Tensor<3>) -> Tensor<3> {
+    let none = tensor.clone().lower_equal_scalar(0.0);
+    tensor.mask_fill(none, 1.0)
 }
 
 impl SequenceRows {
@@ -125,8 +151,13 @@ impl SequenceRows {
     }
 
     /// The rows about their mean.
+    ///
+    /// Sequences of more than d/2 rows have d×d products, whose sum is P: with at most twice as many
+    /// numbers as the rows, they save the products with P and with the Gram matrices. Other sequences
+    /// have Gram matrices, smaller than the rows.
     pub fn centred(&self) -> CentredRows {
         let [sequences, rows, d] = self.dims();
+        let n = sequences * rows;
         let parts: Vec<Tensor<3>> = self
             .parts
             .iter()
@@ -141,24 +172,56 @@ impl SequenceRows {
             Some(mask) => mask.clone().float().cast(options.1).unsqueeze_dim(2),
             None => Tensor::ones([sequences, rows, 1], options),
         };
-        let flat = points.clone().reshape([sequences * rows, d]);
-        let mask = self
-            .mask
-            .clone()
-            .map(|mask| mask.reshape([sequences * rows]));
-        let (count, mean, scatter) = moments(vec![flat], mask);
-        let count: Tensor<3> = count.clamp_min(1.0).unsqueeze();
-        let centred = points - mean.unsqueeze();
-        let centred = match self.mask {
-            Some(_) => centred * weights.clone(),
-            None => centred,
+        let flat = points.clone().reshape([n, d]);
+        let counts = weights.clone().sum_dim(1);
+        let count = counts.clone().sum_dim(0).clamp_min(1.0);
+        let centre = |points: Tensor<3>, mean: Tensor<3>| {
+            let centred = points - mean;
+            match self.mask {
+                Some(_) => centred * weights.clone(),
+                None => centred,
+            }
+        };
+        let transposed = |rows: &Tensor<3>| rows.clone().swap_dims(1, 2);
+        let diagonal: Tensor<3> = Tensor::<2>::eye(d, &points.device())
+            .cast(options.1)
+            .unsqueeze();
+        let trace_of = |scatter: &Tensor<3>| or_one(total(scatter.clone() * diagonal.clone()));
+        let (rows, products, scatter, trace, noise) = if 2 * rows > d {
+            let row: Tensor<2> = weights.clone().reshape([1, n]);
+            let mean: Tensor<3> = sum_of_rows(row, flat).unsqueeze_dim::<3>(0) / count.clone();
+            // Rows that are all equal differ from their mean by its rounding.
+            let rounding = if options.1 == DType::F64 {
+                2f64.powi(-98)
+            } else {
+                2f64.powi(-40)
+            };
+            let noise = total(mean.clone().square()) * count.clone() * rounding;
+            let rows = centre(points, mean);
+            let products = transposed(&rows).matmul(rows.clone());
+            let scatter = products.clone().sum_dim(0);
+            let trace = trace_of(&scatter);
+            let products = Products::Scatter(products / trace.clone());
+            (rows, products, scatter, trace, noise)
+        } else {
+            let mask = self.mask.clone().map(|mask| mask.reshape([n]));
+            let (_, mean, scatter) = moments(vec![flat], mask);
+            let rows = centre(points, mean.unsqueeze());
+            let scatter: Tensor<3> = scatter.unsqueeze();
+            let trace = trace_of(&scatter);
+            let products = Products::Gram(rows.clone().matmul(transposed(&rows)) / trace.clone());
+            let noise = trace.zeros_like();
+            (rows, products, scatter, trace, noise)
         };
         CentredRows {
-            rows: centred,
-            counts: weights.clone().sum_dim(1),
+            rows,
+            counts,
             weights,
             count,
+            products,
             scatter,
+            varies: trace.clone().greater(noise),
+            trace,
         }
     }
 

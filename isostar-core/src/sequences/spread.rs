@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 
-use super::rows::SequenceRows;
+use super::rows::{CentredRows, Products, SequenceRows, or_one, total};
 
 /// The Ledoit–Wolf weight of a target T, with the variance estimated over sequences. Shape `[1]`,
 /// in [0, 1], without gradient.
@@ -31,53 +31,55 @@ use super::rows::SequenceRows;
 /// Strimmer, "A shrinkage approach to large-scale covariance matrix estimation" (2005); Efron &
 /// Stein, "The jackknife estimate of variance" (1981).
 pub(crate) fn ledoit_wolf(sequences: &SequenceRows, target: &Tensor<2>) -> Tensor<1> {
-    let centred = sequences.centred();
-    let [number, length, d] = centred.rows.dims();
-    let total = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1).sum_dim(0);
-    let of_sequence = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1);
-    let or_one = |tensor: Tensor<3>| {
-        let none = tensor.clone().lower_equal_scalar(0.0);
-        tensor.mask_fill(none, 1.0)
-    };
-    let count = centred.count;
-    let scatter: Tensor<3> = centred.scatter.unsqueeze();
-    // In units of the root mean square deviation, so that squares of products stay in range; sums
+    // In units of the root mean square deviation σ√d, so that squares of products stay in range; sums
     // are divided by n.
-    let diagonal = Tensor::<2>::eye(d, &scatter.device()).cast(scatter.dtype());
-    let trace = or_one(total(scatter.clone() * diagonal.unsqueeze()));
-    let rows = centred.rows / (trace.clone() / count.clone()).sqrt();
+    let CentredRows {
+        rows,
+        counts,
+        count,
+        products,
+        scatter,
+        trace,
+        ..
+    } = sequences.centred();
+    let of_sequence = |tensor: Tensor<3>| tensor.sum_dim(2).sum_dim(1);
+    let size = (trace.clone() / count.clone()).sqrt();
     let unit = count.clone() / trace.clone();
     let scatter = scatter / trace;
-
-    let left = rows.clone();
-    let products = match length <= d {
-        true => left.matmul(rows.clone().swap_dims(1, 2)),
-        false => left.swap_dims(1, 2).matmul(rows.clone()),
-    } / count.clone();
-    let own = of_sequence(products.square());
-    let flat: Tensor<2> = rows.clone().reshape([number * length, d]);
-    let matrix: Tensor<2> = scatter.clone().squeeze_dim(0);
-    let turned: Tensor<3> = flat.matmul(matrix.clone()).reshape([number, length, d]);
-    let along = of_sequence(turned * rows.clone()) / count.clone();
-    let totals = rows.clone().sum_dim(1) / count.clone();
-    let projections = rows.matmul(totals.clone().swap_dims(1, 2));
+    let times = |rows: &Tensor<3>| {
+        let [number, length, d] = rows.dims();
+        let flat: Tensor<2> = rows.clone().reshape([number * length, d]);
+        let product = flat.matmul(scatter.clone().squeeze_dim::<2>(0));
+        product.reshape([number, length, d])
+    };
+    let (own, along) = match products {
+        Products::Gram(products) => {
+            let along = times(&rows) * rows.clone();
+            let along = of_sequence(along) / (count.clone() * size.clone().square());
+            (of_sequence(products.square()), along)
+        }
+        Products::Scatter(products) => {
+            let along = of_sequence(products.clone() * scatter.clone());
+            (of_sequence(products.square()), along)
+        }
+    };
+    let totals = rows.clone().sum_dim(1) / (count.clone() * size.clone());
+    let projections = rows.matmul(totals.clone().swap_dims(1, 2)) / size;
     let own_totals = of_sequence(projections.square()) / count.clone();
-    let flat: Tensor<2> = totals.clone().squeeze_dim(1);
-    let turned: Tensor<3> = flat.matmul(matrix).unsqueeze_dim(1);
-    let along_totals = of_sequence(turned * totals.clone());
+    let along_totals = of_sequence(times(&totals) * totals.clone());
     let squares = of_sequence(totals.square());
 
     // ‖Sₖ + sₖsₖᵀ/(n − nₖ) − nₖP/(n − 1)‖²/n², term by term.
-    let shares = centred.counts.clone() / count.clone();
+    let shares = counts.clone() / count.clone();
     let rest = or_one(shares.clone().neg() + 1.0);
     let others = (count.clone() - 1.0).clamp_min(1.0) / count.clone();
     let mine = shares.clone() / others.clone();
-    let size = total(scatter.clone().square());
+    let square = total(scatter.clone().square());
     let deviations = own + own_totals * 2.0 / rest.clone() + (squares / rest.clone()).square()
         - mine.clone() * (along + along_totals / rest) * 2.0
-        + mine.square() * size;
+        + mine.square() * square;
     let without = or_one(shares.neg() + 1.0 - count.recip());
-    let present = centred.counts.greater_scalar(0.0).float();
+    let present = counts.greater_scalar(0.0).float();
     let number = total(present.cast(deviations.dtype()));
     let variance = total(deviations / without.square()) * (number.clone() - 1.0)
         / number.clone().clamp_min(1.0);

@@ -64,8 +64,11 @@ pub fn train(device: &str, arguments: &Arguments) {
         .unwrap_or_else(|error| panic!("{error}"));
     tell("train", json!({ "prepared_s": seconds(start) }));
     let folder = RunFolder::at(PathBuf::from(arguments.text("out").unwrap_or("run")));
+    let lock = folder
+        .lock(&Silent)
+        .unwrap_or_else(|error| panic!("{error}"));
     let result = experiment
-        .run(&folder, Arc::new(Silent))
+        .run(&lock, Arc::new(Silent))
         .unwrap_or_else(|error| panic!("{error}"));
     tell(
         "train",

@@ -49,7 +49,7 @@ fn states_without_variance_or_with_one_giant_have_no_disjoint_score() {
         let mut giant = Points::gaussian(12, 4, 3);
         giant.values[5] = 1e6;
         for (what, rows) in [("constant", constant), ("one giant", giant)] {
-            for shape in [[6, 2, 4], [12, 1, 4]] {
+            for shape in [[6, 2, 4], [12, 1, 4], [4, 3, 4]] {
                 let (exists, value, gradient) = score_of(&rows, shape, &device);
                 assert_eq!(exists, 0.0, "{what} on {backend}");
                 assert_eq!(
