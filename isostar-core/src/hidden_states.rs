@@ -133,6 +133,24 @@ impl LayerSelection {
         }
     }
 
+    /// The groups of layers of `count` statistics, one of each group; that of a union names no layer.
+    pub(crate) fn groups_of(&self, count: usize) -> Vec<LayerGroup> {
+        match self {
+            Self::All | Self::Last | Self::Only(_) => vec![LayerGroup {
+                layers: Vec::new(),
+                weight: 1.0,
+            }],
+            _ => {
+                let depth = match self {
+                    Self::Weighted(weights) => weights.iter().map(|(layer, _)| *layer).max(),
+                    _ => Some(count),
+                };
+                let groups = self.groups(depth.unwrap_or(0));
+                groups.unwrap_or_else(|error| panic!("{error}"))
+            }
+        }
+    }
+
     /// The groups of layers that have a score of their own in a model of `depth` layers: one for a
     /// union, one per layer for [`Each`](Self::Each) and [`Weighted`](Self::Weighted).
     ///

@@ -18,6 +18,8 @@
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
 //! - [`Regularizer`], [`IStar`], [`CosReg`], [`VicReg`], [`SigReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
+//! - [`PooledRegularizer`], [`PooledPenalty`]: the exact penalty of a batch that is spread over
+//!   devices or micro-batches
 //!
 //! # Errors and degenerate cases
 //! Wrong shapes and `d < 2` panic with a message that states the shapes. Settings outside their
@@ -55,8 +57,9 @@ pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
     CosReg, CosRegConfig, Detail, Estimator, HeldStep, Hold, IStar, IStarConfig, IsoScorer,
-    Penalty, Ramp, Regularizer, RegularizerState, Scores, SigReg, SigRegConfig, SigRegPreset,
-    StepContext, StepNumbers, Sum, Target, VicReg, VicRegConfig,
+    Penalty, PooledPenalty, PooledRegularizer, Ramp, Regularizer, RegularizerState, Scores, SigReg,
+    SigRegConfig, SigRegPreset, Statistic, Statistics, StepContext, StepNumbers, Sum, Target,
+    VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
 pub use sequences::{DisjointEstimate, isoscore_disjoint};

@@ -70,7 +70,8 @@ pub fn attention(
         && [&query, &key, &value].into_iter().all(crate::flex::holds)
         && crate::flex::holds(&mask)
     {
-        let stream = crate::stream::Stream::draw(settings, &query.device());
+        let row = heads * tokens * tokens;
+        let stream = crate::stream::Stream::draw(settings, &query.device(), row);
         let sizes = flex::Sizes {
             sequences,
             tokens,

@@ -25,7 +25,8 @@ pub fn dropout<const D: usize>(settings: &Dropout, input: Tensor<D>) -> Tensor<D
     }
     #[cfg(feature = "flex")]
     if crate::flex::holds(&input) {
-        let stream = crate::stream::Stream::draw(settings, &device).expect("dropout acts");
+        let row = input.dims()[1..].iter().product();
+        let stream = crate::stream::Stream::draw(settings, &device, row).expect("dropout acts");
         return Tensor::from_dispatch(flex::masked(input.into_dispatch(), stream));
     }
     let keep = 1.0 - settings.prob;

@@ -90,7 +90,8 @@ pub fn residual_norm<const D: usize>(
             beta,
             epsilon,
         } = norm;
-        let stream = crate::stream::Stream::draw(settings, &branch.device());
+        let row = branch.dims()[1..].iter().product();
+        let stream = crate::stream::Stream::draw(settings, &branch.device(), row);
         let inputs = [
             residual.into_dispatch(),
             branch.into_dispatch(),

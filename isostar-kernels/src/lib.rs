@@ -20,6 +20,7 @@ mod moments;
 mod nonzero;
 #[cfg(all(test, feature = "flex"))]
 mod oracle;
+mod parts;
 mod precision;
 #[cfg(feature = "flex")]
 mod product;
@@ -48,5 +49,6 @@ pub use layer_norm::{Normalization, layer_norm, residual_norm};
 pub use linear::linear;
 pub use moments::{moments, sum_of_rows};
 pub use nonzero::nonzero_rows;
+pub use parts::DropoutKeys;
 pub use precision::Precision;
 pub use silu::silu;

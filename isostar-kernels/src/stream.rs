@@ -7,6 +7,8 @@ use burn::nn::Dropout;
 use burn::prelude::*;
 use burn::tensor::Distribution;
 
+use crate::parts::next_key;
+
 const LANES: usize = 16;
 
 /// Random numbers that one evaluation of [`LANES`] generators gives.
@@ -31,14 +33,25 @@ pub(crate) struct Stream {
     key: [u32; 2],
     threshold: u32,
     factor: f32,
+    /// Number of factors before the first of this part of a batch.
+    offset: usize,
 }
 
 impl Stream {
     /// The stream of one application on this device, keyed by the device's generator, so that
     /// `Device::seed` determines it; `None` if dropout does nothing there.
-    pub(crate) fn draw(settings: &Dropout, device: &Device) -> Option<Self> {
+    ///
+    /// # Arguments
+    /// - `row`: number of factors of each row of the batch
+    pub(crate) fn draw(settings: &Dropout, device: &Device, row: usize) -> Option<Self> {
         let acts = settings.prob > 0.0 && settings.training.is_enabled() && device.is_autodiff();
-        acts.then(|| Self::new(1.0 - settings.prob, key(&device.clone().without_autodiff())))
+        acts.then(|| {
+            let (key, rows_before) = next_key(|| key(&device.clone().without_autodiff()));
+            Self {
+                offset: rows_before * row,
+                ..Self::new(1.0 - settings.prob, key)
+            }
+        })
     }
 
     pub(crate) fn new(keep: f64, key: u64) -> Self {
@@ -47,12 +60,14 @@ impl Stream {
             key: [key as u32, (key >> 32) as u32],
             threshold,
             factor: (65_536.0 / f64::from(threshold)) as f32,
+            offset: 0,
         }
     }
 
     /// Writes the factors from `start` on.
     #[inline(always)]
     pub(crate) fn fill(&self, start: usize, factors: &mut [f32]) {
+        let start = start + self.offset;
         let (mut group, mut skipped, mut rest) = ((start / GROUP) as u64, start % GROUP, factors);
         while !rest.is_empty() {
             let (now, later) = rest.split_at_mut(rest.len().min(GROUP - skipped));

@@ -62,7 +62,7 @@ pub fn default_device_name() -> &'static str {
 /// The default multiple of the width of a batch on a device: 32 on CUDA and 16 on wgpu, which
 /// compile and tune kernels for each shape; 1 on the CPU.
 pub fn default_pad_to(device: &str) -> usize {
-    match device.split(':').next() {
+    match device.split([':', ',']).next() {
         Some("cuda") => 32,
         Some("wgpu") => 16,
         _ => 1,
@@ -128,6 +128,26 @@ pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
             name: name.to_string(),
         }),
     }
+}
+
+/// Returns the devices of a list such as `cuda:0,cuda:1`, in order; one device may be named more than
+/// once.
+///
+/// # Errors
+/// If [`parse_device`] refuses one of them.
+pub fn parse_devices(names: &str) -> Result<Vec<Device>, DeviceError> {
+    names
+        .split(',')
+        .map(|name| parse_device(name.trim()))
+        .collect()
+}
+
+/// Whether the operations of a device run on threads of this process.
+#[cfg(feature = "experiment")]
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    let plain = device.clone().without_autodiff();
+    let cpus = ["flex", "ndarray"].map(parse_device);
+    cpus.into_iter().flatten().any(|cpu| cpu == plain)
 }
 
 /// Keeps compiled kernels for later processes. Too late only if the program used a device before.
@@ -261,6 +281,26 @@ mod tests {
                 name: "cuda:1".into()
             }
         );
+    }
+
+    #[test]
+    fn a_list_may_name_a_device_twice_and_refuses_what_it_does_not_know() {
+        if cfg!(feature = "flex") {
+            let devices = parse_devices("flex, flex").unwrap();
+            assert_eq!(
+                devices,
+                [parse_device("flex").unwrap(), parse_device("flex").unwrap()]
+            );
+        }
+        for (names, wrong) in [("tpu,flex", "tpu"), ("flex,", ""), ("flex,,flex", "")] {
+            let unknown = DeviceError::Unknown { name: wrong.into() };
+            match parse_devices(names) {
+                Err(error) if cfg!(feature = "flex") || names.starts_with("tpu") => {
+                    assert_eq!(error, unknown)
+                }
+                other => assert!(other.is_err()),
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod calibration;
 #[path = "hook/collapse.rs"]
 mod collapse;
 mod common;
+#[path = "hook/devices.rs"]
+mod devices;
 #[path = "hook/guard.rs"]
 mod guard;
 #[path = "hook/mistakes.rs"]

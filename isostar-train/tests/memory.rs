@@ -1,10 +1,11 @@
-//! What tokenized rows and an epoch over them take, counted at the allocator.
+//! What tokenized rows, an epoch over them and a training step take, counted at the allocator.
 
 #[path = "common/counting.rs"]
 mod counting;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::DataLoader;
 use burn::tensor::Device;
@@ -12,6 +13,8 @@ use counting::{IN_USE, PEAK};
 use isostar_train::data::{
     BatchLoader, Batching, DEFAULT_TOKENIZER, TextEncoder, TextRow, TrainingOrder,
 };
+use isostar_train::experiment::{Experiment, Observer, RunFolder, TrainOptions, TrainSettings};
+use isostar_train::progress::{Phase, Progress};
 
 /// A tenth of QQP's.
 const ROWS: usize = 36_385;
@@ -92,4 +95,75 @@ fn an_epoch_over_pairs_holds_their_token_ids_and_little_else() {
         peak <= ids + (ROW + ROW_OF_EPOCH) * ROWS + CONSTANT,
         "{peak} bytes at the peak of an epoch over {ids} bytes of ids"
     );
+}
+
+/// Peak of each training step, and what is in use between steps.
+#[derive(Default)]
+struct Steps(Mutex<Vec<[usize; 2]>>);
+
+impl Progress for Steps {
+    fn advance(&self, phase: &Phase, _done: usize) {
+        if matches!(phase, Phase::Training { .. }) {
+            let held = IN_USE.load(Ordering::Relaxed);
+            let peak = PEAK.swap(held, Ordering::Relaxed);
+            self.0.lock().unwrap().push([peak, held]);
+        }
+    }
+}
+
+impl Observer for Steps {}
+
+/// Run `ISOSTAR_MODELS=FOLDER cargo test --workspace --test memory -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement; needs real models in the folder named by ISOSTAR_MODELS"]
+fn a_step_of_four_micro_batches_takes_the_memory_of_one() {
+    let models = std::env::var_os("ISOSTAR_MODELS").expect("ISOSTAR_MODELS names a folder");
+    let folder = tempfile::tempdir().unwrap();
+    let text = |row: usize| {
+        let of = |word: usize| ["area", "man", "the", "of", "new", "world"][(row + word) % 6];
+        (0..140).map(of).collect::<Vec<_>>().join(" ")
+    };
+    for (name, rows) in [("train.tsv", 96), ("dev.tsv", 2)] {
+        let rows: String = (0..rows)
+            .map(|row| format!("{}\t{}\n", text(row), row % 2))
+            .collect();
+        std::fs::write(folder.path().join(name), format!("sentence\tlabel\n{rows}")).unwrap();
+    }
+    let measure = |batch_size, accumulate| {
+        let options = TrainOptions {
+            model: Some(PathBuf::from(&models).join("minilm").display().to_string()),
+            data: Some(folder.path().into()),
+            max_length: Some(128),
+            batch_size: Some(batch_size),
+            accumulate: Some(accumulate),
+            epochs: Some(1),
+            // 64 sequences of 128 tokens in 6 layers are calibrated at once.
+            calibration_states: Some(2),
+            device: Some("flex".into()),
+            ..TrainOptions::default()
+        };
+        let steps = Arc::new(Steps::default());
+        let out = tempfile::tempdir().unwrap();
+        let experiment =
+            Experiment::prepare(TrainSettings::resolve(options), steps.as_ref()).unwrap();
+        let run = RunFolder::at(out.path().join("run"));
+        let lock = run.lock(steps.as_ref()).unwrap();
+        experiment.run(&lock, steps.clone()).unwrap();
+        let steps = steps.0.lock().unwrap();
+        // The first step calibrates; the second creates what AdamW keeps.
+        let [[_, before], [peak, _]] = [steps[1], steps[2]];
+        println!(
+            "{accumulate} × {batch_size} rows: {} MiB between steps, {} MiB at the peak of one",
+            before >> 20,
+            peak >> 20
+        );
+        [peak - before, peak].map(|bytes| bytes as f64)
+    };
+    let [whole, accumulated] = [measure(32, 1), measure(8, 4)];
+    let shares = [0, 1].map(|of| accumulated[of] / whole[of]);
+    println!(
+        "of the step: {:.2}, with what is held: {:.2}",
+        shares[0], shares[1]
+    );
+    assert!(shares[0] <= 0.45, "{}", shares[0]);
 }

@@ -19,6 +19,7 @@ mod report;
 mod runs;
 mod schema;
 mod signals;
+mod slurm;
 mod source;
 mod stderr;
 mod sweep;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::measure::{number, print};
 use crate::outcome::{aligned, outcome};
 use crate::signals;
+use crate::slurm::SlurmArgs;
 
 /// Run the trainings of a plan
 ///
@@ -27,9 +28,11 @@ pub struct SweepArgs {
     /// Plan file
     #[arg(value_name = "PLAN.toml")]
     plan: PathBuf,
-    /// Run shard I of N
-    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    /// Run shard I of N; auto takes I and N from SLURM, Open MPI or MPICH
+    #[arg(long, value_name = "I/N|auto", default_value = "1/1")]
     shard: String,
+    #[command(flatten)]
+    slurm: SlurmArgs,
     /// Folder of the run folders (default: runs/PLAN)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -59,13 +62,18 @@ pub fn run(arguments: SweepArgs) -> Result<(), Failure> {
     let SweepArgs {
         plan: path,
         shard,
+        slurm,
         out,
         fail_fast,
         no_wait,
         json,
     } = arguments;
-    let plan = Plan::read(&path)?.shard(shard.parse::<Shard>()?);
+    let plan = Plan::read(&path)?;
     let out = out.unwrap_or_else(|| Path::new("runs").join(path.file_stem().unwrap_or_default()));
+    if let Some(line) = slurm.write(&path, &out)? {
+        return print(&format!("{line}\n"));
+    }
+    let plan = plan.shard(shard.parse::<Shard>()?);
     let mut sweep = Sweep::open(plan, &out)?;
 
     // Of the runs' own output, stdout is left to the sweep's.

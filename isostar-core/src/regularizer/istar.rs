@@ -1,7 +1,9 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{IsoScorer, Penalty, Regularizer, StepContext};
+use super::{
+    IsoScorer, Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext,
+};
 use crate::{ConfigError, HiddenStates, Shrinkage, StateSelection, TargetName};
 
 /// Settings of [`IStar`].
@@ -98,6 +100,11 @@ impl IStar {
         Ok(Self { weight, scorer })
     }
 
+    fn weighted(&self, scores: Scores) -> Penalty {
+        let value = scores.defect() * self.weight;
+        Penalty::new(value, scores.mean()).with_details(scores.details)
+    }
+
     /// IsoScore* of the selected states, [`Scores::mean`](super::Scores::mean). Shape `[1]`.
     ///
     /// # Panics
@@ -124,9 +131,28 @@ impl Regularizer for IStar {
         Some(self.scorer.collapsed_below())
     }
 
+    /// Of the moments, if no estimator or sample needs the states.
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        self.scorer.is_of_moments().then_some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
-        let scores = self.scorer.scores(states, context);
-        let value = scores.defect() * self.weight;
-        Penalty::new(value, scores.mean()).with_details(scores.details)
+        self.weighted(self.scorer.scores(states, context))
+    }
+}
+
+impl PooledRegularizer for IStar {
+    /// The moments of each group of layers.
+    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
+        let moments = self.scorer.states().group_moments(states);
+        Statistics(moments.into_iter().map(Statistic::Moments).collect())
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
+        let moments = statistics.0.iter().map(|statistic| match statistic {
+            Statistic::Moments(moments) => moments.clone(),
+            _ => panic!("IStar::penalty_of: the statistics are those of another regularizer"),
+        });
+        self.weighted(self.scorer.scores_of(moments.collect(), context))
     }
 }

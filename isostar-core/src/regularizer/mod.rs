@@ -3,6 +3,7 @@
 mod context;
 mod cosreg;
 mod istar;
+mod pooled;
 mod ramp;
 mod scorer;
 mod sigreg;
@@ -22,6 +23,7 @@ use crate::{HiddenStates, StateSelection};
 pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
+pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
 pub use ramp::Ramp;
 pub use scorer::{Estimator, IsoScorer, Scores};
 pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
@@ -75,6 +77,12 @@ pub trait Regularizer: Debug + Send + Sync {
     /// The threshold for collapsed states: a training hook warns if the measure of a batch is below
     /// it. `None` if there is no threshold.
     fn collapsed_below(&self) -> Option<f64> {
+        None
+    }
+
+    /// This regularizer as a function of statistics that can be merged, if it is one. Only then can
+    /// the penalty of a batch be computed in parts; [`PooledPenalty`] says how.
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
         None
     }
 
@@ -182,6 +190,10 @@ macro_rules! delegate {
 
             fn collapsed_below(&self) -> Option<f64> {
                 self.as_ref().collapsed_below()
+            }
+
+            fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+                self.as_ref().pooled()
             }
 
             fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {

@@ -151,22 +151,7 @@ impl IsoScorer {
             let place = [at, groups.len()];
             self.score(layers, mask.cloned(), place, context, &mut found);
         }
-        let mut details = Vec::new();
-        if matches!(
-            self.states.layers,
-            LayerSelection::Each | LayerSelection::Weighted(_)
-        ) {
-            details.extend(groups.iter().zip(&found.values).map(|(group, value)| {
-                Detail::new(format!("isoscore {}", group.layers[0]), value.clone())
-            }));
-        }
-        details.extend(mean_of(found.weights).map(|mean| Detail::new("shrinkage", mean)));
-        details.extend(mean_of(found.exist).map(|mean| Detail::new("estimated", mean)));
-        Scores {
-            groups,
-            values: found.values,
-            details,
-        }
+        self.with_details(groups, found)
     }
 
     /// Adds the score of one of several groups.
@@ -228,6 +213,51 @@ impl IsoScorer {
                 found.values.push(estimate.score);
                 found.exist.push(estimate.exists);
             }
+        }
+    }
+}
+
+impl IsoScorer {
+    /// Whether the scores are a function of the moments of each group of layers.
+    pub(super) fn is_of_moments(&self) -> bool {
+        matches!(self.estimator, Estimator::Shrunk(_)) && self.sampled.is_none()
+    }
+
+    /// The scores of states with these moments of each group of layers.
+    ///
+    /// # Panics
+    /// If the scores are no function of moments, or a required reference is missing or not of shape
+    /// `[groups·d, d]`.
+    pub(super) fn scores_of(&self, moments: Vec<Moments>, context: &StepContext) -> Scores {
+        let Estimator::Shrunk(shrinkage) = &self.estimator else {
+            panic!("IsoScorer::scores_of: this estimator needs the states")
+        };
+        let groups = self.states.layers.groups_of(moments.len());
+        let mut found = Found::default();
+        for (at, moments) in moments.into_iter().enumerate() {
+            let reference = context.reference_of_group(at, groups.len());
+            let covariance = shrinkage.apply(moments.covariance(), reference.as_ref());
+            found.values.push(isoscore_of_covariance(covariance));
+        }
+        self.with_details(groups, found)
+    }
+
+    fn with_details(&self, groups: Vec<LayerGroup>, found: Found) -> Scores {
+        let mut details = Vec::new();
+        if matches!(
+            self.states.layers,
+            LayerSelection::Each | LayerSelection::Weighted(_)
+        ) {
+            details.extend(groups.iter().zip(&found.values).map(|(group, value)| {
+                Detail::new(format!("isoscore {}", group.layers[0]), value.clone())
+            }));
+        }
+        details.extend(mean_of(found.weights).map(|mean| Detail::new("shrinkage", mean)));
+        details.extend(mean_of(found.exist).map(|mean| Detail::new("estimated", mean)));
+        Scores {
+            groups,
+            values: found.values,
+            details,
         }
     }
 }

@@ -1,7 +1,10 @@
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
-use super::{HeldStep, Penalty, Regularizer, RegularizerState, StepContext, StepNumbers};
+use super::{
+    HeldStep, Penalty, PooledRegularizer, Regularizer, RegularizerState, Statistic, Statistics,
+    StepContext, StepNumbers,
+};
 use crate::{HiddenStates, StateSelection};
 
 /// Several regularizers at once: the penalty is the sum of theirs.
@@ -63,17 +66,14 @@ impl Regularizer for Sum {
         self.first().collapsed_below()
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        let are_pooled = self.0.iter().all(|part| part.pooled().is_some());
+        are_pooled.then_some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
-        let mut sum = self.first().penalty(states, context);
-        // Parts may compute in different precisions: I-STAR's penalty of states in half precision
-        // is in f32.
-        let dtype = sum.value.dtype();
-        for part in &self.0[1..] {
-            let penalty = part.penalty(states, context);
-            sum.value = sum.value + penalty.value.cast(dtype);
-            sum.details.extend(penalty.details);
-        }
-        sum
+        let parts = self.0.iter().map(|part| part.penalty(states, context));
+        added(parts.collect())
     }
 
     fn after_step(&self, numbers: &StepNumbers) -> Vec<HeldStep> {
@@ -98,4 +98,46 @@ impl Regularizer for Sum {
             part.restore(state, device);
         }
     }
+}
+
+impl PooledRegularizer for Sum {
+    /// The statistics of each part.
+    ///
+    /// # Panics
+    /// If a part is not [pooled](Regularizer::pooled).
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        let of_part = |part: &Box<dyn Regularizer>| {
+            Statistic::Several(pooled(part.as_ref()).statistics(states, context))
+        };
+        Statistics(self.0.iter().map(of_part).collect())
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
+        let of_part = |(part, statistic): (&Box<dyn Regularizer>, &Statistic)| match statistic {
+            Statistic::Several(statistics) => pooled(part.as_ref()).penalty_of(statistics, context),
+            _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
+        };
+        added(self.0.iter().zip(&statistics.0).map(of_part).collect())
+    }
+}
+
+fn pooled(part: &dyn Regularizer) -> &dyn PooledRegularizer {
+    part.pooled()
+        .unwrap_or_else(|| panic!("Sum: {} is not pooled", part.measure_name()))
+}
+
+/// The sum of penalties, with the measure of the first.
+fn added(penalties: Vec<Penalty>) -> Penalty {
+    let mut penalties = penalties.into_iter();
+    let mut sum = penalties
+        .next()
+        .expect("Sum: there must be at least one regularizer");
+    // Parts may compute in different precisions: I-STAR's penalty of states in half precision is in
+    // f32.
+    let dtype = sum.value.dtype();
+    for penalty in penalties {
+        sum.value = sum.value + penalty.value.cast(dtype);
+        sum.details.extend(penalty.details);
+    }
+    sum
 }

@@ -15,6 +15,7 @@ mod near_origin;
 mod neighbours;
 #[cfg(feature = "spectrum")]
 mod partition;
+mod pooled;
 mod properties;
 #[cfg(feature = "spectrum")]
 mod spectrum;

@@ -1,6 +1,7 @@
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
+use isostar_kernels::dropout;
 
 use super::pretrained_model::PretrainedModel;
 use super::settings::{ClassifiedToken, Dense, Head};
@@ -105,12 +106,12 @@ impl ClassificationHead {
     pub fn forward(&self, hidden: Tensor<3>, mask: Tensor<2, Bool>) -> Tensor<2> {
         let mut state = self.token.of(hidden, mask);
         if let (Some(dense), Some(activation)) = (&self.dense, self.activation) {
-            let dense = dense.forward(self.input_dropout.forward(state));
+            let dense = dense.forward(dropout(&self.input_dropout, state));
             state = match activation {
                 Dense::Tanh => dense.tanh(),
                 Dense::Relu => burn::tensor::activation::relu(dense),
             };
         }
-        self.output.forward(self.dropout.forward(state))
+        self.output.forward(dropout(&self.dropout, state))
     }
 }

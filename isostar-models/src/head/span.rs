@@ -1,6 +1,7 @@
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::prelude::*;
 use isostar_core::HiddenStates;
+use isostar_kernels::dropout;
 
 use super::pretrained_model::PretrainedModel;
 use super::settings::Head;
@@ -68,7 +69,7 @@ impl SpanHead {
     /// - output: `[sequences, tokens]` each
     pub fn forward(&self, hidden: Tensor<3>) -> [Tensor<2>; 2] {
         let [sequences, tokens, _] = hidden.dims();
-        let logits = each_token(&self.output, self.dropout.forward(hidden));
+        let logits = each_token(&self.output, dropout(&self.dropout, hidden));
         [0, 1].map(|end| {
             logits
                 .clone()

@@ -38,6 +38,12 @@ pub enum ExperimentError {
         /// The number of positions of the model.
         positions: usize,
     },
+    /// The penalty of a batch cannot be computed in parts.
+    #[error("the penalty of {measure} needs the states of a whole batch on one device")]
+    NotPooled {
+        /// The measure of the regularizer.
+        measure: String,
+    },
     /// The settings file cannot be parsed.
     #[error("{}: {message}", path.display())]
     SettingsFile {

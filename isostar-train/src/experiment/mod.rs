@@ -60,11 +60,11 @@ pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
 pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
-pub(crate) use settings::{DIALECT, object};
 pub use settings::{
-    EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting, ShrinkageSetting, Targets,
-    TrainOptions, TrainSettings,
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting,
+    ShrinkageSetting, Targets, TrainOptions, TrainSettings,
 };
+pub(crate) use settings::{DIALECT, object};
 pub use snapshot::SnapshotInterval;
 pub use status::{Activity, RunStatus};
 pub use training::OnSpike;

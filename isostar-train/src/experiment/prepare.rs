@@ -15,7 +15,7 @@ use isostar_models::{
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
 use crate::data::{BatchSource, DEFAULT_TOKENIZER, DataError, TextEncoder};
-use crate::device::parse_device;
+use crate::device::parse_devices;
 use crate::model::find_model;
 use crate::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel, TaskSummary};
 
@@ -70,9 +70,15 @@ impl Experiment {
                 expected,
             });
         }
-        settings.controlled(0)?;
-        let device = parse_device(&settings.device)?;
-        if !Precision::from(settings.precision).is_supported(&device) {
+        let regularizer = settings.controlled(0)?;
+        // The model is read on the first device, and goes to the others in every step.
+        let devices = parse_devices(&settings.device)?;
+        let device = devices[0].clone();
+        if devices.len() * settings.accumulate > 1 {
+            check_pooled(regularizer.as_deref())?;
+        }
+        let precision = Precision::from(settings.precision);
+        if !devices.iter().all(|device| precision.is_supported(device)) {
             let expected = "f32 on this device, which does not compute in bf16";
             return Err(ExperimentError::Setting {
                 name: "precision",
@@ -219,6 +225,16 @@ impl<M: TaskModel> Prepared<M> {
             },
             summary,
         ))
+    }
+}
+
+/// Checks that the penalty of a batch can be computed in parts.
+fn check_pooled(regularizer: Option<&dyn Regularizer>) -> Result<(), ExperimentError> {
+    match regularizer {
+        Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
+            measure: regularizer.measure_name().into(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -301,12 +301,8 @@ impl Run {
 
     /// Order of the rows, from an epoch on, counted from 0.
     pub fn order(&self, first_epoch: usize) -> TrainingOrder {
-        let TrainSettings {
-            batch_size,
-            batching,
-            seed,
-            ..
-        } = self.settings;
+        let TrainSettings { batching, seed, .. } = self.settings;
+        let batch_size = self.settings.rows_per_step();
         TrainingOrder {
             batch_size,
             batching,

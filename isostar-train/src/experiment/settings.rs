@@ -52,6 +52,20 @@ choice! {
 }
 
 choice! {
+    /// States whose penalty is computed together when a step accumulates gradients.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum AccumulateScore {
+        /// Those of the whole step: the same loss and gradients as without accumulation.
+        #[default]
+        Full = "full",
+        /// Those of each micro-batch: one forward pass less per row, but the score of few states is
+        /// biased.
+        Micro = "micro",
+    }
+}
+
+choice! {
     /// Precision of the matrix products of a run.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
@@ -249,6 +263,11 @@ impl TrainSettings {
     /// Default stride: a third of the maximum length, as published, and at most 128.
     pub fn default_stride(max_length: usize) -> usize {
         LONGEST_STRIDE.min(max_length / 3)
+    }
+
+    /// Rows per step of the optimizer.
+    pub fn rows_per_step(&self) -> usize {
+        self.batch_size * self.accumulate
     }
 
     /// Effective weight λ: 0 without a regularizer.

@@ -13,6 +13,7 @@ use isostar_core::{Regularizer, StateSelection};
 use isostar_kernels::Precision;
 
 use super::event::Observer;
+use super::exchange::Exchange;
 use super::guard::Guard;
 use super::lock::lock;
 use super::monitor::Monitor;
@@ -65,6 +66,7 @@ pub(super) struct Calibration<B> {
     pub(super) guard: Guard,
     /// Monitor of the geometry, if any.
     pub(super) monitor: OnceLock<Monitor>,
+    pub(super) exchange: Arc<Exchange>,
 }
 
 impl<B: Send + 'static> Calibration<B> {
@@ -108,6 +110,7 @@ impl<B: Send + 'static> Calibration<B> {
             precision,
             guard: Guard::default(),
             monitor: OnceLock::new(),
+            exchange: Arc::default(),
         }
     }
 

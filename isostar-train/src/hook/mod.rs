@@ -31,6 +31,12 @@
 //!
 //! A regularizer without a reference, such as CosReg, also works with a loader that is not tapped.
 //!
+//! Under [`MultiDevice`](burn::train::ExecutionStrategy), every step is that of one device with the
+//! batches of all: the penalty is that of the states on all devices, exactly, if the regularizer is
+//! [pooled](Regularizer::pooled), and each device's task loss counts by its share of the
+//! [terms](HiddenStateModel::loss_terms). Learning rates therefore need no division by the number
+//! of devices. Under distributed data parallelism, each device has its own penalty.
+//!
 //! With several devices, Burn catches the panic of a step and returns its message as the error of
 //! the training.
 //!
@@ -53,8 +59,10 @@ mod checks;
 mod config;
 mod error;
 mod event;
+mod exchange;
 mod groups;
 mod guard;
+mod joint;
 mod lock;
 mod model;
 mod monitor;
@@ -80,6 +88,8 @@ pub use model::{ForwardStep, HiddenStateModel};
 pub use monitor::{LayerGeometry, MonitorConfig, StepGeometry};
 pub use output::{ModelOutput, RegularizedOutput};
 pub use regularized::Regularized;
+#[cfg(feature = "experiment")]
+pub(crate) use regularized::StepStart;
 pub use state::HookState;
 pub use training::HookMetrics;
 

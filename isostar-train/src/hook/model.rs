@@ -22,6 +22,13 @@ pub trait HiddenStateModel: Module + core::fmt::Display {
         Vec::new()
     }
 
+    /// Number of terms in the mean that the task loss of this batch is: with several devices, it is
+    /// the weight of the batch. By default its number of sequences; a model whose loss is a mean
+    /// over tokens returns their number.
+    fn loss_terms(_batch: &Self::Batch) -> Option<usize> {
+        None
+    }
+
     /// Returns the hidden states alone, for calibration. Override it to skip a costly head.
     fn hidden_states(&self, batch: Self::Batch) -> HiddenStates {
         self.forward_step(batch).hidden_states

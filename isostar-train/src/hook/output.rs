@@ -68,8 +68,8 @@ impl<O> RegularizedOutput<O> {
         });
         let states = self.states.map(|states| match states.is_masked() {
             true => {
-                let tokens = read.next().and_then(|tokens| tokens.iter::<i64>().next());
-                states.read(tokens.map(|tokens| tokens as usize))
+                let masked = read.next().and_then(|masked| masked.iter::<i64>().next());
+                states.read(masked.unwrap_or(0) as usize)
             }
             false => states,
         });

@@ -14,9 +14,30 @@ use crate::metric::StateCount;
 /// Burn treats it like the bare model: it adds no segment to parameter paths, so records,
 /// checkpoints and parameter groups are those of the bare model.
 pub struct Regularized<M: HiddenStateModel> {
-    inner: M,
-    hook: Hook<M::Batch>,
+    pub(super) inner: M,
+    pub(super) hook: Hook<M::Batch>,
 }
+
+/// What a hook knows of a step before its batch.
+#[derive(Clone)]
+pub(crate) struct StepStart {
+    /// Reference of the epoch, if the regularizer needs one.
+    pub reference: Option<Tensor<2>>,
+    /// Number of steps that the training has taken.
+    pub step: u64,
+}
+
+impl StepStart {
+    /// Context of the penalty.
+    pub fn context(&self) -> StepContext<'_> {
+        StepContext::default()
+            .with_reference(self.reference.as_ref())
+            .with_step(self.step)
+    }
+}
+
+/// No step can be taken: the hook knows why.
+pub(crate) struct NoStep;
 
 impl<B: Send + 'static> Hook<B> {
     /// Wraps the model for the Learner.
@@ -41,6 +62,29 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// Returns the bare model and drops the hook.
     pub fn into_inner(self) -> M {
         self.inner
+    }
+
+    /// Begins a training step.
+    ///
+    /// # Errors
+    /// If the reference cannot be estimated, or the training has diverged.
+    pub(crate) fn begin_step(&self) -> Result<StepStart, NoStep> {
+        let device = self
+            .inner
+            .devices()
+            .first()
+            .expect("a model has at least one parameter")
+            .clone();
+        let calibration = &self.hook.calibration;
+        let step = calibration.note_step();
+        // Needed for a loader that is not tapped; a tapped loader has already checked.
+        calibration.check_steps();
+        let reference = calibration.reference(&self.inner, &device);
+        let reference = reference.map_err(|_| NoStep)?;
+        match calibration.divergence() {
+            Some(_) => Err(NoStep),
+            None => Ok(StepStart { reference, step }),
+        }
     }
 
     /// Step without a reference: the optimizer gets no gradients, and the tapped loader ends the
@@ -90,25 +134,18 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     type Output = RegularizedOutput<M::Output>;
 
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
-        let device = self
-            .inner
-            .devices()
-            .first()
-            .expect("a model has at least one parameter")
-            .clone();
+        // From here on, whatever keeps this step from its end tells the other workers.
+        let seat = self.hook.calibration.exchange.seat();
+        let Ok(start) = self.begin_step() else {
+            return self.step_without_gradients(batch);
+        };
+        if let Some(seat) = seat {
+            return self.step_jointly(batch, seat, &start);
+        }
         let Hook {
             regularizer,
             calibration,
         } = &self.hook;
-        let step = calibration.note_step();
-        // Needed for a loader that is not tapped; a tapped loader has already checked.
-        calibration.check_steps();
-        let Ok(reference) = calibration.reference(&self.inner, &device) else {
-            return self.step_without_gradients(batch);
-        };
-        if calibration.divergence().is_some() {
-            return self.step_without_gradients(batch);
-        }
         let rows = M::rows(&batch);
         let ForwardStep {
             task_loss,
@@ -117,24 +154,21 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         } = calibration
             .precision
             .scope(|| self.inner.forward_step(batch));
-        let context = StepContext::default()
-            .with_reference(reference.as_ref())
-            .with_step(step);
         let penalty = regularizer
             .as_ref()
-            .map(|regularizer| regularizer.penalty(&hidden_states, &context));
+            .map(|regularizer| regularizer.penalty(&hidden_states, &start.context()));
         let states = regularizer
             .as_ref()
             .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
         if let Some(monitor) = calibration.monitor.get()
-            && let Err(error) = monitor.step(step, &hidden_states)
+            && let Err(error) = monitor.step(start.step, &hidden_states)
         {
             tracing::warn!("the geometry of a step could not be read: {error}");
         }
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
         calibration.guard.keep(
-            step,
+            start.step,
             calibration.epoch(),
             rows,
             &task_loss,

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
-use isostar_core::RegularizerState;
+use isostar_core::{Penalty, RegularizerState};
 
 use super::Hook;
 use super::lock::lock;
@@ -105,5 +105,26 @@ impl<B: Send + 'static> Hook<B> {
         if let Some(regularizer) = &self.regularizer {
             regularizer.discard_step();
         }
+    }
+
+    /// The regularizer of this hook.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn regularizer(&self) -> Option<std::sync::Arc<dyn isostar_core::Regularizer>> {
+        self.regularizer.clone()
+    }
+
+    /// Keeps the numbers of a step that a loop has computed itself, until the next one begins.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn keep_numbers(
+        &self,
+        rows: Vec<u32>,
+        task_loss: &Tensor<1>,
+        penalty: Option<&Penalty>,
+    ) {
+        let calibration = &self.calibration;
+        let (before, epoch) = (calibration.steps().saturating_sub(1), calibration.epoch());
+        calibration
+            .guard
+            .keep(before, epoch, rows, task_loss, penalty);
     }
 }

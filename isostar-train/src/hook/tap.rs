@@ -6,6 +6,7 @@ use burn::data::dataset::DatasetError;
 use burn::prelude::Device;
 
 use super::calibration::Calibration;
+use super::exchange::Given;
 
 /// Number of batches that a tapped loader yields at most before a wrapped model takes its first
 /// step. The strategies of burn-train take a step after every batch; a custom strategy may collect
@@ -42,7 +43,9 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<B> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.calibration.request(epoch);
+        let number = self.calibration.exchange.begin_pass();
         Box::new(TappedPass {
+            number,
             inner: self.inner.iter(),
             calibration: &self.calibration,
             given: 0,
@@ -67,6 +70,8 @@ impl<B: Send + 'static> DataLoader<B> for EpochTap<B> {
 struct TappedPass<'a, B> {
     inner: Box<dyn DataLoaderIterator<B> + 'a>,
     calibration: &'a Calibration<B>,
+    /// Number of the pass in the exchange of the workers.
+    number: u64,
     given: usize,
     stopped: bool,
 }
@@ -89,12 +94,9 @@ impl<B: Send + 'static> TappedPass<'_, B> {
         self.given += 1;
         batch
     }
-}
 
-impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
-    type Item = Result<B, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// Returns the next batch, or the error that ends the training.
+    fn take(&mut self) -> Option<Result<B, DatasetError>> {
         // The error is returned once, so that a caller who skips errors reaches the end.
         if self.stopped {
             return None;
@@ -108,6 +110,21 @@ impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
         self.stopped = error.is_some();
         error.map_or_else(|| self.give(), |error| Some(Err(error)))
     }
+}
+
+impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
+    type Item = Result<B, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.take();
+        let given = match &item {
+            Some(Ok(_)) => Given::Batch,
+            Some(Err(_)) => Given::Error,
+            None => Given::Nothing,
+        };
+        self.calibration.exchange.ask(self.number, given);
+        item
+    }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (
@@ -117,6 +134,12 @@ impl<B: Send + 'static> Iterator for TappedPass<'_, B> {
                 .1
                 .map(|batches| batches.saturating_add(1)),
         )
+    }
+}
+
+impl<B> Drop for TappedPass<'_, B> {
+    fn drop(&mut self) {
+        self.calibration.exchange.end_pass(self.number);
     }
 }
 

@@ -26,9 +26,10 @@ pub struct StateCount {
     /// Width d of the states.
     pub width: usize,
     layers: usize,
-    /// Number of selected tokens, once it is known.
-    tokens: Option<usize>,
-    mask: Option<Tensor<2, Bool>>,
+    /// Number of selected tokens that are known.
+    tokens: usize,
+    /// Masks of further tokens, whose number is not read yet; one per part of the batch.
+    masks: Vec<Tensor<2, Bool>>,
 }
 
 impl StateCount {
@@ -42,13 +43,27 @@ impl StateCount {
         let mask = selection
             .mask(states)
             .map(|mask| mask.clone().without_autodiff());
-        let tokens = mask.is_none().then_some(sequences * tokens);
+        let tokens = match mask {
+            Some(_) => 0,
+            None => sequences * tokens,
+        };
         Self {
             width,
             layers: layers.len(),
             tokens,
-            mask,
+            masks: mask.into_iter().collect(),
         }
+    }
+
+    /// The states of all parts of a batch; `None` if there is no part, or nothing is known of one.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn sum(parts: Vec<Option<Self>>) -> Option<Self> {
+        let parts = parts.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
+        parts.reduce(|mut sum, part| {
+            sum.tokens += part.tokens;
+            sum.masks.extend(part.masks);
+            sum
+        })
     }
 
     /// Number of states: selected tokens times layers.
@@ -56,29 +71,32 @@ impl StateCount {
     /// # Errors
     /// If the device cannot be read.
     pub fn count(&self) -> Result<usize, TensorReadError> {
-        let tokens = match (self.tokens, self.masked()) {
-            (Some(tokens), _) => tokens,
-            (None, Some(masked)) => masked.try_into_scalar::<i64>()? as usize,
-            (None, None) => 0,
+        let masked = match self.masked() {
+            Some(masked) => masked.try_into_scalar::<i64>()? as usize,
+            None => 0,
         };
-        Ok(tokens * self.layers)
+        Ok((self.tokens + masked) * self.layers)
     }
 
     /// Whether a mask selects the tokens, whose number has not been read.
     pub(crate) fn is_masked(&self) -> bool {
-        self.mask.is_some()
+        !self.masks.is_empty()
     }
 
-    /// Number of tokens under the mask, shape `[1]`; `None` if all tokens count.
+    /// Number of tokens under the masks, shape `[1]`; `None` if there is no mask.
     pub(crate) fn masked(&self) -> Option<Tensor<1, Int>> {
-        self.mask.clone().map(|mask| mask.int().sum())
+        let device = self.masks.first()?.device();
+        let counts = self.masks.iter().map(|mask| mask.clone().int().sum());
+        counts
+            .map(|count| count.to_device(&device))
+            .reduce(|sum, count| sum + count)
     }
 
-    /// The same states, once the number of tokens under the mask has been read.
-    pub(crate) fn read(self, tokens: Option<usize>) -> Self {
+    /// The same states, once the number of tokens under the masks has been read.
+    pub(crate) fn read(self, masked: usize) -> Self {
         Self {
-            tokens,
-            mask: None,
+            tokens: self.tokens + masked,
+            masks: Vec::new(),
             ..self
         }
     }

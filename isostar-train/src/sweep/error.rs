@@ -54,6 +54,17 @@ pub enum SweepError {
     /// The folder of a run cannot be used.
     #[error(transparent)]
     Folder(#[from] ExperimentError),
+    /// A shard is to be found, but no launcher of several processes is known.
+    #[error("nothing says which of several processes this is")]
+    NoLauncher,
+    /// A launcher contradicts itself.
+    #[error("{variable} is {value:?}, which gives no place among several processes")]
+    Launcher {
+        /// The environment variable.
+        variable: String,
+        /// Its value; empty if it is unset.
+        value: String,
+    },
     /// The shard is not of the form `I/N` with `I` from 1 to `N`.
     #[error("invalid shard {text:?}")]
     NoSuchShard {

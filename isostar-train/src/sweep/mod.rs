@@ -37,6 +37,7 @@
 //! at those that others work on until they are over, or free because their process has ended.
 //! Shards split a plan beforehand.
 
+mod cluster;
 mod error;
 mod plan;
 mod run;

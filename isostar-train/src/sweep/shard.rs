@@ -1,6 +1,7 @@
 use std::str::FromStr;
 
 use super::SweepError;
+use super::cluster::place;
 
 /// One of N shards of a sweep, for one of N machines: every N-th run, starting with the I-th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +15,30 @@ impl Shard {
     /// The only shard, which has all runs.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
+    /// The shard of this process, from the environment of a SLURM array, `srun`, Open MPI's `mpirun` or
+    /// MPICH's `mpiexec`.
+    ///
+    /// # Errors
+    /// If none of them has started this process, or their variables contradict each other.
+    pub fn from_environment() -> Result<Self, SweepError> {
+        let (index, count) = place(|name| std::env::var(name).ok())?;
+        Ok(Self { index, count })
+    }
+
     /// Whether the shard contains the run at this position in the plan, counted from 0.
     pub fn holds(self, place: usize) -> bool {
         place % self.count == self.index
     }
 }
 
-/// `I/N`, from `1/N` to `N/N`.
+/// `I/N`, from `1/N` to `N/N`, or `auto` for the shard of this process.
 impl FromStr for Shard {
     type Err = SweepError;
 
     fn from_str(text: &str) -> Result<Self, SweepError> {
+        if text.trim() == "auto" {
+            return Self::from_environment();
+        }
         let parse = || -> Option<Self> {
             let (number, count) = text.split_once('/')?;
             let (number, count): (usize, usize) =

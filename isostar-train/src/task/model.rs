@@ -6,14 +6,16 @@ use super::{
     Evaluator, Preparation, PreparedSplit, SequenceEvaluator, SequenceOutput, SpanEvaluator,
     SpanOutput, TaskRows,
 };
-use crate::data::{BatchSource, DataError, Examples, Windows};
+use crate::data::{BatchSource, DataError, Examples, RowBatch, Windows};
 use crate::hook::HiddenStateModel;
 use crate::readback::Gathered;
 
 /// A model with the head of a task kind: how its rows are tokenized, and how its predictions are
 /// scored.
 pub trait TaskModel:
-    HiddenStateModel<Output: Adaptor<LossInput> + Clone + Gathered> + PretrainedModel + 'static
+    HiddenStateModel<Batch: RowBatch, Output: Adaptor<LossInput> + Clone + Gathered>
+    + PretrainedModel
+    + 'static
 {
     /// The tokenized rows.
     type Source: BatchSource<Batch = Self::Batch>;

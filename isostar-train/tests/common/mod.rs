@@ -119,6 +119,8 @@ pub struct Batches {
     pub iterated: Arc<AtomicUsize>,
     pub given: Arc<AtomicUsize>,
     pub fails_at: Option<usize>,
+    /// The batch at which the slice that holds it fails.
+    pub slice_fails_at: Option<usize>,
     pub fails_from_pass: usize,
     pub device: Device,
 }
@@ -148,6 +150,7 @@ impl Batches {
             iterated: Arc::default(),
             given: Arc::default(),
             fails_at: None,
+            slice_fails_at: None,
             fails_from_pass: 1,
             device: device.clone(),
         }
@@ -216,8 +219,10 @@ impl DataLoader<Batch> for Batches {
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
+        let fails_at = self.slice_fails_at.filter(|at| (start..end).contains(at));
         Arc::new(Self {
             batches: Arc::new(self.batches[start..end].to_vec()),
+            fails_at: fails_at.map(|at| at - start).or(self.fails_at),
             ..self.clone()
         })
     }

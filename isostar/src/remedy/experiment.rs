@@ -61,6 +61,7 @@ impl Remedy for ExperimentError {
         match self {
             Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
+            Self::NotPooled { .. } => "pass one --device, and leave out --accumulate".into(),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
@@ -157,7 +158,11 @@ impl Remedy for SweepError {
             Self::SameName { .. } => "give each of [[runs]] its own name".into(),
             Self::OtherSettings { .. } => "pass another folder with --out, or move the run to another folder".into(),
             Self::Folder(error) => error.remedy(),
-            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N".into(),
+            Self::NoSuchShard { .. } => "pass --shard I/N with I from 1 to N, or --shard auto under SLURM or MPI".into(),
+            Self::NoLauncher => {
+                "start the command in a SLURM array, or with srun, mpirun or mpiexec; or pass --shard I/N with I from 1 to N".into()
+            }
+            Self::Launcher { .. } => "pass --shard I/N with I from 1 to N".into(),
             _ => UNKNOWN.into(),
         }
     }

@@ -14,6 +14,7 @@ mod report;
 #[cfg(feature = "hub")]
 #[path = "../../../isostar-models/tests/models_tests/hub/server.rs"]
 mod server;
+mod slurm;
 mod sweep;
 mod tasks;
 mod tokenizers;

@@ -10,6 +10,7 @@ mod command_line;
 mod control;
 mod diverged;
 mod no_tokens;
+mod parts;
 mod progress;
 mod refused;
 mod resumed;

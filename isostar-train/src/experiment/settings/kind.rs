@@ -7,7 +7,9 @@ use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
 use super::super::{OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
-use super::{EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting, Targets};
+use super::{
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting, Targets,
+};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -203,6 +205,7 @@ macro_rules! kind_by_names {
 }
 
 kind_by_names!(
+    AccumulateScore,
     EstimatorName,
     Batching,
     OnSpike,

@@ -9,7 +9,10 @@ use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval,
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
-use super::{EstimatorName, PrecisionName, RegularizerName, SCRATCH, ShrinkageSetting, Targets};
+use super::{
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, ShrinkageSetting,
+    Targets,
+};
 use crate::data::{Batching, Columns};
 use crate::device::{default_device_name, default_pad_to};
 use crate::hook::CALIBRATION_LIMIT;
@@ -140,9 +143,25 @@ settings! {
     #[takes("N")]
     epochs: usize = |about| if about.scratch { 2 } else { 3 }, in AT_LEAST_ONE;
 
-    /// Rows per step (default: 32)
+    /// Rows per step, or per micro-batch if a step accumulates gradients; several devices share them (default: 32)
     #[takes("N")]
     batch_size: usize = |_| 32, in AT_LEAST_ONE;
+
+    /// Add up the gradients of N micro-batches of --batch-size rows per step: the loss and the gradients of one large batch with the memory of
+    /// a small one (default: 1)
+    #[takes("N")]
+    #[stored(default = "default_accumulate")]
+    accumulate: usize = |_| default_accumulate(), in AT_LEAST_ONE;
+
+    /// States that share a penalty when gradients are accumulated: full takes those of the whole step, at the price of a second forward pass of
+    /// all micro-batches but one; micro takes those of each micro-batch, whose score is lower the fewer they are (default: full)
+    #[takes()]
+    #[stored(default)]
+    accumulate_score: AccumulateScore = |_| AccumulateScore::default();
+
+    /// Scale the gradients of a step down to a norm of G over all parameters, if it is larger (default: no limit)
+    #[takes("G")]
+    clip_norm: f64, in ABOVE_ZERO;
 
     /// Peak learning rate of AdamW (default: 5e-5; from scratch: 5e-4)
     #[takes("R")]
@@ -177,7 +196,8 @@ settings! {
     #[takes("N")]
     seed: u64 = |_| 1;
 
-    /// Device: flex, ndarray, wgpu, cuda or cuda:1, if compiled in (default: the first of them)
+    /// Device: flex, ndarray, wgpu, cuda or cuda:1, if compiled in (default: the first of them). A list such as cuda:0,cuda:1 splits each batch
+    /// by rows; loss and gradients are those of the whole batch
     #[takes("NAME")]
     device: String = |_| default_device_name().into();
 
@@ -262,6 +282,10 @@ fn or_default<T>(option: Option<T>, about: &About, default: impl FnOnce(&About) 
 /// The ε of AdamW in PyTorch, and of runs whose settings do not name it.
 fn default_epsilon() -> f64 {
     1e-8
+}
+
+fn default_accumulate() -> usize {
+    1
 }
 
 /// Batches as wide as their longest row, and those of runs whose settings do not name a multiple.

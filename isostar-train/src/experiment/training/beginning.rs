@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use burn::tensor::Device;
+
 use super::display::Display;
 use super::meter::TrainingMeter;
 use super::saving::hook_state;
+use super::step::{Crew, Division};
 use super::{Recorder, Stopwatch, Training};
 use crate::data::BatchLoader;
+use crate::device::parse_devices;
 use crate::experiment::ExperimentError;
 use crate::experiment::optimizer::{WarmupLinear, adamw};
 use crate::experiment::prepare::Prepared;
@@ -71,6 +75,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             stopwatch.restore(parts.state.seconds);
             state = Some(parts.state);
         }
+        let crew = crew(run, &hook)?;
         let place = state.as_ref().map_or(Place::default(), |state| state.place);
         let train = BatchLoader::training(
             prepared.train.source.clone(),
@@ -92,6 +97,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
             model: Some(hook.wrap(model.fork(&device).train())),
             optimizer,
             schedule: WarmupLinear::new(settings.learning_rate, warmup, steps, settings.schedule),
+            crew,
             train: hook.tap(Arc::new(train)),
             batches,
             place,
@@ -113,4 +119,21 @@ impl<'a, M: TaskModel> Training<'a, M> {
             epochs_since: 0,
         })
     }
+}
+
+/// The devices of steps in parts; `None` if one device takes each batch as a whole.
+fn crew<M: TaskModel>(
+    run: &Run,
+    hook: &Hook<M::Batch>,
+) -> Result<Option<Crew<M>>, ExperimentError> {
+    let settings = &run.settings;
+    let devices = parse_devices(&settings.device)?.into_iter();
+    let devices: Vec<Device> = devices.map(Device::autodiff).collect();
+    let division = Division {
+        rows: settings.batch_size,
+        score: settings.accumulate_score,
+        precision: settings.precision.into(),
+    };
+    let is_cut = devices.len() * settings.accumulate > 1;
+    Ok(is_cut.then(|| Crew::new(&devices, hook.regularizer(), division)))
 }

@@ -8,6 +8,7 @@ use burn::train::metric::{Adaptor, Metric, MetricMetadata, Numeric};
 use isostar_core::{DeviceMoments, RunningMoments};
 
 use super::display::{Display, ShownMetric};
+use super::step::Outputs;
 use super::sums::{Sum, Sums};
 use crate::experiment::waiting::Waiting;
 use crate::hook::{Hook, RegularizedOutput};
@@ -44,14 +45,14 @@ impl<M: TaskModel> TrainingMeter<M> {
     /// If the device cannot be read.
     pub fn add(
         &mut self,
-        item: RegularizedOutput<M::Output>,
+        item: RegularizedOutput<Outputs<M::Output>>,
         phase: &Phase,
         display: &mut Display,
     ) -> Result<f64, TensorReadError> {
         let mut show = |name: &str, value, sum: &Sum| {
             display.metric(phase, name, value, sum.mean().unwrap_or(f64::NAN))
         };
-        let loss = add_loss::<M>(&mut self.sums.loss, &item.output)?;
+        let loss = add_losses::<M>(&mut self.sums.loss, &item.output)?;
         show("task_loss", loss, &self.sums.loss);
         if let Some(penalty) = &item.penalty {
             let value = penalty.value.clone().try_into_scalar::<f64>()?;
@@ -66,8 +67,10 @@ impl<M: TaskModel> TrainingMeter<M> {
             self.sums.measure.add(value, 1);
             show(&self.measure_name(), value, &self.sums.measure);
         }
-        if let Some(answers) = &mut self.answers {
-            answers.add(&item.output)?;
+        for output in &item.output.0 {
+            if let Some(answers) = &mut self.answers {
+                answers.add(output)?;
+            }
         }
         Ok(loss)
     }
@@ -180,6 +183,25 @@ fn scores<E: Evaluator>(
         .iter()
         .filter(|metric| !metric.is_of_part())
         .map(|metric| (metric.name().to_string(), answers.score(*metric)))
+}
+
+/// Adds the losses of the parts of a batch; returns the mean of all.
+fn add_losses<M: TaskModel>(
+    sum: &mut Sum,
+    outputs: &Outputs<M::Output>,
+) -> Result<f64, TensorReadError> {
+    let mut own = Sum::default();
+    let mut mean = f64::NAN;
+    for output in &outputs.0 {
+        let count = M::losses(output).dims()[0];
+        mean = add_loss::<M>(sum, output)?;
+        own.add(mean, count);
+    }
+    // One mean as it is: its product with a count, divided by the count, may differ.
+    Ok(match outputs.0.len() {
+        1 => mean,
+        _ => own.mean().unwrap_or(f64::NAN),
+    })
 }
 
 /// Adds the losses of a batch; returns their mean.

@@ -13,6 +13,7 @@ mod recorder;
 mod saving;
 mod seconds;
 mod spikes;
+mod step;
 mod sums;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use burn::data::dataloader::DataLoader;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use burn::train::{InferenceStep, TrainStep};
 use serde::Serialize;
 
 use super::optimizer::WarmupLinear;
@@ -33,7 +34,7 @@ use super::run::{EVALUATION_BATCH, Run};
 use super::snapshot::{Before, Place};
 use super::{EpochReport, ExperimentError, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
-use crate::hook::{Hook, Regularized};
+use crate::hook::{Hook, Regularized, RegularizedOutput};
 use crate::progress::Phase;
 use crate::readback::host_for;
 use crate::task::TaskModel;
@@ -45,6 +46,7 @@ use meter::{TrainingMeter, ValidationMeter};
 use reading::Reading;
 pub(super) use recorder::Recorder;
 pub(super) use seconds::{Seconds, Stopwatch};
+use step::{Computed, Crew, Outputs, clip};
 pub(super) use sums::Sums;
 
 /// Whether the loop goes on, or has reached the place at which it was to end.
@@ -70,13 +72,15 @@ pub(super) struct Training<'a, M: TaskModel> {
     pub(super) model: Option<Regularized<M>>,
     pub(super) optimizer: ModuleOptimizer,
     schedule: WarmupLinear,
+    /// Computes steps in parts; `None` if one device takes each batch as a whole.
+    crew: Option<Crew<M>>,
     train: Arc<dyn DataLoader<M::Batch>>,
     /// Batches per epoch.
     batches: usize,
     pub(super) place: Place,
     meter: TrainingMeter<M>,
     /// The last step, if its numbers are not in the meter.
-    unsettled: Option<Reading<M::Output>>,
+    unsettled: Option<Reading<Outputs<M::Output>>>,
     split_seconds: f64,
     pub(super) losses: RecentLosses,
     lines: Vec<String>,
@@ -250,18 +254,17 @@ impl<'a, M: TaskModel> Training<'a, M> {
     /// Visits a batch: one step of the optimizer, unless its loss is a spike to leave out.
     fn step(&mut self, batch: M::Batch) -> Result<(), ExperimentError> {
         let rows = M::rows(&batch);
-        let TrainOutput { grads, item } = TrainStep::step(self.model(), batch);
-        if self.hook.failure().is_some() || self.hook.divergence().is_some() {
+        let Some(Computed { gradients, output }) = self.compute(batch)? else {
             // Before a reference there is no step, and the state is that between two steps.
             self.stop_if_requested()?;
             return Err(self.ended(None));
-        }
+        };
         // A regularizer that adapts needs its numbers before the next step.
-        let adapts = item
+        let adapts = output
             .penalty
             .as_ref()
             .is_some_and(|penalty| !penalty.details.is_empty());
-        let mut reading = Reading::new(item, rows, self.place);
+        let mut reading = Reading::new(output, rows, self.place);
         if host_for(&self.run.device).is_some() && !adapts {
             self.hook.defer_numbers();
         }
@@ -271,13 +274,44 @@ impl<'a, M: TaskModel> Training<'a, M> {
                 return Ok(());
             }
         }
+        let gradients = match self.settings().clip_norm {
+            Some(limit) => clip(self.model(), gradients, limit)?.0,
+            None => gradients,
+        };
         let rate = ModuleLearningRate::from(self.schedule.rate(self.place.step));
         let model = self
             .model
             .take()
             .expect("the optimizer has returned the model");
-        self.model = Some(self.optimizer.step(rate, model, grads));
+        self.model = Some(self.optimizer.step(rate, model, gradients));
         self.take(reading.begin())
+    }
+
+    /// Computes the gradients of a batch; `None` if the hook ends the training.
+    fn compute(&mut self, batch: M::Batch) -> Result<Option<Computed<M::Output>>, ExperimentError> {
+        let model = self
+            .model
+            .as_ref()
+            .expect("the optimizer has returned the model");
+        let Some(crew) = &mut self.crew else {
+            let computed = Computed::from(TrainStep::step(model, batch));
+            let has_ended = self.hook.failure().is_some() || self.hook.divergence().is_some();
+            return Ok((!has_ended).then_some(computed));
+        };
+        let Ok(start) = model.begin_step() else {
+            return Ok(None);
+        };
+        let rows = M::rows(&batch);
+        match crew.compute(model.inner(), &batch, &start) {
+            Ok(computed) => {
+                let RegularizedOutput {
+                    task_loss, penalty, ..
+                } = &computed.output;
+                self.hook.keep_numbers(rows, task_loss, penalty.as_ref());
+                Ok(Some(computed))
+            }
+            Err(failure) => Err(self.ended(Some(failure.to_string()))),
+        }
     }
 
     /// Returns the metrics of the validation rows, and the seconds it took.

@@ -4,6 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{TensorReadError, Transaction};
 
 use super::Training;
+use super::step::Outputs;
 use crate::experiment::ExperimentError;
 use crate::experiment::snapshot::Place;
 use crate::hook::RegularizedOutput;
@@ -79,7 +80,10 @@ impl<M: TaskModel> Training<'_, M> {
     ///
     /// On a device, the numbers of the step before it are awaited, while this step runs. On the CPU,
     /// these numbers are here.
-    pub(super) fn take(&mut self, reading: Reading<M::Output>) -> Result<(), ExperimentError> {
+    pub(super) fn take(
+        &mut self,
+        reading: Reading<Outputs<M::Output>>,
+    ) -> Result<(), ExperimentError> {
         let is_here = reading.transfer.is_none();
         self.settle()?;
         self.unsettled = Some(reading);

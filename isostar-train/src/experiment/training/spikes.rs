@@ -4,6 +4,7 @@ use burn::module::Module;
 
 use super::losses::{MOST_IN_A_ROW, MOST_WARNINGS, OnSpike, Spike};
 use super::reading::Reading;
+use super::step::Outputs;
 use super::{Recorder, Training};
 use crate::experiment::ExperimentError;
 use crate::experiment::snapshot::{Parts, Place};
@@ -17,7 +18,7 @@ impl<M: TaskModel> Training<'_, M> {
     /// If the settings, or too many spikes in a row, end the run.
     pub(super) fn leaves_out(
         &mut self,
-        step: &Reading<M::Output>,
+        step: &Reading<Outputs<M::Output>>,
     ) -> Result<bool, ExperimentError> {
         let (policy, item) = (self.run.settings.on_spike, step.item());
         let loss = item.task_loss.clone().try_into_scalar::<f64>()?;

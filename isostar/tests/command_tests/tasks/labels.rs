@@ -47,7 +47,7 @@ pub const TRAIN: [&str; 14] = [
     "--data",
     "data",
     "--epochs",
-    "4",
+    "6",
     "--batch-size",
     "4",
     "--learning-rate",

@@ -1,0 +1,290 @@
+//! The penalty of a batch in parts against that of the whole batch.
+
+use crate::common::{Points, assert_within, devices, distance, largest, scalar, values};
+use burn::prelude::*;
+use burn::tensor::DType;
+use isostar_core::{
+    CosRegConfig, HiddenStates, IStar, IStarConfig, Penalty, PooledPenalty, Regularizer, Shrinkage,
+    ShrinkageTarget, StateSelection, StepContext, Sum, TargetName,
+};
+
+/// Sequences of each part: unequal, and one alone.
+const PARTS: [usize; 3] = [3, 1, 4];
+const TOKENS: usize = 5;
+const WIDTH: usize = 6;
+
+/// Largest error relative to the largest entry, in f64. Largest observed: 8e-16.
+const DOUBLE: f64 = 1e-14;
+/// The same in f32.
+const SINGLE: f64 = 2e-5;
+
+/// Two layers of states. The parts differ in mean, so that the score of the whole is not that of
+/// any part.
+fn layers() -> [Points; 2] {
+    let part = |row: usize| match row / TOKENS {
+        0..3 => 0.0,
+        3 => 2.0,
+        _ => -1.0,
+    };
+    let rows = PARTS.iter().sum::<usize>() * TOKENS;
+    [5, 6].map(|seed| {
+        let points = Points::gaussian(rows, WIDTH, seed);
+        Points::from_fn(rows, WIDTH, |row, column| {
+            points.row(row)[column] * (1.0 + column as f64) + part(row) * (column as f64 - 1.5)
+        })
+    })
+}
+
+/// Some padding in every part, and one sequence of a single token.
+fn mask(device: &Device) -> Tensor<2, Bool> {
+    let lengths = [5, 3, 4, 2, 5, 1, 4, 5];
+    let mask: Vec<bool> = lengths
+        .iter()
+        .flat_map(|length| (0..TOKENS).map(move |token| token < *length))
+        .collect();
+    Tensor::from_data(TensorData::new(mask, [lengths.len(), TOKENS]), device)
+}
+
+struct Batch {
+    layers: Vec<Tensor<3>>,
+    mask: Tensor<2, Bool>,
+}
+
+impl Batch {
+    fn new(device: &Device, dtype: DType) -> Self {
+        let rows = PARTS.iter().sum();
+        let autodiff = device.clone().autodiff();
+        let layers = layers().map(|points| {
+            let points = points.tensor_of(&autodiff, dtype);
+            points.reshape([rows, TOKENS, WIDTH]).require_grad()
+        });
+        Self {
+            layers: layers.to_vec(),
+            mask: mask(device),
+        }
+    }
+
+    fn states(&self, first: usize, rows: usize) -> HiddenStates {
+        let part = |layer: &Tensor<3>| layer.clone().narrow(0, first, rows);
+        HiddenStates::from_layers(self.layers.iter().map(part).collect())
+            .with_mask(self.mask.clone().narrow(0, first, rows))
+    }
+
+    fn whole(&self) -> HiddenStates {
+        self.states(0, PARTS.iter().sum())
+    }
+
+    fn parts(&self) -> Vec<HiddenStates> {
+        let mut first = 0;
+        PARTS
+            .map(|rows| {
+                first += rows;
+                self.states(first - rows, rows)
+            })
+            .to_vec()
+    }
+
+    /// The gradients of all layers, one after the other.
+    fn gradients(&self, loss: Tensor<1>) -> Vec<f64> {
+        let gradients = loss.backward();
+        // CosReg is of the last layer.
+        let of = |layer: &Tensor<3>| match layer.grad(&gradients) {
+            Some(gradient) => values(&gradient),
+            None => vec![0.0; layer.shape().num_elements()],
+        };
+        self.layers.iter().flat_map(of).collect()
+    }
+}
+
+fn regularizers(device: &Device, dtype: DType) -> Vec<(&'static str, Box<dyn Regularizer>)> {
+    let istar = |zeta| IStarConfig::new(-0.7).with_shrinkage(zeta).init().unwrap();
+    let scaled = IStarConfig::new(0.5)
+        .with_target(TargetName::ScaledIdentity)
+        .init();
+    let matrix = Points::from_fn(WIDTH, WIDTH, |row, column| f64::from(row == column) + 0.1);
+    let matrix = ShrinkageTarget::Matrix(matrix.tensor_of(device, dtype));
+    let matrix = Shrinkage::new(0.3, matrix).unwrap();
+    let matrix = IStar::new(2.0, matrix, StateSelection::default()).unwrap();
+    let mut each = IStarConfig::new(-0.7).with_shrinkage(0.0);
+    each.states.layers = "each".parse().unwrap();
+    let mut weighted = CosRegConfig::new();
+    weighted.states.layers = "2:0.5,1:2".parse().unwrap();
+    let cosreg = || CosRegConfig::new().with_weight(1.5).init().unwrap();
+    let sum = Sum(vec![Box::new(istar(0.2)), Box::new(cosreg())]);
+    vec![
+        ("I-STAR, ζ = 0", Box::new(istar(0.0))),
+        ("I-STAR, ζ = 0.2", Box::new(istar(0.2))),
+        ("I-STAR, scaled identity", Box::new(scaled.unwrap())),
+        ("I-STAR, matrix", Box::new(matrix)),
+        ("I-STAR of each layer", Box::new(each.init().unwrap())),
+        ("CosReg", Box::new(cosreg())),
+        ("CosReg, weighted", Box::new(weighted.init().unwrap())),
+        ("I-STAR and CosReg", Box::new(sum)),
+    ]
+}
+
+#[test]
+fn the_surrogates_of_the_parts_have_the_gradient_of_the_penalty_of_the_whole() {
+    let precisions = devices().into_iter().flat_map(|(backend, device)| {
+        [(DType::F64, DOUBLE), (DType::F32, SINGLE)].map(|of| (backend, device.clone(), of))
+    });
+    for (backend, device, (dtype, tolerance)) in precisions {
+        if !device.supports_dtype(dtype) {
+            continue;
+        }
+        let reference = Points::from_fn(WIDTH, WIDTH, |row, column| {
+            if row == column { 3.0 + row as f64 } else { 0.4 }
+        });
+        let reference = reference.tensor_of(&device, dtype);
+        for (name, regularizer) in regularizers(&device, dtype) {
+            let needed = regularizer.reference_states().map(|_| &reference);
+            let context = StepContext::default().with_reference(needed);
+            let what = format!("{name} on {backend} in {dtype:?}");
+            let batch = Batch::new(&device, dtype);
+            let expected = regularizer.penalty(&batch.whole(), &context);
+            let [value, measure] =
+                [&expected.value, &expected.measure].map(|number| scalar(number.clone()));
+            let expected = batch.gradients(expected.value);
+
+            let pooled = regularizer.pooled().unwrap();
+            let parts: Vec<_> = batch
+                .parts()
+                .iter()
+                .map(|part| pooled.statistics(part, &context))
+                .collect();
+            let whole = PooledPenalty::new(pooled, parts.clone(), &context);
+            assert!(!whole.penalty.value.device().is_autodiff(), "{what}");
+            assert_within(
+                (scalar(whole.penalty.value.clone()) - value).abs(),
+                tolerance,
+                format!("value of {what}"),
+            );
+            assert_within(
+                (scalar(whole.penalty.measure.clone()) - measure).abs(),
+                tolerance,
+                format!("measure of {what}"),
+            );
+            // Each part is differentiated alone, as on its own device.
+            let mut found = vec![0.0; expected.len()];
+            for (index, part) in parts.iter().enumerate() {
+                let surrogate = whole.surrogate(index, part).unwrap();
+                found
+                    .iter_mut()
+                    .zip(batch.gradients(surrogate))
+                    .for_each(|(sum, gradient)| *sum += gradient);
+            }
+            let size = largest(&expected);
+            assert!(size > 1e-4, "{what}: a gradient of zero tests nothing");
+            assert_within(
+                distance(&found, &expected) / size,
+                tolerance,
+                format!("gradient of {what}"),
+            );
+
+            // The mean of the penalties of the parts is another penalty, with another gradient.
+            let mean = batch
+                .parts()
+                .iter()
+                .zip(PARTS)
+                .map(|(part, rows)| {
+                    let share = rows as f64 / PARTS.iter().sum::<usize>() as f64;
+                    regularizer.penalty(part, &context).value * share
+                })
+                .reduce(|sum, part| sum + part)
+                .unwrap();
+            let apart = distance(&batch.gradients(mean), &expected) / size;
+            assert!(apart > 0.05, "{what}: penalties of parts differ by {apart}");
+        }
+    }
+}
+
+#[test]
+fn one_part_is_the_whole() {
+    let device = Device::flex();
+    let batch = Batch::new(&device, DType::F64);
+    for (name, regularizer) in regularizers(&device, DType::F64) {
+        let reference = Tensor::<2>::eye(WIDTH, &device).cast(DType::F64);
+        let needed = regularizer.reference_states().map(|_| &reference);
+        let context = StepContext::default().with_reference(needed);
+        let pooled = regularizer.pooled().unwrap();
+        let statistics = pooled.statistics(&batch.whole(), &context);
+        let whole = PooledPenalty::new(pooled, vec![statistics.clone()], &context);
+        let expected = regularizer.penalty(&batch.whole(), &context).value;
+        assert_eq!(
+            scalar(whole.penalty.value.clone()),
+            scalar(expected.clone()),
+            "{name}"
+        );
+        let found = batch.gradients(whole.surrogate(0, &statistics).unwrap());
+        let expected = batch.gradients(expected);
+        let apart = distance(&found, &expected) / largest(&expected);
+        assert_within(apart, DOUBLE, name);
+    }
+}
+
+/// A regularizer of which nothing is known but its penalty.
+#[derive(Debug)]
+struct Own;
+
+impl Regularizer for Own {
+    fn measure_name(&self) -> &str {
+        "Own"
+    }
+
+    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
+        let value = states.layers[0].clone().square().mean();
+        Penalty::new(value.clone(), value)
+    }
+}
+
+#[test]
+fn a_sum_is_pooled_if_every_part_is() {
+    let istar = || Box::new(IStarConfig::new(-0.1).init().unwrap());
+    assert!(Own.pooled().is_none());
+    assert!(Sum(vec![istar(), Box::new(Own)]).pooled().is_none());
+    assert!(Sum(vec![istar(), istar()]).pooled().is_some());
+}
+
+#[test]
+#[should_panic(expected = "the parts have [1, 3] statistics")]
+fn statistics_of_different_regularizers_do_not_merge() {
+    let device = Device::flex();
+    let batch = Batch::new(&device, DType::F64);
+    let (istar, cosreg) = (IStarConfig::new(1.0), CosRegConfig::new());
+    let (istar, cosreg) = (istar.init().unwrap(), cosreg.init().unwrap());
+    let [istar, cosreg] = [&istar as &dyn Regularizer, &cosreg].map(|regularizer| {
+        let pooled = regularizer.pooled().unwrap();
+        pooled.statistics(&batch.whole(), &StepContext::default())
+    });
+    isostar_core::Statistics::merge(vec![istar, cosreg]);
+}
+
+/// Run `cargo test --workspace --test core_tests -- --ignored --nocapture the_exchange`.
+#[test]
+#[ignore = "a measurement"]
+fn the_exchange_of_two_parts_takes_a_few_milliseconds() {
+    let device = Device::flex();
+    for width in [384, 768] {
+        let istar = IStarConfig::new(-0.1).init().unwrap();
+        let reference = Tensor::<2>::eye(width, &device);
+        let part = |seed| {
+            let points = Points::gaussian(16 * 64, width, seed).tensor(&device);
+            let states = points.reshape([16, 64, width]);
+            HiddenStates::from_layers(vec![states])
+        };
+        let pooled = istar.pooled().unwrap();
+        let context = StepContext::default().with_reference(&reference);
+        let parts = [1, 2].map(|seed| pooled.statistics(&part(seed), &context));
+        let parts = parts.to_vec();
+        let mut seconds: Vec<f64> = (0..21)
+            .map(|_| {
+                let began = std::time::Instant::now();
+                let whole = PooledPenalty::new(pooled, parts.clone(), &context);
+                assert!(whole.penalty.value.into_scalar::<f32>() < 0.0);
+                began.elapsed().as_secs_f64()
+            })
+            .collect();
+        seconds.sort_by(f64::total_cmp);
+        println!("d = {width}: {:.2} ms", 1000.0 * seconds[10]);
+    }
+}
