@@ -144,7 +144,7 @@ impl Kind for ShrinkageSetting {
     const IS_SIGNED: bool = true;
 
     fn schema() -> Value {
-        json!({ "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, { "const": "auto" }] })
+        json!({ "type": ["number", "string"], "pattern": "^auto$" })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

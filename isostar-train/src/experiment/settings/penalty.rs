@@ -93,7 +93,10 @@ impl<'de> Deserialize<'de> for ShrinkageSetting {
         }
         match Form::deserialize(deserializer)? {
             Form::Number(weight) => Ok(Self::Fixed(weight)),
-            Form::Text(text) => text.parse().map_err(serde::de::Error::custom),
+            Form::Text(text) if text == "auto" => Ok(Self::Auto),
+            Form::Text(text) => Err(serde::de::Error::custom(format!(
+                "{text:?} is neither a number nor auto"
+            ))),
         }
     }
 }

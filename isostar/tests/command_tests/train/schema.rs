@@ -154,7 +154,8 @@ fn the_schema_and_the_command_allow_the_same_values() {
                 .collect(),
             (_, Some("string")) => vec!["all".into(), 1.into()],
             (_, None) if setting["type"].is_array() => {
-                vec![1.into(), 0.into(), 0.5.into(), "10min".into()]
+                let text = if name == "shrinkage" { "auto" } else { "10min" };
+                vec![1.into(), 0.into(), 0.5.into(), text.into()]
             }
             (_, Some("object")) => vec![
                 json!({ "text": "a", "pair": "b", "label": "c", "kind": "regression", "header": ["a"] }),
