@@ -19,6 +19,22 @@ pub enum ConfigError {
         /// The value given.
         value: f64,
     },
+    /// The target of a score is outside [0, 1] or not a number.
+    #[error("the target of the score must lie in [0, 1], got {value}")]
+    Target {
+        /// The value given.
+        value: f64,
+    },
+    /// A setting of the controller is outside its range.
+    #[error(
+        "the {name} of the controller must be finite and above 0, and its memory below 1, got {value}"
+    )]
+    Control {
+        /// The setting.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+    },
     /// The share of ratios to discard is outside [0, 1) or not a number.
     #[error("the share to discard must lie in [0, 1), got {value}")]
     Discarded {

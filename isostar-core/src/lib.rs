@@ -26,6 +26,7 @@
 //! range return a [`ConfigError`]. Points without variance (a single point, constant points, Σ = 0)
 //! score 0 with zero gradient; functions that return an `Option` return `None` for them.
 
+mod control;
 mod covariance;
 mod device_moments;
 mod error;
@@ -35,13 +36,17 @@ mod isoscore;
 pub mod measure;
 mod moments;
 mod neighbours;
+#[cfg(test)]
+mod noise;
 mod regularizer;
 mod running;
 mod sequences;
 mod shrinkage;
 mod stream;
+mod stream_score;
 mod unbiased;
 
+pub use control::{ControlConfig, ControlStep, ControlTerm, Controller, ControllerState};
 pub use covariance::ScaledCovariance;
 pub use device_moments::DeviceMoments;
 pub use error::ConfigError;
@@ -51,9 +56,10 @@ pub use isoscore::{isoscore, isoscore_of_covariance, isoscore_star};
 pub use moments::Moments;
 pub use neighbours::{NearestNeighbours, nearest_neighbours};
 pub use regularizer::{
-    CosReg, CosRegConfig, Detail, Estimator, IStar, IStarConfig, IsoScorer, Penalty, PooledPenalty,
-    PooledRegularizer, Regularizer, Scores, SigReg, SigRegConfig, SigRegPreset, Statistic,
-    Statistics, StepContext, Sum, VicReg, VicRegConfig,
+    CosReg, CosRegConfig, Detail, Estimator, HeldStep, Hold, IStar, IStarConfig, IsoScorer,
+    Penalty, PooledPenalty, PooledRegularizer, Ramp, Regularizer, RegularizerState, Scores, SigReg,
+    SigRegConfig, SigRegPreset, Statistic, Statistics, StepContext, StepNumbers, Sum, Target,
+    VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
 pub use sequences::{DisjointEstimate, isoscore_disjoint};

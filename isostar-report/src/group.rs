@@ -136,6 +136,9 @@ fn label(run: &Run, all: &[&Run]) -> String {
     // I-STAR is named only if another penalty is present.
     let penalties = all.iter().any(|run| other_penalty(run).is_some());
     let weight = match run.text("regularizer") {
+        _ if run.settings.contains_key("target") => {
+            format!("held at {}", plain(&run.settings["target"]))
+        }
         Some("none") => "no penalty".into(),
         Some("istar") if penalties => format!("I-STAR λ = {}", setting(run.weight())),
         _ => match other_penalty(run) {
@@ -145,7 +148,7 @@ fn label(run: &Run, all: &[&Run]) -> String {
     };
     // Settings of the regularizer mean nothing without one.
     let silent = |key: &&str| {
-        matches!(*key, "weight" | "regularizer")
+        matches!(*key, "weight" | "regularizer" | "target")
             || (regularizers && matches!(*key, "layers" | "shrinkage"))
     };
     let others =
@@ -206,6 +209,8 @@ mod tests {
             name: name.into(),
             settings: toml::from_str(settings).unwrap(),
             epochs: Vec::new(),
+            steps: Vec::new(),
+            geometry: Vec::new(),
             outcome: None,
         }
     }

@@ -43,7 +43,8 @@ pub use error::ReportError;
 pub use figures::{Figures, Missing};
 pub use group::{Spread, binomial_error};
 pub use source::{
-    Analysis, EpochLine, Geometry, Layer, Outcome, OutlierDimension, Run, Share, Sources,
+    Analysis, ControlLine, EpochLine, Geometry, GeometryLine, HeldScore, Layer, Outcome,
+    OutlierDimension, Run, Share, Sources,
 };
 
 use whole_file::write_whole;

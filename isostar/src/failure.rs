@@ -18,7 +18,7 @@ use isostar_train::task::TaskError;
 
 /// Exit status of a failed command.
 const FAILED: u8 = 1;
-/// Exit status of a run that was stopped because its numbers were no longer finite.
+/// Exit status of a run that was stopped because its numbers were no longer finite, or passed a limit.
 const DIVERGED: u8 = 3;
 
 /// Failure of a command.
@@ -100,7 +100,9 @@ impl From<ExperimentError> for Failure {
     fn from(error: ExperimentError) -> Self {
         let failure = Self::new(&error, error.remedy());
         match error {
-            ExperimentError::Diverged { .. } | ExperimentError::Spike { .. } => failure.diverged(),
+            ExperimentError::Diverged { .. }
+            | ExperimentError::Spike { .. }
+            | ExperimentError::Limit { .. } => failure.diverged(),
             ExperimentError::Interrupted { stop, .. } => Self {
                 status: stop.status(),
                 ..failure

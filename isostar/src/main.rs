@@ -37,7 +37,7 @@ use stderr::stderr_line;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const STATUS: &str = "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged; 130, 143 or 138 stopped by SIGINT, SIGTERM or SIGUSR1, with the state of a run saved";
+const STATUS: &str = "Exit status: 0 done; 1 failed, with the cause and a remedy on stderr; 2 wrong usage; 3 stopped because a run diverged or passed a limit; 130, 143 or 138 stopped by SIGINT, SIGTERM or SIGUSR1, with the state of a run saved";
 
 /// Measure and control the isotropy of a model's hidden states
 #[derive(Parser)]

@@ -4,15 +4,19 @@ mod context;
 mod cosreg;
 mod istar;
 mod pooled;
+mod ramp;
 mod scorer;
 mod sigreg;
+mod state;
 mod sum;
+mod target;
 mod vicreg;
 
 use core::fmt::Debug;
 use std::sync::Arc;
 
 use burn::prelude::*;
+use burn::tensor::TensorReadError;
 
 use crate::{HiddenStates, StateSelection};
 
@@ -20,9 +24,12 @@ pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
 pub use istar::{IStar, IStarConfig};
 pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
+pub use ramp::Ramp;
 pub use scorer::{Estimator, IsoScorer, Scores};
 pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
+pub use state::{HeldStep, RegularizerState, StepNumbers};
 pub use sum::Sum;
+pub use target::{Hold, Target};
 pub use vicreg::{VicReg, VicRegConfig};
 
 /// A penalty on hidden states: loss = task loss + penalty. Several are added up by [`Sum`].
@@ -86,6 +93,28 @@ pub trait Regularizer: Debug + Send + Sync {
     /// if [`reference_states`](Self::reference_states) returns a selection and the context has no
     /// reference.
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty;
+
+    /// Takes in the numbers of a step whose loss was finite, before the next step begins. Returns
+    /// what is to be logged of it. A regularizer that adapts during a training implements this and
+    /// the three methods below.
+    fn after_step(&self, _numbers: &StepNumbers) -> Vec<HeldStep> {
+        Vec::new()
+    }
+
+    /// Forgets the last [`penalty`](Self::penalty): its step is not taken, and
+    /// [`after_step`](Self::after_step) is not called for it.
+    fn discard_step(&self) {}
+
+    /// What the regularizer remembers between steps; nothing by default.
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    fn state(&self) -> Result<RegularizerState, TensorReadError> {
+        Ok(RegularizerState::default())
+    }
+
+    /// Continues from a state that [`state`](Self::state) has returned.
+    fn restore(&self, _state: RegularizerState, _device: &Device) {}
 }
 
 /// The penalty of one batch, and the measure that it is based on.
@@ -169,6 +198,22 @@ macro_rules! delegate {
 
             fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
                 self.as_ref().penalty(states, context)
+            }
+
+            fn after_step(&self, numbers: &StepNumbers) -> Vec<HeldStep> {
+                self.as_ref().after_step(numbers)
+            }
+
+            fn discard_step(&self) {
+                self.as_ref().discard_step();
+            }
+
+            fn state(&self) -> Result<RegularizerState, TensorReadError> {
+                self.as_ref().state()
+            }
+
+            fn restore(&self, state: RegularizerState, device: &Device) {
+                self.as_ref().restore(state, device);
             }
         }
     )*};

@@ -1,4 +1,10 @@
-use super::{Penalty, PooledRegularizer, Regularizer, Statistic, Statistics, StepContext};
+use burn::prelude::*;
+use burn::tensor::TensorReadError;
+
+use super::{
+    HeldStep, Penalty, PooledRegularizer, Regularizer, RegularizerState, Statistic, Statistics,
+    StepContext, StepNumbers,
+};
 use crate::{HiddenStates, StateSelection};
 
 /// Several regularizers at once: the penalty is the sum of theirs.
@@ -68,6 +74,29 @@ impl Regularizer for Sum {
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
         let parts = self.0.iter().map(|part| part.penalty(states, context));
         added(parts.collect())
+    }
+
+    fn after_step(&self, numbers: &StepNumbers) -> Vec<HeldStep> {
+        let parts = self.0.iter();
+        parts.flat_map(|part| part.after_step(numbers)).collect()
+    }
+
+    fn discard_step(&self) {
+        self.0.iter().for_each(|part| part.discard_step());
+    }
+
+    fn state(&self) -> Result<RegularizerState, TensorReadError> {
+        let parts = self.0.iter().map(|part| part.state());
+        Ok(RegularizerState {
+            parts: parts.collect::<Result<_, _>>()?,
+            ..Default::default()
+        })
+    }
+
+    fn restore(&self, state: RegularizerState, device: &Device) {
+        for (part, state) in self.0.iter().zip(state.parts) {
+            part.restore(state, device);
+        }
     }
 }
 

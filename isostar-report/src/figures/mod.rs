@@ -1,7 +1,9 @@
 //! The figures of a report: those that have data, and what the others need.
 
 mod activation;
+mod control;
 mod dimension;
+mod geometry;
 mod layers;
 mod metric;
 mod model;
@@ -49,6 +51,21 @@ impl Figures {
             "The penalty while training",
             "a run with a penalty, `weight` other than 0",
             training::penalty(groups),
+        );
+        figures.add(
+            "Isotropy held at a target",
+            "a run with `target`",
+            control::held(groups),
+        );
+        figures.add(
+            "Shrinkage while training",
+            "a run with `shrinkage = \"auto\"`",
+            control::shrinkage(groups),
+        );
+        figures.add(
+            "The geometry of layers while training",
+            "a run with `monitor`",
+            geometry::figures(groups),
         );
         figures.add(
             "IsoScore of each layer after training",

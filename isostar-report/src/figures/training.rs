@@ -185,7 +185,7 @@ fn points(run: &Run, curve: &Curve) -> Vec<Point> {
 }
 
 /// Describes the first and the last value of each labelled line.
-fn ends(series: &[Series], groups: &[Group<'_>]) -> String {
+pub(super) fn ends(series: &[Series], groups: &[Group<'_>]) -> String {
     use crate::figure::number::number;
     let unbroken = series
         .iter()

@@ -3,6 +3,7 @@
 mod analysis;
 mod read;
 mod run;
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::ReportError;
 pub use analysis::{Analysis, Geometry, Layer, OutlierDimension, Share};
 pub use run::{EpochLine, Outcome, Run};
+pub use steps::{ControlLine, GeometryLine, HeldScore};
 
 /// The runs and analyses of a report.
 #[derive(Clone, Debug, Default, PartialEq)]

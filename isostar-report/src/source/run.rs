@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::read::{parse_json, read_text};
+use super::steps::{ControlLine, GeometryLine, read_steps};
 use crate::ReportError;
 
 /// A training run.
@@ -19,6 +20,10 @@ pub struct Run {
     pub settings: toml::Table,
     /// The contents of `metrics.jsonl`, one line per epoch and split.
     pub epochs: Vec<EpochLine>,
+    /// The contents of `control.jsonl`, one line per step; empty unless the regularizer adapts.
+    pub steps: Vec<ControlLine>,
+    /// The contents of `geometry.jsonl`, one line per measurement of a monitor; empty without one.
+    pub geometry: Vec<GeometryLine>,
     /// The contents of `result.json`; `None` for an unfinished run.
     pub outcome: Option<Outcome>,
 }
@@ -157,6 +162,8 @@ impl Run {
             name,
             settings,
             epochs,
+            steps: read_steps(&folder.join("control.jsonl"))?,
+            geometry: read_steps(&folder.join("geometry.jsonl"))?,
             outcome,
         })
     }

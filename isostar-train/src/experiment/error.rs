@@ -176,6 +176,16 @@ pub enum ExperimentError {
         /// The loss, the step and the rows.
         spike: String,
     },
+    /// A measure passed a limit, and the settings end a run that does.
+    #[error("{}: {message}, after step {step}", path.display())]
+    Limit {
+        /// The folder of the run.
+        path: PathBuf,
+        /// The measure, its value and the limit.
+        message: String,
+        /// The number of steps in the saved state.
+        step: usize,
+    },
     /// A batch could not be read.
     #[error("the rows could not be read: {message}")]
     Batch {

@@ -4,6 +4,8 @@
 //! whether it is whole: a file that a crash, a full disk or a fault of the disk has damaged is never
 //! believed.
 
+mod paths;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -335,31 +337,6 @@ impl RunFolder {
             .insert(RESULT.into(), FileDigest::from_bytes(text.as_bytes()));
         replace(&self.path.join(MANIFEST), manifest.to_json().as_bytes())?;
         replace(&self.results(), text.as_bytes())
-    }
-
-    /// The path of the folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The path of config.toml.
-    pub fn config(&self) -> PathBuf {
-        self.path.join("config.toml")
-    }
-
-    /// The path of metrics.jsonl.
-    pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
-    }
-
-    /// The path of result.json.
-    pub fn results(&self) -> PathBuf {
-        self.path.join(RESULT)
-    }
-
-    /// The path of the trained model.
-    pub fn model(&self) -> PathBuf {
-        self.path.join("model")
     }
 }
 

@@ -6,6 +6,7 @@ use burn::train::Interrupter;
 use isostar_core::Padding;
 
 use super::Observer;
+use super::step_log::{ControlLine, StepLog};
 use super::training::Stopwatch;
 use crate::hook::HookEvent;
 use crate::progress::Phase;
@@ -17,6 +18,8 @@ pub(super) struct HookEvents<F> {
     pub stopwatch: Arc<Stopwatch>,
     /// Ends a calibration if the observer asks to stop.
     pub interrupter: Interrupter,
+    /// Receives the steps of a regularizer that adapts; `None` for a replay.
+    pub log: Option<StepLog>,
     /// The number of epochs before this training.
     pub done: usize,
     /// Whether the hidden states of padding count.
@@ -80,6 +83,14 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
                 self.observer.note(&format!(
                     "the states have collapsed: a batch scores {score:.4}, below {threshold}; choose a weight nearer to 0{published}"
                 ));
+            }
+            HookEvent::StepEnded { numbers, held } => {
+                for held in held.iter().filter(|held| held.is_turn) {
+                    self.observer.note(&held.to_string());
+                }
+                if let Some(log) = &self.log {
+                    log.add(&ControlLine::new(numbers, held), self.observer.as_ref());
+                }
             }
             // The error of the run contains all details.
             HookEvent::Diverged(_) => {}

@@ -10,6 +10,8 @@
 //! |---|---|
 //! | config.toml | the resolved settings |
 //! | metrics.jsonl | one line per epoch and split: `epoch, split, rows, metrics{name: value}, seconds` |
+//! | control.jsonl | one line per step of a regularizer that adapts: `step, task_loss, details{name: value}, held[]`; absent otherwise |
+//! | geometry.jsonl | one line per measurement of a monitor: `step, layers[]`, see [`StepGeometry`](crate::hook::StepGeometry); absent without one |
 //! | result.json | [`RunResult`] |
 //! | checkpoint/ | snapshots, from which the run is resumed |
 //! | lock | held by the process that works on the run; names the last one |
@@ -27,6 +29,7 @@ mod holder;
 mod hook_events;
 mod integrity;
 mod isoscores;
+mod limits;
 mod lock;
 mod observer;
 mod optimizer;
@@ -39,6 +42,7 @@ mod run_hook;
 mod settings;
 mod snapshot;
 mod status;
+mod step_log;
 mod training;
 mod verify;
 mod waiting;
@@ -49,6 +53,7 @@ pub use evaluate::{SplitReport, evaluate};
 pub use folder::{RunFolder, RunState};
 pub use holder::Holder;
 pub use isoscores::IsoScores;
+pub use limits::Thresholds;
 pub use lock::RunLock;
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
@@ -57,7 +62,7 @@ pub use preset::{Preset, PresetSetting};
 pub use result::RunResult;
 pub use settings::{
     AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting,
-    ShrinkageSetting, TrainOptions, TrainSettings,
+    ShrinkageSetting, Targets, TrainOptions, TrainSettings,
 };
 pub(crate) use settings::{DIALECT, object};
 pub use snapshot::SnapshotInterval;

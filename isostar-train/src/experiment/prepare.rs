@@ -14,7 +14,7 @@ use isostar_models::{
 
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
-use crate::data::{DEFAULT_TOKENIZER, DataError, TextEncoder};
+use crate::data::{BatchSource, DEFAULT_TOKENIZER, DataError, TextEncoder};
 use crate::device::parse_devices;
 use crate::model::find_model;
 use crate::task::{Preparation, PreparedFor, Task, TaskKind, TaskModel, TaskSummary};
@@ -70,7 +70,7 @@ impl Experiment {
                 expected,
             });
         }
-        let regularizer = settings.regularizer()?;
+        let regularizer = settings.controlled(0)?;
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
@@ -129,8 +129,14 @@ impl Experiment {
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
-        if regularizer.is_some() {
-            settings.layers.indices(work.config().sizes().layers)?;
+        let steps = work.sequences().div_ceil(settings.batch_size) * settings.epochs;
+        let regularizer = settings.controlled(steps)?;
+        if let Some(regularizer) = &regularizer {
+            let depth = work.config().sizes().layers;
+            settings.layers.indices(depth)?;
+            regularizer
+                .states()
+                .map_or(Ok(Vec::new()), |states| states.layers.indices(depth))?;
         }
         Ok(Self {
             settings,
@@ -168,6 +174,14 @@ impl Work {
         match self {
             Self::Sequences(prepared) => &prepared.model.config,
             Self::Spans(prepared) => &prepared.model.config,
+        }
+    }
+
+    /// The number of training sequences.
+    fn sequences(&self) -> usize {
+        match self {
+            Self::Sequences(prepared) => prepared.train.source.lengths().len(),
+            Self::Spans(prepared) => prepared.train.source.lengths().len(),
         }
     }
 }

@@ -72,6 +72,16 @@ impl Preset {
             PAPER,
         );
         match options.regularizer.unwrap_or_default() {
+            // A target sets the weight, and has an estimate of its own.
+            RegularizerName::Istar if options.target.is_some() => {
+                filled.named(
+                    &mut options.layers,
+                    "layers",
+                    LayerSelection::All,
+                    "all",
+                    PAPER,
+                );
+            }
             RegularizerName::Istar => {
                 filled.number(&mut options.weight, "weight", -5.0, EXAMPLE);
                 filled.named(

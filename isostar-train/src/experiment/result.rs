@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use isostar_core::LayerSelection;
 use serde::{Deserialize, Serialize};
 
-use super::{IsoScores, RegularizerName, SplitReport};
+use super::{IsoScores, RegularizerName, SplitReport, Targets};
 use crate::hook::{Divergence, NotFinite};
 
 /// The contents of result.json. A number that is undefined or not finite is null there.
@@ -19,6 +19,9 @@ pub struct RunResult {
     pub regularizer: RegularizerName,
     /// The penalty weight λ.
     pub weight: Option<f64>,
+    /// The isotropy that was held instead of a weight; absent without a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Targets>,
     /// The shrinkage ζ; `None` if it was estimated from each batch.
     pub shrinkage: Option<f64>,
     /// The layers that the penalty applies to.

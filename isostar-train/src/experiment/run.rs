@@ -9,9 +9,11 @@ use isostar_models::Pretrained;
 use super::disk::check_space;
 use super::fingerprint::fingerprint;
 use super::heartbeat::Heartbeat;
+use super::limits::Limits;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
 use super::snapshot::{Before, Parts};
+use super::step_log::StepLogs;
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
     Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
@@ -50,6 +52,7 @@ impl Experiment {
             device,
         } = self;
         let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let limits = Limits::new(settings.stop_below.as_ref(), settings.stop_above.as_ref());
         let observer = Arc::new(Heartbeat {
             observer,
             lock: lock.clone(),
@@ -61,6 +64,7 @@ impl Experiment {
             regularizer,
             device,
             folder,
+            limits: Arc::new(limits),
             lock: Some(lock.clone()),
             observer,
         };
@@ -96,6 +100,7 @@ pub(super) struct Run {
     pub regularizer: Option<Arc<dyn Regularizer>>,
     pub device: Device,
     pub folder: RunFolder,
+    pub limits: Arc<Limits>,
     /// The lock of the folder; `None` for a replay, which writes nothing.
     pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
@@ -135,7 +140,8 @@ impl Run {
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
             (parts.state.place.epochs, parts.state.place.step)
         });
-        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch);
+        let logs = StepLogs::new(&self.folder, step as u64)?;
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(logs));
         let recorder = Recorder::new(
             self.folder.snapshots(),
             self.settings.snapshot_every,
@@ -313,6 +319,7 @@ impl Run {
             model: settings.model.clone(),
             regularizer: settings.regularizer,
             weight: finite(settings.weight),
+            target: settings.target.clone(),
             shrinkage: settings.shrinkage.fixed().and_then(finite),
             layers: settings.layers.clone(),
             seed: settings.seed,

@@ -6,21 +6,49 @@ use burn::train::Interrupter;
 use isostar_core::Padding;
 
 use super::hook_events::HookEvents;
+use super::limits::Limits;
 use super::prepare::Prepared;
 use super::run::{EVALUATION_BATCH, Run};
 use super::snapshot::Parts;
+use super::step_log::{StepLog, StepLogs};
 use super::training::Stopwatch;
 use crate::data::{BatchLoader, BatchSource, TrainingOrder};
-use crate::hook::{Hook, HookConfig};
+use crate::hook::{Hook, HookConfig, MonitorConfig, StepGeometry};
 use crate::task::TaskModel;
 
 impl Run {
-    /// Returns the hook of a run that begins, or goes on from a snapshot.
+    /// Returns the hook of a run that begins, or goes on from a snapshot. Without logs, as in a
+    /// replay, steps are neither written nor monitored.
     pub fn hook<M: TaskModel>(
         &self,
         prepared: &Prepared<M>,
         parts: Option<&Parts>,
         stopwatch: &Arc<Stopwatch>,
+        logs: Option<StepLogs>,
+    ) -> Hook<M::Batch> {
+        let (control, geometry) = logs.map_or((None, None), StepLogs::split);
+        let hook = self.hook_of_regularizer(prepared, parts, stopwatch, control);
+        if let (Some(every), Some(log)) = (self.settings.monitor, geometry) {
+            let config = MonitorConfig {
+                every: every as u64,
+                seed: self.settings.seed,
+                ..Default::default()
+            };
+            let (observer, limits) = (self.observer.clone(), self.limits.clone());
+            hook.monitor(config, move |geometry| {
+                log.add(geometry, observer.as_ref());
+                check_geometry(geometry, &limits);
+            });
+        }
+        hook
+    }
+
+    fn hook_of_regularizer<M: TaskModel>(
+        &self,
+        prepared: &Prepared<M>,
+        parts: Option<&Parts>,
+        stopwatch: &Arc<Stopwatch>,
+        log: Option<StepLog>,
     ) -> Hook<M::Batch> {
         let config = HookConfig::new().with_precision(self.settings.precision.into());
         let Some(regularizer) = self.regularizer.clone() else {
@@ -69,6 +97,7 @@ impl Run {
         let events = HookEvents {
             observer: self.observer.clone(),
             stopwatch: stopwatch.clone(),
+            log,
             done,
             padding,
             interrupter: interrupter.clone(),
@@ -81,5 +110,23 @@ impl Run {
             .with_calibration_loader(Arc::new(sample))
             .with_observer(move |event| events.tell(event))
             .init(regularizer)
+    }
+}
+
+/// Compares the measures of every layer with the limits of a run.
+fn check_geometry(geometry: &StepGeometry, limits: &Limits) {
+    for (index, layer) in geometry.layers.iter().enumerate() {
+        let place = format!("layer {} in step {}", index + 1, geometry.step);
+        let measures = [
+            ("trace", Some(layer.trace)),
+            ("frobenius_squared", Some(layer.frobenius_squared)),
+            ("mean_norm", Some(layer.mean_norm)),
+            ("isoscore", layer.isoscore),
+            ("effective_rank", layer.effective_rank),
+            ("outlier_share", Some(layer.outlier_share)),
+        ];
+        for (name, value) in measures {
+            limits.check(name, value.unwrap_or(f64::NAN), &place);
+        }
     }
 }

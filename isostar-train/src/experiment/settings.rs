@@ -1,11 +1,13 @@
 //! Settings of a run: the options that a user passes and the settings they resolve to.
 
+mod control;
 mod define;
 mod kind;
 mod penalty;
 mod range;
 mod schema;
 mod table;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +20,7 @@ pub use define::Setting;
 pub use penalty::{EstimatorName, ShrinkageSetting};
 pub(crate) use schema::{DIALECT, object};
 pub use table::{TrainOptions, TrainSettings};
+pub use targets::Targets;
 
 use super::ExperimentError;
 use crate::choice::choice;
@@ -108,12 +111,15 @@ impl TrainOptions {
 const LONGEST_STRIDE: usize = 128;
 
 /// Settings that may change when a run is resumed.
-const FREE: [&str; 5] = [
+const FREE: [&str; 8] = [
     "epochs",
     "snapshot_every",
     "keep",
     "on_spike",
     "spike_factor",
+    "monitor",
+    "stop_below",
+    "stop_above",
 ];
 
 /// Describes the settings that pass the filter and differ.
@@ -211,7 +217,7 @@ impl TrainSettings {
     }
 
     /// Returns these settings of a stored run as `options` change them on a resumption. Epochs may
-    /// grow, and the settings of snapshots and spikes may change; the others decide the numbers of
+    /// grow, and the settings of snapshots, spikes, limits and the monitor may change; the others decide the numbers of
     /// the run.
     ///
     /// # Errors
@@ -236,6 +242,9 @@ impl TrainSettings {
                 "keep" => changed.keep = asked.keep,
                 "on_spike" => changed.on_spike = asked.on_spike,
                 "spike_factor" => changed.spike_factor = asked.spike_factor,
+                "monitor" => changed.monitor = asked.monitor,
+                "stop_below" => changed.stop_below = asked.stop_below.clone(),
+                "stop_above" => changed.stop_above = asked.stop_above.clone(),
                 _ => {}
             }
         }

@@ -77,6 +77,8 @@ impl Experiment {
             regularizer,
             device,
             folder,
+            // A replay ends where the run went on.
+            limits: Arc::default(),
             lock: None,
             observer,
         };
@@ -113,7 +115,7 @@ impl Run {
         let place = end.state.place;
 
         let stopwatch = Arc::new(Stopwatch::default());
-        let hook = self.hook(prepared, Some(&begin), &stopwatch);
+        let hook = self.hook(prepared, Some(&begin), &stopwatch, None);
         let beginning = Beginning {
             before: begin.state.before.clone(),
             rows,

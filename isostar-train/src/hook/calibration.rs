@@ -3,19 +3,20 @@
 mod estimate;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
 use burn::prelude::*;
 use burn::train::Interrupter;
-use isostar_core::StateSelection;
+use isostar_core::{Regularizer, StateSelection};
 use isostar_kernels::Precision;
 
 use super::event::Observer;
 use super::exchange::Exchange;
 use super::guard::Guard;
 use super::lock::lock;
+use super::monitor::Monitor;
 use super::{CalibrationError, HiddenStateModel, HookConfig, HookEvent};
 
 /// Source of the calibration batches. The training loader does not replace a separate calibration
@@ -40,6 +41,8 @@ struct Reference {
 /// wrapped model. The first clone that needs a reference estimates it.
 pub(super) struct Calibration<B> {
     states: Option<StateSelection>,
+    /// Regularizer, which receives the numbers of each step.
+    pub(super) regularizer: Option<Arc<dyn Regularizer>>,
     limit: usize,
     tolerance: f64,
     requested: AtomicUsize,
@@ -61,12 +64,14 @@ pub(super) struct Calibration<B> {
     /// Precision of the model's products.
     pub(super) precision: Precision,
     pub(super) guard: Guard,
+    /// Monitor of the geometry, if any.
+    pub(super) monitor: OnceLock<Monitor>,
     pub(super) exchange: Arc<Exchange>,
 }
 
 impl<B: Send + 'static> Calibration<B> {
     /// Calibrates on the selected `states`; `None` disables calibration.
-    pub(super) fn new(states: Option<StateSelection>, config: HookConfig<B>) -> Self {
+    pub(super) fn new(regularizer: Option<Arc<dyn Regularizer>>, config: HookConfig<B>) -> Self {
         let HookConfig {
             limit,
             tolerance,
@@ -81,7 +86,10 @@ impl<B: Send + 'static> Calibration<B> {
             placed: None,
         });
         Self {
-            states,
+            states: regularizer
+                .as_ref()
+                .and_then(|regularizer| regularizer.reference_states().cloned()),
+            regularizer,
             limit,
             tolerance,
             requested: AtomicUsize::new(1),
@@ -101,6 +109,7 @@ impl<B: Send + 'static> Calibration<B> {
             interrupter,
             precision,
             guard: Guard::default(),
+            monitor: OnceLock::new(),
             exchange: Arc::default(),
         }
     }
@@ -199,31 +208,9 @@ impl<B: Send + 'static> Calibration<B> {
     }
 
     pub(super) fn tell(&self, event: HookEvent) {
-        match (&self.observer, &event) {
-            (Some(observer), event) => observer(event),
-            (None, HookEvent::Collapsed { score, threshold }) => {
-                tracing::warn!(
-                    "the states have collapsed: a batch scores {score:.4}, under {threshold}; a weight nearer to 0 may help"
-                );
-            }
-            (
-                None,
-                HookEvent::CalibrationFinished {
-                    epoch,
-                    states,
-                    seconds,
-                    ..
-                },
-            ) => {
-                tracing::info!(
-                    "reference of epoch {epoch} estimated from {states} states in {seconds:.1} s"
-                );
-            }
-            (None, HookEvent::CalibrationFailed { reason, .. }) => tracing::error!("{reason}"),
-            (None, HookEvent::Diverged(divergence)) => {
-                tracing::error!("the training diverged and stops: {divergence}")
-            }
-            (None, _) => {}
+        match &self.observer {
+            Some(observer) => observer(&event),
+            None => event.log(),
         }
     }
 

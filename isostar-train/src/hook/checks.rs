@@ -26,9 +26,18 @@ impl<B: Send + 'static> Calibration<B> {
         self.guard.divergence.get()
     }
 
-    /// Stops the training if the numbers of an earlier step are not finite.
+    /// Gives the numbers of earlier steps to the regularizer, and stops the training if one is not
+    /// finite.
     pub(super) fn check_steps(&self) {
-        let found = lock(&self.guard.watch).read();
+        let (steps, found) = lock(&self.guard.watch).read();
+        if let Some(regularizer) = &self.regularizer {
+            for numbers in steps {
+                let held = regularizer.after_step(&numbers);
+                if !numbers.details.is_empty() {
+                    self.tell(HookEvent::StepEnded { numbers, held });
+                }
+            }
+        }
         self.stop_at(found);
     }
 

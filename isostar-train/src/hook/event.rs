@@ -1,5 +1,7 @@
 //! What a hook reports while a training runs.
 
+use isostar_core::{HeldStep, StepNumbers};
+
 use super::Divergence;
 
 /// Event that a hook reports to its observer.
@@ -53,8 +55,45 @@ pub enum HookEvent {
         /// Threshold of the regularizer.
         threshold: f64,
     },
+    /// A step has ended whose penalty has [details](isostar_core::Penalty::details). Reported when
+    /// the next step begins, or when the state is read.
+    StepEnded {
+        /// Numbers of the step.
+        numbers: StepNumbers,
+        /// Scores that are held at a target.
+        held: Vec<HeldStep>,
+    },
     /// A number of the training is not finite, so the training stops.
     Diverged(Divergence),
 }
 
 pub(super) type Observer = Box<dyn Fn(&HookEvent) + Send + Sync>;
+
+impl HookEvent {
+    /// Logs the event, for a hook without an observer.
+    pub(super) fn log(&self) {
+        match self {
+            Self::Collapsed { score, threshold } => tracing::warn!(
+                "the states have collapsed: a batch scores {score:.4}, under {threshold}; a weight nearer to 0 may help"
+            ),
+            Self::CalibrationFinished {
+                epoch,
+                states,
+                seconds,
+                ..
+            } => tracing::info!(
+                "reference of epoch {epoch} estimated from {states} states in {seconds:.1} s"
+            ),
+            Self::StepEnded { held, .. } => {
+                for held in held.iter().filter(|held| held.is_turn) {
+                    tracing::warn!("{held}");
+                }
+            }
+            Self::CalibrationFailed { reason, .. } => tracing::error!("{reason}"),
+            Self::Diverged(divergence) => {
+                tracing::error!("the training diverged and stops: {divergence}")
+            }
+            Self::CalibrationStarted { .. } | Self::CalibrationProgress { .. } => {}
+        }
+    }
+}

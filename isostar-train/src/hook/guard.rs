@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 use burn::prelude::*;
+use burn::tensor::DType;
+use isostar_core::{Penalty, StepNumbers};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -144,13 +146,29 @@ pub(super) struct Watch {
 
 /// Numbers of a step that have not been checked.
 struct Unread {
+    /// Number of steps of the training before it.
+    before: u64,
     epoch: usize,
     step: usize,
     rows: Vec<u32>,
     numbers: Numbers,
+    /// Names of the penalty's details.
+    names: Vec<String>,
 }
 
-/// Task loss and, with a regularizer, the penalty of a step.
+impl Unread {
+    /// The numbers for the regularizer.
+    fn step_numbers(&self, numbers: &[f64]) -> StepNumbers {
+        let details = numbers.iter().skip(2).copied();
+        StepNumbers {
+            step: self.before,
+            task_loss: numbers[0],
+            details: self.names.iter().cloned().zip(details).collect(),
+        }
+    }
+}
+
+/// Task loss and, with a regularizer, the penalty of a step and its details.
 enum Numbers {
     /// On the device.
     There(Tensor<1>),
@@ -202,18 +220,15 @@ impl Watch {
         }
     }
 
-    /// Reads all unread numbers, up to the first that is deferred or not finite.
-    pub fn read(&mut self) -> Option<Divergence> {
-        while let Some(Unread {
-            epoch,
-            step,
-            rows,
-            numbers,
-        }) = self
+    /// Reads all unread numbers, up to the first that is deferred or not finite. Returns those of the
+    /// finite steps, and the divergence.
+    pub fn read(&mut self) -> (Vec<StepNumbers>, Option<Divergence>) {
+        let mut steps = Vec::new();
+        while let Some(mut unread) = self
             .unread
             .pop_front_if(|unread| !matches!(unread.numbers, Numbers::Deferred))
         {
-            let numbers = match numbers {
+            let numbers = match std::mem::replace(&mut unread.numbers, Numbers::Deferred) {
                 // If the device cannot be read, the metrics report it.
                 Numbers::There(numbers) => numbers.try_into_vec_as::<f64>().unwrap_or_default(),
                 Numbers::Here(numbers) => numbers,
@@ -221,17 +236,23 @@ impl Watch {
             };
             let cause = match numbers[..] {
                 [task_loss, ..] if !task_loss.is_finite() => NotFinite::TaskLoss,
-                [_, penalty] if !penalty.is_finite() => NotFinite::Penalty,
+                [_, penalty, ..] if !penalty.is_finite() => NotFinite::Penalty,
                 _ => {
                     remember(&mut self.task_losses, numbers.first());
                     remember(&mut self.penalties, numbers.get(1));
+                    if !numbers.is_empty() {
+                        steps.push(unread.step_numbers(&numbers));
+                    }
                     continue;
                 }
             };
+            let Unread {
+                epoch, step, rows, ..
+            } = unread;
             self.unread.clear();
-            return Some(self.divergence(cause, epoch, Some(step), rows));
+            return (steps, Some(self.divergence(cause, epoch, Some(step), rows)));
         }
-        None
+        (steps, None)
     }
 }
 
@@ -261,19 +282,31 @@ impl Guard {
         (watch.task_losses, watch.penalties) = (task_losses.into(), penalties.into());
     }
 
-    /// Keeps the numbers of a training step until the next one begins.
+    /// Keeps the numbers of a training step until the next one begins. `before` is the number of
+    /// steps of the training before it.
     pub(super) fn keep(
         &self,
+        before: u64,
         epoch: usize,
         rows: Vec<u32>,
         task_loss: &Tensor<1>,
-        penalty: Option<&Tensor<1>>,
+        penalty: Option<&Penalty>,
     ) {
-        let dtype = task_loss.dtype();
+        // Half precision would round the numbers that the regularizer learns from.
+        let dtype = match task_loss.dtype() {
+            DType::F64 => DType::F64,
+            _ => DType::F32,
+        };
+        let of_penalty = penalty.into_iter().flat_map(|penalty| {
+            let details = penalty.details.iter().map(|detail| &detail.value);
+            std::iter::once(&penalty.value).chain(details)
+        });
         let parts = std::iter::once(task_loss)
-            .chain(penalty)
+            .chain(of_penalty)
             .map(|part| part.clone().without_autodiff().cast(dtype));
         let numbers = Tensor::cat(parts.collect(), 0);
+        let details = penalty.map_or(&[][..], |penalty| &penalty.details);
+        let names = details.iter().map(|detail| detail.name.clone()).collect();
         let mut watch = lock(&self.watch);
         if watch.epoch != epoch {
             (watch.epoch, watch.step) = (epoch, 0);
@@ -282,10 +315,12 @@ impl Guard {
         watch.trained = true;
         let step = watch.step;
         watch.unread.push_back(Unread {
+            before,
             epoch,
             step,
             rows,
             numbers: Numbers::There(numbers),
+            names,
         });
     }
 }
@@ -296,13 +331,13 @@ mod tests {
 
     fn keep(guard: &Guard, loss: f32) {
         let loss = Tensor::<1>::from_floats([loss], &Device::default());
-        guard.keep(1, vec![7, 8], &loss, None);
+        guard.keep(0, 1, vec![7, 8], &loss, None);
     }
 
     #[test]
     fn a_deferred_step_is_checked_once_its_numbers_come_and_later_steps_wait_for_it() {
         let guard = Guard::default();
-        let found = || lock(&guard.watch).read();
+        let found = || lock(&guard.watch).read().1;
         keep(&guard, 1.0);
         keep(&guard, 2.0);
         lock(&guard.watch).defer();

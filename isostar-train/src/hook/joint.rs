@@ -66,10 +66,11 @@ impl<M: HiddenStateModel> Regularized<M> {
         };
         let penalty = share.penalty().cloned().or_else(|| own.clone());
         calibration.guard.keep(
+            start.step,
             calibration.epoch(),
             rows,
             &task_loss,
-            penalty.as_ref().map(|penalty| &penalty.value),
+            penalty.as_ref(),
         );
         let mut loss = task_loss.clone();
         if let Some(own) = own {

@@ -65,6 +65,7 @@ mod guard;
 mod joint;
 mod lock;
 mod model;
+mod monitor;
 mod output;
 mod regularized;
 mod settling;
@@ -84,6 +85,7 @@ pub use error::CalibrationError;
 pub use event::HookEvent;
 pub use guard::{Divergence, NotFinite};
 pub use model::{ForwardStep, HiddenStateModel};
+pub use monitor::{LayerGeometry, MonitorConfig, StepGeometry};
 pub use output::{ModelOutput, RegularizedOutput};
 pub use regularized::Regularized;
 #[cfg(feature = "experiment")]
@@ -93,6 +95,7 @@ pub use training::HookMetrics;
 
 use crate::metric::{IsoScoreMetric, MeasureMetric, PenaltyMetric};
 use calibration::Calibration;
+use monitor::Monitor;
 use tap::EpochTap;
 
 /// Connects a regularizer with a model and its training loader, for one training. `B` is the
@@ -181,6 +184,28 @@ impl<B: Send + 'static> Hook<B> {
         IsoScoreMetric::new()
     }
 
+    /// Measures the geometry of every layer in each few training steps, on sampled tokens, and
+    /// passes it to `sink`: a file, a logger, a channel. It needs no regularizer. Call it before
+    /// the first step; a second call changes nothing.
+    ///
+    /// ```
+    /// use isostar_train::hook::{Hook, MonitorConfig};
+    ///
+    /// let hook = Hook::<()>::without_regularizer();
+    /// hook.monitor(MonitorConfig::default(), |geometry| {
+    ///     let scores = geometry.layers.iter().map(|layer| layer.isoscore);
+    ///     println!("step {}: {:?}", geometry.step, scores.collect::<Vec<_>>());
+    /// });
+    /// ```
+    pub fn monitor(
+        &self,
+        config: MonitorConfig,
+        sink: impl Fn(&StepGeometry) + Send + Sync + 'static,
+    ) {
+        let sink = Box::new(sink);
+        let _ = self.calibration.monitor.set(Monitor { config, sink });
+    }
+
     /// Total calibration time so far, in seconds.
     pub fn calibration_seconds(&self) -> f64 {
         self.calibration.seconds()
@@ -190,10 +215,10 @@ impl<B: Send + 'static> Hook<B> {
 impl<B: Send + 'static> HookConfig<B> {
     /// Creates a hook that adds `regularizer`'s penalty to the loss.
     pub fn init(self, regularizer: impl Regularizer + 'static) -> Hook<B> {
-        let states = regularizer.reference_states().cloned();
+        let regularizer: Arc<dyn Regularizer> = Arc::new(regularizer);
         Hook {
-            regularizer: Some(Arc::new(regularizer)),
-            calibration: Arc::new(Calibration::new(states, self)),
+            regularizer: Some(regularizer.clone()),
+            calibration: Arc::new(Calibration::new(Some(regularizer), self)),
         }
     }
 

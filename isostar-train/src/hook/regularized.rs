@@ -160,13 +160,19 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         let states = regularizer
             .as_ref()
             .and_then(|regularizer| Some(StateCount::of(regularizer.states()?, &hidden_states)));
+        if let Some(monitor) = calibration.monitor.get()
+            && let Err(error) = monitor.step(start.step, &hidden_states)
+        {
+            tracing::warn!("the geometry of a step could not be read: {error}");
+        }
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
         calibration.guard.keep(
+            start.step,
             calibration.epoch(),
             rows,
             &task_loss,
-            penalty.as_ref().map(|penalty| &penalty.value),
+            penalty.as_ref(),
         );
         let loss = match &penalty {
             Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),

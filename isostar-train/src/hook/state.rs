@@ -3,6 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
+use isostar_core::{Penalty, RegularizerState};
+
 use super::Hook;
 use super::lock::lock;
 
@@ -25,6 +27,8 @@ pub struct HookState {
     pub penalties: Vec<f64>,
     /// Whether a collapse of the states has been reported.
     pub is_collapse_reported: bool,
+    /// What the regularizer remembers between steps.
+    pub regularizer: RegularizerState,
 }
 
 impl<B: Send + 'static> Hook<B> {
@@ -48,6 +52,10 @@ impl<B: Send + 'static> Hook<B> {
             task_losses,
             penalties,
             is_collapse_reported: calibration.is_collapse_reported(),
+            regularizer: self
+                .regularizer
+                .as_ref()
+                .map_or(Ok(Default::default()), |regularizer| regularizer.state())?,
         })
     }
 
@@ -63,7 +71,11 @@ impl<B: Send + 'static> Hook<B> {
             task_losses,
             penalties,
             is_collapse_reported,
+            regularizer,
         } = state;
+        if let Some(restored) = &self.regularizer {
+            restored.restore(regularizer, device);
+        }
         let plain = device.clone().without_autodiff();
         let covariance = reference.map(|reference| Tensor::<2>::from_data(reference, &plain));
         self.calibration
@@ -90,6 +102,9 @@ impl<B: Send + 'static> Hook<B> {
     /// Forgets the last step, whose gradients are not used: its numbers do not end the training.
     pub fn discard_step(&self) {
         lock(&self.calibration.guard.watch).discard();
+        if let Some(regularizer) = &self.regularizer {
+            regularizer.discard_step();
+        }
     }
 
     /// The regularizer of this hook.
@@ -104,10 +119,12 @@ impl<B: Send + 'static> Hook<B> {
         &self,
         rows: Vec<u32>,
         task_loss: &Tensor<1>,
-        penalty: Option<&Tensor<1>>,
+        penalty: Option<&Penalty>,
     ) {
         let calibration = &self.calibration;
-        let epoch = calibration.epoch();
-        calibration.guard.keep(epoch, rows, task_loss, penalty);
+        let (before, epoch) = (calibration.steps().saturating_sub(1), calibration.epoch());
+        calibration
+            .guard
+            .keep(before, epoch, rows, task_loss, penalty);
     }
 }

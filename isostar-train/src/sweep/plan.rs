@@ -197,9 +197,7 @@ fn settings_of(table: Table) -> Result<TrainSettings, Fault> {
         .map_err(|error: toml::de::Error| Fault::Key(error.message().to_string()))?;
     let settings = TrainSettings::resolve(options);
     settings.check().map_err(Fault::Value)?;
-    settings
-        .regularizer()
-        .map_err(|error| Fault::Value(error.into()))?;
+    settings.controlled(0).map_err(Fault::Value)?;
     Ok(settings)
 }
 

@@ -21,6 +21,7 @@ impl Remedy for ConfigError {
                 "choose --shrinkage between 0 (the batch alone) and 1 (the reference alone), or auto; the paper uses 0.2 to 0.8"
             }
             ConfigError::Weight { .. } => "choose a finite --weight, such as -0.1",
+            ConfigError::Target { .. } => "choose --target between 0 and 1, such as 0.3",
             _ => {
                 "choose --layers all, last, each, numbers such as 1,3,12, or weights such as 1:0.5,6:2"
             }
@@ -90,6 +91,11 @@ impl Remedy for ExperimentError {
             Self::Interrupted { path: None, .. } => "the same command begins again".into(),
             Self::Spike { path, .. } => format!(
                 "go on without the batch: `isostar train --resume --out {} --on-spike skip`, or from earlier weights: --on-spike rollback",
+                path.display()
+            ),
+            Self::Limit { path, .. } => format!(
+                "look at the run's metrics.jsonl and geometry.jsonl; to go on, give another limit: \
+                 `isostar train --resume --out {} --stop-below MEASURE=VALUE`",
                 path.display()
             ),
             Self::Batch { .. } => "check that the task's files can still be read".into(),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod command_line;
+mod control;
 mod diverged;
 mod no_tokens;
 mod parts;

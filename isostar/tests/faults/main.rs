@@ -12,6 +12,7 @@
 #[path = "../common/command.rs"]
 mod command;
 
+mod control;
 mod damage;
 mod disk;
 mod files;

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
-use super::super::{OnSpike, Preset, Schedule, SnapshotInterval};
-use super::{AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting};
+use super::super::{OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
+use super::{
+    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting, Targets,
+};
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};
 
@@ -105,6 +107,32 @@ impl Kind for SnapshotInterval {
 impl Kind for LayerSelection {
     fn schema() -> Value {
         json!({ "type": "string", "pattern": "^\\s*(all|last|each|\\d+\\s*(,\\s*\\d+\\s*)*|\\d+\\s*:[^,:]+(,\\s*\\d+\\s*:[^,:]+)*)\\s*$" })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
+impl Kind for Targets {
+    fn schema() -> Value {
+        let number = r"\s*[0-9.eE+-]+\s*";
+        json!({
+            "type": ["number", "string"],
+            "minimum": 0,
+            "maximum": 1,
+            "pattern": format!("^({number}|\\s*\\d+\\s*:{number}(,\\s*\\d+\\s*:{number})*)$"),
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        from_str(text)
+    }
+}
+
+impl Kind for Thresholds {
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": r"^[^=,]+=[^=,]+(,[^=,]+=[^=,]+)*$" })
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use isostar_core::{LayerSelection, Padding};
 use serde::{Deserialize, Serialize};
 
-use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval};
+use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
 use super::{
     AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, ShrinkageSetting,
+    Targets,
 };
 use crate::data::{Batching, Columns};
 use crate::device::{default_device_name, default_pad_to};
@@ -24,6 +25,8 @@ struct About {
     regularizer: RegularizerName,
     /// The multiple of the width of a batch.
     pad_to: usize,
+    /// Whether a target is held, which sets the weight.
+    held: bool,
 }
 
 settings! {
@@ -58,6 +61,7 @@ settings! {
     /// Penalty weight λ: above 0 raises isotropy, below 0 lowers it (default: -0.1; from scratch: -0.02; cosreg: 1; vicreg: 0.01; sigreg: 0.0001; none: 0)
     #[takes("W")]
     weight: f64 = |about| match (about.regularizer, about.scratch) {
+        _ if about.held => 0.0,
         (RegularizerName::None, _) => 0.0,
         (RegularizerName::Cosreg, _) => 1.0,
         // The published weights belong to losses of their own; these leave the task's loss in charge.
@@ -69,6 +73,21 @@ settings! {
         (_, true) => -0.02,
         (_, false) => -0.1,
     };
+
+    /// Share of the steps over which the penalty weight rises from 0, 0 to 1 (default: 0)
+    #[takes("SHARE")]
+    #[stored(default)]
+    weight_warmup: f64 = |_| 0.0, in SHARE;
+
+    /// Isotropy to hold instead of a weight: an IsoScore between 0 and 1 of the selected layers together, such as 0.3, or one per layer, such as
+    /// 1:0.4,6:0.2. The weight follows from step to step
+    #[takes("T|1:T,6:T")]
+    target: Targets;
+
+    /// Share of the steps over which the held isotropy moves from that of the untouched states to the target, 0 to 1 (default: 0.3)
+    #[takes("SHARE")]
+    #[stored(default = "default_target_warmup")]
+    target_warmup: f64 = |_| default_target_warmup(), in SHARE;
 
     /// Share ζ of the reference in the covariance, 0 to 1; or auto, which estimates it from each batch by Ledoit and Wolf's rule, with the
     /// variance of the covariance over the batch's rows: a reference that the states have left is given less weight (default: 0.2)
@@ -209,6 +228,19 @@ settings! {
     #[stored(default = "default_spike_factor")]
     spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
 
+    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl (default: never)
+    #[takes("N")]
+    monitor: usize, in AT_LEAST_ONE;
+
+    /// End the run with exit status 3, its state saved, once a measure falls below a limit: names of metrics.jsonl, such as isoscore=0.02, in
+    /// training steps and validation, and those of geometry.jsonl in any layer (default: no limit)
+    #[takes("MEASURE=VALUE")]
+    stop_below: Thresholds;
+
+    /// The same once a measure rises above a limit, such as task_loss=5 (default: no limit)
+    #[takes("MEASURE=VALUE")]
+    stop_above: Thresholds;
+
     /// Columns of a file (default: guessed from their names), and whether labels are classes or numbers (default: classes)
     #[stored(default)]
     columns: Columns = |_| Columns::default();
@@ -237,6 +269,7 @@ impl TrainSettings {
             scratch,
             regularizer: options.regularizer.unwrap_or_default(),
             pad_to,
+            held: options.target.is_some(),
         };
         options.or_defaults(&about)
     }
@@ -258,6 +291,10 @@ fn default_accumulate() -> usize {
 /// Batches as wide as their longest row, and those of runs whose settings do not name a multiple.
 fn no_multiple() -> usize {
     1
+}
+
+fn default_target_warmup() -> f64 {
+    0.3
 }
 
 fn default_keep() -> usize {

@@ -6,6 +6,7 @@
 //! | optimizer.bpk | moments and step of AdamW |
 //! | state.json | settings, place in the run, sums of the metrics of the epoch, seconds, the lines of metrics.jsonl |
 //! | reference.safetensors | reference covariance of the epoch; absent between epochs |
+//! | regularizer.safetensors | tensors that the regularizer remembers; absent without any |
 //! | answers.bin | predictions on the training rows of the epoch so far |
 //! | manifest.json | size and SHA-256 of each file, and of the manifest |
 //!

@@ -25,6 +25,8 @@ const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 /// Reference covariance of the epoch.
 const REFERENCE: &str = "reference.safetensors";
+/// Tensors that the regularizer remembers, by number.
+const REGULARIZER: &str = "regularizer.safetensors";
 /// Predictions on the training rows of the epoch so far.
 const ANSWERS: &str = "answers.bin";
 
@@ -35,6 +37,8 @@ pub(in crate::experiment) struct Parts {
     pub state: State,
     /// Reference covariance, `[d, d]` in single precision; `None` between epochs.
     pub reference: Option<TensorData>,
+    /// Tensors that the regularizer remembers, in single precision.
+    pub regularizer: Vec<TensorData>,
     /// Predictions on the training rows, as the evaluator writes them.
     pub answers: Option<Vec<u8>>,
     /// Bytes of the files, about; for messages.
@@ -57,10 +61,8 @@ impl Parts {
         };
         let small = [
             Some(self.state.to_file().map_err(unfit)?),
-            self.reference
-                .map(reference_file)
-                .transpose()
-                .map_err(unfit)?,
+            reference_file(self.reference.as_ref()).map_err(unfit)?,
+            regularizer_file(&self.regularizer).map_err(unfit)?,
             self.answers
                 .map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))),
         ];
@@ -108,7 +110,8 @@ impl Parts {
             (OPTIMIZER, optimizer),
             self.state.to_file()?,
         ];
-        files.extend(self.reference.map(reference_file).transpose()?);
+        files.extend(reference_file(self.reference.as_ref())?);
+        files.extend(regularizer_file(&self.regularizer)?);
         files.extend(
             self.answers
                 .map(|answers| (ANSWERS, Bytes::from_bytes_vec(answers))),
@@ -137,13 +140,22 @@ impl Parts {
         let state =
             serde_json::from_slice(&bytes(STATE)?).map_err(|error| format!("{STATE}: {error}"))?;
         let reference = optional(REFERENCE)?
-            .map(|bytes| read_reference(&bytes))
+            .map(|bytes| read_tensor(&bytes, REFERENCE, "reference"))
             .transpose()?;
+        let regularizer = optional(REGULARIZER)?.map_or(Ok(Vec::new()), |bytes| {
+            let file = SafeTensors::deserialize(&bytes)
+                .map_err(|error| format!("{REGULARIZER}: {error}"))?;
+            let numbers = 0..file.len();
+            numbers
+                .map(|number| read_tensor(&bytes, REGULARIZER, &number.to_string()))
+                .collect()
+        })?;
         Ok(Self {
             model,
             optimizer,
             state,
             reference,
+            regularizer,
             answers: optional(ANSWERS)?,
             bytes: 0,
         })
@@ -169,14 +181,6 @@ impl State {
     }
 }
 
-fn reference_file(reference: TensorData) -> Result<NamedBytes, String> {
-    let shape = reference.shape().iter().copied().collect();
-    let view = TensorView::new(Dtype::F32, shape, reference.as_bytes())
-        .map_err(|error| error.to_string())?;
-    let file = serialize([("reference", view)], None).map_err(|error| error.to_string())?;
-    Ok((REFERENCE, Bytes::from_bytes_vec(file)))
-}
-
 /// Returns the system's error that a message of Burn ends with; the message repeats the path.
 fn system_error(message: &str) -> io::Error {
     let number = message
@@ -185,10 +189,41 @@ fn system_error(message: &str) -> io::Error {
     number.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error)
 }
 
-fn read_reference(bytes: &[u8]) -> Result<TensorData, String> {
-    let fault = |error: &dyn std::fmt::Display| format!("{REFERENCE}: {error}");
-    let file = SafeTensors::deserialize(bytes).map_err(|error| fault(&error))?;
-    let tensor = file.tensor("reference").map_err(|error| fault(&error))?;
+fn reference_file(reference: Option<&TensorData>) -> Result<Option<NamedBytes>, String> {
+    let file = |reference| tensor_file([("reference".to_string(), reference)]);
+    let file = reference.map(file).transpose()?;
+    Ok(file.map(|file| (REFERENCE, file)))
+}
+
+/// Returns the file of the tensors that a regularizer remembers, if there are any.
+fn regularizer_file(tensors: &[TensorData]) -> Result<Option<NamedBytes>, String> {
+    if tensors.is_empty() {
+        return Ok(None);
+    }
+    let numbered = tensors.iter().enumerate();
+    let file = tensor_file(numbered.map(|(number, tensor)| (number.to_string(), tensor)))?;
+    Ok(Some((REGULARIZER, file)))
+}
+
+/// Returns a safetensors file of tensors in single precision.
+fn tensor_file<'a>(
+    tensors: impl IntoIterator<Item = (String, &'a TensorData)>,
+) -> Result<Bytes, String> {
+    let views = tensors.into_iter().map(|(name, tensor)| {
+        let shape = tensor.shape().iter().copied().collect();
+        let view = TensorView::new(Dtype::F32, shape, tensor.as_bytes());
+        view.map(|view| (name, view))
+            .map_err(|error| error.to_string())
+    });
+    let views: Vec<_> = views.collect::<Result<_, _>>()?;
+    let file = serialize(views, None).map_err(|error| error.to_string())?;
+    Ok(Bytes::from_bytes_vec(file))
+}
+
+fn read_tensor(bytes: &[u8], file: &str, name: &str) -> Result<TensorData, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("{file}: {error}");
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| fault(&error))?;
+    let tensor = tensors.tensor(name).map_err(|error| fault(&error))?;
     if tensor.dtype() != Dtype::F32 {
         return Err(fault(&format!("{:?} instead of F32", tensor.dtype())));
     }

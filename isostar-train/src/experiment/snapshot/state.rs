@@ -1,5 +1,6 @@
 //! The part of a snapshot that is not tensors.
 
+use isostar_core::RegularizerState;
 use serde::{Deserialize, Serialize};
 
 use super::super::result::finite;
@@ -40,6 +41,9 @@ pub(in crate::experiment) struct State {
     pub task_losses: Vec<f64>,
     pub penalties: Vec<f64>,
     pub is_collapse_reported: bool,
+    /// What the regularizer remembers, without its tensors.
+    #[serde(default)]
+    pub regularizer: RegularizerState,
     /// Number of batches of an epoch.
     pub batches: usize,
 }

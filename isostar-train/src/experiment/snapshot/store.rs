@@ -270,6 +270,7 @@ mod tests {
             predictions: Vec::new(),
         };
         let state = State {
+            regularizer: Default::default(),
             settings: TrainSettings::resolve(TrainOptions::default()),
             rows: String::new(),
             place: Place {
@@ -293,6 +294,7 @@ mod tests {
             .into_record();
         let reference = Some(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0]]));
         Parts {
+            regularizer: Vec::new(),
             model,
             optimizer: AdamWConfig::new().init().to_record(),
             state,

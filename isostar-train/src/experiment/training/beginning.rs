@@ -69,7 +69,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
                     .restore(bytes)
                     .ok_or_else(|| unfit("the predictions of the epoch are malformed".into()))?;
             }
-            hook.restore(hook_state(&parts.state, parts.reference), &device);
+            let of_hook = hook_state(&parts.state, parts.reference, parts.regularizer)
+                .ok_or_else(|| unfit("the tensors of the regularizer are malformed".into()))?;
+            hook.restore(of_hook, &device);
             stopwatch.restore(parts.state.seconds);
             state = Some(parts.state);
         }
@@ -107,7 +109,11 @@ impl<'a, M: TaskModel> Training<'a, M> {
             before,
             rows,
             recorder,
-            display: Display::new(run.observer.clone(), &hook.interrupter()),
+            display: Display::new(
+                run.observer.clone(),
+                run.limits.clone(),
+                &hook.interrupter(),
+            ),
             hook,
             began: Instant::now(),
             epochs_since: 0,

@@ -11,6 +11,7 @@ use burn::train::metric::{
 };
 use burn::train::renderer::{MetricState, MetricsRenderer};
 
+use crate::experiment::limits::Limits;
 use crate::experiment::{EpochReport, Observer};
 use crate::progress::Phase;
 
@@ -43,6 +44,7 @@ impl ShownMetric {
 /// Passes the progress of a run on.
 pub(super) struct Display {
     observer: Arc<dyn Observer>,
+    limits: Arc<Limits>,
     dashboard: Option<Box<dyn MetricsRenderer>>,
     titles: BTreeMap<String, String>,
 }
@@ -50,10 +52,15 @@ pub(super) struct Display {
 impl Display {
     /// Creates a display. Burn's dashboard is used if it is compiled in, the observer allows it and
     /// stdout is a terminal; its key `q` triggers the interrupter.
-    pub fn new(observer: Arc<dyn Observer>, interrupter: &Interrupter) -> Self {
+    pub fn new(
+        observer: Arc<dyn Observer>,
+        limits: Arc<Limits>,
+        interrupter: &Interrupter,
+    ) -> Self {
         let dashboard = dashboard(interrupter, observer.as_ref());
         Self {
             observer,
+            limits,
             dashboard,
             titles: BTreeMap::new(),
         }
@@ -95,6 +102,9 @@ impl Display {
     /// Shows a metric of the current batch, and its mean over the epoch so far.
     pub fn metric(&mut self, phase: &Phase, name: &str, value: f64, mean: f64) {
         self.observer.metric(phase, name, value);
+        if split(phase) == "train" {
+            self.limits.check(name, value, "");
+        }
         let entry = NumericEntry::Aggregated {
             aggregated_value: value,
             count: 1,
@@ -110,6 +120,9 @@ impl Display {
     /// Shows the metrics of a whole split.
     pub fn finals(&mut self, phase: &Phase, finals: &BTreeMap<String, f64>) {
         for (name, value) in finals {
+            if split(phase) == "valid" {
+                self.limits.check(name, *value, "the validation rows");
+            }
             self.show(
                 phase,
                 name,

@@ -216,6 +216,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
         } else {
             self.save(None)?;
         }
+        if epoch < epochs {
+            self.stop_at_limit()?;
+        }
         Ok(Flow::Continue(()))
     }
 
@@ -256,8 +259,13 @@ impl<'a, M: TaskModel> Training<'a, M> {
             self.stop_if_requested()?;
             return Err(self.ended(None));
         };
+        // A regularizer that adapts needs its numbers before the next step.
+        let adapts = output
+            .penalty
+            .as_ref()
+            .is_some_and(|penalty| !penalty.details.is_empty());
         let mut reading = Reading::new(output, rows, self.place);
-        if host_for(&self.run.device).is_some() {
+        if host_for(&self.run.device).is_some() && !adapts {
             self.hook.defer_numbers();
         }
         if self.settings().on_spike != OnSpike::Warn {
@@ -299,8 +307,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
                 let RegularizedOutput {
                     task_loss, penalty, ..
                 } = &computed.output;
-                let penalty = penalty.as_ref().map(|penalty| &penalty.value);
-                self.hook.keep_numbers(rows, task_loss, penalty);
+                self.hook.keep_numbers(rows, task_loss, penalty.as_ref());
                 Ok(Some(computed))
             }
             Err(failure) => Err(self.ended(Some(failure.to_string()))),

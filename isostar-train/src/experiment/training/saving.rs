@@ -12,6 +12,7 @@ impl<M: TaskModel> Training<'_, M> {
     /// Saves the state if it is due, and ends the training if that is requested.
     pub(super) fn between_steps(&mut self) -> Result<(), ExperimentError> {
         self.stop_if_requested()?;
+        self.stop_at_limit()?;
         if let Some(lock) = &self.run.lock {
             lock.beat(self.place.step, self.batches * self.settings().epochs);
         }
@@ -47,6 +48,22 @@ impl<M: TaskModel> Training<'_, M> {
         })
     }
 
+    /// Saves the state and ends the training, if a measure has passed a limit.
+    pub(super) fn stop_at_limit(&mut self) -> Result<(), ExperimentError> {
+        let Some(message) = self.run.limits.passed() else {
+            return Ok(());
+        };
+        self.save(None)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.wait()?;
+        }
+        Err(ExperimentError::Limit {
+            path: self.run.folder.path().into(),
+            message,
+            step: self.place.step,
+        })
+    }
+
     /// Begins to write a snapshot. A diverged training has none.
     pub(super) fn save(&mut self, score: Option<f64>) -> Result<(), ExperimentError> {
         if self.recorder.is_none() {
@@ -68,11 +85,13 @@ impl<M: TaskModel> Training<'_, M> {
             task_losses,
             penalties,
             is_collapse_reported,
+            regularizer,
             ..
         } = self.hook.state()?;
         if self.hook.divergence().is_some() {
             return Ok(None);
         }
+        let (regularizer, tensors) = regularizer.split();
         let is_within = self.place.batch > 0;
         let state = State {
             settings: self.settings().clone(),
@@ -87,6 +106,7 @@ impl<M: TaskModel> Training<'_, M> {
             task_losses,
             penalties,
             is_collapse_reported,
+            regularizer,
             batches: self.batches,
         };
         let model = self.model().inner().clone();
@@ -96,6 +116,7 @@ impl<M: TaskModel> Training<'_, M> {
             model: model.into_record(),
             optimizer: self.optimizer.to_record(),
             state,
+            regularizer: tensors,
             reference: reference.filter(|_| is_within),
             answers: self
                 .meter
@@ -107,14 +128,19 @@ impl<M: TaskModel> Training<'_, M> {
     }
 }
 
-/// The state of the hook that a snapshot holds.
-pub(super) fn hook_state(state: &State, reference: Option<TensorData>) -> HookState {
-    HookState {
+/// The state of the hook that a snapshot holds; `None` if its tensors are of another regularizer.
+pub(super) fn hook_state(
+    state: &State,
+    reference: Option<TensorData>,
+    tensors: Vec<TensorData>,
+) -> Option<HookState> {
+    Some(HookState {
         total_steps: state.place.step as u64,
         reference,
         step: state.place.batch,
         task_losses: state.task_losses.clone(),
         penalties: state.penalties.clone(),
         is_collapse_reported: state.is_collapse_reported,
-    }
+        regularizer: state.regularizer.clone().join(tensors)?,
+    })
 }

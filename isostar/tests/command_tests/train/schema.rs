@@ -33,6 +33,11 @@ fn satisfies(value: &Value, schema: &Value) -> bool {
                 None => is_of_type(value, rule),
             },
             "enum" => rule.as_array().unwrap().contains(value),
+            "const" => rule == value,
+            "anyOf" => {
+                let mut schemas = rule.as_array().unwrap().iter();
+                schemas.any(|schema| satisfies(value, schema))
+            }
             "minimum" => number(rule, |number, bound| number >= bound),
             "exclusiveMinimum" => number(rule, |number, bound| number > bound),
             "maximum" => number(rule, |number, bound| number <= bound),
@@ -118,6 +123,20 @@ fn the_schema_and_the_command_allow_the_same_values() {
     let mut tried = 0;
     for (name, setting) in schema["properties"].as_object().unwrap() {
         let values: Vec<Value> = match (&setting["enum"], setting["type"].as_str()) {
+            // Their texts follow a pattern.
+            _ if name == "target" => {
+                vec![
+                    0.into(),
+                    0.3.into(),
+                    1.5.into(),
+                    (-1).into(),
+                    "1:0.4,6:0.2".into(),
+                ]
+            }
+            _ if name.starts_with("stop_") => vec!["isoscore=0.1,task_loss=2".into(), 1.into()],
+            _ if setting["anyOf"].is_array() => {
+                vec![0.3.into(), 1.into(), "auto".into(), "other".into()]
+            }
             (Value::Array(names), _) => names
                 .iter()
                 .cloned()
