@@ -1,10 +1,13 @@
 //! Penalties of a batch whose states are never together: on several devices, or in several
 //! micro-batches.
 
+use core::fmt::Debug;
+
 use burn::prelude::*;
 use burn::tensor::Gradients;
 
-use super::{Penalty, Regularizer, StepContext};
+use super::context::StepContext;
+use super::penalty::Penalty;
 use crate::{HiddenStates, Moments};
 
 /// One statistic of the states of a part of a batch.
@@ -117,20 +120,20 @@ impl Statistic {
 ///
 /// A batch can then be computed in parts, of which no device holds the states of two, and its
 /// penalty is still that of the whole batch: see [`PooledPenalty`].
-pub trait PooledRegularizer: Regularizer {
+pub trait PooledRegularizer: Debug + Send + Sync {
     /// The statistics of the states of a part of a batch, differentiable with respect to the states.
     ///
     /// A step of the optimizer may call it twice for a part: it changes no state and draws no random
     /// numbers.
     ///
     /// # Panics
-    /// See [`Regularizer::penalty`].
+    /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
     fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics;
 
     /// The penalty of a batch with these statistics. A step of the optimizer calls it once.
     ///
     /// # Panics
-    /// See [`Regularizer::penalty`].
+    /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
     fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty;
 }
 
