@@ -12,6 +12,7 @@ use crate::{HiddenStates, Moments};
 
 /// One statistic of the states of a part of a batch.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step has a handful of them")]
 pub enum Statistic {
     /// Count, mean and scatter; merged by [`Moments::union`].
     Moments(Moments),
@@ -182,6 +183,7 @@ type Slopes = Vec<Slope>;
 /// Gradient of the penalty with respect to one statistic of one part; `None` where the penalty does
 /// not depend on it.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step has a handful of them")]
 enum Slope {
     Moments {
         mean: Option<Tensor<1>>,
