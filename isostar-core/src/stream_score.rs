@@ -148,7 +148,7 @@ impl Past {
         let device = device.clone().without_autodiff();
         let numbers = Tensor::<1>::from_data(numbers, &device);
         let [count, trace, own_frobenius, own_trace] =
-            [0, 1, 2, 3].map(|index| numbers.clone().slice([index..index + 1]));
+            [0, 1, 2, 3].map(|index| numbers.clone().narrow(0, index, 1));
         Self {
             weight,
             count,

@@ -95,8 +95,7 @@ fn a_run_whose_numbers_are_read_later_has_the_numbers_of_one_that_reads_at_once(
             &watch,
         )
         .unwrap();
-        let losses = watch.losses.lock().unwrap().clone();
-        losses
+        watch.losses.lock().unwrap().clone()
     });
     assert_eq!(expected.len(), 12);
     assert_eq!(found.len(), 12);

@@ -197,8 +197,7 @@ fn fifty_steps_of_the_default_task_on_wgpu_follow_flex() {
         let lock = run.lock(losses.as_ref()).unwrap();
         let result = experiment.run(&lock, losses.clone()).unwrap();
         println!("{device}: {result:?}");
-        let losses = losses.0.lock().unwrap().clone();
-        losses
+        losses.0.lock().unwrap().clone()
     });
     assert_eq!([expected.len(), found.len()], [50, 50]);
     let largest = |losses: &[f64]| {

@@ -1,14 +1,18 @@
 //! Penalties of a batch whose states are never together: on several devices, or in several
 //! micro-batches.
 
+use core::fmt::Debug;
+
 use burn::prelude::*;
 use burn::tensor::Gradients;
 
-use super::{Penalty, Regularizer, StepContext};
+use super::context::StepContext;
+use super::penalty::Penalty;
 use crate::{HiddenStates, Moments};
 
 /// One statistic of the states of a part of a batch.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step has a handful of them")]
 pub enum Statistic {
     /// Count, mean and scatter; merged by [`Moments::union`].
     Moments(Moments),
@@ -117,20 +121,20 @@ impl Statistic {
 ///
 /// A batch can then be computed in parts, of which no device holds the states of two, and its
 /// penalty is still that of the whole batch: see [`PooledPenalty`].
-pub trait PooledRegularizer: Regularizer {
+pub trait PooledRegularizer: Debug + Send + Sync {
     /// The statistics of the states of a part of a batch, differentiable with respect to the states.
     ///
     /// A step of the optimizer may call it twice for a part: it changes no state and draws no random
     /// numbers.
     ///
     /// # Panics
-    /// See [`Regularizer::penalty`].
+    /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
     fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics;
 
     /// The penalty of a batch with these statistics. A step of the optimizer calls it once.
     ///
     /// # Panics
-    /// See [`Regularizer::penalty`].
+    /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
     fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty;
 }
 
@@ -179,6 +183,7 @@ type Slopes = Vec<Slope>;
 /// Gradient of the penalty with respect to one statistic of one part; `None` where the penalty does
 /// not depend on it.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step has a handful of them")]
 enum Slope {
     Moments {
         mean: Option<Tensor<1>>,

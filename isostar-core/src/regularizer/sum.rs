@@ -106,18 +106,20 @@ impl PooledRegularizer for Sum {
     /// # Panics
     /// If a part is not [pooled](Regularizer::pooled).
     fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
-        let of_part = |part: &Box<dyn Regularizer>| {
-            Statistic::Several(pooled(part.as_ref()).statistics(states, context))
-        };
-        Statistics(self.0.iter().map(of_part).collect())
+        let parts = self.0.iter().map(|part| pooled(part.as_ref()));
+        let of_parts = parts.map(|part| Statistic::Several(part.statistics(states, context)));
+        Statistics(of_parts.collect())
     }
 
     fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
-        let of_part = |(part, statistic): (&Box<dyn Regularizer>, &Statistic)| match statistic {
-            Statistic::Several(statistics) => pooled(part.as_ref()).penalty_of(statistics, context),
-            _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
-        };
-        added(self.0.iter().zip(&statistics.0).map(of_part).collect())
+        let parts = self.0.iter().map(|part| pooled(part.as_ref()));
+        let of_parts = parts
+            .zip(&statistics.0)
+            .map(|(part, statistic)| match statistic {
+                Statistic::Several(statistics) => part.penalty_of(statistics, context),
+                _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
+            });
+        added(of_parts.collect())
     }
 }
 

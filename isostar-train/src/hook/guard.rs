@@ -169,6 +169,7 @@ impl Unread {
 }
 
 /// Task loss and, with a regularizer, the penalty of a step and its details.
+#[expect(clippy::large_enum_variant, reason = "a few steps wait at a time")]
 enum Numbers {
     /// On the device.
     There(Tensor<1>),

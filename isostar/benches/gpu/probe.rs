@@ -83,7 +83,7 @@ fn embedding_gradient(device: &Device) {
             Tensor::<2>::random([vocabulary, 768], Distribution::Normal(0.0, 0.02), &device)
                 .require_grad();
         let ids: Vec<i32> = (0..rows * tokens)
-            .map(|at| (at * 7919 % vocabulary) as i32)
+            .map(|at| at * 7919 % vocabulary)
             .collect();
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows, tokens]), &device);
         let weights =

@@ -100,7 +100,7 @@ settings! {
     estimator: EstimatorName = |_| EstimatorName::default();
 
     /// Compute the penalty from N states per step instead of all, drawn over rows, tokens and layers by the seed and the step; 0 uses all. For
-    /// istar and sigreg; 1024 cost less than 1% of a step of a small model on the CPU (default: 0)
+    /// istar and sigreg; 1024 cost about 2% of a step of a small model on the CPU (default: 0)
     #[takes("N")]
     #[stored(default)]
     penalty_tokens: usize = |_| 0;
