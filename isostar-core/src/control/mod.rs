@@ -27,7 +27,7 @@ pub struct ControlConfig {
     pub response: f64,
     /// The share κ of an error that a step is to remove. 0.04 by default.
     pub rate: f64,
-    /// Number of steps n in which λ takes over what the quadratic term does. 200 by default.
+    /// Number of steps n in which λ takes over what the quadratic term does. 120 by default.
     pub takeover: f64,
     /// The weight β of the past in the score that the controller is given, in [0, 1): how far it
     /// lags. 0.9 by default, that of [`Target`](crate::Target).
@@ -49,7 +49,7 @@ impl ControlConfig {
             warmup: 0,
             response: 0.0025,
             rate: 0.04,
-            takeover: 200.0,
+            takeover: 120.0,
             memory: 0.9,
             error_limit: 0.1,
             weight_limit: 3.0,

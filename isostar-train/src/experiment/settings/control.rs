@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use isostar_core::{ControlConfig, LayerSelection, Ramp, Regularizer, Target};
 
-use super::super::ExperimentError;
+use super::super::{ExperimentError, SCRATCH};
 use super::{RegularizerName, Targets, TrainSettings};
 
 /// First guess of the move of a score per step and unit of the weight, per unit of the learning rate.
 /// MiniLM at 5e-5 moves by 0.0025.
 const RESPONSE: f64 = 50.0;
+
+/// The same for a small encoder from scratch, whose score the task itself moves faster: a smaller guess
+/// makes the weight answer an error more strongly.
+const SCRATCH_RESPONSE: f64 = 15.0;
 
 impl TrainSettings {
     /// Creates the regularizer of a training of `steps` steps: a plain penalty, whose weight rises
@@ -55,9 +59,13 @@ impl TrainSettings {
                             target each, such as --target 1:0.4,6:0.2";
             return refused("layers", self.layers.to_string(), expected);
         }
+        let response = match self.model == SCRATCH {
+            true => SCRATCH_RESPONSE,
+            false => RESPONSE,
+        };
         let control = ControlConfig::new(0.0)
             .with_warmup(share(self.target_warmup))
-            .with_response(RESPONSE * self.learning_rate);
+            .with_response(response * self.learning_rate);
         let holds = targets.holds(&self.layers, &control);
         Ok(Some(Arc::new(Target::new(holds, self.padding)?)))
     }
