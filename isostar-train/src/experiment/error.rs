@@ -44,6 +44,16 @@ pub enum ExperimentError {
         /// The measure of the regularizer.
         measure: String,
     },
+    /// A limit is for something that the run does not measure.
+    #[error("{setting} names {measure}, which this run does not measure; it measures {}", measured.join(", "))]
+    NotMeasured {
+        /// The name of the setting in a settings file.
+        setting: &'static str,
+        /// The name in the limit.
+        measure: String,
+        /// What the run measures.
+        measured: Vec<String>,
+    },
     /// The settings file cannot be parsed.
     #[error("{}: {message}", path.display())]
     SettingsFile {

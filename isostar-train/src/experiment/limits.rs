@@ -39,6 +39,13 @@ impl FromStr for Thresholds {
     }
 }
 
+impl Thresholds {
+    /// The names of the measures.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
 impl TryFrom<String> for Thresholds {
     type Error = String;
 

@@ -31,6 +31,7 @@ mod integrity;
 mod isoscores;
 mod limits;
 mod lock;
+mod measured;
 mod observer;
 mod optimizer;
 mod predictions;

@@ -12,6 +12,7 @@ use isostar_models::{
     SpanExtractor,
 };
 
+use super::measured::check_limits;
 use super::{ExperimentError, Observer, SCRATCH, TrainSettings};
 use crate::data::streams::{Purpose, device_seed};
 use crate::data::{BatchSource, DEFAULT_TOKENIZER, DataError, TextEncoder};
@@ -138,6 +139,7 @@ impl Experiment {
                 .states()
                 .map_or(Ok(Vec::new()), |states| states.layers.indices(depth))?;
         }
+        check_limits(&settings, &task.metrics, regularizer.as_deref())?;
         Ok(Self {
             settings,
             task,

@@ -7,6 +7,7 @@ use isostar_core::Padding;
 
 use super::hook_events::HookEvents;
 use super::limits::Limits;
+use super::measured::OF_LAYERS;
 use super::prepare::Prepared;
 use super::run::{EVALUATION_BATCH, Run};
 use super::snapshot::Parts;
@@ -117,15 +118,15 @@ impl Run {
 fn check_geometry(geometry: &StepGeometry, limits: &Limits) {
     for (index, layer) in geometry.layers.iter().enumerate() {
         let place = format!("layer {} in step {}", index + 1, geometry.step);
-        let measures = [
-            ("trace", Some(layer.trace)),
-            ("frobenius_squared", Some(layer.frobenius_squared)),
-            ("mean_norm", Some(layer.mean_norm)),
-            ("isoscore", layer.isoscore),
-            ("effective_rank", layer.effective_rank),
-            ("outlier_share", Some(layer.outlier_share)),
+        let values = [
+            Some(layer.trace),
+            Some(layer.frobenius_squared),
+            Some(layer.mean_norm),
+            layer.isoscore,
+            layer.effective_rank,
+            Some(layer.outlier_share),
         ];
-        for (name, value) in measures {
+        for (name, value) in OF_LAYERS.into_iter().zip(values) {
             limits.check(name, value.unwrap_or(f64::NAN), &place);
         }
     }

@@ -12,6 +12,7 @@ use burn::train::metric::{
 use burn::train::renderer::{MetricState, MetricsRenderer};
 
 use crate::experiment::limits::Limits;
+use crate::experiment::measured;
 use crate::experiment::{EpochReport, Observer};
 use crate::progress::Phase;
 
@@ -34,10 +35,7 @@ impl ShownMetric {
 
     /// Name in metrics.jsonl; result.json uses the same names.
     pub fn name(&self) -> String {
-        match self.title.as_str() {
-            "Loss" => "task_loss".into(),
-            other => other.to_lowercase().replace(' ', "_"),
-        }
+        measured::name(&self.title)
     }
 }
 

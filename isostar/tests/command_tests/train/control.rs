@@ -119,6 +119,28 @@ fn a_monitor_writes_every_few_steps_and_changes_no_number() {
 }
 
 #[test]
+fn a_limit_of_something_that_is_not_measured_is_refused_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 8);
+    let refused = |limit: &[&str]| {
+        let output = isostar_command(at, &small(limit)).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!at.join("run").exists());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let unknown = refused(&["--out", "run", "--stop-below", "isoscor=0.1"]);
+    assert!(
+        unknown.contains("stop_below names isoscor, which this run does not measure; it measures"),
+        "{unknown}"
+    );
+    assert!(unknown.contains("--stop-below"), "{unknown}");
+    // A monitor would measure it.
+    let unmonitored = refused(&["--out", "run", "--stop-above", "mean_norm=1"]);
+    assert!(unmonitored.contains("need --monitor"), "{unmonitored}");
+}
+
+#[test]
 fn a_ramp_begins_with_a_part_of_the_penalty() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
