@@ -52,21 +52,9 @@ impl Figures {
             "a run with a penalty, `weight` other than 0",
             training::penalty(groups),
         );
-        figures.add(
-            "Isotropy held at a target",
-            "a run with `target`",
-            control::held(groups),
-        );
-        figures.add(
-            "Shrinkage while training",
-            "a run with `shrinkage = \"auto\"`",
-            control::shrinkage(groups),
-        );
-        figures.add(
-            "The geometry of layers while training",
-            "a run with `monitor`",
-            geometry::figures(groups),
-        );
+        figures.extend(control::held(groups));
+        figures.extend(control::shrinkage(groups));
+        figures.extend(geometry::figures(groups));
         figures.add(
             "IsoScore of each layer after training",
             "a finished run of `isostar train`",
@@ -96,11 +84,17 @@ impl Figures {
     }
 
     fn add(&mut self, what: &'static str, remedy: &'static str, figures: Vec<Figure>) {
+        if !self.extend(figures) {
+            self.missing.push(Missing { what, remedy });
+        }
+    }
+
+    /// Adds the figures that have data, and says whether there is one. Without a figure of a setting
+    /// that most runs do not use, a report lacks nothing.
+    fn extend(&mut self, figures: Vec<Figure>) -> bool {
         let before = self.shown.len();
         self.shown
             .extend(figures.into_iter().filter(Figure::has_data));
-        if self.shown.len() == before {
-            self.missing.push(Missing { what, remedy });
-        }
+        self.shown.len() > before
     }
 }
