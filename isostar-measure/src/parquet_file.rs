@@ -138,67 +138,25 @@ pub fn column<R: ChunkReader + 'static>(
 ///
 /// zstd's pages are read as they are stored, and decompressed here: the parquet crate knows only
 /// zstd in C, which takes a C compiler and a minute of its time.
-fn unpack(page: Page) -> Result<Page, ParquetError> {
-    Ok(match page {
-        Page::DictionaryPage {
-            buf,
-            num_values,
-            encoding,
-            is_sorted,
-        } => Page::DictionaryPage {
-            buf: decompress(&buf, 0)?,
-            num_values,
-            encoding,
-            is_sorted,
-        },
-        Page::DataPage {
-            buf,
-            num_values,
-            encoding,
-            def_level_encoding,
-            rep_level_encoding,
-            statistics,
-        } => Page::DataPage {
-            buf: decompress(&buf, 0)?,
-            num_values,
-            encoding,
-            def_level_encoding,
-            rep_level_encoding,
-            statistics,
-        },
+fn unpack(mut page: Page) -> Result<Page, ParquetError> {
+    match &mut page {
+        Page::DictionaryPage { buf, .. } | Page::DataPage { buf, .. } => *buf = decompress(buf, 0)?,
         Page::DataPageV2 {
             buf,
-            num_values,
-            encoding,
-            num_nulls,
-            num_rows,
             def_levels_byte_len,
             rep_levels_byte_len,
             is_compressed,
-            statistics,
+            ..
         } => {
             // The levels come first, and are not compressed.
-            let buf = if is_compressed {
-                decompress(
-                    &buf,
-                    def_levels_byte_len as usize + rep_levels_byte_len as usize,
-                )?
-            } else {
-                buf
-            };
-            Page::DataPageV2 {
-                buf,
-                num_values,
-                encoding,
-                num_nulls,
-                num_rows,
-                def_levels_byte_len,
-                rep_levels_byte_len,
-                is_compressed: false,
-                statistics,
+            if *is_compressed {
+                let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
+                *buf = decompress(buf, levels)?;
             }
+            *is_compressed = false;
         }
-    })
+    }
+    Ok(page)
 }
 
 /// The most bytes that a page may hold.

@@ -55,23 +55,10 @@ impl<M: HiddenStateModel> Regularized<M> {
         let Ok(share) = seat.exchange(arrival, regularizer, &context) else {
             return TrainOutput {
                 grads: GradientsParams::new(),
-                item: RegularizedOutput {
-                    task_loss,
-                    penalty: None,
-                    states: None,
-                    moments: None,
-                    output,
-                },
+                item: RegularizedOutput::without_penalty(task_loss, output),
             };
         };
         let penalty = share.penalty().cloned().or_else(|| own.clone());
-        calibration.guard.keep(
-            start.step,
-            calibration.epoch(),
-            rows,
-            &task_loss,
-            penalty.as_ref(),
-        );
         let mut loss = task_loss.clone();
         if let Some(own) = own {
             loss = loss + own.value.cast(task_loss.dtype());
@@ -81,17 +68,11 @@ impl<M: HiddenStateModel> Regularized<M> {
         if let Some(surrogate) = surrogate {
             loss = loss + surrogate.cast(task_loss.dtype());
         }
-        let gradients = loss.backward();
-        TrainOutput::new(
-            &self.inner,
-            gradients,
-            RegularizedOutput {
-                task_loss,
-                penalty,
-                states,
-                moments: None,
-                output,
-            },
-        )
+        let item = RegularizedOutput {
+            penalty,
+            states,
+            ..RegularizedOutput::without_penalty(task_loss, output)
+        };
+        self.end_step(start, rows, loss, item)
     }
 }

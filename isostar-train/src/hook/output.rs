@@ -34,6 +34,17 @@ pub struct RegularizedOutput<O> {
 }
 
 impl<O> RegularizedOutput<O> {
+    /// Output of a step without a penalty.
+    pub(super) fn without_penalty(task_loss: Tensor<1>, output: O) -> Self {
+        Self {
+            task_loss,
+            penalty: None,
+            states: None,
+            moments: None,
+            output,
+        }
+    }
+
     /// Adds the numbers of the step to a transaction; not the output, nor the moments, which stay on
     /// the device until those of many batches are read.
     fn register_numbers(&self, transaction: Transaction) -> Transaction {

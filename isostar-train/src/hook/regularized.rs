@@ -100,14 +100,24 @@ impl<M: HiddenStateModel> Regularized<M> {
             .scope(|| model.forward_step(batch));
         TrainOutput {
             grads: GradientsParams::new(),
-            item: RegularizedOutput {
-                task_loss,
-                penalty: None,
-                states: None,
-                moments: None,
-                output,
-            },
+            item: RegularizedOutput::without_penalty(task_loss, output),
         }
+    }
+
+    /// Ends a step whose gradients are those of `loss`: the guard gets its numbers.
+    pub(super) fn end_step(
+        &self,
+        start: &StepStart,
+        rows: Vec<u32>,
+        loss: Tensor<1>,
+        item: RegularizedOutput<M::Output>,
+    ) -> TrainOutput<RegularizedOutput<M::Output>> {
+        let calibration = &self.hook.calibration;
+        let (task_loss, penalty) = (&item.task_loss, item.penalty.as_ref());
+        calibration
+            .guard
+            .keep(start.step, calibration.epoch(), rows, task_loss, penalty);
+        TrainOutput::new(&self.inner, loss.backward(), item)
     }
 }
 
@@ -167,29 +177,16 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
         }
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
-        calibration.guard.keep(
-            start.step,
-            calibration.epoch(),
-            rows,
-            &task_loss,
-            penalty.as_ref(),
-        );
         let loss = match &penalty {
             Some(penalty) => task_loss.clone() + penalty.value.clone().cast(task_loss.dtype()),
             None => task_loss.clone(),
         };
-        let gradients = loss.backward();
-        TrainOutput::new(
-            &self.inner,
-            gradients,
-            RegularizedOutput {
-                task_loss,
-                penalty,
-                states,
-                moments: None,
-                output,
-            },
-        )
+        let item = RegularizedOutput {
+            penalty,
+            states,
+            ..RegularizedOutput::without_penalty(task_loss, output)
+        };
+        self.end_step(&start, rows, loss, item)
     }
 }
 
@@ -212,11 +209,8 @@ impl<M: HiddenStateModel> InferenceStep for Regularized<M> {
             .wants_moments()
             .then(|| StateSelection::default().moments(&hidden_states));
         RegularizedOutput {
-            task_loss,
-            penalty: None,
-            states: None,
             moments,
-            output,
+            ..RegularizedOutput::without_penalty(task_loss, output)
         }
     }
 }

@@ -11,6 +11,23 @@ use super::common::{Batch, Batches};
 use super::training::{batches, model};
 use super::{hook, hook_of};
 
+/// Trains a model that one hook wraps with a loader that another one taps.
+fn train(tapping: &Hook<Batch>, wrapping: &Hook<Batch>) {
+    let folder = tempfile::tempdir().unwrap();
+    let training = tapping
+        .training(
+            folder.path(),
+            Arc::new(batches(4, 1)),
+            Arc::new(batches(1, 2)),
+        )
+        .with_application_logger(None);
+    training.launch(Learner::new(
+        wrapping.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
+}
+
 #[test]
 #[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
 fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step() {
@@ -36,19 +53,7 @@ fn a_wrapped_model_with_a_loader_that_is_not_tapped_is_told_so_at_the_first_step
 #[should_panic(expected = "wrapped by a hook whose training loader is not tapped")]
 fn a_model_wrapped_by_another_hook_than_the_one_that_taps_is_told_so() {
     let ((tapping, _), (wrapping, _)) = (hook(0.1), hook(0.1));
-    let folder = tempfile::tempdir().unwrap();
-    let training = tapping
-        .training(
-            folder.path(),
-            Arc::new(batches(4, 1)),
-            Arc::new(batches(1, 2)),
-        )
-        .with_application_logger(None);
-    training.launch(Learner::new(
-        wrapping.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
+    train(&tapping, &wrapping);
 }
 
 #[test]
@@ -86,19 +91,7 @@ fn a_tapped_loader_whose_hook_wraps_no_model_says_so_after_its_pass() {
     // A regularizer without a reference needs no tap, so only the loader can detect that the other
     // hook's penalty is missing.
     let (tapping, wrapping) = (hook(0.1).0, Hook::without_regularizer());
-    let folder = tempfile::tempdir().unwrap();
-    let training = tapping
-        .training(
-            folder.path(),
-            Arc::new(batches(4, 1)),
-            Arc::new(batches(1, 2)),
-        )
-        .with_application_logger(None);
-    training.launch(Learner::new(
-        wrapping.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
+    train(&tapping, &wrapping);
 }
 
 #[test]

@@ -120,6 +120,26 @@ fn one_call_taps_the_loader_sets_the_interrupter_and_registers_the_metrics() {
     );
 }
 
+/// Trains with each metric registered by itself.
+fn train_with_separate_metrics(hook: &Hook<Batch>, folder: &Path) {
+    let training = SupervisedTraining::new(
+        folder,
+        hook.tap(Arc::new(batches(2, 1))),
+        Arc::new(batches(2, 2)),
+    )
+    .metrics((
+        LossMetric::new(),
+        hook.penalty_metric(),
+        hook.measure_metric(),
+    ))
+    .with_application_logger(None);
+    training.launch(Learner::new(
+        hook.wrap(model()),
+        AdamWConfig::new().init(),
+        1e-3,
+    ));
+}
+
 #[test]
 fn metrics_without_a_regularizer_log_nothing() {
     let hook = Hook::<Batch>::without_regularizer();
@@ -133,22 +153,7 @@ fn metrics_without_a_regularizer_log_nothing() {
 
     // Registers each metric separately, including for the split without a penalty.
     let folder = tempfile::tempdir().unwrap();
-    let training = SupervisedTraining::new(
-        folder.path(),
-        hook.tap(Arc::new(batches(2, 1))),
-        Arc::new(batches(2, 2)),
-    )
-    .metrics((
-        LossMetric::new(),
-        hook.penalty_metric(),
-        hook.measure_metric(),
-    ))
-    .with_application_logger(None);
-    training.launch(Learner::new(
-        hook.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
+    train_with_separate_metrics(&hook, folder.path());
     assert_eq!(names(&logs(folder.path(), "train", 1)), ["Loss"]);
     assert_eq!(names(&logs(folder.path(), "valid", 1)), ["Loss"]);
 }
@@ -157,22 +162,7 @@ fn metrics_without_a_regularizer_log_nothing() {
 fn a_split_without_a_penalty_logs_none() {
     let folder = tempfile::tempdir().unwrap();
     let (hook, _) = hook(0.1);
-    let training = SupervisedTraining::new(
-        folder.path(),
-        hook.tap(Arc::new(batches(2, 1))),
-        Arc::new(batches(2, 2)),
-    )
-    .metrics((
-        LossMetric::new(),
-        hook.penalty_metric(),
-        hook.measure_metric(),
-    ))
-    .with_application_logger(None);
-    training.launch(Learner::new(
-        hook.wrap(model()),
-        AdamWConfig::new().init(),
-        1e-3,
-    ));
+    train_with_separate_metrics(&hook, folder.path());
     assert_eq!(
         names(&logs(folder.path(), "train", 1)),
         ["IsoScore_star", "Loss", "Penalty"]

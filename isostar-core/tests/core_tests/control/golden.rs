@@ -43,11 +43,11 @@ fn disjoint_estimates_match_sums_over_tuples_of_sequences() {
     });
 }
 
-#[test]
-fn ledoit_wolf_weights_match_variances_of_entries_over_sequences() {
+/// Compares the estimated ζ, and the score and the gradient with it, with those under `name`.
+fn assert_estimated(target: &ShrinkageTarget, name: &str) {
     each(|case, device, dtype, (value, gradient), what| {
-        let expected = &case.expected["ledoit_wolf"];
-        let estimator = Estimator::AutoShrunk(ShrinkageTarget::Reference);
+        let expected = &case.expected[name];
+        let estimator = Estimator::AutoShrunk(target.clone());
         let (scores, ours, by_states) = case.score(estimator, device, dtype);
         let zeta = expected["zeta"].as_f64().expect("a weight");
         assert_within(
@@ -65,22 +65,11 @@ fn ledoit_wolf_weights_match_variances_of_entries_over_sequences() {
 }
 
 #[test]
+fn ledoit_wolf_weights_match_variances_of_entries_over_sequences() {
+    assert_estimated(&ShrinkageTarget::Reference, "ledoit_wolf");
+}
+
+#[test]
 fn weights_of_the_scaled_identity_match_the_published_formula() {
-    each(|case, device, dtype, (value, gradient), what| {
-        let expected = &case.expected["oas"];
-        let estimator = Estimator::AutoShrunk(ShrinkageTarget::ScaledIdentity);
-        let (scores, ours, by_states) = case.score(estimator, device, dtype);
-        let zeta = expected["zeta"].as_f64().expect("a weight");
-        assert_within(
-            (detail(&scores, "shrinkage") - zeta).abs(),
-            value,
-            format!("ζ of {what}"),
-        );
-        assert_within(
-            (ours - expected["score"].as_f64().expect("a score")).abs(),
-            value,
-            what,
-        );
-        assert_gradient(&by_states, &expected["gradient"], gradient, what);
-    });
+    assert_estimated(&ShrinkageTarget::ScaledIdentity, "oas");
 }
