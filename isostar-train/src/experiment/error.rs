@@ -38,12 +38,6 @@ pub enum ExperimentError {
         /// The number of positions of the model.
         positions: usize,
     },
-    /// The penalty of a batch cannot be computed in parts.
-    #[error("the penalty of {measure} needs the states of a whole batch on one device")]
-    NotPooled {
-        /// The measure of the regularizer.
-        measure: String,
-    },
     /// A limit is for something that the run does not measure.
     #[error("{setting} names {measure}, which this run does not measure; it measures {}", measured.join(", "))]
     NotMeasured {

@@ -71,13 +71,10 @@ impl Experiment {
                 expected,
             });
         }
-        let regularizer = settings.controlled(0)?;
+        settings.controlled(0)?;
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
-        if devices.len() * settings.accumulate > 1 {
-            check_pooled(regularizer.as_deref())?;
-        }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {
             let expected = "f32 on this device, which does not compute in bf16";
@@ -130,7 +127,7 @@ impl Experiment {
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
-        let steps = work.sequences().div_ceil(settings.batch_size) * settings.epochs;
+        let steps = work.sequences().div_ceil(settings.rows_per_step()) * settings.epochs;
         let regularizer = settings.controlled(steps)?;
         if let Some(regularizer) = &regularizer {
             let depth = work.config().sizes().layers;
@@ -227,16 +224,6 @@ impl<M: TaskModel> Prepared<M> {
             },
             summary,
         ))
-    }
-}
-
-/// Checks that the penalty of a batch can be computed in parts.
-fn check_pooled(regularizer: Option<&dyn Regularizer>) -> Result<(), ExperimentError> {
-    match regularizer {
-        Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
-            measure: regularizer.measure_name().into(),
-        }),
-        _ => Ok(()),
     }
 }
 
