@@ -22,6 +22,7 @@ mod disk;
 mod diverged;
 mod error;
 mod evaluate;
+mod execute;
 mod fingerprint;
 mod folder;
 mod heartbeat;
