@@ -12,7 +12,7 @@ use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
 
-use super::disk::size;
+use super::size::size;
 
 /// Why a run failed.
 #[derive(Debug, Error)]
