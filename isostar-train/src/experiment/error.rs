@@ -44,6 +44,11 @@ pub enum ExperimentError {
         /// The measure of the regularizer.
         measure: String,
     },
+    /// The steps of a run with a monitor are computed in parts.
+    #[error(
+        "a monitor measures steps that one device computes as a whole; these are computed in parts"
+    )]
+    NotMonitored,
     /// A limit is for something that the run does not measure.
     #[error("{setting} names {measure}, which this run does not measure; it measures {}", measured.join(", "))]
     NotMeasured {

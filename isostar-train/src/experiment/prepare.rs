@@ -77,6 +77,9 @@ impl Experiment {
         let device = devices[0].clone();
         if devices.len() * settings.accumulate > 1 {
             check_pooled(regularizer.as_deref())?;
+            if settings.monitor.is_some() {
+                return Err(ExperimentError::NotMonitored);
+            }
         }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {

@@ -227,7 +227,8 @@ settings! {
     #[stored(default = "default_spike_factor")]
     spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
 
-    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl (default: never)
+    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl; not with several devices or accumulated
+    /// gradients (default: never)
     #[takes("N")]
     monitor: usize, in AT_LEAST_ONE;
 
