@@ -12,7 +12,7 @@ use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
 
-use super::disk::size;
+use super::size::size;
 
 /// Why a run failed.
 #[derive(Debug, Error)]
@@ -38,6 +38,11 @@ pub enum ExperimentError {
         /// The number of positions of the model.
         positions: usize,
     },
+    /// The steps of a run with a monitor are computed in parts.
+    #[error(
+        "a monitor measures steps that one device computes as a whole; these are computed in parts"
+    )]
+    NotMonitored,
     /// A limit is for something that the run does not measure.
     #[error("{setting} names {measure}, which this run does not measure; it measures {}", measured.join(", "))]
     NotMeasured {

@@ -75,6 +75,9 @@ impl Experiment {
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
+        if devices.len() * settings.accumulate > 1 && settings.monitor.is_some() {
+            return Err(ExperimentError::NotMonitored);
+        }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {
             let expected = "f32 on this device, which does not compute in bf16";
