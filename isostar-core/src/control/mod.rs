@@ -1,6 +1,7 @@
 //! Holding a score at a target: the controller of target mode, without tensors.
 
 mod guard;
+mod learning;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -9,10 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 use guard::LossGuard;
+use learning::Learning;
 use response::Response;
 
 /// Number of first steps without a penalty. The score after them is the untouched score.
 const UNTOUCHED: usize = 10;
+
+/// Number of warm-ups after which the score may be pushed down although the task loss has not fallen.
+const PATIENCE: usize = 2;
 
 /// Settings of a [`Controller`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,7 +127,12 @@ impl ControlConfig {
 ///
 /// The first ten steps have no penalty; the score after them is the untouched score, from which the
 /// held value τₜ moves to τ over the warm-up, along half a cosine. Meanwhile (τₜ₊₁ − τₜ)/K̂ is added to
-/// λ in the penalty, within ±L. Numbers that are not finite change nothing.
+/// λ in the penalty, within ±L, unless the score is ahead of τₜ. Numbers that are not finite change
+/// nothing.
+///
+/// A negative weight lowers the score, under which a model that has learned nothing collapses: the
+/// weight is at least 0 until the smoothed task loss is a tenth below that of the first ten steps, or
+/// twice the warm-up has passed.
 ///
 /// λ is frozen while the task loss is above its running median by more than a set share and the score
 /// moves; the quadratic term still acts.
@@ -148,6 +158,11 @@ pub struct ControllerState {
     pub untouched: f64,
     /// Whether λ is frozen.
     pub frozen: bool,
+    /// The last score; 0 before.
+    #[serde(default)]
+    score: f64,
+    #[serde(default)]
+    learning: Learning,
     response: Response,
     guard: LossGuard,
 }
@@ -183,13 +198,16 @@ pub struct ControlTerm {
     pub target: f64,
     /// The largest error m whose square counts.
     pub error_limit: f64,
+    /// The smallest acting weight: 0 while the score must not be pushed down.
+    pub least_weight: f64,
 }
 
 impl ControlTerm {
     /// The acting weight at a score: −∂/∂s of the term.
     pub fn weight(&self, score: f64) -> f64 {
         let error = self.target - score;
-        self.multiplier + self.penalty * error.clamp(-self.error_limit, self.error_limit)
+        let quadratic = self.penalty * error.clamp(-self.error_limit, self.error_limit);
+        (self.multiplier + quadratic).max(self.least_weight)
     }
 }
 
@@ -217,13 +235,17 @@ impl Controller {
         let penalty = config.rate / response;
         let target = self.held(done + 1);
         let limit = config.weight_limit;
-        // What moves the score along with the held value.
+        // What moves the score along with the held value, unless the score is ahead of it.
         let ahead = (self.held(done + 2) - target) / response;
+        let is_behind = ahead * (target - state.score) >= 0.0;
+        let ahead = if is_behind { ahead } else { 0.0 };
+        let may_push_down = state.learning.has_begun || done >= PATIENCE * config.warmup;
         Some(ControlTerm {
             multiplier: (state.multiplier + ahead).clamp(-limit, limit),
             penalty,
             target,
             error_limit: config.error_limit.min(limit / penalty),
+            least_weight: if may_push_down { -2.0 * limit } else { 0.0 },
         })
     }
 
@@ -246,6 +268,8 @@ impl Controller {
         let term = self.term();
         let Self { config, state } = self;
         state.steps += 1;
+        state.score = score;
+        state.learning.add(task_loss, UNTOUCHED);
         state.frozen = state
             .guard
             .is_frozen(state.frozen, task_loss, score, config.loss_rise);
@@ -257,8 +281,10 @@ impl Controller {
             None => state.untouched = score,
             Some(term) => {
                 state.response.add(score, weight, config.memory);
-                // A larger error is that of a score which moves as fast as it can: λ would run away.
-                if !state.frozen && error.abs() <= term.error_limit {
+                // A larger error is that of a score which moves as fast as it can, and a limited weight
+                // does not follow λ: it would run away.
+                let is_limited = error < 0.0 && weight <= term.least_weight;
+                if !state.frozen && !is_limited && error.abs() <= term.error_limit {
                     let limit = config.weight_limit;
                     let step = term.penalty * error / config.takeover;
                     state.multiplier = (state.multiplier + step).clamp(-limit, limit);

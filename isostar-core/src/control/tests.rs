@@ -61,6 +61,11 @@ fn run(
         .collect()
 }
 
+/// The loss of a task that is learned.
+fn falling(step: usize, _: f64) -> f64 {
+    1.0 / (1.0 + step as f64 / 50.0)
+}
+
 fn controller(target: f64, warmup: usize) -> Controller {
     ControlConfig::new(target)
         .with_warmup(warmup)
@@ -81,7 +86,7 @@ fn plants_of_twentyfold_responses_with_drift_and_noise_are_held() {
                     ..Plant::new(gain)
                 };
                 let mut held = controller(target, 150);
-                let steps = run(&mut held, &mut plant, 1000, |_, _| 1.0);
+                let steps = run(&mut held, &mut plant, 1000, falling);
                 let late = &steps[400..];
                 let near = late.iter().filter(|step| step.error.abs() < 0.02).count();
                 let share = near as f64 / late.len() as f64;
@@ -148,7 +153,11 @@ fn the_held_value_moves_from_the_untouched_score_to_the_target() {
 #[test]
 fn a_rising_loss_freezes_the_multiplier_until_it_falls_again() {
     // The task fails below a score of 0.12, and recovers after step 400.
-    let loss = |step: usize, score: f64| if score < 0.12 && step < 400 { 2.0 } else { 1.0 };
+    let loss = |step: usize, score: f64| match step {
+        0..20 => 1.5,
+        20..400 if score < 0.12 => 2.0,
+        _ => 1.0,
+    };
     let mut plant = Plant::new(0.0025);
     let mut held = controller(0.05, 100);
     let steps = run(&mut held, &mut plant, 600, loss);
@@ -170,6 +179,38 @@ fn a_rising_loss_freezes_the_multiplier_until_it_falls_again() {
             .all(|step| step.multiplier == during[0].multiplier)
     );
     assert_ne!(steps[released + 2].multiplier, during[0].multiplier);
+}
+
+#[test]
+fn a_score_is_not_pushed_down_before_the_task_loss_falls() {
+    let mut plant = Plant::new(0.0025);
+    let mut held = controller(0.05, 100);
+    let learned = |step: usize, _| if step < 80 { 1.0 } else { 0.5 };
+    let steps = run(&mut held, &mut plant, 300, learned);
+    assert!(steps[..80].iter().all(|step| step.weight >= 0.0));
+    assert!(steps[79].error < -0.05 && steps[79].multiplier == 0.0);
+    assert!(steps[100..130].iter().all(|step| step.weight < 0.0));
+    // Nor for ever where it does not fall.
+    let steps = run(
+        &mut controller(0.05, 50),
+        &mut Plant::new(0.0025),
+        300,
+        |_, _| 1.0,
+    );
+    let first = steps.iter().position(|step| step.weight < 0.0);
+    assert_eq!(first, Some(PATIENCE * 50 + UNTOUCHED));
+}
+
+#[test]
+fn a_score_below_a_falling_held_value_is_pushed_up() {
+    let mut held = controller(0.15, 100);
+    (0..UNTOUCHED).for_each(|_| assert!(held.update(0.4, 1.0).is_some()));
+    for step in 0..70 {
+        let numbers = held.update(0.1, 0.5).unwrap();
+        // At first, the score seems to be where it was.
+        let is_first = step == 0;
+        assert!(is_first || numbers.weight > 0.0, "{numbers:?}");
+    }
 }
 
 #[test]

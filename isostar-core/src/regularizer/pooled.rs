@@ -42,6 +42,16 @@ pub trait PooledRegularizer: Debug + Send + Sync {
     fn draws(&self) -> bool {
         false
     }
+
+    /// Whether this regularizer asks for the [statistics](Self::statistics) of the batch of a step
+    /// without dropout, see [`note_plain`](Self::note_plain).
+    fn wants_plain(&self, _step: u64) -> bool {
+        false
+    }
+
+    /// Takes in the statistics of the next batch without dropout, of the model in evaluation mode,
+    /// before the penalty of that batch. A training loop that cannot compute them leaves them out.
+    fn note_plain(&self, _statistics: &Statistics) {}
 }
 
 /// The penalty of a batch, and its gradient with respect to the statistics of each part.

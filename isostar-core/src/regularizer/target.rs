@@ -1,3 +1,5 @@
+mod held;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::prelude::*;
@@ -9,20 +11,28 @@ use super::{
     Statistics, StepContext, StepNumbers,
 };
 use crate::control::{ControlConfig, ControlTerm, Controller};
-use crate::stream_score::{Past, StreamScore};
 use crate::{ConfigError, HiddenStates, LayerSelection, Moments, StateSelection};
+use held::{Held, Next, Scored};
+
+/// Number of steps from one measurement of the states without dropout to the next.
+const PLAIN_EVERY: u64 = 10;
 
 /// Holds IsoScore of selected layers at targets.
 ///
 /// Each [`Hold`] has a score and a [`Controller`]; the penalty is the sum of their terms
 ///
 /// ```text
-///   λ·e + ρ·h(e),     e = τₜ − s
+///   w·e,     e = τₜ − s,     w = λ + ρ·clip(e, ±m)
 /// ```
 ///
-/// s is the IsoScore of a stream of batches with fading memory, β = 0.9 per batch. It counts products
-/// of different batches only, so that neither the size of the batches nor the likeness of the tokens
-/// of a sentence biases it, and it needs no reference covariance. The first ten steps have no penalty.
+/// with the acting weight w as a constant. s is the IsoScore of a stream of batches with fading
+/// memory, β = 0.9 per batch. It counts products of different batches only, so that neither the size
+/// of the batches nor the likeness of the tokens of a sentence biases it, and it needs no reference
+/// covariance. The first ten steps have no penalty.
+///
+/// A training loop that measures the states of some batches without dropout
+/// ([`PooledRegularizer::note_plain`], every tenth step) holds the score without dropout: s is
+/// lowered by the difference of the scores of these batches.
 ///
 /// A training hook returns the score of each step before the next one, which updates λ; the score of
 /// the step itself is used where it is on the device already, in e.
@@ -64,9 +74,11 @@ impl Hold {
 #[derive(Debug)]
 struct Inner {
     controllers: Vec<Controller>,
-    streams: Vec<StreamScore>,
+    held: Vec<Held>,
+    /// Moments of the next batch without dropout, if they were measured.
+    plain: Option<Vec<Moments>>,
     /// What the streams become with the steps whose numbers have not come back, oldest first.
-    pending: Vec<Vec<Past>>,
+    pending: Vec<Vec<Next>>,
 }
 
 impl Target {
@@ -95,11 +107,12 @@ impl Target {
         Ok(Self {
             states: select(union(&selections)),
             inner: Mutex::new(Inner {
-                streams: controllers
+                held: controllers
                     .iter()
-                    .map(|held| StreamScore::new(held.config().memory))
+                    .map(|held| Held::new(held.config().memory))
                     .collect(),
                 controllers,
+                plain: None,
                 pending: Vec::new(),
             }),
             selections,
@@ -126,13 +139,14 @@ fn union(selections: &[StateSelection]) -> LayerSelection {
     LayerSelection::Only(all)
 }
 
-/// λ·e + ρ·h(e) at a score with gradients, shape `[1]`.
+/// w·e at a score with gradients, shape `[1]`, with the acting weight w as a constant: its slope in the
+/// score is −w.
 fn penalty(term: ControlTerm, score: Tensor<1>) -> Tensor<1> {
     let error = score.neg() + term.target;
-    let limited = error.clone().clamp(-term.error_limit, term.error_limit);
-    // c·e − c²/2 with c = clip(e, ±m): its slope in e is c.
-    let huber = limited.clone() * error.clone() - limited.square() / 2.0;
-    error * term.multiplier + huber * term.penalty
+    let limited = error.clone().without_autodiff();
+    let limited = limited.clamp(-term.error_limit, term.error_limit);
+    let weight = limited * term.penalty + term.multiplier;
+    error * weight.clamp_min(term.least_weight)
 }
 
 impl Regularizer for Target {
@@ -156,14 +170,15 @@ impl Regularizer for Target {
         let mut inner = self.lock();
         let Inner {
             controllers,
-            streams,
+            held,
             pending,
+            ..
         } = &mut *inner;
         if pending.is_empty() {
             return Vec::new();
         }
-        for (stream, past) in streams.iter_mut().zip(pending.remove(0)) {
-            stream.set_past(Some(past));
+        for ((held, name), next) in held.iter_mut().zip(&self.names).zip(pending.remove(0)) {
+            held.advance(next, numbers.detail(&offset_name(name)));
         }
         let held = self.selections.iter().zip(&self.names).zip(controllers);
         held.filter_map(|((selection, name), controller)| {
@@ -184,51 +199,45 @@ impl Regularizer for Target {
 
     fn state(&self) -> Result<RegularizerState, TensorReadError> {
         let inner = self.lock();
-        let tensors = inner
-            .streams
-            .iter()
-            .flat_map(|stream| stream.past().map(Past::to_data));
-        Ok(RegularizerState {
-            controllers: inner
-                .controllers
-                .iter()
-                .map(|held| held.state().clone())
-                .collect(),
-            numbers: inner
-                .streams
-                .iter()
-                .filter_map(|stream| Some(stream.past()?.weight))
-                .collect(),
-            tensors: tensors
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect(),
+        let controllers = inner.controllers.iter();
+        let mut state = RegularizerState {
+            controllers: controllers.map(|held| held.state().clone()).collect(),
             ..Default::default()
-        })
+        };
+        for held in &inner.held {
+            held.save(&mut state.numbers, &mut state.tensors)?;
+        }
+        Ok(state)
     }
 
     fn restore(&self, state: RegularizerState, device: &Device) {
         let mut inner = self.lock();
-        let Inner {
-            controllers,
-            streams,
-            pending,
-        } = &mut *inner;
-        pending.clear();
-        for (controller, state) in controllers.iter_mut().zip(state.controllers) {
+        inner.pending.clear();
+        inner.plain = None;
+        for (controller, state) in inner.controllers.iter_mut().zip(state.controllers) {
             controller.restore(state);
         }
         let mut tensors = state.tensors.into_iter();
-        let mut weights = state.numbers.into_iter();
-        for stream in streams {
-            let past = weights.next().and_then(|weight| {
-                let data = [tensors.next()?, tensors.next()?, tensors.next()?];
-                Some(Past::from_data(weight, data, device))
-            });
-            stream.set_past(past);
+        let mut numbers = state.numbers.into_iter();
+        for held in &mut inner.held {
+            held.restore(&mut numbers, &mut tensors, device);
         }
     }
+}
+
+/// The name of the detail that says what dropout adds to a score.
+fn offset_name(name: &str) -> String {
+    format!("{name} by dropout")
+}
+
+/// # Panics
+/// If the statistics are those of another regularizer.
+fn moments_of(statistics: &Statistics) -> Vec<Moments> {
+    let moments = statistics.0.iter().map(|statistic| match statistic {
+        Statistic::Moments(moments) => moments.clone(),
+        _ => panic!("{ANOTHER}"),
+    });
+    moments.collect()
 }
 
 impl PooledRegularizer for Target {
@@ -242,35 +251,48 @@ impl PooledRegularizer for Target {
     /// [`discard_step`](Regularizer::discard_step) ends it.
     fn penalty_of(&self, statistics: &Statistics, _context: &StepContext) -> Penalty {
         let mut inner = self.lock();
-        let moments = statistics.0.iter().map(|statistic| match statistic {
-            Statistic::Moments(moments) => moments.clone(),
-            _ => panic!("{ANOTHER}"),
-        });
-        let scored: Vec<(Tensor<1>, Past)> = moments
-            .zip(&inner.streams)
-            .map(|(moments, stream): (Moments, _)| stream.score(moments))
+        let plain = inner.plain.take();
+        let mut plain = plain.into_iter().flatten();
+        let scored: Vec<Scored> = moments_of(statistics)
+            .into_iter()
+            .zip(&inner.held)
+            .map(|(moments, held)| held.score(moments, plain.next()))
             .collect();
-        let terms = scored
-            .iter()
-            .zip(&inner.controllers)
-            .map(|((score, _), controller)| match controller.term() {
-                Some(term) => penalty(term, score.clone()),
-                None => score.clone().without_autodiff() * 0.0,
-            });
+        let terms =
+            scored
+                .iter()
+                .zip(&inner.controllers)
+                .map(
+                    |(Scored { score, .. }, controller)| match controller.term() {
+                        Some(term) => penalty(term, score.clone()),
+                        None => score.clone().without_autodiff() * 0.0,
+                    },
+                );
         let value = terms
             .reduce(|sum, term| sum + term)
             .expect("there is a target");
-        let details: Vec<Detail> = self
-            .names
-            .iter()
-            .zip(&scored)
-            .map(|(name, (score, _))| Detail::new(name, score.clone()))
-            .collect();
-        let scores = details.iter().map(|detail| detail.value.clone());
+        let scores = scored.iter().map(|of| of.score.clone().without_autodiff());
         let mean = Tensor::cat(scores.collect(), 0).mean();
-        let next = scored.into_iter().map(|(_, next)| next).collect();
+        let mut details = Vec::new();
+        let mut offsets = Vec::new();
+        let mut next = Vec::new();
+        for (name, scored) in self.names.iter().zip(scored) {
+            details.push(Detail::new(name, scored.score));
+            let offset = scored.offset;
+            offsets.extend(offset.map(|offset| Detail::new(offset_name(name), offset)));
+            next.push(scored.next);
+        }
+        details.append(&mut offsets);
         inner.pending.push(next);
         Penalty::new(value, mean).with_details(details)
+    }
+
+    fn wants_plain(&self, step: u64) -> bool {
+        step.is_multiple_of(PLAIN_EVERY)
+    }
+
+    fn note_plain(&self, statistics: &Statistics) {
+        self.lock().plain = Some(moments_of(statistics));
     }
 }
 

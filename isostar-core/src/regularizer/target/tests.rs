@@ -83,6 +83,7 @@ fn the_slope_of_the_penalty_is_the_acting_weight() {
         penalty: 10.0,
         target: 0.5,
         error_limit: 0.1,
+        least_weight: 0.0,
     };
     for score in [0.1, 0.39, 0.45, 0.5, 0.58, 0.9] {
         let tensor = Tensor::<1>::from_floats([score as f32], &device).require_grad();
@@ -114,6 +115,12 @@ fn each_layer_is_held_at_its_own_target() {
 fn a_restored_target_goes_on_with_the_same_bits() {
     let mut noise = Noise(3);
     let target = per_layer();
+    for step in 0..3 {
+        let batch = states(2.0, &mut noise);
+        target.note_plain(&target.statistics(&batch, &StepContext::default()));
+        let penalty = target.penalty(&states(3.0, &mut noise), &StepContext::default());
+        target.after_step(&numbers(step, &penalty));
+    }
     train(&target, 15, &mut noise);
     let (rest, tensors) = target.state().unwrap().split();
     let stored = serde_json::to_string(&rest).unwrap();
@@ -123,6 +130,40 @@ fn a_restored_target_goes_on_with_the_same_bits() {
     let go_on = |target: &Target| train(target, 5, &mut Noise(4));
     assert_eq!(go_on(&target), go_on(&again));
     assert_eq!(target.state().unwrap(), again.state().unwrap());
+}
+
+/// The same target, with and without measurements of states that vary less than those of the steps.
+#[test]
+fn the_held_score_is_that_of_the_states_without_dropout() {
+    let target = || Target::new(vec![Hold::new(LayerSelection::All, 0.5)], Padding::Mask).unwrap();
+    let (plain, noisy) = (target(), target());
+    let (mut numbers_of, mut last) = (Noise(8), [0.0; 2]);
+    let mut noise = Noise(9);
+    for step in 0..60 {
+        let batch = states(6.0, &mut numbers_of);
+        let added =
+            |layer: &Tensor<3>| layer.clone() + noise.tensor::<3>([4, 6, 8], &Device::flex()) * 2.0;
+        let layers = batch.layers.iter().map(added).collect();
+        let with_dropout = HiddenStates::from_layers(layers);
+        let context = StepContext::default();
+        if plain.wants_plain(step) {
+            plain.note_plain(&plain.statistics(&batch, &context));
+        }
+        last = [&plain, &noisy].map(|target| {
+            let penalty = target.penalty(&with_dropout, &context);
+            target.after_step(&numbers(step, &penalty));
+            number(&penalty.details[0].value)
+        });
+    }
+    // One variance of 36 and seven of 1; with the noise, of 40 and 5.
+    let truth = |large: f64, small: f64| {
+        let [sum, squares] = [1, 2].map(|power| large.powi(power) + 7.0 * small.powi(power));
+        (sum * sum / squares - 1.0) / 7.0
+    };
+    let [held, measured] = last;
+    assert!((held - truth(36.0, 1.0)).abs() < 0.05, "{held}");
+    assert!((measured - truth(40.0, 5.0)).abs() < 0.1, "{measured}");
+    assert!(measured > held + 0.1, "{measured} and {held}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod beginning;
 mod display;
 mod losses;
 mod meter;
+mod plain;
 mod reading;
 mod recorder;
 mod saving;
@@ -256,6 +257,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
     /// Visits a batch: one step of the optimizer, unless its loss is a spike to leave out.
     fn step(&mut self, batch: M::Batch) -> Result<(), ExperimentError> {
         let rows = M::rows(&batch);
+        self.measure_plain(&batch);
         let Some(Computed { gradients, output }) = self.compute(batch)? else {
             // Before a reference there is no step, and the state is that between two steps.
             self.stop_if_requested()?;
