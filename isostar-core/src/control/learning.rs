@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 /// The weight of the past in the smoothed loss, about ten steps.
 const SMOOTHING: f64 = 0.9;
 /// The fall of the smoothed loss below the first losses that counts as learning.
-const FALL: f64 = 0.1;
+const FALL: f64 = 0.05;
 
 /// Tells whether the task loss has begun to fall.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -16,9 +16,6 @@ use response::Response;
 /// Number of first steps without a penalty. The score after them is the untouched score.
 const UNTOUCHED: usize = 10;
 
-/// Number of warm-ups after which the score may be pushed down although the task loss has not fallen.
-const PATIENCE: usize = 2;
-
 /// Settings of a [`Controller`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ControlConfig {
@@ -26,6 +23,9 @@ pub struct ControlConfig {
     pub target: f64,
     /// Number of steps over which the held value moves from the untouched score to τ. 0 by default.
     pub warmup: usize,
+    /// Largest number of steps, beyond the first ten, that the score is left alone until the task loss
+    /// has begun to fall. 0 by default: the controller does not wait.
+    pub patience: usize,
     /// The first guess K₀ of the move of the score per step and unit of the acting weight. 0.0025 by
     /// default, as measured on a pretrained encoder at a learning rate of 5e-5; it grows with the
     /// learning rate.
@@ -39,6 +39,9 @@ pub struct ControlConfig {
     pub memory: f64,
     /// The largest error m whose square counts; a larger error counts linearly. 0.1 by default.
     pub error_limit: f64,
+    /// The same for a score above the held value. 0.05 by default: states that are pushed to few
+    /// directions too fast collapse.
+    pub fall_limit: f64,
     /// The largest |λ|, and the largest weight by the quadratic term. 3 by default.
     pub weight_limit: f64,
     /// Rise of the smoothed task loss over its running median at which λ is frozen if the score
@@ -52,11 +55,13 @@ impl ControlConfig {
         Self {
             target,
             warmup: 0,
+            patience: 0,
             response: 0.0025,
             rate: 0.04,
             takeover: 120.0,
             memory: 0.9,
             error_limit: 0.1,
+            fall_limit: 0.05,
             weight_limit: 3.0,
             loss_rise: 0.5,
         }
@@ -65,6 +70,11 @@ impl ControlConfig {
     /// Sets the [`warmup`](Self::warmup).
     pub fn with_warmup(self, warmup: usize) -> Self {
         Self { warmup, ..self }
+    }
+
+    /// Sets the [`patience`](Self::patience).
+    pub fn with_patience(self, patience: usize) -> Self {
+        Self { patience, ..self }
     }
 
     /// Sets the [`response`](Self::response).
@@ -85,6 +95,7 @@ impl ControlConfig {
             ("rate", self.rate),
             ("takeover", self.takeover),
             ("error_limit", self.error_limit),
+            ("fall_limit", self.fall_limit),
             ("weight_limit", self.weight_limit),
             ("loss_rise", self.loss_rise),
         ];
@@ -106,14 +117,14 @@ impl ControlConfig {
 
 /// Holds a score s at a target τ by an augmented Lagrangian.
 ///
-/// The training minimizes, besides its task loss,
+/// The penalty w·e of the error e = τₜ − s acts like a plain penalty w·(1 − s) whose weight follows the
+/// error. It is the slope of λ·e + ρ·e²/2, with a limited quadratic term:
 ///
 /// ```text
-///   λ·e + ρ·h(e),     e = τₜ − s,     h(e) = e²/2 where |e| ≤ m, m·|e| − m²/2 elsewhere
+///   w = λ + ρ·clip(e, −m⁻, m⁺)
 /// ```
 ///
-/// Its slope in the score is that of a plain penalty w·(1 − s) with the acting weight
-/// w = λ + ρ·clip(e, ±m). After a step with |e| ≤ m the multiplier takes a dual step, within ±L:
+/// After a step with −m⁻ ≤ e ≤ m⁺ the multiplier takes a dual step, within ±L:
 ///
 /// ```text
 ///   λ ← clip(λ + ρ·e/n, ±L)
@@ -123,16 +134,14 @@ impl ControlConfig {
 ///
 /// The factor ρ = κ/K̂ follows from the response K̂ of the score, the move per step and unit of the
 /// acting weight: models, learning rates and layers differ in it by factors of a hundred. K̂ is
-/// estimated from the steps themselves, from a first guess K₀ on. m is 0.1, or L/ρ if that is less.
+/// estimated from the steps themselves, from a first guess K₀ on. m⁺ is 0.1 and m⁻ 0.05, or L/ρ if that
+/// is less: states that are pushed to few directions too fast collapse.
 ///
-/// The first ten steps have no penalty; the score after them is the untouched score, from which the
-/// held value τₜ moves to τ over the warm-up, along half a cosine. Meanwhile (τₜ₊₁ − τₜ)/K̂ is added to
-/// λ in the penalty, within ±L, unless the score is ahead of τₜ. Numbers that are not finite change
-/// nothing.
-///
-/// A negative weight lowers the score, under which a model that has learned nothing collapses: the
-/// weight is at least 0 until the smoothed task loss is a tenth below that of the first ten steps, or
-/// twice the warm-up has passed.
+/// The first ten steps have no penalty, and with a [`patience`](ControlConfig::patience), neither have
+/// those until the smoothed task loss is 5% below that of the first ten: a model that has learned
+/// nothing yet may never learn under a penalty. From the untouched score after them, the held value τₜ
+/// moves to τ over the warm-up, along half a cosine. Meanwhile (τₜ₊₁ − τₜ)/K̂ is added to λ in the
+/// penalty, within ±L, unless the score is ahead of τₜ. Numbers that are not finite change nothing.
 ///
 /// λ is frozen while the task loss is above its running median by more than a set share and the score
 /// moves; the quadratic term still acts.
@@ -156,6 +165,9 @@ pub struct ControllerState {
     pub multiplier: f64,
     /// The score after the steps without a penalty, from which the warm-up starts; 0 before.
     pub untouched: f64,
+    /// Number of steps without a penalty; `None` while there is none.
+    #[serde(default)]
+    pub begun: Option<usize>,
     /// Whether λ is frozen.
     pub frozen: bool,
     /// The last score; 0 before.
@@ -198,16 +210,20 @@ pub struct ControlTerm {
     pub target: f64,
     /// The largest error m whose square counts.
     pub error_limit: f64,
-    /// The smallest acting weight: 0 while the score must not be pushed down.
-    pub least_weight: f64,
+    /// The same for a score above the held value.
+    pub fall_limit: f64,
 }
 
 impl ControlTerm {
     /// The acting weight at a score: −∂/∂s of the term.
     pub fn weight(&self, score: f64) -> f64 {
         let error = self.target - score;
-        let quadratic = self.penalty * error.clamp(-self.error_limit, self.error_limit);
-        (self.multiplier + quadratic).max(self.least_weight)
+        self.multiplier + self.penalty * error.clamp(-self.fall_limit, self.error_limit)
+    }
+
+    /// Whether an error is within the limits.
+    fn is_near(&self, error: f64) -> bool {
+        (-self.fall_limit..=self.error_limit).contains(&error)
     }
 }
 
@@ -230,7 +246,7 @@ impl Controller {
     /// The term of the next step; `None` while the score is still untouched.
     pub fn term(&self) -> Option<ControlTerm> {
         let Self { config, state } = self;
-        let done = (state.steps + 1).checked_sub(UNTOUCHED + 1)?;
+        let done = state.steps - state.begun?;
         let response = state.response.estimate(config.response);
         let penalty = config.rate / response;
         let target = self.held(done + 1);
@@ -239,13 +255,12 @@ impl Controller {
         let ahead = (self.held(done + 2) - target) / response;
         let is_behind = ahead * (target - state.score) >= 0.0;
         let ahead = if is_behind { ahead } else { 0.0 };
-        let may_push_down = state.learning.has_begun || done >= PATIENCE * config.warmup;
         Some(ControlTerm {
             multiplier: (state.multiplier + ahead).clamp(-limit, limit),
             penalty,
             target,
             error_limit: config.error_limit.min(limit / penalty),
-            least_weight: if may_push_down { -2.0 * limit } else { 0.0 },
+            fall_limit: config.fall_limit.min(limit / penalty),
         })
     }
 
@@ -278,13 +293,18 @@ impl Controller {
         let target = term.map_or(score, |term| term.target);
         let error = target - score;
         match term {
-            None => state.untouched = score,
+            None => {
+                state.untouched = score;
+                let has_waited =
+                    state.learning.has_begun || state.steps >= UNTOUCHED + config.patience;
+                if state.steps >= UNTOUCHED && has_waited {
+                    state.begun = Some(state.steps);
+                }
+            }
             Some(term) => {
                 state.response.add(score, weight, config.memory);
-                // A larger error is that of a score which moves as fast as it can, and a limited weight
-                // does not follow λ: it would run away.
-                let is_limited = error < 0.0 && weight <= term.least_weight;
-                if !state.frozen && !is_limited && error.abs() <= term.error_limit {
+                // A larger error is that of a score which moves as fast as it can: λ would run away.
+                if !state.frozen && term.is_near(error) {
                     let limit = config.weight_limit;
                     let step = term.penalty * error / config.takeover;
                     state.multiplier = (state.multiplier + step).clamp(-limit, limit);

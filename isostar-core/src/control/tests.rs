@@ -61,11 +61,6 @@ fn run(
         .collect()
 }
 
-/// The loss of a task that is learned.
-fn falling(step: usize, _: f64) -> f64 {
-    1.0 / (1.0 + step as f64 / 50.0)
-}
-
 fn controller(target: f64, warmup: usize) -> Controller {
     ControlConfig::new(target)
         .with_warmup(warmup)
@@ -86,7 +81,7 @@ fn plants_of_twentyfold_responses_with_drift_and_noise_are_held() {
                     ..Plant::new(gain)
                 };
                 let mut held = controller(target, 150);
-                let steps = run(&mut held, &mut plant, 1000, falling);
+                let steps = run(&mut held, &mut plant, 1000, |_, _| 1.0);
                 let late = &steps[400..];
                 let near = late.iter().filter(|step| step.error.abs() < 0.02).count();
                 let share = near as f64 / late.len() as f64;
@@ -153,11 +148,7 @@ fn the_held_value_moves_from_the_untouched_score_to_the_target() {
 #[test]
 fn a_rising_loss_freezes_the_multiplier_until_it_falls_again() {
     // The task fails below a score of 0.12, and recovers after step 400.
-    let loss = |step: usize, score: f64| match step {
-        0..20 => 1.5,
-        20..400 if score < 0.12 => 2.0,
-        _ => 1.0,
-    };
+    let loss = |step: usize, score: f64| if score < 0.12 && step < 400 { 2.0 } else { 1.0 };
     let mut plant = Plant::new(0.0025);
     let mut held = controller(0.05, 100);
     let steps = run(&mut held, &mut plant, 600, loss);
@@ -182,34 +173,46 @@ fn a_rising_loss_freezes_the_multiplier_until_it_falls_again() {
 }
 
 #[test]
-fn a_score_is_not_pushed_down_before_the_task_loss_falls() {
-    let mut plant = Plant::new(0.0025);
-    let mut held = controller(0.05, 100);
-    let learned = |step: usize, _| if step < 80 { 1.0 } else { 0.5 };
-    let steps = run(&mut held, &mut plant, 300, learned);
-    assert!(steps[..80].iter().all(|step| step.weight >= 0.0));
-    assert!(steps[79].error < -0.05 && steps[79].multiplier == 0.0);
-    assert!(steps[100..130].iter().all(|step| step.weight < 0.0));
-    // Nor for ever where it does not fall.
-    let steps = run(
-        &mut controller(0.05, 50),
-        &mut Plant::new(0.0025),
-        300,
-        |_, _| 1.0,
-    );
-    let first = steps.iter().position(|step| step.weight < 0.0);
-    assert_eq!(first, Some(PATIENCE * 50 + UNTOUCHED));
+fn a_patient_controller_leaves_the_score_alone_until_the_task_loss_falls() {
+    let patient = |patience| {
+        let config = ControlConfig::new(0.05).with_warmup(40);
+        config.with_patience(patience).init().unwrap()
+    };
+    let learned = |step: usize, _| if step < 80 { 1.0 } else { 0.6 };
+    let first = |steps: &[ControlStep]| steps.iter().position(|step| step.weight != 0.0);
+    let mut held = patient(1000);
+    let steps = run(&mut held, &mut Plant::new(0.0025), 300, learned);
+    // The smoothed loss is below 0.95 after two steps.
+    assert_eq!(first(&steps), Some(82));
+    assert_eq!(held.state().begun, Some(82));
+    assert!(steps[82].target > 0.199 && steps[122].target == 0.05);
+    // Nor does it wait for ever where it does not fall.
+    let steps = run(&mut patient(50), &mut Plant::new(0.0025), 300, |_, _| 1.0);
+    assert_eq!(first(&steps), Some(UNTOUCHED + 50));
 }
 
 #[test]
 fn a_score_below_a_falling_held_value_is_pushed_up() {
     let mut held = controller(0.15, 100);
     (0..UNTOUCHED).for_each(|_| assert!(held.update(0.4, 1.0).is_some()));
-    for step in 0..70 {
+    for _ in 0..70 {
         let numbers = held.update(0.1, 0.5).unwrap();
-        // At first, the score seems to be where it was.
-        let is_first = step == 0;
-        assert!(is_first || numbers.weight > 0.0, "{numbers:?}");
+        assert!(numbers.weight > 0.0, "{numbers:?}");
+    }
+}
+
+#[test]
+fn a_score_above_the_held_value_is_pushed_half_as_strongly_as_one_below() {
+    let mut held = controller(0.5, 0);
+    (0..UNTOUCHED).for_each(|_| assert!(held.update(0.5, 1.0).is_some()));
+    let term = held.term().unwrap();
+    assert_eq!(term.weight(0.2), -2.0 * term.weight(0.8));
+    // λ rests beyond both limits.
+    for score in [0.2, 0.8, 0.44] {
+        let before = held.state().multiplier;
+        held.update(score, 1.0).unwrap();
+        let rests = held.state().multiplier == before;
+        assert_eq!(rests, score != 0.44);
     }
 }
 

@@ -22,13 +22,14 @@ const PLAIN_EVERY: u64 = 10;
 /// Each [`Hold`] has a score and a [`Controller`]; the penalty is the sum of their terms
 ///
 /// ```text
-///   w·e,     e = τₜ − s,     w = λ + ρ·clip(e, ±m)
+///   w·e,     e = τₜ − s,     w = λ + ρ·clip(e, −m⁻, m⁺)
 /// ```
 ///
 /// with the acting weight w as a constant. s is the IsoScore of a stream of batches with fading
 /// memory, β = 0.9 per batch. It counts products of different batches only, so that neither the size
 /// of the batches nor the likeness of the tokens of a sentence biases it, and it needs no reference
-/// covariance. The first ten steps have no penalty.
+/// covariance. The first ten steps have no penalty, and with a patience, neither have those before the
+/// task loss falls.
 ///
 /// A training loop that measures the states of some batches without dropout
 /// ([`PooledRegularizer::note_plain`], every tenth step) holds the score without dropout: s is
@@ -144,9 +145,8 @@ fn union(selections: &[StateSelection]) -> LayerSelection {
 fn penalty(term: ControlTerm, score: Tensor<1>) -> Tensor<1> {
     let error = score.neg() + term.target;
     let limited = error.clone().without_autodiff();
-    let limited = limited.clamp(-term.error_limit, term.error_limit);
-    let weight = limited * term.penalty + term.multiplier;
-    error * weight.clamp_min(term.least_weight)
+    let limited = limited.clamp(-term.fall_limit, term.error_limit);
+    error * (limited * term.penalty + term.multiplier)
 }
 
 impl Regularizer for Target {

@@ -83,7 +83,7 @@ fn the_slope_of_the_penalty_is_the_acting_weight() {
         penalty: 10.0,
         target: 0.5,
         error_limit: 0.1,
-        least_weight: 0.0,
+        fall_limit: 0.05,
     };
     for score in [0.1, 0.39, 0.45, 0.5, 0.58, 0.9] {
         let tensor = Tensor::<1>::from_floats([score as f32], &device).require_grad();

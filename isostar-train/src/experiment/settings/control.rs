@@ -63,12 +63,14 @@ impl TrainSettings {
             let expected = "full with a target, which holds the score of whole steps";
             return refused("accumulate_score", "micro".into(), expected);
         }
-        let response = match self.model == SCRATCH {
-            true => SCRATCH_RESPONSE,
-            false => RESPONSE,
+        // A model that has learned nothing yet collapses where its score is pushed down.
+        let (response, patience) = match self.model == SCRATCH {
+            true => (SCRATCH_RESPONSE, steps),
+            false => (RESPONSE, 0),
         };
         let control = ControlConfig::new(0.0)
             .with_warmup(share(self.target_warmup))
+            .with_patience(patience)
             .with_response(response * self.learning_rate);
         let holds = targets.holds(&self.layers, &control);
         Ok(Some(Arc::new(Target::new(holds, self.padding)?)))

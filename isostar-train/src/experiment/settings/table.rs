@@ -83,10 +83,11 @@ settings! {
     #[takes("T|1:T,6:T")]
     target: Targets;
 
-    /// Share of the steps over which the held isotropy moves from that of the untouched states to the target, 0 to 1 (default: 0.3)
+    /// Share of the steps over which the held isotropy moves from that of the untouched states to the target, 0 to 1; from scratch, once the task
+    /// loss has begun to fall (default: 0.3; from scratch: 0.2)
     #[takes("SHARE")]
     #[stored(default = "default_target_warmup")]
-    target_warmup: f64 = |_| default_target_warmup(), in SHARE;
+    target_warmup: f64 = |about| if about.scratch { 0.2 } else { default_target_warmup() }, in SHARE;
 
     /// Share ζ of the reference in the covariance, 0 to 1; or auto, which estimates it from each batch by Ledoit and Wolf's rule, with the
     /// variance of the covariance over the batch's rows: a reference that the states have left is given less weight (default: 0.2)
