@@ -71,15 +71,12 @@ impl Experiment {
                 expected,
             });
         }
-        let regularizer = settings.controlled(0)?;
+        settings.controlled(0)?;
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
-        if devices.len() * settings.accumulate > 1 {
-            check_pooled(regularizer.as_deref())?;
-            if settings.monitor.is_some() {
-                return Err(ExperimentError::NotMonitored);
-            }
+        if devices.len() * settings.accumulate > 1 && settings.monitor.is_some() {
+            return Err(ExperimentError::NotMonitored);
         }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {
@@ -133,7 +130,7 @@ impl Experiment {
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
-        let steps = work.sequences().div_ceil(settings.batch_size) * settings.epochs;
+        let steps = work.sequences().div_ceil(settings.rows_per_step()) * settings.epochs;
         let regularizer = settings.controlled(steps)?;
         let depth = work.config().sizes().layers;
         settings.layers.indices(depth)?;
@@ -230,16 +227,6 @@ impl<M: TaskModel> Prepared<M> {
             },
             summary,
         ))
-    }
-}
-
-/// Checks that the penalty of a batch can be computed in parts.
-fn check_pooled(regularizer: Option<&dyn Regularizer>) -> Result<(), ExperimentError> {
-    match regularizer {
-        Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
-            measure: regularizer.measure_name().into(),
-        }),
-        _ => Ok(()),
     }
 }
 

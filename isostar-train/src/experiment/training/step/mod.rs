@@ -137,13 +137,16 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Crew<M> {
                     precision: self.division.precision,
                 })
             };
-            let own = micro_batches.iter().flatten().map(ExactSizeIterator::len);
-            let share = own.sum::<usize>() as f64 / rows as f64;
+            let parts = || micro_batches.iter().flatten();
+            let first = parts().map(|part| part.start).min().unwrap_or(0);
+            let last = parts().map(|part| part.end).max().unwrap_or(0);
+            let share = (last - first) as f64 / rows as f64;
             let mut parts: Vec<Vec<Part<M::Batch>>> = (0..count).map(|_| Vec::new()).collect();
             for (device, range) in micro_batches.into_iter().flat_map(|of| (0..).zip(of)) {
                 if !range.is_empty() {
                     parts[device].push(Part {
                         first_row: range.start,
+                        group: first..last,
                         weight: range.len() as f64 / rows as f64,
                         batch: batch.part(range),
                     });
