@@ -9,6 +9,7 @@ mod ramp;
 mod scorer;
 mod sigreg;
 mod state;
+mod statistics_data;
 mod sum;
 mod target;
 mod vicreg;

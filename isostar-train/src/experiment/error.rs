@@ -11,6 +11,7 @@ use crate::experiment::{Diverged, Holder};
 use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
+use crate::world::WorldError;
 
 use super::disk::size;
 
@@ -196,6 +197,9 @@ pub enum ExperimentError {
         /// The number of steps in the saved state.
         step: usize,
     },
+    /// The processes that train together cannot go on.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// A batch could not be read.
     #[error("the rows could not be read: {message}")]
     Batch {

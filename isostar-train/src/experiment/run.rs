@@ -12,8 +12,9 @@ use super::heartbeat::Heartbeat;
 use super::limits::Limits;
 use super::prepare::{Prepared, Work};
 use super::result::finite;
-use super::snapshot::{Before, Parts};
+use super::snapshot::Before;
 use super::step_log::StepLogs;
+use super::together::{concluded, together};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
     Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
@@ -24,6 +25,7 @@ use crate::device::kernel_note;
 use crate::hook::{Divergence, NotFinite};
 use crate::progress::Stop;
 use crate::task::{PreparedFor, TaskMetric, TaskModel};
+use crate::world::World;
 
 /// Rows per evaluation batch.
 pub(super) const EVALUATION_BATCH: usize = 64;
@@ -44,6 +46,25 @@ impl Experiment {
         lock: &RunLock,
         observer: Arc<dyn Observer>,
     ) -> Result<RunResult, ExperimentError> {
+        self.run_in(&World::alone(), lock.folder(), Some(lock), observer)
+    }
+
+    /// Runs as one of the processes of a world, all of which call this with the same settings and
+    /// rows. The first one writes the run folder and passes progress to its observer; the others
+    /// only read snapshots from the folder. All of them return the same result.
+    ///
+    /// # Arguments
+    /// - `lock`: the lock of the folder; only the first process has it
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), or if another process fails.
+    pub fn run_in(
+        self,
+        world: &World,
+        folder: &RunFolder,
+        lock: Option<&RunLock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<RunResult, ExperimentError> {
         let Self {
             settings,
             task,
@@ -51,12 +72,13 @@ impl Experiment {
             regularizer,
             device,
         } = self;
-        let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
         let limits = Limits::new(settings.stop_below.as_ref(), settings.stop_above.as_ref());
-        let observer = Arc::new(Heartbeat {
-            observer,
-            lock: lock.clone(),
-        });
+        let observer: Arc<dyn Observer> = match lock.cloned() {
+            Some(lock) => Arc::new(Heartbeat { observer, lock }),
+            None => observer,
+        };
+        let observer = together(observer, world);
         let run = Run {
             settings,
             name,
@@ -65,14 +87,16 @@ impl Experiment {
             device,
             folder,
             limits: Arc::new(limits),
-            lock: Some(lock.clone()),
+            lock: lock.cloned(),
             observer,
+            world: world.clone(),
         };
         let _saving = Saving::begin(run.observer.clone());
-        match work {
+        let result = match work {
             Work::Sequences(prepared) => run.finish(*prepared),
             Work::Spans(prepared) => run.finish(*prepared),
-        }
+        };
+        concluded(world, result)
     }
 }
 
@@ -101,27 +125,36 @@ pub(super) struct Run {
     pub device: Device,
     pub folder: RunFolder,
     pub limits: Arc<Limits>,
-    /// The lock of the folder; `None` for a replay, which writes nothing.
+    /// The lock of the folder; `None` for a replay, and in every process but the first.
     pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
+    /// The processes that share the run.
+    pub world: World,
 }
 
 impl Run {
     fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
-        check_space(self.folder.path(), self.space(&prepared))?;
-        let parts = self.folder.newest_snapshot(self.observer.as_ref());
+        let writes = self.world.is_first();
+        if writes {
+            check_space(self.folder.path(), self.space(&prepared))?;
+        }
+        let parts = self.newest_snapshot()?;
         let rows = fingerprint(&prepared);
+        self.world.check_same("rows", rows.as_bytes())?;
         if let Some(parts) = &parts {
             self.check_origin(parts, &rows)?;
-        } else if self
-            .folder
-            .settings()
-            .is_ok_and(|settings| settings.is_some())
+        } else if writes
+            && self
+                .folder
+                .settings()
+                .is_ok_and(|settings| settings.is_some())
         {
             self.observer
                 .note("there is no whole snapshot; the run starts from the beginning");
         }
-        self.folder.begin(&self.settings)?;
+        if writes {
+            self.folder.begin(&self.settings)?;
+        }
         if let Some(note) = kernel_note(&self.settings.device) {
             self.observer.note(&note);
         }
@@ -131,23 +164,27 @@ impl Run {
             None => self.evaluate(&prepared.model.model, &prepared, 0)?,
         };
         self.observer.before(&before);
-        self.folder.restore_metrics(
-            parts.as_ref().map_or(&[], |parts| &parts.state.lines),
-            self.observer.as_ref(),
-        )?;
+        if writes {
+            self.folder.restore_metrics(
+                parts.as_ref().map_or(&[], |parts| &parts.state.lines),
+                self.observer.as_ref(),
+            )?;
+        }
 
         let stopwatch = Arc::new(Stopwatch::default());
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
             (parts.state.place.epochs, parts.state.place.step)
         });
-        let logs = StepLogs::new(&self.folder, step as u64)?;
-        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(logs));
-        let recorder = Recorder::new(
-            self.folder.snapshots(),
-            self.settings.snapshot_every,
-            self.settings.keep,
-            step,
-        );
+        let logs = writes.then(|| StepLogs::new(&self.folder, step as u64));
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, logs.transpose()?);
+        let recorder = writes.then(|| {
+            Recorder::new(
+                self.folder.snapshots(),
+                self.settings.snapshot_every,
+                self.settings.keep,
+                step,
+            )
+        });
         let beginning = Beginning {
             before: Before::new(&before),
             rows,
@@ -158,7 +195,7 @@ impl Run {
             &prepared,
             hook.clone(),
             stopwatch.clone(),
-            Some(recorder),
+            recorder,
             beginning,
         )?;
         let trained = training.run(None);
@@ -186,7 +223,9 @@ impl Run {
             model: trained,
             ..prepared.model.clone()
         };
-        written.write(self.folder.model())?;
+        if writes {
+            written.write(self.folder.model())?;
+        }
         let seconds = stopwatch.total();
         let tokens = prepared
             .train
@@ -203,20 +242,11 @@ impl Run {
                 .result(seconds, self.settings.epochs)
                 .with_report(&report)
         };
-        self.folder.write_result(&result)?;
+        if writes {
+            self.folder.write_result(&result)?;
+        }
         self.observer.after(&report, &result);
         Ok(result)
-    }
-
-    /// Checks that a snapshot belongs to a run with these settings and rows.
-    pub fn check_origin(&self, parts: &Parts, rows: &str) -> Result<(), ExperimentError> {
-        let path = self.folder.path().to_path_buf();
-        let keys = parts.state.settings.contradicted_by(&self.settings);
-        match keys.is_empty() {
-            false => Err(ExperimentError::OtherSettings { path, keys }),
-            true if parts.state.rows != rows => Err(ExperimentError::OtherRows { path }),
-            true => Ok(()),
-        }
     }
 
     /// Bytes that the run still needs: the snapshots that it keeps, one that is being written, and
@@ -292,7 +322,9 @@ impl Run {
             stopped: Some(divergence),
             ..self.result(stopwatch.total(), self.folder.epochs_done())
         };
-        self.folder.write_result(&result)?;
+        if self.world.is_first() {
+            self.folder.write_result(&result)?;
+        }
         Ok(self
             .folder
             .diverged(&self.settings, &result)

@@ -10,6 +10,7 @@ use super::snapshot::{Parts, SnapshotStore};
 use super::training::{Beginning, Stopwatch, Training};
 use super::{Experiment, ExperimentError, Observer, RunFolder};
 use crate::task::TaskModel;
+use crate::world::World;
 
 /// What a replay has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,7 @@ impl Experiment {
             limits: Arc::default(),
             lock: None,
             observer,
+            world: World::alone(),
         };
         let differences = match work {
             Work::Sequences(prepared) => run.replay(&prepared, &store, from, to)?,

@@ -99,6 +99,7 @@ impl Remedy for ExperimentError {
                  `isostar train --resume --out {} --stop-below MEASURE=VALUE`",
                 path.display()
             ),
+            Self::World(error) => error.remedy(),
             Self::Batch { .. } => "check that the task's files can still be read".into(),
             Self::Stopped { path, .. } => {
                 format!("fix the cause and go on from the last snapshot with `isostar train --resume --out {}`", path.display())

@@ -46,7 +46,7 @@ use meter::{TrainingMeter, ValidationMeter};
 use reading::Reading;
 pub(super) use recorder::Recorder;
 pub(super) use seconds::{Seconds, Stopwatch};
-use step::{Computed, Crew, Outputs, clip};
+use step::{Computed, Crew, Outputs, StepError, clip};
 pub(super) use sums::Sums;
 
 /// Whether the loop goes on, or has reached the place at which it was to end.
@@ -72,7 +72,7 @@ pub(super) struct Training<'a, M: TaskModel> {
     pub(super) model: Option<Regularized<M>>,
     pub(super) optimizer: ModuleOptimizer,
     schedule: WarmupLinear,
-    /// Computes steps in parts; `None` if one device takes each batch as a whole.
+    /// Computes steps in parts; `None` if one device of one process takes each batch as a whole.
     crew: Option<Crew<M>>,
     train: Arc<dyn DataLoader<M::Batch>>,
     /// Batches per epoch.
@@ -86,7 +86,8 @@ pub(super) struct Training<'a, M: TaskModel> {
     lines: Vec<String>,
     before: Before,
     rows: String,
-    /// Writes the run folder; `None` for a replay, which writes nothing.
+    /// Writes the run folder; `None` for a replay and in every process but the first, which write
+    /// nothing.
     pub(super) recorder: Option<Recorder>,
     display: Display,
     began: Instant,
@@ -310,6 +311,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
                 self.hook.keep_numbers(rows, task_loss, penalty.as_ref());
                 Ok(Some(computed))
             }
+            Err(StepError::World(error)) => Err(error.into()),
             Err(failure) => Err(self.ended(Some(failure.to_string()))),
         }
     }

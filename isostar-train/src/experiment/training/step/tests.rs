@@ -2,6 +2,7 @@
 
 mod faults;
 mod model;
+mod world;
 
 use std::sync::Arc;
 
@@ -97,7 +98,12 @@ fn crew(
         score,
         precision,
     };
-    Crew::new(&devices, Some(regularizer.clone()), division)
+    Crew::new(
+        World::alone(),
+        &devices,
+        Some(regularizer.clone()),
+        division,
+    )
 }
 
 fn regularizers() -> Vec<Arc<dyn Regularizer>> {
@@ -221,7 +227,7 @@ fn without_a_regularizer_the_task_loss_alone_is_differentiated() {
         score: AccumulateScore::Full,
         precision: Precision::F32,
     };
-    let computed = Crew::new(&devices, None, division)
+    let computed = Crew::new(World::alone(), &devices, None, division)
         .compute(&model, &batch, &first())
         .unwrap();
     assert!(computed.output.penalty.is_none());
