@@ -18,6 +18,7 @@
 //! - [`Shrinkage`]: shrinks a covariance towards a more stable one
 //! - [`Regularizer`], [`IStar`], [`CosReg`], [`VicReg`], [`SigReg`], [`Sum`]: penalties for training; `isostar-train` adds
 //!   them to burn-train's Learner
+//! - [`Stream`]: random draws that are a function of seed and step, the same on every device
 //! - [`PooledRegularizer`], [`PooledPenalty`]: the exact penalty of a batch that is spread over
 //!   devices or micro-batches
 //!
@@ -64,4 +65,5 @@ pub use regularizer::{
 pub use running::RunningMoments;
 pub use sequences::{DisjointEstimate, isoscore_disjoint};
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
+pub use stream::Stream;
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

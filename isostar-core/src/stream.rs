@@ -1,15 +1,18 @@
 //! Random numbers that are a function of a key and an index.
 
-/// A stream of random numbers, each a function of (key, index): several devices draw the same ones.
+/// A stream of random numbers, each a function of a key and an index: the devices of a step draw
+/// the same ones, and a step that is repeated draws them again.
+///
+/// Uses SplitMix64 (Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     key: u64,
 }
 
 /// Increment of SplitMix64, 2⁶⁴ over the golden ratio.
 const INCREMENT: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The output function of SplitMix64 (Steele, Lea & Flood 2014).
+/// The output function of SplitMix64.
 fn mix(mut state: u64) -> u64 {
     state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -35,8 +35,8 @@ impl FromArgMatches for Options {
             .filter(|setting| setting.takes.is_some())
         {
             if let Some(text) = matches.get_one::<String>(setting.name) {
-                setting
-                    .set(&mut self.0, text)
+                self.0
+                    .set(setting.name, text)
                     .map_err(|error| Error::raw(ErrorKind::ValueValidation, error))?;
             }
         }
@@ -68,8 +68,8 @@ fn flag(setting: Setting) -> Option<Arg> {
 fn parser(setting: Setting) -> ValueParser {
     if setting.choices.is_empty() {
         let check = move |text: &str| {
-            setting
-                .set(&mut TrainOptions::default(), text)
+            TrainOptions::default()
+                .set(setting.name, text)
                 .map(|()| text.to_string())
         };
         return check.into();

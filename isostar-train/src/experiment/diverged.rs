@@ -2,8 +2,6 @@
 
 use crate::hook::{Divergence, NotFinite};
 
-use super::TrainSettings;
-
 /// A divergence with the settings that may have caused it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diverged {
@@ -16,15 +14,6 @@ pub struct Diverged {
 }
 
 impl Diverged {
-    /// Creates the description of a divergence in a run with these settings.
-    pub(super) fn new(divergence: Divergence, settings: &TrainSettings) -> Self {
-        Self {
-            divergence,
-            learning_rate: settings.learning_rate,
-            weight: settings.acting_weight(),
-        }
-    }
-
     /// Describes the likely cause.
     pub fn likely_cause(&self) -> String {
         match self.divergence.cause {

@@ -13,7 +13,7 @@ use crate::progress::Stop;
 use crate::task::TaskError;
 use crate::world::WorldError;
 
-use super::disk::size;
+use super::size::size;
 
 /// Why a run failed.
 #[derive(Debug, Error)]
@@ -45,6 +45,11 @@ pub enum ExperimentError {
         /// The measure of the regularizer.
         measure: String,
     },
+    /// The steps of a run with a monitor are computed in parts.
+    #[error(
+        "a monitor measures steps that one device computes as a whole; these are computed in parts"
+    )]
+    NotMonitored,
     /// A limit is for something that the run does not measure.
     #[error("{setting} names {measure}, which this run does not measure; it measures {}", measured.join(", "))]
     NotMeasured {

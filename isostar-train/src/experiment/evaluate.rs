@@ -15,6 +15,9 @@ use crate::task::{Evaluator, Prediction, TaskModel};
 /// of BERT-base has 28 MB.
 const PENDING: usize = 4 * DeviceMoments::PENDING;
 
+/// Rows per evaluation batch.
+pub(super) const EVALUATION_BATCH: usize = 64;
+
 /// The evaluation of a model on a split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SplitReport {

@@ -11,12 +11,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::replace;
-use super::lock::LOCK;
 use super::snapshot::{FileDigest, MANIFEST, Manifest, Parts, SnapshotStore};
 use super::{Diverged, ExperimentError, Observer, RunResult, TrainSettings};
 
 /// The parent folder of runs without an explicit folder.
 const RUNS: &str = "runs";
+
+/// The file name of the lock.
+pub(super) const LOCK: &str = "lock";
 
 /// The file name of a result.
 const RESULT: &str = "result.json";
@@ -155,10 +157,14 @@ impl RunFolder {
         settings: &TrainSettings,
         result: &RunResult,
     ) -> Option<ExperimentError> {
-        let diverged = Box::new(Diverged::new(result.divergence()?, settings));
+        let diverged = Diverged {
+            divergence: result.divergence()?,
+            learning_rate: settings.learning_rate,
+            weight: settings.acting_weight(),
+        };
         Some(ExperimentError::Diverged {
             path: self.path.clone(),
-            diverged,
+            diverged: Box::new(diverged),
         })
     }
 

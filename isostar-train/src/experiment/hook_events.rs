@@ -92,6 +92,8 @@ impl<F: Fn(usize) -> f64> HookEvents<F> {
                     log.add(&ControlLine::new(numbers, held), self.observer.as_ref());
                 }
             }
+            // A run with a monitor has no such steps.
+            HookEvent::NotMonitored => {}
             // The error of the run contains all details.
             HookEvent::Diverged(_) => {}
         }

@@ -12,11 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::disk::write_error;
+use super::folder::LOCK;
 use super::holder::now;
 use super::{ExperimentError, Holder, Observer, RunFolder};
-
-/// The file name of a lock.
-pub(super) const LOCK: &str = "lock";
 
 /// Tries to take a lock. Whoever looks whether it is held, holds it for an instant.
 const TRIES: usize = 10;

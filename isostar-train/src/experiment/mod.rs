@@ -22,6 +22,7 @@ mod disk;
 mod diverged;
 mod error;
 mod evaluate;
+mod execute;
 mod fingerprint;
 mod folder;
 mod heartbeat;
@@ -42,6 +43,7 @@ mod result;
 mod run;
 mod run_hook;
 mod settings;
+mod size;
 mod snapshot;
 mod status;
 mod step_log;
@@ -61,10 +63,10 @@ pub use lock::RunLock;
 pub use observer::{EpochReport, Observer};
 pub use optimizer::{Schedule, WarmupLinear, adamw};
 pub use prepare::Experiment;
-pub use preset::{Preset, PresetSetting};
+pub use preset::PresetSetting;
 pub use result::RunResult;
 pub use settings::{
-    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, Setting,
+    AccumulateScore, EstimatorName, PrecisionName, Preset, RegularizerName, SCRATCH, Setting,
     ShrinkageSetting, Targets, TrainOptions, TrainSettings,
 };
 pub(crate) use settings::{DIALECT, object};

@@ -29,15 +29,4 @@ impl Run {
         };
         store.read(step).map(Some).map_err(unread)
     }
-
-    /// Checks that a snapshot belongs to a run with these settings and rows.
-    pub fn check_origin(&self, parts: &Parts, rows: &str) -> Result<(), ExperimentError> {
-        let path = self.folder.path().to_path_buf();
-        let keys = parts.state.settings.contradicted_by(&self.settings);
-        match keys.is_empty() {
-            false => Err(ExperimentError::OtherSettings { path, keys }),
-            true if parts.state.rows != rows => Err(ExperimentError::OtherRows { path }),
-            true => Ok(()),
-        }
-    }
 }

@@ -76,7 +76,7 @@ impl Experiment {
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
         if devices.len() * settings.accumulate > 1 {
-            check_pooled(regularizer.as_deref())?;
+            check_parts(&settings, regularizer.as_deref())?;
         }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {
@@ -152,6 +152,11 @@ impl Experiment {
     /// The configuration of the model.
     pub fn config(&self) -> &ModelConfig {
         self.work.config()
+    }
+
+    /// Checks that the steps of the run can be computed in parts.
+    pub(super) fn check_parts(&self) -> Result<(), ExperimentError> {
+        check_parts(&self.settings, self.regularizer.as_deref())
     }
 
     /// The names of the model's newly initialized tensors.
@@ -230,12 +235,16 @@ impl<M: TaskModel> Prepared<M> {
     }
 }
 
-/// Checks that the penalty of a batch can be computed in parts.
-fn check_pooled(regularizer: Option<&dyn Regularizer>) -> Result<(), ExperimentError> {
+/// Checks that the steps of a run can be computed in parts.
+fn check_parts(
+    settings: &TrainSettings,
+    regularizer: Option<&dyn Regularizer>,
+) -> Result<(), ExperimentError> {
     match regularizer {
         Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
             measure: regularizer.measure_name().into(),
         }),
+        _ if settings.monitor.is_some() => Err(ExperimentError::NotMonitored),
         _ => Ok(()),
     }
 }

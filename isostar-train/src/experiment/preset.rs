@@ -1,10 +1,8 @@
 //! Published settings, each with its source.
 
 use isostar_core::{LayerSelection, Padding};
-use serde::Deserialize;
 
-use super::{RegularizerName, Schedule, ShrinkageSetting, TrainOptions};
-use crate::choice::choice;
+use super::{Preset, RegularizerName, Schedule, ShrinkageSetting, TrainOptions};
 use crate::data::Batching;
 use crate::task::{KnownTask, TaskKind};
 
@@ -16,16 +14,6 @@ const PAPER: &str = "Rudman & Eickhoff, ICLR 2024";
 const CODE: &str = "the published code";
 /// A default that the published code does not override.
 const OPTIMIZER: &str = "the default of transformers.AdamW, which the published code calls";
-
-choice! {
-    /// Published settings, by name.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    pub enum Preset {
-        /// The settings of the I-STAR paper.
-        Paper = "paper",
-    }
-}
 
 /// A setting filled in by a preset.
 #[derive(Clone, Debug, PartialEq)]

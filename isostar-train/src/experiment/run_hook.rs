@@ -5,11 +5,12 @@ use std::sync::Arc;
 use burn::train::Interrupter;
 use isostar_core::Padding;
 
+use super::evaluate::EVALUATION_BATCH;
 use super::hook_events::HookEvents;
 use super::limits::Limits;
 use super::measured::OF_LAYERS;
 use super::prepare::Prepared;
-use super::run::{EVALUATION_BATCH, Run};
+use super::run::Run;
 use super::snapshot::Parts;
 use super::step_log::{StepLog, StepLogs};
 use super::training::Stopwatch;

@@ -3,9 +3,11 @@
 mod control;
 mod define;
 mod kind;
+mod names;
 mod penalty;
 mod range;
 mod schema;
+mod shrinkage;
 mod table;
 mod targets;
 
@@ -13,79 +15,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use isostar_kernels::Precision;
-use serde::{Deserialize, Serialize};
+use isostar_core::Padding;
 
 pub use define::Setting;
-pub use penalty::{EstimatorName, ShrinkageSetting};
+pub use names::{AccumulateScore, EstimatorName, PrecisionName, Preset, RegularizerName, SCRATCH};
 pub(crate) use schema::{DIALECT, object};
+pub use shrinkage::ShrinkageSetting;
 pub use table::{TrainOptions, TrainSettings};
 pub use targets::Targets;
 
+use self::table::{About, no_multiple};
 use super::ExperimentError;
-use crate::choice::choice;
+use crate::device::{default_device_name, default_pad_to};
 use crate::task::{KnownTask, TaskKind, TaskSource};
-
-/// Name of the model that is trained from scratch.
-pub const SCRATCH: &str = "scratch";
-
-choice! {
-    /// Regularizer of a run.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    pub enum RegularizerName {
-        /// I-STAR.
-        #[default]
-        Istar = "istar",
-        /// Cosine regularization.
-        Cosreg = "cosreg",
-        /// Variance and covariance terms of VICReg.
-        Vicreg = "vicreg",
-        /// SIGReg, as in the paper: the integral from -5 to 5.
-        Sigreg = "sigreg",
-        /// SIGReg, as in its authors' minimal example: the integral from 0 to 3, doubled.
-        #[serde(rename = "sigreg-minimal")]
-        SigregMinimal = "sigreg-minimal",
-        /// None: the loss is the task's.
-        None = "none",
-    }
-}
-
-choice! {
-    /// States whose penalty is computed together when a step accumulates gradients.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    pub enum AccumulateScore {
-        /// Those of the whole step: the same loss and gradients as without accumulation.
-        #[default]
-        Full = "full",
-        /// Those of each micro-batch: one forward pass less per row, but the score of few states is
-        /// biased.
-        Micro = "micro",
-    }
-}
-
-choice! {
-    /// Precision of the matrix products of a run.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    pub enum PrecisionName {
-        /// Single precision.
-        #[default]
-        F32 = "f32",
-        /// bfloat16, with sums in single precision.
-        Bf16 = "bf16",
-    }
-}
-
-impl From<PrecisionName> for Precision {
-    fn from(name: PrecisionName) -> Self {
-        match name {
-            PrecisionName::F32 => Self::F32,
-            PrecisionName::Bf16 => Self::Bf16,
-        }
-    }
-}
 
 impl TrainOptions {
     /// Reads a TOML settings file.
@@ -153,6 +95,42 @@ fn contradiction(
 }
 
 impl TrainSettings {
+    /// The settings that options stand for.
+    pub fn resolve(mut options: TrainOptions) -> Self {
+        if let Some(preset) = options.preset {
+            preset.fill(&mut options);
+        }
+        if let Some(known) = options.task.as_deref().and_then(KnownTask::named) {
+            options.task = Some(known.name.into());
+        }
+        let scratch = options
+            .model
+            .as_deref()
+            .is_none_or(|model| model == SCRATCH);
+        let pad_to = match options.padding.unwrap_or_default() {
+            Padding::Mask => {
+                default_pad_to(options.device.as_deref().unwrap_or(default_device_name()))
+            }
+            Padding::Keep => no_multiple(),
+        };
+        let about = About {
+            scratch,
+            regularizer: options.regularizer.unwrap_or_default(),
+            pad_to,
+            held: options.target.is_some(),
+        };
+        options.or_defaults(&about)
+    }
+
+    /// Checks that all settings are in range, and that none is without effect.
+    ///
+    /// # Errors
+    /// The first setting that is not.
+    pub fn check(&self) -> Result<(), ExperimentError> {
+        self.check_ranges()?;
+        self.check_penalty()
+    }
+
     /// Source of the rows that these settings select.
     pub fn source(&self) -> TaskSource<'_> {
         let (name, folder) = (self.task.as_deref(), self.data.as_deref());

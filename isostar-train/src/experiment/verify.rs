@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::disk::size;
 use super::fingerprint::fingerprint;
 use super::prepare::{Prepared, Work};
 use super::run::Run;
+use super::size::size;
 use super::snapshot::{Parts, SnapshotStore};
 use super::training::{Beginning, Stopwatch, Training};
 use super::{Experiment, ExperimentError, Observer, RunFolder};

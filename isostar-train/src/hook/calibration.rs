@@ -207,6 +207,13 @@ impl<B: Send + 'static> Calibration<B> {
         }
     }
 
+    /// Reports that a monitor, if there is one, does not measure the steps of several devices.
+    pub(super) fn skip_monitor(&self) {
+        if self.monitor.get().is_some_and(Monitor::skip) {
+            self.tell(HookEvent::NotMonitored);
+        }
+    }
+
     pub(super) fn tell(&self, event: HookEvent) {
         match &self.observer {
             Some(observer) => observer(&event),

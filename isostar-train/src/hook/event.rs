@@ -63,6 +63,9 @@ pub enum HookEvent {
         /// Scores that are held at a target.
         held: Vec<HeldStep>,
     },
+    /// A [monitor](super::Hook::monitor) measures nothing, because each step is that of several
+    /// devices. Reported once per training.
+    NotMonitored,
     /// A number of the training is not finite, so the training stops.
     Diverged(Divergence),
 }
@@ -93,6 +96,9 @@ impl HookEvent {
             Self::Diverged(divergence) => {
                 tracing::error!("the training diverged and stops: {divergence}")
             }
+            Self::NotMonitored => tracing::warn!(
+                "the geometry is not measured: the steps are those of several devices, and a monitor measures those of one"
+            ),
             Self::CalibrationStarted { .. } | Self::CalibrationProgress { .. } => {}
         }
     }

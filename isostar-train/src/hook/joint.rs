@@ -29,6 +29,7 @@ impl<M: HiddenStateModel> Regularized<M> {
             regularizer,
             calibration,
         } = &self.hook;
+        calibration.skip_monitor();
         let regularizer = regularizer.as_deref();
         let context = start.context();
         let rows = M::rows(&batch);

@@ -188,6 +188,9 @@ impl<B: Send + 'static> Hook<B> {
     /// passes it to `sink`: a file, a logger, a channel. It needs no regularizer. Call it before
     /// the first step; a second call changes nothing.
     ///
+    /// Steps of several devices are not measured; the first of them is reported as
+    /// [`HookEvent::NotMonitored`].
+    ///
     /// ```
     /// use isostar_train::hook::{Hook, MonitorConfig};
     ///
@@ -202,8 +205,8 @@ impl<B: Send + 'static> Hook<B> {
         config: MonitorConfig,
         sink: impl Fn(&StepGeometry) + Send + Sync + 'static,
     ) {
-        let sink = Box::new(sink);
-        let _ = self.calibration.monitor.set(Monitor { config, sink });
+        let monitor = Monitor::new(config, Box::new(sink));
+        let _ = self.calibration.monitor.set(monitor);
     }
 
     /// Total calibration time so far, in seconds.

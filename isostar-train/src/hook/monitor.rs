@@ -1,8 +1,10 @@
 //! The geometry of hidden states while a model trains, on sampled tokens.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::prelude::*;
 use burn::tensor::{DType, TensorReadError};
-use isostar_core::HiddenStates;
+use isostar_core::{HiddenStates, Stream, isoscore_disjoint};
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`Hook::monitor`](super::Hook::monitor).
@@ -48,8 +50,8 @@ pub struct LayerGeometry {
     pub frobenius_squared: f64,
     /// Mean of ‖x‖.
     pub mean_norm: f64,
-    /// IsoScore from pairs of states of different sequences, which the likeness of the tokens of a
-    /// sequence does not bias; it may leave [0, 1]. `None` if no estimate exists.
+    /// IsoScore from states of different sequences, see [`isoscore_disjoint`]: the likeness of the
+    /// tokens of a sequence does not bias it, and it may leave [0, 1]. `None` if no estimate exists.
     pub isoscore: Option<f64>,
     /// Effective rank of Σ, at most the number of states less one; `None` without variance, or
     /// without the feature `experiment`.
@@ -63,13 +65,30 @@ pub struct LayerGeometry {
 /// Receives each measurement.
 pub(super) type Sink = Box<dyn Fn(&StepGeometry) + Send + Sync>;
 
+/// Keeps the draws apart from those of a regularizer with the same seed.
+const GEOMETRY: u64 = u64::MAX;
+
 /// Measures every few steps, and passes the result on.
 pub(super) struct Monitor {
-    pub config: MonitorConfig,
-    pub sink: Sink,
+    config: MonitorConfig,
+    sink: Sink,
+    is_skip_reported: AtomicBool,
 }
 
 impl Monitor {
+    pub fn new(config: MonitorConfig, sink: Sink) -> Self {
+        Self {
+            config,
+            sink,
+            is_skip_reported: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that a step of several devices is not measured; returns whether it is the first.
+    pub fn skip(&self) -> bool {
+        !self.is_skip_reported.swap(true, Ordering::SeqCst)
+    }
+
     /// Measures the states of a step if it is due. `step` is the number of steps before it.
     ///
     /// # Errors
@@ -92,7 +111,7 @@ impl Monitor {
 
     /// Draws positions of tokens, in ascending order, each counted over sequences and tokens.
     fn draw(&self, step: u64, states: &HiddenStates) -> Result<Vec<usize>, TensorReadError> {
-        let mut tokens: Vec<usize> = match (&states.mask, states.layers.first()) {
+        let tokens: Vec<usize> = match (&states.mask, states.layers.first()) {
             (Some(mask), _) => {
                 let mask = mask.clone().int().try_into_data()?;
                 let is_token = mask
@@ -104,15 +123,9 @@ impl Monitor {
             (None, Some(layer)) => (0..layer.dims()[0] * layer.dims()[1]).collect(),
             (None, None) => Vec::new(),
         };
-        let mut random = Random::new(self.config.seed, step);
-        let count = self.config.states.min(tokens.len());
-        for place in 0..count {
-            let other = place + random.below(tokens.len() - place);
-            tokens.swap(place, other);
-        }
-        tokens.truncate(count);
-        tokens.sort_unstable();
-        Ok(tokens)
+        let stream = Stream::new(self.config.seed, step, GEOMETRY);
+        let drawn = stream.sample(tokens.len(), self.config.states);
+        Ok(drawn.into_iter().map(|place| tokens[place]).collect())
     }
 }
 
@@ -132,16 +145,18 @@ impl LayerGeometry {
         let read = |tensor: Tensor<1>| tensor.try_into_vec_as::<f64>();
         let n = places.len();
         let norms = read(points.clone().square().sum_dim(1).sqrt().reshape([n]))?;
-        let centred = points.clone() - points.mean_dim(0);
+        let centred = points.clone() - points.clone().mean_dim(0);
         let squares = read(centred.clone().square().sum_dim(0).reshape([d]))?;
         let products = centred.clone().matmul(centred.clone().transpose());
         let products = products.try_into_data()?;
-        let products: Vec<f64> = products.iter::<f64>().collect();
 
         let of_sequence: Vec<usize> = places.iter().map(|place| place / tokens).collect();
         let degrees = n as f64 - 1.0;
         let total: f64 = squares.iter().sum();
-        let frobenius: f64 = products.iter().map(|product| product * product).sum();
+        let frobenius: f64 = products
+            .iter::<f64>()
+            .map(|product| product * product)
+            .sum();
         let outlier_dimension = largest(&squares);
         let has_variance = total > 0.0;
         Ok(Self {
@@ -149,7 +164,7 @@ impl LayerGeometry {
             trace: total / degrees,
             frobenius_squared: frobenius / degrees / degrees,
             mean_norm: norms.iter().sum::<f64>() / n as f64,
-            isoscore: isoscore(&products, &of_sequence, d),
+            isoscore: isoscore(points, &of_sequence),
             effective_rank: effective_rank(centred),
             outlier_dimension,
             outlier_share: if has_variance {
@@ -172,20 +187,31 @@ fn largest(numbers: &[f64]) -> usize {
     at
 }
 
-/// (T/F − 1)/(d − 1) of the Gram matrix G of centred states, with T = Σ GᵢᵢGⱼⱼ and F = Σ Gᵢⱼ² over
-/// pairs of different sequences; `None` without such pairs, or if F is too small to be an estimate.
-fn isoscore(gram: &[f64], of_sequence: &[usize], d: usize) -> Option<f64> {
-    let n = of_sequence.len();
-    let (mut t, mut f) = (0.0, 0.0);
-    for i in 0..n {
-        for j in (0..n).filter(|j| of_sequence[*j] != of_sequence[i]) {
-            t += gram[i * n + i] * gram[j * n + j];
-            f += gram[i * n + j].powi(2);
-        }
+/// IsoScore from the sampled states of different sequences. `of_sequence` holds the sequence of each
+/// point, in ascending order.
+fn isoscore(points: Tensor<2>, of_sequence: &[usize]) -> Option<f64> {
+    let sequences = of_sequence.chunk_by(|one, other| one == other);
+    let lengths: Vec<usize> = sequences.map(<[usize]>::len).collect();
+    let (device, [_, d]) = (points.device(), points.dims());
+    let shape = [lengths.len(), lengths.iter().copied().max()?];
+    if d < 2 {
+        return None;
     }
-    // F is at least T/d.
-    let is_estimate = d > 1 && f > 0.5 * t / d as f64;
-    is_estimate.then(|| (t / f - 1.0) / (d as f64 - 1.0))
+    // Point 0 stands in for the places that are left empty.
+    let (mut indices, mut is_filled) = (Vec::new(), Vec::new());
+    let mut first = 0;
+    for length in lengths {
+        for place in 0..shape[1] {
+            let index = if place < length { first + place } else { 0 };
+            indices.push(index as i64);
+            is_filled.push(place < length);
+        }
+        first += length;
+    }
+    let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &device);
+    let states = points.select(0, indices).reshape([shape[0], shape[1], d]);
+    let mask = Tensor::<2, Bool>::from_data(TensorData::new(is_filled, shape), &device);
+    isoscore_disjoint(states, Some(mask)).isoscore
 }
 
 #[cfg(feature = "experiment")]
@@ -199,47 +225,19 @@ fn effective_rank(_points: Tensor<2>) -> Option<f64> {
     None
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    /// The stream of a seed and a step.
-    fn new(seed: u64, step: u64) -> Self {
-        let mut random = Self(seed);
-        let start = random.next() ^ step;
-        Self(start)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, which is not 0.
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-}
-
 #[cfg(all(test, feature = "experiment"))]
 mod tests {
     use std::sync::{Arc, Mutex};
 
     use burn::tensor::Distribution;
-    use isostar_core::isoscore;
 
     use super::*;
 
     fn measured(states: &HiddenStates, config: MonitorConfig, steps: u64) -> Vec<StepGeometry> {
         let found = Arc::new(Mutex::new(Vec::new()));
         let sink = found.clone();
-        let monitor = Monitor {
-            config,
-            sink: Box::new(move |geometry| sink.lock().unwrap().push(geometry.clone())),
-        };
+        let sink = move |geometry: &StepGeometry| sink.lock().unwrap().push(geometry.clone());
+        let monitor = Monitor::new(config, Box::new(sink));
         (0..steps).for_each(|step| monitor.step(step, states).unwrap());
         let found = found.lock().unwrap();
         found.clone()
@@ -290,11 +288,11 @@ mod tests {
                 tokens.clone().square().sum_dim(1).sqrt().mean(),
                 "norm",
             );
-            let plug_in: f64 = isoscore(tokens).into_scalar();
-            assert!(
-                (found.isoscore.unwrap() - plug_in).abs() < 0.1,
-                "{found:?}, {plug_in}"
-            );
+            let whole = isoscore_disjoint(layer.clone(), states.mask.clone()).isoscore;
+            let difference = found.isoscore.unwrap() - whole.unwrap();
+            assert!(difference.abs() < 1e-5, "{found:?}, {whole:?}");
+            let plug_in: f64 = isostar_core::isoscore(tokens).into_scalar();
+            assert!((whole.unwrap() - plug_in).abs() < 0.1, "{plug_in}");
         }
         let wide = &geometry.layers[1];
         assert_eq!(wide.outlier_dimension, 0);

@@ -13,7 +13,7 @@ use isostar_core::{
     CosRegConfig, HiddenStates, IStar, IStarConfig, Penalty, PooledRegularizer, Regularizer,
     Statistics, StepContext,
 };
-use isostar_train::hook::{Hook, HookConfig, Regularized};
+use isostar_train::hook::{Hook, HookConfig, HookEvent, MonitorConfig, Regularized};
 
 use super::common::{Batch, Batches, Perceptron};
 
@@ -176,6 +176,38 @@ fn several_devices_train_like_one_with_the_joined_batches() {
     let apart = train(&apart, loader(all), 2, MultiDeviceOptim::OptimMainDevice);
     let difference = largest_difference(&parameters(apart), &parameters(one));
     assert!(difference > 1000.0 * TOLERANCE, "{difference}");
+}
+
+#[test]
+fn a_monitor_of_several_devices_says_once_that_it_measures_nothing() {
+    for (devices, expected) in [(1, (14, 0)), (2, (0, 1))] {
+        let (measured, reports) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let seen = reports.clone();
+        let hook = HookConfig::new()
+            .with_observer(move |event| {
+                if *event == HookEvent::NotMonitored {
+                    seen.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+            .init_without_regularizer();
+        let seen = measured.clone();
+        let every_step = MonitorConfig {
+            every: 1,
+            ..Default::default()
+        };
+        hook.monitor(every_step, move |_| {
+            seen.fetch_add(1, Ordering::SeqCst);
+        });
+        let all = loader(batches(7));
+        parameters(train(
+            &hook,
+            all,
+            devices,
+            MultiDeviceOptim::OptimMainDevice,
+        ));
+        let found = [measured, reports].map(|count| count.load(Ordering::SeqCst));
+        assert_eq!((found[0], found[1]), expected, "{devices} devices");
+    }
 }
 
 /// I-STAR that panics in one of its calls, counted over all workers.

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::TrainOptions;
 use super::kind::Kind;
 use super::range::{Bound, Range};
 
@@ -23,11 +22,7 @@ pub struct Setting {
     pub is_signed: bool,
     /// JSON Schema of its value.
     pub(super) schema: Value,
-    set: Set,
 }
-
-/// Sets a setting from text.
-type Set = fn(&mut TrainOptions, &str) -> Result<(), String>;
 
 impl Setting {
     /// Creates a row. `lines` are the lines of its documentation; `takes` is empty without a text,
@@ -37,7 +32,6 @@ impl Setting {
         lines: &[&str],
         takes: &[&[&str]],
         range: Option<Range>,
-        set: Set,
     ) -> Self {
         let help = lines
             .iter()
@@ -64,16 +58,7 @@ impl Setting {
             choices: T::choices(),
             is_signed: T::IS_SIGNED,
             schema,
-            set,
         }
-    }
-
-    /// Sets the setting from text.
-    ///
-    /// # Errors
-    /// If the text is no value of the setting; the message says why.
-    pub fn set(&self, options: &mut TrainOptions, text: &str) -> Result<(), String> {
-        (self.set)(options, text)
     }
 }
 
@@ -139,7 +124,7 @@ macro_rules! settings {
             }
 
             /// Returns these options; unset ones get their defaults.
-            fn or_defaults(self, about: &About) -> TrainSettings {
+            pub(super) fn or_defaults(self, about: &About) -> TrainSettings {
                 TrainSettings { $($name: settings!(@resolved self.$name, about $(, $default)?),)* }
             }
         }
@@ -149,9 +134,9 @@ macro_rules! settings {
             ///
             /// # Errors
             /// The first setting that is out of range.
-            pub fn check(&self) -> Result<(), ExperimentError> {
+            pub(super) fn check_ranges(&self) -> Result<(), ExperimentError> {
                 $($($range.check(stringify!($name), &self.$name)?;)?)*
-                self.check_penalty()
+                Ok(())
             }
         }
 
@@ -159,21 +144,27 @@ macro_rules! settings {
             /// Returns the rows of the table of settings, in order.
             pub fn settings() -> Vec<Setting> {
                 vec![
-                    Setting::new::<$only_type>(stringify!($only), &[$($only_doc),+], &[&[$($only_takes)?]], None, |options, text| {
-                        options.$only = Some(Kind::parse(text)?);
-                        Ok(())
-                    }),
+                    Setting::new::<$only_type>(stringify!($only), &[$($only_doc),+], &[&[$($only_takes)?]], None),
                     $(Setting::new::<$type>(
                         stringify!($name),
                         &[$($doc),+],
                         &[$(&[$($takes)?])?],
                         settings!(@range $($range)?),
-                        |options, text| {
-                            options.$name = Some(Kind::parse(text)?);
-                            Ok(())
-                        },
                     ),)*
                 ]
+            }
+
+            /// Sets the setting with this name from text.
+            ///
+            /// # Errors
+            /// If there is no such setting, or the text is no value of it; the message says why.
+            pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+                match name {
+                    stringify!($only) => self.$only = Some(Kind::parse(text)?),
+                    $(stringify!($name) => self.$name = Some(Kind::parse(text)?),)*
+                    _ => return Err(format!("there is no setting {name:?}")),
+                }
+                Ok(())
             }
         }
     };

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use isostar_core::{LayerSelection, Padding};
 use serde_json::{Value, json};
 
-use super::super::{OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
+use super::super::{OnSpike, Schedule, SnapshotInterval, Thresholds};
 use super::{
-    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, ShrinkageSetting, Targets,
+    AccumulateScore, EstimatorName, PrecisionName, Preset, RegularizerName, ShrinkageSetting,
+    Targets,
 };
 use crate::choice::Choice;
 use crate::data::{Batching, Columns, LabelKind};

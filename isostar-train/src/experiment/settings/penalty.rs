@@ -1,105 +1,13 @@
 //! The settings of a penalty, and the regularizer that they make.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use isostar_core::{
     ConfigError, CosRegConfig, Estimator, IStar, IsoScorer, Regularizer, Shrinkage,
     ShrinkageTarget, SigRegConfig, SigRegPreset, StateSelection, VicRegConfig,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ExperimentError, RegularizerName, TrainSettings};
-use crate::choice::choice;
-
-choice! {
-    /// Estimator of IsoScore in I-STAR.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    pub enum EstimatorName {
-        /// IsoScore* of the batch's covariance, shrunk towards the reference.
-        #[default]
-        Plugin = "plugin",
-        /// Unbiased estimates over pairs of different rows of the batch; needs no reference.
-        Unbiased = "unbiased",
-    }
-}
-
-/// The share ζ of the reference in the covariance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ShrinkageSetting {
-    /// This share.
-    Fixed(f64),
-    /// The Ledoit–Wolf share, estimated from each batch.
-    Auto,
-}
-
-impl ShrinkageSetting {
-    /// The given share; `None` if it is estimated.
-    pub fn fixed(self) -> Option<f64> {
-        match self {
-            Self::Fixed(weight) => Some(weight),
-            Self::Auto => None,
-        }
-    }
-}
-
-impl From<f64> for ShrinkageSetting {
-    fn from(weight: f64) -> Self {
-        Self::Fixed(weight)
-    }
-}
-
-impl FromStr for ShrinkageSetting {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "auto" => Ok(Self::Auto),
-            number => number
-                .parse()
-                .map(Self::Fixed)
-                .map_err(|_| format!("{text:?} is neither a number nor auto")),
-        }
-    }
-}
-
-impl fmt::Display for ShrinkageSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(weight) => weight.fmt(f),
-            Self::Auto => f.write_str("auto"),
-        }
-    }
-}
-
-impl Serialize for ShrinkageSetting {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Fixed(weight) => serializer.serialize_f64(*weight),
-            Self::Auto => serializer.serialize_str("auto"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ShrinkageSetting {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Number(f64),
-            Text(String),
-        }
-        match Form::deserialize(deserializer)? {
-            Form::Number(weight) => Ok(Self::Fixed(weight)),
-            Form::Text(text) if text == "auto" => Ok(Self::Auto),
-            Form::Text(text) => Err(serde::de::Error::custom(format!(
-                "{text:?} is neither a number nor auto"
-            ))),
-        }
-    }
-}
+use super::{EstimatorName, ExperimentError, RegularizerName, ShrinkageSetting, TrainSettings};
 
 impl TrainSettings {
     /// The states under the penalty.

@@ -5,28 +5,27 @@ use std::path::PathBuf;
 use isostar_core::{LayerSelection, Padding};
 use serde::{Deserialize, Serialize};
 
-use super::super::{ExperimentError, OnSpike, Preset, Schedule, SnapshotInterval, Thresholds};
+use super::super::{ExperimentError, OnSpike, Schedule, SnapshotInterval, Thresholds};
 use super::define::{Setting, settings};
 use super::kind::Kind;
 use super::range::{ABOVE_ZERO, AT_LEAST_ONE, AT_LEAST_TWO, AT_LEAST_ZERO, DIVISOR, SHARE};
 use super::{
-    AccumulateScore, EstimatorName, PrecisionName, RegularizerName, SCRATCH, ShrinkageSetting,
-    Targets,
+    AccumulateScore, EstimatorName, PrecisionName, Preset, RegularizerName, SCRATCH,
+    ShrinkageSetting, Targets,
 };
 use crate::data::{Batching, Columns};
-use crate::device::{default_device_name, default_pad_to};
+use crate::device::default_device_name;
 use crate::hook::CALIBRATION_LIMIT;
-use crate::task::KnownTask;
 
 /// What defaults depend on.
-struct About {
+pub(super) struct About {
     /// Whether the model is trained from nothing.
-    scratch: bool,
-    regularizer: RegularizerName,
+    pub scratch: bool,
+    pub regularizer: RegularizerName,
     /// The multiple of the width of a batch.
-    pad_to: usize,
+    pub pad_to: usize,
     /// Whether a target is held, which sets the weight.
-    held: bool,
+    pub held: bool,
 }
 
 settings! {
@@ -228,7 +227,8 @@ settings! {
     #[stored(default = "default_spike_factor")]
     spike_factor: f64 = |_| default_spike_factor(), in ABOVE_ZERO;
 
-    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl (default: never)
+    /// Measure the geometry of every layer in each N steps on 256 sampled tokens, into geometry.jsonl; not with several devices or accumulated
+    /// gradients (default: never)
     #[takes("N")]
     monitor: usize, in AT_LEAST_ONE;
 
@@ -246,35 +246,6 @@ settings! {
     columns: Columns = |_| Columns::default();
 }
 
-impl TrainSettings {
-    /// The settings that options stand for.
-    pub fn resolve(mut options: TrainOptions) -> Self {
-        if let Some(preset) = options.preset {
-            preset.fill(&mut options);
-        }
-        if let Some(known) = options.task.as_deref().and_then(KnownTask::named) {
-            options.task = Some(known.name.into());
-        }
-        let scratch = options
-            .model
-            .as_deref()
-            .is_none_or(|model| model == SCRATCH);
-        let pad_to = match options.padding.unwrap_or_default() {
-            Padding::Mask => {
-                default_pad_to(options.device.as_deref().unwrap_or(default_device_name()))
-            }
-            Padding::Keep => no_multiple(),
-        };
-        let about = About {
-            scratch,
-            regularizer: options.regularizer.unwrap_or_default(),
-            pad_to,
-            held: options.target.is_some(),
-        };
-        options.or_defaults(&about)
-    }
-}
-
 fn or_default<T>(option: Option<T>, about: &About, default: impl FnOnce(&About) -> T) -> T {
     option.unwrap_or_else(|| default(about))
 }
@@ -289,7 +260,7 @@ fn default_accumulate() -> usize {
 }
 
 /// Batches as wide as their longest row, and those of runs whose settings do not name a multiple.
-fn no_multiple() -> usize {
+pub(super) fn no_multiple() -> usize {
     1
 }
 

@@ -50,7 +50,8 @@ type NamedBytes = (&'static str, Bytes);
 
 impl Parts {
     /// Writes the files into a folder, and waits until they are on the disk; returns their digests.
-    /// Parameters are written one at a time, without another copy in memory.
+    /// Tensors are written one at a time, without another copy in memory; those of an optimizer in an
+    /// order that differs from process to process.
     ///
     /// # Errors
     /// If the system fails to write a file, or the state cannot be serialized.
@@ -78,10 +79,7 @@ impl Parts {
         };
         let saved = self.model.save(&model);
         saved.map_err(|error| failed(&model, &error))?;
-        let ordered = self.optimizer.into_bytes();
-        let ordered = ordered.map_err(|error| unfit(error.to_string()))?;
-        let ordered = in_order(ordered).map_err(|error| unfit(error.to_string()))?;
-        let saved = ordered.write_to_file(&optimizer);
+        let saved = self.optimizer.save(&optimizer);
         saved.map_err(|error| failed(&optimizer, &error))?;
         for (name, path) in [(MODEL, model), (OPTIMIZER, optimizer)] {
             let digest = FileDigest::from_file(&path).map_err(ExperimentError::io(&path))?;
@@ -90,8 +88,8 @@ impl Parts {
         Ok(digests)
     }
 
-    /// Returns the contents of the files, with tensors in the order of their names. Equal states
-    /// give equal bytes.
+    /// Returns the contents of the files, with tensors in the order of their names: equal states give
+    /// equal bytes.
     ///
     /// # Errors
     /// If a record cannot be serialized.

@@ -3,14 +3,9 @@
 use burn::prelude::*;
 use burn::tensor::{TensorReadError, Transaction};
 
-use super::Training;
-use super::step::Outputs;
-use crate::experiment::ExperimentError;
 use crate::experiment::snapshot::Place;
 use crate::hook::RegularizedOutput;
-use crate::progress::Phase;
 use crate::readback::{Gathered, host_for};
-use crate::task::TaskModel;
 use crate::transfer::Transfer;
 
 /// The output of a step, whose numbers are read in one transfer.
@@ -62,6 +57,11 @@ impl<O: Gathered> Reading<O> {
         })
     }
 
+    /// Whether the numbers are on the host.
+    pub fn is_here(&self) -> bool {
+        self.transfer.is_none()
+    }
+
     pub fn item(&self) -> &RegularizedOutput<O> {
         &self.item
     }
@@ -73,45 +73,9 @@ impl<O: Gathered> Reading<O> {
     pub fn place(&self) -> Place {
         self.place
     }
-}
 
-impl<M: TaskModel> Training<'_, M> {
-    /// Takes the numbers of a step, whose operations and those of the optimizer are queued.
-    ///
-    /// On a device, the numbers of the step before it are awaited, while this step runs. On the CPU,
-    /// these numbers are here.
-    pub(super) fn take(
-        &mut self,
-        reading: Reading<Outputs<M::Output>>,
-    ) -> Result<(), ExperimentError> {
-        let is_here = reading.transfer.is_none();
-        self.settle()?;
-        self.unsettled = Some(reading);
-        if is_here { self.settle() } else { Ok(()) }
-    }
-
-    /// Awaits the numbers of the last step, if they are not here, and adds them to the metrics of the
-    /// epoch. A snapshot and the end of an epoch need them.
-    pub(super) fn settle(&mut self) -> Result<(), ExperimentError> {
-        let Some(reading) = self.unsettled.take() else {
-            return Ok(());
-        };
-        let Reading {
-            item, rows, place, ..
-        } = reading.wait()?;
-        let phase = Phase::Training {
-            epoch: self.place.epochs + 1,
-            epochs: self.run.settings.epochs,
-        };
-        let penalty = item.penalty.as_ref().map(|penalty| penalty.value.clone());
-        let task_loss = item.task_loss.clone();
-        let loss = self.meter.add(item, &phase, &mut self.display)?;
-        self.warn_of(loss, &rows, place);
-        if host_for(&self.run.device).is_some() {
-            let penalty = penalty.map(Tensor::try_into_scalar::<f64>).transpose()?;
-            self.hook
-                .numbers_read(task_loss.try_into_scalar::<f64>()?, penalty);
-        }
-        Ok(())
+    /// Returns the output, the rows of the batch, and the place before the step.
+    pub fn into_parts(self) -> (RegularizedOutput<O>, Vec<u32>, Place) {
+        (self.item, self.rows, self.place)
     }
 }

@@ -119,6 +119,18 @@ fn a_monitor_writes_every_few_steps_and_changes_no_number() {
 }
 
 #[test]
+fn a_monitor_of_steps_in_parts_is_refused_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 16, 8);
+    for parts in [["--accumulate", "2"], ["--device", "flex,flex"]] {
+        let flags = small(&[&["--out", "run", "--monitor", "3"][..], &parts].concat());
+        fails(at, &flags, &["computed in parts"]);
+    }
+    assert!(!at.join("run").exists());
+}
+
+#[test]
 fn a_limit_of_something_that_is_not_measured_is_refused_before_anything_is_written() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
