@@ -198,8 +198,8 @@ def cases():
         case("four_sequences_4x6x2x5", clustered(4, 6, 2, 5, 16, within=0.2), [6, 6, 6, 6]),
         case("correlated_8x4x2x6", clustered(8, 4, 2, 6, 7, within=0.9), [4, 4, 3, 4, 2, 4, 4, 1]),
         case("offset_8x3x1x5", clustered(8, 3, 1, 5, 8, offset=30.0), [3] * 8),
-        case("tiny_8x3x1x5", clustered(8, 3, 1, 5, 9, scale=2.0 ** -20), [3, 3, 2, 3, 3, 3, 1, 3]),
-        case("huge_8x3x1x5", clustered(8, 3, 1, 5, 9, scale=2.0 ** 20), [3, 3, 2, 3, 3, 3, 1, 3]),
+        case("tiny_8x3x1x5", clustered(8, 3, 1, 5, 9, scale=2.0 ** -40), [3, 3, 2, 3, 3, 3, 1, 3]),
+        case("huge_8x3x1x5", clustered(8, 3, 1, 5, 9, scale=2.0 ** 40), [3, 3, 2, 3, 3, 3, 1, 3]),
         case("three_sequences_3x4x1x4", clustered(3, 4, 1, 4, 10), [4, 3, 4]),
     ]
 

@@ -45,7 +45,9 @@ pub fn isoscore_of_covariance(covariance: Tensor<2>) -> Tensor<1> {
 
     let covariance = widen(covariance);
     let diagonal = (covariance.clone() * identity_like(&covariance)).sum_dim(1);
-    let trace = diagonal.clone().sum_dim(0);
+    // The score is the same in every unit, so the unit is a constant: the gradient of a quotient by a
+    // tracked number squares that number, which leaves the range of f32.
+    let trace = diagonal.clone().sum_dim(0).without_autodiff();
     let nothing = trace.clone().equal_scalar(0.0);
     let trace = trace.mask_fill(nothing, 1.0);
     let sigma = covariance / trace.clone();

@@ -63,7 +63,7 @@ pub use regularizer::{
     VicReg, VicRegConfig,
 };
 pub use running::RunningMoments;
-pub use sequences::{DisjointEstimate, isoscore_disjoint};
+pub use sequences::{DisjointEstimate, SequenceStates, isoscore_disjoint};
 pub use shrinkage::{Shrinkage, ShrinkageTarget, TargetName};
 pub use stream::Stream;
 pub use unbiased::{UnbiasedSums, isoscore_unbiased};

@@ -188,9 +188,10 @@ fn sum(matrix: Tensor<2>) -> Tensor<1> {
     matrix.sum_dim(1).sum_dim(0).squeeze_dim(0)
 }
 
-/// Replaces a trace of 0, of states without variance, by a number whose inverse keeps gradients finite.
+/// Replaces a trace without an inverse in single precision, that of states without variance, by 1.
 fn positive(number: Tensor<1>) -> Tensor<1> {
-    number.clamp_min(1e-24)
+    let none = number.clone().lower_scalar(f32::MIN_POSITIVE);
+    number.mask_fill(none, 1.0)
 }
 
 #[cfg(test)]

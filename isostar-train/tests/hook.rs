@@ -9,6 +9,8 @@ mod common;
 mod devices;
 #[path = "hook/guard.rs"]
 mod guard;
+#[path = "hook/joint.rs"]
+mod joint;
 #[path = "hook/mistakes.rs"]
 mod mistakes;
 #[path = "hook/precision.rs"]

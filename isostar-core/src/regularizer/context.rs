@@ -24,6 +24,9 @@ pub struct StepContext<'a> {
     pub first_sequence: usize,
     /// The number of sequences in the batch of the step; by default, it ends with these.
     pub batch_sequences: Option<usize>,
+    /// The number of tokens to which the batch of the step is padded; by default, that of these
+    /// sequences.
+    pub batch_tokens: Option<usize>,
 }
 
 impl<'a> StepContext<'a> {
@@ -52,6 +55,14 @@ impl<'a> StepContext<'a> {
     pub fn with_batch_sequences(self, sequences: usize) -> Self {
         Self {
             batch_sequences: Some(sequences),
+            ..self
+        }
+    }
+
+    /// The same context for a part of a batch that is padded to this many tokens.
+    pub fn with_batch_tokens(self, tokens: usize) -> Self {
+        Self {
+            batch_tokens: Some(tokens),
             ..self
         }
     }

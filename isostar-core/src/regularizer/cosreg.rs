@@ -1,6 +1,7 @@
 use burn::config::Config;
 use burn::prelude::*;
 
+use super::estimate::ANOTHER;
 use super::{Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext};
 use crate::measure::CosineSums;
 use crate::{ConfigError, HiddenStates, LayerGroup, LayerSelection, Padding, StateSelection};
@@ -73,7 +74,7 @@ impl PooledRegularizer for CosReg {
         let sums = statistics.0.as_chunks::<3>().0.iter().map(|of_group| {
             let [directions, directed, count] = of_group.each_ref().map(|statistic| {
                 let Statistic::Sum(sum) = statistic else {
-                    panic!("CosReg::penalty_of: the statistics are those of another regularizer")
+                    panic!("{ANOTHER}")
                 };
                 sum.clone().unsqueeze_dim(0)
             });

@@ -1,9 +1,7 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{
-    IsoScorer, Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext,
-};
+use super::{IsoScorer, Penalty, PooledRegularizer, Regularizer, Scores, Statistics, StepContext};
 use crate::{ConfigError, HiddenStates, Shrinkage, StateSelection, TargetName};
 
 /// Settings of [`IStar`].
@@ -131,9 +129,8 @@ impl Regularizer for IStar {
         Some(self.scorer.collapsed_below())
     }
 
-    /// Of the moments, if no estimator or sample needs the states.
     fn pooled(&self) -> Option<&dyn PooledRegularizer> {
-        self.scorer.is_of_moments().then_some(self)
+        Some(self)
     }
 
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
@@ -142,17 +139,17 @@ impl Regularizer for IStar {
 }
 
 impl PooledRegularizer for IStar {
-    /// The moments of each group of layers.
-    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
-        let moments = self.scorer.states().group_moments(states);
-        Statistics(moments.into_iter().map(Statistic::Moments).collect())
+    /// Of each group of layers: the moments for a given ζ; with them, the states without gradient for
+    /// an estimated one; the states for the unbiased estimator; and of a sample its states alone.
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        self.scorer.statistics(states, context)
     }
 
     fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
-        let moments = statistics.0.iter().map(|statistic| match statistic {
-            Statistic::Moments(moments) => moments.clone(),
-            _ => panic!("IStar::penalty_of: the statistics are those of another regularizer"),
-        });
-        self.weighted(self.scorer.scores_of(moments.collect(), context))
+        self.weighted(self.scorer.scores_of(statistics, context))
+    }
+
+    fn draws(&self) -> bool {
+        self.scorer.draws()
     }
 }

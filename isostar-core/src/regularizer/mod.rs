@@ -2,6 +2,7 @@
 
 mod context;
 mod cosreg;
+mod estimate;
 mod istar;
 mod penalty;
 mod pooled;
@@ -9,6 +10,7 @@ mod ramp;
 mod scorer;
 mod sigreg;
 mod state;
+mod statistics;
 mod statistics_data;
 mod sum;
 mod target;
@@ -24,13 +26,15 @@ use crate::{HiddenStates, StateSelection};
 
 pub use context::StepContext;
 pub use cosreg::{CosReg, CosRegConfig};
+pub use estimate::Estimator;
 pub use istar::{IStar, IStarConfig};
 pub use penalty::{Detail, Penalty};
-pub use pooled::{PooledPenalty, PooledRegularizer, Statistic, Statistics};
+pub use pooled::{PooledPenalty, PooledRegularizer};
 pub use ramp::Ramp;
-pub use scorer::{Estimator, IsoScorer, Scores};
+pub use scorer::{IsoScorer, Scores};
 pub use sigreg::{SigReg, SigRegConfig, SigRegPreset};
 pub use state::{HeldStep, RegularizerState, StepNumbers};
+pub use statistics::{Statistic, Statistics};
 pub use sum::Sum;
 pub use target::{Hold, Target};
 pub use vicreg::{VicReg, VicRegConfig};

@@ -8,110 +8,8 @@ use burn::tensor::Gradients;
 
 use super::context::StepContext;
 use super::penalty::Penalty;
-use crate::{HiddenStates, Moments};
-
-/// One statistic of the states of a part of a batch.
-#[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a step has a handful of them")]
-pub enum Statistic {
-    /// Count, mean and scatter; merged by [`Moments::union`].
-    Moments(Moments),
-    /// Sums over the states or over the sequences of the part; merged by adding. Shape `[k]`.
-    Sum(Tensor<1>),
-    /// Statistics of one of several regularizers.
-    Several(Statistics),
-}
-
-/// Statistics of the states of a part of a batch: all that a penalty needs to know of them.
-///
-/// The statistics of all parts have the same form, whatever the number and the length of their
-/// sequences.
-#[derive(Clone, Debug)]
-pub struct Statistics(pub Vec<Statistic>);
-
-impl Statistics {
-    /// The statistics of the union of disjoint parts, differentiable with respect to those of each.
-    ///
-    /// # Panics
-    /// If there is no part, or if the parts differ in form.
-    pub fn merge(parts: Vec<Self>) -> Self {
-        let forms: Vec<usize> = parts.iter().map(|part| part.0.len()).collect();
-        let count = *forms
-            .first()
-            .expect("Statistics::merge: there must be at least one part");
-        assert!(
-            forms.iter().all(|form| *form == count),
-            "Statistics::merge: the parts have {forms:?} statistics"
-        );
-        let mut parts: Vec<_> = parts.into_iter().map(|part| part.0.into_iter()).collect();
-        let merged = (0..count).map(|_| {
-            let of_parts = parts.iter_mut().filter_map(Iterator::next);
-            Statistic::merge(of_parts.collect())
-        });
-        Self(merged.collect())
-    }
-
-    /// These statistics as constants.
-    pub fn without_autodiff(self) -> Self {
-        self.map(&Tensor::without_autodiff, &Tensor::without_autodiff)
-    }
-
-    /// These statistics on another device.
-    pub fn to_device(self, device: &Device) -> Self {
-        self.map(&|vector| vector.to_device(device), &|matrix| {
-            matrix.to_device(device)
-        })
-    }
-
-    /// The device of these statistics; `None` if there are none.
-    pub fn device(&self) -> Option<Device> {
-        self.0.first().and_then(|statistic| match statistic {
-            Statistic::Moments(moments) => Some(moments.scatter.device()),
-            Statistic::Sum(sum) => Some(sum.device()),
-            Statistic::Several(statistics) => statistics.device(),
-        })
-    }
-
-    fn map(
-        self,
-        vector: &dyn Fn(Tensor<1>) -> Tensor<1>,
-        matrix: &dyn Fn(Tensor<2>) -> Tensor<2>,
-    ) -> Self {
-        let mapped = self.0.into_iter().map(|statistic| match statistic {
-            Statistic::Moments(moments) => Statistic::Moments(Moments {
-                count: vector(moments.count),
-                mean: vector(moments.mean),
-                scatter: matrix(moments.scatter),
-            }),
-            Statistic::Sum(sum) => Statistic::Sum(vector(sum)),
-            Statistic::Several(statistics) => Statistic::Several(statistics.map(vector, matrix)),
-        });
-        Self(mapped.collect())
-    }
-}
-
-impl Statistic {
-    fn merge(parts: Vec<Self>) -> Self {
-        let count = parts.len();
-        let (mut moments, mut sums, mut several) = (Vec::new(), Vec::new(), Vec::new());
-        for part in parts {
-            match part {
-                Self::Moments(part) => moments.push(part),
-                Self::Sum(part) => sums.push(part),
-                Self::Several(part) => several.push(part),
-            }
-        }
-        match [moments.len(), sums.len(), several.len()].map(|found| found == count) {
-            [true, ..] => Self::Moments(Moments::union(moments)),
-            [_, true, _] => {
-                let sum = sums.into_iter().reduce(|sum, part| sum + part);
-                Self::Sum(sum.expect("there is at least one part"))
-            }
-            [.., true] => Self::Several(Statistics::merge(several)),
-            _ => panic!("Statistics::merge: the parts have different statistics"),
-        }
-    }
-}
+use super::statistics::{Statistic, Statistics};
+use crate::HiddenStates;
 
 /// A regularizer whose penalty is a function of statistics that can be merged.
 ///
@@ -124,8 +22,9 @@ impl Statistic {
 pub trait PooledRegularizer: Debug + Send + Sync {
     /// The statistics of the states of a part of a batch, differentiable with respect to the states.
     ///
-    /// A step of the optimizer may call it twice for a part: it changes no state and draws no random
-    /// numbers.
+    /// A step of the optimizer may call it twice for a part: it changes no state, and draws random
+    /// numbers only as a function of the [step](StepContext::step) and of the place of the part in the
+    /// batch.
     ///
     /// # Panics
     /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
@@ -136,6 +35,13 @@ pub trait PooledRegularizer: Debug + Send + Sync {
     /// # Panics
     /// See [`Regularizer::penalty`](crate::Regularizer::penalty).
     fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty;
+
+    /// Whether the statistics depend on where the part lies in the batch, because they are those of a
+    /// sample of the whole: [`StepContext::first_sequence`], [`StepContext::batch_sequences`] and
+    /// [`StepContext::batch_tokens`] must then be known to [`statistics`](Self::statistics).
+    fn draws(&self) -> bool {
+        false
+    }
 }
 
 /// The penalty of a batch, and its gradient with respect to the statistics of each part.
@@ -193,6 +99,7 @@ enum Slope {
         scatter: Option<Tensor<2>>,
     },
     Sum(Option<Tensor<1>>),
+    States(Option<Tensor<3>>),
     Several(Slopes),
 }
 
@@ -203,6 +110,7 @@ fn slopes(statistics: &Statistics, gradients: &Gradients) -> Slopes {
             scatter: moments.scatter.grad(gradients),
         },
         Statistic::Sum(sum) => Slope::Sum(sum.grad(gradients)),
+        Statistic::States(states) => Slope::States(states.states.grad(gradients)),
         Statistic::Several(statistics) => Slope::Several(slopes(statistics, gradients)),
     };
     statistics.0.iter().map(slope).collect()
@@ -217,6 +125,9 @@ fn products(slopes: &[Slope], statistics: &Statistics, found: &mut Vec<Tensor<1>
                 found.extend(product(scatter, &moments.scatter));
             }
             (Slope::Sum(slope), Statistic::Sum(sum)) => found.extend(product(slope, sum)),
+            (Slope::States(slope), Statistic::States(states)) => {
+                found.extend(product(slope, &states.states));
+            }
             (Slope::Several(slopes), Statistic::Several(statistics)) => {
                 products(slopes, statistics, found);
             }
@@ -250,9 +161,7 @@ impl PooledPenalty {
                 Some(device) => part.to_device(&device.clone().without_autodiff()),
                 None => part,
             };
-            part.map(&|vector| vector.autodiff().require_grad(), &|matrix| {
-                matrix.autodiff().require_grad()
-            })
+            part.leaves()
         };
         let leaves: Vec<Statistics> = parts.into_iter().map(leaf).collect();
         let penalty = regularizer.penalty_of(&Statistics::merge(leaves.clone()), context);

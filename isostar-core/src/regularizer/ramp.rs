@@ -1,7 +1,10 @@
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
-use super::{HeldStep, Penalty, Regularizer, RegularizerState, StepContext, StepNumbers};
+use super::{
+    HeldStep, Penalty, PooledRegularizer, Regularizer, RegularizerState, Statistics, StepContext,
+    StepNumbers,
+};
 use crate::{HiddenStates, StateSelection};
 
 /// Scales the penalty of a regularizer up from 0 over the first steps of a training.
@@ -40,6 +43,38 @@ impl<R: Regularizer> Ramp<R> {
             (step + 1) as f64 / self.steps as f64
         }
     }
+
+    fn scaled(&self, penalty: Penalty, context: &StepContext) -> Penalty {
+        Penalty {
+            value: penalty.value * self.factor(context.step),
+            ..penalty
+        }
+    }
+
+    /// The regularizer in parts.
+    ///
+    /// # Panics
+    /// If it is not pooled.
+    fn pooled_inner(&self) -> &dyn PooledRegularizer {
+        let pooled = self.inner.pooled();
+        pooled.unwrap_or_else(|| panic!("Ramp: {} is not pooled", self.measure_name()))
+    }
+}
+
+impl<R: Regularizer> PooledRegularizer for Ramp<R> {
+    /// Those of the regularizer.
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        self.pooled_inner().statistics(states, context)
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
+        let penalty = self.pooled_inner().penalty_of(statistics, context);
+        self.scaled(penalty, context)
+    }
+
+    fn draws(&self) -> bool {
+        self.pooled_inner().draws()
+    }
 }
 
 impl<R: Regularizer> Regularizer for Ramp<R> {
@@ -59,12 +94,13 @@ impl<R: Regularizer> Regularizer for Ramp<R> {
         self.inner.collapsed_below()
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        self.inner.pooled()?;
+        Some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
-        let penalty = self.inner.penalty(states, context);
-        Penalty {
-            value: penalty.value * self.factor(context.step),
-            ..penalty
-        }
+        self.scaled(self.inner.penalty(states, context), context)
     }
 
     fn after_step(&self, numbers: &StepNumbers) -> Vec<HeldStep> {

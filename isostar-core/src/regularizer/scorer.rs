@@ -1,15 +1,10 @@
 use burn::prelude::*;
 
-use super::{Detail, StepContext};
-use crate::sequences::{
-    Sample, SequenceRows, disjoint_isoscore, isoscore_of_sample, ledoit_wolf, oracle_approximating,
-    sample,
-};
+use super::estimate::{ANOTHER, Estimate, Estimator, Material};
+use super::{Detail, Statistic, Statistics, StepContext};
+use crate::sequences::sample;
 use crate::stream::Stream;
-use crate::{
-    HiddenStates, LayerGroup, LayerSelection, Moments, Padding, Shrinkage, ShrinkageTarget,
-    StateSelection, isoscore_of_covariance,
-};
+use crate::{HiddenStates, LayerGroup, LayerSelection, Padding, StateSelection};
 
 /// With padding masked, runs whose score fell below this value no longer solved their task. The
 /// states of an unregularized BERT score 0.22; λ = −1 lowered the score to 0.01.
@@ -21,36 +16,6 @@ const COLLAPSED_WITH_PADDING: f64 = 0.003;
 
 /// The purpose of the stream of sampled states of the first group; the next group has the next.
 pub(super) const STATES: u64 = 2;
-
-/// How a score is computed from the states of a batch.
-#[derive(Clone, Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a run has a single estimator, and a box would only make it harder to construct"
-)]
-pub enum Estimator {
-    /// IsoScore\*, the score of (1 − ζ)·Σ_X + ζ·T with a given ζ.
-    Shrunk(Shrinkage),
-    /// IsoScore\* with a ζ that is estimated from each batch, without gradient: the Ledoit–Wolf
-    /// weight, with the variance of Σ_X estimated over sequences. For the scaled identity, the oracle
-    /// approximating shrinkage of independent Gaussian states.
-    ///
-    /// A reference that the states have drifted away from is given less weight: ζ is the variance of
-    /// Σ_X over its squared distance to T.
-    AutoShrunk(ShrinkageTarget),
-    /// The unbiased estimates of tr Σ² and (tr Σ)² over tuples of different sequences, which need no
-    /// reference and assume nothing about the states within a sequence.
-    ///
-    /// It needs four sequences with states. A batch without an estimate scores 0 with zero gradient.
-    /// The ratio of the two estimates lies outside [0, 1] in some batches.
-    Unbiased,
-}
-
-impl From<Shrinkage> for Estimator {
-    fn from(shrinkage: Shrinkage) -> Self {
-        Self::Shrunk(shrinkage)
-    }
-}
 
 /// Computes the differentiable IsoScores of a batch's hidden states: of the union of the selected
 /// layers, or of each layer.
@@ -142,102 +107,74 @@ impl IsoScorer {
     /// If a selected layer does not exist, or a required reference is missing or not of shape
     /// `[groups·d, d]`.
     pub fn scores(&self, states: &HiddenStates, context: &StepContext) -> Scores {
-        let (groups, layers): (Vec<LayerGroup>, Vec<_>) =
-            self.states.groups(states).into_iter().unzip();
-        let mask = self.states.mask(states);
-        let mut found = Found::default();
-        for (at, layers) in layers.into_iter().enumerate() {
-            let layers = layers.into_iter().cloned().collect();
-            let place = [at, groups.len()];
-            self.score(layers, mask.cloned(), place, context, &mut found);
-        }
-        self.with_details(groups, found)
+        let groups = self.states.groups(states).into_iter();
+        let groups = groups.map(|(group, _)| group).collect();
+        self.estimate(groups, self.materials(states, context), context)
     }
 
-    /// Adds the score of one of several groups.
-    fn score(
-        &self,
-        layers: Vec<Tensor<3>>,
-        mask: Option<Tensor<2, Bool>>,
-        [at, groups]: [usize; 2],
-        context: &StepContext,
-        found: &mut Found,
-    ) {
-        let reference = context.reference_of_group(at, groups);
-        let reference = reference.as_ref();
-        let drawn = self.sampled.and_then(|SampledStates { count, seed }| {
-            let stream = Stream::new(seed, context.step, STATES + at as u64);
-            sample(
-                &layers,
-                mask.as_ref(),
-                (count / groups).max(1),
-                stream,
-                context,
-            )
-        });
-        match (&self.estimator, drawn) {
-            (Estimator::Shrunk(shrinkage), None) => {
-                let covariance = Moments::from_layers(layers, mask).covariance();
-                let covariance = shrinkage.apply(covariance, reference);
-                found.values.push(isoscore_of_covariance(covariance));
-            }
-            (Estimator::Shrunk(shrinkage), Some(drawn)) => {
-                let score = isoscore_of_sample(&drawn, shrinkage, reference);
-                found.values.push(score);
-            }
-            (Estimator::AutoShrunk(target), drawn) => {
-                let (rows, moments) = match drawn {
-                    Some(Sample { rows, .. }) => (rows.clone(), rows.moments()),
-                    None => (
-                        SequenceRows::from_layers(layers.clone(), mask.clone()),
-                        Moments::from_layers(layers, mask),
-                    ),
-                };
-                let covariance = moments.covariance();
-                let matrix = target.matrix(&covariance, reference);
-                let weight = match target {
-                    ShrinkageTarget::ScaledIdentity => {
-                        oracle_approximating(&moments.count, &moments.scatter)
-                    }
-                    _ => ledoit_wolf(&rows, &matrix),
-                };
-                found.weights.push(weight.clone());
-                let weight: Tensor<2> = weight.unsqueeze();
-                let covariance = covariance * (weight.clone().neg() + 1.0) + matrix * weight;
-                found.values.push(isoscore_of_covariance(covariance));
-            }
-            (Estimator::Unbiased, drawn) => {
-                let rows = drawn.map(|drawn| drawn.rows);
-                let rows = rows.unwrap_or_else(|| SequenceRows::from_layers(layers, mask));
-                let estimate = disjoint_isoscore(&rows);
-                found.values.push(estimate.score);
-                found.exist.push(estimate.exists);
-            }
-        }
-    }
-}
-
-impl IsoScorer {
-    /// Whether the scores are a function of the moments of each group of layers.
-    pub(super) fn is_of_moments(&self) -> bool {
-        matches!(self.estimator, Estimator::Shrunk(_)) && self.sampled.is_none()
+    /// Whether the scores are those of a sample of the states.
+    pub(super) fn draws(&self) -> bool {
+        self.sampled.is_some()
     }
 
-    /// The scores of states with these moments of each group of layers.
+    /// What the scores need of a part of a batch: a statistic of each group of layers.
+    pub(super) fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        let materials = self.materials(states, context).into_iter();
+        Statistics(materials.map(Material::into_statistic).collect())
+    }
+
+    /// The scores of states with these statistics.
     ///
     /// # Panics
-    /// If the scores are no function of moments, or a required reference is missing or not of shape
-    /// `[groups·d, d]`.
-    pub(super) fn scores_of(&self, moments: Vec<Moments>, context: &StepContext) -> Scores {
-        let Estimator::Shrunk(shrinkage) = &self.estimator else {
-            panic!("IsoScorer::scores_of: this estimator needs the states")
+    /// If the statistics are those of another regularizer, or a required reference is missing or not
+    /// of shape `[groups·d, d]`.
+    pub(super) fn scores_of(&self, statistics: &Statistics, context: &StepContext) -> Scores {
+        let material = |statistic: &Statistic| {
+            Material::from_statistic(statistic).unwrap_or_else(|| panic!("{ANOTHER}"))
         };
-        let groups = self.states.layers.groups_of(moments.len());
+        let materials: Vec<Material> = statistics.0.iter().map(material).collect();
+        self.estimate(
+            self.states.layers.groups_of(materials.len()),
+            materials,
+            context,
+        )
+    }
+
+    /// What the scores need of each group of layers.
+    fn materials(&self, states: &HiddenStates, context: &StepContext) -> Vec<Material> {
+        let mask = self.states.mask(states);
+        let groups = self.states.groups(states);
+        let count = groups.len();
+        let material = |(at, (_, layers)): (usize, (LayerGroup, Vec<&Tensor<3>>))| {
+            let layers: Vec<Tensor<3>> = layers.into_iter().cloned().collect();
+            let drawn = self.sampled.and_then(|sampled| {
+                let stream = Stream::new(sampled.seed, context.step, STATES + at as u64);
+                let own = (sampled.count / count).max(1);
+                sample(&layers, mask, own, stream, context)
+            });
+            self.estimator.material(layers, mask.cloned(), drawn)
+        };
+        groups.into_iter().enumerate().map(material).collect()
+    }
+
+    /// The scores of groups of layers.
+    fn estimate(
+        &self,
+        groups: Vec<LayerGroup>,
+        materials: Vec<Material>,
+        context: &StepContext,
+    ) -> Scores {
         let mut found = Found::default();
-        for (at, moments) in moments.into_iter().enumerate() {
+        for (at, material) in materials.into_iter().enumerate() {
             let reference = context.reference_of_group(at, groups.len());
-            let covariance = shrinkage.apply(moments.covariance(), reference.as_ref());
-            found.values.push(isoscore_of_covariance(covariance));
+            let Estimate {
+                score,
+                shrinkage,
+                exists,
+            } = self.estimator.estimate(material, reference.as_ref());
+            found.values.push(score);
+            found.weights.extend(shrinkage);
+            found.exist.extend(exists);
         }
         self.with_details(groups, found)
     }

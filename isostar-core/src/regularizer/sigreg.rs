@@ -4,11 +4,14 @@ use burn::tensor::TensorData;
 use isostar_kernels::sum_of_rows;
 use serde::{Deserialize, Serialize};
 
+use super::estimate::ANOTHER;
 use super::scorer::STATES;
-use super::{Detail, Penalty, Regularizer, Scores, StepContext};
+use super::{
+    Detail, Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext,
+};
 use crate::sequences::{SequenceRows, sample};
 use crate::stream::Stream;
-use crate::{ConfigError, HiddenStates, StateSelection};
+use crate::{ConfigError, HiddenStates, LayerGroup, StateSelection};
 
 /// The purpose of the stream of directions.
 const DIRECTIONS: u64 = 1;
@@ -191,24 +194,70 @@ impl Regularizer for SigReg {
         Some(&self.settings.states)
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        Some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        let groups = self.settings.states.groups(states).into_iter();
+        let groups = groups.map(|(group, _)| group).collect();
+        self.penalty_of_groups(groups, self.rows(states, context), context)
+    }
+}
+
+impl PooledRegularizer for SigReg {
+    /// The states of each group of layers, or a sample of them.
+    fn statistics(&self, states: &HiddenStates, context: &StepContext) -> Statistics {
+        let rows = self.rows(states, context).into_iter();
+        Statistics(
+            rows.map(|rows| Statistic::States(rows.to_states()))
+                .collect(),
+        )
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, context: &StepContext) -> Penalty {
+        let rows = statistics.0.iter().map(|statistic| match statistic {
+            Statistic::States(states) => SequenceRows::from_states(states),
+            _ => panic!("{ANOTHER}"),
+        });
+        let rows: Vec<SequenceRows> = rows.collect();
+        let groups = self.settings.states.layers.groups_of(rows.len());
+        self.penalty_of_groups(groups, rows, context)
+    }
+
+    fn draws(&self) -> bool {
+        self.settings.tokens > 0
+    }
+}
+
+impl SigReg {
+    /// The states of each group of layers, or a sample of them.
+    fn rows(&self, states: &HiddenStates, context: &StepContext) -> Vec<SequenceRows> {
         let mask = self.settings.states.mask(states);
-        let (mut groups, mut values, mut variances) = (Vec::new(), Vec::new(), Vec::new());
-        let all = self.settings.states.groups(states);
-        let (number, tokens) = (all.len(), self.settings.tokens);
-        for (at, (group, layers)) in all.into_iter().enumerate() {
+        let groups = self.settings.states.groups(states);
+        let (number, tokens) = (groups.len(), self.settings.tokens);
+        let rows = |(at, (_, layers)): (usize, (LayerGroup, Vec<&Tensor<3>>))| {
             let layers: Vec<Tensor<3>> = layers.into_iter().cloned().collect();
             let stream = Stream::new(self.settings.seed, context.step, STATES + at as u64);
             let drawn = (tokens > 0).then(|| (tokens / number).max(1));
             let drawn = drawn.and_then(|count| sample(&layers, mask, count, stream, context));
             let rows = drawn.map(|drawn| drawn.rows);
-            let rows = rows.unwrap_or_else(|| SequenceRows::from_layers(layers, mask.cloned()));
+            rows.unwrap_or_else(|| SequenceRows::from_layers(layers, mask.cloned()))
+        };
+        groups.into_iter().enumerate().map(rows).collect()
+    }
+
+    fn penalty_of_groups(
+        &self,
+        groups: Vec<LayerGroup>,
+        rows: Vec<SequenceRows>,
+        context: &StepContext,
+    ) -> Penalty {
+        let statistics = rows.into_iter().map(|rows| {
             let (points, weights) = rows.flat();
-            let [value, variance] = self.statistic(points, weights, context.step);
-            groups.push(group);
-            values.push(value);
-            variances.push(variance);
-        }
+            self.statistic(points, weights, context.step).into()
+        });
+        let (values, variances): (Vec<Tensor<1>>, Vec<Tensor<1>>) = statistics.unzip();
         let measures = Scores {
             groups,
             values,

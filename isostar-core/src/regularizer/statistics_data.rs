@@ -3,16 +3,18 @@
 use burn::prelude::*;
 use burn::tensor::Transaction;
 
-use super::pooled::{Statistic, Statistics};
-use crate::Moments;
+use super::statistics::{Statistic, Statistics};
+use crate::{Moments, SequenceStates};
 
 const MOMENTS: u8 = 0;
 const SUM: u8 = 1;
 const SEVERAL: u8 = 2;
+const STATES: u8 = 3;
 
 impl Statistics {
     /// The kinds of the statistics in preorder: 0 for [`Statistic::Moments`], 1 for
-    /// [`Statistic::Sum`], 2 and their number for [`Statistic::Several`].
+    /// [`Statistic::Sum`], 2 and their number for [`Statistic::Several`], 3 for
+    /// [`Statistic::States`].
     ///
     /// # Panics
     /// If one of several regularizers has more than 255 statistics.
@@ -22,6 +24,7 @@ impl Statistics {
             match statistic {
                 Statistic::Moments(_) => form.push(MOMENTS),
                 Statistic::Sum(_) => form.push(SUM),
+                Statistic::States(_) => form.push(STATES),
                 Statistic::Several(inner) => {
                     let count = u8::try_from(inner.0.len());
                     form.extend([SEVERAL, count.expect("at most 255 statistics")]);
@@ -32,8 +35,8 @@ impl Statistics {
         form
     }
 
-    /// Adds the tensors to a transaction, without autodiff: count, mean and scatter of moments, in
-    /// the order of the [`form`](Self::form).
+    /// Adds the tensors to a transaction, without autodiff: count, mean and scatter of moments, states
+    /// and what is counted of them, in the order of the [`form`](Self::form).
     pub fn register(&self, transaction: Transaction) -> Transaction {
         self.0.iter().fold(transaction, |transaction, statistic| {
             match statistic.clone() {
@@ -42,6 +45,9 @@ impl Statistics {
                     .register(moments.mean.without_autodiff())
                     .register(moments.scatter.without_autodiff()),
                 Statistic::Sum(sum) => transaction.register(sum.without_autodiff()),
+                Statistic::States(states) => transaction
+                    .register(states.states.without_autodiff())
+                    .register(states.counted.without_autodiff()),
                 Statistic::Several(inner) => inner.register(transaction),
             }
         })
@@ -77,6 +83,10 @@ fn statistic(
             scatter: tensor(data.next()?, device)?,
         }),
         SUM => Statistic::Sum(tensor(data.next()?, device)?),
+        STATES => Statistic::States(SequenceStates {
+            states: tensor(data.next()?, device)?,
+            counted: tensor(data.next()?, device)?,
+        }),
         SEVERAL => {
             let (count, rest) = form.split_first()?;
             *form = rest;
@@ -116,9 +126,13 @@ mod tests {
             sum,
             Statistic::Several(Statistics(Vec::new())),
             Statistic::Moments(moments(1.3)),
+            Statistic::States(SequenceStates {
+                states: Tensor::ones([2, 3, 4], &Device::default()),
+                counted: Tensor::ones([2, 3], &Device::default()),
+            }),
         ]);
         let (form, data) = (statistics.form(), numbers(&statistics));
-        assert_eq!(form, [2, 2, 0, 1, 1, 2, 0, 0]);
+        assert_eq!(form, [2, 2, 0, 1, 1, 2, 0, 0, 3]);
         let mut read = data.clone().into_iter();
         let found = Statistics::from_data(&form, &mut read, &Device::default()).unwrap();
         assert_eq!(read.next(), None);
@@ -129,7 +143,7 @@ mod tests {
     fn data_of_another_form_is_refused() {
         let statistics = Statistics(vec![Statistic::Moments(moments(0.7))]);
         let data = numbers(&statistics);
-        for form in [&[1, 1, 0][..], &[0, 1], &[2, 2, 0], &[2], &[3]] {
+        for form in [&[1, 1, 0][..], &[0, 1], &[2, 2, 0], &[2], &[3], &[4]] {
             let read = &mut data.clone().into_iter();
             let found = Statistics::from_data(form, read, &Device::default());
             assert!(found.is_none(), "{form:?}");

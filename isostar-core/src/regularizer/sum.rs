@@ -1,6 +1,7 @@
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
+use super::estimate::ANOTHER;
 use super::{
     HeldStep, Penalty, PooledRegularizer, Regularizer, RegularizerState, Statistic, Statistics,
     StepContext, StepNumbers,
@@ -117,9 +118,13 @@ impl PooledRegularizer for Sum {
             .zip(&statistics.0)
             .map(|(part, statistic)| match statistic {
                 Statistic::Several(statistics) => part.penalty_of(statistics, context),
-                _ => panic!("Sum::penalty_of: the statistics are those of another regularizer"),
+                _ => panic!("{ANOTHER}"),
             });
         added(of_parts.collect())
+    }
+
+    fn draws(&self) -> bool {
+        self.0.iter().any(|part| pooled(part.as_ref()).draws())
     }
 }
 

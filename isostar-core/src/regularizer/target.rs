@@ -3,10 +3,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use burn::prelude::*;
 use burn::tensor::TensorReadError;
 
-use super::{Detail, HeldStep, Penalty, Regularizer, RegularizerState, StepContext, StepNumbers};
+use super::estimate::ANOTHER;
+use super::{
+    Detail, HeldStep, Penalty, PooledRegularizer, Regularizer, RegularizerState, Statistic,
+    Statistics, StepContext, StepNumbers,
+};
 use crate::control::{ControlConfig, ControlTerm, Controller};
 use crate::stream_score::{Past, StreamScore};
-use crate::{ConfigError, HiddenStates, LayerSelection, StateSelection};
+use crate::{ConfigError, HiddenStates, LayerSelection, Moments, StateSelection};
 
 /// Holds IsoScore of selected layers at targets.
 ///
@@ -140,35 +144,12 @@ impl Regularizer for Target {
         Some(&self.states)
     }
 
-    fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
-        let mut inner = self.lock();
-        let scored: Vec<(Tensor<1>, Past)> = self
-            .selections
-            .iter()
-            .zip(&inner.streams)
-            .map(|(selection, stream)| stream.score(selection.moments(states)))
-            .collect();
-        let terms = scored
-            .iter()
-            .zip(&inner.controllers)
-            .map(|((score, _), controller)| match controller.term() {
-                Some(term) => penalty(term, score.clone()),
-                None => score.clone().without_autodiff() * 0.0,
-            });
-        let value = terms
-            .reduce(|sum, term| sum + term)
-            .expect("there is a target");
-        let details: Vec<Detail> = self
-            .names
-            .iter()
-            .zip(&scored)
-            .map(|(name, (score, _))| Detail::new(name, score.clone()))
-            .collect();
-        let scores = details.iter().map(|detail| detail.value.clone());
-        let mean = Tensor::cat(scores.collect(), 0).mean();
-        let next = scored.into_iter().map(|(_, next)| next).collect();
-        inner.pending.push(next);
-        Penalty::new(value, mean).with_details(details)
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        Some(self)
+    }
+
+    fn penalty(&self, states: &HiddenStates, context: &StepContext) -> Penalty {
+        self.penalty_of(&self.statistics(states, context), context)
     }
 
     fn after_step(&self, numbers: &StepNumbers) -> Vec<HeldStep> {
@@ -247,6 +228,49 @@ impl Regularizer for Target {
             });
             stream.set_past(past);
         }
+    }
+}
+
+impl PooledRegularizer for Target {
+    /// The moments of the layers of each hold.
+    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
+        let moments = self.selections.iter().map(|held| held.moments(states));
+        Statistics(moments.map(Statistic::Moments).collect())
+    }
+
+    /// The penalty of the next step: [`after_step`](Regularizer::after_step) or
+    /// [`discard_step`](Regularizer::discard_step) ends it.
+    fn penalty_of(&self, statistics: &Statistics, _context: &StepContext) -> Penalty {
+        let mut inner = self.lock();
+        let moments = statistics.0.iter().map(|statistic| match statistic {
+            Statistic::Moments(moments) => moments.clone(),
+            _ => panic!("{ANOTHER}"),
+        });
+        let scored: Vec<(Tensor<1>, Past)> = moments
+            .zip(&inner.streams)
+            .map(|(moments, stream): (Moments, _)| stream.score(moments))
+            .collect();
+        let terms = scored
+            .iter()
+            .zip(&inner.controllers)
+            .map(|((score, _), controller)| match controller.term() {
+                Some(term) => penalty(term, score.clone()),
+                None => score.clone().without_autodiff() * 0.0,
+            });
+        let value = terms
+            .reduce(|sum, term| sum + term)
+            .expect("there is a target");
+        let details: Vec<Detail> = self
+            .names
+            .iter()
+            .zip(&scored)
+            .map(|(name, (score, _))| Detail::new(name, score.clone()))
+            .collect();
+        let scores = details.iter().map(|detail| detail.value.clone());
+        let mean = Tensor::cat(scores.collect(), 0).mean();
+        let next = scored.into_iter().map(|(_, next)| next).collect();
+        inner.pending.push(next);
+        Penalty::new(value, mean).with_details(details)
     }
 }
 

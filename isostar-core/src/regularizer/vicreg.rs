@@ -1,9 +1,12 @@
 use burn::config::Config;
 use burn::prelude::*;
 
-use super::{Detail, Penalty, Regularizer, Scores, StepContext};
+use super::estimate::ANOTHER;
+use super::{
+    Detail, Penalty, PooledRegularizer, Regularizer, Scores, Statistic, Statistics, StepContext,
+};
 use crate::shrinkage::identity_like;
-use crate::{ConfigError, HiddenStates, Moments, StateSelection};
+use crate::{ConfigError, HiddenStates, LayerGroup, Moments, StateSelection};
 
 /// Settings of [`VicReg`]. The defaults are those of the paper.
 #[derive(Config, Debug)]
@@ -95,12 +98,40 @@ impl Regularizer for VicReg {
         Some(&self.settings.states)
     }
 
+    fn pooled(&self) -> Option<&dyn PooledRegularizer> {
+        Some(self)
+    }
+
     fn penalty(&self, states: &HiddenStates, _context: &StepContext) -> Penalty {
-        let groups = self.settings.states.groups(states);
-        let moments = self.settings.states.group_moments(states);
+        let groups = self.settings.states.groups(states).into_iter();
+        let groups = groups.map(|(group, _)| group).collect();
+        self.penalty_of_groups(groups, self.settings.states.group_moments(states))
+    }
+}
+
+impl PooledRegularizer for VicReg {
+    /// The moments of each group of layers.
+    fn statistics(&self, states: &HiddenStates, _context: &StepContext) -> Statistics {
+        let moments = self.settings.states.group_moments(states).into_iter();
+        Statistics(moments.map(Statistic::Moments).collect())
+    }
+
+    fn penalty_of(&self, statistics: &Statistics, _context: &StepContext) -> Penalty {
+        let moments = statistics.0.iter().map(|statistic| match statistic {
+            Statistic::Moments(moments) => moments.clone(),
+            _ => panic!("{ANOTHER}"),
+        });
+        let moments: Vec<Moments> = moments.collect();
+        let groups = self.settings.states.layers.groups_of(moments.len());
+        self.penalty_of_groups(groups, moments)
+    }
+}
+
+impl VicReg {
+    fn penalty_of_groups(&self, groups: Vec<LayerGroup>, moments: Vec<Moments>) -> Penalty {
         let terms: Vec<[Tensor<1>; 2]> = moments.iter().map(|group| self.terms(group)).collect();
         let of = |values: Vec<Tensor<1>>| Scores {
-            groups: groups.iter().map(|(group, _)| group.clone()).collect(),
+            groups: groups.clone(),
             values,
             details: Vec::new(),
         };

@@ -6,6 +6,7 @@ mod rows;
 mod sample;
 mod sampled;
 mod spread;
+mod states;
 
 pub(crate) use disjoint::disjoint_isoscore;
 pub use disjoint::{DisjointEstimate, isoscore_disjoint};
@@ -13,3 +14,4 @@ pub(crate) use rows::SequenceRows;
 pub(crate) use sample::{Sample, sample};
 pub(crate) use sampled::isoscore_of_sample;
 pub(crate) use spread::{ledoit_wolf, oracle_approximating};
+pub use states::SequenceStates;

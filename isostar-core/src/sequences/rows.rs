@@ -2,6 +2,7 @@ use burn::prelude::*;
 use burn::tensor::DType;
 use isostar_kernels::{moments, sum_of_rows};
 
+use super::states::SequenceStates;
 use crate::moments::{Moments, widen};
 
 /// The states of a group of layers, sequence by sequence.
@@ -100,6 +101,27 @@ impl SequenceRows {
         }
     }
 
+    /// These states; at least one sequence.
+    pub fn from_states(states: &SequenceStates) -> Self {
+        let mask = states.counted.clone().greater_scalar(0.5);
+        Self::from_parts(vec![states.states.clone()], Some(mask))
+    }
+
+    /// All rows in one tensor, with gradient.
+    pub fn to_states(&self) -> SequenceStates {
+        let [sequences, rows, _] = self.dims();
+        let states = match &self.parts[..] {
+            [part] => part.clone(),
+            parts => Tensor::cat(parts.to_vec(), 1),
+        };
+        let options = (&states.device().without_autodiff(), states.dtype());
+        let counted: Tensor<2> = match &self.mask {
+            Some(mask) => mask.clone().float().cast(options.1),
+            None => Tensor::ones([sequences, rows], options),
+        };
+        SequenceStates { states, counted }
+    }
+
     /// The number of sequences, rows per sequence, and the width.
     pub fn dims(&self) -> [usize; 3] {
         let [sequences, _, d] = self.parts[0].dims();
@@ -114,25 +136,15 @@ impl SequenceRows {
 
     /// The moments of the rows that count, with gradient.
     pub fn moments(&self) -> Moments {
-        let rows: Vec<Tensor<3>> = self.parts.clone();
-        let rows = match rows.len() {
-            1 => rows.into_iter().next().expect("one part"),
-            _ => Tensor::cat(rows, 1),
-        };
-        Moments::from_sequences(rows, self.mask.clone())
+        Moments::from_sequences(self.to_states().states, self.mask.clone())
     }
 
     /// All rows, with gradient, and 1 where a row counts, otherwise 0. Shapes `[n, d]` and `[n, 1]`.
     pub fn flat(&self) -> (Tensor<2>, Tensor<2>) {
         let [sequences, rows, d] = self.dims();
         let n = sequences * rows;
-        let points = Tensor::cat(self.parts.clone(), 1).reshape([n, d]);
-        let options = (&points.device().without_autodiff(), points.dtype());
-        let weights: Tensor<2> = match &self.mask {
-            Some(mask) => mask.clone().float().cast(options.1).reshape([n, 1]),
-            None => Tensor::ones([n, 1], options),
-        };
-        (points, weights)
+        let SequenceStates { states, counted } = self.to_states();
+        (states.reshape([n, d]), counted.reshape([n, 1]))
     }
 
     /// ‖xᵢ − m‖² of the rows that count, 0 of the others, with gradient. Shape `[sequences, rows]`.
@@ -192,11 +204,11 @@ impl SequenceRows {
             let mean: Tensor<3> = sum_of_rows(row, flat).unsqueeze_dim::<3>(0) / count.clone();
             // Rows that are all equal differ from their mean by its rounding.
             let rounding = if options.1 == DType::F64 {
-                2f64.powi(-98)
+                2f64.powi(-49)
             } else {
-                2f64.powi(-40)
+                2f64.powi(-20)
             };
-            let noise = total(mean.clone().square()) * count.clone() * rounding;
+            let noise = total((mean.clone() * rounding).square()) * count.clone();
             let rows = centre(points, mean);
             let products = transposed(&rows).matmul(rows.clone());
             let scatter = products.clone().sum_dim(0);

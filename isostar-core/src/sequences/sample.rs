@@ -33,7 +33,9 @@ pub(crate) fn sample(
     let [sequences, tokens, d] = layers[0].dims();
     let first = context.first_sequence;
     let whole = context.batch_sequences.unwrap_or(first + sequences);
-    let per_sequence = tokens * layers.len();
+    // Tokens beyond those of this part are padding.
+    let batch_tokens = context.batch_tokens.unwrap_or(tokens).max(tokens);
+    let per_sequence = batch_tokens * layers.len();
     if count >= whole * per_sequence {
         return None;
     }
@@ -54,6 +56,9 @@ pub(crate) fn sample(
             continue;
         };
         let (token, layer) = (rest / layers.len(), rest % layers.len());
+        if token >= tokens {
+            continue;
+        }
         rows_of_layer[layer].push((sequence * tokens + token) as i64);
         places[layer].push((sequence, lengths[sequence]));
         lengths[sequence] += 1;
@@ -94,7 +99,7 @@ pub(crate) fn sample(
             (drawn.bool_and(kept), states)
         }
         None => {
-            let states = (sequences * per_sequence) as f64;
+            let states = (sequences * tokens * layers.len()) as f64;
             (drawn, Tensor::from_floats([states], &device))
         }
     };

@@ -43,8 +43,12 @@ pub(crate) fn isoscore_of_sample(
             (frobenius * (own * own) + trace.clone() * mixed, trace)
         }
         target => {
-            let target = target.matrix(&covariance, reference) / unit.clone();
-            let covariance = covariance / unit;
+            let target = target.matrix(&covariance, reference);
+            // In units of both, so that the square of neither leaves the range of f32.
+            let whole = unit.clone() + trace_of(&target);
+            let fraction = (unit / whole.clone()).square();
+            let (frobenius, trace) = (frobenius * fraction.clone(), trace * fraction);
+            let (covariance, target) = (covariance / whole.clone(), target / whole);
             let across = (covariance.clone() * target.clone()).sum_dim(1).sum_dim(0);
             let traces = trace_of(&covariance) * trace_of(&target);
             let mix = |first: Tensor<2>, both: Tensor<2>, second: Tensor<2>| {

@@ -100,24 +100,44 @@ fn states_without_variance_have_a_finite_score_and_gradient() {
 }
 
 #[test]
-fn the_score_does_not_depend_on_scale() {
+fn the_score_does_not_depend_on_scale_and_its_gradient_is_inverse_to_it() {
     let scales = scales(16, 0.5);
-    let scores = |factor: f64| -> Vec<f64> {
+    let steps = |factor: f64| -> Vec<(f64, Vec<f64>)> {
         let mut noise = Noise(9);
         let mut stream = StreamScore::new(0.9);
         (0..6)
-            .map(|_| {
-                let points = (batch(&scales, &mut noise) - 3.0) * factor;
-                let (score, next) = stream.score(Moments::from_points(points));
+            .map(|step| {
+                let points = (batch(&scales, &mut noise) - 3.0) * (0.25 * factor);
+                let points = Tensor::from_data(points.into_data(), &Device::flex().autodiff());
+                let points: Tensor<2> = points.require_grad();
+                let (score, next) = stream.score(Moments::from_points(points.clone()));
                 stream.set_past(Some(next));
-                score.into_scalar::<f64>()
+                // The first score is a constant.
+                let gradient = (step > 0).then(|| points.grad(&score.backward()).unwrap());
+                let gradient = gradient.map_or(Vec::new(), |gradient| {
+                    let entries = gradient.into_data();
+                    entries.iter::<f64>().map(|entry| entry * factor).collect()
+                });
+                (score.into_scalar::<f64>(), gradient)
             })
             .collect()
     };
-    let plain = scores(1.0);
-    for factor in [1e-12, 1e12] {
-        for (scaled, plain) in scores(factor).iter().zip(&plain) {
-            assert!((scaled / plain - 1.0).abs() < 1e-4, "{scaled} and {plain}");
+    let plain = steps(1.0);
+    for exponent in [-60, -40, 40, 60] {
+        let scaled = steps(2f64.powi(exponent));
+        for ((score, gradient), (expected, by_points)) in scaled.iter().zip(&plain) {
+            assert!(
+                (score / expected - 1.0).abs() < 1e-4,
+                "{score} and {expected} at 2^{exponent}"
+            );
+            let largest = by_points
+                .iter()
+                .fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
+            for (entry, expected) in gradient.iter().zip(by_points) {
+                // Not a number is not within the limit.
+                let is_near = (entry - expected).abs() <= 1e-4 * largest;
+                assert!(is_near, "{entry} and {expected} at 2^{exponent}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod edges;
 mod golden;
 mod penalties;
 mod sampled;
+mod scales;
 
 use burn::prelude::*;
 use burn::tensor::DType;

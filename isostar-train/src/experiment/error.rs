@@ -39,12 +39,6 @@ pub enum ExperimentError {
         /// The number of positions of the model.
         positions: usize,
     },
-    /// The penalty of a batch cannot be computed in parts.
-    #[error("the penalty of {measure} needs the states of a whole batch on one device")]
-    NotPooled {
-        /// The measure of the regularizer.
-        measure: String,
-    },
     /// The steps of a run with a monitor are computed in parts.
     #[error(
         "a monitor measures steps that one device computes as a whole; these are computed in parts"

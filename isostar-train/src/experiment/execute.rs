@@ -53,7 +53,7 @@ impl Experiment {
     /// - `lock`: the lock of the folder; only the first process has it
     ///
     /// # Errors
-    /// As [`run`](Self::run); or if the penalty cannot be computed in parts, or another process
+    /// As [`run`](Self::run); or if there is a monitor and several processes, or another process
     /// fails.
     pub fn run_in(
         self,
@@ -62,8 +62,8 @@ impl Experiment {
         lock: Option<&RunLock>,
         observer: Arc<dyn Observer>,
     ) -> Result<RunResult, ExperimentError> {
-        if world.size() > 1 {
-            self.check_parts()?;
+        if world.size() > 1 && self.settings.monitor.is_some() {
+            return Err(ExperimentError::NotMonitored);
         }
         let Self {
             settings,

@@ -71,12 +71,12 @@ impl Experiment {
                 expected,
             });
         }
-        let regularizer = settings.controlled(0)?;
+        settings.controlled(0)?;
         // The model is read on the first device, and goes to the others in every step.
         let devices = parse_devices(&settings.device)?;
         let device = devices[0].clone();
-        if devices.len() * settings.accumulate > 1 {
-            check_parts(&settings, regularizer.as_deref())?;
+        if devices.len() * settings.accumulate > 1 && settings.monitor.is_some() {
+            return Err(ExperimentError::NotMonitored);
         }
         let precision = Precision::from(settings.precision);
         if !devices.iter().all(|device| precision.is_supported(device)) {
@@ -130,7 +130,7 @@ impl Experiment {
                 (summary, Work::Spans(Box::new(prepared)))
             }
         };
-        let steps = work.sequences().div_ceil(settings.batch_size) * settings.epochs;
+        let steps = work.sequences().div_ceil(settings.rows_per_step()) * settings.epochs;
         let regularizer = settings.controlled(steps)?;
         if let Some(regularizer) = &regularizer {
             let depth = work.config().sizes().layers;
@@ -152,11 +152,6 @@ impl Experiment {
     /// The configuration of the model.
     pub fn config(&self) -> &ModelConfig {
         self.work.config()
-    }
-
-    /// Checks that the steps of the run can be computed in parts.
-    pub(super) fn check_parts(&self) -> Result<(), ExperimentError> {
-        check_parts(&self.settings, self.regularizer.as_deref())
     }
 
     /// The names of the model's newly initialized tensors.
@@ -232,20 +227,6 @@ impl<M: TaskModel> Prepared<M> {
             },
             summary,
         ))
-    }
-}
-
-/// Checks that the steps of a run can be computed in parts.
-fn check_parts(
-    settings: &TrainSettings,
-    regularizer: Option<&dyn Regularizer>,
-) -> Result<(), ExperimentError> {
-    match regularizer {
-        Some(regularizer) if regularizer.pooled().is_none() => Err(ExperimentError::NotPooled {
-            measure: regularizer.measure_name().into(),
-        }),
-        _ if settings.monitor.is_some() => Err(ExperimentError::NotMonitored),
-        _ => Ok(()),
     }
 }
 

@@ -4,12 +4,15 @@
 //! Burn takes a batch of every slice of the training loader, one after the other, and each worker
 //! takes a step on its batch; Burn adds up their gradients. The slices are tapped, so the exchange
 //! knows how many workers take part in a step: those whose slice has given a batch. Each worker adds
-//! the statistics of its states, waits for the others, and gets the penalty of all of them.
+//! the statistics of its states, waits for the others, and gets the penalty of all of them. Of a
+//! regularizer that draws a sample of the states, the workers say before that how many sequences they
+//! have.
 //!
 //! A worker waits for another only while that one is certain to arrive. Whatever keeps it from
 //! arriving abandons the step for all of them: a panic, an error of a loader, the end of a pass.
 
-use std::cmp::Ordering;
+mod worker;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
@@ -19,6 +22,7 @@ use burn::prelude::*;
 use isostar_core::{Penalty, PooledPenalty, Regularizer, Statistics, StepContext};
 
 use super::lock::lock;
+pub(super) use worker::{Place, Size, Worker};
 
 /// How long a worker waits for the others. The workers of Burn arrive within a step of each other; a
 /// strategy of one's own that takes steps on several slices one after the other would wait for ever.
@@ -54,9 +58,13 @@ struct Round {
     /// Number of passes that were asked for a batch, and of those that gave one.
     asked: usize,
     given: usize,
+    /// The workers that have said what they have of a batch from which states are drawn.
+    sized: Vec<(Worker, Size)>,
     arrived: Vec<Arrival>,
     /// Number of the seat that the next worker takes.
     next_seat: usize,
+    /// Number of steps of the training before this one, once a worker has counted it.
+    step: Option<u64>,
     outcome: Option<Outcome>,
 }
 
@@ -68,15 +76,11 @@ enum Outcome {
 
 /// What a worker adds.
 pub(super) struct Arrival {
-    seat: usize,
+    pub worker: Worker,
     /// Statistics without gradient; `None` if the regularizer has none.
     pub statistics: Option<Statistics>,
     /// Number of terms in the mean that the worker's task loss is.
     pub terms: f64,
-    /// Indices of the worker's rows, if the model says them.
-    pub rows: Vec<u32>,
-    /// Shape `[1]`.
-    pub task_loss: Tensor<1>,
 }
 
 /// What the workers of a step get.
@@ -85,6 +89,10 @@ struct Shared {
     terms: f64,
     /// Seat of each part of the penalty.
     seats: Vec<usize>,
+    /// Rows of all workers.
+    rows: Vec<u32>,
+    /// Task loss of the joined batches. Shape `[1]`.
+    task_loss: Tensor<1>,
 }
 
 /// What one worker gets.
@@ -103,6 +111,13 @@ impl Share {
     /// The penalty of the states of all workers; `None` if the regularizer is not pooled.
     pub(super) fn penalty(&self) -> Option<&Penalty> {
         self.shared.penalty.as_ref().map(|pooled| &pooled.penalty)
+    }
+
+    /// The rows and the task loss of all workers; `None` but for one of them, which keeps the numbers
+    /// of the step.
+    pub(super) fn numbers(&self) -> Option<(Vec<u32>, Tensor<1>)> {
+        let shared = &self.shared;
+        (self.part == 0).then(|| (shared.rows.clone(), shared.task_loss.clone()))
     }
 
     /// The surrogate of the penalty for the worker's states.
@@ -208,6 +223,17 @@ impl State {
         *asked >= self.passes.len() && arrived.len() == *given
     }
 
+    /// Whether every pass was asked, and every worker that got a batch has said what it has of it.
+    fn is_sized(&self) -> bool {
+        let Round {
+            asked,
+            given,
+            sized,
+            ..
+        } = &self.round;
+        *asked >= self.passes.len() && sized.len() == *given
+    }
+
     /// Abandons the step, unless all of its workers already have their shares.
     fn abandon(&mut self) {
         self.round.outcome.get_or_insert(Outcome::Abandoned);
@@ -223,17 +249,50 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    /// What tells this worker from the others.
+    pub(super) fn worker(&self, rows: &[u32], task_loss: &Tensor<1>) -> Worker {
+        Worker::new(self.number, rows, task_loss)
+    }
+
+    /// The number of steps before this one. The first worker counts it.
+    pub(super) fn step(&self, count: impl FnOnce() -> u64) -> u64 {
+        let mut state = lock(&self.exchange.state);
+        match state.round.number == self.round {
+            true => *state.round.step.get_or_insert_with(count),
+            false => count(),
+        }
+    }
+
+    /// Says what this worker has, waits for the others, and returns where it lies among them.
+    ///
+    /// # Errors
+    /// If the step was abandoned.
+    pub(super) fn place(&self, worker: Worker, own: Size) -> Result<Place, Abandoned> {
+        let mut state = lock(&self.exchange.state);
+        if state.round.number != self.round {
+            return Err(Abandoned);
+        }
+        state.round.sized.push((worker, own));
+        self.exchange.changed.notify_all();
+        while !state.is_sized() {
+            if state.round.number != self.round || state.round.outcome.is_some() {
+                return Err(Abandoned);
+            }
+            state = wait(&self.exchange.changed, state);
+        }
+        Ok(Place::of(self.number, &state.round.sized))
+    }
+
     /// Adds what this worker has, and waits for the others.
     ///
     /// # Errors
     /// If the step was abandoned.
     pub(super) fn exchange(
         mut self,
-        arrival: impl FnOnce(usize) -> Arrival,
+        arrival: Arrival,
         regularizer: Option<&dyn Regularizer>,
         context: &StepContext,
     ) -> Result<Share, Abandoned> {
-        let arrival = arrival(self.number);
         let terms = arrival.terms;
         let exchange = self.exchange.clone();
         let mut state = lock(&exchange.state);
@@ -298,9 +357,17 @@ fn share(
     context: &StepContext,
 ) -> Shared {
     let mut arrived = std::mem::take(&mut state.round.arrived);
-    arrived.sort_by(order);
-    let terms = arrived.iter().map(|arrival| arrival.terms).sum();
-    let seats = arrived.iter().map(|arrival| arrival.seat).collect();
+    arrived.sort_by(|one, other| one.worker.order(&other.worker));
+    let terms: f64 = arrived.iter().map(|arrival| arrival.terms).sum();
+    let workers = || arrived.iter().map(|arrival| &arrival.worker);
+    let seats = workers().map(|worker| worker.seat).collect();
+    let rows = workers().flat_map(|worker| worker.rows.clone()).collect();
+    let losses = arrived.iter().map(|arrival| {
+        let device = arrived[0].worker.task_loss.device();
+        arrival.worker.task_loss.clone().to_device(&device) * (arrival.terms / terms)
+    });
+    let task_loss = losses.reduce(|sum, loss| sum + loss);
+    let task_loss = task_loss.expect("a step has at least one worker");
     let parts = arrived.into_iter().map(|arrival| arrival.statistics);
     let parts = parts.collect::<Option<Vec<_>>>();
     let pooled = regularizer.and_then(|regularizer| regularizer.pooled());
@@ -310,37 +377,7 @@ fn share(
             .map(|(pooled, parts)| PooledPenalty::new(pooled, parts, context)),
         terms,
         seats,
-    }
-}
-
-/// By device, rows and task loss: workers on one device are told apart by their batches.
-fn order(one: &Arrival, other: &Arrival) -> Ordering {
-    let device = |arrival: &Arrival| format!("{:?}", arrival.task_loss.device());
-    let loss = |arrival: &Arrival| {
-        let loss = arrival.task_loss.clone().try_into_scalar::<f64>();
-        loss.unwrap_or(f64::NAN)
-    };
-    device(one)
-        .cmp(&device(other))
-        .then_with(|| one.rows.cmp(&other.rows))
-        .then_with(|| loss(one).total_cmp(&loss(other)))
-}
-
-impl Arrival {
-    /// What the worker on this seat adds.
-    pub(super) fn new(
-        seat: usize,
-        statistics: Option<&Statistics>,
-        terms: f64,
-        rows: &[u32],
-        task_loss: &Tensor<1>,
-    ) -> Self {
-        Self {
-            seat,
-            statistics: statistics.map(|statistics| statistics.clone().without_autodiff()),
-            terms,
-            rows: rows.to_vec(),
-            task_loss: task_loss.clone().without_autodiff(),
-        }
+        rows,
+        task_loss,
     }
 }

@@ -2,8 +2,9 @@
 
 use burn::optim::GradientsParams;
 use burn::train::TrainOutput;
+use isostar_core::{HiddenStates, PooledRegularizer, Statistics, StepContext};
 
-use super::exchange::{Arrival, Seat};
+use super::exchange::{Abandoned, Arrival, Seat, Size, Worker};
 use super::regularized::StepStart;
 use super::{ForwardStep, HiddenStateModel, Hook, Regularized, RegularizedOutput};
 use crate::metric::StateCount;
@@ -43,8 +44,12 @@ impl<M: HiddenStateModel> Regularized<M> {
             .scope(|| self.inner.forward_step(batch));
         let sequences = || hidden_states.layers.first().map(|layer| layer.dims()[0]);
         let terms = terms.or_else(sequences).unwrap_or(1) as f64;
+        let worker = seat.worker(&rows, &task_loss);
         let pooled = regularizer.and_then(|regularizer| regularizer.pooled());
-        let statistics = pooled.map(|pooled| pooled.statistics(&hidden_states, &context));
+        let statistics = match pooled {
+            Some(pooled) => statistics(pooled, &seat, &worker, &hidden_states, &context).map(Some),
+            None => Ok(None),
+        };
         let own = regularizer.filter(|_| pooled.is_none());
         let own = own.map(|regularizer| regularizer.penalty(&hidden_states, &context));
         let states = regularizer
@@ -52,8 +57,16 @@ impl<M: HiddenStateModel> Regularized<M> {
         // Frees the layers early; the autodiff graph keeps what the backward pass needs.
         drop(hidden_states);
 
-        let arrival = |seat| Arrival::new(seat, statistics.as_ref(), terms, &rows, &task_loss);
-        let Ok(share) = seat.exchange(arrival, regularizer, &context) else {
+        let share = statistics.and_then(|statistics| {
+            let constants = statistics.clone().map(Statistics::without_autodiff);
+            let arrival = Arrival {
+                worker,
+                statistics: constants,
+                terms,
+            };
+            Ok((seat.exchange(arrival, regularizer, &context)?, statistics))
+        });
+        let Ok((share, statistics)) = share else {
             return TrainOutput {
                 grads: GradientsParams::new(),
                 item: RegularizedOutput::without_penalty(task_loss, output),
@@ -61,6 +74,11 @@ impl<M: HiddenStateModel> Regularized<M> {
         };
         let penalty = share.penalty().cloned().or_else(|| own.clone());
         let mut loss = task_loss.clone();
+        // Each worker watches a penalty of its own; the numbers of all together are kept once.
+        let numbers = match own {
+            Some(_) => Some((rows, task_loss.clone())),
+            None => share.numbers(),
+        };
         if let Some(own) = own {
             loss = loss + own.value.cast(task_loss.dtype());
         }
@@ -74,6 +92,38 @@ impl<M: HiddenStateModel> Regularized<M> {
             states,
             ..RegularizedOutput::without_penalty(task_loss, output)
         };
-        self.end_step(start, rows, loss, item)
+        if let Some((rows, task_loss)) = numbers {
+            self.keep_step(start, rows, &task_loss, item.penalty.as_ref());
+        }
+        TrainOutput::new(&self.inner, loss.backward(), item)
     }
+}
+
+/// The statistics of a worker's states. If they are those of a sample, the worker first learns where
+/// its states lie among those of all.
+///
+/// # Errors
+/// If the step was abandoned.
+fn statistics(
+    pooled: &dyn PooledRegularizer,
+    seat: &Seat,
+    worker: &Worker,
+    states: &HiddenStates,
+    context: &StepContext,
+) -> Result<Statistics, Abandoned> {
+    let layer = states.layers.first();
+    let Some([sequences, tokens, _]) = layer.map(|layer| layer.dims()) else {
+        return Ok(pooled.statistics(states, context));
+    };
+    let context = match pooled.draws() {
+        false => *context,
+        true => {
+            let place = seat.place(worker.clone(), Size { sequences, tokens })?;
+            context
+                .with_first_sequence(place.first)
+                .with_batch_sequences(place.whole.sequences)
+                .with_batch_tokens(place.whole.tokens)
+        }
+    };
+    Ok(pooled.statistics(states, &context))
 }

@@ -4,8 +4,9 @@ use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::train::{InferenceStep, TrainOutput, TrainStep};
-use isostar_core::{StateSelection, StepContext};
+use isostar_core::{Penalty, StateSelection, StepContext};
 
+use super::exchange::Seat;
 use super::{ForwardStep, HiddenStateModel, Hook, RegularizedOutput};
 use crate::metric::StateCount;
 
@@ -69,6 +70,11 @@ impl<M: HiddenStateModel> Regularized<M> {
     /// # Errors
     /// If the reference cannot be estimated, or the training has diverged.
     pub(crate) fn begin_step(&self) -> Result<StepStart, NoStep> {
+        self.begin_step_of(None)
+    }
+
+    /// Begins a training step, which other workers share if there is a seat.
+    fn begin_step_of(&self, seat: Option<&Seat>) -> Result<StepStart, NoStep> {
         let device = self
             .inner
             .devices()
@@ -76,7 +82,10 @@ impl<M: HiddenStateModel> Regularized<M> {
             .expect("a model has at least one parameter")
             .clone();
         let calibration = &self.hook.calibration;
-        let step = calibration.note_step();
+        let step = match seat {
+            Some(seat) => seat.step(|| calibration.note_step()),
+            None => calibration.note_step(),
+        };
         // Needed for a loader that is not tapped; a tapped loader has already checked.
         calibration.check_steps();
         let reference = calibration.reference(&self.inner, &device);
@@ -105,19 +114,29 @@ impl<M: HiddenStateModel> Regularized<M> {
     }
 
     /// Ends a step whose gradients are those of `loss`: the guard gets its numbers.
-    pub(super) fn end_step(
+    fn end_step(
         &self,
         start: &StepStart,
         rows: Vec<u32>,
         loss: Tensor<1>,
         item: RegularizedOutput<M::Output>,
     ) -> TrainOutput<RegularizedOutput<M::Output>> {
+        self.keep_step(start, rows, &item.task_loss, item.penalty.as_ref());
+        TrainOutput::new(&self.inner, loss.backward(), item)
+    }
+
+    /// Gives the numbers of a step to the guard.
+    pub(super) fn keep_step(
+        &self,
+        start: &StepStart,
+        rows: Vec<u32>,
+        task_loss: &Tensor<1>,
+        penalty: Option<&Penalty>,
+    ) {
         let calibration = &self.hook.calibration;
-        let (task_loss, penalty) = (&item.task_loss, item.penalty.as_ref());
         calibration
             .guard
             .keep(start.step, calibration.epoch(), rows, task_loss, penalty);
-        TrainOutput::new(&self.inner, loss.backward(), item)
     }
 }
 
@@ -146,7 +165,7 @@ impl<M: HiddenStateModel> TrainStep for Regularized<M> {
     fn step(&self, batch: M::Batch) -> TrainOutput<Self::Output> {
         // From here on, whatever keeps this step from its end tells the other workers.
         let seat = self.hook.calibration.exchange.seat();
-        let Ok(start) = self.begin_step() else {
+        let Ok(start) = self.begin_step_of(seat.as_ref()) else {
             return self.step_without_gradients(batch);
         };
         if let Some(seat) = seat {

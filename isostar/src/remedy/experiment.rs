@@ -62,7 +62,6 @@ impl Remedy for ExperimentError {
             Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::NotMeasured { setting, .. } => format!("name one of these in {}; those of geometry.jsonl need --monitor N", flag(setting)),
-            Self::NotPooled { .. } => "pass one --device, leave out --accumulate, and start one process".into(),
             Self::NotMonitored => "pass one --device, leave out --accumulate, and start one process; or leave out --monitor".into(),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),

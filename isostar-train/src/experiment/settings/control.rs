@@ -5,7 +5,7 @@ use std::sync::Arc;
 use isostar_core::{ControlConfig, LayerSelection, Ramp, Regularizer, Target};
 
 use super::super::{ExperimentError, SCRATCH};
-use super::{RegularizerName, Targets, TrainSettings};
+use super::{AccumulateScore, RegularizerName, Targets, TrainSettings};
 
 /// First guess of the move of a score per step and unit of the weight, per unit of the learning rate.
 /// MiniLM at 5e-5 moves by 0.0025.
@@ -58,6 +58,10 @@ impl TrainSettings {
             let expected = "all, last or numbers under one target; layers by themselves take a \
                             target each, such as --target 1:0.4,6:0.2";
             return refused("layers", self.layers.to_string(), expected);
+        }
+        if self.accumulate > 1 && self.accumulate_score == AccumulateScore::Micro {
+            let expected = "full with a target, which holds the score of whole steps";
+            return refused("accumulate_score", "micro".into(), expected);
         }
         let response = match self.model == SCRATCH {
             true => SCRATCH_RESPONSE,

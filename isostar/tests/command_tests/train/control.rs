@@ -23,6 +23,17 @@ fn a_target_excludes_the_settings_that_it_replaces() {
         ),
         (&["--target", "0.3", "--layers", "each"], "layers is each"),
         (&["--target", "1:0.3,9:0.2"], "there is no layer 9"),
+        (
+            &[
+                "--target",
+                "0.3",
+                "--accumulate",
+                "2",
+                "--accumulate-score",
+                "micro",
+            ],
+            "accumulate_score is micro; it must be full with a target",
+        ),
     ] {
         fails(
             folder.path(),

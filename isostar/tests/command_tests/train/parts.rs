@@ -96,6 +96,39 @@ fn micro_batches_and_devices_give_the_run_of_whole_batches_with_its_dropout() {
 }
 
 #[test]
+fn every_estimator_and_target_gives_the_run_of_whole_batches() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    rows(at, 90, 24);
+    let weight = ["--weight", "-0.5", "--learning-rate", "1e-4"];
+    let auto = [&weight[..], &["--shrinkage", "auto"]].concat();
+    let unbiased = [&weight[..], &["--estimator", "unbiased"]].concat();
+    let sampled = [&weight[..], &["--penalty-tokens", "100"]].concat();
+    let ramp = [&weight[..], &["--weight-warmup", "0.5"]].concat();
+    let all: [(&str, &[&str]); 6] = [
+        ("auto", &auto),
+        ("unbiased", &unbiased),
+        ("sampled", &sampled),
+        ("ramp", &ramp),
+        ("target", &["--target", "0.3", "--target-warmup", "0.5"]),
+        ("targets", &["--target", "1:0.5,4:0.1"]),
+    ];
+    for (name, more) in all {
+        let run = |parts: &str, cut: &[&str]| {
+            metrics(at, &format!("{name}-{parts}"), &[more, cut].concat())
+        };
+        let whole = run("whole", &[]);
+        let two = run("two", &["--device", "flex,flex"]);
+        let accumulated = run("accumulated", &["--batch-size", "4", "--accumulate", "4"]);
+        for (parts, found) in [("two devices", two), ("accumulated", accumulated)] {
+            let apart = largest_difference(&found, &whole);
+            println!("{name}, {parts}: {apart:e}");
+            assert!(apart <= TOLERANCE, "{name}, {parts}: {apart}");
+        }
+    }
+}
+
+#[test]
 fn snapshots_hold_between_the_steps_of_several_devices() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
@@ -107,6 +140,8 @@ fn snapshots_hold_between_the_steps_of_several_devices() {
         "6",
         "--accumulate",
         "2",
+        "--target",
+        "0.4",
     ];
     let more = [&["--out", "run", "--snapshot-every", "3"][..], &parts].concat();
     succeed(at, &line(&more));

@@ -153,14 +153,17 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Portable> + 'static> Crew<M> {
                     precision: self.division.precision,
                 })
             };
-            let of_group = micro_batches.iter().flatten().map(ExactSizeIterator::len);
-            let share = of_group.sum::<usize>() as f64 / rows as f64;
+            let parts = || micro_batches.iter().flatten();
+            let first = parts().map(|part| part.start).min().unwrap_or(0);
+            let last = parts().map(|part| part.end).max().unwrap_or(0);
+            let share = (last - first) as f64 / rows as f64;
             let mut parts: Vec<Vec<Part<M::Batch>>> = (0..count).map(|_| Vec::new()).collect();
             let own = micro_batches.iter().flat_map(|of| of[own.clone()].iter());
             for (device, range) in (0..count).cycle().zip(own.cloned()) {
                 if !range.is_empty() {
                     parts[device].push(Part {
                         first_row: range.start,
+                        group: first..last,
                         weight: range.len() as f64 / rows as f64,
                         batch: batch.part(range),
                     });
@@ -168,11 +171,11 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Portable> + 'static> Crew<M> {
             }
             let statistics = self.workers.forward(begin, parts)?;
             let counts: Vec<usize> = statistics.iter().map(Vec::len).collect();
-            let (penalty, first) = self.exchange(statistics, start)?;
+            let (penalty, before) = self.exchange(statistics, start)?;
             if let Some(penalty) = &penalty {
                 penalties.push((share, penalty.penalty.clone()));
             }
-            done.extend(self.workers.backward(penalty, share, first, &counts)?);
+            done.extend(self.workers.backward(penalty, share, before, &counts)?);
         }
         let mut gradients = self.gradients(model)?;
         if self.world.size() > 1 {
@@ -199,9 +202,9 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Portable> + 'static> Crew<M> {
             return Ok((None, 0));
         };
         let own = statistics.into_iter().flatten().collect();
-        let (parts, first) = exchange::statistics(&self.world, own, self.workers.main())?;
+        let (parts, before) = exchange::statistics(&self.world, own, self.workers.main())?;
         let penalty = PooledPenalty::new(regularizer, parts, &start.context());
-        Ok((Some(Arc::new(penalty)), first))
+        Ok((Some(Arc::new(penalty)), before))
     }
 
     /// The sum of the gradients of all devices, on the first.

@@ -1,5 +1,6 @@
 //! The part of a step that one device computes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
@@ -19,6 +20,8 @@ use crate::readback::{Gathered, gather, host_for};
 pub(super) struct Part<B> {
     /// Number of rows of the batch before the part.
     pub first_row: usize,
+    /// The rows of the batch that share a penalty with the part.
+    pub group: Range<usize>,
     /// Share of the part in the rows of the batch.
     pub weight: f64,
     pub batch: B,
@@ -172,7 +175,11 @@ fn pooled(regularizer: Option<&Arc<dyn Regularizer>>) -> Option<&dyn PooledRegul
 
 impl<M: HiddenStateModel<Batch: RowBatch>> Begin<M> {
     fn context(&self, part: &Part<M::Batch>) -> StepContext<'_> {
-        self.start.context().with_first_sequence(part.first_row)
+        // All parts are padded like the whole, whose number of tokens is therefore theirs.
+        let context = self.start.context();
+        context
+            .with_first_sequence(part.first_row - part.group.start)
+            .with_batch_sequences(part.group.len())
     }
 
     fn run(&self, model: &M, part: &Part<M::Batch>) -> ForwardStep<M::Output> {

@@ -10,7 +10,7 @@ use isostar_core::{
 };
 
 use super::model::{Batch, Fault, Model};
-use super::{crew, first, regularizers};
+use super::{crew, first, istar};
 use crate::experiment::AccumulateScore;
 
 /// Runs a test on a thread of its own.
@@ -123,7 +123,7 @@ fn a_crew_that_is_dropped_ends_its_threads() {
     within_limit(|| {
         let device = Device::flex().autodiff();
         let model = Model::new(&device);
-        let regularizer = regularizers().swap_remove(0);
+        let regularizer = istar();
         for steps in 0..5 {
             let mut crew = crew(3, 8, AccumulateScore::Full, &regularizer);
             for step in 0..steps {

@@ -3,21 +3,25 @@
 use std::sync::Arc;
 
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::GradientsParams;
 use burn::prelude::*;
-use isostar_core::Regularizer;
+use isostar_core::{Penalty, Regularizer};
 use isostar_kernels::Precision;
 
 use super::model::{Batch, Fault, Model, ROWS, WIDTH};
-use super::{TOLERANCE, first, largest_difference, number, optimizer, regularizers, start};
-use super::{values, whole};
+use super::{
+    Make, TOLERANCE, end_step, first, istar, largest_difference, number, of_moments, of_states,
+    optimizer, start, targets, values, whole,
+};
 use crate::data::RowBatch;
 use crate::experiment::AccumulateScore;
 use crate::experiment::training::step::{Computed, Crew, Division, clip};
+use crate::hook::StepStart;
 use crate::world::World;
 use crate::world::tests::together;
 
-/// Loss, score, norm and values of the gradients of a step.
-type Step = (f64, f64, f64, Vec<f64>);
+/// Loss, score, error of a target, norm and values of the gradients of a step.
+type Step = ([f64; 4], Vec<f64>);
 
 const STEPS: u64 = 20;
 
@@ -43,59 +47,60 @@ fn reference() -> Tensor<2> {
     Tensor::<2>::eye(WIDTH, &Device::flex()) * 0.3
 }
 
-/// The steps of one of the processes.
+/// Takes twenty steps with clipped gradients. `compute` returns task loss, penalty and gradients.
 fn steps(
+    regularizer: &dyn Regularizer,
+    mut compute: impl FnMut(&Model, &Batch, &StepStart) -> (f64, Penalty, GradientsParams),
+) -> Vec<Step> {
+    let device = Device::flex().autodiff();
+    let (mut model, mut optimizer) = (Model::new(&device), optimizer());
+    let step = |step| {
+        let batch = Batch::random(step, &device);
+        let start = start(regularizer, &reference(), step);
+        let (loss, penalty, gradients) = compute(&model, &batch, &start);
+        let error = end_step(regularizer, step, loss, &penalty);
+        let found = values(&model, &gradients);
+        let (gradients, norm) = clip(&model, gradients, LIMIT).unwrap();
+        model = optimizer.step(ModuleLearningRate::from(0.01), model.clone(), gradients);
+        ([loss, number(&penalty.measure), error, norm], found)
+    };
+    (0..STEPS).map(step).collect()
+}
+
+/// The steps of one of the processes.
+fn shared_steps(
     world: &World,
     devices: usize,
     rows: usize,
     regularizer: &Arc<dyn Regularizer>,
 ) -> Vec<Step> {
-    let device = Device::flex().autodiff();
     let mut crew = crew(world, devices, rows, regularizer);
-    let (mut model, mut optimizer) = (Model::new(&device), optimizer());
-    let step = |step| {
-        let batch = Batch::random(step, &device);
-        let start = start(regularizer.as_ref(), &reference());
-        let Computed { gradients, output } = crew.compute(&model, &batch, &start).unwrap();
-        let score = number(&output.penalty.as_ref().unwrap().measure);
-        let found = values(&model, &gradients);
-        let (gradients, norm) = clip(&model, gradients, LIMIT).unwrap();
-        model = optimizer.step(ModuleLearningRate::from(0.01), model.clone(), gradients);
-        (number(&output.task_loss), score, norm, found)
-    };
-    (0..STEPS).map(step).collect()
+    steps(regularizer.as_ref(), |model, batch, start| {
+        let Computed { gradients, output } = crew.compute(model, batch, start).unwrap();
+        let loss = number(&output.task_loss);
+        (loss, output.penalty.unwrap(), gradients)
+    })
 }
 
-/// The steps of one process on one device, with whole batches.
-fn whole_steps(regularizer: &dyn Regularizer) -> Vec<Step> {
-    let device = Device::flex().autodiff();
-    let (mut model, mut optimizer) = (Model::new(&device), optimizer());
-    let step = |step| {
-        let batch = Batch::random(step, &device);
-        let (loss, score, gradients) = whole(&model, &batch, regularizer, &reference());
-        let found = values(&model, &gradients);
-        let (gradients, norm) = clip(&model, gradients, LIMIT).unwrap();
-        model = optimizer.step(ModuleLearningRate::from(0.01), model.clone(), gradients);
-        (loss, score, norm, found)
-    };
-    (0..STEPS).map(step).collect()
-}
-
+/// Relative for numbers above 1.
 fn largest_apart(one: &[Step], other: &[Step]) -> f64 {
     let apart = one.iter().zip(other).map(|(one, other)| {
-        let numbers = [one.0 - other.0, one.1 - other.1, one.2 - other.2].map(f64::abs);
-        let gradients = largest_difference(&one.3, &other.3);
-        numbers.into_iter().fold(gradients, f64::max)
+        let numbers = one.0.iter().zip(&other.0);
+        let relative = numbers.map(|(one, other)| (one - other).abs() / other.abs().max(1.0));
+        relative.fold(largest_difference(&one.1, &other.1), f64::max)
     });
     apart.fold(0.0, f64::max)
 }
 
-#[test]
-fn processes_follow_one_process_for_twenty_steps_with_the_same_bits() {
+/// Compares processes with one process, for every regularizer of a list.
+fn assert_follow(list: fn() -> Vec<(&'static str, Make)>) {
     assert!(ROWS % 2 != 0 && ROWS % 3 != 0);
-    for regularizer in regularizers() {
-        let expected = whole_steps(regularizer.as_ref());
-        let clipped = expected.iter().filter(|step| step.2 > LIMIT).count();
+    for (index, (name, make)) in list().into_iter().enumerate() {
+        let regularizer = make();
+        let expected = steps(regularizer.as_ref(), |model, batch, start| {
+            whole(model, batch, regularizer.as_ref(), start)
+        });
+        let clipped = expected.iter().filter(|step| step.0[3] > LIMIT).count();
         assert!(clipped > STEPS as usize / 2, "{clipped} steps are clipped");
         for (ranks, devices, rows) in [
             (2, 1, ROWS),
@@ -104,12 +109,13 @@ fn processes_follow_one_process_for_twenty_steps_with_the_same_bits() {
             (2, 1, 6),
             (3, 1, 4),
         ] {
-            let own = regularizer.clone();
-            let found = together(ranks, move |world| steps(&world, devices, rows, &own));
+            let found = together(ranks, move |world| {
+                let regularizer = list()[index].1();
+                shared_steps(&world, devices, rows, &regularizer)
+            });
             let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
             assert!(found.iter().all(|rank| *rank == found[0]), "other bits");
             let apart = largest_apart(&found[0], &expected);
-            let name = regularizer.measure_name();
             println!("{name}, {ranks} processes of {devices} devices, {rows} rows: {apart:e}");
             assert!(apart <= TOLERANCE, "{name}: {apart:e}");
         }
@@ -117,27 +123,47 @@ fn processes_follow_one_process_for_twenty_steps_with_the_same_bits() {
 }
 
 #[test]
+fn processes_follow_one_process_with_penalties_of_moments() {
+    assert_follow(of_moments);
+}
+
+#[test]
+fn processes_follow_one_process_with_penalties_of_states() {
+    assert_follow(of_states);
+}
+
+#[test]
+fn processes_follow_one_process_with_targets() {
+    assert_follow(targets);
+}
+
+#[test]
 fn scores_of_each_process_alone_would_fail() {
     let device = Device::flex().autodiff();
     let (model, batch) = (Model::new(&device), Batch::random(1, &device));
-    for regularizer in regularizers() {
-        let score = |batch: &Batch| whole(&model, batch, regularizer.as_ref(), &reference()).1;
+    for (name, make) in of_moments() {
+        let regularizer = make();
+        let start = start(regularizer.as_ref(), &reference(), 0);
+        let score =
+            |batch: &Batch| number(&whole(&model, batch, regularizer.as_ref(), &start).1.measure);
         let halves = [0..ROWS / 2, ROWS / 2..ROWS].map(|rows| score(&batch.part(rows)));
         let mean = (halves[0] + halves[1]) / 2.0;
         let apart = (mean - score(&batch)).abs();
-        assert!(apart > 50.0 * TOLERANCE, "{apart:e}");
+        assert!(apart > 50.0 * TOLERANCE, "{name}: {apart:e}");
     }
 }
 
 #[test]
 fn a_process_without_rows_takes_part() {
     for rows in [1, 2] {
-        let regularizer = regularizers().swap_remove(1);
+        let regularizer = of_moments()[1].1();
         let device = Device::flex().autodiff();
         let model = Model::new(&device);
         let batch = Batch::random(2, &device).part(0..rows);
-        let start_of_step = start(regularizer.as_ref(), &reference());
-        let (loss, score, gradients) = whole(&model, &batch, regularizer.as_ref(), &reference());
+        let start_of_step = start(regularizer.as_ref(), &reference(), 0);
+        let (loss, penalty, gradients) =
+            whole(&model, &batch, regularizer.as_ref(), &start_of_step);
+        let score = number(&penalty.measure);
         let expected = values(&model, &gradients);
         let found = together(3, move |world| {
             let mut crew = crew(&world, 1, ROWS, &regularizer);
@@ -168,7 +194,7 @@ fn a_process_whose_device_fails_ends_the_others_with_its_message() {
                 passes: Arc::default(),
                 in_output: true,
             });
-            let mut crew = crew(&world, 1, ROWS, &regularizers()[0]);
+            let mut crew = crew(&world, 1, ROWS, &istar());
             let result = crew.compute(&Model::new(&device), &batch, &first());
             let message = result.map(|_| ()).unwrap_err().to_string();
             world.end(Some(&message)).unwrap();
@@ -191,7 +217,7 @@ fn a_process_that_panics_or_loads_no_batch_leaves_nobody_waiting() {
     ] {
         let found = together(3, move |world| {
             let device = Device::flex().autodiff();
-            let mut crew = crew(&world, 1, 8, &regularizers()[0]);
+            let mut crew = crew(&world, 1, 8, &istar());
             let mut batch = Batch::random(3, &device);
             batch.fault = is_panic.then(|| Fault {
                 thread: "rank 1".into(),
