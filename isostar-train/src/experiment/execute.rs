@@ -5,7 +5,7 @@ use std::sync::Arc;
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
-use super::evaluate::EVALUATION_BATCH;
+use super::evaluate::{EVALUATION_BATCH, evaluate_in};
 use super::fingerprint::fingerprint;
 use super::heartbeat::Heartbeat;
 use super::limits::Limits;
@@ -18,7 +18,6 @@ use super::together::{concluded, together};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
     Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
-    evaluate,
 };
 use crate::data::{BatchLoader, BatchSource};
 use crate::device::kernel_note;
@@ -256,11 +255,17 @@ impl Run {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
-            evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| {
-                match error {
-                    ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
-                    error => error,
-                }
+            let evaluator = split.evaluator();
+            let report = evaluate_in(
+                &self.world,
+                model,
+                &loader,
+                evaluator,
+                self.observer.as_ref(),
+            );
+            report.map_err(|error| match error {
+                ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
+                error => error,
             })
         };
         let mut report = of(&prepared.dev)?;

@@ -49,6 +49,7 @@ mod status;
 mod step_log;
 mod together;
 mod training;
+mod turns;
 mod verify;
 mod waiting;
 

@@ -91,6 +91,8 @@ pub(crate) enum Call {
     Statistics,
     /// Losses and outputs of a step.
     Outputs,
+    /// A batch of an evaluation.
+    Evaluation,
     /// The result of a process.
     End,
 }

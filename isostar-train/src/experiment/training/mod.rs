@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
+use burn::data::dataset::DatasetError;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -34,6 +35,7 @@ use super::optimizer::WarmupLinear;
 use super::prepare::Prepared;
 use super::run::Run;
 use super::snapshot::{Before, Place};
+use super::turns::{Evaluated, in_turns};
 use super::{EpochReport, ExperimentError, TrainSettings};
 use crate::data::{BatchLoader, BatchSource};
 use crate::hook::{Hook, Regularized, RegularizedOutput};
@@ -332,17 +334,29 @@ impl<'a, M: TaskModel> Training<'a, M> {
         let _ = self.hook.isoscore_metric();
         let evaluator = self.prepared.dev.evaluator();
         let mut meter = ValidationMeter::<M>::new(&self.run.metrics, evaluator, &self.run.device);
-        let mut pass = loader.iter();
-        while let Some(batch) = pass.next() {
-            let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
+        let run = self.run;
+        let compute = |batch| {
             let item = InferenceStep::step(&model, batch);
+            Evaluated {
+                moments: item.moments.into_iter().collect(),
+                output: item.output,
+            }
+        };
+        let mut done = 0;
+        let take = |evaluated: Evaluated<M::Output>| {
             if self.hook.divergence().is_some() {
                 return Err(self.ended(None));
             }
-            meter.add(item, phase, &mut self.display)?;
-            self.display.advance(phase, pass.progress().items_processed);
-            self.stop_if_requested()?;
-        }
+            done += M::losses(&evaluated.output).dims()[0];
+            meter.add(evaluated, phase, &mut self.display)?;
+            self.display.advance(phase, done);
+            self.stop_if_requested()
+        };
+        let unread = |error: DatasetError| ExperimentError::Batch {
+            message: error.to_string(),
+        };
+        let batches = loader.iter().map(|batch| batch.map_err(unread));
+        in_turns(&run.world, &run.device, batches, compute, take)?;
         let metrics = meter.metrics()?;
         self.display.finals(phase, &metrics);
         self.display.end(phase);
