@@ -16,6 +16,7 @@ mod settle;
 mod spikes;
 mod step;
 mod sums;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -23,21 +24,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
-use burn::data::dataset::DatasetError;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
-use burn::train::{InferenceStep, TrainStep};
+use burn::train::TrainStep;
 use serde::Serialize;
 
-use super::evaluate::EVALUATION_BATCH;
 use super::optimizer::WarmupLinear;
 use super::prepare::Prepared;
 use super::run::Run;
 use super::snapshot::{Before, Place};
-use super::turns::{Evaluated, in_turns};
 use super::{EpochReport, ExperimentError, TrainSettings};
-use crate::data::{BatchLoader, BatchSource};
+use crate::data::BatchSource;
 use crate::hook::{Hook, Regularized, RegularizedOutput};
 use crate::progress::Phase;
 use crate::readback::host_for;
@@ -46,7 +44,7 @@ pub(super) use beginning::Beginning;
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;
-use meter::{TrainingMeter, ValidationMeter};
+use meter::TrainingMeter;
 use reading::Reading;
 pub(super) use recorder::Recorder;
 pub(super) use seconds::{Seconds, Stopwatch};
@@ -318,49 +316,6 @@ impl<'a, M: TaskModel> Training<'a, M> {
             Err(StepError::World(error)) => Err(error.into()),
             Err(failure) => Err(self.ended(Some(failure.to_string()))),
         }
-    }
-
-    /// Returns the metrics of the validation rows, and the seconds it took.
-    fn validate(&mut self, phase: &Phase) -> Result<(BTreeMap<String, f64>, f64), ExperimentError> {
-        let began = Instant::now();
-        let model = self.model().valid();
-        let loader = BatchLoader::evaluation(
-            self.prepared.dev.source.clone(),
-            EVALUATION_BATCH,
-            &self.run.device.clone().without_autodiff(),
-        );
-        self.display.begin(phase, loader.rows());
-        // Also makes the hook compute the moments of the batches.
-        let _ = self.hook.isoscore_metric();
-        let evaluator = self.prepared.dev.evaluator();
-        let mut meter = ValidationMeter::<M>::new(&self.run.metrics, evaluator, &self.run.device);
-        let run = self.run;
-        let compute = |batch| {
-            let item = InferenceStep::step(&model, batch);
-            Evaluated {
-                moments: item.moments.into_iter().collect(),
-                output: item.output,
-            }
-        };
-        let mut done = 0;
-        let take = |evaluated: Evaluated<M::Output>| {
-            if self.hook.divergence().is_some() {
-                return Err(self.ended(None));
-            }
-            done += M::losses(&evaluated.output).dims()[0];
-            meter.add(evaluated, phase, &mut self.display)?;
-            self.display.advance(phase, done);
-            self.stop_if_requested()
-        };
-        let unread = |error: DatasetError| ExperimentError::Batch {
-            message: error.to_string(),
-        };
-        let batches = loader.iter().map(|batch| batch.map_err(unread));
-        in_turns(&run.world, &run.device, batches, compute, take)?;
-        let metrics = meter.metrics()?;
-        self.display.finals(phase, &metrics);
-        self.display.end(phase);
-        Ok((metrics, began.elapsed().as_secs_f64()))
     }
 
     /// Adds a line to metrics.jsonl.
