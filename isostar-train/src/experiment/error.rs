@@ -166,6 +166,14 @@ pub enum ExperimentError {
         /// The number of snapshots.
         found: usize,
     },
+    /// The steps between two snapshots were computed by several processes.
+    #[error("{}: the last steps were computed by {processes} processes, and one rounds differently", path.display())]
+    SeveralProcesses {
+        /// The folder of the run.
+        path: PathBuf,
+        /// Their number.
+        processes: usize,
+    },
     /// A signal has ended the run.
     #[error("{}stopped by {stop} {}", path.as_ref().map_or(String::new(), |path| format!("{}: ", path.display())), progress(*step, *steps))]
     Interrupted {

@@ -126,6 +126,12 @@ impl Run {
         self.world.check_same("rows", rows.as_bytes())?;
         if let Some(parts) = &parts {
             self.check_origin(parts, &rows)?;
+            let (before, now) = (parts.state.processes, self.world.size());
+            if before != now {
+                self.observer.note(&format!(
+                    "the run goes on with {now} processes instead of {before}: its numbers agree up to rounding"
+                ));
+            }
         } else if writes
             && self
                 .folder

@@ -85,6 +85,9 @@ impl Remedy for ExperimentError {
                 format!("make the file anew with `isostar train --resume --out {}`", path.display())
             }
             Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
+            Self::SeveralProcesses { processes, .. } => format!(
+                "compare the files of two runs of the same command with `mpirun -n {processes}`: their bits are the same"
+            ),
             Self::Interrupted { path: Some(path), step, .. } => {
                 let saved = if *step > 0 { "the state is saved; " } else { "" };
                 format!("{saved}go on with `isostar train --resume --out {}`", path.display())

@@ -10,6 +10,7 @@ mod losses;
 mod meter;
 mod reading;
 mod recorder;
+mod same;
 mod saving;
 mod seconds;
 mod settle;
@@ -25,7 +26,6 @@ use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
-use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::train::TrainStep;
 use serde::Serialize;
@@ -175,6 +175,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
         }
         let rows_per_second = rows as f64 / self.split_seconds;
 
+        self.check_parameters()?;
         let phase = Phase::Validation { epoch };
         let (validation, seconds) = self.validate(&phase)?;
         let valid_rows = self.prepared.dev.source.lengths().len();

@@ -86,10 +86,11 @@ fn shared_steps(
 
 /// Relative for numbers above 1.
 fn largest_apart(one: &[Step], other: &[Step]) -> f64 {
-    let apart = one.iter().zip(other).map(|(one, other)| {
-        let numbers = one.0.iter().zip(&other.0);
-        let relative = numbers.map(|(one, other)| (one - other).abs() / other.abs().max(1.0));
-        relative.fold(largest_difference(&one.1, &other.1), f64::max)
+    let relative = |(one, other): (&f64, &f64)| (one - other).abs() / other.abs().max(1.0);
+    let apart = one.iter().zip(other).flat_map(|(one, other)| {
+        assert_eq!(one.1.len(), other.1.len());
+        let numbers = one.0.iter().zip(&other.0).map(relative);
+        numbers.chain(one.1.iter().zip(&other.1).map(relative))
     });
     apart.fold(0.0, f64::max)
 }
