@@ -57,8 +57,8 @@ mod tests {
         let model = LinearConfig::new(2, 3).init(&device);
         let mut other = model.clone();
         assert_eq!(digest(&model).unwrap(), digest(&other).unwrap());
-        let bias = other.bias.take().unwrap().val();
-        let values = bias.into_data().iter::<f32>();
+        let bias = other.bias.take().unwrap().val().into_data();
+        let values = bias.iter::<f32>();
         let values = values.map(|value| f32::from_bits(value.to_bits() ^ 1));
         let values = TensorData::new(values.collect::<Vec<_>>(), [3]);
         other.bias = Some(Param::from_data(values, &device));
