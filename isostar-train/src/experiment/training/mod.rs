@@ -115,6 +115,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
     pub fn run(&mut self, until: Option<Place>) -> Result<(), ExperimentError> {
         self.display
             .start(self.settings().epochs, self.place.epochs + 1, &self.shown());
+        self.check_parameters()?;
         self.began = Instant::now();
         while self.place.epochs < self.settings().epochs {
             if until == Some(self.place) || self.epoch(until)?.is_break() {

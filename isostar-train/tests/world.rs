@@ -1,12 +1,13 @@
 //! Runs of two processes, with threads for processes.
 //!
-//! The threads share the generator that dropout draws from, so that their numbers are not those of
-//! one process; `scripts/mpi-check` compares those of real processes.
+//! The threads share the generator that weights and dropout are drawn from. The tests therefore run one
+//! after the other, and the numbers of a run are not those of one process; `scripts/mpi-check` compares
+//! those of real processes.
 
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use isostar_train::experiment::{
@@ -59,6 +60,9 @@ impl Progress for Asked {
 
 impl Observer for Asked {}
 
+/// Held during a run.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
 type Outcome = Result<RunResult, ExperimentError>;
 
 /// Runs both processes in a folder. Preparing draws weights from a generator that they share, so they
@@ -67,6 +71,7 @@ type Outcome = Result<RunResult, ExperimentError>;
 /// # Panics
 /// If they do not end within 60 seconds.
 fn run(folder: &Path, seeds: [u64; 2], observers: [Arc<Asked>; 2]) -> [Outcome; 2] {
+    let _one = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = RunFolder::at(folder);
     let lock = folder.lock(&Silent).unwrap();
     let prepare = |seed| Experiment::prepare(settings(seed), &Silent).unwrap();
@@ -96,8 +101,8 @@ fn patient() -> Arc<Asked> {
 #[test]
 fn a_request_to_one_process_stops_both_which_then_go_on() {
     let folder = TempDir::new().unwrap();
-    // In the middle of the first epoch, after the evaluation of 16 batches.
-    let [first, second] = run(folder.path(), [3, 3], [patient(), Asked::new(30)]);
+    // In the middle of the first epoch, after the evaluation of 16 batches and a calibration.
+    let [first, second] = run(folder.path(), [3, 3], [patient(), Asked::new(22)]);
     let steps = [first, second].map(|result| match result {
         Err(ExperimentError::Interrupted { stop, step, .. }) => {
             assert_eq!(stop, Stop::Terminate);
