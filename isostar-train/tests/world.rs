@@ -1,13 +1,13 @@
 //! Runs of two processes, with threads for processes.
 //!
-//! The threads share the generator that weights and dropout are drawn from. The tests therefore run one
-//! after the other, and the numbers of a run are not those of one process; `scripts/mpi-check` compares
-//! those of real processes.
+//! The threads share the generator that fresh weights and dropout are drawn from. The tests therefore
+//! begin with stored weights and run one after the other, and the numbers of a run are not those of one
+//! process; `scripts/mpi-check` compares those of real processes.
 
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use isostar_train::experiment::{
@@ -17,9 +17,28 @@ use isostar_train::progress::{Progress, Silent, Stop};
 use isostar_train::world::{World, WorldError};
 use tempfile::TempDir;
 
+/// A model with stored weights.
+fn model() -> String {
+    static MODEL: OnceLock<TempDir> = OnceLock::new();
+    let folder = MODEL.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let settings = TrainSettings::resolve(TrainOptions {
+            limit: Some(8),
+            epochs: Some(1),
+            ..TrainOptions::default()
+        });
+        let experiment = Experiment::prepare(settings, &Silent).unwrap();
+        let lock = RunFolder::at(folder.path()).lock(&Silent).unwrap();
+        experiment.run(&lock, Arc::new(Silent)).unwrap();
+        folder
+    });
+    folder.path().join("model").display().to_string()
+}
+
 /// Batches of five rows, so that the processes have different shares.
 fn settings(seed: u64) -> TrainSettings {
     TrainSettings::resolve(TrainOptions {
+        model: Some(model()),
         limit: Some(40),
         epochs: Some(2),
         batch_size: Some(5),
@@ -65,8 +84,7 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 
 type Outcome = Result<RunResult, ExperimentError>;
 
-/// Runs both processes in a folder. Preparing draws weights from a generator that they share, so they
-/// prepare one after the other.
+/// Runs both processes in a folder.
 ///
 /// # Panics
 /// If they do not end within 60 seconds.
