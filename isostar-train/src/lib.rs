@@ -18,6 +18,7 @@
 //! - `progress`: what long work reports while it runs
 //! - `model`: finds a model's folder from a path or a name on the hub
 //! - `device`: finds an available device by its name
+//! - `world`: the processes that train one model together
 
 #[cfg(feature = "experiment")]
 pub mod analysis;
@@ -52,3 +53,5 @@ pub mod task;
 mod transfer;
 #[cfg(feature = "experiment")]
 mod whole_file;
+#[cfg(feature = "experiment")]
+pub mod world;

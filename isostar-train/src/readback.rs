@@ -34,6 +34,41 @@ pub trait Gathered: Sized {
     fn placed(self, read: &mut dyn Iterator<Item = TensorData>, host: &Device) -> Self;
 }
 
+/// A value that another process can rebuild.
+#[cfg(feature = "experiment")]
+pub trait Portable: Gathered {
+    /// What the value holds beside its tensors.
+    fn label(&self) -> Vec<u8>;
+
+    /// The value with this label and the tensors that [`register`](Gathered::register) has added, on
+    /// `host`; `None` if the label belongs to another value.
+    ///
+    /// # Panics
+    /// If `read` ends before the last of them.
+    fn rebuilt(
+        label: &[u8],
+        read: &mut dyn Iterator<Item = TensorData>,
+        host: &Device,
+    ) -> Option<Self>;
+}
+
+/// Indices of rows as bytes.
+#[cfg(feature = "experiment")]
+pub(crate) fn indices_to_bytes(indices: &[u32]) -> Vec<u8> {
+    indices
+        .iter()
+        .flat_map(|index| index.to_le_bytes())
+        .collect()
+}
+
+/// Indices of rows from bytes; `None` if they are not whole.
+#[cfg(feature = "experiment")]
+pub(crate) fn indices_from_bytes(bytes: &[u8]) -> Option<Vec<u32>> {
+    let (indices, rest) = bytes.as_chunks::<4>();
+    let indices = indices.iter().map(|index| u32::from_le_bytes(*index));
+    rest.is_empty().then(|| indices.collect())
+}
+
 /// Reads the tensors of a value in one transfer, unless they are on the CPU.
 ///
 /// # Errors

@@ -157,14 +157,7 @@ impl Task {
             splits,
             questions,
             further,
-        } = known.read(
-            folder,
-            if columns.name_any() {
-                columns
-            } else {
-                &known.columns
-            },
-        )?;
+        } = known.read(folder, Some(columns).filter(|columns| columns.name_any()))?;
         Ok(Self {
             name: known.name.into(),
             kind: known.kind,

@@ -3,6 +3,7 @@
 use clap::Args;
 use isostar::remedy::Remedy;
 use isostar_train::device::{DeviceInfo, list_devices};
+use isostar_train::world::mpi_version;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -25,7 +26,7 @@ struct Line {
     missing: Option<String>,
 }
 
-/// Lists the devices of every backend, and what is missing of the others.
+/// Lists the devices of every backend, and what is missing of the others; and the MPI library.
 pub fn run(arguments: DevicesArgs) -> Result<(), Failure> {
     let mut text = String::new();
     for (device, found) in list_devices() {
@@ -47,6 +48,13 @@ pub fn run(arguments: DevicesArgs) -> Result<(), Failure> {
             described(&line)
         };
         text.push('\n');
+    }
+    if !arguments.json {
+        let version = mpi_version().map_or(
+            "not compiled in; build with --features mpi".into(),
+            |version| format!("{version}, for `mpirun -n N isostar train`"),
+        );
+        text += &format!("{:<8} {version}\n", "mpi");
     }
     print(&text)
 }

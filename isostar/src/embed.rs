@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Args;
-use isostar_core::LayerSelection;
+use isostar_core::{ConfigError, LayerSelection};
 use isostar_models::{Checkpoint, Encoder, Pretrained};
 use isostar_train::device::{default_device_name, parse_device};
 use isostar_train::embed::{EmbedError, Sequences, embed};
@@ -27,7 +27,7 @@ pub struct EmbedArgs {
     #[command(flatten)]
     input: Input,
     /// Layers: all (including the embedding output), last, or numbers such as 0,3,12
-    #[arg(long, default_value = "all")]
+    #[arg(long, default_value = "all", value_parser = layers)]
     layers: LayerSelection,
     /// Cut texts to this many tokens; reject longer sequences of ids (default: the model's positions)
     #[arg(long, value_name = "N")]
@@ -52,6 +52,19 @@ struct Input {
     /// File with one JSON array of token ids per line, including special tokens; the model needs no tokenizer
     #[arg(long, value_name = "FILE.jsonl")]
     ids: Option<PathBuf>,
+}
+
+/// Parses the layers to write. Selections that differ only in a penalty are refused.
+fn layers(text: &str) -> Result<LayerSelection, String> {
+    let selection: LayerSelection = text
+        .parse()
+        .map_err(|error: ConfigError| error.to_string())?;
+    match selection {
+        LayerSelection::Each | LayerSelection::Weighted(_) => {
+            Err("layers are written without weights: all, last, or numbers such as 0,3,12".into())
+        }
+        selection => Ok(selection),
+    }
 }
 
 /// Runs the command.

@@ -15,6 +15,7 @@ use isostar_train::experiment::ExperimentError;
 use isostar_train::model::FindModelError;
 use isostar_train::sweep::SweepError;
 use isostar_train::task::TaskError;
+use isostar_train::world::{LaunchError, WorldError};
 
 /// Exit status of a failed command.
 const FAILED: u8 = 1;
@@ -27,6 +28,8 @@ pub struct Failure {
     cause: String,
     remedy: String,
     status: u8,
+    /// Whether it is printed: another process may print it.
+    is_said: bool,
 }
 
 impl Failure {
@@ -38,6 +41,7 @@ impl Failure {
             cause: line(cause.to_string()),
             remedy: line(remedy.into()),
             status: FAILED,
+            is_said: true,
         }
     }
 
@@ -52,6 +56,32 @@ impl Failure {
     /// Replaces the remedy.
     pub fn with_remedy(self, remedy: String) -> Self {
         Self { remedy, ..self }
+    }
+
+    /// Puts a process before the cause.
+    pub fn with_prefix(self, prefix: &str) -> Self {
+        Self {
+            cause: format!("{prefix}: {}", self.cause),
+            ..self
+        }
+    }
+
+    /// Leaves it to another process to print this.
+    pub fn unsaid(self) -> Self {
+        Self {
+            is_said: false,
+            ..self
+        }
+    }
+
+    /// Whether it is to be printed.
+    pub fn is_said(&self) -> bool {
+        self.is_said
+    }
+
+    /// Returns the cause.
+    pub fn cause(&self) -> &str {
+        &self.cause
     }
 
     /// Returns the remedy.
@@ -90,10 +120,12 @@ failed!(
     EmbedError,
     EmbeddingsError,
     FindModelError,
+    LaunchError,
     ModelError,
     ReportError,
     SweepError,
-    TaskError
+    TaskError,
+    WorldError
 );
 
 impl From<ExperimentError> for Failure {

@@ -14,6 +14,7 @@ mod measure;
 mod models;
 mod options;
 mod outcome;
+mod processes;
 mod progress;
 mod report;
 mod runs;
@@ -91,11 +92,15 @@ fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments, CommandLine::command()),
     };
-    match result {
+    let status = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            stderr_line(&failure);
+            if failure.is_said() {
+                stderr_line(&failure);
+            }
             ExitCode::from(failure.status())
         }
-    }
+    };
+    processes::leave();
+    status
 }

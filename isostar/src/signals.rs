@@ -15,6 +15,8 @@ mod unix {
 
     /// The first signal that arrived while a run saves its state; 0 if there is none.
     static REQUESTED: AtomicI32 = AtomicI32::new(0);
+    /// Whether another process prints what signals do.
+    static QUIET: AtomicBool = AtomicBool::new(false);
     /// Whether a run asks for the signal between its steps.
     static SAVES: AtomicBool = AtomicBool::new(false);
 
@@ -41,7 +43,7 @@ mod unix {
         if !SAVES.load(Ordering::SeqCst) || (!is_first && asked == Stop::Interrupt) {
             end(asked);
         }
-        if is_first {
+        if is_first && !QUIET.load(Ordering::SeqCst) {
             stderr_line(format!(
                 "{asked}: saving the state after this step; Ctrl-C stops at once"
             ));
@@ -52,7 +54,9 @@ mod unix {
     /// left half-written; what is beside them is removed.
     fn end(stop: Stop) -> ! {
         remove_unfinished_files();
-        stderr_line(format!("stopped by {stop}"));
+        if !QUIET.load(Ordering::SeqCst) {
+            stderr_line(format!("stopped by {stop}"));
+        }
         std::process::exit(stop.status().into());
     }
 
@@ -75,6 +79,10 @@ mod unix {
         }
     }
 
+    pub fn be_quiet() {
+        QUIET.store(true, Ordering::SeqCst);
+    }
+
     pub fn requested() -> Option<Stop> {
         stop(REQUESTED.load(Ordering::SeqCst))
     }
@@ -92,6 +100,12 @@ mod unix {
 pub fn watch() {
     #[cfg(unix)]
     unix::watch();
+}
+
+/// Prints no more of signals: another process does.
+pub fn be_quiet() {
+    #[cfg(unix)]
+    unix::be_quiet();
 }
 
 /// Returns the signal that asks a run to stop.

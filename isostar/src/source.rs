@@ -96,8 +96,10 @@ impl RowsArgs {
             own.folder
         };
         // A named task defines its own columns.
-        let known = self.task.as_deref().and_then(KnownTask::named);
-        let is_other = known.is_some() && known != own.name.and_then(KnownTask::named);
+        let named = self.task.as_deref().filter(|task| is_named(task));
+        let known = |name: Option<&str>| name.and_then(KnownTask::named);
+        let is_other =
+            named.is_some() && (known(named).is_none() || known(named) != known(own.name));
         let columns = if is_other {
             Columns::default()
         } else {

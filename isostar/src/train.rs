@@ -9,11 +9,13 @@ use isostar_train::experiment::{
     TrainSettings,
 };
 use isostar_train::task::{Lengths, MeanAndDeviation, SplitSummary};
+use isostar_train::world::World;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::measure::print;
 use crate::options::Options;
+use crate::processes::{self, Quiet};
 use crate::signals;
 
 /// Arguments of `isostar train`.
@@ -35,8 +37,39 @@ pub struct TrainArgs {
     json: bool,
 }
 
-/// Trains a classifier with a penalty on its hidden states.
+/// Trains a classifier with a penalty on its hidden states. Processes that mpirun or srun has started
+/// train it together.
 pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
+    let world = processes::join()?;
+    processes::work(&world, || {
+        let line: Vec<String> = std::env::args().skip(1).collect();
+        world.check_same("arguments", line.join("\0").as_bytes())?;
+        match world.is_first() {
+            true => lead(arguments, &world),
+            false => follow(&world),
+        }
+    })
+}
+
+/// Trains as every process but the first, with the settings and in the folder of the first.
+fn follow(world: &World) -> Result<(), Failure> {
+    let settings = world.from_first(Vec::new())?;
+    let settings = String::from_utf8_lossy(&settings);
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let settings = toml::from_str(&settings)
+        .map_err(|error| Failure::new(error, "start all processes with the same program"))?;
+    let observer = Quiet::shared();
+    let experiment = Experiment::prepare(settings, observer.as_ref())?;
+    let folder = world.from_first(Vec::new())?;
+    let folder = RunFolder::at(String::from_utf8_lossy(&folder).as_ref());
+    experiment.run_in(world, &folder, None, observer)?;
+    Ok(())
+}
+
+/// Trains as the first process, or as the only one.
+fn lead(arguments: TrainArgs, world: &World) -> Result<(), Failure> {
     let TrainArgs {
         config,
         options,
@@ -60,6 +93,7 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
         (RunState::Finished(settings, result), Some(path)) => {
             let changed = changed(&settings, &options, path)?;
             if changed.epochs == settings.epochs {
+                world.from_first(Vec::new())?;
                 console.line("the run is complete; --epochs N trains it further");
                 return print_result(&result, path, json);
             }
@@ -79,14 +113,22 @@ pub fn run(arguments: TrainArgs) -> Result<(), Failure> {
             TrainSettings::resolve(options)
         }
     };
+    let text = toml::to_string(&settings).expect("settings are plain values");
+    world.from_first(text.into_bytes())?;
     let experiment = Experiment::prepare(settings, console.as_ref())?;
     let lock = match lock {
         Some(lock) => lock,
         None => begin(out.as_deref(), resume, &experiment.task.name, &console)?,
     };
+    let folder = lock.folder();
+    let path = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().into());
+    world.from_first(path.to_string_lossy().into_owned().into_bytes())?;
     describe(&experiment, &console);
-    match experiment.run(&lock, console.clone()) {
-        Ok(result) => print_result(&result, lock.folder().path(), json),
+    if world.size() > 1 {
+        console.line(&format!("{} processes share each batch", world.size()));
+    }
+    match experiment.run_in(world, folder, Some(&lock), console.clone()) {
+        Ok(result) => print_result(&result, folder.path(), json),
         Err(error @ ExperimentError::Interrupted { stop, .. }) => {
             signals::requeue(error.into(), stop)
         }

@@ -11,6 +11,7 @@ const FEATURES: &[(&str, bool)] = &[
     ("cuda", cfg!(feature = "cuda")),
     ("flex", cfg!(feature = "flex")),
     ("hub", cfg!(feature = "hub")),
+    ("mpi", cfg!(feature = "mpi")),
     ("ndarray", cfg!(feature = "ndarray")),
     ("tui", cfg!(feature = "tui")),
     ("wgpu", cfg!(feature = "wgpu")),

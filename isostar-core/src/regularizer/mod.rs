@@ -11,6 +11,7 @@ mod scorer;
 mod sigreg;
 mod state;
 mod statistics;
+mod statistics_data;
 mod sum;
 mod target;
 mod vicreg;

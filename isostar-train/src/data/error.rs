@@ -118,6 +118,18 @@ pub enum DataError {
         /// The columns of the file.
         columns: Vec<String>,
     },
+    /// Columns are named of a file that has fixed ones or none: the embedded rows, questions, trees.
+    #[error("{}: its columns cannot be named", path.display())]
+    FixedColumns {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A header is given for a file that names its columns itself: JSON lines or Parquet.
+    #[error("{}: a header is given, but the file names its columns itself", path.display())]
+    HasHeader {
+        /// The file.
+        path: PathBuf,
+    },
     /// No column was named, and none has a customary name.
     #[error("{}: cannot tell which column holds the {role}; the columns are {}", path.display(), list(columns))]
     UnclearColumn {

@@ -45,7 +45,11 @@ pub(super) fn read_table(
     path: &Path,
     layout: &dyn Layout,
 ) -> Result<(Vec<TextRow>, usize), DataError> {
-    match Format::from_path(path)? {
+    let format = Format::from_path(path)?;
+    if matches!(format, Format::JsonLines | Format::Parquet) && layout.header(format).is_some() {
+        return Err(DataError::HasHeader { path: path.into() });
+    }
+    match format {
         Format::Parquet => Ok((parquet::read_rows(path, layout)?, 0)),
         format => parse_rows(&read_text(path)?, format, layout, path),
     }

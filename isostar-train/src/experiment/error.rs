@@ -11,6 +11,7 @@ use crate::experiment::{Diverged, Holder};
 use crate::model::FindModelError;
 use crate::progress::Stop;
 use crate::task::TaskError;
+use crate::world::WorldError;
 
 use super::size::size;
 
@@ -165,6 +166,14 @@ pub enum ExperimentError {
         /// The number of snapshots.
         found: usize,
     },
+    /// The steps between two snapshots were computed by several processes.
+    #[error("{}: the last steps were computed by {processes} processes, and one rounds differently", path.display())]
+    SeveralProcesses {
+        /// The folder of the run.
+        path: PathBuf,
+        /// Their number.
+        processes: usize,
+    },
     /// A signal has ended the run.
     #[error("{}stopped by {stop} {}", path.as_ref().map_or(String::new(), |path| format!("{}: ", path.display())), progress(*step, *steps))]
     Interrupted {
@@ -195,6 +204,9 @@ pub enum ExperimentError {
         /// The number of steps in the saved state.
         step: usize,
     },
+    /// The processes that train together cannot go on.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// A batch could not be read.
     #[error("the rows could not be read: {message}")]
     Batch {

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use burn::data::dataloader::DataLoader;
+use burn::data::dataset::DatasetError;
 use isostar_core::{DeviceMoments, LayerSelection, StateSelection};
 
+use super::turns::{Evaluated, in_turns};
 use super::waiting::Waiting;
 use super::{ExperimentError, IsoScores};
 use crate::data::BatchLoader;
 use crate::progress::{Phase, Progress};
 use crate::task::{Evaluator, Prediction, TaskModel};
+use crate::world::World;
 
 /// Largest size of the moments of all layers that wait on the device to be read, in bytes. A batch
 /// of BERT-base has 28 MB.
@@ -43,46 +46,71 @@ pub struct SplitReport {
 pub fn evaluate<M: TaskModel>(
     model: &M,
     loader: &BatchLoader<M::Source>,
+    evaluator: M::Evaluator,
+    observer: &dyn Progress,
+) -> Result<SplitReport, ExperimentError> {
+    evaluate_in(&World::alone(), model, loader, evaluator, observer)
+}
+
+/// [`evaluate`] in the processes of a world, of which each computes some of the batches.
+pub(super) fn evaluate_in<M: TaskModel>(
+    world: &World,
+    model: &M,
+    loader: &BatchLoader<M::Source>,
     mut evaluator: M::Evaluator,
     observer: &dyn Progress,
 ) -> Result<SplitReport, ExperimentError> {
     let model = model.valid();
     observer.begin(Phase::Evaluation, loader.rows());
 
-    let mut done = loader.iter();
+    let mut done = 0;
     let mut layers: Vec<DeviceMoments> = Vec::new();
     let devices = model.devices();
-    let mut waiting = Waiting::new(devices.first().expect("a model has parameters"));
-    while let Some(batch) = done.next() {
-        if let Some(stop) = observer.stop() {
-            return Err(ExperimentError::Interrupted {
-                path: None,
-                stop,
-                step: 0,
-                steps: 0,
-            });
-        }
-        let batch = batch.map_err(|error| ExperimentError::Batch {
-            message: error.to_string(),
-        })?;
+    let device = devices.first().expect("a model has parameters");
+    let mut waiting = Waiting::new(device);
+    let unread = |error: DatasetError| ExperimentError::Batch {
+        message: error.to_string(),
+    };
+    let compute = |batch| {
         let step = model.forward_step(batch);
-        let depth = step.hidden_states.depth();
-        for layer in 0..depth {
+        let layers = 1..=step.hidden_states.depth();
+        let moments = layers.map(|layer| {
             let selection = StateSelection {
-                layers: LayerSelection::Only(vec![layer + 1]),
+                layers: LayerSelection::Only(vec![layer]),
                 ..Default::default()
             };
-            let moments = selection.moments(&step.hidden_states);
+            selection.moments(&step.hidden_states)
+        });
+        Evaluated {
+            moments: moments.collect(),
+            output: step.output,
+        }
+    };
+    let take = |Evaluated { moments, output }: Evaluated<M::Output>| {
+        let depth = moments.len();
+        for (layer, moments) in moments.into_iter().enumerate() {
             if layers.len() <= layer {
                 layers.push(DeviceMoments::new(moments.width()).with_limit(PENDING / depth));
             }
             layers[layer].add(moments)?;
         }
-        for output in waiting.add(step.output)? {
+        done += M::losses(&output).dims()[0];
+        for output in waiting.add(output)? {
             evaluator.add(&output)?;
         }
-        observer.advance(&Phase::Evaluation, done.progress().items_processed);
-    }
+        observer.advance(&Phase::Evaluation, done);
+        match observer.stop() {
+            Some(stop) => Err(ExperimentError::Interrupted {
+                path: None,
+                stop,
+                step: 0,
+                steps: 0,
+            }),
+            None => Ok(()),
+        }
+    };
+    let batches = loader.iter().map(|batch| batch.map_err(unread));
+    in_turns(world, device, batches, compute, take)?;
     for output in waiting.finish(&mut layers)? {
         evaluator.add(&output)?;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use isostar_models::Pretrained;
 
 use super::disk::check_space;
-use super::evaluate::EVALUATION_BATCH;
+use super::evaluate::{EVALUATION_BATCH, evaluate_in};
 use super::fingerprint::fingerprint;
 use super::heartbeat::Heartbeat;
 use super::limits::Limits;
@@ -14,14 +14,16 @@ use super::result::finite;
 use super::run::Run;
 use super::snapshot::Before;
 use super::step_log::StepLogs;
+use super::together::{concluded, together};
 use super::training::{Beginning, Recorder, Seconds, Stopwatch, Training};
 use super::{
-    Experiment, ExperimentError, IsoScores, Observer, RunLock, RunResult, SplitReport, evaluate,
+    Experiment, ExperimentError, IsoScores, Observer, RunFolder, RunLock, RunResult, SplitReport,
 };
 use crate::data::{BatchLoader, BatchSource};
 use crate::device::kernel_note;
 use crate::hook::{Divergence, NotFinite};
 use crate::task::{PreparedFor, TaskModel};
+use crate::world::World;
 
 impl Experiment {
     /// Trains the model, evaluates it before and after, and writes the run folder.
@@ -39,6 +41,29 @@ impl Experiment {
         lock: &RunLock,
         observer: Arc<dyn Observer>,
     ) -> Result<RunResult, ExperimentError> {
+        self.run_in(&World::alone(), lock.folder(), Some(lock), observer)
+    }
+
+    /// Runs as one of the processes of a world, all of which call this with the same settings and
+    /// rows. The first one writes the run folder and passes progress to its observer; the others
+    /// only read snapshots from the folder. All of them return the same result.
+    ///
+    /// # Arguments
+    /// - `lock`: the lock of the folder; only the first process has it
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); or if there is a monitor and several processes, or another process
+    /// fails.
+    pub fn run_in(
+        self,
+        world: &World,
+        folder: &RunFolder,
+        lock: Option<&RunLock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<RunResult, ExperimentError> {
+        if world.size() > 1 && self.settings.monitor.is_some() {
+            return Err(ExperimentError::NotMonitored);
+        }
         let Self {
             settings,
             task,
@@ -46,12 +71,13 @@ impl Experiment {
             regularizer,
             device,
         } = self;
-        let (name, metrics, folder) = (task.name, task.metrics, lock.folder().clone());
+        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
         let limits = Limits::new(settings.stop_below.as_ref(), settings.stop_above.as_ref());
-        let observer = Arc::new(Heartbeat {
-            observer,
-            lock: lock.clone(),
-        });
+        let observer: Arc<dyn Observer> = match lock.cloned() {
+            Some(lock) => Arc::new(Heartbeat { observer, lock }),
+            None => observer,
+        };
+        let observer = together(observer, world);
         let run = Run {
             settings,
             name,
@@ -60,14 +86,16 @@ impl Experiment {
             device,
             folder,
             limits: Arc::new(limits),
-            lock: Some(lock.clone()),
+            lock: lock.cloned(),
             observer,
+            world: world.clone(),
         };
         let _saving = Saving::begin(run.observer.clone());
-        match work {
+        let result = match work {
             Work::Sequences(prepared) => run.finish(*prepared),
             Work::Spans(prepared) => run.finish(*prepared),
-        }
+        };
+        concluded(world, result)
     }
 }
 
@@ -89,20 +117,33 @@ impl Drop for Saving {
 
 impl Run {
     fn finish<M: TaskModel>(self, prepared: Prepared<M>) -> Result<RunResult, ExperimentError> {
-        check_space(self.folder.path(), self.space(&prepared))?;
-        let parts = self.folder.newest_snapshot(self.observer.as_ref());
+        let writes = self.world.is_first();
+        if writes {
+            check_space(self.folder.path(), self.space(&prepared))?;
+        }
+        let parts = self.newest_snapshot()?;
         let rows = fingerprint(&prepared);
+        self.world.check_same("rows", rows.as_bytes())?;
         if let Some(parts) = &parts {
             self.check_origin(parts, &rows)?;
-        } else if self
-            .folder
-            .settings()
-            .is_ok_and(|settings| settings.is_some())
+            let (before, now) = (parts.state.processes, self.world.size());
+            if before != now {
+                self.observer.note(&format!(
+                    "the run goes on with {now} processes instead of {before}: its numbers agree up to rounding"
+                ));
+            }
+        } else if writes
+            && self
+                .folder
+                .settings()
+                .is_ok_and(|settings| settings.is_some())
         {
             self.observer
                 .note("there is no whole snapshot; the run starts from the beginning");
         }
-        self.folder.begin(&self.settings)?;
+        if writes {
+            self.folder.begin(&self.settings)?;
+        }
         if let Some(note) = kernel_note(&self.settings.device) {
             self.observer.note(&note);
         }
@@ -112,23 +153,27 @@ impl Run {
             None => self.evaluate(&prepared.model.model, &prepared, 0)?,
         };
         self.observer.before(&before);
-        self.folder.restore_metrics(
-            parts.as_ref().map_or(&[], |parts| &parts.state.lines),
-            self.observer.as_ref(),
-        )?;
+        if writes {
+            self.folder.restore_metrics(
+                parts.as_ref().map_or(&[], |parts| &parts.state.lines),
+                self.observer.as_ref(),
+            )?;
+        }
 
         let stopwatch = Arc::new(Stopwatch::default());
         let (done, step) = parts.as_ref().map_or((0, 0), |parts| {
             (parts.state.place.epochs, parts.state.place.step)
         });
-        let logs = StepLogs::new(&self.folder, step as u64)?;
-        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, Some(logs));
-        let recorder = Recorder::new(
-            self.folder.snapshots(),
-            self.settings.snapshot_every,
-            self.settings.keep,
-            step,
-        );
+        let logs = writes.then(|| StepLogs::new(&self.folder, step as u64));
+        let hook = self.hook(&prepared, parts.as_ref(), &stopwatch, logs.transpose()?);
+        let recorder = writes.then(|| {
+            Recorder::new(
+                self.folder.snapshots(),
+                self.settings.snapshot_every,
+                self.settings.keep,
+                step,
+            )
+        });
         let beginning = Beginning {
             before: Before::new(&before),
             rows,
@@ -139,7 +184,7 @@ impl Run {
             &prepared,
             hook.clone(),
             stopwatch.clone(),
-            Some(recorder),
+            recorder,
             beginning,
         )?;
         let trained = training.run(None);
@@ -167,7 +212,9 @@ impl Run {
             model: trained,
             ..prepared.model.clone()
         };
-        written.write(self.folder.model())?;
+        if writes {
+            written.write(self.folder.model())?;
+        }
         let seconds = stopwatch.total();
         let tokens = prepared
             .train
@@ -184,7 +231,9 @@ impl Run {
                 .result(seconds, self.settings.epochs)
                 .with_report(&report)
         };
-        self.folder.write_result(&result)?;
+        if writes {
+            self.folder.write_result(&result)?;
+        }
         self.observer.after(&report, &result);
         Ok(result)
     }
@@ -212,11 +261,17 @@ impl Run {
         let device = self.device.clone().without_autodiff();
         let of = |split: &PreparedFor<M>| {
             let loader = BatchLoader::evaluation(split.source.clone(), EVALUATION_BATCH, &device);
-            evaluate(model, &loader, split.evaluator(), self.observer.as_ref()).map_err(|error| {
-                match error {
-                    ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
-                    error => error,
-                }
+            let evaluator = split.evaluator();
+            let report = evaluate_in(
+                &self.world,
+                model,
+                &loader,
+                evaluator,
+                self.observer.as_ref(),
+            );
+            report.map_err(|error| match error {
+                ExperimentError::Interrupted { stop, .. } => self.interrupted(stop, step, step),
+                error => error,
             })
         };
         let mut report = of(&prepared.dev)?;
@@ -242,7 +297,9 @@ impl Run {
             stopped: Some(divergence),
             ..self.result(stopwatch.total(), self.folder.epochs_done())
         };
-        self.folder.write_result(&result)?;
+        if self.world.is_first() {
+            self.folder.write_result(&result)?;
+        }
         Ok(self
             .folder
             .diverged(&self.settings, &result)

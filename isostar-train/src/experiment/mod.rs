@@ -35,6 +35,7 @@ mod lock;
 mod measured;
 mod observer;
 mod optimizer;
+mod origin;
 mod predictions;
 mod prepare;
 mod preset;
@@ -46,7 +47,9 @@ mod size;
 mod snapshot;
 mod status;
 mod step_log;
+mod together;
 mod training;
+mod turns;
 mod verify;
 mod waiting;
 

@@ -132,9 +132,9 @@ impl Experiment {
         };
         let steps = work.sequences().div_ceil(settings.rows_per_step()) * settings.epochs;
         let regularizer = settings.controlled(steps)?;
+        let depth = work.config().sizes().layers;
+        settings.layers.indices(depth)?;
         if let Some(regularizer) = &regularizer {
-            let depth = work.config().sizes().layers;
-            settings.layers.indices(depth)?;
             regularizer
                 .states()
                 .map_or(Ok(Vec::new()), |states| states.layers.indices(depth))?;

@@ -11,6 +11,7 @@ use super::{ExperimentError, Observer, RunFolder, RunLock, TrainSettings};
 use crate::data::TrainingOrder;
 use crate::progress::Stop;
 use crate::task::TaskMetric;
+use crate::world::World;
 
 /// Data of a run other than its model and rows.
 pub(super) struct Run {
@@ -21,9 +22,11 @@ pub(super) struct Run {
     pub device: Device,
     pub folder: RunFolder,
     pub limits: Arc<Limits>,
-    /// The lock of the folder; `None` for a replay, which writes nothing.
+    /// The lock of the folder; `None` for a replay, and in every process but the first.
     pub lock: Option<RunLock>,
     pub observer: Arc<dyn Observer>,
+    /// The processes that share the run.
+    pub world: World,
 }
 
 impl Run {

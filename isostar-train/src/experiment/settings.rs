@@ -257,3 +257,28 @@ impl TrainSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_of_the_table_is_set_by_its_name_and_no_other() {
+        let mut options = TrainOptions::default();
+        options.set("epochs", "3").unwrap();
+        options.set("preset", "paper").unwrap();
+        assert_eq!(
+            (options.epochs, options.preset),
+            (Some(3), Some(Preset::Paper))
+        );
+        assert!(options.set("epochs", "many").is_err());
+        let unknown = |name: &str| {
+            let set = TrainOptions::default().set(name, "");
+            set.is_err_and(|message| message.contains("there is no setting"))
+        };
+        assert!(unknown("epoch"));
+        for Setting { name, .. } in TrainOptions::settings() {
+            assert!(!unknown(name), "{name}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use super::snapshot::{Parts, SnapshotStore};
 use super::training::{Beginning, Stopwatch, Training};
 use super::{Experiment, ExperimentError, Observer, RunFolder};
 use crate::task::TaskModel;
+use crate::world::World;
 
 /// What a replay has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,8 @@ impl Experiment {
     /// On a device whose sums depend on scheduling, an honest run may differ as well.
     ///
     /// # Errors
-    /// If there are fewer than two snapshots, they belong to a run with other settings or rows, or
-    /// the replay fails.
+    /// If there are fewer than two snapshots, they belong to a run with other settings or rows or of
+    /// several processes, or the replay fails.
     pub fn verify(
         self,
         folder: &RunFolder,
@@ -81,6 +82,7 @@ impl Experiment {
             limits: Arc::default(),
             lock: None,
             observer,
+            world: World::alone(),
         };
         let differences = match work {
             Work::Sequences(prepared) => run.replay(&prepared, &store, from, to)?,
@@ -112,7 +114,13 @@ impl Run {
         let (begin, end) = (read(from)?, read(to)?);
         let rows = fingerprint(prepared);
         self.check_origin(&begin, &rows)?;
-        let place = end.state.place;
+        let (place, processes) = (end.state.place, end.state.processes);
+        if processes > 1 {
+            return Err(ExperimentError::SeveralProcesses {
+                path: self.folder.path().into(),
+                processes,
+            });
+        }
 
         let stopwatch = Arc::new(Stopwatch::default());
         let hook = self.hook(prepared, Some(&begin), &stopwatch, None);

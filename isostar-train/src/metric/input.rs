@@ -92,6 +92,27 @@ impl StateCount {
             .reduce(|sum, count| sum + count)
     }
 
+    /// Width, layers and tokens, for another process; see [`from_numbers`](Self::from_numbers).
+    ///
+    /// # Errors
+    /// If the device cannot be read.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn to_numbers(&self) -> Result<[usize; 3], TensorReadError> {
+        let tokens = self.count()? / self.layers.max(1);
+        Ok([self.width, self.layers, tokens])
+    }
+
+    /// The states that [`to_numbers`](Self::to_numbers) describes.
+    #[cfg(feature = "experiment")]
+    pub(crate) fn from_numbers([width, layers, tokens]: [usize; 3]) -> Self {
+        Self {
+            width,
+            layers,
+            tokens,
+            masks: Vec::new(),
+        }
+    }
+
     /// The same states, once the number of tokens under the masks has been read.
     pub(crate) fn read(self, masked: usize) -> Self {
         Self {

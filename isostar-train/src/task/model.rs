@@ -8,12 +8,12 @@ use super::{
 };
 use crate::data::{BatchSource, DataError, Examples, RowBatch, Windows};
 use crate::hook::HiddenStateModel;
-use crate::readback::Gathered;
+use crate::readback::Portable;
 
 /// A model with the head of a task kind: how its rows are tokenized, and how its predictions are
 /// scored.
 pub trait TaskModel:
-    HiddenStateModel<Batch: RowBatch, Output: Adaptor<LossInput> + Clone + Gathered>
+    HiddenStateModel<Batch: RowBatch, Output: Adaptor<LossInput> + Clone + Portable>
     + PretrainedModel
     + 'static
 {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::known::plain;
 use super::{DEFAULT_TASK, Task, TaskError, TaskKind, TaskMetric, TaskSource, stem};
-use crate::data::{Columns, Format, LabelKind, Labels, Split, Splits, default_rows};
+use crate::data::{Columns, DataError, Format, LabelKind, Labels, Split, Splits, default_rows};
 use crate::progress::Progress;
 
 /// The metrics of your own classes, and of the default task.
@@ -35,10 +35,18 @@ impl Task {
             ..
         } = *source;
         let (name, splits) = match (name, folder) {
-            (name, Some(folder)) => (
-                name.map_or_else(|| stem(folder), String::from),
-                read_folder(folder, columns, seed, observer)?,
-            ),
+            (name, Some(folder)) => {
+                if let Some(name) = name.filter(|name| plain(name) != DEFAULT_TASK) {
+                    observer.note(&format!(
+                        "no task has the name {name:?}: the rows of {} are read as your own",
+                        folder.display()
+                    ));
+                }
+                (
+                    name.map_or_else(|| stem(folder), String::from),
+                    read_folder(folder, columns, seed, observer)?,
+                )
+            }
             (Some(file), None) if plain(file) != DEFAULT_TASK => {
                 let rows = read_file(file, columns)?;
                 let splits = if is_whole {
@@ -48,7 +56,14 @@ impl Task {
                 };
                 (stem(Path::new(file)), splits)
             }
-            _ => (DEFAULT_TASK.to_string(), default_rows()),
+            _ => {
+                let splits = default_rows();
+                if columns.name_any() {
+                    let path = splits.train.path;
+                    return Err(DataError::FixedColumns { path }.into());
+                }
+                (DEFAULT_TASK.to_string(), splits)
+            }
         };
         let (kind, labels, metrics) = match columns.kind {
             LabelKind::Classification => {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split, SplitFolder, Splits,
-    TextRow, plain_name, read_questions, read_trees,
+    Columns, DataError, Format, Labels, Layout, Question, Questions, RowTargets, Split,
+    SplitFolder, Splits, TextRow, plain_name, read_questions, read_trees,
 };
 
 use super::{KnownTask, TaskKind};
@@ -24,8 +24,13 @@ pub(super) struct KnownRows {
 
 impl KnownTask {
     /// Reads `train` and the development sets from the official files, or from Parquet, CSV or JSON
-    /// lines with the hub's columns. The hub's label indices become the labels of the table.
-    pub(super) fn read(&self, folder: &Path, layout: &dyn Layout) -> Result<KnownRows, DataError> {
+    /// lines with the hub's columns. The hub's label indices become the labels of the table. `named`
+    /// replaces the task's columns.
+    pub(super) fn read(
+        &self,
+        folder: &Path,
+        named: Option<&Columns>,
+    ) -> Result<KnownRows, DataError> {
         let mut extensions: Vec<&str> = match self.kind {
             TaskKind::Span => vec!["json"],
             TaskKind::Classification | TaskKind::Regression => vec![TREES, "tsv", "csv"],
@@ -46,10 +51,10 @@ impl KnownTask {
                 .map(|split| folder.find(split))
                 .collect::<Result<Vec<_>, _>>()?,
         );
-        let (train, train_questions) = self.read_files(train, layout)?;
+        let (train, train_questions) = self.read_files(train, named)?;
         let mut dev = dev
             .into_iter()
-            .map(|files| self.read_files(files, layout))
+            .map(|files| self.read_files(files, named))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter();
         let (first, dev_questions) = dev.next().expect("a task has a development set");
@@ -69,11 +74,11 @@ impl KnownTask {
     fn read_files(
         &self,
         files: Vec<PathBuf>,
-        layout: &dyn Layout,
+        named: Option<&Columns>,
     ) -> Result<(Split, Vec<Question>), DataError> {
         let parts = files
             .into_iter()
-            .map(|file| self.read_file(file, layout))
+            .map(|file| self.read_file(file, named))
             .collect::<Result<Vec<_>, _>>()?;
         let (splits, questions): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok((
@@ -85,8 +90,18 @@ impl KnownTask {
     fn read_file(
         &self,
         path: PathBuf,
-        layout: &dyn Layout,
+        named: Option<&Columns>,
     ) -> Result<(Split, Vec<Question>), DataError> {
+        let is_trees = plain_name(&path)
+            .extension()
+            .is_some_and(|extension| extension == TREES);
+        let layout: &dyn Layout = match named {
+            Some(_) if is_trees || self.kind == TaskKind::Span => {
+                return Err(DataError::FixedColumns { path });
+            }
+            Some(columns) => columns,
+            None => &self.columns,
+        };
         if self.kind == TaskKind::Span {
             let Questions { rows, questions } = read_questions(&path, self.unanswerable)?;
             return Ok((
@@ -98,9 +113,6 @@ impl KnownTask {
                 questions,
             ));
         }
-        let is_trees = plain_name(&path)
-            .extension()
-            .is_some_and(|extension| extension == TREES);
         let mut split = match is_trees {
             true => Split {
                 rows: read_trees(&path)?,

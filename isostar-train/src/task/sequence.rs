@@ -9,7 +9,7 @@ use isostar_models::{SequenceClassifier, loss};
 
 use crate::data::{SequenceBatch, Targets};
 use crate::hook::{ForwardStep, HiddenStateModel};
-use crate::readback::{Gathered, gather, next};
+use crate::readback::{Gathered, Portable, gather, indices_from_bytes, indices_to_bytes, next};
 
 /// The output of a model for the rows of one batch.
 #[derive(Clone, Debug)]
@@ -89,6 +89,38 @@ impl Gathered for SequenceOutput {
             },
             rows: self.rows,
         }
+    }
+}
+
+/// First byte of the label of an output with classes, and of one with numbers.
+const CLASSES: u8 = 0;
+const VALUES: u8 = 1;
+
+impl Portable for SequenceOutput {
+    fn label(&self) -> Vec<u8> {
+        let kind = match self.targets {
+            Targets::Classes(_) => CLASSES,
+            Targets::Values(_) => VALUES,
+        };
+        [vec![kind], indices_to_bytes(&self.rows)].concat()
+    }
+
+    fn rebuilt(
+        label: &[u8],
+        read: &mut dyn Iterator<Item = TensorData>,
+        host: &Device,
+    ) -> Option<Self> {
+        let (kind, rows) = label.split_first()?;
+        Some(Self {
+            losses: next(read, host),
+            logits: next(read, host),
+            targets: match *kind {
+                CLASSES => Targets::Classes(next(read, host)),
+                VALUES => Targets::Values(next(read, host)),
+                _ => return None,
+            },
+            rows: indices_from_bytes(rows)?,
+        })
     }
 }
 

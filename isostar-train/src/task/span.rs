@@ -9,7 +9,7 @@ use isostar_models::{SpanExtractor, loss};
 
 use crate::data::SpanBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
-use crate::readback::{Gathered, gather, next};
+use crate::readback::{Gathered, Portable, gather, indices_from_bytes, indices_to_bytes, next};
 
 /// The output of a model for the windows of one batch.
 #[derive(Clone, Debug)]
@@ -73,6 +73,24 @@ impl Gathered for SpanOutput {
             logits: [next(read, host), next(read, host)],
             windows: self.windows,
         }
+    }
+}
+
+impl Portable for SpanOutput {
+    fn label(&self) -> Vec<u8> {
+        indices_to_bytes(&self.windows)
+    }
+
+    fn rebuilt(
+        label: &[u8],
+        read: &mut dyn Iterator<Item = TensorData>,
+        host: &Device,
+    ) -> Option<Self> {
+        Some(Self {
+            losses: next(read, host),
+            logits: [next(read, host), next(read, host)],
+            windows: indices_from_bytes(label)?,
+        })
     }
 }
 

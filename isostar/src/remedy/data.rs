@@ -24,6 +24,8 @@ impl Remedy for DataError {
             Self::EmptyFile { .. } => "add rows; .tsv and .csv files begin with a header that names the columns".into(),
             Self::NoRows { .. } => "add rows with a text and a label".into(),
             Self::NoSuchColumn { columns, .. } => format!("name one of {}", few(columns)),
+            Self::FixedColumns { .. } => "remove the names under [columns], or pass a file or folder of your own".into(),
+            Self::HasHeader { .. } => "remove header under [columns]; text, pair and label name columns of this file".into(),
             Self::UnclearColumn { role, columns, .. } => {
                 format!("set columns.{role} to one of {}, or name the column {role:?} in the file's header", few(columns))
             }

@@ -62,7 +62,7 @@ impl Remedy for ExperimentError {
             Self::Setting { name, expected, .. } => format!("set {} to {expected}", flag(name)),
             Self::MaxLength { positions, .. } => format!("choose --max-length {positions} or less"),
             Self::NotMeasured { setting, .. } => format!("name one of these in {}; those of geometry.jsonl need --monitor N", flag(setting)),
-            Self::NotMonitored => "pass one --device and leave out --accumulate, or leave out --monitor".into(),
+            Self::NotMonitored => "pass one --device, leave out --accumulate, and start one process; or leave out --monitor".into(),
             Self::SettingsFile { .. } => "correct the file; its keys are the flags of `isostar train`, with _ instead of -".into(),
             Self::ResultFile { .. } => "remove the file; the run then counts as unfinished".into(),
             Self::FolderTaken { .. } => "pass another folder with --out, or continue the run with --resume".into(),
@@ -85,6 +85,9 @@ impl Remedy for ExperimentError {
                 format!("make the file anew with `isostar train --resume --out {}`", path.display())
             }
             Self::NothingToVerify { .. } => "verify a run of at least two epochs, or one with a shorter --snapshot-every".into(),
+            Self::SeveralProcesses { processes, .. } => format!(
+                "compare the files of two runs of the same command with `mpirun -n {processes}`: their bits are the same"
+            ),
             Self::Interrupted { path: Some(path), step, .. } => {
                 let saved = if *step > 0 { "the state is saved; " } else { "" };
                 format!("{saved}go on with `isostar train --resume --out {}`", path.display())
@@ -99,6 +102,7 @@ impl Remedy for ExperimentError {
                  `isostar train --resume --out {} --stop-below MEASURE=VALUE`",
                 path.display()
             ),
+            Self::World(error) => error.remedy(),
             Self::Batch { .. } => "check that the task's files can still be read".into(),
             Self::Stopped { path, .. } => {
                 format!("fix the cause and go on from the last snapshot with `isostar train --resume --out {}`", path.display())

@@ -6,6 +6,7 @@ mod experiment;
 mod measure;
 mod model;
 mod report;
+mod world;
 
 use isostar_train::device::{DeviceError, compiled_devices};
 use isostar_train::model::FindModelError;

@@ -9,6 +9,7 @@ mod command;
 mod measure;
 #[path = "../../../isostar-models/tests/common/mod.rs"]
 mod models;
+mod processes;
 mod remedies;
 mod report;
 #[cfg(feature = "hub")]

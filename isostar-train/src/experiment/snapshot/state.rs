@@ -46,6 +46,17 @@ pub(in crate::experiment) struct State {
     pub regularizer: RegularizerState,
     /// Number of batches of an epoch.
     pub batches: usize,
+    /// Number of processes that have computed the last step together.
+    #[serde(default = "alone", skip_serializing_if = "is_alone")]
+    pub processes: usize,
+}
+
+fn alone() -> usize {
+    1
+}
+
+fn is_alone(processes: &usize) -> bool {
+    *processes == alone()
 }
 
 /// The evaluation before training, without predictions.

@@ -288,6 +288,7 @@ mod tests {
             penalties: Vec::new(),
             is_collapse_reported: false,
             batches: 4,
+            processes: 1,
         };
         let model = LinearConfig::new(2, 2)
             .init(&Device::default())

@@ -121,7 +121,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
     }
 }
 
-/// The devices of steps in parts; `None` if one device takes each batch as a whole.
+/// The devices of steps in parts; `None` if one device of one process takes each batch as a whole.
 fn crew<M: TaskModel>(
     run: &Run,
     hook: &Hook<M::Batch>,
@@ -134,6 +134,7 @@ fn crew<M: TaskModel>(
         score: settings.accumulate_score,
         precision: settings.precision.into(),
     };
-    let is_cut = devices.len() * settings.accumulate > 1;
-    Ok(is_cut.then(|| Crew::new(&devices, hook.regularizer(), division)))
+    let is_cut = run.world.size() * devices.len() * settings.accumulate > 1;
+    let crew = || Crew::new(run.world.clone(), &devices, hook.regularizer(), division);
+    Ok(is_cut.then(crew))
 }

@@ -10,6 +10,7 @@ use isostar_core::{DeviceMoments, RunningMoments};
 use super::display::{Display, ShownMetric};
 use super::step::Outputs;
 use super::sums::{Sum, Sums};
+use crate::experiment::turns::Evaluated;
 use crate::experiment::waiting::Waiting;
 use crate::hook::{Hook, RegularizedOutput};
 use crate::metric::{MeasureInput, MeasureMetric};
@@ -134,16 +135,16 @@ impl<M: TaskModel> ValidationMeter<M> {
     /// If the device cannot be read.
     pub fn add(
         &mut self,
-        item: RegularizedOutput<M::Output>,
+        evaluated: Evaluated<M::Output>,
         phase: &Phase,
         display: &mut Display,
     ) -> Result<(), TensorReadError> {
-        if let Some(batch) = item.moments {
+        for batch in evaluated.moments {
             self.moments
                 .get_or_insert_with(|| DeviceMoments::new(batch.width()))
                 .add(batch)?;
         }
-        for output in self.waiting.add(item.output)? {
+        for output in self.waiting.add(evaluated.output)? {
             let loss = self.judge(&output)?;
             let mean = self.loss.mean().unwrap_or(f64::NAN);
             display.metric(phase, "task_loss", loss, mean);

@@ -11,12 +11,14 @@ mod meter;
 mod plain;
 mod reading;
 mod recorder;
+mod same;
 mod saving;
 mod seconds;
 mod settle;
 mod spikes;
 mod step;
 mod sums;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -25,18 +27,16 @@ use std::time::Instant;
 
 use burn::data::dataloader::DataLoader;
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
-use burn::module::Module;
 use burn::optim::ModuleOptimizer;
-use burn::train::{InferenceStep, TrainStep};
+use burn::train::TrainStep;
 use serde::Serialize;
 
-use super::evaluate::EVALUATION_BATCH;
 use super::optimizer::WarmupLinear;
 use super::prepare::Prepared;
 use super::run::Run;
 use super::snapshot::{Before, Place};
 use super::{EpochReport, ExperimentError, TrainSettings};
-use crate::data::{BatchLoader, BatchSource};
+use crate::data::BatchSource;
 use crate::hook::{Hook, Regularized, RegularizedOutput};
 use crate::progress::Phase;
 use crate::readback::host_for;
@@ -45,11 +45,11 @@ pub(super) use beginning::Beginning;
 use display::{Display, ShownMetric};
 pub use losses::OnSpike;
 pub(super) use losses::RecentLosses;
-use meter::{TrainingMeter, ValidationMeter};
+use meter::TrainingMeter;
 use reading::Reading;
 pub(super) use recorder::Recorder;
 pub(super) use seconds::{Seconds, Stopwatch};
-use step::{Computed, Crew, Outputs, clip};
+use step::{Computed, Crew, Outputs, StepError, clip};
 pub(super) use sums::Sums;
 
 /// Whether the loop goes on, or has reached the place at which it was to end.
@@ -75,7 +75,7 @@ pub(super) struct Training<'a, M: TaskModel> {
     pub(super) model: Option<Regularized<M>>,
     pub(super) optimizer: ModuleOptimizer,
     schedule: WarmupLinear,
-    /// Computes steps in parts; `None` if one device takes each batch as a whole.
+    /// Computes steps in parts; `None` if one device of one process takes each batch as a whole.
     crew: Option<Crew<M>>,
     train: Arc<dyn DataLoader<M::Batch>>,
     /// Batches per epoch.
@@ -89,7 +89,8 @@ pub(super) struct Training<'a, M: TaskModel> {
     lines: Vec<String>,
     before: Before,
     rows: String,
-    /// Writes the run folder; `None` for a replay, which writes nothing.
+    /// Writes the run folder; `None` for a replay and in every process but the first, which write
+    /// nothing.
     pub(super) recorder: Option<Recorder>,
     display: Display,
     began: Instant,
@@ -115,6 +116,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
     pub fn run(&mut self, until: Option<Place>) -> Result<(), ExperimentError> {
         self.display
             .start(self.settings().epochs, self.place.epochs + 1, &self.shown());
+        self.check_parameters()?;
         self.began = Instant::now();
         while self.place.epochs < self.settings().epochs {
             if until == Some(self.place) || self.epoch(until)?.is_break() {
@@ -175,6 +177,7 @@ impl<'a, M: TaskModel> Training<'a, M> {
         }
         let rows_per_second = rows as f64 / self.split_seconds;
 
+        self.check_parameters()?;
         let phase = Phase::Validation { epoch };
         let (validation, seconds) = self.validate(&phase)?;
         let valid_rows = self.prepared.dev.source.lengths().len();
@@ -314,39 +317,9 @@ impl<'a, M: TaskModel> Training<'a, M> {
                 self.hook.keep_numbers(rows, task_loss, penalty.as_ref());
                 Ok(Some(computed))
             }
+            Err(StepError::World(error)) => Err(error.into()),
             Err(failure) => Err(self.ended(Some(failure.to_string()))),
         }
-    }
-
-    /// Returns the metrics of the validation rows, and the seconds it took.
-    fn validate(&mut self, phase: &Phase) -> Result<(BTreeMap<String, f64>, f64), ExperimentError> {
-        let began = Instant::now();
-        let model = self.model().valid();
-        let loader = BatchLoader::evaluation(
-            self.prepared.dev.source.clone(),
-            EVALUATION_BATCH,
-            &self.run.device.clone().without_autodiff(),
-        );
-        self.display.begin(phase, loader.rows());
-        // Also makes the hook compute the moments of the batches.
-        let _ = self.hook.isoscore_metric();
-        let evaluator = self.prepared.dev.evaluator();
-        let mut meter = ValidationMeter::<M>::new(&self.run.metrics, evaluator, &self.run.device);
-        let mut pass = loader.iter();
-        while let Some(batch) = pass.next() {
-            let batch = batch.map_err(|error| self.ended(Some(error.to_string())))?;
-            let item = InferenceStep::step(&model, batch);
-            if self.hook.divergence().is_some() {
-                return Err(self.ended(None));
-            }
-            meter.add(item, phase, &mut self.display)?;
-            self.display.advance(phase, pass.progress().items_processed);
-            self.stop_if_requested()?;
-        }
-        let metrics = meter.metrics()?;
-        self.display.finals(phase, &metrics);
-        self.display.end(phase);
-        Ok((metrics, began.elapsed().as_secs_f64()))
     }
 
     /// Adds a line to metrics.jsonl.

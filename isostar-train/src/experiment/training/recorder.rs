@@ -7,7 +7,6 @@ use super::super::{ExperimentError, SnapshotInterval};
 
 /// Writes the snapshots of a training.
 pub(in crate::experiment) struct Recorder {
-    pub(super) store: SnapshotStore,
     writer: SnapshotWriter,
     interval: SnapshotInterval,
     /// Step and time of the last snapshot.
@@ -20,8 +19,7 @@ impl Recorder {
     /// Creates a recorder for a training that begins after `step` steps.
     pub fn new(store: SnapshotStore, interval: SnapshotInterval, keep: usize, step: usize) -> Self {
         Self {
-            writer: SnapshotWriter::new(store.clone(), keep),
-            store,
+            writer: SnapshotWriter::new(store, keep),
             interval,
             last: (step, Instant::now()),
             is_demanded: false,

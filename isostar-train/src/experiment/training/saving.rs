@@ -108,6 +108,7 @@ impl<M: TaskModel> Training<'_, M> {
             is_collapse_reported,
             regularizer,
             batches: self.batches,
+            processes: self.run.world.size(),
         };
         let model = self.model().inner().clone();
         Ok(Some(Parts {

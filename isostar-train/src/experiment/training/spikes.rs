@@ -83,20 +83,17 @@ impl<M: TaskModel> Training<'_, M> {
     /// Returns to the weights and the optimizer of the newest snapshot; the batches since then are
     /// left out. Says what was done.
     fn roll_back(&mut self) -> Result<String, ExperimentError> {
-        let Some(recorder) = &mut self.recorder else {
-            return Ok(String::new());
-        };
-        recorder.wait()?;
-        let observer = self.run.observer.clone();
-        let found = recorder
-            .store
-            .newest(&|damaged| observer.note(&damaged.to_string()));
+        match &mut self.recorder {
+            Some(recorder) => recorder.wait()?,
+            None if self.run.world.size() == 1 => return Ok(String::new()),
+            None => {}
+        }
         let Some(Parts {
             model,
             optimizer,
             state,
             ..
-        }) = found
+        }) = self.run.newest_snapshot()?
         else {
             return Ok("there is no snapshot to return to; the batch is left out".into());
         };

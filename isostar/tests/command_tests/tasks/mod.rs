@@ -10,6 +10,7 @@ mod fixtures;
 mod hub;
 mod labels;
 mod layouts;
+mod names;
 mod official;
 mod own;
 mod parquet;

@@ -34,6 +34,12 @@ fn what_is_wrong_with_settings_is_said_before_anything_is_written() {
         &["adam_epsilon is 0.000"],
     );
     fails(at, &["train", "--layers", "5"], &["no layer 5", "1 to 4"]);
+    // Also where no penalty uses them.
+    fails(
+        at,
+        &["train", "--regularizer", "none", "--layers", "5"],
+        &["no layer 5", "1 to 4"],
+    );
     fails(at, &["train", "--max-length", "2"], &["2"]);
     fails(at, &["train", "--device", "tpu"], &["tpu"]);
     if cfg!(not(feature = "cuda")) {

@@ -17,12 +17,19 @@
 //! The gradients are added up in the order of devices. With one micro-batch per step, each part runs
 //! forward once, and the exchange costs O(d²).
 //!
+//! In a [`World`] of several processes, each of them has the parts of its own devices. The processes
+//! gather the statistics of all parts, each computes the penalty of all of them, and they add up
+//! their gradients in the order of ranks. All processes end a step with the same bits.
+//!
 //! No device waits for another: all of them answer the thread that drives the training, and wait
 //! for nothing else. A device that fails, or a training that ends between two steps, therefore
 //! leaves nobody waiting.
 
 mod clip;
 mod cut;
+mod error;
+mod exchange;
+mod gradients;
 mod outputs;
 mod replica;
 mod workers;
@@ -37,6 +44,7 @@ use isostar_kernels::{DropoutKeys, Precision};
 
 pub(super) use clip::clip;
 use cut::cut;
+pub(super) use error::StepError;
 pub(super) use outputs::Outputs;
 use outputs::join;
 use replica::{Begin, Part};
@@ -45,7 +53,8 @@ use workers::{Failure, Workers};
 use super::super::AccumulateScore;
 use crate::data::RowBatch;
 use crate::hook::{HiddenStateModel, RegularizedOutput, StepStart};
-use crate::readback::Gathered;
+use crate::readback::Portable;
+use crate::world::World;
 
 /// How a batch is cut into parts, and computed.
 #[derive(Clone, Copy, Debug)]
@@ -83,47 +92,54 @@ impl<O> From<TrainOutput<RegularizedOutput<O>>> for Computed<O> {
 
 /// The devices of a training, and what they compute of a batch.
 pub(super) struct Crew<M: HiddenStateModel> {
+    world: World,
     workers: Workers<M>,
     regularizer: Option<Arc<dyn Regularizer>>,
     division: Division,
 }
 
-impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Crew<M> {
-    /// A crew on these devices with autodiff, at least one.
+impl<M: HiddenStateModel<Batch: RowBatch, Output: Portable> + 'static> Crew<M> {
+    /// A crew on these devices with autodiff, at least one; every process has as many.
     ///
     /// # Panics
     /// If the regularizer is not pooled.
     pub fn new(
+        world: World,
         devices: &[Device],
         regularizer: Option<Arc<dyn Regularizer>>,
         division: Division,
     ) -> Self {
         let workers = Workers::new(devices, regularizer.clone());
         Self {
+            world,
             workers,
             regularizer,
             division,
         }
     }
 
-    /// Computes the gradients of the loss of a batch, on the first device.
+    /// Computes the gradients of the loss of a batch, on the first device. Every process passes the
+    /// same batch.
     ///
     /// # Errors
-    /// If a device fails. The others have ended their part of the step.
+    /// If a device fails, here or in another process. The others have ended their part of the step.
+    /// A process whose own device has failed says so in [`World::end`].
     pub fn compute(
         &mut self,
         model: &M,
         batch: &M::Batch,
         start: &StepStart,
-    ) -> Result<Computed<M::Output>, Failure> {
+    ) -> Result<Computed<M::Output>, StepError> {
         let rows = batch.count();
         let count = self.workers.count();
+        let all = self.world.size() * count;
+        let own = self.world.rank() * count..(self.world.rank() + 1) * count;
         let groups = match (self.division.score, &self.regularizer) {
-            (AccumulateScore::Micro, Some(_)) => cut(rows, self.division.rows, count)
+            (AccumulateScore::Micro, Some(_)) => cut(rows, self.division.rows, all)
                 .into_iter()
                 .map(|micro_batch| vec![micro_batch])
                 .collect(),
-            _ => vec![cut(rows, self.division.rows, count)],
+            _ => vec![cut(rows, self.division.rows, all)],
         };
         let keys = DropoutKeys::new();
         let mut penalties = Vec::new();
@@ -142,7 +158,8 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Crew<M> {
             let last = parts().map(|part| part.end).max().unwrap_or(0);
             let share = (last - first) as f64 / rows as f64;
             let mut parts: Vec<Vec<Part<M::Batch>>> = (0..count).map(|_| Vec::new()).collect();
-            for (device, range) in micro_batches.into_iter().flat_map(|of| (0..).zip(of)) {
+            let own = micro_batches.iter().flat_map(|of| of[own.clone()].iter());
+            for (device, range) in (0..count).cycle().zip(own.cloned()) {
                 if !range.is_empty() {
                     parts[device].push(Part {
                         first_row: range.start,
@@ -153,25 +170,41 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Crew<M> {
                 }
             }
             let statistics = self.workers.forward(begin, parts)?;
-            let penalty = self.exchange(&statistics, start).map(Arc::new);
+            let counts: Vec<usize> = statistics.iter().map(Vec::len).collect();
+            let (penalty, before) = self.exchange(statistics, start)?;
             if let Some(penalty) = &penalty {
                 penalties.push((share, penalty.penalty.clone()));
             }
-            let counts: Vec<usize> = statistics.iter().map(Vec::len).collect();
-            done.extend(self.workers.backward(penalty, share, &counts)?);
+            done.extend(self.workers.backward(penalty, share, before, &counts)?);
         }
-        let gradients = self.gradients(model)?;
+        let mut gradients = self.gradients(model)?;
+        if self.world.size() > 1 {
+            let device = self.workers.main();
+            let present = gradients::present(model, &gradients);
+            let (parts, present) = exchange::outputs(&self.world, done, rows, present, device)?;
+            gradients = gradients::sum(&self.world, model, gradients, &present, device)?;
+            done = parts;
+        }
         Ok(Computed {
             gradients,
             output: join(done, mean(penalties)),
         })
     }
 
-    /// The penalty of the union of all parts.
-    fn exchange(&self, statistics: &[Vec<Statistics>], start: &StepStart) -> Option<PooledPenalty> {
-        let regularizer = self.regularizer.as_ref()?.pooled()?;
-        let parts = statistics.iter().flatten().cloned().collect();
-        Some(PooledPenalty::new(regularizer, parts, &start.context()))
+    /// The penalty of the union of all parts, and the number of parts before those of this process.
+    fn exchange(
+        &self,
+        statistics: Vec<Vec<Statistics>>,
+        start: &StepStart,
+    ) -> Result<(Option<Arc<PooledPenalty>>, usize), StepError> {
+        let regularizer = self.regularizer.as_ref();
+        let Some(regularizer) = regularizer.and_then(|regularizer| regularizer.pooled()) else {
+            return Ok((None, 0));
+        };
+        let own = statistics.into_iter().flatten().collect();
+        let (parts, before) = exchange::statistics(&self.world, own, self.workers.main())?;
+        let penalty = PooledPenalty::new(regularizer, parts, &start.context());
+        Ok((Some(Arc::new(penalty)), before))
     }
 
     /// The sum of the gradients of all devices, on the first.

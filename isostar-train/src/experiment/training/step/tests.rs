@@ -2,6 +2,7 @@
 
 mod faults;
 mod model;
+mod world;
 
 use std::sync::Arc;
 
@@ -111,7 +112,12 @@ fn crew(
         score,
         precision,
     };
-    Crew::new(&devices, Some(regularizer.clone()), division)
+    Crew::new(
+        World::alone(),
+        &devices,
+        Some(regularizer.clone()),
+        division,
+    )
 }
 
 type Make = Box<dyn Fn() -> Arc<dyn Regularizer>>;
@@ -323,7 +329,7 @@ fn without_a_regularizer_the_task_loss_alone_is_differentiated() {
         score: AccumulateScore::Full,
         precision: Precision::F32,
     };
-    let computed = Crew::new(&devices, None, division)
+    let computed = Crew::new(World::alone(), &devices, None, division)
         .compute(&model, &batch, &first())
         .unwrap();
     assert!(computed.output.penalty.is_none());

@@ -116,6 +116,7 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Workers<M
     /// [`Replica::backward`] on every device.
     ///
     /// # Arguments
+    /// - `first`: number of the first part of these devices in the penalty
     /// - `counts`: number of parts of each device in the penalty
     ///
     /// # Errors
@@ -124,9 +125,10 @@ impl<M: HiddenStateModel<Batch: RowBatch, Output: Gathered> + 'static> Workers<M
         &mut self,
         penalty: Option<Arc<PooledPenalty>>,
         share: f64,
+        first: usize,
         counts: &[usize],
     ) -> Result<Vec<Done<M::Output>>, Failure> {
-        let jobs = counts.iter().scan(0, |next, count| {
+        let jobs = counts.iter().scan(first, |next, count| {
             let first = *next;
             *next += count;
             let penalty = penalty.clone();

@@ -14,7 +14,7 @@ use isostar_core::HiddenStates;
 
 use crate::data::RowBatch;
 use crate::hook::{ForwardStep, HiddenStateModel};
-use crate::readback::Gathered;
+use crate::readback::{Gathered, Portable};
 
 pub(super) const WIDTH: usize = 6;
 const TOKENS: usize = 5;
@@ -117,6 +117,16 @@ impl Gathered for Output {
 
     fn placed(self, _: &mut dyn Iterator<Item = TensorData>, _: &Device) -> Self {
         self
+    }
+}
+
+impl Portable for Output {
+    fn label(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn rebuilt(_: &[u8], _: &mut dyn Iterator<Item = TensorData>, _: &Device) -> Option<Self> {
+        Some(Self { fault: None })
     }
 }
 
