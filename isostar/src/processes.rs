@@ -45,7 +45,11 @@ pub fn join() -> Result<World, Failure> {
 /// Waits until every process is done.
 pub fn leave() {
     let mut membership = MEMBERSHIP.lock().unwrap_or_else(PoisonError::into_inner);
-    drop(membership.take());
+    if let Some(membership) = membership.take() {
+        // The launcher may end this process as soon as another has ended.
+        signals::be_quiet();
+        drop(membership);
+    }
 }
 
 /// Does the work of a process. Whatever ends it, the others do not wait for it.

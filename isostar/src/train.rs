@@ -62,6 +62,7 @@ fn follow(world: &World) -> Result<(), Failure> {
         .map_err(|error| Failure::new(error, "start all processes with the same program"))?;
     let observer = Quiet::shared();
     let experiment = Experiment::prepare(settings, observer.as_ref())?;
+    world.check_same("tasks", experiment.task.name.as_bytes())?;
     let folder = world.from_first(Vec::new())?;
     let folder = RunFolder::at(String::from_utf8_lossy(&folder).as_ref());
     experiment.run_in(world, &folder, None, observer)?;
@@ -116,6 +117,8 @@ fn lead(arguments: TrainArgs, world: &World) -> Result<(), Failure> {
     let text = toml::to_string(&settings).expect("settings are plain values");
     world.from_first(text.into_bytes())?;
     let experiment = Experiment::prepare(settings, console.as_ref())?;
+    // Nothing is written unless every process is ready.
+    world.check_same("tasks", experiment.task.name.as_bytes())?;
     let lock = match lock {
         Some(lock) => lock,
         None => begin(out.as_deref(), resume, &experiment.task.name, &console)?,

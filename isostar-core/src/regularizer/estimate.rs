@@ -42,6 +42,10 @@ impl From<Shrinkage> for Estimator {
 pub(super) const ANOTHER: &str = "the statistics are those of another regularizer";
 
 /// What a score is computed from.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a step makes one per group of layers and takes it apart at once"
+)]
 pub(super) enum Material {
     /// The moments of the states.
     Moments(Moments),

@@ -6,9 +6,8 @@ use super::{LaunchError, World, launched};
 #[derive(Default)]
 pub struct Membership {
     world: World,
-    /// Finalizes MPI when it is dropped.
     #[cfg(feature = "mpi")]
-    _universe: Option<mpi::environment::Universe>,
+    _mpi: Option<super::mpi::Initialized>,
 }
 
 impl Membership {
@@ -23,11 +22,9 @@ impl Membership {
         };
         #[cfg(feature = "mpi")]
         {
-            let (world, universe) = super::mpi::join(launched)?;
-            Ok(Self {
-                world,
-                _universe: Some(universe),
-            })
+            let (world, mpi) = super::mpi::join(launched)?;
+            let _mpi = Some(mpi);
+            Ok(Self { world, _mpi })
         }
         #[cfg(not(feature = "mpi"))]
         Err(LaunchError::NoMpi(launched))

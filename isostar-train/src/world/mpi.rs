@@ -21,11 +21,21 @@ struct Job {
     calls: Mutex<()>,
 }
 
-/// Initializes MPI. The processes wait for each other when the universe is dropped.
+/// MPI, until it is dropped; the processes then wait for each other.
+pub(super) struct Initialized(Universe);
+
+impl Drop for Initialized {
+    /// Finalizing MPI does not wait: a launcher would end the others as soon as one has ended.
+    fn drop(&mut self) {
+        self.0.world().barrier();
+    }
+}
+
+/// Initializes MPI.
 ///
 /// # Errors
 /// If MPI does not know the processes that were launched, or does not allow several threads.
-pub(super) fn join(launched: Launched) -> Result<(World, Universe), LaunchError> {
+pub(super) fn join(launched: Launched) -> Result<(World, Initialized), LaunchError> {
     let (universe, threading) =
         initialize_with_threading(Threading::Serialized).ok_or(LaunchError::Twice)?;
     if threading < Threading::Serialized {
@@ -37,7 +47,8 @@ pub(super) fn join(launched: Launched) -> Result<(World, Universe), LaunchError>
         return Err(LaunchError::Unconnected(launched));
     }
     let calls = Mutex::default();
-    Ok((World::new(Job { rank, size, calls }), universe))
+    let world = World::new(Job { rank, size, calls });
+    Ok((world, Initialized(universe)))
 }
 
 /// Name and version of the MPI library, without its build.
