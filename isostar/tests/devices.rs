@@ -39,7 +39,9 @@ fn every_backend_is_listed_with_its_devices_or_with_what_it_needs() {
         (&"the CPU".into(), &true.into())
     );
     let text = succeed(folder.path(), &["devices"]);
-    assert_eq!(text.lines().count(), lines.len());
+    // And a last line for the MPI library.
+    assert_eq!(text.lines().count(), lines.len() + 1);
+    assert!(text.lines().last().unwrap().starts_with("mpi "), "{text}");
     assert!(text.contains("the CPU, f64 yes"), "{text}");
 }
 
