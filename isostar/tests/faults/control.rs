@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::run::{Outcome, STEPS, line_with, prepared, stderr};
+use crate::run::{Outcome, STEPS, line, line_with, prepared, stderr};
 
 /// Removes what a run has written after a step: its result, and the later snapshots.
 fn cut(run: &Path, step: usize) {
@@ -27,8 +27,19 @@ fn cut(run: &Path, step: usize) {
 fn a_resumed_run_holds_its_target_with_the_same_bits() {
     let folder = prepared();
     let at = folder.path();
+    // A model from scratch would be left alone until it has learned something.
+    let trained = line(at, "trained").output().unwrap();
+    assert!(trained.status.success(), "{}", stderr(&trained));
+    let goes_on = [
+        "--model",
+        "trained/model",
+        "--snapshot-every",
+        "3",
+        "--keep",
+        "20",
+    ];
     for (run, target) in [("union", "0.4"), ("layers", "1:0.3,4:0.5")] {
-        let flags = ["--target", target, "--snapshot-every", "3", "--keep", "20"];
+        let flags = [&["--target", target][..], &goes_on].concat();
         let train = || {
             let output = line_with(at, run, &flags).output().unwrap();
             assert!(output.status.success(), "{}", stderr(&output));
