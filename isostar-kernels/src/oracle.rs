@@ -1,9 +1,10 @@
 //! Comparison of a fused operation with the composition that it replaces.
 
 use burn::prelude::*;
-use burn::tensor::{DType, Distribution};
+use burn::tensor::DType;
 
 use crate::composed;
+use crate::stream::normal;
 
 /// Largest difference of a value from the composition's, relative to the largest value.
 const VALUES: f64 = 2e-6;
@@ -12,6 +13,8 @@ const GRADIENTS: f64 = 1e-5;
 /// Where everything is smaller than this, differences are relative to it: the terms that cancel are
 /// of the order of 1.
 const LEAST: f64 = 0.1;
+/// Key of the first direction of the differences; the points and weights have the keys from 0 on.
+const DIRECTIONS: u32 = 1 << 16;
 /// Step of central differences in f64.
 const STEP: f64 = 1e-5;
 
@@ -24,11 +27,8 @@ pub(crate) fn assert_fused(inputs: &[&[usize]], f: impl Fn(Vec<Tensor<1>>) -> Te
     let (points, weights, gradients) = assert_composed(inputs, &f);
     let device = Device::flex();
     for (at, gradient) in gradients.iter().enumerate() {
-        let direction = numbers(Tensor::<1>::random(
-            [gradient.len()],
-            Distribution::Normal(0.0, 1.0),
-            &device,
-        ));
+        let direction = normal(gradient.len(), DIRECTIONS + at as u32);
+        let direction: Vec<f64> = direction.into_iter().map(f64::from).collect();
         let moved = |step: f64| {
             let mut points = tensors(&points, &device, DType::F64);
             let offset =
@@ -66,14 +66,13 @@ pub(crate) fn assert_composed(
     f: &(impl Fn(Vec<Tensor<1>>) -> Tensor<1> + Sync),
 ) -> (Vec<TensorData>, TensorData, Vec<Vec<f64>>) {
     let device = Device::flex();
-    let random =
-        |count| Tensor::<1>::random([count], Distribution::Normal(0.0, 1.0), &device).into_data();
-    let points: Vec<TensorData> = inputs
-        .iter()
-        .map(|shape| random(shape.iter().product()))
+    let random = |count, key| TensorData::from(&normal(count, key)[..]);
+    let points: Vec<TensorData> = (0..)
+        .zip(inputs)
+        .map(|(key, shape)| random(shape.iter().product(), key))
         .collect();
     let untracked = numbers(f(tensors(&points, &device, DType::F32)));
-    let weights = random(untracked.len());
+    let weights = random(untracked.len(), points.len() as u32);
 
     let mut fused = evaluate(f, &points, &weights);
     let expected = composed(|| evaluate(f, &points, &weights));

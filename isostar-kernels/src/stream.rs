@@ -150,6 +150,19 @@ fn philox<const N: usize>(mut words: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32;
     words
 }
 
+/// Normally distributed numbers for tests, a function of the key alone: the generator of a device is
+/// shared by tests that run at once.
+#[cfg(test)]
+pub(crate) fn normal(count: usize, key: u32) -> Vec<f32> {
+    let pairs = (0..count.div_ceil(2)).flat_map(|at| {
+        let words = philox([[at as u32], [0], [0], [0]], [key, 0]);
+        let [one, two, _, _] = words.map(|[word]| (f64::from(word) + 0.5) / 2f64.powi(32));
+        let (radius, angle) = ((-2.0 * one.ln()).sqrt(), std::f64::consts::TAU * two);
+        [radius * angle.cos(), radius * angle.sin()]
+    });
+    pairs.take(count).map(|number| number as f32).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
