@@ -66,7 +66,7 @@ fn compare(d: usize) -> [f64; 3] {
 
         let began = Instant::now();
         let gradients = regularizer.penalty(&all, &context).value.backward();
-        assert!(all.layer(0).grad(&gradients).is_some());
+        assert!(all.layer(1).grad(&gradients).is_some());
         let whole = began.elapsed();
 
         let began = Instant::now();
@@ -78,7 +78,7 @@ fn compare(d: usize) -> [f64; 3] {
         let exchange = began.elapsed() - formed;
         for (part, (states, statistics)) in parts.iter().zip(&statistics).enumerate() {
             let surrogate = pooled.surrogate(part, statistics).expect("a gradient");
-            assert!(states.layer(0).grad(&surrogate.backward()).is_some());
+            assert!(states.layer(1).grad(&surrogate.backward()).is_some());
         }
         let halves = began.elapsed();
         rounds.push([whole, halves, exchange].map(|time| time.as_secs_f64() * 1e3));
