@@ -81,6 +81,7 @@ fn compare(d: usize) -> [f64; 3] {
             assert!(states.layer(1).grad(&surrogate.backward()).is_some());
         }
         let halves = began.elapsed();
+        assert!(pooled.penalty.value.into_scalar::<f32>() < 0.0);
         rounds.push([whole, halves, exchange].map(|time| time.as_secs_f64() * 1e3));
     }
     // The first round warms up.

@@ -332,33 +332,3 @@ fn statistics_of_different_regularizers_do_not_merge() {
     });
     isostar_core::Statistics::merge(vec![istar, cosreg]);
 }
-
-/// Run `cargo test --workspace --test core_tests -- --ignored --nocapture the_exchange`.
-#[test]
-#[ignore = "a measurement"]
-fn the_exchange_of_two_parts_takes_a_few_milliseconds() {
-    let device = Device::flex();
-    for width in [384, 768] {
-        let istar = IStarConfig::new(-0.1).init().unwrap();
-        let reference = Tensor::<2>::eye(width, &device);
-        let part = |seed| {
-            let points = Points::gaussian(16 * 64, width, seed).tensor(&device);
-            let states = points.reshape([16, 64, width]);
-            HiddenStates::from_layers(vec![states])
-        };
-        let pooled = istar.pooled().unwrap();
-        let context = StepContext::default().with_reference(&reference);
-        let parts = [1, 2].map(|seed| pooled.statistics(&part(seed), &context));
-        let parts = parts.to_vec();
-        let mut seconds: Vec<f64> = (0..21)
-            .map(|_| {
-                let began = std::time::Instant::now();
-                let whole = PooledPenalty::new(pooled, parts.clone(), &context);
-                assert!(whole.penalty.value.into_scalar::<f32>() < 0.0);
-                began.elapsed().as_secs_f64()
-            })
-            .collect();
-        seconds.sort_by(f64::total_cmp);
-        println!("d = {width}: {:.2} ms", 1000.0 * seconds[10]);
-    }
-}

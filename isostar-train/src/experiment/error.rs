@@ -258,6 +258,19 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
+    /// Ends work that has saved nothing, if a stop is requested.
+    pub(crate) fn check_stop(stop: Option<Stop>) -> Result<(), Self> {
+        match stop {
+            Some(stop) => Err(Self::Interrupted {
+                path: None,
+                stop,
+                step: 0,
+                steps: 0,
+            }),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -99,15 +99,7 @@ pub(super) fn evaluate_in<M: TaskModel>(
             evaluator.add(&output)?;
         }
         observer.advance(&Phase::Evaluation, done);
-        match observer.stop() {
-            Some(stop) => Err(ExperimentError::Interrupted {
-                path: None,
-                stop,
-                step: 0,
-                steps: 0,
-            }),
-            None => Ok(()),
-        }
+        ExperimentError::check_stop(observer.stop())
     };
     let batches = loader.iter().map(|batch| batch.map_err(unread));
     in_turns(world, device, batches, compute, take)?;

@@ -64,31 +64,20 @@ impl Experiment {
         if world.size() > 1 && self.settings.monitor.is_some() {
             return Err(ExperimentError::NotMonitored);
         }
-        let Self {
-            settings,
-            task,
-            work,
-            regularizer,
-            device,
-        } = self;
-        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
-        let limits = Limits::new(settings.stop_below.as_ref(), settings.stop_above.as_ref());
+        let limits = Limits::new(
+            self.settings.stop_below.as_ref(),
+            self.settings.stop_above.as_ref(),
+        );
         let observer: Arc<dyn Observer> = match lock.cloned() {
             Some(lock) => Arc::new(Heartbeat { observer, lock }),
             None => observer,
         };
-        let observer = together(observer, world);
+        let (run, work) = self.into_run(folder, together(observer, world));
         let run = Run {
-            settings,
-            name,
-            metrics,
-            regularizer,
-            device,
-            folder,
             limits: Arc::new(limits),
             lock: lock.cloned(),
-            observer,
             world: world.clone(),
+            ..run
         };
         let _saving = Saving::begin(run.observer.clone());
         let result = match work {

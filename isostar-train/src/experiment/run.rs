@@ -6,8 +6,9 @@ use burn::prelude::*;
 use isostar_core::Regularizer;
 
 use super::limits::Limits;
+use super::prepare::Work;
 use super::snapshot::Parts;
-use super::{ExperimentError, Observer, RunFolder, RunLock, TrainSettings};
+use super::{Experiment, ExperimentError, Observer, RunFolder, RunLock, TrainSettings};
 use crate::data::TrainingOrder;
 use crate::progress::Stop;
 use crate::task::TaskMetric;
@@ -27,6 +28,25 @@ pub(super) struct Run {
     pub observer: Arc<dyn Observer>,
     /// The processes that share the run.
     pub world: World,
+}
+
+impl Experiment {
+    /// The model and rows, and a run of a single process, without limits or a lock.
+    pub(super) fn into_run(self, folder: &RunFolder, observer: Arc<dyn Observer>) -> (Run, Work) {
+        let run = Run {
+            settings: self.settings,
+            name: self.task.name,
+            metrics: self.task.metrics,
+            regularizer: self.regularizer,
+            device: self.device,
+            folder: folder.clone(),
+            limits: Arc::default(),
+            lock: None,
+            observer,
+            world: World::alone(),
+        };
+        (run, self.work)
+    }
 }
 
 impl Run {

@@ -10,7 +10,6 @@ use super::snapshot::{Parts, SnapshotStore};
 use super::training::{Beginning, Stopwatch, Training};
 use super::{Experiment, ExperimentError, Observer, RunFolder};
 use crate::task::TaskModel;
-use crate::world::World;
 
 /// What a replay has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,27 +62,8 @@ impl Experiment {
         if !found.differences.is_empty() {
             return Ok(found);
         }
-        let Self {
-            settings,
-            task,
-            work,
-            regularizer,
-            device,
-        } = self;
-        let (name, metrics, folder) = (task.name, task.metrics, folder.clone());
-        let run = Run {
-            settings,
-            name,
-            metrics,
-            regularizer,
-            device,
-            folder,
-            // A replay ends where the run went on.
-            limits: Arc::default(),
-            lock: None,
-            observer,
-            world: World::alone(),
-        };
+        // Without limits: a replay ends where the run went on.
+        let (run, work) = self.into_run(folder, observer);
         let differences = match work {
             Work::Sequences(prepared) => run.replay(&prepared, &store, from, to)?,
             Work::Spans(prepared) => run.replay(&prepared, &store, from, to)?,

@@ -145,15 +145,7 @@ impl Sweep {
 
     /// Ends the sweep, if that is requested and it is not over.
     fn stop(&self, observer: &dyn Observer) -> Result<(), ExperimentError> {
-        match observer.stop().filter(|_| self.left() > 0) {
-            Some(stop) => Err(ExperimentError::Interrupted {
-                path: None,
-                stop,
-                step: 0,
-                steps: 0,
-            }),
-            None => Ok(()),
-        }
+        ExperimentError::check_stop(observer.stop().filter(|_| self.left() > 0))
     }
 
     /// The runs, in the order of the plan.
